@@ -19,7 +19,7 @@ from recours.core.errors import RunError
 from recours.core.text import MASK, clean
 from recours.core.times import read_span
 from recours.host.installation import pasteable
-from recours.host.terminal import signs, width_of, wrapped
+from recours.host.terminal import display_width, width_of, wrapped
 from recours.settings.model import whole
 
 if TYPE_CHECKING:
@@ -172,10 +172,10 @@ def _column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int
     narrowest = []
     of_cells = []
     for head, *cells in zip(*rows, strict=True):
-        words = [signs(word) for text in (head, *cells) for word in text.split()]
-        of_cells.append(max(map(signs, cells), default=0))
+        words = [display_width(word) for text in (head, *cells) for word in text.split()]
+        of_cells.append(max(map(display_width, cells), default=0))
         narrowest.append(max(min(_NARROWEST, of_cells[-1]), *words))
-        widths.append(max(signs(head), of_cells[-1]))
+        widths.append(max(display_width(head), of_cells[-1]))
     room = width - len(_GAP) * len(widths) if width else sum(widths)
     if sum(narrowest) > room:
         return []
@@ -191,7 +191,7 @@ def _columns(table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int])
         for parts in zip_longest(*cells, fillvalue=""):
             line = ""
             for name, part, width in zip(table.columns, parts, widths, strict=True):
-                blanks = " " * (width - signs(part))
+                blanks = " " * (width - display_width(part))
                 line += _GAP + (blanks + part if name in table.numbers else part + blanks)
             yield line.rstrip()
 

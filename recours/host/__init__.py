@@ -1,1 +1,1 @@
-"""This machine: where the files are, who may read them, the log, and how recours was installed."""
+"""This machine: locations and permissions of files, the log, the terminal, and the installation."""

@@ -1,8 +1,8 @@
-"""Files of this machine: what others may read of those that recours makes or is given, and whether there is room.
+"""File permissions and disk space.
 
-Its user alone may read what recours makes, and a group if a setting names one: files hold clients' names, addresses and
-signatures. What is there already keeps the rights that it has. On Windows a folder hands its own rights on, and nothing
-is done.
+Only the user of the jobs may read the files that recours creates, because they contain clients' names, addresses and
+signatures; a setting can name a group that may read them too. Existing files keep their permissions. On Windows, files
+inherit the permissions of their folder, and nothing is changed.
 """
 
 import errno
@@ -20,21 +20,21 @@ SETTING = "RECOURS_SHARED_GROUP"
 
 
 class Access(NamedTuple):
-    """Rights to what is made: 0600 and 0700; with a group, which may read, 0640 and 2750."""
+    """Permissions of new files and folders: 0600 and 0700, or 0640 and 2750 with a group that may read."""
 
     group: str = ""
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder, and those above it, where they are missing. Raises OSError."""
+        """Create a folder and its missing parents. Raises OSError."""
         if folder.is_dir():
             return
         if not folder.parent.exists():
             self.make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._share(folder, 0o2750)  # what is made in it gets its group too
+        self._share(folder, 0o2750)  # setgid: new entries inherit the group
 
     def opener(self, path: str, flags: int) -> int:
-        """For `open`: a file that comes into being has these rights from the beginning. Raises OSError."""
+        """An opener for `open` that creates files with these permissions from the start. Raises OSError."""
         if not flags & os.O_CREAT:
             return os.open(path, flags)
         try:
@@ -49,12 +49,12 @@ class Access(NamedTuple):
         return handle
 
     def create(self, path: Path) -> None:
-        """Make an empty file, unless one is there. Raises OSError."""
+        """Create an empty file unless it exists. Raises OSError."""
         with open(path, "ab", opener=self.opener):
             pass
 
     def try_out(self, folder: Path) -> None:
-        """See that files of a folder could be shared with the group. Raises OSError."""
+        """Check that files in this folder can be shared with the group. Raises OSError."""
         if self.group:
             with tempfile.NamedTemporaryFile(dir=folder) as trial:
                 self._share(Path(trial.name), 0o640)
@@ -65,11 +65,11 @@ class Access(NamedTuple):
         try:
             shutil.chown(path, group=self.group)
         except LookupError as error:
-            raise OSError(errno.EINVAL, f"there is no group '{self.group}' ({SETTING})") from error
+            raise OSError(errno.EINVAL, f"the group '{self.group}' does not exist ({SETTING})") from error
         except PermissionError as error:
             raise OSError(
                 errno.EPERM,
-                f"this user is not in the group '{self.group}', and cannot share with it ({SETTING})",
+                f"this user is not a member of the group '{self.group}' and cannot share files with it ({SETTING})",
             ) from error
         path.chmod(mode)
 
@@ -81,7 +81,7 @@ PRIVATE = Access()
 
 
 def make_alike(path: Path, present: Path) -> None:
-    """Make an empty file with the rights, group and owner of `present`, as far as this user may. Raises OSError."""
+    """Create an empty file with the mode, group and owner of `present`, as far as allowed. Raises OSError."""
     original = present.stat()
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     mode = stat.S_IMODE(original.st_mode)
@@ -89,39 +89,41 @@ def make_alike(path: Path, present: Path) -> None:
         with suppress(OSError):
             os.chown(path, -1, original.st_gid)
             os.chown(path, original.st_uid, -1)
-        if path.stat().st_gid != original.st_gid:  # what was meant for that group is not for ours
+        if path.stat().st_gid != original.st_gid:  # do not give another group the original group's access
             mode &= ~stat.S_IRWXG
-    if stat.S_IMODE(path.stat().st_mode) != mode:  # where a disk knows no modes, all files have the same
+    if (
+        stat.S_IMODE(path.stat().st_mode) != mode
+    ):  # on file systems without modes, all files have the same mode
         path.chmod(mode)
 
 
 def publish(part: Path, path: Path) -> bool:
-    """Give a file that is complete its name; False if there is one of that name. Raises OSError."""
+    """Move a complete file to its name; False if that name exists. Raises OSError."""
     try:
         os.link(part, path)
     except FileExistsError:
         return False
-    except OSError:  # a file system without links: there, somebody may make the file in between
+    except OSError:  # no hard links on this file system; another process may create the file in between
         if path.exists():
             return False
         part.replace(path)
     return True
 
 
-# ---------------------------------------------------------------- files that others made
+# ---------------------------------------------------------------- files from others
 
 
 def read_regular(path: Path, limit: int = -1) -> bytes:
-    """At most so many bytes of a file. Raises OSError; a pipe that nobody writes to would be waited for for ever."""
-    no_waiting = getattr(os, "O_NONBLOCK", 0)  # Windows has no pipes among its files
+    """Read at most `limit` bytes. Raises OSError, also for a pipe, which could block forever."""
+    no_waiting = getattr(os, "O_NONBLOCK", 0)  # Windows has no named pipes in its file system
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | no_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is a pipe or a device; name an ordinary file")
+            raise OSError(errno.EINVAL, "it is a pipe or a device; name a regular file")
         return file.read(limit)
 
 
 def open_to_all(place: Path, limit: int = 10_000) -> Path | None:
-    """A file below `place`, not empty, that every user of this machine may read; None: none among the first `limit`."""
+    """The first non-empty world-readable file below `place`; None: none among the first `limit` entries."""
     if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
         return None
     remaining = limit
@@ -137,7 +139,7 @@ def open_to_all(place: Path, limit: int = 10_000) -> Path | None:
 
 
 def entries_of(folder: Path) -> list[Path]:
-    """What is in a folder; nothing if this user may not know."""
+    """The entries of a folder; none if this user may not list it."""
     try:
         return list(folder.iterdir())
     except OSError:
@@ -145,7 +147,7 @@ def entries_of(folder: Path) -> list[Path]:
 
 
 def size_of(path: Path) -> int:
-    """In bytes; 0 if it is not there."""
+    """The size in bytes; 0 if the file does not exist."""
     try:
         return path.stat().st_size
     except OSError:
@@ -163,12 +165,12 @@ def _others_may(path: Path, right: int) -> bool:
 
 
 def mode_of(path: Path) -> int | None:
-    """Who may do what with a file, as in stat(2); None on Windows, where that says nothing. Raises OSError."""
+    """The permission bits, as in stat(2); None on Windows, where they mean nothing. Raises OSError."""
     return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
 
 
 def trouble_with(folder: Path, written_to: Iterable[Path] = ()) -> str | None:
-    """Why no file can be written in a folder; None if one can. `written_to`: what runs go on writing to in it."""
+    """Why files in a folder cannot be written; None if they can. `written_to`: existing entries that runs write to."""
     try:
         if folder.is_dir():
             with tempfile.TemporaryFile(dir=folder) as file:
@@ -176,7 +178,7 @@ def trouble_with(folder: Path, written_to: Iterable[Path] = ()) -> str | None:
                 file.flush()
             for path in filter(os.path.lexists, written_to):
                 if not os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK):
-                    return f"this user may not write {path}"
+                    return f"this user may not write to {path}"
             return None
         ancestor = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not ancestor.is_dir():
@@ -185,11 +187,11 @@ def trouble_with(folder: Path, written_to: Iterable[Path] = ()) -> str | None:
             return None
     except OSError as error:
         return error.strerror or str(error)
-    return "is not there and cannot be made by this user"
+    return "does not exist, and this user cannot create it"
 
 
 def free_bytes(folder: Path) -> int | None:
-    """The room on its disk, for this user; None if that cannot be known."""
+    """The free space on the folder's disk for this user; None if unknown."""
     try:
         ancestor = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
         return shutil.disk_usage(ancestor).free
@@ -199,7 +201,7 @@ def free_bytes(folder: Path) -> int | None:
 
 # ---------------------------------------------------------------- other programs
 
-# The names of settings whose values are secrets, or half of one; PostgreSQL's programs read those of their own.
+# Names of settings with secrets or parts of secrets. PG… variables are kept, because PostgreSQL's programs need them.
 _SECRET = re.compile(
     r"(?!PG).*_(PASSWORD|PASSWORD_HASH|SECRET|KEY|TOKEN|ACCOUNT|LOGIN|CLIENT_ID|USER|ENSEIGNE|"
     r"(ACCOUNT|CENTER|CUSTOMER)_NUMBER)|DATABASE_URL|RECOURS_PING_URL"
@@ -207,5 +209,5 @@ _SECRET = re.compile(
 
 
 def environment_of_others() -> dict[str, str]:
-    """The environment for programs that recours starts: this process's without the secrets in it."""
+    """The environment for programs that recours starts: this process's environment without secrets."""
     return {name: value for name, value in os.environ.items() if not _SECRET.fullmatch(name)}

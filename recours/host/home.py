@@ -1,4 +1,4 @@
-"""Where this installation keeps its files: settings, logs, documents and the embedded database."""
+"""The home of this installation: the folder with settings, logs, documents and the embedded database."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,19 +7,19 @@ from pathlib import Path
 from recours.host.installation import is_checkout
 
 SETTING = "RECOURS_HOME"
-# The folder that holds the package: a checkout, or site-packages, where nothing is ever written.
+# The folder that contains the package: a checkout, or site-packages, which recours never writes to.
 CODE = Path(__file__).resolve().parents[2]
-# Lies in a home that is no checkout, so that commands find their files in the folder they are typed in.
+# Marks a home that is not a checkout, so that commands recognize it as the working directory.
 MARK = ".recours-home"
-_MARK_TEXT = "recours keeps its files in this folder. Delete this file only together with them.\n"
+_MARK_TEXT = "recours stores its files in this folder. Delete this file only together with them.\n"
 
 
 class NoHomeError(Exception):
-    """There is no home yet; the text is a sentence that says what to do."""
+    """No home was found. The message says what to do."""
 
 
 def migrations() -> Path:
-    """The folder of Alembic's scripts: beside the package in a checkout, within it in an installed copy."""
+    """The folder of Alembic's scripts: next to the package in a checkout, inside it in an installed copy."""
     installed = CODE / "recours" / "_migrations"
     return installed if installed.is_dir() else CODE / "migrations"
 
@@ -34,10 +34,12 @@ def find_home(environment: Mapping[str, str]) -> Path:
             is_there = home.is_dir()
         except OSError as error:
             raise NoHomeError(
-                f"{SETTING} names a folder that cannot be used: {error.strerror or error}."
+                f"{SETTING} is set to a folder that cannot be accessed: {error.strerror or error}."
             ) from error
         if not is_there:
-            raise NoHomeError(f"{SETTING} names {home}, which does not exist: 'recours init-db' creates it.")
+            raise NoHomeError(
+                f"{SETTING} is set to {home}, which does not exist. 'recours init-db' creates it."
+            )
         return home
     if is_checkout():
         return CODE
@@ -46,8 +48,8 @@ def find_home(environment: Mapping[str, str]) -> Path:
         if (folder / MARK).is_file():
             return folder
     raise NoHomeError(
-        f"{folder} is no folder of recours: change to the one where you ran 'recours init-db', name it in {SETTING}, or "
-        f"run 'recours init-db' to keep recours's files here."
+        f"{folder} is not a recours folder. Change to the folder where you ran 'recours init-db', set {SETTING} to it, or "
+        f"run 'recours init-db' to create one here."
     )
 
 
@@ -65,7 +67,7 @@ def make_home(environment: Mapping[str, str]) -> Path:
         (home / MARK).write_text(_MARK_TEXT, encoding="utf-8")
     except OSError as error:
         raise NoHomeError(
-            f"recours cannot keep its files in {home}: {error.strerror or error}. Name a folder that you may write in "
-            f"{SETTING}."
+            f"recours cannot store its files in {home}: {error.strerror or error}. Set {SETTING} to a folder that you may "
+            "write to."
         ) from error
     return home

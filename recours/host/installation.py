@@ -1,6 +1,7 @@
-"""How this copy of recours was installed, and so what a person types to run it or to install it again.
+"""How this copy of recours was installed, and which commands run or reinstall it.
 
-Standard library only, and nothing that an old Python cannot read: `recours.launch` needs it before anything is known.
+This module uses only the standard library and syntax of old Python versions, because `recours.launch` imports it before
+the Python version is checked.
 """
 
 import os
@@ -11,7 +12,7 @@ from contextlib import suppress
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OLDEST = (3, 11)
 INSTALL = "-m pip install --require-hashes -r requirements.txt"
-# What may be typed after `recours`. A test holds this to the command itself.
+# The subcommands of `recours`. A test compares this list with the command itself.
 COMMANDS = (
     "accounts", "attach", "backup", "carriers", "check", "correct", "dashboard", "demo", "detach", "dossier", "enroll", "erase", "exclude", "export", "fetch", "init-db", "mail", "pause",
     "plan", "prune", "reopen", "restore", "resume", "retry", "sandbox", "schedule", "status", "uninstall", "verify", "why",
@@ -21,7 +22,7 @@ _COMMAND = re.compile(r"(?<![\w./\\-])(?<!-m )recours (?=(?:%s)\b)" % "|".join(C
 
 
 def pasteable(hint: str) -> str:
-    """A sentence that names commands as `recours status`: with these as they can be typed in this working directory."""
+    """Replace commands such as `recours status` in a sentence by what to type in this working directory."""
     if not _COMMAND.search(hint):
         return hint
     typed = program()
@@ -29,12 +30,12 @@ def pasteable(hint: str) -> str:
 
 
 def readable(hint: str) -> str:
-    """What `pasteable` gave, for somebody who sits at another machine: commands without the path of this one."""
+    """Undo `pasteable`, for readers on another machine: remove this machine's path from commands."""
     return hint.replace(program() + " ", "recours ")
 
 
 def program() -> str:
-    """What starts `recours` where this process works: its name if it is on the PATH, or else its path."""
+    """The word that starts `recours` in this working directory: its name if it is on the PATH, or else its path."""
     import shutil
     import sysconfig
 
@@ -42,20 +43,20 @@ def program() -> str:
     executable = shutil.which("recours")
     if executable and os.path.realpath(executable) == os.path.realpath(script):
         return "recours"
-    if not os.path.exists(script):  # its packages were installed, and not itself
+    if not os.path.exists(script):  # only the dependencies are installed, not recours itself
         return "%s -m recours" % _word(sys.executable)
     return _word(script)
 
 
 def _word(path: str) -> str:
-    """A program's path as the first word of a command line, as short as it may be in this working directory."""
-    with suppress(OSError):  # that folder may not be there any more
+    """A program's path as the first word of a command line, relative to the working directory if possible."""
+    with suppress(OSError):  # the working directory may have been deleted
         path = path.removeprefix(os.getcwd() + os.sep)
     return quoted_word(path)
 
 
 def quoted_word(text: str) -> str:
-    """A text as one word of a command line that can be copied."""
+    """A text quoted as one word of a command line."""
     if os.name == "nt":
         from subprocess import list2cmdline
 
@@ -66,19 +67,19 @@ def quoted_word(text: str) -> str:
 
 
 def own_python() -> str:
-    """The Python of the checkout's .venv, as it is typed in the checkout."""
+    """The path of the .venv's Python, relative to the checkout."""
     return os.path.join(".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
 
 
 def how_to_install_again() -> str:
-    """What puts the packages in order, as the end of a sentence."""
+    """How to repair the packages, as the end of a sentence."""
     if is_checkout():
         return "in %s run '%s %s'" % (ROOT, own_python(), INSTALL)
-    return "install it again from the same source"
+    return "reinstall recours from the same source"
 
 
 def is_checkout() -> bool:
-    """Tell whether the package runs from a checkout of the repository, as opposed to an installed copy."""
+    """Tell whether the package runs from a checkout of the repository, not from an installed copy."""
     return os.path.isfile(os.path.join(ROOT, "scripts", "pod_fetch_worker.py"))
 
 

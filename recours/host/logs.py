@@ -1,4 +1,4 @@
-"""The log: in the guide's form, in a rotating file that several processes share, and on stderr."""
+"""The log in the guide's format: a rotating file that several processes share, and stderr."""
 
 import logging
 import sys
@@ -19,13 +19,12 @@ from recours.core.text import clean
 from recours.host.files import PRIVATE, Access
 from recours.host.installation import pasteable
 
-# So many old log files are kept.
-FILES_KEPT = 10
+FILES_KEPT = 10  # old log files
 RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
 _LONGEST_LINE = 4000
 _LOCK_WAIT_S = 5.0
-_LOCK_POLLS_S = 0.001, 0.005  # at first, and at most
+_LOCK_POLLS_S = 0.001, 0.005  # first and maximum interval
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -35,7 +34,7 @@ def local(at: datetime) -> datetime:
 
 
 class GuideFormatter(logging.Formatter):
-    """The guide's form. A record is one line, whatever its text holds; only a traceback adds some, indented."""
+    """The guide's format. Every record is one line, whatever it contains; only a traceback adds indented lines."""
 
     def __init__(self, redact: Callable[[str], str], now: Callable[[], datetime]) -> None:
         super().__init__(_FORM)
@@ -43,7 +42,7 @@ class GuideFormatter(logging.Formatter):
         self._now = now
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's name)
-        """Local time by the clock that was passed in."""
+        """Local time of the injected clock."""
         del record, datefmt
         return f"{local(self._now()):%Y-%m-%d %H:%M:%S}"
 
@@ -52,7 +51,7 @@ class GuideFormatter(logging.Formatter):
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, with the traceback below it if there is one."""
+        """The line, followed by the traceback, if any."""
         first, *continuation = super().format(record).splitlines()
         return self._redact(
             "\n".join([first, *(f"    {clean(more, _LONGEST_LINE)}" for more in continuation)])
@@ -60,33 +59,33 @@ class GuideFormatter(logging.Formatter):
 
 
 class _File(ConcurrentRotatingFileHandler):
-    """A file whose lock is waited for only so long; a line that could not be written is remembered, not printed."""
+    """A log file with a timeout for its lock. Write errors are stored in `failure`, not printed."""
 
     failure: BaseException | None = None
-    is_passed_over = False  # as long as another program holds the lock
+    is_passed_over = False  # while another program holds the lock
     _is_reported = False
     _is_closed = False
 
     def __init__(
         self, *args: Any, aside: logging.Handler, has_all: bool, access: Access, **named: Any
     ) -> None:
-        """`aside` gets one line if another program holds the lock; and all the others, unless it has them anyway.
+        """`aside` gets a warning if another program holds the lock, and then also all lines unless `has_all`.
 
-        `access`: who may read the file, and each that comes into its place when it is put aside.
+        `access`: the permissions of the file and of its successors after rotation.
         """
         super().__init__(*args, **named)
-        self.maxLockAttempts = 1  # what is left to wait for has been waited for
+        self.maxLockAttempts = 1  # _lock_stream_lock does the waiting
         self._aside = aside
         self._has_all = has_all
         self._access = access
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line, unless another thread closed this file: the library would open it again for good."""
+        """Write the line unless another thread closed this file: the library would reopen it permanently."""
         if not self._is_closed:
             super().emit(record)
 
     def close(self) -> None:
-        """Close it for good."""
+        """Close the file permanently."""
         self.acquire()
         try:
             self._is_closed = True
@@ -95,12 +94,12 @@ class _File(ConcurrentRotatingFileHandler):
             self.release()
 
     def do_open(self, mode: str | None = None) -> Any:
-        """In the place of the library's own, which would make it readable by everybody."""
+        """Override the library's method, which would create a world-readable file."""
         self._access.create(Path(self.baseFilename))
         return super().do_open(mode)
 
     def _lock_stream_lock(self, stream_lock: Any) -> None:
-        """In the place of the library's own, which waits for ever. Raises AlreadyLocked."""
+        """Override the library's method, which waits forever. Raises AlreadyLocked."""
         ends = time.monotonic() + (0 if self.is_passed_over else _LOCK_WAIT_S)
         pause, longest = _LOCK_POLLS_S
         while True:
@@ -123,8 +122,8 @@ class _File(ConcurrentRotatingFileHandler):
         if not self._is_reported:
             self._is_reported = True
             sentence = (
-                f"The log {self.baseFilename} is locked by another program, also after {_LOCK_WAIT_S:.0f} s: lines of this "
-                "run are missing in it. Find out which program holds its lock (a worker that stands still, a copy of the "
+                f"Another program has locked the log {self.baseFilename} for more than {_LOCK_WAIT_S:.0f} s. Lines of this run "
+                "are missing in the file. Find out which program holds the lock (a stalled worker, a program that copies the "
                 "folder)"
             )
             level = {"levelname": "WARNING", "levelno": logging.WARNING}
@@ -141,18 +140,20 @@ class Log:
 
     @property
     def fault(self) -> str | None:
-        """A sentence if lines were lost."""
+        """An error sentence if lines were lost."""
         if self.file.failure is None:
             return None
         reason = getattr(self.file.failure, "strerror", None) or self.file.failure
-        return f"The log {self.path} could not be written: {reason}. Lines of this run are missing in it."
+        return (
+            f"The log {self.path} could not be written: {reason}. Lines of this run are missing in the file."
+        )
 
     def close(self) -> None:
-        """Take the handlers off again."""
+        """Remove the handlers."""
         root = logging.getLogger()
         for handler in (self.file, self.console):
             root.removeHandler(handler)
-            with suppress(OSError):  # a full disk: `fault` says what was lost
+            with suppress(OSError):  # a full disk: `fault` reports the loss
                 handler.close()
 
 
@@ -162,27 +163,30 @@ def run_log() -> logging.Logger:
 
 @dataclass(eq=False)
 class LogFile:
-    """Where a log goes. `redact` takes secrets out as the last resort; `now` is the clock, aware."""
+    """The parameters of a log file. `redact` removes secrets as a last resort; `now` returns aware times."""
 
     path: Path
-    max_bytes: int = 5 * 1024 * 1024  # it is put aside at this size
-    files: int = FILES_KEPT  # so many that were put aside are kept
+    max_bytes: int = 5 * 1024 * 1024  # rotated at this size
+    files: int = FILES_KEPT  # old files to keep
     redact: Callable[[str], str] = str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     access: Access = PRIVATE
 
     def opened(self, aside: logging.Handler | None = None) -> _File:
-        """`aside`: a handler that has the lines too; else stderr has them while the file is locked. Raises RunError."""
+        """Open the file. `aside`: a handler that also has all lines; default: stderr while the file is locked.
+
+        Raises RunError.
+        """
         other = aside or logging.StreamHandler(sys.stderr)
         path = self.path
         try:
             self.access.make_folder(path.parent)
-            # With the byte-order mark, `type` on Windows shows the signs.
+            # The byte-order mark makes `type` on Windows display all characters.
             encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
             file = _File(str(path), "a", self.max_bytes, self.files, encoding=encoding,
                          aside=other, has_all=aside is not None, access=self.access)  # fmt: skip
             for log_path in files_of(path):
-                self.access.create(log_path)  # so that a fault shows now, not at the first line
+                self.access.create(log_path)  # so that errors show now, not at the first line
         except OSError as error:
             named = next(
                 (f"{log_path.name}: " for log_path in files_of(path) if error.filename == str(log_path)), ""
@@ -198,12 +202,12 @@ class LogFile:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """What is written to for the log `path`: itself, and the lock that its processes share."""
+    """The files written for the log `path`: the log itself and its lock file."""
     return path, Path(*ConcurrentRotatingFileHandler.baseLockFilename(str(path)))
 
 
 def set_up(log: LogFile, *, verbose: bool = False, console: Any = None, quiet: bool = False) -> Log:
-    """Send log lines there and, unless `quiet`, to `console` (a text stream; default stderr). Raises RunError."""
+    """Send log lines to the file and, unless `quiet`, to `console` (a text stream; default: stderr). Raises RunError."""
     screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
     file = log.opened(screen)
     root = logging.getLogger()
@@ -216,7 +220,7 @@ def set_up(log: LogFile, *, verbose: bool = False, console: Any = None, quiet: b
 
 @contextmanager
 def file_of(logger_name: str, log: LogFile) -> Iterator[None]:
-    """Send the lines of one logger to a file of its own, and nowhere else. Raises RunError."""
+    """Send the lines of one logger only to its own file. Raises RunError."""
     file = log.opened()
     logger = logging.getLogger(logger_name)
     logger.addHandler(file)
@@ -233,24 +237,23 @@ def file_of(logger_name: str, log: LogFile) -> Iterator[None]:
 
 @dataclass
 class _Shared:
-    """A log file that several calls in one process write at the same time."""
+    """A log file that several calls in one process use at the same time."""
 
     file: _File
-    level: int  # of the logger before
+    level: int  # the logger's previous level
     users: int = 0
 
 
-# What is open in this process: as logging's own handlers are.
+# Open files of this process; global, like logging's handlers.
 _shared: dict[Path, _Shared] = {}
 _sharing = threading.Lock()
 
 
 @contextmanager
 def lines_to(log: LogFile) -> Iterator[None]:
-    """Have the lines of runs in this process go there too, for a program that is not recours and has its own log.
+    """Also write the lines of runs in this process to a file, for another program that embeds recours.
 
-    Lines of that program do not get there, though its logger may have the same name. Any number of threads may be in
-    it at once. Raises RunError.
+    Lines of that program are not written, even if its logger has the same name. Thread-safe. Raises RunError.
     """
     logger = run_log()
     path = log.path

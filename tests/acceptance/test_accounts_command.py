@@ -334,7 +334,7 @@ def test_a_file_is_taken_whole(
     assert (missing.returncode, "No such file" in missing.stderr) == (2, True)
     os.mkfifo(tmp_path / "pipe")
     endless = person.types("accounts", "import", str(tmp_path / "pipe"))
-    assert (endless.returncode, "it is a pipe or a device; name an ordinary file" in endless.stderr) == (
+    assert (endless.returncode, "it is a pipe or a device; name a regular file" in endless.stderr) == (
         2,
         True,
     )

@@ -123,7 +123,7 @@ def test_a_pipe_is_no_recording(carriers: Callable[..., Done], tmp_path: Path) -
     os.mkfifo(tmp_path / "pipe")
     result = carriers("reclassify", str(tmp_path / "pipe"))
     assert (result.returncode, result.stdout) == (2, "")
-    assert "it is a pipe or a device; name an ordinary file" in result.stderr
+    assert "it is a pipe or a device; name a regular file" in result.stderr
 
 
 def test_units_are_used_and_a_carrier_that_takes_no_call_is_not_asked(

@@ -189,4 +189,4 @@ def test_where_packages_are_missing_it_says_how_to_get_them(copy: Copy, tmp_path
     done = subprocess.run(program, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("recours is not set up (the packages sqlalchemy, requests")
-    assert done.stderr.endswith(" are missing): install it again from the same source.\n")
+    assert done.stderr.endswith(" are missing): reinstall recours from the same source.\n")

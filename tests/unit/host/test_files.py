@@ -115,7 +115,7 @@ def test_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
 
 
 def test_a_group_that_is_not_there_is_told_before_a_carrier_is_called(tmp_path: Path) -> None:
-    words = r"there is no group 'no-such-group' \(RECOURS_SHARED_GROUP\)"
+    words = r"the group 'no-such-group' does not exist \(RECOURS_SHARED_GROUP\)"
     for folder in (tmp_path / "pods", tmp_path):  # a new one, an existing one
         with pytest.raises(RunError, match=f"Documents cannot be stored in .*: {words}"):
             DocumentStore(folder, Access("no-such-group")).make_sure()
@@ -156,7 +156,7 @@ def test_what_everybody_may_read_is_found(public: Path) -> None:
 def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(OSError, match="it is a pipe or a device; name an ordinary file"):
+        with pytest.raises(OSError, match="it is a pipe or a device; name a regular file"):
             read_regular(path, 9)
     (tmp_path / "file").write_bytes(b"more than that")
     assert read_regular(tmp_path / "file", 4) == b"more"

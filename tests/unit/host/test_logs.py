@@ -211,7 +211,7 @@ def test_a_line_that_could_not_be_written_is_told_once(
     logs.run_log().info("lost in the file")
     logs.run_log().info("lost too")
     assert log.fault == (
-        f"The log {log.path} could not be written: No space left on device. Lines of this run are missing in it."
+        f"The log {log.path} could not be written: No space left on device. Lines of this run are missing in the file."
     )
     assert console.getvalue().count("lost") == 2
 
@@ -299,13 +299,13 @@ def test_a_lock_that_another_program_holds_is_told_once_and_holds_no_run(
         logs.run_log().info(f"line {n}")
     told, *said = console.getvalue().splitlines()
     assert LINE.fullmatch(told)
-    assert f"[WARNING] - __main__ - The log {log.path} is locked by another program" in told
+    assert f"[WARNING] - __main__ - Another program has locked the log {log.path}" in told
     assert [line.rpartition(" - ")[2] for line in said] == ["line 0", "line 1", "line 2"]
     assert (lines(log), log.fault) == ([""], None)
     held()
     logs.run_log().info("line 3")
     assert lines(log)[0].endswith(" - line 3")
-    assert console.getvalue().count("is locked by another program") == 1
+    assert console.getvalue().count("Another program has locked the log") == 1
 
 
 def test_the_lock_is_waited_for_once(
@@ -330,7 +330,7 @@ def test_lines_that_go_to_no_console_go_to_stderr_instead(
         logging.getLogger("recours.test").info("Mail 7 was sent")
         logging.getLogger("recours.test").info("Mail 8 was sent")
     told, *said = capfd.readouterr().err.splitlines()
-    assert "is locked by another program" in told
+    assert "Another program has locked the log" in told
     assert said == [f"{stamp()} - [INFO] - recours.test - Mail {n} was sent" for n in (7, 8)]
 
 
@@ -354,7 +354,7 @@ def test_a_run_whose_log_is_locked_is_a_whole_run(held: Callable[[], None], tmp_
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("is locked by another program, also after 5 s") == 1
+    assert done.stderr.count("for more than 5 s") == 1
     assert "No failed PODs eligible for retry" in done.stderr
     assert (tmp_path / "logs" / "pod_retry_scheduler.log").read_text(encoding="utf-8") == ""
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from recours.host.terminal import signs, width_of, wrapped
+from recours.host.terminal import display_width, width_of, wrapped
 
 PATH = "/srv/recours/data/pods/chronopost/CLM-1.pdf"
 
@@ -32,7 +32,7 @@ def test_a_line_breaks_between_words_and_hangs_below_its_head(line: str, shown: 
 
 
 def test_colors_take_no_room_and_emoji_take_two_signs() -> None:
-    assert signs("\x1b[1mok\x1b[0m ✅") == 5
+    assert display_width("\x1b[1mok\x1b[0m ✅") == 5
 
 
 def test_what_is_no_terminal_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
