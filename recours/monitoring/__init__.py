@@ -1,1 +1,1 @@
-"""What watches runs: a check that is pinged, and a file of metrics."""
+"""Monitoring of runs: pings to a check, and a metrics file."""

@@ -1,7 +1,7 @@
-"""Pings to a check of healthchecks: the run began, it went well, it failed.
+"""Pings to a healthchecks check when a run starts, succeeds or fails.
 
-As its pinging API has it (https://healthchecks.io/docs/http_api/): POST to the check's URL is a success, to `/start`
-below it a start, to `/fail` a failure; `rid`, a UUID, tells which start an end belongs to; the body is kept as a log.
+In the pinging API (https://healthchecks.io/docs/http_api/), POST to the check's URL reports success, to `/start` below it
+a start, and to `/fail` a failure. `rid`, a UUID, connects a start with its end, and the body is stored as a log.
 """
 
 import logging
@@ -16,15 +16,15 @@ from recours.core.text import clean
 
 log = logging.getLogger("__main__")
 
-LONGEST_BODY = 10_000  # bytes; more is not kept by every version
+LONGEST_BODY = 10_000  # bytes; not every version stores more
 _LONGEST_LINE = 1000
 _PATIENCE_S = 4.0
-_TRIES = 2
+_ATTEMPTS = 2
 _PAUSE_S = 0.5
 
 
 class Pings:
-    """Tells a check. A ping that is not taken is a WARNING."""
+    """Pings a check. A failed ping is logged as a WARNING."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Pings:
         sleep: Callable[[float], None] = time.sleep,
         patience_s: float = _PATIENCE_S,
     ) -> None:
-        """`url`: perhaps with {worker}; `run_id`: 32 hex digits; `patience_s`: to connect, and to be answered."""
+        """`url` may contain {worker}. `run_id`: 32 hex digits. `patience_s`: timeout for connecting and for the answer."""
         self._parts = urlsplit(url.replace("{worker}", worker))
         self._run_id = UUID(hex=run_id)
         self._redact = redact
@@ -53,7 +53,7 @@ class Pings:
 
     def _ping(self, action: str, name: str, lines: Sequence[str] = ()) -> None:
         request = self._request(action, lines)
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, _ATTEMPTS + 1):
             try:
                 answer = self._http.send(request)
             except HttpError as fault:
@@ -61,10 +61,10 @@ class Pings:
                 again = not isinstance(fault, UnacceptableAnswerError)
             else:
                 problem = _problem(answer)
-                again = answer.status >= 500  # noqa: PLR2004 (the server's own faults)
+                again = answer.status >= 500  # noqa: PLR2004 (server errors)
             if not problem:
                 return
-            if not again or attempt == _TRIES:
+            if not again or attempt == _ATTEMPTS:
                 break
             self._sleep(_PAUSE_S)
         log.warning(f"Could not ping RECOURS_PING_URL ({name}): {self._parts.hostname} {problem}")
@@ -73,17 +73,17 @@ class Pings:
         parts = self._parts
         query = "&".join(filter(None, (parts.query, f"rid={self._run_id}")))
         text = "\n".join(clean(self._redact(line), _LONGEST_LINE) for line in lines)
-        # Cut between two characters: what is not UTF-8 is not kept.
+        # Cut between characters, because the server does not store invalid UTF-8.
         body = text.encode()[:LONGEST_BODY].decode(errors="ignore").encode()
         headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "recours"}
         return Request("POST", f"{parts.path.rstrip('/')}{action}?{query}", headers, body)
 
 
 def trouble_with(url: str, patience_s: float = _PATIENCE_S) -> str:
-    """Why the server of a check cannot be reached, as the end of a sentence; "": it can. No check is pinged."""
+    """Why the check's server cannot be reached, as the end of a sentence; "": it can. No check is pinged."""
     try:
         _server_of(urlsplit(url), patience_s).send(Request("GET", "/", {"User-Agent": "recours"}, b""))
-    except UnacceptableAnswerError:  # a redirect, say: somebody answers
+    except UnacceptableAnswerError:  # such as a redirect: the server answers
         return ""
     except HttpError as fault:
         return str(fault)
@@ -95,8 +95,8 @@ def _server_of(url: SplitResult, patience_s: float) -> Http:
 
 
 def _problem(answer: Response) -> str:
-    """As a phrase that goes after the host's name; "": none."""
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 (what went well)
+    """The problem as a phrase that follows the host's name; "": none."""
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 (success)
         return f"answered with status {answer.status}"
     text = answer.body[:100].decode(errors="replace").strip()
     # hc-ping.com has answered 200 with "OK (not found)" and "OK (rate limited)".

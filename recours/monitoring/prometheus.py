@@ -1,8 +1,7 @@
-"""The figures that a monitoring system keeps, drawn from the records of both workers, in Prometheus's text format.
+"""Metrics of both workers in Prometheus's text format, for node_exporter's textfile collector.
 
-They go to a file for node_exporter's textfile collector. The format:
-https://prometheus.io/docs/instrumenting/exposition_formats/. The collector reads every file whose name ends in `.prom`, at
-any time, and refuses samples that bring a time of their own.
+The format: https://prometheus.io/docs/instrumenting/exposition_formats/. The collector may read files whose names end in
+`.prom` at any time, and refuses samples with timestamps.
 """
 
 from collections import Counter
@@ -17,7 +16,7 @@ from recours.reporting.problems import OF_ACCOUNTS, ProblemKind, problems
 from recours.reporting.records import COUNTED_UP_TO
 from recours.reporting.system import Backlog, CarrierNow, Overview, Run
 
-# Keys of a run's `--json` that count claims, by what the metric calls the outcome.
+# Keys of a run's `--json` with counts of claims, by the metric's outcome label.
 OUTCOMES = {
     "success": "success",
     "failed": "failed",
@@ -27,39 +26,39 @@ OUTCOMES = {
     "skipped_carrier": "skipped_carrier",
     "gave_up": "max_retries_reached",
 }
-# Why a carrier takes no call.
+# Reasons for not calling a carrier.
 CLOSED = ("rate_limit", "account", "paused", "unavailable")
 
-# All are gauges: what is counted here may go down again.
+# All metrics are gauges, because the counts may decrease.
 MEANINGS = {
-    "recours_run_last_start_timestamp_seconds": "When the worker's last run began.",
-    "recours_run_last_success_timestamp_seconds": "When the worker's last run with exit status 0 ended.",
-    "recours_run_exit_status": "Exit status of the worker's last run that is over.",
-    "recours_run_duration_seconds": "How long the worker's last run that is over took.",
-    "recours_fleet_last_tick_timestamp_seconds": "When a long-lived worker last looked for claims that are due.",
-    "recours_run_claims": "Claims of the worker's last run that is over.",
+    "recours_run_last_start_timestamp_seconds": "Start of the worker's last run.",
+    "recours_run_last_success_timestamp_seconds": "End of the worker's last run with exit status 0.",
+    "recours_run_exit_status": "Exit status of the worker's last completed run.",
+    "recours_run_duration_seconds": "Duration of the worker's last completed run.",
+    "recours_fleet_last_tick_timestamp_seconds": "Time when a long-lived worker last looked for due claims.",
+    "recours_run_claims": "Claims in the worker's last completed run.",
     "recours_backlog_claims": (
-        f"Claims that are not done, by stage (due now: ready and new), each counted up to {COUNTED_UP_TO}."
+        f"Claims that are not done, by stage (ready and new are due now), each counted up to {COUNTED_UP_TO}."
     ),
     "recours_backlog_oldest_timestamp_seconds": (
-        "Since when the oldest claim that is still tried has failed, or is new."
+        "Time since when the oldest claim that is still attempted has been new or failed."
     ),
-    "recours_quota_used_calls": "Calls used of a limit, in its present window.",
-    "recours_quota_limit_calls": "Calls that a limit allows in a window.",
-    "recours_quota_reset_timestamp_seconds": "When the present window of a limit ends.",
-    "recours_carrier_closed": "1 for the reason why a carrier takes no call now, or gives no answer, else 0.",
-    "recours_mails_waiting": "Mails that are to be sent (ready) or released (held).",
-    "recours_problems": "Problems that need a person, as 'recours status' counts them.",
-    "recours_metrics_timestamp_seconds": "When these figures were read.",
+    "recours_quota_used_calls": "Calls used of a limit in its current window.",
+    "recours_quota_limit_calls": "Calls that a limit allows per window.",
+    "recours_quota_reset_timestamp_seconds": "End of a limit's current window.",
+    "recours_carrier_closed": "1 for the reason why a carrier is not called now or does not answer, else 0.",
+    "recours_mails_waiting": "Emails that wait to be sent (ready) or released (held).",
+    "recours_problems": "Problems that need a person, as counted by 'recours status'.",
+    "recours_metrics_timestamp_seconds": "Time when these metrics were read.",
 }
 _IN_LABEL = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
-# The name of a metric, and its samples: labels and a value.
+# A metric's name and its samples: labels and a value.
 Metric = tuple[str, Sequence[tuple[Mapping[str, str], float]]]
 
 
 def metrics(now: Overview, last_success: Mapping[str, Run]) -> list[Metric]:
-    """`last_success`: of each worker that has one, the last run that went well."""
+    """The metrics to export. `last_success`: each worker's last successful run, if any."""
     mails = [({"state": state}, now.open_mails.get(state, 0)) for state in (MailState.READY, MailState.HELD)]
     count = Counter(problem.kind for problem in problems(now))
     kinds = [kind for kind in ProblemKind if kind not in OF_ACCOUNTS or now.accounts]
@@ -169,7 +168,10 @@ def exposition(metrics: Iterable[Metric]) -> str:
 
 
 def replace_file(path: Path, text: str, mark: str) -> None:
-    """Put the text there as a whole; `mark` is unique, in a name that the collector skips until then. Raises OSError."""
+    """Replace the file atomically. `mark`: a unique part of the temporary name, which the collector skips.
+
+    Raises OSError.
+    """
     part = path.with_name(f".{path.name}.{mark}.part")
     try:
         with part.open("x", encoding="utf-8", newline="\n") as file:

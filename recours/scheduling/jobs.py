@@ -1,4 +1,4 @@
-"""The workers' schedule on a machine: what is to be started, and what a change of it would do."""
+"""The schedule of the workers on a machine, and changes to it."""
 
 import posixpath
 import re
@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from recours.core.errors import RunError
 from recours.runs.worker import WORKERS, PODFetchWorker, PODRetryScheduler
 
-# What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.
+# The workers in an installed copy, which has no scripts: `recours fetch`.
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
 PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
 
 
 class ScheduleError(RunError):
-    """The schedule cannot be read or changed. The text says why and what to do; nothing was changed."""
+    """The schedule cannot be read or changed. The message says why and what to do; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """A worker that is to be started regularly, with these options."""
+    """A worker to start regularly, with these options."""
 
     worker: str  # its name, as in runs.worker.WORKERS
     options: tuple[str, ...] = ()
@@ -27,19 +27,21 @@ class ScheduledJob:
 
 @dataclass(frozen=True)
 class Checkout:
-    """This installation and its home: a schedule's entry belongs to it if it starts a worker that works in that home."""
+    """This installation and its home. A schedule entry belongs to it if it starts a worker in this home."""
 
-    root: str  # the home; absolute, as new entries name it
-    home: str = "/"  # what a path that is not absolute begins at
-    resolve: Callable[[str], str] = posixpath.normpath  # a folder's one true name, whatever links lead to it
+    root: str  # the home; an absolute path, as written in new entries
+    home: str = "/"  # the user's home folder, where relative paths start
+    resolve: Callable[[str], str] = (
+        posixpath.normpath
+    )  # resolves links, so that equal folders compare as equal
     code: str = ""  # the absolute path of the checkout with the scripts; "": the home itself
-    # What starts `recours` in an installed copy, by absolute paths; (): a checkout, with its scripts.
+    # The absolute command of `recours` in an installed copy; (): a checkout with scripts.
     program: Sequence[str] = ()
-    python: str = ""  # what starts the scripts where the checkout has no .venv; "": it has one
+    python: str = ""  # the Python for the scripts if the checkout has no .venv; "": use the .venv
 
     @property
     def names_home(self) -> bool:
-        """Tell whether an entry must name the home, since the program that it starts would choose another one."""
+        """Tell whether an entry must set RECOURS_HOME, because its program would choose another home."""
         return bool(self.program or self.code)
 
     def command_line(self, job: ScheduledJob, python: str) -> list[str]:
@@ -51,10 +53,10 @@ class Checkout:
     def worker_started_by(
         self, command: Sequence[str], folder: str, recours_home: str
     ) -> tuple[str, int] | None:
-        """The worker that a command starts in this home, and the position of its script; 0: `recours fetch` has none.
+        """The worker that a command starts in this home, and the position of its script (0 for `recours fetch`).
 
-        None: it starts no worker, or one of another home. `folder`: the working directory. `recours_home`: the setting
-        in the command, "" if it has none; then a script works in the checkout that it lies in.
+        None: the command starts no worker, or one with another home. `folder`: the working directory. `recours_home`:
+        RECOURS_HOME in the command; "": not set, so a script uses the checkout that contains it.
         """
         for position, word in enumerate(command):
             scripts, _, name = self.place(word, folder).rpartition("/")
@@ -75,7 +77,7 @@ class Checkout:
         return self.resolve(folder) == self.resolve(self.root)
 
     def place(self, path: str, folder: str = "") -> str:
-        """The absolute path; a relative one begins at `folder`, and that at the user's home folder."""
+        """The absolute path. A relative path starts at `folder`, and a relative folder at the user's home folder."""
         return posixpath.join(self.home, self._expanded(folder), self._expanded(path))
 
     def _expanded(self, path: str) -> str:
@@ -87,25 +89,25 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a crontab that starts workers of this checkout."""
+    """A crontab line that starts workers of this checkout."""
 
     workers: tuple[str, ...]
     text: str = ""
-    plain: bool = True  # it does nothing beside
-    number: int = 0  # of the line, from 0
-    programs: tuple[str, ...] = ()  # and scripts: absolute paths, or names for cron to look up in its PATH
-    problem: str = ""  # why it does not do what it should
+    plain: bool = True  # starts one worker and does nothing else
+    number: int = 0  # line number, from 0
+    programs: tuple[str, ...] = ()  # and scripts: absolute paths, or names that cron looks up in its PATH
+    problem: str = ""  # why the line does not work
 
     @property
     def remark(self) -> str:
-        """What to know of it."""
-        return self.problem or ("" if self.plain else "it does other things too")
+        """A note for the operator; "": none."""
+        return self.problem or ("" if self.plain else "this line does other things too")
 
 
 @dataclass(frozen=True)
 class ScheduleChange:
-    """What a change would do. Nothing to do: no steps."""
+    """A change of the schedule. Without steps, there is nothing to do."""
 
-    steps: Sequence[str] = ()  # for people, a line each: `- ` what goes, `+ ` what comes
+    steps: Sequence[str] = ()  # a diff for display: `- ` removed lines, `+ ` added lines
     remarks: Sequence[str] = ()
     carry_out: Callable[[], None] = field(default=lambda: None, compare=False)  # raises ScheduleError

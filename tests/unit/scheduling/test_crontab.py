@@ -50,9 +50,9 @@ def test_crontabs_own_header_is_neither_kept_nor_doubled() -> None:
 def test_a_crontab_that_is_perhaps_not_listed_as_it_is_stays_as_it_is(foreign: str) -> None:
     debian = Debian(foreign)
     crontab = Crontab(HERE, run=debian)
-    with pytest.raises(ScheduleError, match="was left alone"):
+    with pytest.raises(ScheduleError, match="was not changed"):
         crontab.install([JOB])
-    with pytest.raises(ScheduleError, match="was left alone"):
+    with pytest.raises(ScheduleError, match="was not changed"):
         crontab.remove([JOB.worker])
     assert (debian.text, crontab.entries()) == (foreign, [])
 
@@ -66,7 +66,7 @@ def test_a_change_by_somebody_else_is_not_written_over() -> None:
     debian = Debian("# mine\n")
     plan = Crontab(HERE, run=debian).install([JOB])
     debian.text = "# mine\n# new\n"
-    with pytest.raises(ScheduleError, match="was changed by somebody else meanwhile"):
+    with pytest.raises(ScheduleError, match="was changed in the meantime"):
         plan.carry_out()
     assert debian.text == "# mine\n# new\n"
 
@@ -87,7 +87,7 @@ def test_a_crontab_that_cannot_be_written_stays() -> None:
         return Done(1, b"", "disk full") if command[-1] == "-" else debian(command, given)
 
     with pytest.raises(
-        ScheduleError, match=r"crontab refuses the change \(disk full\)\. The old one is still"
+        ScheduleError, match=r"crontab refuses the change \(disk full\)\. The old crontab is still"
     ):
         Crontab(HERE, run=refusing).install([JOB]).carry_out()
     assert debian.text == "# mine\n"
@@ -97,14 +97,14 @@ def test_without_cron_it_is_said_what_to_install() -> None:
     def missing(_command: Sequence[str], _given: bytes) -> Done:
         raise FileNotFoundError
 
-    with pytest.raises(ScheduleError, match="There is no program 'crontab' on this machine: install cron"):
+    with pytest.raises(ScheduleError, match=r"The program 'crontab' is not installed\. Install cron"):
         Crontab(HERE, run=missing).entries()
 
 
 def test_where_cron_finds_no_python_the_checkouts_own_is_used(tmp_path: Path) -> None:
     debian = Debian(f"PATH={tmp_path}\n")
     plan = Crontab(HERE, run=debian).install([JOB])
-    assert plan.remarks == [f"cron finds no python3 in {tmp_path}: .venv/bin/python is used"]
+    assert plan.remarks == [f"cron finds no python3 in {tmp_path}, so the lines use .venv/bin/python"]
     plan.carry_out()
     assert "&& .venv/bin/python scripts/pod_retry_scheduler.py >>" in str(debian.text)
     assert Crontab(HERE, run=debian).install([JOB]).steps == ()
@@ -157,7 +157,9 @@ def test_without_the_folder_of_the_log_nothing_is_written() -> None:
         raise PermissionError(13, "Permission denied")
 
     debian = Debian()
-    with pytest.raises(ScheduleError, match=r"logs/cron\.log cannot be made: Permission denied"):
+    with pytest.raises(
+        ScheduleError, match=r"Cannot create the folder for logs/cron\.log: Permission denied"
+    ):
         Crontab(HERE, run=debian, make_folder=failing).install([JOB]).carry_out()
     assert debian.text is None
 
@@ -168,7 +170,7 @@ def test_a_crontab_that_keeps_half_is_told() -> None:
     def keeping_half(command: Sequence[str], given: bytes) -> Done:
         return debian(command, given[: len(given) // 2])
 
-    with pytest.raises(ScheduleError, match="does not hold what was written to it: look at 'crontab -l'"):
+    with pytest.raises(ScheduleError, match=r"differs from what was written\. Check 'crontab -l'"):
         Crontab(HERE, run=keeping_half).install([JOB]).carry_out()
 
 
