@@ -1,1 +1,1 @@
-"""Accounts at carriers: their rules, their sealed credentials, and those that a process has opened."""
+"""Accounts with carriers: their rules, sealed credentials, health, and the accounts that a process has opened."""

@@ -1,4 +1,4 @@
-"""How clients' accounts are doing: whether work can be done with each, and what stands in the way."""
+"""The health of clients' accounts: whether runs can use each account, and if not, why."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ from recours.settings.model import Settings
 
 
 class AccountHealth(StrEnum):
-    """Whether work is done with an account; what stands in the way comes first."""
+    """Whether runs use an account."""
 
     OPEN = "open"
-    PAUSED = "paused"  # by a person, by the carrier or by the carrier's outage
+    PAUSED = "paused"  # by a person, by the carrier or because of the carrier's outage
     REFUSED = "refused"  # by the carrier
-    UNUSABLE = "unusable"  # its credentials cannot be opened or are not there, or its limits cannot be used
+    UNUSABLE = "unusable"  # the credentials are missing or cannot be opened, or the limits are invalid
 
 
 @dataclass(frozen=True)
 class ListedAccount:
-    """`why` and `until` (aware UTC): of what stands in the way; `is_stopped`: by a person, and this account alone."""
+    """An account with its health. `why` and `until` (aware UTC) explain it; `is_stopped`: a person paused this account."""
 
     account: ClientAccount
     health: AccountHealth
@@ -47,7 +47,7 @@ class ListedAccount:
 
 
 def listed(account: ClientAccount, state: CarrierState, trouble: str | None, now: datetime) -> ListedAccount:
-    """`trouble`: why its credentials or limits cannot be used."""
+    """The account with its health. `trouble`: why its credentials or limits cannot be used."""
     state = state.at(now)
     health, why, until = _health(state, trouble, now)
     is_stopped = state.own_stop is not None
@@ -57,7 +57,7 @@ def listed(account: ClientAccount, state: CarrierState, trouble: str | None, now
 def _health(
     state: CarrierState, trouble: str | None, now: datetime
 ) -> tuple[AccountHealth, str | None, datetime | None]:
-    """The health of an account, what stands in the way, and until when."""
+    """The health of an account, the reason, and until when."""
     if stop := state.own_stop or (None if trouble else state.stopped):
         return AccountHealth.PAUSED, stop.why, stop.until
     if trouble:
@@ -76,7 +76,7 @@ def list_accounts(
     settings: Settings, database: Database, clock: Clock, accounts: Sequence[ClientAccount]
 ) -> list[ListedAccount]:
     """These accounts with their health. No carrier is called. Raises DatabaseError."""
-    if not accounts:  # as in a database that no run has worked on yet, which has no such tables
+    if not accounts:  # the tables do not exist before the first run
         return []
     now = clock.now()
     sealed = ClientAccounts(database).sealed()
@@ -89,21 +89,21 @@ def list_accounts(
 
 
 def _what_is_missing(settings: Settings) -> str | None:
-    """What credentials can neither be sealed nor opened without; None: it is all there."""
+    """Why credentials can neither be sealed nor opened; None: they can."""
     if not is_installed():
         return f"the package {PACKAGE} is not installed ({INSTALL})"
-    return None if settings.accounts_keys else f"{SETTING} is not set, or holds no key"
+    return None if settings.accounts_keys else f"{SETTING} is not set or contains no valid key"
 
 
 def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | None:
-    """Why its credentials or its limits cannot be used; None: they can. `seals`: or why there are none."""
+    """Why the credentials or limits cannot be used; None: they can. `seals` may be the reason why there are none."""
     spec = CATALOG.spec_of(account.carrier)
     if spec is None:
         return "its carrier is not supported"
     try:
         spec.limits_of_client(account.key, account.limits)
     except ValueError as error:
-        return f"its limits cannot be used: {error}"
+        return f"its limits are invalid: {error}"
     if account.is_moved:
         return account.moved_text
     if isinstance(seals, str):
@@ -118,7 +118,7 @@ def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | N
 def account_uses(
     settings: Settings, database: Database, clock: Clock, keys: Iterable[str]
 ) -> dict[str, list[Usage]]:
-    """How far the limits of these accounts are used, where a call was made, by their keys. Raises DatabaseError."""
+    """The use of these accounts' limits by account key, for limits with calls. Raises DatabaseError."""
     opened = open_accounts(settings, clock, random, database=database)
     opened_keys = [key for key in keys if key in opened]
     opened.open_all(opened_keys)

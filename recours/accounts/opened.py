@@ -1,4 +1,4 @@
-"""The accounts that a process works with, each opened when it is first asked for, and the queue before them."""
+"""The accounts that a process uses, each opened on first use, and the queue of calls to them."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,13 +25,13 @@ from recours.settings.sources import Value
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession, Sender
 
-_SEALED = "the database"  # where credentials come from, for people
-# Makes an account of its key, its limits, its credentials, and whose it is.
+_SEALED = "the database"  # the source of credentials, for display
+# Makes an account from its key, limits, credentials and owner.
 Make = Callable[[str, tuple[Limit, ...], Credentials, str], Account]
 
 
 class OpenedAccounts(Mapping[str, Account]):
-    """By their keys, for any number of threads. Iterating gives the default ones only: a run needs few of thousands of others."""
+    """Accounts by key; thread-safe. Iterating yields only default accounts: a run needs few of clients' accounts."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class OpenedAccounts(Mapping[str, Account]):
         store: ClientAccounts | None,
         make: Make,
     ) -> None:
-        """`store`: those of clients; None: they are not known."""
+        """`store`: clients' accounts; None: there are none."""
         self._own_accounts = own_accounts
         self._settings = settings
         self._stored = store
@@ -62,7 +62,7 @@ class OpenedAccounts(Mapping[str, Account]):
             return self._opened[key][1]
 
     def __contains__(self, key: object) -> bool:
-        """Tell whether it is a key of an account, open or not."""
+        """Tell whether this is the key of an account, open or not."""
         try:
             return isinstance(key, str) and AccountKey.parse(key).carrier in self._own_accounts
         except ValueError:
@@ -75,7 +75,7 @@ class OpenedAccounts(Mapping[str, Account]):
         return len(self._own_accounts)
 
     def open_all(self, keys: Iterable[str]) -> None:
-        """Open these of clients' accounts that are not open yet, in as many queries as one takes. Raises DatabaseError."""
+        """Open these clients' accounts unless they are open, with one set of queries for all. Raises DatabaseError."""
         with self._lock:
             rows = {key: self._row(key) for key in keys if key not in self._opened}
             present = [row for row in rows.values() if row]
@@ -85,19 +85,19 @@ class OpenedAccounts(Mapping[str, Account]):
 
     @property
     def of_clients(self) -> Mapping[Any, Mapping[str, int]]:
-        """The numbers of clients' accounts, by client and carrier; read once, and again after `refresh`. Raises DatabaseError."""
+        """The numbers of clients' accounts by client and carrier; cached until `refresh`. Raises DatabaseError."""
         with self._lock:
             if self._of_clients is None:
                 self._of_clients = self._stored.directory() if self._stored else {}
             return self._of_clients
 
     def settle_moved(self, now: datetime) -> None:
-        """Take those out of use, for all processes, whose clients have moved. Raises DatabaseError."""
+        """Stop all processes from using accounts whose clients' addresses changed. Raises DatabaseError."""
         if self._stored:
             self._stored.settle_moved(now)
 
     def refresh(self) -> bool:
-        """Tell whether accounts changed in the database; these are opened again when next asked for. Raises DatabaseError."""
+        """Tell whether accounts changed in the database; changed accounts are reopened on next use. Raises DatabaseError."""
         version = self._stored.version() if self._stored else None
         with self._lock:
             if version == self._version:
@@ -105,7 +105,7 @@ class OpenedAccounts(Mapping[str, Account]):
             self._version = version
             self._of_clients = None
             self._rows = None
-            # The others keep their connections and tokens.
+            # Unchanged accounts keep their connections and tokens.
             self._opened = {
                 key: (row, account)
                 for key, (row, account) in self._opened.items()
@@ -114,14 +114,14 @@ class OpenedAccounts(Mapping[str, Account]):
             return True
 
     def _row(self, key: str) -> ClientAccount | None:
-        """None: it was removed meanwhile."""
+        """The account's row; None: the account was removed in the meantime."""
         if self._rows is None:
             self._rows = {row.id: row for row in self._stored.all()} if self._stored else {}
         row = self._rows.get(AccountKey.parse(key).account)
         return row if row and row.key == key else None
 
     def _open(self, key: str, row: ClientAccount | None, sealed: Mapping[int, str]) -> Account:
-        """An account that cannot be opened is closed, and says why: all others go on."""
+        """Open an account. If that fails, the account is closed with the reason; other accounts are not affected."""
         spec = self._own_accounts[carrier_of(key)].spec
         if row is None:
             closed = Credentials({}, {}, "the account was removed")
@@ -132,7 +132,7 @@ class OpenedAccounts(Mapping[str, Account]):
             limits = spec.limits_of_client(key, row.limits)
             credentials = self._credentials(row, spec, sealed.get(row.id, ""))
         except ValueError as why:
-            credentials = Credentials({}, {}, f"its limits cannot be used: {why}")
+            credentials = Credentials({}, {}, f"its limits are invalid: {why}")
         except SealError as why:
             credentials = Credentials({}, {}, str(why))
         return self._make(key, limits, credentials, row.client.named)
@@ -143,7 +143,7 @@ class OpenedAccounts(Mapping[str, Account]):
             raise SealError(row.moved_text)
         seals = make_seals(self._settings)
         if seals is None:
-            raise SealError(f"its credentials are sealed, and no {SETTING} is set, or it holds no key")
+            raise SealError(f"its credentials are sealed, and {SETTING} is not set or contains no valid key")
         values = seals.open(sealed, row.owner)
         options = {option.name: values.pop(option.name, option.default) for option in spec.options}
         texts = {name: Value(text, _SEALED) for name, text in values.items()}
@@ -151,7 +151,7 @@ class OpenedAccounts(Mapping[str, Account]):
 
 
 def make_catalog(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
-    """The carriers, and whose account serves whose claims. `of_clients`: the numbers of clients' accounts, if any."""
+    """The carriers, and which account serves which claims. `of_clients`: the numbers of clients' accounts, if any."""
     return CATALOG.with_accounts(settings.configured, of_clients)
 
 
@@ -163,7 +163,7 @@ def make_queue(
     opened_accounts: Mapping[str, Account] | None = None,
     concurrency: int | None = None,
 ) -> APIRequestQueue:
-    """The queue, for one run. `opened_accounts`: the `accounts` of a process that does many, with their tokens and connections."""
+    """The queue for one run. `opened_accounts`: accounts of a process with many runs, with their tokens and connections."""
     return APIRequestQueue(
         open_accounts(settings, clock, jitter, database=database)
         if opened_accounts is None
@@ -184,11 +184,11 @@ def open_accounts(
     watched: "Callable[[Sender], Sender]" = lambda sender: sender,
     database: Database | None = None,
 ) -> OpenedAccounts:
-    """The default accounts, and those of clients in `database`. `watched` may put something before the network."""
+    """The default accounts, and clients' accounts in `database`. `watched` may wrap the sender of requests."""
     redact = redactor(settings)
 
     def opener(spec: CarrierSpec) -> "Callable[[Reservation, Client], HttpSession]":
-        """What opens sessions. The HTTP library is loaded when the first one is opened: many runs call nobody."""
+        """A function that opens sessions. The first session loads the HTTP library, because many runs make no calls."""
 
         @cache
         def http() -> "Sender":

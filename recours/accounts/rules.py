@@ -1,6 +1,6 @@
-"""What is checked of clients' accounts before they are kept: credentials, limits, a file of them, and what one call showed.
+"""The rules for clients' accounts: credentials, limits, import files, and the result of a test call.
 
-No sentence holds a credential, nor a name that may be one by mistake.
+No message contains a credential, or a name that may be a credential by mistake.
 """
 
 import re
@@ -25,7 +25,7 @@ _LONGEST = 1000  # characters of a credential
 
 
 class AccountRefusedError(ClaimsRefusedError):
-    """What was asked for cannot be done with an account, or with what was said of it. `why`: the key of its sentence."""
+    """A request about an account cannot be carried out. `why`: the key of the message."""
 
     def __init__(self, why: str, **facts: str) -> None:
         super().__init__(REFUSED[why].format(**facts))
@@ -36,41 +36,41 @@ class AccountRefusedError(ClaimsRefusedError):
         return translate(language, REFUSED[self.why]).format(**self.facts)
 
 
-# What the operator has to mend, not the person who typed.
+# Errors that the operator must fix, not the person who enters an account.
 OF_INSTALLATION = frozenset({"no_key", "no_package"})
 
 REFUSED: dict[str, str] = {
-    "no_client": N_("There is no client {client}: name one by its address or its id in the table clients."),
-    "several_clients": N_("Several clients have the address {client}: name one by its id ({ids})."),
+    "no_client": N_("There is no client {client}. Give an email address or an id from the table clients."),
+    "several_clients": N_("Several clients have the address {client}. Give the client's id ({ids})."),
     "no_carrier": NO_CARRIER,
     "has_account": N_(
-        "{client} has an account at {carrier} already; nothing was changed ('recours accounts add' with --replace gives it other credentials)."
+        "{client} already has an account with {carrier}. Nothing was changed ('recours accounts add' with --replace changes the credentials)."
     ),
-    "no_account": N_("{client} has no account of its own at {carrier}."),
+    "no_account": N_("{client} has no own account with {carrier}."),
     "changed": N_(
-        "The account of {client} at {carrier} changed at this very moment; nothing was changed, try again."
+        "Someone else changed the account of {client} with {carrier} at the same time. Your change was not saved; try again."
     ),
-    "not_credential": N_("{carrier} takes {known}; something else was given{near}."),
+    "not_credential": N_("{carrier} requires {known}, but something else was given{near}."),
     "not_text": N_(
-        "{name} must be a text of 1 to {longest} characters in one line (in JSON between quotation marks)."
+        "{name} must be a text of 1 to {longest} characters in one line (in JSON, in quotation marks)."
     ),
-    "twice": N_("{name} was given twice, with two values: give it once."),
-    "incomplete": N_("Credentials of {carrier} are missing: {missing}."),
-    "option": N_("{name} cannot be used: {reason}."),
-    "limits": N_("These limits of {carrier} cannot be used: {reason}."),
+    "twice": N_("{name} was given twice with different values. Give one value."),
+    "incomplete": N_("Credentials for {carrier} are missing: {missing}."),
+    "option": N_("{name} is invalid: {reason}."),
+    "limits": N_("These limits for {carrier} are invalid: {reason}."),
     "no_key": N_(
-        "No client's credentials can be kept: RECOURS_ACCOUNTS_KEY is not set, or holds no key. docs/accounts.md "
-        "says how to make one; keep a copy of it elsewhere, for nothing opens them without it."
+        "Clients' credentials cannot be stored: RECOURS_ACCOUNTS_KEY is not set or contains no valid key. "
+        "docs/accounts.md explains how to create one. Keep a copy elsewhere: without the key, nobody can open them."
     ),
-    "no_package": N_("Clients' credentials need the package cryptography: pip install 'cryptography>=44'"),
+    "no_package": N_("Clients' credentials require the package cryptography: pip install 'cryptography>=44'"),
 }
 
 
-# ---------------------------------------------------------------- whose account
+# ---------------------------------------------------------------- client and carrier
 
 
 def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
-    """The one client that was `found` by an address or an id. Raises AccountRefusedError."""
+    """The only client among those found by `named`, an address or an id. Raises AccountRefusedError."""
     name = clean(str(named).strip(), 100)
     if not clients:
         raise AccountRefusedError("no_client", client=name)
@@ -81,18 +81,18 @@ def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
 
 
 def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
-    """By any of its names, in a catalog that knows of no credentials. Raises AccountRefusedError."""
+    """The carrier with this name, in a catalog without credentials. Raises AccountRefusedError."""
     key = catalog.resolve(name) if isinstance(name, str) else None
     if key:
         return catalog.specs[key]
     raise AccountRefusedError("no_carrier", carrier=clean(name, 60), known=", ".join(catalog.names))
 
 
-# ---------------------------------------------------------------- what is said of an account
+# ---------------------------------------------------------------- credentials and limits
 
 
 def usable_credentials(spec: CarrierSpec, content: object) -> dict[str, str]:
-    """The first complete set of credentials and the options, by their settings' names. Raises AccountRefusedError."""
+    """The first complete set of credentials, and the options, by setting name. Raises AccountRefusedError."""
     settings = ", ".join(_names_of(spec))
     if not isinstance(content, Mapping):
         raise AccountRefusedError("not_credential", carrier=spec.name, known=settings, near="")
@@ -129,7 +129,7 @@ def _names_of(spec: CarrierSpec) -> tuple[str, ...]:
 
 
 def _one_line(name: str, value: Any) -> str:
-    """Raises AccountRefusedError. A number is refused: it may have had zeros before it."""
+    """Raises AccountRefusedError, also for a number, which may have lost leading zeros."""
     text = value.strip() if isinstance(value, str) else ""
     if not 0 < len(text) <= _LONGEST or not (is_text(text) and is_one_line(text)):
         raise AccountRefusedError("not_text", name=name, longest=str(_LONGEST))
@@ -137,9 +137,9 @@ def _one_line(name: str, value: Any) -> str:
 
 
 def usable_limits(spec: CarrierSpec, content: object) -> dict[str, str]:
-    """Limits by the kind of call ("": of any), as in the QUOTA_ settings. Raises AccountRefusedError."""
+    """Limits by kind of call ("": any kind), as in the QUOTA_ settings. Raises AccountRefusedError."""
     if not isinstance(content, Mapping):
-        reason = 'they must be texts by the kind of call, such as {"": "100/day"}'
+        reason = 'they must be an object with kinds of calls as keys, such as {"": "100/day"}'
         raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
     limits = {str(name).strip().upper(): str(text).strip() for name, text in content.items()}
     if "" in limits.values():
@@ -152,17 +152,17 @@ def usable_limits(spec: CarrierSpec, content: object) -> dict[str, str]:
 
 
 def limits_text(limits: Mapping[str, Any]) -> str:
-    """As they are typed, the inverse of `limits_in`."""
+    """The limits in the form of the command line; the inverse of `limits_in`."""
     return " ".join(f"{name}={text}" if name else str(text) for name, text in limits.items())
 
 
 def limits_in(spec: CarrierSpec, texts: Iterable[str]) -> dict[str, str]:
-    """Limits as they are typed: `100/day`, `TRACKING=20/hour`. Raises AccountRefusedError."""
+    """Parse limits in the form of the command line: `100/day`, `TRACKING=20/hour`. Raises AccountRefusedError."""
     result: dict[str, str] = {}
     for text in texts:
         name, _, limits = text.rpartition("=")
         if name.strip().upper() in result:
-            reason = "one kind of call is named twice; write 250/day,1/second for several limits of a kind"
+            reason = "a kind of call is named twice; write several limits of one kind as 250/day,1/second"
             raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
         result[name.strip().upper()] = limits
     return usable_limits(spec, result)
@@ -170,7 +170,7 @@ def limits_in(spec: CarrierSpec, texts: Iterable[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class NewAccount:
-    """An account as it is given: everything in it can be used."""
+    """A new account with validated credentials and limits."""
 
     client: ServiceClient
     spec: CarrierSpec
@@ -178,7 +178,7 @@ class NewAccount:
     limits: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
-        """Never the credentials."""
+        """Without the credentials."""
         return f"NewAccount({self.client.id}, {self.spec.key})"
 
 
@@ -186,43 +186,43 @@ class NewAccount:
 
 
 class CheckVerdict(StrEnum):
-    """What one call showed about an account."""
+    """The result of a test call with an account."""
 
     ACCEPTED = "accepted"
-    KNOWN = "known"  # and asked about a parcel that is not the client's
+    KNOWN = "known"  # accepted; the sample number is another customer's parcel
     REJECTED = "rejected"
-    DENIED = "denied"  # known, without a right that it needs
-    NOT_TRIED = "not_tried"  # or not to the end
+    DENIED = "denied"  # accepted, but a permission is missing
+    NOT_TRIED = "not_tried"  # no call was made, or the call failed
 
 
 @dataclass(frozen=True)
 class AccountCheck:
-    """What a check of an account's credentials came to. `error`: what the carrier said, or what stood in the way."""
+    """The result of a credentials check. `error`: the carrier's text, or why the check failed."""
 
     verdict: CheckVerdict
     kind: ErrorKind | None = None
     error: str | None = None
-    explanation: SentenceParts | None = None  # what the error is made of, where it is a sentence of recours
+    explanation: SentenceParts | None = None  # the parts of the error, if it is a sentence of recours
 
     @property
     def is_accepted(self) -> bool | None:
-        """None: it is not known."""
+        """None: unknown."""
         if self.verdict is CheckVerdict.NOT_TRIED:
             return None
         return self.verdict in (CheckVerdict.ACCEPTED, CheckVerdict.KNOWN)
 
 
-# {credentials}, {account}: ours or a client's, as in WHOSE.
+# {credentials} and {account} are the texts of WHOSE.
 CHECKED: dict[CheckVerdict, str] = {
     CheckVerdict.ACCEPTED: N_("{carrier} accepts {credentials}."),
     CheckVerdict.KNOWN: N_(
         "{carrier} accepts {credentials} (its sample number belongs to another customer)."
     ),
     CheckVerdict.REJECTED: N_("{carrier} rejects {credentials}: {error}."),
-    CheckVerdict.DENIED: N_("{carrier} knows {account} and denies it a right: {error}."),
-    CheckVerdict.NOT_TRIED: N_("{carrier}: {credentials} could not be tried: {error}."),
+    CheckVerdict.DENIED: N_("{carrier} accepts {account} but denies it a permission: {error}."),
+    CheckVerdict.NOT_TRIED: N_("{carrier}: {credentials} could not be tested: {error}."),
 }
-# Credentials and default account, then of a client.
+# The default account, then a client's account.
 WHOSE = (
     (N_("our credentials"), N_("our account")),
     (N_("the credentials of {client}"), N_("the account of {client}")),
@@ -230,7 +230,7 @@ WHOSE = (
 
 
 def checked_text(language: str, checked: AccountCheck, carrier: str, client: str, error: str) -> str:
-    """What a check showed. `carrier`, `client`: their names for people; no client: the default account."""
+    """The result of a check as a sentence. `carrier`, `client`: display names; "" as client: the default account."""
     credentials, account = (translate(language, text).format(client=client) for text in WHOSE[bool(client)])
     return translate(language, CHECKED[checked.verdict]).format(
         carrier=carrier, credentials=credentials, account=account, error=error
@@ -238,7 +238,7 @@ def checked_text(language: str, checked: AccountCheck, carrier: str, client: str
 
 
 def account_check(result: CarrierAnswer | Refusal) -> AccountCheck:
-    """What the answer to a check of credentials shows."""
+    """The result of a credentials check, from the carrier's answer."""
     if isinstance(result, Refusal):
         return AccountCheck(CheckVerdict.NOT_TRIED, result.kind, _shown(result.reason), result.explanation)
     outcome = result.outcome
@@ -272,20 +272,22 @@ _MOST_SHOWN = 100  # sentences about rows
 
 
 class FileRefusedError(ClaimsRefusedError):
-    """Nothing of the file was taken: a line for each row that is wrong, or one about the file."""
+    """Nothing was imported. The message has a line for each wrong row, or one line about the file."""
 
 
 @dataclass
 class AccountFile:
     """Reads the accounts of one file."""
 
-    catalog: Catalog  # that knows of no credentials
+    catalog: Catalog  # without credentials
     client_named: Callable[[str], ServiceClient]  # raises AccountRefusedError
     has_account: Callable[[ServiceClient, CarrierSpec], bool]
-    _places: dict[tuple[Any, str], str] = field(default_factory=dict)  # of rows, by client and carrier
+    _places: dict[tuple[Any, str], str] = field(
+        default_factory=dict
+    )  # place of each row, by client and carrier
 
     def read(self, content: bytes) -> list[NewAccount]:
-        """Its accounts. Raises FileRefusedError if any row is wrong."""
+        """The accounts in the file. Raises FileRefusedError if any row is wrong."""
         accounts: list[NewAccount] = []
         faults: list[str] = []
         for place, cells, fault in _rows(content):
@@ -299,11 +301,11 @@ class AccountFile:
             summary = f"{plural(len(faults), 'row')} cannot be used; nothing was written."
             raise FileRefusedError("\n".join([*faults[:_MOST_SHOWN], *more, summary]))
         if not accounts:
-            raise FileRefusedError("The file has no account.")
+            raise FileRefusedError("The file contains no accounts.")
         return accounts
 
     def _account(self, row: str, cells: dict[str, str], fault: str) -> NewAccount:
-        """Raises ClaimsRefusedError. What a cell holds is not repeated: in a row that is shifted it may be a credential."""
+        """Raises ClaimsRefusedError. Cell contents are not quoted: in a shifted row, they may be credentials."""
         if fault:
             raise ClaimsRefusedError(fault)
         client_name = cells.pop(CLIENT)
@@ -315,7 +317,7 @@ class AccountFile:
             raise ClaimsRefusedError(_WITHOUT_CELL[error.why]) from None
         place = self._places.setdefault((client.id, spec.key), row)
         if place != row:
-            raise ClaimsRefusedError(f"it has the same client and carrier as {place}.")
+            raise ClaimsRefusedError(f"the client and carrier are the same as in {place}.")
         if self.has_account(client, spec):
             raise AccountRefusedError("has_account", client=client.named, carrier=spec.name)
         limits = _limits(spec, cells.pop(LIMITS, ""))
@@ -323,24 +325,24 @@ class AccountFile:
 
 
 _WITHOUT_CELL = {
-    "no_client": "its client is not in the table clients, by address or id.",
-    "several_clients": "several clients have this address: write the client's id.",
-    "no_carrier": "there is no such carrier; 'recours carriers' lists them.",
+    "no_client": "the table clients has no client with this address or id.",
+    "several_clients": "several clients have this address; give the client's id.",
+    "no_carrier": "unknown carrier; 'recours carriers' lists all carriers.",
 }
 
 
 def _limits(spec: CarrierSpec, cell: str) -> dict[str, str] | None:
-    """`100/day POD=20/hour`. Raises ClaimsRefusedError."""
+    """Parse a cell such as `100/day POD=20/hour`. Raises ClaimsRefusedError."""
     typed = cell.split()
     if not all(_LIKE_LIMITS.match(text) for text in typed):
-        raise ClaimsRefusedError("its limits are none; write for example 100/day, or POD=20/hour.")
+        raise ClaimsRefusedError("the limits are invalid; examples: 100/day, POD=20/hour.")
     return limits_in(spec, typed) if typed else None
 
 
 def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
-    """See `_table`. Raises FileRefusedError if it is no such file."""
+    """See `_table`. Raises FileRefusedError if this is not a CSV file of accounts."""
     if len(content) > LARGEST:
-        raise FileRefusedError(f"The file has more than {LARGEST // 1024 // 1024} MB; split it.")
+        raise FileRefusedError(f"The file is larger than {LARGEST // 1024 // 1024} MB; split it.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -351,16 +353,16 @@ def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Each row below the names: its place, its cells, why it cannot be read."""
+    """Each row below the header: its place, its cells, and why it cannot be read."""
     lines = read_lines(text)
     names = next((_heads(cells or []) for _, cells in lines), [])
     for number, (line, cells) in enumerate(lines, 1):
         fault = ""
         if cells is None:
-            fault = "it cannot be read: is a quotation mark missing?"
+            fault = "the row cannot be read: is a quotation mark missing?"
         elif len(cells) < len(names) or any(cells[len(names) :]):
-            counts = f"it has {plural(len(cells), 'cell')}, the first line has {len(names)}"
-            fault = f"{counts}: is a cell with a delimiter in it not in quotation marks?"
+            counts = f"the row has {plural(len(cells), 'cell')}, the first line has {len(names)}"
+            fault = f"{counts}: does a cell contain a delimiter without being in quotation marks?"
         yield f"row {number} (line {line})", dict(zip(names, cells or [], strict=False)), fault
 
 
@@ -374,5 +376,5 @@ def _heads(cells: list[str]) -> list[str]:
             "The first line must name the columns: client, carrier, limits, and credentials such as account and password."
         )
     if "" in names or len(set(names)) != len(names):
-        raise FileRefusedError("The first line must name every column, each once.")
+        raise FileRefusedError("The first line must name every column exactly once.")
     return names

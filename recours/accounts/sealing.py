@@ -1,7 +1,7 @@
-"""Credentials of clients as they stand in the database, sealed.
+"""Sealing of clients' credentials in the database.
 
-A key is Fernet's (AES-128 in CBC mode with an HMAC), so what is sealed cannot be changed unnoticed either. The package
-`cryptography` is an extra: it is loaded when something is sealed or opened, and not for default accounts.
+Fernet keys (AES-128 in CBC mode with an HMAC) also detect changes of sealed credentials. The package `cryptography` is an
+extra, which is loaded when something is sealed or opened, so default accounts do not need it.
 """
 
 import json
@@ -20,7 +20,7 @@ INSTALL = "pip install 'cryptography>=44'"
 
 
 class SealError(RunError):
-    """Something cannot be sealed or opened. The text is a sentence, and holds nothing of what is sealed."""
+    """Credentials cannot be sealed or opened. The message contains no sealed content."""
 
 
 class Seals:
@@ -31,25 +31,25 @@ class Seals:
         self._keys = keys
 
     def seal(self, values: Mapping[str, str], owner: str = "") -> str:
-        """These values as a text for the database, which is opened for the same owner only. Raises SealError."""
+        """Seal values as a text for the database, which can only be opened for the same owner. Raises SealError."""
         content = json.dumps({"owner": owner, "values": dict(values)})
         return str(self._fernet.encrypt(content.encode()).decode())
 
     def open(self, text: str, owner: str = "") -> dict[str, str]:
-        """What `seal` was given. Raises SealError."""
+        """Return the values given to `seal`. Raises SealError."""
         try:
             content: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode()))
         except _package().InvalidToken:
             count = len(self._keys)
-            keys = f"None of the {count} keys of {SETTING} opens"
+            keys = f"None of the {count} keys in {SETTING} opens"
             if count == 1:
-                keys = f"The key of {SETTING} does not open"
+                keys = f"The key in {SETTING} does not open"
             raise SealError(
-                f"{keys} it: add the key that it was sealed with, or enter the credentials again"
+                f"{keys} the credentials: add the key that sealed them, or enter the credentials again"
             ) from None
         if content["owner"] != owner:
             raise SealError(
-                "What is sealed belongs to another account: its row was copied or edited; enter it again"
+                "The sealed credentials belong to another account, because a row was copied or edited: enter them again"
             )
         values: dict[str, str] = content["values"]
         return values
@@ -61,17 +61,19 @@ class Seals:
 
 
 def is_installed() -> bool:
-    """Tell whether this Python has the extra `accounts`."""
+    """Tell whether the extra `accounts` is installed."""
     return find_spec(PACKAGE) is not None
 
 
 def make_seals(settings: Settings) -> Seals | None:
-    """Sealing with the keys of the settings; None if no key is set."""
+    """Seals with the keys in the settings; None if no key is set."""
     return Seals(settings.accounts_keys) if settings.accounts_keys else None
 
 
 def _package() -> Any:
     """Raises SealError without the extra."""
     if not is_installed():
-        raise SealError(f"Clients' credentials need the package {PACKAGE}, which is not installed: {INSTALL}")
+        raise SealError(
+            f"Clients' credentials require the package {PACKAGE}, which is not installed: {INSTALL}"
+        )
     return import_module("cryptography.fernet")

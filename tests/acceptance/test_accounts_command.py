@@ -140,7 +140,7 @@ def test_credentials_are_asked_for_without_echo_and_kept_sealed(
 @pytest.mark.parametrize(
     ("arguments", "given", "said"),
     [
-        ((SHOPS[29], "Chronopost"), CHRONOPOST, "name one by its id (29, 30)"),
+        ((SHOPS[29], "Chronopost"), CHRONOPOST, "Give the client's id (29, 30)"),
         (("1", "Chronopost"), {"account": GOOD, SECRET: "password"}, "something else was given"),
     ],
 )
@@ -176,7 +176,7 @@ def test_without_a_key_nothing_is_kept(gives: Callable[..., Done], accounts: Cli
     typed = ("accounts", "add", "1", "Chronopost", "--credentials", "-")
     done = gives(CHRONOPOST, *typed, RECOURS_ACCOUNTS_KEY="")
     assert done.returncode == 2
-    assert "docs/accounts.md says how to make one" in done.stderr
+    assert "docs/accounts.md explains how to create one" in done.stderr
     assert accounts.all() == []
 
 
@@ -208,7 +208,7 @@ def test_an_account_is_changed_paused_and_removed(
     person.does("accounts", "remove", "1", "Chronopost", "--yes")
     assert listed(person) == []
     assert accounts.sealed() == {}
-    assert "has no account of its own" in person.types("accounts", "check", "1", "Chronopost").stderr
+    assert "has no own account" in person.types("accounts", "check", "1", "Chronopost").stderr
 
 
 # ---------------------------------------------------------------- check
@@ -232,8 +232,8 @@ def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
         "2 of 5 accounts accepted.",
     ]
     assert "Chronopost rejects the credentials of shop1@example.com" in done.stderr
-    assert "Chronopost: the credentials of shop3@example.com could not be tried" in done.stderr
-    assert "could not be tried: Chronopost (shop4@example.com) was paused on" in done.stderr
+    assert "Chronopost: the credentials of shop3@example.com could not be tested" in done.stderr
+    assert "could not be tested: Chronopost (shop4@example.com) was paused on" in done.stderr
     healths = {one["client_id"]: one["health"] for one in listed(person)}
     assert healths == {1: "refused", 2: "open", 3: "unusable", 4: "paused", 5: "open"}
     assert SECRET not in done.stdout + done.stderr
@@ -340,14 +340,14 @@ def test_a_file_is_taken_whole(
     )
     again = gives(table(), "accounts", "import", "-")
     assert again.returncode == 2
-    assert again.stderr.count("has an account at Chronopost already") == 20
+    assert again.stderr.count("already has an account with Chronopost") == 20
 
 
 @pytest.mark.parametrize(
     ("spoilt", "said"),
     [
-        (f"99;Chronopost;{GOOD};{SECRET};", "its client is not in the table clients"),
-        (f"16;Chronopost;{GOOD};{SECRET};", "it has the same client and carrier as row 16"),
+        (f"99;Chronopost;{GOOD};{SECRET};", "the table clients has no client"),
+        (f"16;Chronopost;{GOOD};{SECRET};", "the client and carrier are the same as in row 16"),
     ],
 )
 def test_a_file_with_a_wrong_row_is_not_taken_at_all(
@@ -369,10 +369,12 @@ def test_a_lost_key_is_said_and_the_right_one_opens_all_again(
     added("1")
     (one,) = person.json("accounts", "list", RECOURS_ACCOUNTS_KEY=OTHER_KEY)["accounts"]
     assert one["health"] == "unusable"
-    assert one["why"].startswith("The key of RECOURS_ACCOUNTS_KEY does not open it: add the key that")
+    assert one["why"].startswith(
+        "The key in RECOURS_ACCOUNTS_KEY does not open the credentials: add the key that"
+    )
     done = person.types("accounts", "check", RECOURS_ACCOUNTS_KEY=OTHER_KEY)
     assert done.returncode == 1
-    assert "could not be tried" in done.stderr
+    assert "could not be tested" in done.stderr
     without = person.json("accounts", "list", RECOURS_ACCOUNTS_KEY="")["accounts"]
     assert without[0]["health"] == "unusable"
     assert NO_KEY in without[0]["why"]
@@ -438,9 +440,12 @@ def test_a_shop_types_its_credentials_into_the_services_page(
     [
         (lambda: recours.set_account("\ud800", "Chronopost", CHRONOPOST), "There is no client"),
         (lambda: recours.set_account(1, cast("Any", None), CHRONOPOST), "no carrier 'None'"),
-        (lambda: recours.set_account(1, "UPS", {"x": SECRET}), "UPS takes UPS_"),
-        (lambda: recours.set_account(1, "Chronopost", CHRONOPOST, limits=cast("Any", [1])), "must be texts"),
-        (lambda: recours.check_account(1, "Chronopost"), "has no account of its own"),
+        (lambda: recours.set_account(1, "UPS", {"x": SECRET}), "UPS requires UPS_"),
+        (
+            lambda: recours.set_account(1, "Chronopost", CHRONOPOST, limits=cast("Any", [1])),
+            "must be an object",
+        ),
+        (lambda: recours.check_account(1, "Chronopost"), "has no own account"),
     ],
 )
 def test_what_an_application_cannot_do_is_a_sentence(

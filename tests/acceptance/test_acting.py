@@ -187,7 +187,7 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     assert service.sql("SELECT DISTINCT carrier FROM recours_attempts") == [("ups",)]
     assert "Chronopost was paused on" in person.does("carriers")
     check = person.types("carriers", "check", "Chronopost")
-    assert (check.returncode, "could not be tried: Chronopost was paused on" in check.stderr) == (1, True)
+    assert (check.returncode, "could not be tested: Chronopost was paused on" in check.stderr) == (1, True)
 
     assert person.does("resume", "Chronopost") == "Chronopost resumed: the next run calls it.\n"
     assert person.does("resume", "Chronopost") == "Chronopost was not paused; nothing was changed.\n"

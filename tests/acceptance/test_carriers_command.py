@@ -126,11 +126,11 @@ def test_what_cannot_be_tried_is_told(person: Person, box: Sandbox) -> None:
     done = person.types("carriers", "rehearse", "ups", "--tracking", limited)
     assert (done.returncode, "Read as rate_limited" in done.stdout) == (0, True)
     again = person.types("carriers", "check", "ups")
-    assert (again.returncode, "could not be tried: UPS asks us to wait" in again.stderr) == (1, True)
+    assert (again.returncode, "could not be tested: UPS asks us to wait" in again.stderr) == (1, True)
     box.stop()
     dead = person.types("carriers", "check", "GLS")
     assert dead.returncode == 1
-    assert "could not be tried: GLS could not be reached" in dead.stderr
+    assert "could not be tested: GLS could not be reached" in dead.stderr
 
 
 @pytest.mark.parametrize(

@@ -110,9 +110,9 @@ def test_its_secrets_are_redacted_wherever_the_settings_are(
 @pytest.mark.parametrize(
     ("key", "more", "missing"),
     [
-        (OTHER_KEY, {}, "does not open it"),
-        ("", {}, "sealed, and no RECOURS_ACCOUNTS_KEY is set"),
-        (KEY, {"limits": {"": "1/day"}}, "limits cannot be used"),
+        (OTHER_KEY, {}, "does not open the credentials"),
+        ("", {}, "sealed, and RECOURS_ACCOUNTS_KEY is not set"),
+        (KEY, {"limits": {"": "1/day"}}, "limits are invalid"),
         (KEY, {"values": {"CHRONOPOST_ACCOUNT": "20000002"}}, "CHRONOPOST_PASSWORD"),
     ],
 )

@@ -50,7 +50,7 @@ def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database,
     assert ClientAccounts(database).all()[0].limits == {"": "100/day", "TRACKING": "20/hour"}
     for wrong in ("many", "100/day 5/day", "x" * 90_000):
         refused = page.post("/accounts/limits", OF_IT | back | {"limits": wrong}).text
-        assert "These limits of Chronopost cannot be used" in refused
+        assert "These limits for Chronopost are invalid" in refused
         assert "Limits 100/day TRACKING=20/hour" in refused
     shown = page.post("/accounts/limits", OF_IT | back | {"limits": " "}).text
     assert "at Chronopost: the carrier's limits." in shown
@@ -61,7 +61,7 @@ def test_it_is_removed(page: PageClient, number: int) -> None:
     shown = page.post("/accounts/remove", OF_IT | {"back": f"/account?number={number}"}).text
     assert "shop@shop.example at Chronopost: removed." in shown
     assert page.get(f"/account?number={number}").status == 404
-    assert "has no account of its own" in page.post("/accounts/remove", OF_IT).text
+    assert "has no own account" in page.post("/accounts/remove", OF_IT).text
 
 
 @pytest.mark.parametrize("number", ["", "9", "9" * 30, "٣"])

@@ -80,21 +80,18 @@ SECOND = "hunter2secret"
 @pytest.mark.parametrize(
     ("spoilt", "said"),
     [
-        (f"nobody@example.com,Chronopost,0198,{SECOND},", "its client is not in the table clients"),
+        (f"nobody@example.com,Chronopost,0198,{SECOND},", "the table clients has no client"),
         (f"twice,Chronopost,0198,{SECOND},", "several clients have this address"),
-        (f",Chronopost,0198,{SECOND},", "its client is not in the table clients"),
-        (f"57,{SECOND},0198,pw,", "there is no such carrier"),
-        (
-            f"{SECOND},57,Chronopost,0198,pw",
-            "its client is not in the table clients",
-        ),  # shifted by one column
-        (f"57,Chronopost,,{SECOND},", "Credentials of Chronopost are missing: CHRONOPOST_ACCOUNT"),
-        (f"57,Chronopost,0198,pw,{SECOND}", "its limits are none"),
+        (f",Chronopost,0198,{SECOND},", "the table clients has no client"),
+        (f"57,{SECOND},0198,pw,", "unknown carrier"),
+        (f"{SECOND},57,Chronopost,0198,pw", "the table clients has no client"),  # shifted by one column
+        (f"57,Chronopost,,{SECOND},", "Credentials for Chronopost are missing: CHRONOPOST_ACCOUNT"),
+        (f"57,Chronopost,0198,pw,{SECOND}", "the limits are invalid"),
         (f"57,Chronopost,0198,{SECOND},1/day", "can never be enough for one claim"),
-        (f"57,Chronopost,{SECOND}", "it has 3 cells, the first line has 5"),
-        (f"57,Chronopost,0198,pw,,{SECOND}", "it has 6 cells, the first line has 5"),
-        (f"56,Chronopost,0198,{SECOND},", "it has the same client and carrier as row 56 (line 57)"),
-        (f"999,Chronopost,0198,{SECOND},", "shop999@example.com has an account at Chronopost already"),
+        (f"57,Chronopost,{SECOND}", "the row has 3 cells, the first line has 5"),
+        (f"57,Chronopost,0198,pw,,{SECOND}", "the row has 6 cells, the first line has 5"),
+        (f"56,Chronopost,0198,{SECOND},", "the client and carrier are the same as in row 56 (line 57)"),
+        (f"999,Chronopost,0198,{SECOND},", "shop999@example.com already has an account with Chronopost"),
     ],
 )
 def test_row_57_of_100_is_named_and_its_cells_are_not_shown(spoilt: str, said: str) -> None:
@@ -107,7 +104,7 @@ def test_row_57_of_100_is_named_and_its_cells_are_not_shown(spoilt: str, said: s
 
 def test_a_quotation_mark_that_is_missing_is_found_where_it_is() -> None:
     (told, _) = faults(hundred(f'57,Chronopost,0198,"{SECOND},'))
-    assert told.startswith("row 57 (line 58): it cannot be read")
+    assert told.startswith("row 57 (line 58): the row cannot be read")
     assert SECOND not in told
 
 
@@ -129,16 +126,16 @@ def test_of_very_many_wrong_rows_some_are_named() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "The file has no account"),
-        (b"\n\n", "The file has no account"),
-        (HEAD, "The file has no account"),
+        (b"", "The file contains no accounts"),
+        (b"\n\n", "The file contains no accounts"),
+        (HEAD, "The file contains no accounts"),
         ('[{"client": 1, "carrier": "UPS"}]', "must name the columns"),
-        ("client,carrier,account,account\n", "each once"),
+        ("client,carrier,account,account\n", "exactly once"),
         ("name,carrier\n", "must name the columns"),
         (HEAD.encode("utf-16"), "not UTF-8"),
         ("client,carrier,é\n".encode("cp1252"), "not UTF-8"),
         (b"client,carrier\0\n", "not text"),
-        (b"x" * (LARGEST + 1), "more than 10 MB"),
+        (b"x" * (LARGEST + 1), "larger than 10 MB"),
     ],
 )
 def test_what_is_no_such_file_is_refused_in_a_sentence(content: str | bytes, said: str) -> None:

@@ -98,7 +98,7 @@ def test_credentials_that_cannot_be_used_are_named_and_never_shown(given: dict[s
 def test_options_of_a_carrier_are_held_to_their_form() -> None:
     spec, option = next((s, o) for s in CATALOG.specs.values() for o in s.options if o.default)
     complete = dict.fromkeys(spec.credentials[0], "x")
-    with pytest.raises(AccountRefusedError, match=f"{option.name} cannot be used: it must be"):
+    with pytest.raises(AccountRefusedError, match=f"{option.name} is invalid: it must be"):
         usable_credentials(spec, complete | {option.name: f"{SECRET}!!"})
     assert usable_credentials(spec, complete | {option.name: ""}) == complete
     assert usable_credentials(spec, complete | {option.name: option.default}) == complete | {

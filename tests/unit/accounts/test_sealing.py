@@ -30,19 +30,22 @@ def test_an_old_key_still_opens() -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ([OLD], "The key of RECOURS_ACCOUNTS_KEY does not open it"),
-        ([OLD, Fernet.generate_key().decode()], "None of the 2 keys of RECOURS_ACCOUNTS_KEY opens it"),
+        ([OLD], "The key in RECOURS_ACCOUNTS_KEY does not open the credentials"),
+        (
+            [OLD, Fernet.generate_key().decode()],
+            "None of the 2 keys in RECOURS_ACCOUNTS_KEY opens the credentials",
+        ),
     ],
 )
 def test_a_key_that_is_lost_is_named_as_what_is_missing(keys: list[str], said: str) -> None:
     sealed = Seals([NEW]).seal(VALUES, OWNER)
-    with pytest.raises(SealError, match=f"^{said}: add the key that it was sealed with"):
+    with pytest.raises(SealError, match=f"^{said}: add the key that sealed"):
         Seals(keys).open(sealed, OWNER)
 
 
 @pytest.mark.parametrize("owner", ["18/chronopost", "17/ups", ""])
 def test_a_row_that_was_copied_is_not_opened_for_another_account(owner: str) -> None:
-    with pytest.raises(SealError, match="belongs to another account"):
+    with pytest.raises(SealError, match="belong to another account"):
         Seals([NEW]).open(Seals([NEW]).seal(VALUES, OWNER), owner)
 
 
