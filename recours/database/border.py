@@ -1,7 +1,7 @@
-"""The service's own tables: the one module that knows how their columns are called and typed.
+"""The service's own tables: the only module that knows the names and types of their columns.
 
-Everything is read as the text that the database makes of it, whatever its type; only keys stay what they are. Nothing here
-knows stages, leases or a backoff.
+Everything is read as the database's text form, regardless of its type; only keys keep their type. This module knows
+nothing of stages, leases or the backoff.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -60,11 +60,11 @@ OPTIONAL = (
     "updated_at",
     "amount_requested",
 )
-# What a person sees beside these: of the last two kinds, the first that the table has.
+# Further columns for people: of the last two kinds, the first that the table has.
 SHOWN = ("currency", "dispute_type")
 ORDER_COLUMNS = ("order_number", "order_reference", "order_id")
 CUSTOMER_COLUMNS = ("customer_name", "recipient_name", "customer_email", "recipient_email")
-# What recours tells the service, and the type of each where it has to be added.
+# The columns that recours writes for the service, with their types if they have to be added.
 POD_COLUMNS = {
     "pod_fetch_status": "TEXT",
     "pod_url": "TEXT",
@@ -75,12 +75,12 @@ POD_COLUMNS = {
     "pod_retry_count": "INTEGER DEFAULT 0",
     "pod_last_retry_at": "TIMESTAMP",
 }
-# All that may have other names in the service's table.
+# The columns that may have other names in the service's table.
 COLUMNS = (*NEEDED, *OPTIONAL, *SHOWN, *ORDER_COLUMNS, *CUSTOMER_COLUMNS, *POD_COLUMNS)
 _OTHER_TABLES = ("clients", "notifications", "system_settings")
-# What a person may have recours correct.
+# The columns that a person may correct through recours.
 CORRECTED = ("tracking_number", "carrier")
-# The other tables of the service's are used if they have these columns.
+# The service's other tables are used if they have these columns.
 NOTIFICATION_COLUMNS = (
     "client_id",
     "notification_type",
@@ -92,7 +92,7 @@ NOTIFICATION_COLUMNS = (
     "related_claim_id",
 )
 SETTING_COLUMNS = ("key", "value")
-# The columns of `recours_claims` that hold what a claim was assessed on, and the service's column of each.
+# The columns of `recours_claims` with the values of the last assessment, and the service's column of each.
 SEEN = {
     "seen_fetch_status": "pod_fetch_status",
     "seen_number": "tracking_number",
@@ -103,20 +103,20 @@ SEEN = {
     "seen_claim_status": "status",
     "seen_deadline": "response_deadline",
 }
-# A change of these does not make an answer of the carrier worthless.
+# Changes of these do not invalidate a carrier's answer.
 _OF_NO_ANSWER = ("seen_claim_status", "seen_deadline")
 _NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
-_DIGITS = 18  # that every column of numbers holds
+_DIGITS = 18  # valid in every numeric column
 
 
 @dataclass(frozen=True)
 class TableNames:
-    """How a service calls its table of claims (`claims`, or `schema.claims`), and columns of it that have other names."""
+    """The service's name of its table of claims (`claims`, or `schema.claims`), and renamed columns."""
 
     claims: str = "claims"
-    columns: Mapping[str, str] = field(default_factory=dict)  # by the names that are used here
+    columns: Mapping[str, str] = field(default_factory=dict)  # by recours's names
 
     def __hash__(self) -> int:
         return hash((self.claims, *sorted(self.columns.items())))
@@ -126,10 +126,10 @@ USUAL_NAMES = TableNames()
 
 
 class Border:
-    """The service's tables in one database, as they were when they were looked at."""
+    """The service's tables in one database, as last inspected."""
 
     def __init__(self, connection: Connection, names: TableNames = USUAL_NAMES) -> None:
-        """Look at them. A table that is not there has no columns."""
+        """Inspect the tables. A missing table has no columns."""
         inspector = inspect(connection)
         self.dialect = dialect_of(connection)
         self._preparer = connection.dialect.identifier_preparer
@@ -143,8 +143,8 @@ class Border:
         row = connection.execute(self.dialect.look, parameters).one()
         self.is_view = bool(row.is_view)
         self.has_index = bool(row.has_index)
-        self._keys: str = row.keys or ""  # the columns of its primary key, between commas
-        # Without the right to read these, claims are worked on as if they were not there.
+        self._keys: str = row.keys or ""  # the columns of its primary key, separated by commas
+        # Without the right to read these, claims are processed as if they did not exist.
         self.hidden: list[str] = (row.hidden or "").split(",") if row.hidden else []
         readable = {table: columns[table] for table in columns if table not in self.hidden}
         self.clients, self.notifications, self.system_settings = (
@@ -153,7 +153,7 @@ class Border:
 
     @cached_property
     def description(self) -> tuple[object, ...]:
-        """All that was seen of the tables; equal if they are as they were."""
+        """The inspected state of the tables; equal if nothing changed."""
         tables = (self.claims, self.clients, self.notifications, self.system_settings)
         columns = [
             (table.fullname, column.name, repr(column.type), column.nullable, column.server_default is None)
@@ -170,7 +170,7 @@ class Border:
         return self._names.get(name, name) in self.claims.c
 
     def first_column(self, names: Iterable[str]) -> str | None:
-        """Which of these columns there is; of several, the one that is named first."""
+        """The first of these columns that exists."""
         return next((name for name in names if self.has(name)), None)
 
     def column(self, name: str) -> SqlColumn[Any]:
@@ -183,7 +183,7 @@ class Border:
 
     @property
     def has_usual_keys(self) -> bool:
-        """Return whether the tables that `init-db` makes can refer to those that are there: by numbers."""
+        """Return whether the tables that `init-db` creates can refer to the existing ones by number."""
         keys = [table.c.id for table in (self.claims, self.clients) if "id" in table.c]
         return not self.is_view and all(isinstance(key.type, Integer) for key in keys)
 
@@ -194,13 +194,13 @@ class Border:
 
     @cached_property
     def own_types(self) -> dict[str, str]:
-        """The SQL of the types that our columns have which hold the service's keys, by their placeholders."""
+        """The SQL types of recours's columns for the service's keys, by placeholder."""
         client = self.column("client_id") if self.has("client_id") else self.clients.c.get("id")
         keys = {CLAIM_KEY.placeholder: self.key if self.has("id") else None, CLIENT_KEY.placeholder: client}
         return {placeholder: self._own_type(key) for placeholder, key in keys.items()}
 
     def _own_type(self, key: Any) -> str:
-        """That of the service's column, without what belongs to that column alone."""
+        """The type of the service's column, without properties of that column alone."""
         if key is None or isinstance(key.type, Integer):  # which the service may widen
             return self.dialect.number_type
         if isinstance(key.type, NullType):
@@ -214,12 +214,12 @@ class Border:
     # ---------------------------------------------------------------- reading
 
     def text(self, name: str) -> ColumnElement[str]:
-        """A column as the database writes it, whatever its type; NULL where there is no such column."""
+        """A column as the database's text, regardless of its type; NULL if the column does not exist."""
         return cast(self.column(name) if self.has(name) else null(), Text)
 
     @cached_property
     def columns(self) -> list[ColumnElement[Any]]:
-        """All that is read of a claim, by the names that are used here: its key and its client's as they are, the rest as texts."""
+        """Everything read of a claim, by recours's names: its key and its client's unchanged, the rest as texts."""
         client_id = self.column("client_id") if self.has("client_id") else null()
         names = [name for name in (*NEEDED, *OPTIONAL, *POD_COLUMNS) if name not in ("id", "client_id")]
         return [
@@ -230,34 +230,34 @@ class Border:
         ]
 
     def joined(self) -> FromClause:
-        """Our rows, each with its claim."""
+        """Rows of recours, each with its claim."""
         return claims.join(self.claims, self.key == claims.c.claim_id)
 
     def not_joined(self) -> FromClause:
-        """The service's rows, each with ours if there is one."""
+        """The service's rows, each with recours's row if it exists."""
         return self.claims.outerjoin(claims, self.key == claims.c.claim_id)
 
     @cached_property
     def is_edited(self) -> ColumnElement[bool]:
-        """Claims of which an answer of the carrier would be worth nothing: not what our row was assessed on.
+        """Claims whose edits since the last assessment invalidate a carrier's answer.
 
-        As a CASE: PostgreSQL expects two columns to be equal in one row of two hundred.
+        Written as a CASE: PostgreSQL expects two columns to be equal in one row of two hundred.
         """
         names = [name for name in SEEN if name not in _OF_NO_ANSWER]
         return case((self._differ(names), true()), else_=false())
 
     @cached_property
     def differs(self) -> ColumnElement[bool]:
-        """Claims that are to be assessed again: in any way not what our row was assessed on."""
+        """Claims that have to be assessed again: any difference from the last assessment."""
         return self._differ(SEEN)
 
     def _differ(self, names: Iterable[str]) -> ColumnElement[bool]:
-        """Compared inside the database, text with text: no value makes a round trip."""
+        """Compare text with text inside the database, so that no value makes a round trip."""
         return or_(*(claims.c[name].is_distinct_from(self.text(SEEN[name])) for name in names))
 
     @cached_property
     def seen_now(self) -> dict[str, ColumnElement[Any]]:
-        """What the service's columns that recours writes hold now, for an update of our row in the same transaction."""
+        """The current values of the service's columns that recours writes, for an update in this transaction."""
         of_it = select().select_from(self.claims).where(self.key == claims.c.claim_id).correlate(claims)
         return {
             name: of_it.add_columns(self.text(SEEN[name])).scalar_subquery()
@@ -266,26 +266,26 @@ class Border:
 
     @cached_property
     def is_worked_on(self) -> ColumnElement[bool]:
-        """Claims whose status says that a worker is for them."""
+        """Claims whose status means that a worker should process them."""
         return self.text("pod_fetch_status").in_([literal_column(f"'{word}'") for word in _WORKED_ON])
 
     @cached_property
     def is_pending(self) -> ColumnElement[bool]:
-        """Without a cast, so that the one optional index answers it."""
+        """Without a cast, so that the optional index is used."""
         return self.column("pod_fetch_status") == literal_column("'pending'")
 
     @cached_property
     def is_not_enrolled(self) -> ColumnElement[bool]:
-        """Claims with a number of which nobody has said that they are worked on."""
+        """Claims with a number that nobody has enrolled."""
         has_no_status = func.coalesce(self.text("pod_fetch_status"), "") == ""
         return and_(has_no_status, func.trim(self.text("tracking_number")) != "")
 
     # ---------------------------------------------------------------- writing
 
     def update(self, names: Iterable[str], *, if_unedited: bool = True) -> Update:
-        """An update of these columns of one claim; those that the service does not have are left out.
+        """An update of these columns of one claim, without columns that the service lacks.
 
-        `if_unedited`: only if the row is what ours was assessed on. Parameters: see `parameters`.
+        `if_unedited`: only if the row is unchanged since the last assessment. Parameters: see `parameters`.
         """
         statement = update(self.claims).where(self.key == bindparam("of_claim", type_=self.key.type))
         if if_unedited:
@@ -300,12 +300,12 @@ class Border:
         )
 
     def lock(self, ids: Collection[Any]) -> Select[Any]:
-        """Which of these claims there are that nobody else has locked; nobody writes them until the transaction ends."""
+        """Lock those of these claims that nobody else has locked, until the end of the transaction."""
         query = select(self.key).where(self.key.in_(ids))
         return query.order_by(self.key).with_for_update(skip_locked=True)
 
     def parameters(self, claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values fitted to the service's types: a text that is shorter, a time with or without a zone, no NULL."""
+        """Values fitted to the service's types: truncated texts, times with or without a zone, no NULL."""
         fitted = {
             f"to_{name}": _fit(self.column(name), value) for name, value in values.items() if self.has(name)
         }
@@ -313,7 +313,7 @@ class Border:
 
     @cached_property
     def no_values(self) -> dict[str, Any]:
-        """What the columns of `POD_COLUMNS` hold when they say nothing; without those that must say something."""
+        """The empty values of `POD_COLUMNS`, without columns that must have a value."""
         return {
             name: 0 if name == "pod_retry_count" else None
             for name in POD_COLUMNS
@@ -334,13 +334,13 @@ class Border:
         return name in self.clients.c
 
     def client_text(self, name: str) -> ColumnElement[str]:
-        """A column of `clients` as a text; NULL where there is no such column, or no client can be found."""
+        """A column of `clients` as text; NULL if the column or the client does not exist."""
         column = self.clients.c.get(name) if self.has_clients else None
         return cast(null() if column is None else column, Text)
 
     @property
     def naming_clients(self) -> Table | None:
-        """Where clients are found: in `clients`, or else in the claims that name them; None: nowhere."""
+        """The table with the clients: `clients`, or else the claims that name them; None: neither."""
         return self.clients if self.has_clients else self.claims if self.has("client_id") else None
 
     @property
@@ -354,7 +354,7 @@ class Border:
 
     @cached_property
     def client_id(self) -> ColumnElement[Any]:
-        """A client of `naming_clients` by the id, in the type in which claims, and our rows, name it."""
+        """A client of `naming_clients` by id, in the type of the claims' column."""
         key = self._client_key
         if not self.has("client_id"):
             return type_coerce(key, CLIENT_KEY)
@@ -365,37 +365,37 @@ class Border:
         return type_coerce(key if is_alike else cast(key, kind), CLIENT_KEY)
 
     def join_clients(self, table: Table, client_id: ColumnElement[Any]) -> FromClause:
-        """Our rows, each joined with the client that it names, if the service has that client."""
+        """Rows of recours, each joined with its client if the service has that client."""
         if not self.has_clients:
             return table
         return table.outerjoin(self.clients, self.client_id == client_id)
 
     @cached_property
     def keeps_notifications(self) -> bool:
-        """Return whether mails are noted in a table of the service's that recours knows how to fill."""
+        """Return whether the service records emails in a table that recours knows how to fill."""
         columns = self.notifications.c
         names = {*NOTIFICATION_COLUMNS}
         if not names <= {*columns.keys()}:
             return False
         if "id" in columns and isinstance(columns.id.type, Integer):
-            names.add("id")  # the database gives a new row its number
+            names.add("id")  # the database numbers new rows
         return all(column.nullable or column.server_default for column in columns if column.name not in names)
 
     def notes_mails_to(self, client_id: Any) -> bool:
-        """Return whether it takes the mails of this client; None: those of no client."""
+        """Return whether this table accepts emails to this client; None: emails without a client."""
         return self.keeps_notifications and (
             client_id is not None or bool(self.notifications.c.client_id.nullable)
         )
 
     def note_mails(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows to it. Without RETURNING, which takes a right to read."""
+        """Add rows to the table of emails. Without RETURNING, which requires read access."""
         columns = self.notifications.c
         fitted = [{name: _fit(columns[name], value) for name, value in row.items()} for row in rows]
         connection.execute(insert(self.notifications).inline(), fitted)
 
     @property
     def keeps_settings(self) -> bool:
-        """Return whether the service keeps settings of mail in a table that is known."""
+        """Return whether the service keeps mail settings in a known table."""
         return {*SETTING_COLUMNS} <= {*self.system_settings.c.keys()}
 
     @property
@@ -411,12 +411,12 @@ class Border:
         return str(self.column(name).type.compile(self._preparer.dialect))
 
     def values_of(self, name: str) -> Sequence[str]:
-        """All that an enum can hold; of any other column: none."""
+        """All values of an enum; none for any other column."""
         kind = self.column(name).type
         return kind.enums if isinstance(kind, Enum) else ()
 
     def takes(self, name: str, value: str) -> bool:
-        """Return whether a column can hold this very text."""
+        """Return whether a column can store exactly this text."""
         if values := self.values_of(name):
             return value in values
         kind = self.column(name).type
@@ -427,7 +427,7 @@ class Border:
 
     @property
     def faults(self) -> list[str]:
-        """Why these claims cannot be worked on, as sentences; empty if they can."""
+        """The reasons why these claims cannot be processed, as sentences; empty if there are none."""
         if not self.is_there:
             return [f"there is no table '{self.claims.name}'"]
         faults = [
@@ -452,7 +452,7 @@ class Border:
 
     @property
     def missing(self) -> list[str]:
-        """The columns that are to be added, by the names that are used here."""
+        """The columns to add, by recours's names."""
         return [name for name in POD_COLUMNS if not self.has(name)]
 
     def additions(self) -> list[str]:
@@ -468,7 +468,7 @@ class Border:
 
     @property
     def index(self) -> str | None:
-        """The SQL of the one optional index, by which runs find pending claims at once; None: there can be none."""
+        """The SQL of the optional index, with which runs find pending claims fast; None if it is impossible."""
         if self.is_view:
             return None
         where = f"{self.quoted('pod_fetch_status')} = 'pending'"
@@ -489,7 +489,7 @@ def _can_be_empty(column: SqlColumn[Any]) -> bool:
 
 
 def _fit(column: SqlColumn[Any], value: Any) -> Any:
-    """A value in a form that the service's column takes."""
+    """A value in a form that the service's column accepts."""
     kind = column.type
     if value is None:
         return "" if isinstance(kind, String) and not column.nullable else None
@@ -504,7 +504,7 @@ def _fit(column: SqlColumn[Any], value: Any) -> Any:
 
 
 def _table(name: str, columns: Mapping[str, Sequence[ReflectedColumn]], schema: str | None = None) -> Table:
-    """One of the tables with these columns, by their names; one that is not there has none."""
+    """A table with these columns by name; a missing table has no columns."""
     table_columns = (
         SqlColumn(
             column["name"],
@@ -517,7 +517,7 @@ def _table(name: str, columns: Mapping[str, Sequence[ReflectedColumn]], schema: 
     return Table(name, MetaData(), *table_columns, schema=schema)
 
 
-# How `recours init-db` makes those of the service that are missing.
+# The SQL with which `recours init-db` creates missing tables of the service.
 _SERVICE_TABLES = {
     "clients": """CREATE TABLE IF NOT EXISTS clients (
         id {id},

@@ -1,4 +1,4 @@
-"""What a person's command writes to claims of the service: only to rows that nobody else holds, and assessed at once."""
+"""Writes of a person's commands to the service's claims: only to unlocked rows, which are assessed at once."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -57,12 +57,12 @@ if TYPE_CHECKING:
 
 
 _a, _c, _v, _e = attempts.c, claims.c, evidence.c, events.c
-# What the service's row says of a claim that starts over.
+# The values of the service's row for a claim that starts over.
 STARTED_OVER = {"pod_retry_count": 0, "pod_last_retry_at": None}
 
 
 def require_room(border: Border, values: Mapping[str, str]) -> None:
-    """Raises ClaimsRefusedError if a column of the service cannot hold the text that is meant for it."""
+    """Raises ClaimsRefusedError if a column of the service is too short for this text."""
     for name, value in values.items():
         if not border.takes(name, value):
             facts = {"column": border.column(name).name, "type": border.type_of(name), "text": value}
@@ -72,7 +72,7 @@ def require_room(border: Border, values: Mapping[str, str]) -> None:
 def locked(
     assessor: Assessor, connection: Connection, ids: Sequence[Any], now: datetime
 ) -> list[tuple[Claim, bool]]:
-    """These claims, each with whether a run has leased it; without those that somebody else has locked, or erased.
+    """These claims, each with whether a run has leased it; without claims that are locked or erased.
 
     Nobody writes, leases or releases them until the transaction ends.
     """
@@ -99,9 +99,9 @@ def write_claims(
     values: Mapping[str, Any],
     now: datetime,
 ) -> list[Claim]:
-    """Give claims, as `locked` reads them, these values in the service's row, and assess them; returns what they are then.
+    """Write these values into the rows of claims read by `locked`, and assess them; returns their new state.
 
-    What the service did to them before is noted as its edit; what is written here is not.
+    Earlier edits of the service are recorded as its own; these values are not.
     """
     return _write_each(assessor, connection, [(claim, values) for claim in claims_], now)
 
@@ -112,7 +112,7 @@ def _write_each(
     writes: Sequence[tuple[Claim, Mapping[str, Any]]],
     now: datetime,
 ) -> list[Claim]:
-    """The same, where each claim has its own values."""
+    """The same, with individual values for each claim."""
     border = assessor.database.border
     originals = {claim.id: claim for claim, _ in writes}
     by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -131,8 +131,9 @@ def correct(
 ) -> list[Claim]:
     """Correct the numbers or carriers of claims, in one transaction; they are assessed at once.
 
-    Returns them as they are then, without those that a run holds, or that were changed since they were read. No run takes a
-    correction for an edit of the service's. Raises DatabaseError; ClaimsRefusedError if the service's columns have no room.
+    Returns their new state, without claims that a run has leased or that were changed since they were read. No run
+    mistakes a correction for an edit of the service. Raises DatabaseError; ClaimsRefusedError if the service's
+    columns are too short.
     """
     for _, correction in corrections:
         require_room(assessor.database.border, correction.values)
@@ -149,7 +150,7 @@ def correct(
             for claim in current
         ]
         corrected = _write_each(assessor, connection, writes, now)
-        # What is known of a claim that nobody works on was of another parcel.
+        # Facts about a claim that nobody works on belong to another parcel.
         idle = _c.claim_id.in_([claim.id for claim in corrected if not claim.is_ours])
         connection.execute(update(claims).where(idle).values(account_id=None, known_delivery=None))
         changes = [
@@ -160,7 +161,7 @@ def correct(
     return corrected
 
 
-DETACH = "detach"  # instead of a worker or a run, in the records
+DETACH = "detach"  # recorded instead of a worker or a run
 
 
 def detach(
@@ -175,9 +176,9 @@ def detach(
     is_pod: bool,
     following: "KeptEvidence | None",
 ) -> bool:
-    """Record that a person takes a piece back; False if a run holds the claim, or it was changed. Raises DatabaseError.
+    """Record the withdrawal of a piece of evidence; False if its claim is leased or changed. Raises DatabaseError.
 
-    `path`: where its file lies from then on. `is_pod`: it is the claim's POD, and `following` is from then on, if any.
+    `path`: the new location of its file. `is_pod`: it is the claim's POD, and `following` replaces it, if any.
     """
     of_piece = _v.claim_id == claim.id, _v.sha256 == piece.sha256, _v.refused.is_(None)
     refused = DocumentFlaw.TAKEN_BACK.text(by=by)
@@ -201,7 +202,7 @@ def detach(
 def _projection(
     connection: Connection, claim: Claim, following: "KeptEvidence | None", now: datetime
 ) -> dict[str, Any]:
-    """What the service's row says then. A mail about the proof that nobody has got yet is not sent."""
+    """The new values of the service's row. A pending email about the withdrawn proof is not sent."""
     # Written if the claim had failed before.
     retrieved = _e.claim_id == claim.id, _e.event == EventName.POD_RETRIEVED
     connection.execute(update(events).where(*retrieved, _e.told.is_(None)).values(told=LAPSED))
@@ -240,16 +241,16 @@ class ClaimEnrollment:
             return read_adoption(connection)
 
     def note_decision(self) -> None:
-        """A person has said what becomes of the claims that are not enrolled."""
+        """Record a person's decision about the claims that are not enrolled."""
         with self.database.write() as connection:
             connection.execute(update(intake).where(intake.c.id == 1).values(decided=True))
 
     def enroll_all(
         self, criteria: "EnrollCriteria", policy: Policy, catalog: Catalog, clock: Callable[[], datetime]
     ) -> int:
-        """Enrol these of the candidates, a part at a time, so that runs and the service go on meanwhile; how many.
+        """Enroll these candidates in parts, so that others can write in between; returns their number.
 
-        From then on it is decided what becomes of the others: unless what was asked for is not there.
+        The decision about all other claims is recorded too, unless a requested claim does not exist.
         """
         keys = (
             (candidate, catalog.resolve(candidate.carrier_name, candidate.number) or "")
@@ -264,11 +265,11 @@ class ClaimEnrollment:
         return count
 
     def undecided(self, limit: int, now: datetime) -> int:
-        """How many open claims with a number are not enrolled, counted up to `limit`; 0 once somebody has decided."""
+        """The number of open, unenrolled claims with a number, counted up to `limit`; 0 after a decision."""
         return len(self.undecided_ids(limit, now))
 
     def undecided_ids(self, limit: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
-        """The ids of up to `limit` of these, without those that the next run of the fetch worker enrols.
+        """The ids of up to `limit` of these claims, without those that the next run of the fetch worker enrolls.
 
         `adopted`: None reads it.
         """
@@ -282,10 +283,10 @@ class ClaimEnrollment:
             return [claim_id for claim_id in ids if claim_id not in new][:limit]
 
     def count_later_undecided(self, limit: int) -> int:
-        """The same of a database that no run has worked on: what would be said then."""
+        """The same for a database that no run has worked on: the count after its first run."""
         border = self.database.border
         if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
-            return 0  # where the column is the service's, the service decides
+            return 0  # if the column is the service's, the service decides
         are_open = border.is_not_enrolled, is_of_interest(border.text("status"), self.skip)
         open_claims = select(literal(1)).select_from(border.claims).where(*are_open)
         count = select(func.count()).select_from(open_claims.limit(limit).subquery())
@@ -296,7 +297,7 @@ class ClaimEnrollment:
         return select(_c.claim_id).where(*is_open)
 
     def enroll_new(self, now: datetime) -> int:
-        """Set the claims to `pending` that are new since the adoption; how many. Raises DatabaseError."""
+        """Set claims that are new since the adoption to `pending`; returns their number. Raises DatabaseError."""
         with self.database.read() as connection:
             adopted = self._enrolling(connection)
             ids = self._new(connection, adopted, now) if adopted else []
@@ -304,7 +305,10 @@ class ClaimEnrollment:
         return sum(len(self.enroll(part, now)) for part in parts)
 
     def enroll_if_new(self, claim: Claim, now: datetime) -> bool:
-        """The same with one claim, which no run may have taken in yet; tell whether it was. Raises DatabaseError."""
+        """The same for one claim, which may not have been taken in yet; returns whether it was set.
+
+        Raises DatabaseError.
+        """
         with self.database.read() as connection:
             adopted = self._enrolling(connection)
         if adopted is None or (claim.claim_status or "").strip().lower() in self.skip:
@@ -312,7 +316,7 @@ class ClaimEnrollment:
         return self._is_new(adopted, claim.id, claim.created_at, now) and bool(self.enroll([claim.id], now))
 
     def count_new(self, now: datetime) -> int:
-        """How many the next run of the fetch worker sets to `pending`. Raises DatabaseError."""
+        """The number of claims that the next run of the fetch worker sets to `pending`. Raises DatabaseError."""
         border = self.database.border
         unseen = select(border.key.label("id"), border.text("created_at").label("created_at"))
         unseen = unseen.select_from(border.not_joined()).where(
@@ -327,13 +331,13 @@ class ClaimEnrollment:
             return len(self._new(connection, adopted, now)) + sum(new)
 
     def _enrolling(self, connection: Connection) -> Adoption | None:
-        """The adoption, if new claims are enrolled by themselves."""
+        """The adoption, if new claims are enrolled automatically."""
         adopted = read_adoption(connection)
         return adopted if adopted and adopted.enrolls_new(self.setting) else None
 
     def _new(self, connection: Connection, adopted: Adoption, now: datetime) -> list[Any]:
-        """Until a claim is enrolled, `since` holds its creation; NULL: it is not known."""
-        # A day before, since a time may be of any zone.
+        """`since` is the creation time until a claim is enrolled; NULL: unknown."""
+        # A day earlier, because times may be in any zone.
         stretches = [_c.since >= adopted.at - _A_DAY]
         if self.database.border.key_is_number:
             highest = adopted.highest_claim_id
@@ -350,13 +354,13 @@ class ClaimEnrollment:
         return adopted.is_new(key, created_at, now)
 
     def candidates(self) -> "Iterator[Candidate]":
-        """Every claim with a number that is not enrolled, whatever its status; a part at a time in memory."""
+        """Every unenrolled claim with a number, in any status; read in parts."""
         from recours.runs.eligibility import Candidate  # noqa: PLC0415 (runs do without)
 
         border = self.database.border
         names = ("carrier", "tracking_number", "status", "created_at")
         texts = [border.text(name).label(name) for name in names]
-        # As a CASE, so that they are read in the order of their ids, not sorted for every part.
+        # As a CASE, so that they are read in the order of their ids and not sorted for every part.
         is_candidate = case((is_erased(border), false()), (border.is_not_enrolled, true()), else_=false())
         query = select(border.key.label("id"), *texts).select_from(border.not_joined()).where(is_candidate)
         for rows in read_in_batches(self.database, query, border.key, _AT_ONCE):
@@ -370,7 +374,7 @@ class ClaimEnrollment:
                 )
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
-        """Set these to `pending`; returns those that nobody has taken in between, or locks now."""
+        """Set these to `pending`; returns those that nobody has taken in or locked in the meantime."""
         with self.database.write() as connection:
             unenrolled = [
                 claim
@@ -381,7 +385,7 @@ class ClaimEnrollment:
         return {claim.id for claim in unenrolled}
 
     def enroll_named(self, originals: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """The ids of all of these, or none if a run has leased one of them, or it was changed."""
+        """The ids of all of these, or none if one of them is leased or was changed."""
         with self.database.write() as connection:
             current = locked(self.assessor, connection, [claim.id for claim in originals], now)
             if any(is_leased for _, is_leased in current) or not _are_as_read(current, originals):
@@ -396,9 +400,9 @@ class ClaimEnrollment:
         connection.execute(update(claims).where(enrolled).values(since=now))
 
     def exclude(self, originals: Sequence[Claim], who: str, now: datetime, why: str) -> set[Any]:
-        """The ids of all of these, or none if one was changed. A run that has leased one of them is to lose it.
+        """The ids of all of these, or none if one was changed. A run that has leased one of them loses it.
 
-        Raises ClaimsRefusedError if the service's column cannot say so.
+        Raises ClaimsRefusedError if the service's column cannot store the status.
         """
         require_room(self.database.border, {"pod_fetch_status": MANUAL})
         with self.database.write() as connection:
@@ -415,14 +419,14 @@ class ClaimEnrollment:
 
 
 def _are_as_read(current: Sequence[tuple[Claim, bool]], originals: Sequence[Claim]) -> bool:
-    """Return whether all are there, each with the status that was read."""
+    """Return whether all exist with the status that was read."""
     statuses = {claim.id: claim.fetch_status for claim in originals}
     return {claim.id: claim.fetch_status for claim, _ in current} == statuses
 
 
 @dataclass(eq=False)
 class GivenUpClaims:
-    """The claims of one database that were given up or settled: see `recours.runs.eligibility`."""
+    """Given up and settled claims of one database: see `recours.runs.eligibility`."""
 
     assessor: Assessor
 
@@ -444,7 +448,7 @@ class GivenUpClaims:
             yield [(claim, bool(row["is_leased"])) for claim, row in zip(claims_, rows, strict=True)]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """Have these claims start over, due now; returns the ids of those that could be, as nobody has them or changed them."""
+        """Have these claims start over, due now; returns the ids of unlocked and unchanged ones."""
         assessor = self.assessor
         border = assessor.database.border
         with assessor.database.write() as connection:
@@ -457,7 +461,7 @@ class GivenUpClaims:
             query = select(_c.claim_id).select_from(border.joined()).where(*are_reopenable)
             ids = set(connection.scalars(query))
             reopened = [claim for claim_id, claim in free_claims.items() if claim_id in ids]
-            # A claim whose count went down starts over. One that used no retry is to look as if it did.
+            # A claim whose count decreases starts over. A claim without used retries must look as if it did.
             uncounted = [claim.id for claim in reopened if not claim.retries_counted]
             connection.execute(update(claims).where(_c.claim_id.in_(uncounted)).values(seen_count="1"))
             write_claims(assessor, connection, reopened, STARTED_OVER, now)
@@ -466,10 +470,10 @@ class GivenUpClaims:
 
 
 def _is_over() -> ColumnElement[bool]:
-    """Those that are not asked about any more."""
+    """Claims that are not fetched any more."""
     return is_at_stage(Stage.GIVEN_UP, Stage.SETTLED)
 
 
 def _reopenable(border: Border) -> tuple[ColumnElement[bool], ...]:
-    """Failed ones that nobody has set back or corrected yet, and whose failure the service knows."""
+    """Failed claims that nobody has reset or corrected yet, and whose failure the service knows."""
     return is_failed(), ~border.is_edited, _c.to_assess == 0, _c.owed_since.is_(None)

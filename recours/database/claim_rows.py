@@ -1,4 +1,4 @@
-"""Our rows of claims with the service's beside them: read as the rules see them, and written."""
+"""Rows of claims, recours's and the service's: read for the rules, and written."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,36 +45,36 @@ from recours.runs.ports import LONGEST_LEASE
 
 _c = claims.c
 MOST_RETRIES = 10_000
-# More is no amount in dispute: sums of it must stay finite, and readable.
+# A higher value is not an amount in dispute: sums must stay finite and readable.
 _MOST_MONEY = Decimal(10**9)
 _MOST_DECIMALS = 4
 
-# What of `State` our columns of the same names hold.
+# The fields of `State` that are columns with the same names.
 STATE_COLUMNS = (
     "retries_used", "attempts", "last_retry_at", "next_at", "failed_at", "rank_at", "interruptions", "since", "expire_from",
     "expired_at", "last_attempt_at",
 )  # fmt: skip
-_TEXTS = {"client_id": "client_text"}  # a key is read as a text, too
+_TEXTS = {"client_id": "client_text"}  # keys are also read as text
 
-# A row by the names of its columns: a dict, or what SQLAlchemy gives.
+# A row by column name: a dict, or SQLAlchemy's mapping.
 Row = Mapping[Any, Any]
-# Takes secrets out of what other software wrote.
+# Removes secrets from other software's texts.
 Redact = Callable[[str], str]
 
 
 class Reader:
-    """Reads the texts of one row as other types, and remembers which of them could not be read."""
+    """Reads the texts of one row as other types, and remembers unreadable ones."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
         self.unreadable: list[str] = []
 
     def whole(self, column: str) -> int:
-        """A count, which a database writes as 3.0 if its column says so; NULL, negative and unreadable are 0."""
+        """A count, which some columns store as 3.0; NULL, negative and unreadable values are 0."""
         return int(min(self._number(column), Decimal(MOST_RETRIES)))
 
     def amount(self, column: str) -> Decimal:
-        """An amount of money; NULL, negative and unreadable are 0."""
+        """An amount of money; NULL, negative and unreadable values are 0."""
         amount = min(self._number(column), _MOST_MONEY)
         rounded = round(amount, _MOST_DECIMALS)
         return amount if amount == rounded else rounded
@@ -113,7 +113,7 @@ class Reader:
 
 
 def as_moment(text: str | None) -> datetime | None:
-    """A timestamp, aware UTC; without an offset it is UTC. None: there is none, or it cannot be read."""
+    """A timestamp, aware UTC; without an offset it is UTC. None: missing or unreadable."""
     parsed = _parsed(text)
     try:
         return parsed and (parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC))
@@ -129,18 +129,18 @@ def _parsed(text: str | None) -> datetime | None:
 
 
 def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
-    """A row of `claim_rows.claim_columns` as the rules see it: the service's values as texts, ours in their types.
+    """A row of `claim_rows.claim_columns` for the rules: the service's values as texts, recours's in their types.
 
-    `redact` takes secrets out of the error that it holds. Never raises.
+    `redact` removes secrets from the stored error. Never raises.
     """
     read = Reader(row)
     error = row["pod_fetch_error"]
     error = redact(error) if error else None
     carrier_name = row["carrier"] or ""
     number = tidy_number(row["tracking_number"])
-    # A database may give a deleted claim's key to another one.
+    # A database may reuse a deleted claim's key.
     is_known = row["claim_id"] is not None and row["seen_reference"] == row["claim_reference"]
-    # Whose account serves the claim: found anew if it was corrected.
+    # The account of the claim is determined again if it was corrected.
     assessed_number = (row["seen_carrier"] or "", tidy_number(row["seen_number"])) if is_known else None
     key = (row["lane"] or "") if assessed_number == (carrier_name, number) else ""
     client_id = row["client_id"]
@@ -158,7 +158,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
         client_text=row["client_text"],
         carrier_name=clean(carrier_name, 60),
         carrier=carrier,
-        # One that waits for being assessed may be another account's by now.
+        # A claim that waits for its assessment may belong to another account by now.
         account=catalog.account_for(client_id, carrier, state.account, "" if row["to_assess"] else key),
         number=number,
         fetch_status=row["pod_fetch_status"],
@@ -181,7 +181,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
 
 
 def seen_texts(row: Row) -> tuple[str | None, ...]:
-    """What a claim is assessed on, in the order of `SEEN`."""
+    """The values of an assessment, in the order of `SEEN`."""
     return tuple(row[_TEXTS.get(name, name)] for name in SEEN.values())
 
 
@@ -208,13 +208,15 @@ def _read_state(row: Row) -> State:
 
 
 def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapshot | None:
-    """What the claim was assessed on; None: it never was, since nobody had it worked on."""
+    """The values of the last assessment; None: never assessed, because nobody had the claim enrolled."""
     if not row["seen_fetch_status"]:
         return None
     read = Reader(row)
     number = tidy_number(row["seen_number"])
     key = row["lane"] or ""
-    if key and carrier_of(key) not in catalog.specs:  # it is gone: whose account would serve the claim today
+    if (
+        key and carrier_of(key) not in catalog.specs
+    ):  # the claim is gone: the account that it would have today
         carrier = catalog.resolve(row["seen_carrier"] or "", number, row["client_id"])
         account = catalog.account_for(row["client_id"], carrier, remembered)
         key = str(AccountKey(carrier, account)) if carrier else ""
@@ -230,18 +232,18 @@ def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapsh
 
 
 def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:
-    """What is known of a delivery, for the columns of attempts and of evidence."""
+    """The known facts of a delivery, for the columns of attempts and of evidence."""
     delivery_ = delivery or Delivery()
     day = delivery_.day.isoformat() if delivery_.day else None
     return {"delivered_at": delivery_.at, "delivered_day": day, "signatory": delivery_.signatory}
 
 
-# Rows of one transaction: short enough that nobody waits long for the write lock.
+# Rows per transaction: few enough that the write lock is short.
 CHUNK = 500
-# How long the service is waited for that has locked the row of a claim: what it could not be told, a later run tells it.
+# How long to wait for a claim's row that the service has locked; a later run writes what could not be written.
 SERVICE_LOCK_WAIT_S = 2.0
-# The same where several claims are recorded together: less than the server takes to look for runs and services that wait for
-# each other, so that a service is never the one whose transaction is ended.
+# The same when several claims are recorded together: less than the server's deadlock timeout, so that the
+# service's transaction is never the one that is ended.
 TOGETHER_LOCK_WAIT_S = 0.2
 
 
@@ -250,22 +252,22 @@ TOGETHER_LOCK_WAIT_S = 0.2
 
 @lru_cache(maxsize=8)
 def claim_columns(border: Border) -> list[ColumnElement[Any]]:
-    """All that a claim is read from: ours, and the service's by the names that are used here."""
+    """All columns of a claim: recours's, and the service's by recours's names."""
     return [*_c, *border.columns]
 
 
 def reading(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """The claims of which we have a row, and that are still there."""
+    """The claims with a row of recours that still exist."""
     return select(*claim_columns(border)).select_from(border.joined()).where(*where)
 
 
 def reading_all(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """All of the service's claims, those too of which we have no row."""
+    """All claims of the service, including those without a row of recours."""
     return select(*claim_columns(border)).select_from(border.not_joined()).where(*where)
 
 
 def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """All claims of a database that has no tables of ours yet; every column of ours is NULL."""
+    """All claims of a database without recours's tables; every column of recours is NULL."""
     empty_columns = (type_coerce(null(), column.type).label(column.name) for column in _c)
     return select(*empty_columns, *border.columns).select_from(border.claims).where(*where)
 
@@ -276,7 +278,7 @@ def read_claims(rows: Result[Any], catalog: Catalog, redact: Redact = str) -> li
 
 
 def as_dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
-    """A row of SQLAlchemy's is slow to be asked for a column by its name."""
+    """Rows as dicts, because reading a column of SQLAlchemy's rows by name is slow."""
     names = tuple(rows.keys())
     return (dict(zip(names, row, strict=True)) for row in rows)
 
@@ -284,7 +286,7 @@ def as_dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
 def read_in_batches(
     database: Database, query: Select[Any], key: ColumnElement[Any], size: int
 ) -> Iterator[Sequence[RowMapping]]:
-    """Rows in the order of their `id`, which is `key`, in parts: no transaction is open while somebody reads what was printed."""
+    """Rows in the order of their `id`, which is `key`, in parts: no transaction is open while a part is processed."""
     part = further = query.order_by(key).limit(size)
     while rows := database.mappings(further):
         yield rows
@@ -294,7 +296,7 @@ def read_in_batches(
 
 
 def unchanged(connection: Connection, claims_: Sequence[Claim]) -> list[Claim]:
-    """Those of these claims whose rows nobody has written since they were read; nobody does until the transaction ends."""
+    """The claims among these that are unchanged since they were read, locked until the end of the transaction."""
     if dialect_of(connection).has_one_writer or not claims_:
         return list(claims_)
     query = select(_c.claim_id, _c.version).where(_c.claim_id.in_([claim.id for claim in claims_]))
@@ -320,7 +322,8 @@ def free(now: datetime) -> ColumnElement[bool]:
 def free_at_moment() -> ColumnElement[bool]:
     """The same for a statement that is built once and executed with `moments`.
 
-    What the run `held_by` has leased itself is not free, even if the clock was set back so far that its leases look wrong.
+    Claims that the run `held_by` has leased are not free, even if the clock was set back so far that its leases look
+    wrong.
     """
     time = _c.lease_until.type
     is_others = _c.lease_token.is_distinct_from(bindparam("held_by", type_=Text))
@@ -337,21 +340,21 @@ def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:
 
 
 def is_erased(border: Border) -> ColumnElement[bool]:
-    """Claims that were erased; not one that a database gave the key of such a claim, once the service had deleted that."""
+    """Erased claims; not a new claim that got the key of a deleted one."""
     is_same = _c.seen_reference == border.text("claim_reference")
     return case((and_(is_at_stage(ERASED), is_same), true()), else_=false())
 
 
 def is_failed() -> ColumnElement[bool]:
-    """Claims that the retry scheduler is for, when they were last assessed."""
+    """Claims for the retry scheduler, by their last assessment."""
     return _c.seen_fetch_status == const(FetchStatus.FAILED)
 
 
 def was_asked() -> ColumnElement[bool]:
-    """Attempts whose carrier was asked about the claim.
+    """Attempts that called the carrier about the claim.
 
-    The call that several claims share is counted with one of them; the others have the HTTP status of its answer. One that
-    used no attempt, and has no call, was left alone since the carrier refused others.
+    A call shared by several claims is counted with one of them; the others have the HTTP status of its answer. An
+    attempt that was not counted and has no call was skipped because the carrier refused others.
     """
     return or_(attempts.c.calls > 0, and_(attempts.c.used, attempts.c.http_status.is_not(None)))
 
@@ -372,7 +375,7 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
 
 
 def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
-    """The same of a claim that was assessed on what the service's row holds; what it is to be told of that is owed."""
+    """The same for a claim assessed on the service's current values; the values to write to the service are owed."""
     return {
         **state_values(claim, state),
         **dict(zip(SEEN, claim.texts, strict=True)),
@@ -383,19 +386,19 @@ def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]
 
 
 def count_projection(claim: Claim, state: State) -> dict[str, Any]:
-    """The guide's two columns, if the service's row is to say something else than it does."""
+    """The guide's two columns, if the service's row needs other values."""
     if state.retries_used == claim.retries_counted:
         return {}
     return {"pod_retry_count": state.retries_used, "pod_last_retry_at": state.last_retry_at}
 
 
 def owed_values(projection: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The columns of ours that hold what the service is to be told; nothing: it is told all."""
+    """The columns with the values that are owed to the service; empty: none are owed."""
     return {"owed": owed_text(projection) if projection else None, "owed_since": now if projection else None}
 
 
 def owed_text(projection: Mapping[str, Any]) -> str:
-    """What the service is to be told, as it is kept until then."""
+    """The owed values as they are stored."""
     return json.dumps(projection, default=datetime.isoformat)
 
 
@@ -411,7 +414,7 @@ def owed_in(owed: str) -> dict[str, Any]:
 
 
 def error_values(explanation: SentenceParts | None) -> dict[str, Any]:
-    """What a sentence is made of, for a row of ours."""
+    """The stored parts of a sentence about an error."""
     if explanation is None:
         return {"error_key": None, "error_words": None}
     return {"error_key": explanation.key, "error_words": explanation.words or None}
@@ -420,7 +423,7 @@ def error_values(explanation: SentenceParts | None) -> dict[str, Any]:
 def projection_of(
     claim: Claim, decision: Decision, document: StoredDocument | None, language: str, now: datetime
 ) -> dict[str, Any]:
-    """What the service is told of a decision, by the names of its columns."""
+    """The values of a decision for the service, by its column names."""
     error = sentence(language, decision.explanation) if decision.explanation else decision.error
     projection = {
         "pod_fetch_status": decision.fetch_status,
@@ -438,7 +441,7 @@ def projection_of(
 
 @cache
 def update_of(columns: tuple[str, ...]) -> Update:
-    """An update of these columns of one claim's row of ours. Parameters: see `parameters`."""
+    """An update of these columns of one claim's row in `recours_claims`. Parameters: see `parameters`."""
     values = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in columns}
     return (
         update(claims)
@@ -452,14 +455,16 @@ def parameters(claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_states(connection: Connection, rows: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
-    """Write these columns of our rows, each by its claim's id; all of the same columns."""
+    """Write these columns of rows in `recours_claims` by claim id; all have the same columns."""
     if rows:
-        ordered = sorted(rows, key=lambda row: str(row[0]))  # in one order: runs cannot block each other
+        ordered = sorted(
+            rows, key=lambda row: str(row[0])
+        )  # in one order, so that runs cannot block each other
         connection.execute(update_of(tuple(ordered[0][1])), [parameters(*row) for row in ordered])
 
 
 def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add rows of ours, all of the same columns; a claim that has one keeps it."""
+    """Add rows to `recours_claims`, all with the same columns; existing rows stay."""
     if not rows:
         return
     ordered = sorted(rows, key=lambda row: str(row["claim_id"]))
@@ -470,7 +475,7 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 def project(connection: Connection, border: Border, projections: Mapping[Any, Mapping[str, Any]]) -> int:
-    """Write what the service reads of claims, by their ids; how many it has not changed since."""
+    """Write the service's columns of claims by id; returns how many it has not changed since."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for claim_id, values in projections.items():
         groups.setdefault(tuple(values), []).append(border.parameters(claim_id, values))
@@ -488,7 +493,7 @@ def project(connection: Connection, border: Border, projections: Mapping[Any, Ma
 def _project_through_trigger(
     connection: Connection, border: Border, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> int:
-    """The same of claims with the same columns: an INSTEAD OF trigger counts no rows. Nobody else can write now."""
+    """The same through an INSTEAD OF trigger, which counts no rows. Nobody else can write at this time."""
     ids = [row["of_claim"] for row in rows]
     query = select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(ids), ~border.is_edited)
     unedited = set(connection.scalars(query))
@@ -499,5 +504,5 @@ def _project_through_trigger(
 
 @lru_cache(maxsize=64)
 def _projection(border: Border, names: tuple[str, ...]) -> Update:
-    """Built once: it is run for every answer."""
+    """Built once, because it runs for every answer."""
     return border.update(names)

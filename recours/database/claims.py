@@ -1,6 +1,7 @@
-"""The repository of claims: looked for, leased, recorded.
+"""The repository of claims: search, lease, record.
 
-The queries for ready claims look into the index lane by lane, so that their cost does not depend on how many claims are ready.
+The queries for ready claims read the index lane by lane, so that their cost does not depend on the number of ready
+claims.
 """
 
 from collections import Counter
@@ -77,7 +78,7 @@ _c = claims.c
 
 @cache
 def values_at_stage(column: Column[Any], stage: Stage) -> Select[Any]:
-    """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
+    """The different values at a stage, and NULL: each is found from the previous one with one index lookup."""
     first = select(func.min(column).label("carrier_key")).where(is_at_stage(stage)).cte(recursive=True)
     next_value = select(func.min(column)).where(is_at_stage(stage), column > first.c.carrier_key)
     values = first.union_all(select(next_value.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
@@ -90,7 +91,7 @@ def leasable_ids(
 ) -> Select[Any]:
     """The ids of up to `limit` ready, free claims, in the order of `recours.core.order.urgency`.
 
-    `locks`: the rows are locked, and those that others have locked are passed over. Parameters: those of `Dialect.lanes` and
+    `locks`: lock the rows, and skip those that others have locked. Parameters: those of `Dialect.lanes` and
     `moments`, and `limit`.
     """
     limit = bindparam("limit", type_=Integer)
@@ -108,10 +109,10 @@ def leasable_ids(
 
 @cache
 def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any]:
-    """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency: of the first that it has.
+    """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency that it has.
 
-    That with the most urgent claim comes first. Where `limit` lanes have a claim, one is counted in each: they are `limit` in
-    all. `is_named`: of the lanes of `Dialect.lanes`, else of all. Parameters: see `leasable_ids`.
+    The lane with the most urgent claim is first. If `limit` lanes have a claim, each counts one: this is `limit` in
+    total. `is_named`: only the lanes of `Dialect.lanes`. Parameters: see `leasable_ids`.
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
     limit = bindparam("limit", type_=Integer)
@@ -121,7 +122,7 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
         _first_rank(stage, lanes, plain_to_come).label("plain"),
         _first_rank(stage, lanes, real_to_come).label("real"),
     )
-    # Found once for each lane: else the databases look for them again wherever they are mentioned.
+    # Computed once per lane: otherwise the databases repeat the lookup for each use.
     heads_of_lanes = heads.where(lanes.c.carrier_key.is_not(None)).cte("heads").prefix_with("MATERIALIZED")
     head = heads_of_lanes.c
     nothing_to_come = and_(head.plain.is_(None), head.real.is_(None))
@@ -131,7 +132,7 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     claims_is_leasable = (
         select(_c.claim_id).where(*_is_leasable(stage, head.carrier_key)).correlate(heads_of_lanes)
     )
-    # Else all of the table may be read.
+    # Otherwise the whole table may be read.
     claims_is_leasable = claims_is_leasable.order_by(_c.rank_is_deadline, _c.rank_at).limit(limit)
     count = select(func.count()).select_from(claims_is_leasable.subquery()).scalar_subquery()
     urgent_lanes = select(head.carrier_key).where(~nothing_to_come).limit(limit).subquery()
@@ -153,24 +154,24 @@ def _first_rank(stage: Stage, lanes: CTE, where: tuple[ColumnElement[bool], ...]
 
 
 def _is_leasable(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-    """The claims of a lane that are ready and free."""
+    """The ready and free claims of a lane."""
     return [is_at_stage(stage), _c.lane == lane, free_at_moment(), is_current()]
 
 
 def is_current() -> ColumnElement[bool]:
-    """Claims that need not be assessed again first, and of which the service was told all."""
+    """Claims that need no new assessment first, and have no values owed to the service."""
     return and_(_c.to_assess == 0, _c.owed_since.is_(None))
 
 
 def is_served_by(keys: Collection[str]) -> ColumnElement[bool]:
-    """Claims that any account of these carriers serves ("": of no carrier that we know)."""
-    # Not a range of keys: what lies between two texts, a server's collation decides.
+    """Claims of any account of these carriers ("": of unknown carriers)."""
+    # Not a range of keys: a server's collation decides which texts are between two others.
     of_clients = (func.substr(_c.lane, 1, len(key) + 1) == f"{key}#" for key in sorted(keys) if key)
     return or_(_c.lane.in_(sorted(keys)), *of_clients)
 
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
-# Without the new row's id, which costs time and which nobody reads.
+# Without the new row's id, which is slow and unused.
 _INSERT_ATTEMPT = insert(attempts).inline()
 _OF_CLAIMS = _c.claim_id.in_(bindparam("of_claims", expanding=True))
 _RENEW = (
@@ -179,7 +180,7 @@ _RENEW = (
     .values(lease_until=bindparam("until"))
     .returning(_c.claim_id)
 )
-# It counts as an interruption until it is recorded or put back.
+# It counts as an interruption until it is recorded or released.
 _LEASE = update(claims).values(
     lease_token=bindparam("held_by"),
     lease_until=bindparam("until", type_=_c.lease_until.type),
@@ -198,23 +199,24 @@ _RELEASE_EDITED = (
 )
 
 _UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
-# Rows that others look at in the same instant, and those that were edited, are passed over: others are looked for so often.
+# Rows that others read at the same instant, and edited ones, are skipped: the search for others is repeated this
+# often.
 _MOST_TRIES = 5
 
 
 class _ChangedError(Exception):
-    """Some claims are not as they were taken: nothing is recorded, and the service is told nothing."""
+    """Some claims were changed since they were leased: nothing is recorded or written to the service."""
 
 
 @dataclass(eq=False)
 class ClaimRepository:
-    """Claims, looked for, leased and recorded by one run of one worker."""
+    """Claims, searched, leased and recorded by one run of one worker."""
 
     database: Database
     catalog: Catalog
     run_id: str
     worker: str
-    redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
+    redact: Callable[[str], str] = str  # removes secrets from other software's texts
     language: str = "en"  # of pod_fetch_error
     _reading = staticmethod(reading_all)
 
@@ -231,7 +233,7 @@ class ClaimRepository:
         return read_claim(rows[0], self.catalog, self.redact) if rows else None
 
     def references_like(self, reference: str) -> list[str]:
-        """References that begin like this one, for suggesting the nearest."""
+        """References with the same beginning, for suggesting the nearest."""
         reference_column = self.database.border.text("claim_reference")
         begins = reference_column.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
         query = select(reference_column).select_from(self.database.border.claims).where(begins).limit(200)
@@ -242,7 +244,7 @@ class ClaimRepository:
         return self.database.scalar(query) is not None
 
     def waiting(self) -> Waiting:
-        """Failed claims that wait for a later retry, and when the first one comes."""
+        """The number of failed claims that wait for a later retry, and the time of the first one."""
         query = select(func.count().label("number"), func.min(_c.next_at).label("first")).where(is_failed())
         stages = is_at_stage(Stage.WAITING), is_at_stage(Stage.SETTLED)
         rows = [row for stage in stages for row in self.database.all(query.where(stage))]
@@ -252,14 +254,13 @@ class ClaimRepository:
     def ready_by_carrier(
         self, stage: Stage, now: datetime, limit: int | None = None, carriers: Collection[str] = ()
     ) -> dict[str, Ready]:
-        """What is ready under the keys of these accounts ("": of no carrier that we know; none named: of all).
+        """The ready claims by account key ("": of unknown carriers; without keys: all).
 
-        The one with the most urgent claim comes first; one with nothing ready is left out. With `limit` claims are counted
-        only until it is certain that there are as many in all: the cost grows with the number of lanes, and not with their
-        backlog.
+        The key with the most urgent claim is first; keys without ready claims are omitted. With `limit`, claims are
+        counted only up to this total: the cost grows with the number of lanes, not with their backlog.
         """
         if self.database.scalar(select(func.min(_c.lane)).where(is_at_stage(stage))) is None:
-            return {}  # as in most runs, for which the query below takes too long to build
+            return {}  # as in most runs, for which building the query below takes too long
         dialect = self.database.dialect
         named = dialect.lanes_named(carriers) if carriers else {}
         parameters = {"limit": _UNBOUNDED if limit is None else limit, **moments(now, self.run_id), **named}
@@ -272,13 +273,13 @@ class ClaimRepository:
         }
 
     def deadlines(self, stage: Stage, carrier: str, limit: int, now: datetime) -> list[datetime]:
-        """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `limit`."""
+        """The upcoming real deadlines of ready claims at a stage, nearest first; up to `limit`."""
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         query = select(_c.rank_at).where(is_at_stage(stage), _c.lane == carrier, free(now), *to_come)
         return self.database.scalars(query.order_by(_c.rank_at).limit(limit))
 
     def times_asked(self, claim: Claim) -> int:
-        """How often the carrier was asked about the claim with its present number."""
+        """How often the carrier was called about the claim with its current number."""
         query = select(func.count()).where(
             attempts.c.claim_id == claim.id,
             was_asked(),
@@ -287,9 +288,9 @@ class ClaimRepository:
         return int(self.database.scalar(query))
 
     def set_aside(self, stage: Stage) -> dict[str, int]:
-        """How many failed claims (`stage` READY), or new ones, are not fetched for their claim status (lower case).
+        """How many failed (`stage` READY) or new claims are not fetched because of their claim status (lower case).
 
-        By that status, of the first SET_ASIDE_MOST rows.
+        By status, for the first SET_ASIDE_MOST rows.
         """
         status = _c.seen_claim_status
         shelved = select(status.label("status"), _c.seen_fetch_status).where(is_at_stage(Stage.SHELVED))
@@ -314,9 +315,9 @@ class ClaimRepository:
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
-        """Hold up to `limit` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only.
+        """Lease up to `limit` ready claims of these carriers, most urgent first; `unnumbered`: without a number.
 
-        If the run dies before it records or puts back a claim, that counts as an interruption of it.
+        If the run is killed before it records or releases a claim, this counts as an interruption of the claim.
         """
         if not carriers or limit < 1:
             return []
@@ -346,7 +347,7 @@ class ClaimRepository:
     def _any_left(
         self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
     ) -> bool:
-        """Return whether others are looking at claims right now that they may not lease."""
+        """Return whether others are currently reading claims that this run may not lease."""
         if self.database.dialect.has_one_writer:
             return False
         ready = is_at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
@@ -357,10 +358,10 @@ class ClaimRepository:
             note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in claims_], by, now)
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
-        """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
+        """Lease this claim in any stage; None if a run has leased it or it was edited in the meantime."""
         is_claim = self.database.border.key == claim.id
         with self.database.write() as connection:
-            # First, since nobody changes our row then until the transaction ends.
+            # First, so that nobody changes recours's row until the end of the transaction.
             insert_rows(connection, [{"claim_id": claim.id, "stage": DONE}])
             free_row = select(_c.claim_id).where(_c.claim_id == claim.id, free(now), _c.owed_since.is_(None))
             if connection.execute(free_row.with_for_update()).first() is None:
@@ -378,9 +379,9 @@ class ClaimRepository:
             return assessed
 
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
-        """Hold these claims longer; returns those that are still leased."""
+        """Extend the leases of these claims; returns those that are still leased."""
         still_leased: set[Any] = set()
-        # Elsewhere a row each: a run that waits for one row while it holds another may be waited for itself.
+        # On a server, row by row: a run that waits for one row while it locks another may block another run.
         for batch in [leased] if self.database.dialect.has_one_writer else [[claim] for claim in leased]:
             ids = [claim.id for claim in batch]
             values = {"of_claims": ids, "held_by": lease.token, "until": lease.until}
@@ -389,20 +390,20 @@ class ClaimRepository:
         return [claim for claim in leased if claim.id in still_leased]
 
     def release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
-        """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseError."""
+        """Release claims without an attempt, each with its new state. Raises DatabaseError."""
         with self.database.write() as connection:
             for claim, state in leased:
                 self._hand_back(connection, claim, state_values(claim, state), lease)
 
     def _hand_back(self, connection: Connection, claim: Claim, values: dict[str, Any], lease: Lease) -> bool:
-        """Give a leased claim these values; False: it was edited, and is to be assessed again instead."""
+        """Write these values of a leased claim; False: it was edited, and will be assessed again instead."""
         is_unedited = self._release(connection, [(claim, values)], lease)
         if not is_unedited:
             connection.execute(_RELEASE_EDITED, {"of_claim": claim.id, "held_by": lease.token})
         return is_unedited
 
     def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
-        """Hand back a claim whose own status says that no POD is wanted any more. Raises DatabaseError."""
+        """Release a claim whose own status means that no POD is needed any more. Raises DatabaseError."""
         state = replace(claim.state, stage=Stage.SHELVED)
         with self.database.write() as connection:
             if self._hand_back(connection, claim, state_values(claim, state) | {"written_at": now}, lease):
@@ -411,11 +412,12 @@ class ClaimRepository:
     # ---------------------------------------------------------------- recording
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
-        """Record attempts and what they mean, in their order.
+        """Record attempts and their consequences, in order.
 
-        False for a claim that is not as it was taken: of it the attempt alone is kept, and it is assessed again. Of what a
-        person attached to it nothing is kept: they are asked to try again. Where the service has locked a claim, or its
-        own rules refuse what it is to be told, it is told later. Raises NotRecordedError, having tried the others too.
+        False for a claim that has changed since it was leased: only its attempt is recorded, and it is assessed
+        again. Nothing of a person's attachment to it is kept: they are asked to retry. If the service has locked a
+        claim, or its own rules refuse the new values, they are written later. Raises NotRecordedError after trying
+        all others.
         """
         if len(ended) > 1:
             with suppress(_ChangedError):
@@ -425,7 +427,7 @@ class ClaimRepository:
                 except DatabaseError as fault:
                     if not (fault.was_answered or fault.is_of_rules):
                         raise NotRecordedError(fault, {}) from fault
-        results: list[bool] = []  # a claim whose lease was lost may be there twice
+        results: list[bool] = []  # a claim whose lease was lost may occur twice
         results_by_claim: dict[Any, bool] = {}
         faults: list[DatabaseError] = []
         for attempt, decision in ended:
@@ -441,9 +443,9 @@ class ClaimRepository:
         return results
 
     def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
-        """Record one attempt; the service is told by a later run if it cannot be told now.
+        """Record one attempt; a later run writes the service's values if this is impossible now.
 
-        False: the claim is not as it was taken, and is assessed again; the service is told nothing.
+        False: the claim has changed since it was leased and is assessed again; the service's row is not written.
         """
         try:
             try:
@@ -471,7 +473,7 @@ class ClaimRepository:
     ) -> None:
         """Record attempts in one transaction. Raises _ChangedError, DatabaseError.
 
-        `is_owed`: the service is told by a later run.
+        `is_owed`: a later run writes the service's values.
         """
         projections: dict[Any, dict[str, Any]] = {}
         states: list[tuple[Claim, dict[str, Any]]] = []
@@ -504,7 +506,7 @@ class ClaimRepository:
     def _conclusion(
         self, attempt: Attempt, decision: Decision, now: datetime
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The values of our row after an attempt, and those of the service's row, each by column."""
+        """The new values of recours's and the service's row after an attempt, by column."""
         claim = attempt.claim
         values = state_values(claim, decision.state) | {"written_at": now}
         if attempt.document is None and not (decision.uses_attempt and decision.updates_service):
@@ -519,9 +521,9 @@ class ClaimRepository:
         lease: Lease,
         projected: Collection[Any] = (),
     ) -> bool:
-        """Give claims that are leased these values, and hold them no more; False if one is not leased, or was edited.
+        """Write these values of leased claims and release them; False if one is not leased or was edited.
 
-        `projected`: the ids of claims of which the service was told in this transaction, which is no edit.
+        `projected`: the ids of claims whose service row was written in this transaction, which is not an edit.
         """
         changed = 0
         groups: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}
@@ -567,7 +569,7 @@ def attempt_row(attempt: Attempt, run_id: str, worker: str) -> dict[str, Any]:
 
 
 def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
-    """What a person did who attached the evidence."""
+    """The action of the person who attached the evidence."""
     facts = [
         {"kind": piece.kind, "sha256": piece.sha256[:16], "why": attempt.why} for piece in attempt.evidence
     ]
@@ -576,11 +578,11 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
 
 @lru_cache(maxsize=32)
 def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpdate[Any]:
-    """Lease the most urgent ready claims, as `leasable_ids` finds them; returns what a claim is read from, and `is_as_seen`."""
+    """Lease the most urgent ready claims found by `leasable_ids`; returns the columns of a claim, and `is_as_seen`."""
     ids = leasable_ids(stage, border.dialect, unnumbered=unnumbered)
     interruptions = (_c.interruptions - 1).label("interruptions")
     own_columns = [interruptions if column is _c.interruptions else column for column in _c]
-    # A column at a time, since SQLite returns none of a table that is joined.
+    # One column at a time, because SQLite returns none of a joined table.
     service_columns = [
         select(column).where(border.key == _c.claim_id).correlate(claims).scalar_subquery().label(column.name)
         for column in border.columns
@@ -590,13 +592,13 @@ def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpda
 
 
 def _is_unedited(border: Border) -> Exists:
-    """The condition, in an update of our row, that nobody has edited the service's row since the claim was assessed."""
+    """The condition, in an update of recours's row, that the service's row is unedited since the assessment."""
     return select(border.key).where(border.key == _c.claim_id, ~border.is_edited).correlate(claims).exists()
 
 
 @lru_cache(maxsize=32)
 def _releasing(border: Border, columns: tuple[str, ...], *, is_projected: bool) -> Update:
-    """An update of the rows of leased claims that nobody has edited; see `ClaimRepository._release`."""
+    """An update of the rows of leased and unedited claims; see `ClaimRepository._release`."""
     statement = update_of(columns).where(_c.lease_token == bindparam("held_by"))
     if is_projected:
         return statement.values(border.seen_now)
@@ -604,7 +606,7 @@ def _releasing(border: Border, columns: tuple[str, ...], *, is_projected: bool) 
 
 
 class UntouchedClaims(ClaimRepository):
-    """Those of a database that no run has worked on: nothing of ours is known of any."""
+    """The claims of a database that no run has worked on: recours has no rows of them."""
 
     _reading = staticmethod(reading_without_ours)
 

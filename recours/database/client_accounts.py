@@ -35,7 +35,7 @@ from recours.database.tables import account_state, client_accounts
 _a, _s = client_accounts.c, account_state.c
 _COLUMNS = (_a.id, _a.client_id, _a.client_address, _a.moved_at, _a.carrier, _a.limits,
             _a.added_at, _a.added_by, _a.changed_at)  # fmt: skip
-# What is known of the credentials that an account had before.
+# The known state of an account's previous credentials.
 _OF_CREDENTIALS: dict[str, Any] = {
     "refusals": 0,
     "refused_until": None,
@@ -48,24 +48,24 @@ _OF_CREDENTIALS: dict[str, Any] = {
     "credentials_salt": None,
     "credentials_print": None,
 }
-_NO_SUCH_TABLE = "42P01"  # PostgreSQL's code for it
+_NO_SUCH_TABLE = "42P01"  # PostgreSQL's code for an existing row
 _log = logging.getLogger("__main__")
 
 
 class Contact(NamedTuple):
-    """How people know a client of the service; "": that is not known."""
+    """A client's address and name for people; "": unknown."""
 
     name: str = ""  # of the company, or else of the person
     email: str = ""
 
 
 def is_in_use() -> ColumnElement[bool]:
-    """Accounts of clients that work is done with."""
+    """Client accounts in use."""
     return and_(_a.removed_at.is_(None), _a.moved_at.is_(None))
 
 
 def numbers_in_use(accounts: Sequence[ClientAccount]) -> dict[Any, dict[str, int]]:
-    """The numbers of those whose clients have not moved, by client and carrier; the others are logged."""
+    """The ids of accounts whose clients have not moved, by client and carrier; the others are logged."""
     numbers: dict[Any, dict[str, int]] = {}
     for account in accounts:
         if account.is_moved:
@@ -86,7 +86,7 @@ class ClientAccounts:
         return self.database.border
 
     def all(self, clients: Collection[Any] = (), of_carriers: Collection[str] = ()) -> list[ClientAccount]:
-        """Those that were not removed, by client and carrier; of these clients and carriers, if any are named."""
+        """Accounts that were not removed, by client and carrier; only of the named clients and carriers, if any."""
         conditions: list[ColumnElement[bool]] = [_a.removed_at.is_(None)]
         if clients:
             conditions.append(_a.client_id.in_(clients))
@@ -96,28 +96,28 @@ class ClientAccounts:
         return [self._account(row) for row in self._rows(query)]
 
     def directory(self) -> dict[Any, dict[str, int]]:
-        """The numbers of the accounts that work is done with, by client and carrier."""
+        """The ids of accounts in use, by client and carrier."""
         return numbers_in_use(self.all())
 
     def version(self) -> tuple[Any, ...]:
-        """What differs once any account was changed."""
+        """A value that differs after any change of an account."""
         counts = func.count(), func.count(_a.removed_at)
         return tuple(tuple(row.values()) for row in self._rows(select(*counts, func.max(_a.changed_at))))
 
     def sealed(self, numbers: Collection[int] | None = None) -> dict[int, str]:
-        """The sealed credentials of these accounts, or of all, by their numbers."""
+        """The encrypted credentials of these accounts, or of all, by id."""
         query = select(_a.id, _a.credentials).where(_a.removed_at.is_(None), _a.credentials.is_not(None))
         if numbers is not None:
             query = query.where(_a.id.in_(numbers))
         return {row["id"]: row["credentials"] for row in self._rows(query)}
 
     def emails(self, client_ids: Collection[Any]) -> dict[Any, str]:
-        """The addresses of these clients, by their ids; one whose address is not known is not in it."""
+        """The addresses of these clients by id, without unknown ones."""
         contacts = self.contacts(client_ids)
         return {client_id: contact.email for client_id, contact in contacts.items() if contact.email}
 
     def contacts(self, client_ids: Collection[Any]) -> dict[Any, Contact]:
-        """The addresses and names of these clients, by their ids; a client that is not known is not in it."""
+        """The addresses and names of these clients by id, without unknown clients."""
         border = self._border
         if not border.has_clients:
             return {}
@@ -129,14 +129,14 @@ class ClientAccounts:
         }
 
     def owner(self, number: int) -> ServiceClient | None:
-        """The client of an account, also of one that was removed."""
+        """The client of an account, even of a removed one."""
         query = self._reading(*_COLUMNS).where(_a.id == number)
         return next((self._account(row).client for row in self._rows(query)), None)
 
     def client_of(self, named: Any) -> list[ServiceClient]:
         """The clients with this id or address: usually one; several if the service has an address twice.
 
-        Also by the name that one without an address has for people: see `ServiceClient.named`.
+        Also by the name that people see for a client without an address: see `ServiceClient.named`.
         """
         border = self._border
         text = str(named).strip().removeprefix("client ")
@@ -146,7 +146,7 @@ class ClientAccounts:
         is_number = text.isascii() and text.isdigit() and border.client_key_is_number
         ids = [text.lstrip("0") or "0"] if is_number else [text]
         if isinstance(named, UUID):
-            ids.append(named.hex)  # as databases without such a type keep it
+            ids.append(named.hex)  # the form in databases without such a type
         is_it = or_(cast(border.client_id, Text).in_(ids), func.lower(email) == text.lower())
         query = select(border.client_id.label("id"), email.label("email")).select_from(border.naming_clients)
         query = query.where(is_it).distinct().order_by(border.client_id)
@@ -158,7 +158,7 @@ class ClientAccounts:
         return select(*columns, border.client_text("email").label("email")).select_from(accounts)
 
     def _rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[RowMapping]:
-        """What a query finds; nothing where the accounts have no table yet."""
+        """The rows of a query; empty if the table of accounts does not exist yet."""
         try:
             return self.database.mappings(query)
         except DatabaseError as error:
@@ -179,9 +179,9 @@ class ClientAccounts:
         *,
         replace: bool = False,
     ) -> int | None:
-        """Add accounts (client, carrier, sealed, limits): all, or none, and the place of the first that is there already.
+        """Add all accounts (client, carrier, sealed, limits), or none: then return the first existing one's place.
 
-        `replace`: those get other credentials. Limits: None: the carrier's, or those that it has already.
+        `replace`: existing accounts get the new credentials. Limits: None: the carrier's, or the existing ones.
         """
         emails = self.emails({client_id for client_id, *_ in rows})
         with self.database.write() as connection:
@@ -215,7 +215,7 @@ class ClientAccounts:
         return None
 
     def confirm(self, account: ClientAccount, by: str, now: datetime) -> bool:
-        """Have it be the account of the client that has its number now. False: it was removed."""
+        """Confirm that the account belongs to the current client with its id. False: it was removed."""
         values = {
             "client_address": address_key(account.email or ""),
             "moved_at": None,
@@ -224,9 +224,9 @@ class ClientAccounts:
         return self._update(account, values, OperatorAction(ActionKind.CONFIRMED, account.key, by), now)
 
     def settle_moved(self, now: datetime) -> None:
-        """Take accounts out of use whose clients have moved, and back into use if they have their address again.
+        """Deactivate accounts whose clients have moved, and reactivate those whose clients have their address again.
 
-        The claims that such an account serves are assessed again.
+        The claims of such an account are assessed again.
         """
         concerned = [account for account in self.all() if account.is_moved is (account.moved_at is None)]
         if not concerned:
@@ -245,7 +245,7 @@ class ClientAccounts:
         return self._update(account, {"limits": null() if limits is None else dict(limits)}, limited, now)
 
     def remove(self, account: ClientAccount, by: str, now: datetime) -> bool:
-        """Its credentials and what is known of it are deleted; its number is kept, for attempts name it."""
+        """Delete its credentials and state; its id is kept, because attempts refer to it."""
         values = {
             "client_address": "",
             "credentials": None,

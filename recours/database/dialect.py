@@ -1,4 +1,4 @@
-"""What the two kinds of database say differently: a class for each, and files of SQLite. `postgres` is for the driver of the other."""
+"""The differences between the two databases, one class each, and SQLite files. `postgres` has the other driver."""
 
 import json
 import re
@@ -58,12 +58,12 @@ if TYPE_CHECKING:
 # The first claims of a lane under conditions: ids and ranks.
 First = Callable[..., Select[Any]]
 Columns = ColumnCollection[str, Any]
-# Of each of the `stretches` of a lane, the tier in `recours.core.order.urgency`.
+# For each of the `stretches` of a lane, the tier in `recours.core.order.urgency`.
 TIERS = (0, 0, 1, LAST)
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
 
-# SQLite's degrees of being on the disk before going on, and where a connection keeps which it uses.
+# SQLite's levels of syncing to disk, and where a connection stores the one it uses.
 _FULL = 2
 _EXTRA = 3
 _SYNCED = "recours.synced"
@@ -71,15 +71,15 @@ _SYNCED = "recours.synced"
 
 @dataclass(frozen=True)
 class Waits:
-    """How long a server is waited for, in seconds."""
+    """How long to wait for a server, in seconds."""
 
-    statement: float = 40.0  # for one statement; longer than a lock is waited for
-    long_statement: float = 3600.0  # for one that goes through a whole table, or builds an index
+    statement: float = 40.0  # for one statement; longer than the wait for a lock
+    long_statement: float = 3600.0  # for a statement that reads a whole table or builds an index
     connect: float = 20.0  # for a connection, at each of the server's addresses
-    quiet: float = 10.0  # then a second connection is asked for, and again as often
+    quiet: float = 10.0  # then a second connection is requested, and again after each further wait
     hurried: float = 1.0  # the same when the run is to end
     answer: float = 5.0  # for that one
-    # A server that fell silent is not tried again for so long: what is left of a run ends at once.
+    # A silent server is not tried again for this long: the rest of a run ends at once.
     silence: float = 20.0
 
 
@@ -87,28 +87,28 @@ USUAL = Waits()
 
 
 class _Dialect:
-    """What is alike in both, or said once."""
+    """The common part of both databases."""
 
     name: str
 
     def insert(self, table: Table) -> Any:
-        """An INSERT that knows ON CONFLICT, without the new row's id. Only the dialect in use is loaded: the other one is slow to import."""
+        """An INSERT with ON CONFLICT, without the new row's id. Imports only the dialect in use, for speed."""
         return import_module(f"sqlalchemy.dialects.{self.name}").insert(table).inline()
 
     def compared(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """A text, compared sign by sign, whatever the database's language."""
+        """A text, compared character by character, regardless of the database's collation."""
         return value
 
     @contextmanager
     def synced(self, connection: Connection) -> Iterator[None]:
-        """Have what is committed meanwhile be on the disk."""
+        """Have commits in the block synced to disk."""
         del connection
         yield
 
     def columns_of(
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
-        """The columns of those of these tables, or views, that there are, by their names."""
+        """The columns of those of these tables or views that exist, by name."""
         columns_by_table = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
         return {name: columns for (_, name), columns in columns_by_table.items()}
 
@@ -119,19 +119,19 @@ class _Sqlite(_Dialect):
     name = "sqlite"
     driver = "sqlite"
     backup_file = "database.sqlite"
-    # One transaction writes at a time, and has the whole database: no row is locked, and nobody waits for another's.
+    # One transaction writes at a time and locks the whole database: no row is locked separately.
     has_one_writer = True
     has_any_text = True  # a column may hold values of any type, and text that is not valid UTF-8
     has_rights = False  # those of users
-    reads_by_table = True  # many rows that are sorted: an index would read one here and one there
-    number_type = "INTEGER"  # of the service's keys in tables of ours
+    reads_by_table = True  # many rows to sort: an index would read them in random order
+    number_type = "INTEGER"  # of the service's keys in recours's tables
     unknown_type = "NUMERIC"  # of keys whose type SQLAlchemy does not know
-    new_key = "INTEGER PRIMARY KEY"  # one that the database gives
+    new_key = "INTEGER PRIMARY KEY"  # assigned by the database
     is_true = "1"
     now = "CURRENT_TIMESTAMP"
     create_index = "CREATE INDEX"  # on the service's table
-    before_reads = None  # what has rows be found by their keys in a transaction
-    # Of the table :table, as SQL or by its :name, and of its :index what SQLAlchemy would ask for by many statements.
+    before_reads = None  # the setting to find rows by key in a transaction
+    # For the table :table, as SQL or by its :name, and its :index: what SQLAlchemy would query with many statements.
     look = text(
         """SELECT (SELECT type = 'view' FROM sqlite_master WHERE name = :name) AS is_view,
             (SELECT group_concat(name) FROM pragma_table_info(:name) WHERE pk) AS keys,
@@ -142,7 +142,7 @@ class _Sqlite(_Dialect):
     def engine(
         self, url: URL, lock_wait_s: float, waits: Waits, connections: int | None
     ) -> tuple[Engine, None]:
-        """What connects to it. `waits`, `connections`: those of servers."""
+        """The engine for this database. `waits`, `connections`: for servers."""
         del waits, connections
         path = Path(url.database or "")
         mode = str(url.query.get("mode", "rw"))
@@ -153,12 +153,14 @@ class _Sqlite(_Dialect):
         def set_up(connection: sqlite3.Connection, record: Any) -> None:
             has_log = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
             if has_log:
-                # No committed transaction is lost when a process dies; a power cut may undo the last ones.
+                # A committed transaction survives the death of a process; a power failure may undo the last ones.
                 connection.execute("PRAGMA synchronous=NORMAL")
-            # What is deleted cannot be read in the file any more: so some builds of SQLite have it anyway, and others do not.
+            # Deleted data cannot be read in the file any more: some builds of SQLite do this by default, others do
+            # not.
             connection.execute("PRAGMA secure_delete=ON")
             (usual,) = connection.execute("PRAGMA synchronous").fetchone()
-            # Without a log a transaction is over when its journal is gone, which is on the disk when the folder is.
+            # Without a write-ahead log, a commit deletes its journal; the deletion is on disk when the folder is
+            # synced.
             record.info[_SYNCED] = usual, max(usual, _FULL if has_log else _EXTRA)
 
         return engine, None
@@ -174,15 +176,15 @@ class _Sqlite(_Dialect):
             driver.execute(f"PRAGMA synchronous={usual}")
 
     def empty_log(self, connection: Connection) -> None:
-        """Have the log of what was written hold nothing that was deleted, unless somebody is reading what was there before."""
+        """Remove deleted data from the write-ahead log, unless a reader still needs it."""
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows, all of the same columns; one whose key is there stays as it is."""
+        """Add rows with the same columns; existing keys stay unchanged."""
         connection.execute(self.insert(table).on_conflict_do_nothing(), rows)
 
     def lanes(self) -> CTE:
-        """Lanes as rows of one parameter: the statement is the same however many are named. See `lanes_named`."""
+        """Lanes as rows of one parameter, so that the statement is the same for any number. See `lanes_named`."""
         lane = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
         return select(lane.c.value.label("carrier_key")).cte("lanes")
 
@@ -190,9 +192,9 @@ class _Sqlite(_Dialect):
         return {"lanes": json.dumps(list(keys))}
 
     def first_of_each(self, lanes: CTE, first: Select[Any], *, locks: bool = False) -> Select[Any]:
-        """The ids and ranks of the claims that a query finds in each of these lanes.
+        """The ids and ranks of the first claims of a query in each of these lanes.
 
-        `locks`: the rows are locked, and those that others have locked are passed over.
+        `locks`: lock the rows, and skip those that others have locked.
         """
         del locks
         key: Any = first.selected_columns.claim_id
@@ -201,7 +203,7 @@ class _Sqlite(_Dialect):
         return select(claim.c.claim_id, claim.c.rank_at).join_from(lanes, claim, claim.c.claim_id.in_(ids))
 
     def first_of_stretches(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
-        """The first claims of each stretch of each lane: ids, ranks and tiers.
+        """The first claims of each range of each lane: ids, ranks and tiers.
 
         `first`: of a lane, under further conditions. `columns`: those of the table.
         """
@@ -215,32 +217,32 @@ class _Sqlite(_Dialect):
         return union_all(*parts).subquery()
 
     def exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """A value as text, whatever its type; here with its type, as any column holds any."""
+        """A value as text, regardless of its type; here with its type, because any column can have any type."""
         return func.typeof(column).concat(" ").concat(func.hex(column))
 
     def contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
-        """Texts that hold what was typed, as it was or without its accents; the case of ASCII's letters does not matter."""
+        """Texts that contain the typed text, with or without its accents; ASCII letters in either case."""
         return _contains(value, typed)
 
     def contains_folded(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
-        """Texts that hold what was typed, in whatever case and with whatever accents: see `recours.core.text.plain`."""
+        """Texts that contain the typed text in any case and with any accents: see `recours.core.text.plain`."""
         has_accents = func.length(value) < func.length(cast(value, LargeBinary))
         is_alike = [
-            # The first is quick: it takes any letter with an accent for the right one.
+            # The first is fast: it accepts any accented letter.
             and_(*(value.bool_op("GLOB")(_glob(letters, accents)) for accents in (_ANY_ACCENT, "")))
             for letters in spellings(typed)
         ]
         return or_(self.contains(value, typed), and_(has_accents, or_(*is_alike)))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """A text that is a time, in UTC as `2026-02-03 14:00:00`, so that texts compare as times do; else NULL."""
+        """A time as text, in UTC as `2026-02-03 14:00:00`, so that texts compare like times; else NULL."""
         return func.datetime(value)
 
     @contextmanager
     def scanning(self, connection: Connection) -> Iterator[None]:
-        """Whole tables are gone through meanwhile: a quarter faster in place than page by page.
+        """For reading whole tables: a quarter faster in place than page by page.
 
-        No longer than that: where the disk fails, or somebody writes over the file, a process that has mapped it is killed.
+        Only for this time: if the disk fails or someone overwrites the file, a process that has mapped it is killed.
         """
         connection.exec_driver_sql("PRAGMA mmap_size = 2147418112")
         try:
@@ -251,7 +253,7 @@ class _Sqlite(_Dialect):
     def columns_of(
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
-        """SQLAlchemy would list all tables and views first. It calls a type that it does not know, such as UUID, a number."""
+        """SQLAlchemy would first list all tables and views. It reads an unknown type, such as UUID, as a number."""
         columns_by_table = {}
         for name in names:
             with suppress(NoSuchTableError):
@@ -274,12 +276,12 @@ class _Postgres(_Dialect):
     is_true = "TRUE"
     now = "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"
     create_index = "CREATE INDEX CONCURRENTLY"
-    # What is found by a key was looked at a moment ago: it would rather read a whole table than 10,000 rows of it. It would also
-    # start processes for that, which compute longer than the work itself takes.
+    # Rows found by key were just read: the planner would rather read a whole table than 10,000 rows of it, and would
+    # start parallel processes, which take longer than the work itself.
     before_reads = text(
         "SELECT set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)"
     )
-    # A builder that died leaves an index that is not valid.
+    # A killed builder leaves an invalid index.
     look = text(
         """SELECT (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(:table)) AS is_view,
             (SELECT string_agg(attname, ',') FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
@@ -299,10 +301,10 @@ class _Postgres(_Dialect):
         return server_engine(url, waits, connections)
 
     def empty_log(self, connection: Connection) -> None:
-        """That is the server's own business."""
+        """Do nothing: the server handles this."""
 
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        # As one value: the statement would be analysed again for each row.
+        # As one value: the statement would be parsed again for each row.
         columns = ", ".join(rows[0])
         recordset = f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json))"
         insertion = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {recordset}"  # noqa: S608 (our own names)
@@ -323,7 +325,7 @@ class _Postgres(_Dialect):
         return select(rows.c.claim_id, rows.c.rank_at).select_from(lanes.join(rows, true()))
 
     def first_of_stretches(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
-        """The stretches as rows: it takes longer to plan four parts than to read them."""
+        """The ranges as rows: planning four parts takes longer than reading them."""
         from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415 (loads all of that dialect)
 
         time = columns.rank_at.type
@@ -360,12 +362,12 @@ class _Postgres(_Dialect):
         return or_(self.contains(value, typed), and_(has_accents, is_alike))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """The session writes times so. A column of texts is taken to hold UTC: a cast would fail at any other text."""
+        """The session formats times like this. A text column is assumed to be UTC: a cast would fail on other texts."""
         return func.replace(value, "T", " ").collate("C")
 
     @contextmanager
     def scanning(self, connection: Connection) -> Iterator[None]:
-        """Several processes share them, though the server expects to find enough in the first rows.
+        """Several processes share the scan, although the server expects to find enough in the first rows.
 
         Compiling the conditions would take longer than it saves.
         """
@@ -383,7 +385,7 @@ Dialect = _Sqlite | _Postgres
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (_Sqlite(), _Postgres())}
 
 
-# Numbers that recours gives. SQLite's INTEGER is 64 bits wide; its BIGINT would not be the row's number.
+# Numbers assigned by recours. SQLite's INTEGER has 64 bits; its BIGINT would not be the row id.
 KEY = BigInteger().with_variant(Integer, _Sqlite.name)
 
 
@@ -392,8 +394,8 @@ def dialect_of(connection: Connection) -> Dialect:
 
 
 def _contains(value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
-    """`value`: PostgreSQL's LIKE tells the cases of ASCII's letters apart, and gets it in lower case."""
-    lower = typed.encode().lower().decode()  # ASCII's letters only, as both databases have it
+    """`value`: PostgreSQL's LIKE is case-sensitive for ASCII letters, and gets lower case."""
+    lower = typed.encode().lower().decode()  # only ASCII letters, like both databases
     return or_(*(value.contains(form, autoescape=True) for form in dict.fromkeys((lower, plain(typed)))))
 
 
@@ -401,7 +403,7 @@ _ANY_ACCENT = "\x80-\U0010ffff"
 
 
 def _glob(spelling: Iterable[str], accents: str) -> str:
-    """A pattern of SQLite's GLOB: texts with these letters. `accents`: the letters that stand for all with an accent."""
+    """A pattern of SQLite's GLOB: texts with these letters. `accents`: the letters that replace accented ones."""
     places = []
     for letters in spelling:
         if len(letters) == 1:
@@ -438,7 +440,7 @@ _MEANINGS = (
 
 
 def meaning_of(error: BaseException | None) -> str | None:
-    """What an error of SQLite's means, as the end of a sentence; None: of another database, or not known."""
+    """The meaning of an SQLite error, as the end of a sentence; None: another database, or unknown."""
     if not isinstance(error, FileError):
         return None
     return next((meaning for sign, meaning in _MEANINGS if sign in str(error).lower()), None)
@@ -454,12 +456,12 @@ def url_of_file(path: Path | str) -> URL:
 
 
 def files_of_sqlite(path: Path) -> tuple[Path, ...]:
-    """An SQLite database's file, and those that SQLite keeps beside it while it is in use; they belong together."""
+    """An SQLite database's file, and the files beside it while it is in use; they belong together."""
     return path, Path(f"{path}-wal"), Path(f"{path}-shm")
 
 
 def connection_to_file(path: Path, wait_s: float = LOCK_WAIT_S, mode: str = "rw") -> sqlite3.Connection:
-    """A connection whose statements are each by themselves. A missing file does not come into being because someone looked."""
+    """A connection in autocommit mode. A missing file is not created."""
     address = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(
         address, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False
@@ -470,13 +472,13 @@ def connection_to_file(path: Path, wait_s: float = LOCK_WAIT_S, mode: str = "rw"
 
 
 def copy_file(path: Path, copy: Path) -> None:
-    """Write a copy in one step, so that it is consistent whatever others write. Raises FileError."""
+    """Write a copy in one step, so that it is consistent despite concurrent writes. Raises FileError."""
     with closing(connection_to_file(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
 
 def stretches(columns: Columns) -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
-    """The stretches of a lane's index that are in the order of urgency: without a real deadline and with one. Parameter: `now`."""
+    """The ranges of a lane's index in the order of urgency: without a real deadline and with one. Parameter: `now`."""
     now = bindparam("now", type_=columns.rank_at.type)
     to_come = columns.rank_at >= now
     past = columns.rank_at < now
@@ -492,9 +494,9 @@ def put(
     values: Mapping[str, Any],
     where: ColumnElement[bool] | None = None,
 ) -> bool:
-    """Add a row, or give the one of its key these values if `where` is true of it; tell whether that was done."""
+    """Add a row, or update the row with its key if `where` is true of it; return whether this was done."""
     upsert = dialect_of(connection).insert(table).values(row)
     keys = [*table.primary_key]
     upsert = upsert.on_conflict_do_update(index_elements=keys, set_=values, where=where)
-    # Without that option SQLAlchemy closes an INSERT's cursor first, and a closed one of psycopg's counts -1.
+    # Without this option SQLAlchemy closes an INSERT's cursor first, and psycopg's rowcount is then -1.
     return connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount > 0
