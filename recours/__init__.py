@@ -1,16 +1,16 @@
 """Fetches proofs of delivery for parcel claims.
 
-For the service's own application, each a name of this package, loaded when it is first used:
+The API for the service's own application (names are loaded on first use):
 
 - `fetch_claim(reference)` fetches a claim's POD now and returns a `FetchResult`.
-- `defer_fetch(reference)` has a long-lived worker fetch it, and returns at once.
+- `defer_fetch(reference)` asks a long-lived worker to fetch it, and returns immediately.
 - `claim_status(reference)` returns a `ClaimStatus`.
-- `attach(reference, file, by=…)` gives a claim a proof that a person has, and returns an `AttachResult`.
-- `set_account(client, carrier, credentials)` keeps a client's own credentials, `check_account(client, carrier)` tries them
-  with one real call; each returns an `AccountResult`.
-- `RecoursError` is what they raise, by its kinds `CorrectReferenceError`, `CorrectFileError`, `CorrectAccountError`, `TryAgainSoonError`,
-  `ShowExistingPODError`, `NotWantedError`, `TryLaterError` and `AskOperatorError`: the text of each is a sentence for a
-  person.
+- `attach(reference, file, by=…)` attaches a proof that a person has, and returns an `AttachResult`.
+- `set_account(client, carrier, credentials)` stores a client's own credentials, and `check_account(client, carrier)` checks
+  them with one real call; each returns an `AccountResult`.
+- `RecoursError` is the base class of their exceptions: `CorrectReferenceError`, `CorrectFileError`, `CorrectAccountError`,
+  `TryAgainSoonError`, `ShowExistingPODError`, `NotWantedError`, `TryLaterError` and `AskOperatorError`. The message of each
+  is a sentence for people.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load what the application uses: a run, which imports this package too, needs none of it."""
+    """Import a name on first use, because runs import this package too and need none of them."""
     if name not in __all__:
         raise AttributeError(f"module 'recours' has no attribute {name!r}")
     from recours import api  # noqa: PLC0415 (see above)

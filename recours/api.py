@@ -1,8 +1,8 @@
-"""For the service's own application: a claim's POD fetched now or attached, where a claim stands, a client's account.
+"""The API for the service's own application: fetch or attach a POD, read a claim's status, manage a client's account.
 
-All are called as `recours.fetch_claim`, `recours.attach` and so on, from any thread and any number of them at once.
-They work in the caller's process with the settings of this checkout, and put nothing into it: no signal handler, and
-no log handler beyond the call.
+Call the functions as `recours.fetch_claim`, `recours.attach` and so on, from any number of threads at once. They run in
+the caller's process with the settings of this checkout. They install no signal handlers, and no log handlers that
+outlast the call.
 """
 
 import os
@@ -33,14 +33,14 @@ from recours.settings.model import Settings, SettingsError
 
 
 def fetch_claim(reference: str, *, by: str = "", language: str | None = None) -> FetchResult:
-    """Fetch the POD of a claim now, whatever its backoff; returns when the carrier has answered.
+    """Fetch the POD of a claim now, regardless of its backoff; returns when the carrier has answered.
 
-    It goes the way of `pod_retry_scheduler.py --claim`: the same queue and quotas, lease, records and log; mails that
-    come of it are sent by the next run. Also for a claim that is pending, or that was given up. `by`: the person who asks
-    for it, who is recorded; "": nobody is. `language`: of the sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
+    Works like `pod_retry_scheduler.py --claim`, with the same queue, quotas, lease, records and log. The next run sends
+    any resulting emails. Also works for pending and given-up claims. `by`: the person who asks, as recorded; "":
+    nobody. `language`: of the sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
 
     Raises CorrectReferenceError, TryAgainSoonError, ShowExistingPODError, NotWantedError, TryLaterError,
-    AskOperatorError: each a RecoursError whose text is a sentence for a person.
+    AskOperatorError: each a RecoursError whose message is a sentence for people.
     """
     with _translating_errors(language) as (settings, sentences):
         (outcome,) = fetch_claims(settings, sentences, [reference], by=clean(by, LONGEST_NAME))
@@ -50,12 +50,14 @@ def fetch_claim(reference: str, *, by: str = "", language: str | None = None) ->
 
 
 def defer_fetch(reference: str, *, language: str | None = None) -> None:
-    """Have a long-lived worker (`recours worker`) fetch the POD of a claim at once; returns without waiting for it.
+    """Ask a long-lived worker (`recours worker`) to fetch the POD of a claim now; returns without waiting.
 
-    Call it when the transaction that writes the claim has been committed. A new claim gets its first attempt, as a
-    scheduled run would make it; another one is fetched as by `fetch_claim`. What is lost on the way does no harm: the claim
-    is found within a minute. Raises CorrectReferenceError if it can be no claim's reference; TryLaterError; AskOperatorError on SQLite, without the extra `fleet`, or if
-    `recours init-db --fleet` was never run.
+    Call it after the transaction that writes the claim is committed. A new claim gets its ordinary first attempt; any
+    other claim is fetched as by `fetch_claim`. A lost request does no harm, because workers find the claim within a
+    minute.
+
+    Raises CorrectReferenceError if the text cannot be a reference; TryLaterError; AskOperatorError on SQLite, without
+    the extra `fleet`, or if `recours init-db --fleet` was never run.
     """
     from recours.fleet.job_queue import open_queue  # noqa: PLC0415 (few applications use it)
 
@@ -66,7 +68,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
 
 
 def claim_status(reference: str, language: str | None = None) -> ClaimStatus:
-    """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
+    """Return a claim's status; no calls, no changes. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
     with _translating_errors(language) as (settings, sentences):
         app = open_app(settings)
         with closing(app.database):
@@ -86,11 +88,11 @@ def attach(
     at: date | None = None,
     language: str | None = None,
 ) -> AttachResult:
-    """Give a claim a proof that a person has; the file is copied. The claim's carrier is not asked any more.
+    """Attach a proof that a person has to a claim; the file is copied. After that, the carrier is no longer called.
 
-    `by`: the person, who is recorded; `kind`: `letter`, `signature` or `photo`; `at`: of the delivery, a day or a time, which
-    without an offset is in RECOURS_TIMEZONE. Raises CorrectReferenceError; CorrectFileError if the file proves nothing, or
-    what was said of it cannot be; TryAgainSoonError, TryLaterError, AskOperatorError.
+    `by`: the person, as recorded. `kind`: `letter`, `signature` or `photo`. `at`: the day or time of the delivery; a
+    time without an offset is in RECOURS_TIMEZONE. Raises CorrectReferenceError; CorrectFileError if the file proves
+    nothing or the given facts are impossible; TryAgainSoonError, TryLaterError, AskOperatorError.
     """
     if kind not in PROOF_KINDS:
         raise ValueError(f"kind must be one of {', '.join(PROOF_KINDS)}")
@@ -112,11 +114,12 @@ def set_account(
     by: str = "the service's application",
     language: str | None = None,
 ) -> AccountResult:
-    """Keep a client's own credentials at a carrier, sealed, in the place of those that it had.
+    """Store a client's own credentials at a carrier, sealed, replacing earlier ones.
 
-    `client`: its address or its number. `credentials`: by the names of the carrier's settings, with or without its prefix:
-    `account`, `password`. `limits`: by the kind of call, "" for all: `{"": "100/day"}`; None: as they are, at first the
-    carrier's. `check`: try them with one real call; they are kept whatever it answers. `by`: who is recorded.
+    `client`: its email address or id. `credentials`: by the names of the carrier's settings, with or without their
+    prefix: `account`, `password`. `limits`: by capability, "" for all calls: `{"": "100/day"}`; None: unchanged,
+    initially the carrier's defaults. `check`: check the credentials with one real call; they are stored even if it
+    fails. `by`: as recorded.
 
     Raises CorrectAccountError, TryLaterError, AskOperatorError.
     """
@@ -127,9 +130,9 @@ def set_account(
 def check_account(
     client: Any, carrier: str, *, by: str = "the service's application", language: str | None = None
 ) -> AccountResult:
-    """Try a client's credentials with one real call, within limits and pauses. `by`: who is recorded.
+    """Check a client's credentials with one real call, within limits and pauses. `by`: as recorded.
 
-    Raises CorrectAccountError if it has no account there, TryLaterError, AskOperatorError.
+    Raises CorrectAccountError if the client has no account there, TryLaterError, AskOperatorError.
     """
     with _acting(by, language) as actions:
         return actions.check_account(client, carrier)
@@ -137,7 +140,7 @@ def check_account(
 
 @contextmanager
 def _translating_errors(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
-    """The settings, and the sentences; a fault on the way becomes the error that says it in that language."""
+    """Provide the settings and the sentences; faults become exceptions of the API with a message in the language."""
     if language not in (None, *LANGUAGES):
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
     try:
@@ -155,7 +158,7 @@ def _translating_errors(language: str | None) -> Iterator[tuple[Settings, Result
 
 @contextmanager
 def _acting(by: str, language: str | None) -> Iterator[Actions]:
-    """What a person does; see `_translating_errors`."""
+    """Provide the actions of a person; see `_translating_errors`."""
     with _translating_errors(language) as (settings, sentences):
         app = open_app(settings)
         with closing(app.database):

@@ -1,4 +1,4 @@
-"""One opened installation: its settings, its database and what works over it."""
+"""An opened installation: its settings, its database and the services that use them."""
 
 import logging
 import sys
@@ -29,21 +29,21 @@ from recours.host.logs import LogFile, run_log
 from recours.runs.ports import Clock
 from recours.settings.model import Settings, redactor
 
-# How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.
+# Timeouts for commands of people, which may read every row; runs have shorter ones, so that they do not hang.
 INTERACTIVE_WAITS = Waits(statement=Waits.long_statement)
 
 CREATED = "created with its whole schema"
-# Clocks that are kept right differ by less.
+# Synchronized clocks differ by less than this.
 CLOCKS_AGREE = timedelta(seconds=5)
 _CLOCKS_DIFFER = "The clock of this machine is"
-# How the remarks on an opened database begin that someone should read.
+# The prefixes of remarks that are logged as warnings.
 _WARNINGS = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
 
 
 def open_database(settings: Settings, *, connections: int | None = None) -> "App":
-    """The app over a database that a run can work with: it is created if it is embedded, and its schema brought up to date.
+    """Open the database for a run: create it if it is the embedded one, and update its schema. Raises DatabaseError.
 
-    `connections`: to a server at once, at most; None: as many as threads need. Raises DatabaseError.
+    `connections`: the most open at once to a server; None: as many as threads need.
     """
     remarks = []
     if settings.database_is_embedded and create_embedded(settings):
@@ -64,45 +64,45 @@ def open_database(settings: Settings, *, connections: int | None = None) -> "App
 
 
 def clock_remarks(offset: timedelta) -> list[str]:
-    """What to say about a database's clock that is this much ahead of this machine."""
+    """Remarks about a database's clock that is this much ahead of this machine's."""
     if abs(offset) <= CLOCKS_AGREE:
         return []
     apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
     return [
-        f"{_CLOCKS_DIFFER} {apart} the database's, by which this run goes: see to the time synchronisation (NTP) of "
-        "both. Only the log keeps this machine's time"
+        f"{_CLOCKS_DIFFER} {apart} the database's, which this run uses. Check the time synchronization (NTP) of both. "
+        "Only the log shows this machine's time"
     ]
 
 
 def read_policy(settings: Settings, database: Database) -> Policy:
-    """The rules on a database whose schema is current. Raises DatabaseError."""
+    """The policy for a database with the current schema. Raises DatabaseError."""
     with database.read() as connection:
         adopted = read_adoption(connection)
     return replace(settings.policy, adopted_at=adopted.at if adopted else None)
 
 
 def make_assessor(settings: Settings, database: Database, catalog: Catalog, policy: Policy) -> Assessor:
-    """What assesses the claims of a database by these rules."""
+    """The assessor of a database's claims by these rules."""
     return Assessor(database, catalog, lambda claim, now: assess(claim, now, policy), redactor(settings))
 
 
 def make_enrollment(settings: Settings, assessor: Assessor) -> ClaimEnrollment:
-    """The claims of a database that nobody has enrolled."""
+    """The enrollment of a database's claims."""
     return ClaimEnrollment(assessor, settings.policy.skip_claim_statuses, settings.enroll_new)
 
 
 def read_clock(database: Database) -> SystemClock:
-    """The time, by the database's clock. Raises DatabaseError."""
+    """A clock that follows the database's. Raises DatabaseError."""
     return SystemClock(clock_offset(database))
 
 
 def needs_creation(settings: Settings) -> bool:
-    """Return whether the embedded database is used and is not there yet. Raises DatabaseError."""
+    """Return whether the embedded database is used and does not exist yet. Raises DatabaseError."""
     return settings.database_is_embedded and not named(settings).is_there()
 
 
 def create_embedded(settings: Settings) -> bool:
-    """Create the embedded database; False if it is there. Raises DatabaseError."""
+    """Create the embedded database; False if it exists. Raises DatabaseError."""
     database = named(settings)
     return (
         database.path is not None and not database.is_there() and create_file(database.path, settings.access)
@@ -110,7 +110,7 @@ def create_embedded(settings: Settings) -> bool:
 
 
 def named(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int | None = None) -> Database:
-    """The database that the settings name, whether it is there or not. Raises DatabaseError if its driver is missing."""
+    """The database in the settings, existing or not. Raises DatabaseError if its driver is missing."""
     try:
         return Database(
             settings.database_url, waits=waits, connections=connections, names=settings.table_names
@@ -123,18 +123,18 @@ def named(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int
 
 
 def connect(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int | None = None) -> Database:
-    """The database that the settings name. Raises DatabaseError if its file is missing, or its driver."""
+    """The database in the settings. Raises DatabaseError if its file or its driver is missing."""
     database = named(settings, waits, connections)
     if not database.is_there():
         raise DatabaseError(
-            f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "
+            f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL, "
             "or create it with 'recours init-db'."
         )
     return database
 
 
 def log_file(settings: Settings, name: str) -> LogFile:
-    """Of this name, as the settings have it."""
+    """The log file with this name, according to the settings."""
     return LogFile(
         settings.log_dir / f"{name}.log",
         settings.log_max_bytes,
@@ -145,16 +145,16 @@ def log_file(settings: Settings, name: str) -> LogFile:
 
 @dataclass(frozen=True)
 class App:
-    """What runs, the operator's commands and the page work with. What it reports is in `recours.reporting`.
+    """The services that runs, commands and the dashboard use. Reports are in `recours.reporting`.
 
-    What is in the database is read when it is first asked for, and stays; to read it again, make another one.
+    Values from the database are read on first use and cached; to read them again, create a new instance.
     """
 
     settings: Settings
     database: Database
     schema: Schema
     clock: Clock
-    remarks: tuple[str, ...] = ()  # what was done to the database when it was opened, for the log
+    remarks: tuple[str, ...] = ()  # about changes to the database when it was opened, for the log
 
     @cached_property
     def policy(self) -> Policy:
@@ -168,7 +168,7 @@ class App:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The carriers, and whose account serves whose claims. Raises DatabaseError."""
+        """The carriers and accounts. Raises DatabaseError."""
         return make_catalog(self.settings, numbers_in_use(self.client_accounts))
 
     @cached_property
@@ -177,17 +177,17 @@ class App:
         return ClaimRepository(self.database, self.catalog, "", "operations", redactor(self.settings))
 
     def log_remarks(self) -> None:
-        """In the log of runs: those that someone should read as WARNING."""
+        """Log the remarks, important ones as WARNING."""
         for remark in self.remarks:
             run_log().log(logging.WARNING if remark.startswith(_WARNINGS) else logging.INFO, remark)
 
     def queue(self) -> APIRequestQueue:
-        """The queue: to be looked at, or to call with."""
+        """The queue, for calls and for its state."""
         return make_queue(self.settings, self.database, self.clock, random)
 
     @property
     def due_until(self) -> datetime:
-        """Claims whose retries come by then are due."""
+        """The time up to which retries are due."""
         return self.settings.policy.due_until(self.clock.now())
 
     @property
@@ -196,12 +196,12 @@ class App:
 
     @property
     def assessor(self) -> Assessor:
-        """What assesses claims that a person's command changes."""
+        """The assessor for claims that people change."""
         return make_assessor(self.settings, self.database, self.catalog, self.policy)
 
     @property
     def enrollment(self) -> ClaimEnrollment:
-        """The claims that nobody has enrolled."""
+        """The enrollment of claims."""
         return make_enrollment(self.settings, self.assessor)
 
     @property
@@ -209,19 +209,19 @@ class App:
         return ClientAccounts(self.database)
 
     def client_named(self, claim: Claim) -> str:
-        """The client of a claim, for people. Raises DatabaseError."""
+        """The display name of a claim's client. Raises DatabaseError."""
         emails = self.clients.emails([claim.client_id]) if claim.client_id is not None else {}
         return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).named
 
     def refusal_of(self, claim: Claim) -> Refusal | None:
-        """Why the claim's account takes no call for it now. Raises DatabaseError."""
+        """Why the claim's account takes no calls now; None: it does. Raises DatabaseError."""
         if not claim.carrier:
             return None
         return self.queue().status(claim.account_key).refusal_for(document=claim.state.delivery is not None)
 
 
 def open_app(settings: Settings) -> App:
-    """The app over a database whose schema is current. Changes nothing. Raises DatabaseError."""
+    """Open a database with the current schema, without changes. Raises DatabaseError."""
     database = connect(settings)
     try:
         return App(settings, database, _current_schema(database), read_clock(database))

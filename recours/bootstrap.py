@@ -1,4 +1,4 @@
-"""Workers, ready to run, and what watches them."""
+"""Creates workers and their monitoring."""
 
 import uuid
 from collections.abc import Callable
@@ -43,9 +43,9 @@ def make_worker(
     mails: bool = True,
     opened_accounts: OpenedAccounts | None = None,
 ) -> Worker:
-    """A worker, ready to run once. `prefix`: see `Worker`; `mails`: False leaves them to the next run.
+    """Create a worker for one run. `prefix`: see `Worker`. `mails`: False: leave emails to the next run.
 
-    `run_id`: 32 hex digits; `token`: of its leases, unique among the workers that share the record of a run.
+    `run_id`: 32 hex digits. `token`: of the leases, unique among workers that share the record of a run.
     """
     run_id = run_id or uuid.uuid4().hex
     clock = app.clock
@@ -85,7 +85,9 @@ def make_journal(settings: Settings, database: Database) -> RunJournal:
 def _erase_refused(folder: Path, path: str, sha256: str) -> str | None:
     why = erase(folder, path, sha256)
     if why:
-        run_log().warning(f"{path} proves nothing and is past its keeping time, but cannot be deleted: {why}")
+        run_log().warning(
+            f"{path} proves nothing and is past its retention period, but cannot be deleted: {why}"
+        )
     return why
 
 
@@ -96,7 +98,7 @@ def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] 
 
 
 def leave_metrics(app: App, run_id: str) -> None:
-    """Rewrite the file of metrics, if the settings name one, from what is on record. What fails is a WARNING."""
+    """Rewrite the metrics file, if the settings name one. Failures are logged as WARNING."""
     path = app.settings.watch.metrics_file
     if path is None:
         return
@@ -108,11 +110,11 @@ def leave_metrics(app: App, run_id: str) -> None:
         reason = getattr(error, "strerror", None) or error
         run_log().warning(f"The metrics could not be written to {path}: {reason}")
     except Exception:  # noqa: BLE001 (an error in an observer must not end the run)
-        run_log().exception("The metrics could not be written: an internal error; the run goes on")
+        run_log().exception("The metrics could not be written (internal error); the run continues")
 
 
 def metrics_text(app: App) -> str:
-    """What is on record at this moment, for Prometheus. Raises RunError."""
+    """The current metrics in Prometheus's text format. Raises RunError."""
     from recours.monitoring.prometheus import exposition, metrics  # noqa: PLC0415 (see above)
     from recours.reporting.snapshot import Reports  # noqa: PLC0415 (see above)
 

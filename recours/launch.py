@@ -1,6 +1,6 @@
-"""Starts a worker by whatever Python cron found, handing over to the checkout's .venv if a package is missing there.
+"""Starts a worker with the Python that cron found, or re-runs it with the checkout's .venv if a package is missing.
 
-Standard library only, and nothing that an old Python cannot read: this file runs before anything is known.
+Uses only the standard library and syntax of old Python versions, because any Python may run this file.
 """
 
 import gc
@@ -18,9 +18,9 @@ from recours.host.installation import (
     own_python,
 )
 
-# In the environment of a process that was handed over to, as long as it has not found the packages.
+# Set in the environment of the re-run process until it has found the packages.
 HANDED_OVER = "RECOURS_HANDED_OVER"
-# Distribution, oldest version that is known to work. A test holds this to pyproject.toml.
+# Distribution and oldest version that works. A test compares this with pyproject.toml.
 NEEDED = (
     ("sqlalchemy", (2, 1)),
     ("requests", (2, 32, 2)),
@@ -53,8 +53,8 @@ def main(worker: str) -> None:
         _refuse(_repair(missing), worker)
     os.environ.pop(HANDED_OVER, None)
     sys.path.insert(0, ROOT)
-    # What is imported stays until the end. Looking through it for garbage, now and once more at exit, would be
-    # a quarter of the time of a run with nothing to do.
+    # Imported modules stay until the end. Garbage collection during imports and at exit would take a quarter of the time of
+    # a run with nothing to do.
     gc.disable()
     try:
         from recours.cli.workers import main as run
@@ -66,17 +66,17 @@ def main(worker: str) -> None:
 
 
 def require_packages() -> None:
-    """End the process with status 2 and a sentence unless this Python has all that is needed."""
+    """Exit with status 2 and an error message unless this Python has all required packages."""
     missing = missing_here()
     if missing:
         _refuse(_repair(missing))
 
 
 def missing_here() -> "str | None":
-    """What this Python would need to have, in words; None if nothing.
+    """What this Python is missing, as text; None: nothing.
 
-    An update of the code may ask for a package, or a version, that an older .venv does not have. Many packages are
-    imported only where one is needed, so without this a run would find out in the middle of its work.
+    An update may require packages or versions that an older .venv does not have. Many packages are imported only when
+    needed, so without this check a run could fail in the middle of its work.
     """
     if sys.version_info < OLDEST:
         return "Python %d.%d or newer is needed" % OLDEST
@@ -91,7 +91,7 @@ def missing_here() -> "str | None":
             old.append(
                 "%s is version %s instead of %s or newer" % (name, version, ".".join(map(str, oldest)))
             )
-    if len(missing) > _MOST_NAMED:  # a Python for other purposes
+    if len(missing) > _MOST_NAMED:  # a Python that was not set up for recours
         missing[_MOST_NAMED:] = ["%d more" % (len(missing) - _MOST_NAMED)]
     faults = ["the package %s is missing" % name for name in missing[:1]]
     if len(missing) > 1:
@@ -100,15 +100,15 @@ def missing_here() -> "str | None":
 
 
 def _installed() -> "dict[str, str]":
-    """The version of each package, by the names of the folders of their metadata.
+    """The version of each package, from the names of the metadata folders.
 
-    To read the metadata themselves would take 65 ms, a fifth of a run with nothing to do; this takes half a millisecond.
+    Reading the metadata itself would take 65 ms, a fifth of a run with nothing to do; this takes half a millisecond.
     """
     versions: "dict[str, str]" = {}
     for folder in sys.path:
         try:
             names = os.listdir(folder or ".")
-        except OSError:  # a zip file, a folder that is not there
+        except OSError:  # a zip file or a missing folder
             continue
         for name in names:
             stem, _, kind = name.rpartition(".")
@@ -149,7 +149,7 @@ def _hand_over(worker: str, missing: str) -> None:
         _refuse(_set_up(why + relative + " leads to it"), worker)
     os.environ[HANDED_OVER] = "1"
     command = [python, os.path.abspath(sys.argv[0])] + sys.argv[1:]
-    if os.name == "nt":  # there, exec returns to the scheduler before the run has ended
+    if os.name == "nt":  # on Windows, exec returns to the scheduler before the run has ended
         import subprocess
 
         sys.exit(subprocess.call(command))
@@ -157,39 +157,39 @@ def _hand_over(worker: str, missing: str) -> None:
 
 
 def _repair(problem: str) -> str:
-    """What to do about a Python whose packages are not those that this version of the code needs."""
+    """The error for a Python whose packages do not match this version of the code."""
     if not is_checkout():
         return "recours is not set up (%s): %s." % (problem, how_to_install_again())
     if not _is_at_home():
         return _set_up(problem)
-    if not has_pip():  # made by another Python, which was replaced since
+    if not has_pip():  # created by another Python that was replaced since
         return _set_up("in .venv " + problem)
     return "recours is not set up (in .venv %s): %s." % (problem, how_to_install_again())
 
 
 def _set_up(problem: str) -> str:
-    """What to do where there is no .venv that could be used."""
-    # What is there may lead nowhere, and would be kept.
+    """The error if there is no usable .venv."""
+    # An existing .venv may be broken, and would be kept without --clear.
     clear = "--clear " if os.path.lexists(os.path.join(ROOT, ".venv")) else ""
     facts = (problem, ROOT, clear, own_python(), INSTALL)
     return "recours is not set up (%s): in %s run 'python3 -m venv %s.venv', then '%s %s'." % facts
 
 
 def _refuse(sentence: str, worker: "str | None" = None) -> None:
-    """Say it, in the worker's log too, and end with status 2."""
+    """Print the error, write it to the worker's log, and exit with status 2."""
     if worker:
         _note_in_log(worker, sentence)
-    if sys.stderr:  # there is none under pythonw
+    if sys.stderr:  # None under pythonw
         sys.stderr.write(sentence + "\n")
     sys.exit(2)
 
 
 def _note_in_log(worker: str, sentence: str) -> None:
-    """Without what the log of a run needs; as a line of it, where one can be written."""
+    """Append a line to the worker's log, if possible, without the modules of the log."""
     home = os.environ.get("RECOURS_HOME") or ROOT
     folder = os.path.join(home, os.environ.get("RECOURS_LOG_DIR") or "logs")
     try:
-        # Readable by its user alone, if it is made here.
+        # Readable only by its user, if it is created here.
         handle = os.open(os.path.join(folder, worker + ".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with open(handle, "a", encoding="utf-8") as log:
             log.write(time.strftime("%Y-%m-%d %H:%M:%S - [ERROR] - __main__ - ") + sentence + "\n")

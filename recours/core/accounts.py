@@ -1,19 +1,19 @@
-"""Whose account a carrier is asked with: the default account, which stands in the settings, or a client's own."""
+"""The accounts that carriers are called with: the default account, from the settings, or a client's own."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from shlex import quote
 from typing import Any, NamedTuple
 
-# The number of the default account at every carrier. Those of clients are numbered from 1, each once for all carriers.
+# The number of the default account at every carrier. Clients' accounts have unique numbers from 1, across all carriers.
 DEFAULT_ACCOUNT = 0
 _SEPARATOR = "#"
 
 
 class AccountKey(NamedTuple):
-    """An account at a carrier. As text it is what lanes and limits know it by.
+    """An account at a carrier. Its text is the key of the account's lane and limits.
 
-    The text of the default account is the carrier's key alone: so it was before clients had accounts.
+    The text of the default account is the carrier's key alone.
     """
 
     carrier: str  # canonical key
@@ -29,17 +29,17 @@ class AccountKey(NamedTuple):
         if not separator:
             return cls(carrier)
         if not (number.isascii() and number.isdigit() and int(number)):
-            raise ValueError(f"'{text[:60]}' is no key of an account")
+            raise ValueError(f"'{text[:60]}' is not the key of an account")
         return cls(carrier, int(number))
 
 
 def carrier_of(key: str) -> str:
-    """The carrier of an account's key; of a text that is none, all before the number."""
+    """The carrier of an account's key; for any other text, the part before the number."""
     return key.partition(_SEPARATOR)[0]
 
 
 def account_name(carrier: str, client: str) -> str:
-    """What an account is called: by the carrier's name, and the address of the client whose it is ("": the default account)."""
+    """An account's name: the carrier's name, and the address of the client that owns it ("": the default account)."""
     return f"{carrier} ({client})" if client else carrier
 
 
@@ -51,26 +51,27 @@ class ServiceClient(NamedTuple):
 
     @property
     def named(self) -> str:
-        """For people."""
+        """The client's display name."""
         return self.email or f"client {self.id}"
 
 
 class ClientAccount(NamedTuple):
     """A client's account at a carrier, without its credentials.
 
-    `client_address`: its client's when it was put, see `address_key`. `email`: the client's now; None: nobody knows.
+    `client_address`: the client's address when the account was added, see `address_key`. `email`: its address now;
+    None: unknown.
     """
 
     id: int
     client_id: Any
     carrier: str  # canonical key
-    # By capability ("": of all calls together), as in QUOTA_…; None: the carrier's defaults.
+    # By capability ("": all calls), as in QUOTA_…; None: the carrier's defaults.
     limits: Mapping[str, str] | None
     added_at: datetime
     added_by: str
     changed_at: datetime
     client_address: str = ""
-    moved_at: datetime | None = None  # since when runs leave it alone for that
+    moved_at: datetime | None = None  # since when runs do not use it because the address changed
     email: str | None = None
 
     @property
@@ -79,20 +80,20 @@ class ClientAccount(NamedTuple):
 
     @property
     def is_moved(self) -> bool:
-        """Return whether the client of its number has another address than when it was put, or is gone.
+        """Return whether the client with this id no longer exists, or has another address than when the account was added.
 
-        It may be another client: a service may give the number of one that it deleted again.
+        It may be a different client, because a service may reuse the id of a deleted client.
         """
         return self.email is not None and address_key(self.email) != self.client_address
 
     @property
     def moved_text(self) -> str:
-        """For people, to be said of a moved account: why it is not used, and what to do."""
+        """Why a moved account is not used, and what to do."""
         client = quote(str(self.client_id))
         old = self.client_address or "no address"
-        new = f"has {self.email}" if self.email else "has none, or is gone"
+        new = f"now has {self.email}" if self.email else "now has none or no longer exists"
         return (
-            f"client {self.client_id} had {old} when the account was entered, and {new} now. If it is the same client: "
+            f"client {self.client_id} had {old} when the account was added and {new}. If it is the same client: "
             f"recours accounts confirm {client}; if not: recours accounts remove {client} {self.carrier}"
         )
 
@@ -102,12 +103,12 @@ class ClientAccount(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """Whose the sealed credentials are: in another client's row, or at another carrier, they are not opened."""
+        """The owner of the sealed credentials, which cannot be opened for another client or carrier."""
         return owner_of(self.client_id, self.carrier)
 
 
 def address_key(email: str) -> str:
-    """An address as an account remembers it."""
+    """The form in which an account stores its client's address."""
     return email.strip().lower()
 
 

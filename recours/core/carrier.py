@@ -1,4 +1,4 @@
-"""What the rules, the settings and the queue know of a carrier without calling it."""
+"""The fixed facts about carriers, and the catalog that finds the carrier and account of a claim."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from recours.core.text import clean, nearest, plain
 
 
 class Option(NamedTuple):
-    """A setting of one carrier beside its credentials."""
+    """A setting of one carrier other than its credentials."""
 
     name: str
     default: str
@@ -21,7 +21,7 @@ class Option(NamedTuple):
     description: str  # of the form, after "must be"
 
     def parse(self, text: str) -> str:
-        """Raises ValueError if it is not of the form."""
+        """Return the text. Raises ValueError if it does not have the form."""
         if text != self.default and not self.form.fullmatch(text):
             raise ValueError(f"it must be {self.description}")
         return text
@@ -29,44 +29,47 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class CarrierSpec:
-    """A carrier's fixed facts. Their sources stand in its module."""
+    """A carrier's fixed facts; the carrier's module names their sources."""
 
-    key: str  # canonical, lower case: what the database holds
+    key: str  # canonical, lower case, as in the database
     name: str  # as people write it
     limits: Mapping[Capability | None, str]  # default limits, in the form of the QUOTA_ settings
-    credentials: tuple[tuple[str, ...], ...]  # names of settings: sets of which any is enough, the best first
+    credentials: tuple[tuple[str, ...], ...]  # names of settings: alternative sets, the best first
     base_url: str
-    number_form: re.Pattern[str]  # of an upper-case number without blanks
-    number_example: str  # one of that form, as people know it
-    calls: Mapping[Capability, int]  # the most a fetch may need, beside a token
-    sample_number: str  # of the carrier's form, and of no parcel: to try credentials with
-    spellings: tuple[str, ...] = ()  # beside `name` and `key`
+    number_form: re.Pattern[str]  # of an upper-case number without spaces
+    number_example: str  # a typical number, as people know it
+    calls: Mapping[Capability, int]  # the most calls that a fetch may need, without a token
+    sample_number: str  # has the carrier's form but belongs to no parcel; used to check credentials
+    spellings: tuple[str, ...] = ()  # other than `name` and `key`
     options: tuple[Option, ...] = ()
-    issues_documents: bool = True  # else its tracking alone can be asked, and a delivery ends the asking
-    # The document comes with the tracking, or by way of it: that is asked even about a parcel known to be delivered.
+    issues_documents: bool = (
+        True  # False: only tracking exists, and no more calls are made after the delivery
+    )
+    # The document comes with, or through, the tracking, which is called even if the parcel is known to be delivered.
     tracks_always: bool = False
-    # Numbers whose document can be asked for though the parcel was never tracked; None: of no number.
+    # Numbers whose document can be requested without tracking the parcel first; None: none.
     untracked_form: re.Pattern[str] | None = None
-    evidence_days: int | None = None  # after so many days it forgets a parcel; None: not known to
-    # How many parcels one call for the tracking may be about; the calls that follow it are each about one. Not more than
-    # one where it `tracks_always`.
+    evidence_days: int | None = (
+        None  # the carrier deletes a parcel's data after this many days; None: not known
+    )
+    # The most parcels in one tracking call; other calls are each about one parcel. Must be 1 if `tracks_always`.
     numbers_per_call: int = 1
-    # Whether a number's check digit fits; a wrong one makes it doubtful, and is never a reason not to ask.
+    # Whether a number's check digit is right. A wrong one makes the number doubtful, but it is still tried.
     check_digit_fits: Callable[[str], bool] | None = None
 
     @property
     def prefix(self) -> str:
-        """What the names of its settings begin with."""
+        """The prefix of the names of the carrier's settings."""
         return self.key.upper()
 
     @property
     def base_url_setting(self) -> str:
-        """The setting that replaces scheme, host and port."""
+        """The setting that replaces scheme, host and port of the carrier's URL."""
         return f"{self.prefix}_BASE_URL"
 
     @property
     def document_first_setting(self) -> str:
-        """The setting that has a new claim's document asked for before it is tracked, where the carrier allows that."""
+        """The setting to request a new claim's document before tracking it, if the carrier allows that."""
         return f"{self.prefix}_DOCUMENT_FIRST"
 
     @property
@@ -74,21 +77,21 @@ class CarrierSpec:
         return tuple(dict.fromkeys(name for names in self.credentials for name in names))
 
     def complete_credentials(self, present: Collection[str]) -> tuple[str, ...] | None:
-        """The first set whose names are all present; None if there is none."""
+        """The first set whose names are all present; None: no set is complete."""
         return next((names for names in self.credentials if set(names) <= set(present)), None)
 
     def missing_credentials(self, present: Collection[str]) -> list[list[str]]:
-        """What is missing of each set that was begun, or of each set if none was."""
+        """The missing names of each set of which some are present, or of all sets if none are."""
         incomplete = [names for names in self.credentials if set(names) & set(present)] or self.credentials
         return [[name for name in names if name not in present] for names in incomplete]
 
     def calls_for(self, delivery: Delivery | None) -> dict[Capability, int]:
-        """The calls a fetch may need: the tracking is not asked again once the parcel is known to be delivered."""
+        """The calls that a fetch may need; a parcel known to be delivered is not tracked again."""
         skipped = {Capability.TRACKING} if delivery and not self.tracks_always else set()
         return {kind: count for kind, count in self.calls.items() if kind not in skipped}
 
     def calls_for_bundle(self, deliveries: Sequence[Delivery | None]) -> list[dict[Capability, int]]:
-        """The calls that each of several fetches may need, in their order: the first that tracks does so for all."""
+        """The calls that each of several fetches may need, in order; the first one that tracks includes the others."""
         calls_of_each = [self.calls_for(delivery) for delivery in deliveries]
         tracking = [calls for calls in calls_of_each if Capability.TRACKING in calls]
         for place, calls in enumerate(tracking):
@@ -97,18 +100,18 @@ class CarrierSpec:
         return calls_of_each
 
     def is_doubtful(self, number: str) -> bool:
-        """Return whether a number of the right form has a check digit that does not fit."""
+        """Return whether a number of the right form has a wrong check digit."""
         return self.check_digit_fits is not None and not self.check_digit_fits(number)
 
     @property
     def limitable(self) -> list[Capability | None]:
-        """The kinds of calls that limits can be set for; None: calls of any kind."""
+        """The capabilities that limits can be set for; None: all calls."""
         return [None, *sorted({kind for kind in (*self.calls, *self.limits) if kind is not None})]
 
     def limits_of(self, kind: Capability | None, text: str, account: str = "") -> tuple[Limit, ...]:
-        """The limits that a text in the form of the QUOTA_ settings sets for an account, by its key; "": the default account.
+        """Parse limits in the form of the QUOTA_ settings for an account, by its key; "": the default account.
 
-        Raises ValueError, also for a limit that no claim could be fetched within.
+        Raises ValueError, also for a limit that is too small for a single claim.
         """
         usual = self.limits.get(kind) or self.limits.get(None, "")
         zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
@@ -119,21 +122,19 @@ class CarrierSpec:
             if not limit.window.is_short and limit.number < units:
                 token = ", one of them for a token" if units > limit.units(dict(self.calls)) else ""
                 raise ValueError(
-                    f"'{limit}' can never be enough for one claim, which needs up to {units} calls{token}"
+                    f"'{limit}' is not enough for even one claim, which needs up to {units} calls{token}"
                 )
         return limits
 
     def limits_of_client(self, account: str, overrides: Mapping[str, str] | None) -> tuple[Limit, ...]:
-        """The limits of a client's account: its own, by the kind of call ("": of any), else the carrier's defaults.
+        """The limits of a client's account: its own, by capability ("": all calls), else the carrier's defaults.
 
         Raises ValueError.
         """
         overrides = overrides or {}
         if overrides.keys() - {kind or "" for kind in self.limitable}:
             kinds = ", ".join(kind for kind in self.limitable if kind)
-            raise ValueError(
-                f"what can be limited is all calls together (100/day) or one of {kinds} (…=100/day)"
-            )
+            raise ValueError(f"limits can be set for all calls (100/day) or for one of {kinds} (…=100/day)")
         return tuple(
             limit
             for kind in self.limitable
@@ -142,17 +143,17 @@ class CarrierSpec:
 
 
 class Substitute(NamedTuple):
-    """A carrier's claims may be served by another one's account, if we have credentials for that."""
+    """A carrier whose claims another carrier's account can serve, if there are credentials for it."""
 
     claimed: str  # the carrier that the claim names
     served_by: str
     numbers: re.Pattern[str] | None = None  # only claims with such a number
     preferred: bool = False  # even if the claimed carrier has credentials of its own
-    names: tuple[str, ...] = ()  # only claims that write the carrier's name so
+    names: tuple[str, ...] = ()  # only claims with one of these spellings of the carrier's name
 
 
 class Catalog:
-    """The carriers there are, found by whatever name a claims database holds."""
+    """The supported carriers, found by any name that a database of claims may contain."""
 
     def __init__(
         self,
@@ -161,10 +162,10 @@ class Catalog:
         configured: Collection[str] = (),
         of_clients: Mapping[Any, Mapping[str, int]] | None = None,
     ) -> None:
-        """Know these carriers.
+        """A catalog of these carriers.
 
-        `configured`: the keys of those with a default account. `of_clients`: of each client that has accounts of
-        its own, their numbers by the carrier's key.
+        `configured`: the keys of carriers with a default account. `of_clients`: for each client with accounts, their
+        numbers by carrier key.
         """
         self.specs = {spec.key: spec for spec in specs}
         self.substitutes = tuple(substitutes)
@@ -190,11 +191,11 @@ class Catalog:
 
     @property
     def evidence_days(self) -> dict[str, int]:
-        """After how many days carriers forget a parcel, by the keys of those that do."""
+        """After how many days carriers delete a parcel's data, by carrier key, for those that do."""
         return {spec.key: spec.evidence_days for spec in self.specs.values() if spec.evidence_days}
 
     def resolve(self, name: str, number: str | None = None, client_id: Any = None) -> str | None:
-        """The key of the carrier whose account serves a claim; None if `name` is no carrier that recours knows."""
+        """The key of the carrier whose account serves a claim; None if `name` is not a supported carrier."""
         for substitute in self._substitutes_of(name, self._configured_for(client_id)):
             if substitute.numbers is None or substitute.numbers.fullmatch(number or ""):
                 return substitute.served_by
@@ -203,9 +204,9 @@ class Catalog:
     def resolve_again(
         self, served: str | None, name: str, number: str | None, client_id: Any = None
     ) -> str | None:
-        """Like `resolve`, for a claim that the carrier `served` has served: it passes to another only with credentials for it.
+        """Like `resolve`, for a claim served by `served` so far: another carrier needs credentials to take it over.
 
-        Credentials that are missing for a run, as while a file is being replaced, must not start claims over.
+        Credentials that are missing only for one run, as while a file is replaced, must not restart claims.
         """
         key = self.resolve(name, number, client_id)
         if (
@@ -225,8 +226,8 @@ class Catalog:
     ) -> int:
         """The number of the account that serves a client's claim at a carrier: the client's own, else the default account.
 
-        `remembered`: the account that worked for this claim. `assessed`: the key of the account that it was assessed for;
-        a number that is not known here is newer than what is, and holds: another run has read it.
+        `remembered`: the account that worked for this claim. `assessed`: the key of the account that it was assessed
+        for; a number that is not known here is newer than what is, and holds: another run has read it.
         """
         if remembered == DEFAULT_ACCOUNT and carrier in self.configured:
             return DEFAULT_ACCOUNT
@@ -260,7 +261,7 @@ class Catalog:
         return tuple(sorted(set(keys), key=lambda served_by: (served_by != key, served_by)))
 
     def accounts_of(self, carriers: Collection[str]) -> list[str]:
-        """The keys of all accounts of these carriers, by the carriers' keys: the default account, and those of clients."""
+        """The keys of all accounts of these carriers: default accounts and clients' accounts."""
         of_clients = (
             AccountKey(*account) for accounts in self.of_clients.values() for account in accounts.items()
         )
@@ -279,31 +280,31 @@ class Catalog:
         ]
 
     def spec_of(self, key: str) -> CarrierSpec | None:
-        """The carrier of an account's key; None if that is none."""
+        """The carrier of an account's key; None if it is not supported."""
         return self.specs.get(carrier_of(key))
 
     def name_of(self, key: str | None, otherwise: str = "") -> str:
-        """The carrier's name for people, by its key or an account's; `otherwise` if it is none."""
+        """The display name of a carrier, by its key or an account's; `otherwise` if it is not supported."""
         spec = self.spec_of(key or "")
         return spec.name if spec else otherwise
 
     def label_of(self, key: str) -> str:
-        """The same with the account's number where it is a client's: `UPS (account 17)`; "" if it is no key."""
+        """The display name with the number of a client's account: `UPS (account 17)`; "" if it is not supported."""
         name = self.name_of(key)
         return (
             f"{name} (account {AccountKey.parse(key).account})" if name and key != carrier_of(key) else name
         )
 
     def no_such(self, name: str) -> str:
-        """The error for a name that does not exist: with the nearest one, or all there are."""
+        """The error for an unknown name, with the most similar name, or all names."""
         nearest_name = nearest(fold(name), self.keys_by_name)
         suggestion = (
             f"Did you mean {self.specs[self.keys_by_name[nearest_name]].name}?" if nearest_name else ""
         )
-        return f"there is no carrier '{clean(name, 60)}'. {suggestion or 'Known: ' + ', '.join(self.names) + '.'}"
+        return f"there is no carrier '{clean(name, 60)}'. {suggestion or 'Supported: ' + ', '.join(self.names) + '.'}"
 
 
-@lru_cache(maxsize=1024)  # asked for every claim that is read, and there are few names
+@lru_cache(maxsize=1024)  # called for every claim that is read, with few different names
 def fold(name: str) -> str:
-    """`DHL Express`, `dhl_express` and `DHL-EXPRESS` are one name."""
+    """Reduce a name to letters and digits, so that `DHL Express`, `dhl_express` and `DHL-EXPRESS` are equal."""
     return "".join(c for c in plain(name) if c.isalnum())

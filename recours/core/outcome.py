@@ -1,4 +1,4 @@
-"""What a carrier's answer comes to: a proof, or a failure with its sentence; and what is kept of either."""
+"""The outcome of a carrier's answer: evidence, or a failure with its sentence; and how evidence is stored."""
 
 import json
 import re
@@ -26,26 +26,26 @@ from recours.core.text import clean
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of evidence as it came. Whether it shows anything is for the appraisal to say."""
+    """A piece of evidence as received, not examined yet."""
 
     content: bytes = field(repr=False)
-    source: str  # which call of which carrier, for the record
+    source: str  # the call and carrier that it came from, as recorded
     kind: EvidenceKind = EvidenceKind.LETTER
     html: bool = False  # it may be a web page
 
 
 @dataclass(frozen=True)
 class Retrieved:
-    """The carrier gave evidence: its pieces, the best first."""
+    """The carrier returned evidence. `pieces`: the best first."""
 
-    # What it shares with a failure, so that these can be asked of every outcome.
+    # Attributes of a failure, so that every outcome has them.
     kind: ClassVar[None] = None
     retry_at: ClassVar[None] = None
     closes_carrier: ClassVar[bool] = False
 
     pieces: tuple[Piece, ...]
     delivery: Delivery
-    is_accepted: bool = False  # a person vouches for them, whatever the appraisal says
+    is_accepted: bool = False  # accepted by a person, regardless of the examination
 
     @classmethod
     def single(
@@ -64,38 +64,38 @@ class Retrieved:
         return self.pieces[0]
 
     def with_pieces_of(self, other: "Outcome | None") -> "Retrieved":
-        """The same and what another call brought, if it brought anything."""
+        """This outcome with the evidence of another call, if there is any."""
         return replace(self, pieces=self.pieces + (other.pieces if isinstance(other, Retrieved) else ()))
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The carrier gave none, or was not asked. `message` is the English sentence of the log.
+    """The carrier returned no evidence, or was not asked. `message`: the English sentence for the log.
 
-    As a carrier's client tells it, it may hold secrets and says nothing of the account: `make_outcome` makes the one that
-    counts.
+    A failure from a carrier's client may contain secrets and does not name the account; `make_outcome` creates the
+    final one.
     """
 
     kind: ErrorKind
     message: str
     http_status: int | None = None
-    # When asked to wait, not before this time (aware UTC); None if the carrier named none.
+    # If the carrier asked to wait: until this time (aware UTC); None: no time given.
     retry_at: datetime | None = None
-    # Learnt on the way: not to be asked again.
+    # A delivery learned during the fetch, which need not be asked again.
     delivery: Delivery | None = None
-    # A code of the carrier's that our tables do not have, with what was seen beside it: to be logged.
+    # A code from the carrier that recours does not know, with its context, for the log.
     unknown: str | None = None
-    # False only if no connection could be made at all: certainly nothing was sent.
+    # False only if no connection was made, so that certainly nothing was sent.
     connected: bool = True
-    resolved: bool = True  # False only if the name of the carrier's server could not be resolved
-    # A refusal of the account that is this claim's alone: others may be asked about.
+    resolved: bool = True  # False only if the host name of the carrier could not be resolved
+    # The account is refused only for this claim; other claims may be fetched.
     alone: bool = False
-    # What people read, in their language.
+    # The sentence that people read, in their language.
     explanation: SentenceParts | None = None
 
     @property
     def closes_carrier(self) -> bool:
-        """Return whether the carrier is not to be called again in this run, whatever the claim."""
+        """Return whether the carrier must not be called again in this run, for any claim."""
         is_closing = self.kind in REFUSED_KINDS or self.kind is ErrorKind.RATE_LIMITED
         return not self.alone and (is_closing or self.retry_at is not None)
 
@@ -111,10 +111,10 @@ class Failure:
         message: str | None = None,
         **facts: Any,
     ) -> "Failure":
-        """A failure that this sentence tells of. `words`: the carrier's own.
+        """A failure with this sentence. `words`: the carrier's own words. `facts`: other fields of the failure.
 
-        The log has the sentence with a `detail`, or a `message` in its place: what nobody would act on differently.
-        `facts`: other fields of the failure.
+        The log shows the sentence with `detail` appended, or `message` in its place: information that changes no
+        action.
         """
         explanation = SentenceParts(
             key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_MESSAGE) if words else ""
@@ -127,7 +127,7 @@ Outcome = Retrieved | Failure
 
 
 def unknown_of(outcome: Outcome) -> list[str]:
-    """What an outcome tells of that no table here knows, each once."""
+    """The unknown codes in an outcome, without duplicates."""
     failure_code = outcome.unknown if isinstance(outcome, Failure) else None
     delivery_code = outcome.delivery.unknown if outcome.delivery else None
     return list(dict.fromkeys(code for code in (failure_code, delivery_code) if code))
@@ -140,10 +140,10 @@ class CallError(Exception):
 
 
 class NoTokenError(CallError):
-    """The call was not made: another thread asked for the token that it needs, and was given none."""
+    """The call was not made because another thread failed to get the token that it needs."""
 
 
-_HEAD = 4096  # bytes: what of a page is looked at
+_HEAD = 4096  # bytes of a page that are examined
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "application/pdf"),
@@ -160,14 +160,14 @@ _PAGE_START = re.compile(
 
 
 def begins_as(content: bytes, *, html: bool = False) -> str | None:
-    """The media type of a document that begins so, None if none does; `html`: a web page is one too."""
+    """The media type of a document by its first bytes; None: unknown. `html`: accept web pages."""
     if html and _PAGE_START.match(content[:_HEAD]):
         return "text/html"
     return next((kind for start, kind in _SIGNATURES if content.startswith(start)), None)
 
 
 class NotADocumentError(Exception):
-    """What a carrier sent as a document is none. The text says why."""
+    """The carrier sent something other than a document. The message states why it was rejected."""
 
 
 BY_HAND = "by hand"  # the source of a file that a person attached
@@ -175,43 +175,43 @@ BY_HAND = "by hand"  # the source of a file that a person attached
 
 @dataclass(frozen=True)
 class StoredDocument:
-    """Where a piece of evidence lies, and what it is."""
+    """A stored piece of evidence."""
 
     path: str  # absolute
     sha256: str
     size: int  # bytes
     media_type: str
-    delivery: Delivery  # what is known of the delivery beside it
+    delivery: Delivery  # the delivery as known apart from the document
     source: str
     kind: EvidenceKind = EvidenceKind.LETTER
     findings: Findings = field(default_factory=Findings)
-    refused: str | None = None  # why it proves nothing, as a phrase; None: it may prove something
+    refused: str | None = None  # why it was rejected, as a phrase; None: it was not
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptEvidence(StoredDocument):
-    """A piece of evidence, as it was recorded."""
+    """A piece of evidence as recorded in the database."""
 
     claim_id: Any
     carrier: str
     number: str
     obtained_at: datetime
     run_id: str | None = None
-    by: str | None = None  # who attached it by hand
+    by: str | None = None  # the person who attached it
 
 
-# What makes an attempt a success, the better first. A record does not: recours wrote it.
+# The kinds that make an attempt a success, the best first. A tracking record is not among them: recours wrote it.
 PROOF_KINDS = (EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO)
 
 
 def best_proof(documents: Iterable[StoredDocument]) -> StoredDocument | None:
-    """The one that makes an attempt a success: a letter before a signature or a photo alone, else as they were listed."""
+    """The document that makes an attempt a success: a letter before a signature before a photo; None: none does."""
     proofs = (document for document in documents if document.refused is None and document.kind in PROOF_KINDS)
     return min(proofs, key=lambda document: PROOF_KINDS.index(document.kind), default=None)
 
 
 class RecoveredEvidence(NamedTuple):
-    """What runs that died had stored of a claim. `is_complete`: all of an answer that proves something, which comes first."""
+    """Evidence that dead runs stored for a claim. `is_complete`: all of an answer with a proof, the proof first."""
 
     documents: tuple[StoredDocument, ...] = ()
     is_complete: bool = False
@@ -219,41 +219,41 @@ class RecoveredEvidence(NamedTuple):
 
 @dataclass(frozen=True)
 class Label:
-    """What a stored document's name is made of, and what it is found by again."""
+    """The values from which a stored document's name is made, and by which it is found again."""
 
     carrier: str
     claim_id: Any
     reference: str
     number: str
-    client: str = ""  # the service's key of the client: a document is found again only for the same one
+    client: str = ""  # the client's key in the service; a document is found again only for the same client
 
 
-# ---------------------------------------------------------------- what an answer comes to
-# A carrier's client reads the answer. `make_outcome` adds what the client does not know: the account that was asked, the
-# parcel, who caused a refusal, and how long to wait. Nothing changes an outcome after that.
+# ---------------------------------------------------------------- from answers to outcomes
+# A carrier's client reads the answer. `make_outcome` adds what the client does not know: the account that was used, the
+# parcel, who caused a rejection, and how long to wait. The result is final.
 
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
-# What a carrier may say of any parcel whose document it does not give, be it delivered or not.
+# Errors that a carrier may return for any parcel without a document, delivered or not.
 _SHOWS_NOTHING_UNTRACKED = (ABOUT_PARCEL | {ErrorKind.ACCESS_DENIED}) - {ErrorKind.POD_NEVER_AVAILABLE}
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is known about a call, apart from the answer."""
+    """The context of a call, apart from the answer."""
 
-    carrier: str = ""  # its name
-    client: str = ""  # the address of the client whose account was asked; "": the default account
+    carrier: str = ""  # the carrier's name
+    client: str = ""  # the address of the client whose account was used; "": the default account
     source: str = ""  # where the account's credentials come from
     mask: Callable[[str], str] = str  # hides secrets in the carrier's texts
     delivery: Delivery | None = None  # known from this fetch
-    is_assumed: bool = False  # the document was asked for before the parcel was tracked
-    is_mistyped: bool = False  # the number's check digit does not fit
-    retry_at: datetime | None = None  # until when the claim, account or carrier is left alone
-    blame: Blame | None = None  # who caused a refusal of our account; None: it was not refused
-    documents: Refusal | None = None  # why the account gets no documents, where that is to blame
-    # How the account was refused before, where the answer to a check leaves open whether it still is.
+    is_assumed: bool = False  # the document was requested before the parcel was tracked
+    is_mistyped: bool = False  # the number's check digit is wrong
+    retry_at: datetime | None = None  # until when the claim, account or carrier is not called
+    blame: Blame | None = None  # who caused a rejection of our account; None: it was not rejected
+    documents: Refusal | None = None  # why the account gets no documents, if that is the cause
+    # How the account was rejected before, if the answer to a check does not show whether it still is.
     unchecked: ErrorKind | None = None
     unusable: str | None = None  # why the document proves nothing; None: it is a proof
 
@@ -269,19 +269,19 @@ def make_outcome(answer: Failure, case: Case) -> Failure: ...
 @overload
 def make_outcome(answer: Outcome, case: Case) -> Outcome: ...
 def make_outcome(answer: Outcome, case: Case) -> Outcome:
-    """The outcome of an answer in this case. `answer`: what the client tells, or why no call was made."""
+    """The final outcome of an answer in this context. `answer`: from the client, or why no call was made."""
     if isinstance(answer, Failure):
         return _failure(answer, case)
     if case.unusable is None:
         pieces = tuple(replace(piece, source=case.mask(piece.source)) for piece in answer.pieces)
         return replace(answer, pieces=pieces, delivery=_masked(answer.delivery, case.mask))
-    message = f"What the carrier sent as a proof is no document: {case.unusable}"
+    message = f"The carrier sent an invalid document as the proof: {case.unusable}"
     facts = Failure.of(Sentence.PROOF_UNUSABLE, message=message)
     return _failure(facts, replace(case, delivery=answer.delivery))
 
 
 def refusal_text(answer: Failure, case: Case) -> str:
-    """The sentence about our account, with the carrier's words and where the credentials come from."""
+    """The sentence about our account, with the carrier's words and the source of the credentials."""
     text = case.mask(answer.message)
     if case.client and answer.explanation:
         words = case.mask(answer.explanation.words)
@@ -300,7 +300,7 @@ def _failure(answer: Failure, case: Case) -> Failure:
     delivery = case.delivery and _masked(case.delivery, case.mask)
     retry_at = case.retry_at
     if case.is_assumed:
-        # Where our account gets no document, the parcel does not wait for that: it is tracked.
+        # If our account gets no documents, the parcel is tracked instead of waiting for one.
         delivery = None
         retry_at = None if alone else retry_at
         if kind in _SHOWS_NOTHING_UNTRACKED:
@@ -321,7 +321,7 @@ def _failure(answer: Failure, case: Case) -> Failure:
 
 
 def _statement(answer: Failure, case: Case) -> _Statement:
-    """What is said of a failure: the carrier's own words may be no more than a part of it."""
+    """The statement about a failure, which may include the carrier's own words."""
     message = case.mask(answer.message)
     explanation = answer.explanation and replace(
         answer.explanation, words=case.mask(answer.explanation.words)
@@ -338,12 +338,12 @@ def _statement(answer: Failure, case: Case) -> _Statement:
     if case.documents:
         return _Statement(case.documents.kind, case.documents.reason, case.documents.explanation)
     if case.blame is Blame.CLAIM_LATER:
-        message = f"{message} (for this parcel alone: {case.carrier} gives others)"
+        message = f"{message} (only for this parcel: {case.carrier} returns others)"
     elif case.blame is not None:
         explanation = SentenceParts(Sentence.PARCEL_DENIED, case.carrier, words)
         return _Statement(kind_of(explanation.key), sentence("en", explanation), explanation)
     elif case.is_mistyped and answer.kind in _OF_THE_NUMBER:
-        message = f"{message} (its check digit does not fit: is it mistyped?)"
+        message = f"{message} (wrong check digit; the number may be mistyped)"
         explanation = explanation and replace(explanation, key=MISTYPED.get(explanation.key, explanation.key))
     return _Statement(answer.kind, message, explanation)
 
@@ -355,15 +355,15 @@ def _masked(delivery: Delivery, mask: Callable[[str], str]) -> Delivery:
 
 
 # ---------------------------------------------------------------- a delivery without a document
-# Some carriers issue none; of others' parcels none comes. What tracking says of the delivery is written down then: evidence,
-# but no proof that makes a claim a success.
+# Some carriers issue no documents, or none for some parcels. Then the tracking of the delivery is recorded: it is evidence,
+# but not a proof that makes a claim a success.
 
 
 MEDIA_TYPE = "application/json"
 
 
 def delivery_to_record(claim: Claim, failure: Failure) -> Delivery | None:
-    """The delivery that is all the evidence there will be; None if there may be more, or its day is not known."""
+    """The delivery to record because there will be no other evidence; None: there may be, or the day is unknown."""
     if failure.kind is not ErrorKind.POD_NEVER_AVAILABLE:
         return None
     delivery = failure.delivery or claim.state.delivery
@@ -371,7 +371,7 @@ def delivery_to_record(claim: Claim, failure: Failure) -> Delivery | None:
 
 
 def record_of(claim: Claim, delivery: Delivery) -> Piece:
-    """The same bytes whenever the same is known: keys in order, no blanks, UTF-8."""
+    """The tracking record of a delivery. Equal facts give equal bytes: sorted keys, no whitespace, UTF-8."""
     facts = {
         "carrier": claim.carrier,
         "reference": claim.reference,
@@ -387,7 +387,7 @@ def record_of(claim: Claim, delivery: Delivery) -> Piece:
 
 
 def record_findings(delivery: Delivery) -> Findings:
-    """What the record of a delivery shows. Its time stays as the carrier told it, which is in UTC."""
+    """The findings of a tracking record. The time is the carrier's, in UTC."""
     at = delivery.at or delivery.day
     return Findings(
         is_readable=True,

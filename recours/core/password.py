@@ -1,7 +1,4 @@
-"""A password kept as a text from which it cannot be found, and a limit on tries of it.
-
-The text is that of scrypt: its salt beside the digest.
-"""
+"""Password hashes (scrypt, stored with their salt), and a limit on login attempts."""
 
 import hashlib
 import hmac
@@ -14,7 +11,7 @@ from dataclasses import dataclass, field
 _FORM = re.compile(r"scrypt:(?P<salt>[0-9a-f]{32}):(?P<digest>[0-9a-f]{64})")
 _WORK = {"n": 2**15, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024, "dklen": 32}
 SALT_BYTES = 16
-SHORTEST = 10  # signs
+SHORTEST = 10  # characters
 
 _FREE_TRIES = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0
@@ -23,17 +20,17 @@ _MOST_ADDRESSES = 1000
 
 @dataclass(frozen=True)
 class PasswordHash:
-    """What a password is checked against."""
+    """The hash that a password is checked against."""
 
     salt: bytes = field(repr=False)
     digest: bytes = field(repr=False)
 
     def __str__(self) -> str:
-        """The text that is set: without signs that a shell or a dotenv file would change."""
+        """The text for the setting, without characters that a shell or a dotenv file would change."""
         return f"scrypt:{self.salt.hex()}:{self.digest.hex()}"
 
     def fits(self, password: str) -> bool:
-        """Return whether this is the password; takes as long for a wrong one."""
+        """Return whether the password is right, in constant time."""
         return hmac.compare_digest(_digest(password, self.salt), self.digest)
 
 
@@ -43,17 +40,17 @@ def hash_of(password: str, salt: bytes) -> PasswordHash:
 
 
 def _digest(password: str, salt: bytes) -> bytes:
-    # What a keyboard or a paste leaves of foreign signs is no reason to fail.
+    # Do not fail on lone surrogates that a keyboard or a paste may produce.
     return hashlib.scrypt(password.encode(errors="surrogatepass"), salt=salt, **_WORK)
 
 
 def read_hash(text: str) -> PasswordHash | None:
-    """The hash that a text says, None for an empty one. Raises ValueError with a phrase that says what is wrong."""
+    """Parse a hash; None for an empty text. Raises ValueError with a phrase about the fault."""
     if not text:
         return None
     match = _FORM.fullmatch(text)
     if match is None:
-        raise ValueError("it is no password hash; make it with 'recours dashboard --hash-password'")
+        raise ValueError("it is not a password hash; create one with 'recours dashboard --hash-password'")
     return PasswordHash(bytes.fromhex(match["salt"]), bytes.fromhex(match["digest"]))
 
 
@@ -64,13 +61,13 @@ class _Tries:
 
 
 class LoginThrottle:
-    """Checks passwords for all visitors of this process. After some wrong ones, an address must wait longer and longer.
+    """Checks passwords for all visitors of this process. After some wrong ones, an address must wait increasingly long.
 
-    Passwords are checked one at a time: a check takes memory on purpose.
+    Passwords are checked one at a time, because each check uses much memory by design.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
-        """`monotonic` gives seconds."""
+        """`monotonic`: returns seconds."""
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
@@ -80,7 +77,7 @@ class LoginThrottle:
             return self._wait(self._tries.get(address, _Tries()))
 
     def matches(self, password: str, hashes: Sequence[PasswordHash], address: str) -> list[PasswordHash]:
-        """The hashes that the password fits. An address that must wait is not let in, and nothing is checked."""
+        """The hashes that match the password; none, without a check, if the address must wait."""
         with self._lock:
             tries = self._tries.setdefault(address, _Tries())
             self._tries.move_to_end(address)

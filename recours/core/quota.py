@@ -1,4 +1,4 @@
-"""Limits on calls to a carrier: how many in which window."""
+"""Limits on calls to carriers, and the windows in which calls are counted."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# Windows up to this long are waited out within a run; longer ones close the carrier for the run.
+# A run waits for windows up to this length; at longer ones it stops calling the carrier.
 SHORT = timedelta(minutes=1)
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
@@ -19,14 +19,14 @@ _FORM = re.compile(
 
 
 class Capability(StrEnum):
-    """What a call is for; limits can be set for each."""
+    """The purpose of a call; limits can be set for each."""
 
     TRACKING = "TRACKING"
     POD = "POD"
     TOKEN = "TOKEN"  # noqa: S105 (the name of a capability)
 
 
-# The calls of one fetch, or the most that it may need.
+# The number of calls of one fetch by capability, or the most that it may need.
 CallBudget = dict[Capability, int]
 
 
@@ -42,7 +42,7 @@ class Window(NamedTuple):
 
     @property
     def label(self) -> str:
-        """`day`, `hour`, `10 seconds`, as shown to people."""
+        """The display name: `day`, `hour`, `10 seconds`."""
         if self.seconds == 0:
             return "day"
         named = {seconds: unit for unit, seconds in _SECONDS.items()}
@@ -50,22 +50,22 @@ class Window(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What the quota store knows the window by. Another number in the same window is the same window."""
+        """The window's key in the quota store, which does not depend on the limit's number."""
         return f"day@{self.zone}" if self.seconds == 0 else f"{self.seconds}s"
 
     def around(self, at: datetime) -> tuple[datetime, datetime]:
-        """The start and end (aware UTC) of the window that `at` lies in. Days may have 23 or 25 hours."""
+        """The start and end (aware UTC) of the window that contains `at`. Days may have 23 or 25 hours."""
         if self.seconds:
             second = int(at.timestamp()) // self.seconds * self.seconds
             return datetime.fromtimestamp(second, UTC), datetime.fromtimestamp(second + self.seconds, UTC)
         zone = ZoneInfo(self.zone)
         start = datetime.combine(at.astimezone(zone).date(), time(), zone)
-        end = start + timedelta(days=1)  # on the wall: of 23 or 25 hours, if the clocks change
+        end = start + timedelta(days=1)  # in local time: 23 or 25 hours if the clocks change
         return start.astimezone(UTC), end.astimezone(UTC)
 
 
 class Limit(NamedTuple):
-    """At most `number` calls to `carrier` (for `capability`; None: for whatever) in one window."""
+    """At most `number` calls to `carrier` in one window. `capability`: None: all calls together."""
 
     carrier: str
     number: int
@@ -74,22 +74,22 @@ class Limit(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What the quota store counts under."""
+        """The limit's key in the quota store."""
         return f"{self.carrier}/{self.capability or '*'}/{self.window.key}"
 
     def __str__(self) -> str:
         return f"{self.number} per {self.window.label}"
 
     def units(self, calls: CallBudget) -> int:
-        """How many units of this limit the calls take."""
+        """How many units of this limit the calls use."""
         return sum(count for kind, count in calls.items() if self.capability in (None, kind))
 
 
 def parse_limits(text: str, carrier: str, capability: Capability | None, zone: str) -> tuple[Limit, ...]:
-    """Read `250/day@UTC,1/second`. A day without a zone is one in `zone`. Raises ValueError with a sentence."""
+    """Parse `250/day@UTC,1/second`. A day without a zone is in `zone`. Raises ValueError with a phrase."""
     limits = tuple(_parse_limit(part.strip(), carrier, capability, zone) for part in text.split(","))
     if len({limit.window.key for limit in limits}) != len(limits):
-        raise ValueError("it names the same window twice")
+        raise ValueError("it has the same window twice")
     return limits
 
 
@@ -103,9 +103,9 @@ def _parse_limit(text: str, carrier: str, capability: Capability | None, zone: s
     if not 1 <= number <= _LARGEST:
         raise ValueError(f"the number of calls in '{text}' must be from 1 to {_LARGEST}")
     if count and (unit != "second" or int(count) == 0):
-        raise ValueError(f"'{text}': only seconds can be counted, as in 1400/10seconds")
+        raise ValueError(f"'{text}': only seconds can have a number, as in 1400/10seconds")
     if match["zone"] and unit != "day":
-        raise ValueError(f"'{text}': only a day has a time zone")
+        raise ValueError(f"'{text}': only a limit per day can have a time zone")
     if unit == "day":
         return Limit(carrier, number, Window(0, _known_zone(match["zone"] or zone)), capability)
     return Limit(carrier, number, Window(_SECONDS[unit] * int(count or 1)), capability)
@@ -119,7 +119,7 @@ def _known_zone(name: str) -> str:
 
 
 class QuotaRequest(NamedTuple):
-    """Units of one limit. `headroom`: so many of the limit are left to others."""
+    """A request for units of one limit. `headroom`: units of the limit to leave to others."""
 
     limit: Limit
     units: int
@@ -127,7 +127,7 @@ class QuotaRequest(NamedTuple):
 
 
 class Reserved(NamedTuple):
-    """Units of one limit, in one of its windows."""
+    """Reserved units of one limit in one window."""
 
     limit: Limit
     start: datetime
@@ -135,15 +135,15 @@ class Reserved(NamedTuple):
 
 
 class Exhausted(NamedTuple):
-    """Which limit stood in the way."""
+    """The limit that prevented a reservation."""
 
     limit: Limit
-    available: int  # units that could be had now
-    at_best: int  # units that could be had if this run sent none of those that it holds
+    available: int  # units available now
+    at_best: int  # units available if this run returned all that it has reserved
     resets_at: datetime
 
     def fitting(self, fetches: Sequence[CallBudget]) -> list[CallBudget]:
-        """As many of the fetches as what is left allows, from the first on."""
+        """The first fetches, as many as the available units allow."""
         fitting: list[CallBudget] = []
         remaining = self.available
         for calls in fetches:
@@ -155,7 +155,7 @@ class Exhausted(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """How far a limit is used in its present window."""
+    """The usage of a limit in its current window."""
 
     limit: Limit
     calls: int  # a unit counts from its reservation
@@ -163,29 +163,29 @@ class Usage(NamedTuple):
 
     @property
     def remaining(self) -> int:
-        """Calls that can still be granted."""
+        """The calls that are still allowed."""
         return max(0, self.limit.number - self.calls)
 
     def exhausted(self, headroom: int, unsent: int) -> Exhausted:
-        """What there is to be had: `headroom` units are left to others, and this run holds some that it has not sent."""
+        """The available units. `headroom`: units left to others. `unsent`: units that this run has reserved but not sent."""
         available = self.limit.number - headroom - self.calls
         return Exhausted(self.limit, max(0, available), max(0, available + unsent), self.resets_at)
 
 
-# The hour, in the quota's zone, from which nothing is kept for others any more: what is left would be lost.
+# From this time on, in the quota's zone, no calls are kept for others, because unused calls would be lost.
 _KEPT_UNTIL = time(16)
-# No more than that part of a day's calls: else new claims would wait for days where calls are scarce.
+# The largest share of a day's calls that is kept: with more, new claims would wait for days if calls are scarce.
 MOST_KEPT = 0.75
 
 
 def kept_for_others(limit: Limit, urgent: CallBudget, now: datetime) -> int:
-    """How many of a day's calls a worker leaves to the other one: those that its more `urgent` claims need."""
+    """How many of a day's calls a worker leaves to the other worker's more `urgent` claims."""
     if limit.window.seconds or now >= kept_until(limit, now):
         return 0
     return min(int(limit.number * MOST_KEPT), limit.units(urgent))
 
 
 def kept_until(limit: Limit, now: datetime) -> datetime:
-    """When on this day (aware UTC) nothing is kept for others any more."""
+    """The time of this day (aware UTC) from which no calls are kept for others."""
     zone = ZoneInfo(limit.window.zone)
     return datetime.combine(now.astimezone(zone).date(), _KEPT_UNTIL, zone).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets write them: CSV, whose first line shows what its cells are separated by."""
+"""Reads CSV as spreadsheet programs write it; the first line determines the separator."""
 
 import csv
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ _NOTHING = _DELIMITERS + ' "\r\n'
 
 
 def read_lines(text: str) -> Iterator[tuple[int, list[str] | None]]:
-    """The lines that have a text in any cell, with their numbers; None: it cannot be read.
+    """The lines that are not empty, with their numbers; None: the line cannot be read.
 
-    Each is read by itself, so that a quotation mark that is missing spoils one line only.
+    Lines are read separately, so that a missing quotation mark affects only one line.
     """
     delimiter = ""
     for number, line in enumerate(StringIO(text, newline=None), 1):

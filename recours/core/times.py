@@ -1,11 +1,11 @@
-"""Times as people type them."""
+"""Parses times that people type."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 _SPAN = re.compile(r"(\d{1,6})\s*([dh])", re.IGNORECASE | re.ASCII)
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
-EXAMPLES = "18:00, 'tomorrow 8:00', '2026-12-02 8:00', 3h, 2d"  # of a time to come
+EXAMPLES = "18:00, 'tomorrow 8:00', '2026-12-02 8:00', 3h, 2d"  # of future times
 _FARTHEST = timedelta(days=366)
 _TOMORROW = "tomorrow"
 _CLOCK = re.compile(
@@ -14,15 +14,15 @@ _CLOCK = re.compile(
 
 
 def read_span(text: str) -> timedelta | None:
-    """`3d` or `12h`; None: it is neither."""
+    """Parse `3d` or `12h`; None: invalid."""
     match = _SPAN.fullmatch(text)
     return int(match[1]) * _UNITS[match[2].lower()] if match else None
 
 
 def time_ahead(text: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """The time of the next year (aware UTC) that `3h`, `18:00`, `tomorrow 8:00` or `2026-12-02 8:00` means in `zone`.
+    """Parse `3h`, `18:00`, `tomorrow 8:00` or `2026-12-02 8:00` in `zone` as a time (aware UTC) within a year.
 
-    None: it means none.
+    None: invalid.
     """
     text = text.strip()
     try:
@@ -34,7 +34,7 @@ def time_ahead(text: str, now: datetime, zone: tzinfo) -> datetime | None:
 
 
 def _time_at(text: str, now: datetime) -> datetime:
-    """Raises ValueError. `now`: in the zone of a text that names none."""
+    """Parse a time. `now`: in the zone that applies if the text has none. Raises ValueError."""
     match = _CLOCK.fullmatch(text)
     if match is None:
         at = datetime.fromisoformat(text)

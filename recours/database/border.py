@@ -189,7 +189,7 @@ class Border:
 
     @property
     def key_is_number(self) -> bool:
-        """Return whether a later claim has a higher key."""
+        """Return whether keys are numbers, so that later claims have higher keys."""
         return isinstance(self.key.type, Integer)
 
     @cached_property
@@ -405,7 +405,7 @@ class Border:
         value = cast(self.system_settings.c.value, Text)
         return select(key, value).where(key.like("smtp\\_%", escape="\\"), value.is_not(None))
 
-    # ---------------------------------------------------------------- what is there, and what is added
+    # ---------------------------------------------------------------- existing and missing columns
 
     def type_of(self, name: str) -> str:
         return str(self.column(name).type.compile(self._preparer.dialect))
@@ -446,8 +446,9 @@ class Border:
         if self.has("pod_fetch_status"):
             kind = self.column("pod_fetch_status").type
             if isinstance(kind, Enum):
-                lacks = f"pod_fetch_status has the type {kind.name}, which lacks"
-                faults += [f"{lacks} '{status}'" for status in _NEEDED_STATUSES if status not in kind.enums]
+                missing_value = f"pod_fetch_status has the type {kind.name} without the value"
+                missing_statuses = [status for status in _NEEDED_STATUSES if status not in kind.enums]
+                faults += [f"{missing_value} '{status}'" for status in missing_statuses]
         return faults
 
     @property
@@ -476,11 +477,11 @@ class Border:
 
     @property
     def table(self) -> str:
-        """The name of the table of claims, as SQL."""
+        """The name of the table of claims, quoted for SQL."""
         return self._preparer.format_table(self.claims)
 
     def quoted(self, name: str) -> str:
-        """The service's name of a column, as SQL."""
+        """The service's name of a column, quoted for SQL."""
         return self._preparer.quote(self._names.get(name, name))
 
 
@@ -563,7 +564,7 @@ _SERVICE_TABLES = {
 
 
 def service_tables(dialect: Dialect) -> dict[str, str]:
-    """The SQL that makes each table of the service, by its name."""
+    """The SQL to create each table of the service, by name."""
     return {
         name: sql.format(id=dialect.new_key, true=dialect.is_true) for name, sql in _SERVICE_TABLES.items()
     }

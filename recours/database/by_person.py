@@ -74,7 +74,8 @@ def locked(
 ) -> list[tuple[Claim, bool]]:
     """These claims, each with whether a run has leased it; without claims that are locked or erased.
 
-    Nobody writes, leases or releases them until the transaction ends.
+    Claims that others have locked, and erased claims, are skipped. Nobody can write, lease or release the returned
+    claims.
     """
     border = assessor.database.border
     locked_ids = list(connection.scalars(border.lock(ids)))
@@ -129,7 +130,7 @@ def _write_each(
 def correct(
     assessor: Assessor, corrections: Sequence[tuple[Claim, "Correction"]], by: str, now: datetime
 ) -> list[Claim]:
-    """Correct the numbers or carriers of claims, in one transaction; they are assessed at once.
+    """Correct the numbers or carriers of claims in one transaction, and assess them.
 
     Returns their new state, without claims that a run has leased or that were changed since they were read. No run
     mistakes a correction for an edit of the service. Raises DatabaseError; ClaimsRefusedError if the service's
@@ -271,7 +272,7 @@ class ClaimEnrollment:
     def undecided_ids(self, limit: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
         """The ids of up to `limit` of these claims, without those that the next run of the fetch worker enrolls.
 
-        `adopted`: None reads it.
+        `adopted`: None: read from the database.
         """
         with self.database.read() as connection:
             adopted = adopted or read_adoption(connection)
@@ -338,14 +339,14 @@ class ClaimEnrollment:
     def _new(self, connection: Connection, adopted: Adoption, now: datetime) -> list[Any]:
         """`since` is the creation time until a claim is enrolled; NULL: unknown."""
         # A day earlier, because times may be in any zone.
-        stretches = [_c.since >= adopted.at - _A_DAY]
+        ranges = [_c.since >= adopted.at - _A_DAY]
         if self.database.border.key_is_number:
             highest = adopted.highest_claim_id
             higher = [] if highest is None else [_c.claim_id > highest]
-            stretches.append(and_(_c.since.is_(None), *higher))
+            ranges.append(and_(_c.since.is_(None), *higher))
         ids: list[Any] = []
-        for stretch in stretches:
-            rows = connection.execute(self._open().add_columns(_c.since).where(stretch))
+        for condition in ranges:
+            rows = connection.execute(self._open().add_columns(_c.since).where(condition))
             ids += [row.claim_id for row in rows if self._is_new(adopted, row.claim_id, row.since, now)]
         return ids
 

@@ -93,7 +93,7 @@ class Reader:
         return Decimal(0)
 
     def moment(self, column: str) -> datetime | None:
-        """A timestamp, aware UTC; without an offset it is UTC."""
+        """A timestamp as aware UTC; without an offset it is taken as UTC."""
         value = self._row[column]
         at = as_moment(value)
         if at is None and value is not None:
@@ -149,7 +149,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
     if state.account is not None and carrier_of(key) != carrier:
         state = replace(state, account=None)
     assessed = _read_snapshot(row, catalog, state.account) if is_known else None
-    if assessed is None and state.last_retry_at is None:  # other software may have retried it
+    if assessed is None and state.last_retry_at is None:  # other software may have retried the claim
         state = replace(state, last_retry_at=read.moment("pod_last_retry_at"))
     return Claim(
         id=row["id"],
@@ -273,7 +273,7 @@ def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[
 
 
 def read_claims(rows: Result[Any], catalog: Catalog, redact: Redact = str) -> list[Claim]:
-    """All rows of such a query."""
+    """Convert all rows of a query for claims."""
     return [read_claim(row, catalog, redact) for row in as_dicts(rows)]
 
 
@@ -314,13 +314,13 @@ def const(value: str) -> ColumnElement[Any]:
 
 
 def free(now: datetime) -> ColumnElement[bool]:
-    """Rows that no run has leased."""
+    """Rows without a valid lease."""
     return _free(now, now + LONGEST_LEASE)
 
 
 @cache
 def free_at_moment() -> ColumnElement[bool]:
-    """The same for a statement that is built once and executed with `moments`.
+    """Like `free`, for a statement that is built once and executed with `moments`.
 
     Claims that the run `held_by` has leased are not free, even if the clock was set back so far that its leases look
     wrong.
@@ -471,7 +471,7 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
     dialect_of(connection).insert_missing(connection, claims, ordered)
 
 
-# ---------------------------------------------------------------- telling the service
+# ---------------------------------------------------------------- writing to the service's rows
 
 
 def project(connection: Connection, border: Border, projections: Mapping[Any, Mapping[str, Any]]) -> int:

@@ -65,7 +65,7 @@ from recours.database.claim_rows import (
     was_asked,
     write_states,
 )
-from recours.database.dialect import Dialect, stretches
+from recours.database.dialect import Dialect, index_ranges
 from recours.database.engine import Database, DatabaseError
 from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_rows
 from recours.database.journal import add_events, note, note_assessed, note_put_aside
@@ -102,7 +102,7 @@ def leasable_ids(
         to_lease = [*_is_leasable(stage, lane), *numbers, *where]
         return select(_c.claim_id, _c.rank_at).where(*to_lease).order_by(_c.rank_at).limit(limit)
 
-    candidates = dialect.first_of_stretches(lanes, first, _c, locks=locks)
+    candidates = dialect.first_of_ranges(lanes, first, _c, locks=locks)
     order = candidates.c.tier, candidates.c.rank_at, candidates.c.claim_id
     return select(candidates.c.claim_id).order_by(*order).limit(limit)
 
@@ -116,7 +116,7 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
     limit = bindparam("limit", type_=Integer)
-    plain_to_come, real_to_come, plain_past, real_past = stretches(_c)
+    plain_to_come, real_to_come, plain_past, real_past = index_ranges(_c)
     heads = select(
         lanes.c.carrier_key,
         _first_rank(stage, lanes, plain_to_come).label("plain"),
@@ -220,7 +220,7 @@ class ClaimRepository:
     language: str = "en"  # of pod_fetch_error
     _reading = staticmethod(reading_all)
 
-    # ---------------------------------------------------------------- looking
+    # ---------------------------------------------------------------- finding
 
     def count(self) -> int:
         keys = select(self.database.border.key).limit(CLAIMS_MOST)
@@ -303,7 +303,7 @@ class ClaimRepository:
             counts[clean(name or "", 30).strip().lower()] += count
         return dict(counts)
 
-    # ---------------------------------------------------------------- holding
+    # ---------------------------------------------------------------- leasing
 
     def lease(
         self,
@@ -471,7 +471,7 @@ class ClaimRepository:
         *,
         is_owed: bool = False,
     ) -> None:
-        """Record attempts in one transaction. Raises _ChangedError, DatabaseError.
+        """Record attempts in one transaction. `is_owed`: leave the service's rows to a later run.
 
         `is_owed`: a later run writes the service's values.
         """

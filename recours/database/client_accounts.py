@@ -1,6 +1,6 @@
-"""Clients' accounts at carriers (`recours_client_accounts`), and the clients that have them.
+"""Clients' carrier accounts (`recours_client_accounts`), and the clients that own them.
 
-Each reading is one query. A database that no run has worked on yet has no accounts.
+Each method that reads uses one query. A database that no run has worked on has no accounts.
 """
 
 import logging
@@ -55,7 +55,7 @@ _log = logging.getLogger("__main__")
 class Contact(NamedTuple):
     """A client's address and name for people; "": unknown."""
 
-    name: str = ""  # of the company, or else of the person
+    name: str = ""  # of the company, else of the person
     email: str = ""
 
 
@@ -134,7 +134,7 @@ class ClientAccounts:
         return next((self._account(row).client for row in self._rows(query)), None)
 
     def client_of(self, named: Any) -> list[ServiceClient]:
-        """The clients with this id or address: usually one; several if the service has an address twice.
+        """The clients with this id or email address; usually one, several if the service has the address twice.
 
         Also by the name that people see for a client without an address: see `ServiceClient.named`.
         """
@@ -240,7 +240,7 @@ class ClientAccounts:
     def set_limits(
         self, account: ClientAccount, limits: Mapping[str, str] | None, by: str, now: datetime
     ) -> bool:
-        """`limits`: None: the carrier's defaults. False: it was removed."""
+        """Set an account's limits; None: the carrier's defaults. False: the account was removed."""
         limited = OperatorAction(ActionKind.LIMITED, account.key, by, {"limits": limits and dict(limits)})
         return self._update(account, {"limits": null() if limits is None else dict(limits)}, limited, now)
 

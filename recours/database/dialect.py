@@ -55,12 +55,12 @@ from recours.core.text import plain, spellings
 if TYPE_CHECKING:
     from recours.database.postgres import Patience
 
-# The first claims of a lane under conditions: ids and ranks.
+# Builds a query for the first claims (ids and ranks) of a lane under further conditions.
 First = Callable[..., Select[Any]]
 Columns = ColumnCollection[str, Any]
-# For each of the `stretches` of a lane, the tier in `recours.core.order.urgency`.
+# For each of the `index_ranges` of a lane, the tier in `recours.core.order.urgency`.
 TIERS = (0, 0, 1, LAST)
-# How long a statement waits for another program's lock.
+# How long a statement waits for another program's lock, in seconds.
 LOCK_WAIT_S = 30
 
 # SQLite's levels of syncing to disk, and where a connection stores the one it uses.
@@ -198,21 +198,21 @@ class _Sqlite(_Dialect):
         """
         del locks
         key: Any = first.selected_columns.claim_id
-        ids = first.with_only_columns(key).correlate(lanes)  # it has no LATERAL
+        ids = first.with_only_columns(key).correlate(lanes)  # SQLite has no LATERAL
         claim = key.table.alias("claim")
         return select(claim.c.claim_id, claim.c.rank_at).join_from(lanes, claim, claim.c.claim_id.in_(ids))
 
-    def first_of_stretches(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
+    def first_of_ranges(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
         """The first claims of each range of each lane: ids, ranks and tiers.
 
-        `first`: of a lane, under further conditions. `columns`: those of the table.
+        `first`: builds the query for a lane with further conditions. `columns`: those of the table.
         """
         del locks
         parts = [
             self.first_of_each(lanes, first(lanes.c.carrier_key, *where)).add_columns(
                 literal(tier).label("tier")
             )
-            for tier, where in zip(TIERS, stretches(columns), strict=True)
+            for tier, where in zip(TIERS, index_ranges(columns), strict=True)
         ]
         return union_all(*parts).subquery()
 
@@ -324,7 +324,7 @@ class _Postgres(_Dialect):
         rows = first.correlate(lanes).lateral()
         return select(rows.c.claim_id, rows.c.rank_at).select_from(lanes.join(rows, true()))
 
-    def first_of_stretches(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
+    def first_of_ranges(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
         """The ranges as rows: planning four parts takes longer than reading them."""
         from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415 (loads all of that dialect)
 
@@ -338,15 +338,15 @@ class _Postgres(_Dialect):
             "since": (now, now, lowest, lowest),
             "until": (highest, highest, just_before, just_before),
         }
-        unnested = func.unnest(*map(array, parts.values())).table_valued(*parts, name="stretch")
+        unnested = func.unnest(*map(array, parts.values())).table_valued(*parts, name="index_range")
         rows = unnested.render_derived()
-        lane_stretches = select(lanes.c.carrier_key, *rows.c).join_from(lanes, rows, true()).cte("stretches")
+        lane_ranges = select(lanes.c.carrier_key, *rows.c).join_from(lanes, rows, true()).cte("index_ranges")
         within = (
-            columns.rank_is_deadline == lane_stretches.c.is_deadline,
-            columns.rank_at.between(lane_stretches.c.since, lane_stretches.c.until),
+            columns.rank_is_deadline == lane_ranges.c.is_deadline,
+            columns.rank_at.between(lane_ranges.c.since, lane_ranges.c.until),
         )
-        firsts = self.first_of_each(lane_stretches, first(lane_stretches.c.carrier_key, *within), locks=locks)
-        return firsts.add_columns(lane_stretches.c.tier).subquery()
+        firsts = self.first_of_each(lane_ranges, first(lane_ranges.c.carrier_key, *within), locks=locks)
+        return firsts.add_columns(lane_ranges.c.tier).subquery()
 
     def exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
         return cast(column, Text)
@@ -369,7 +369,7 @@ class _Postgres(_Dialect):
     def scanning(self, connection: Connection) -> Iterator[None]:
         """Several processes share the scan, although the server expects to find enough in the first rows.
 
-        Compiling the conditions would take longer than it saves.
+        JIT is off, because compiling the conditions takes longer than it saves.
         """
         connection.exec_driver_sql(
             "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off; "
@@ -416,7 +416,7 @@ def _glob(spelling: Iterable[str], accents: str) -> str:
 
 
 def _regular(letters: str) -> str:
-    """The same in a regular expression."""
+    """The same as a regular expression."""
     return f"[{letters}]" if len(letters) > 1 else re.escape(letters)
 
 
@@ -427,9 +427,9 @@ FileError = sqlite3.Error
 _MEANINGS = (
     ("not a database", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
     ("file is encrypted", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
-    ("malformed", "is damaged; restore it from a back-up"),
-    ("readonly", "is read-only; give the user of this job the right to write the file and its folder"),
-    ("locked", f"is locked by another program; waited {LOCK_WAIT_S} s. Find out which one holds it"),
+    ("malformed", "is damaged; restore it from a backup"),
+    ("readonly", "is read-only; give the user of this job permission to write the file and its folder"),
+    ("locked", f"is locked by another program (waited {LOCK_WAIT_S} s). Find the program that has it open"),
     ("disk is full", "cannot be written: the disk is full"),
     (
         "unable to open",
@@ -447,7 +447,7 @@ def meaning_of(error: BaseException | None) -> str | None:
 
 
 def is_file(url: URL) -> bool:
-    """Return whether the database is a file of SQLite's."""
+    """Return whether the database is an SQLite file."""
     return url.get_backend_name() == _Sqlite.name
 
 
@@ -466,7 +466,7 @@ def connection_to_file(path: Path, wait_s: float = LOCK_WAIT_S, mode: str = "rw"
     connection = sqlite3.connect(
         address, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False
     )
-    # One badly encoded value must not hide the other rows.
+    # One badly encoded value must not make the other rows unreadable.
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return connection
 
@@ -477,7 +477,7 @@ def copy_file(path: Path, copy: Path) -> None:
         source.backup(target)
 
 
-def stretches(columns: Columns) -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
+def index_ranges(columns: Columns) -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
     """The ranges of a lane's index in the order of urgency: without a real deadline and with one. Parameter: `now`."""
     now = bindparam("now", type_=columns.rank_at.type)
     to_come = columns.rank_at >= now

@@ -1,4 +1,4 @@
-"""The connection to the database, its errors as sentences, and its clock, by which runs on several machines share leases."""
+"""The connection to the database, its errors as sentences, and its clock, which runs on several machines share."""
 
 import threading
 import time
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from recours.database.postgres import Patience
 
 
-_LOCK_TIMED_OUT = "55P03"  # PostgreSQL's code for that
-_OF_PLPGSQL = "P0"  # how its codes begin for what a function in PL/pgSQL raises
+_LOCK_TIMED_OUT = "55P03"  # PostgreSQL's error code
+_OF_PLPGSQL = "P0"  # the prefix of the codes of errors raised by PL/pgSQL functions
 
-# What is said of a column that was dropped, or has another type now: by PostgreSQL, by SQLite.
+# The errors about a column that was dropped or changed its type: of PostgreSQL, of SQLite.
 _OF_ANOTHER_TABLE = ("42703", "42804")
 _NO_SUCH_COLUMN = "no such column"
 
-# Names in the query of a database URL whose values are secrets.
+# Query parameters of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
 
-# The server ends a statement itself before it is given up here, so that whatever it locked is free then.
+# The server's timeout for a statement is this share of our timeout, so that the server releases its locks before we give up.
 _SOONER = 0.9
-# Between two statements of a transaction that writes: a server whose client fell silent keeps what it locked no longer.
+# The longest pause between two statements of a writing transaction; after that the server releases its locks.
 _IDLE_S = 120.0
-# A service may have its commits not wait for the disk; where they wait for more than that, they go on to.
+# Wait for the disk even if the service has turned synchronous_commit off; stricter settings are kept.
 _NOT_ASYNCHRONOUS = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
-# How soon the system finds out that packets are dropped (seconds, milliseconds): it would take hours by itself.
+# How soon the operating system detects dropped packets (seconds, milliseconds); its default is hours.
 KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -59,7 +59,7 @@ KEEPALIVES = {
 
 
 class DatabaseError(RunError):
-    """The database cannot be used. The text says why and what to do."""
+    """The database cannot be used. The message states the cause and the remedy."""
 
     @property
     def _driver_error(self) -> BaseException | None:
@@ -67,24 +67,24 @@ class DatabaseError(RunError):
 
     @property
     def sqlstate(self) -> str | None:
-        """PostgreSQL's code for it; None if it is another database's error, or no server answered."""
+        """PostgreSQL's error code; None for another database, or if no server answered."""
         return getattr(self._driver_error, "sqlstate", None)
 
     @property
     def message(self) -> str:
-        """The database's own message, or else the whole sentence."""
+        """The database's own message, else the whole sentence."""
         return _first_line(self._driver_error or self)
 
     @property
     def is_of_lock(self) -> bool:
-        """Return whether another program locked for too long what was to be read or written."""
+        """Return whether waiting for another program's lock timed out."""
         if isinstance(self._driver_error, FileError):
             return "locked" in str(self._driver_error)
         return self.sqlstate == _LOCK_TIMED_OUT
 
     @property
     def is_of_rules(self) -> bool:
-        """Return whether a constraint or a trigger of the service's refused what was to be written."""
+        """Return whether a constraint or a trigger of the service rejected the values."""
         is_raised = (self.sqlstate or "").startswith(_OF_PLPGSQL)
         return is_raised or isinstance(self.__cause__, IntegrityError | DataError)
 
@@ -94,16 +94,16 @@ class DatabaseError(RunError):
 
     @property
     def was_answered(self) -> bool:
-        """Return whether a server said it: the next statement may fare better."""
+        """Return whether the error came from a server, so that the next statement may succeed."""
         return self.sqlstate is not None
 
 
 class Database:
     """One database, read and written in short transactions.
 
-    On SQLite a write transaction takes the write lock at its beginning, so that it never has to be rolled back
-    half-way because another process wrote first. The threads of this process queue for it on a lock of this object: SQLite's
-    own waiting is a sleep that grows.
+    On SQLite a write transaction acquires the write lock at its beginning, so that it never has to be rolled back
+    because another process wrote first. The threads of this process queue on a lock of this object, because SQLite
+    itself waits by sleeping for increasing times.
     """
 
     def __init__(
@@ -115,10 +115,10 @@ class Database:
         connections: int | None = None,
         names: TableNames = USUAL_NAMES,
     ) -> None:
-        """Connect nowhere yet.
+        """Does not connect yet.
 
-        `waits`: how long a server is waited for. `connections`: to it at once, at most; None: any number. `names`: what the
-        service calls its claims.
+        `waits`: how long to wait for a server. `connections`: the most open at once; None: no limit. `names`: the names
+        in the service's tables.
         """
         self.url = url
         self.names = names
@@ -126,10 +126,10 @@ class Database:
         self._border_lock = threading.Lock()
         self.dialect = DIALECTS[url.get_backend_name()]
         self.is_sqlite = is_file(url)
-        self.write_lock = threading.RLock()  # which thread of this process writes
+        self.write_lock = threading.RLock()  # held by the thread of this process that writes
         self._lock_wait_s = lock_wait_s
-        self._user = url.username  # PostgreSQL's; where the URL names none, as it is at the first transaction
-        self._patience: Patience | None  # with a server; SQLite has none
+        self._user = url.username  # PostgreSQL's; set at the first transaction if the URL has none
+        self._patience: Patience | None  # None on SQLite
         self.engine, self._patience = self.dialect.engine(url, lock_wait_s, waits, connections)
 
     @property
@@ -138,22 +138,22 @@ class Database:
 
     @property
     def path(self) -> Path | None:
-        """The SQLite file; None if it is another kind of database."""
+        """The SQLite file; None for other databases."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
     def is_there(self) -> bool:
-        """Return whether its file is there; a server's counts as such. Raises DatabaseError if this user may not know."""
+        """Return whether the SQLite file exists; True for servers. Raises DatabaseError if this user may not access it."""
         try:
             return self.path is None or self.path.exists()
         except OSError as error:
             raise DatabaseError(
                 f"The database {self.safe_url} cannot be opened ({error.strerror}); "
-                "check that the file exists and that this user may read and write it."
+                "check that the file exists and that this user can read and write it."
             ) from error
 
     @property
     def border(self) -> Border:
-        """The service's tables, as they were when they were first needed. Raises DatabaseError."""
+        """The service's tables, inspected on first use. Raises DatabaseError."""
         border = self._border
         if border is None:
             with self.read() as connection:
@@ -161,9 +161,9 @@ class Database:
         return border
 
     def look_again(self, connection: Connection | None = None) -> None:
-        """Have the service's tables looked at again: they may have changed.
+        """Inspect the service's tables again, because they may have changed.
 
-        `connection`: at once, in its transaction; None: when they are needed.
+        `connection`: inspect now, in its transaction; None: on next use.
         """
         if connection is None:
             self._border = None
@@ -171,7 +171,7 @@ class Database:
             self._keep(Border(connection, self.names))
 
     def _keep(self, border: Border) -> Border:
-        """Keep the border of before if nothing has changed: another thread may be building a statement of its columns."""
+        """Keep the previous border if nothing changed, as another thread may be building a statement with its columns."""
         with self._border_lock:
             if self._border is None or self._border.description != border.description:
                 self._border = border
@@ -184,12 +184,12 @@ class Database:
             yield connection
 
     def all(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
-        """All rows of a query, in a transaction of its own. Raises DatabaseError, as the next three do."""
+        """All rows of a query, in a separate transaction. Raises DatabaseError, like the next three methods."""
         with self.read() as connection:
             return connection.execute(query, values).all()
 
     def mappings(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
-        """The same, by the names of their columns."""
+        """All rows of a query, as mappings by column name."""
         with self.read() as connection:
             return connection.execute(query, values).mappings().all()
 
@@ -198,17 +198,17 @@ class Database:
         return [row[0] for row in self.all(query, values)]
 
     def scalar(self, query: Executable, values: Mapping[str, Any] | None = None) -> Any:
-        """The first value of the first row; None: there is no row."""
+        """The first value of the first row; None if there is no row."""
         with self.read() as connection:
             return connection.scalar(query, values)
 
     @contextmanager
     def write(self, *, durable: bool = False, lock_wait_s: float | None = None) -> Iterator[Connection]:
-        """A transaction to write in, committed at the end. Raises DatabaseError.
+        """A writing transaction, committed at the end. Raises DatabaseError.
 
-        `lock_wait_s`: how long a statement waits for another program's lock on a server; None: LOCK_WAIT_S.
-        `durable`: a power cut later does not undo it, nor what was committed before it. For what is spent outside
-        right afterwards: a call, a mail.
+        `lock_wait_s`: how long a statement waits for another program's lock on a server; None: LOCK_WAIT_S. `durable`:
+        flush this and all earlier commits to disk, so that a power cut cannot undo them; used right before a call or an
+        email.
         """
         with (
             self.write_lock if self.is_sqlite else nullcontext(),
@@ -221,11 +221,11 @@ class Database:
             yield connection
 
     def long(self) -> AbstractContextManager[None]:
-        """Statements of this thread may last up to an hour meanwhile, as long as the server is there."""
+        """Context in which this thread's statements may take up to an hour, as long as the server responds."""
         return self._patience.long() if self._patience else nullcontext()
 
     def hurry(self) -> None:
-        """The run is to end: a server that fell silent is not waited for. Good for a signal's handler."""
+        """Stop waiting for an unresponsive server, because the run is ending. Safe in a signal handler."""
         if self._patience:
             self._patience.hurried = True
 
@@ -237,24 +237,24 @@ class Database:
         durable: bool = False,
         lock_wait_s: float | None = None,
     ) -> None:
-        """Say what kind of transaction begins.
+        """Begin a transaction with its settings.
 
-        Not on SQLAlchemy's event: an engine that has a listener looks for others at each step of each statement, which
-        is a sixth of what a small transaction costs.
+        Not as a listener of SQLAlchemy's event: an engine with a listener checks for others at each step of each
+        statement, which makes up a sixth of the time of a small transaction.
         """
         driver: Any = connection.connection.driver_connection
-        # By the driver: by SQLAlchemy it would be a third of what a transaction costs.
+        # Directly through the driver: through SQLAlchemy this takes a third of the time of a transaction.
         if self._patience is None:
             driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
             return
         self._user = driver.info.user
-        # Whatever the server's defaults are: rows that others wrote meanwhile are no error, and a program that locks a
-        # table for hours must not stop a run as long. All of it in one message, each being a way to the server and back.
+        # Do not depend on the server's defaults: concurrent writes must not be errors, and a program that locks a table for
+        # hours must not block a run that long. All settings go in one message, to save round trips.
         says = [
             "BEGIN ISOLATION LEVEL READ COMMITTED",
             f"SET LOCAL lock_timeout = '{_ms(lock_wait_s or self._lock_wait_s)}'",
             f"SET LOCAL statement_timeout = '{_ms(_SOONER * self._patience.statement_s)}'",
-            # Texts of times depend on these, and a proxy shares sessions: naive values are UTC, and dates ISO.
+            # The text form of times depends on these, and a proxy may share sessions: naive values are UTC, dates are ISO.
             "SET LOCAL TimeZone = 'UTC'",
             "SET LOCAL DateStyle = 'ISO'",
         ]
@@ -265,12 +265,12 @@ class Database:
         try:
             driver.execute("; ".join(says))
         except self.engine.dialect.loaded_dbapi.Error:
-            connection.invalidate()  # its server is gone, or as good as: nobody is to try to put it in order
+            connection.invalidate()  # the server is gone or unresponsive: do not attempt a rollback
             raise
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
-        """A connection whose statements are each by themselves, as some of PostgreSQL's must. Raises DatabaseError."""
+        """A connection in autocommit mode, which some PostgreSQL statements require. Raises DatabaseError."""
         with self._translated(), self.engine.connect() as connection:
             yield connection
 
@@ -298,7 +298,7 @@ def _ms(seconds: float) -> str:
 
 
 def safe_text(url: URL) -> str:
-    """The URL for people, without secrets."""
+    """The URL without secrets, for display."""
     if is_file(url):
         return f"SQLite {url.database}"
     secret = {name: "***" for name in SECRET_QUERY if name in url.query}
@@ -306,7 +306,7 @@ def safe_text(url: URL) -> str:
 
 
 def explain(error: Exception, address: str) -> str:
-    """A driver's error as a sentence. Never holds the statement or its values."""
+    """A driver's error as a sentence, without the statement or its values."""
     original = getattr(error, "orig", None) or error
     if meaning := meaning_of(original):
         return f"The database {address} {meaning}."
@@ -324,14 +324,14 @@ _ZERO = timedelta(0)
 
 class SystemClock:
     def __init__(self, offset: timedelta = _ZERO) -> None:
-        """`offset`: what is added to this machine's clock."""
+        """`offset`: added to this machine's clock."""
         self._offset = offset
 
     def now(self) -> datetime:
         return _now() + self._offset
 
     def adjust(self, offset: timedelta) -> None:
-        """This machine's clock was set meanwhile, or went astray: add another offset from now on."""
+        """Use another offset from now on, because this machine's clock was set or drifted."""
         self._offset = offset
 
     def monotonic(self) -> float:
@@ -349,7 +349,7 @@ def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> time
     """The database's clock minus this machine's (`now`, aware); zero on SQLite, which has none. Raises DatabaseError."""
     if database.is_sqlite:
         return _ZERO
-    with database.outside_transactions() as connection:  # whose beginning would be measured too
+    with database.outside_transactions() as connection:  # beginning a transaction would be measured too
         start = now()
         database_time = connection.scalar(_CLOCK)
         end = now()
@@ -357,9 +357,9 @@ def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> time
 
 
 def offset_between(start: datetime, other_time: datetime, end: datetime) -> timedelta:
-    """Their clock minus this one, by which theirs was read between `start` and `end`, most likely in the middle.
+    """The other clock minus this one. The other clock was read between `start` and `end`, probably in the middle.
 
-    Zero if it may have been that time by this clock too.
+    Zero if the difference is within the uncertainty of the measurement.
     """
     if start <= other_time <= end:
         return _ZERO
@@ -367,12 +367,12 @@ def offset_between(start: datetime, other_time: datetime, end: datetime) -> time
 
 
 def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
-    """A lease or a pause that is over; also one that a wrong clock set to last longer than any can."""
+    """Leases or pauses that have ended, or that a wrong clock set to end later than is possible."""
     return or_(until <= now, until > now + FURTHEST_END)
 
 
 def lease_name(database: Database, name: str, holder: str, until: datetime, now: datetime) -> bool:
-    """Return whether `holder` may do this work until then: no other process does, or the one that did has died."""
+    """Lease a named task until `until`; returns whether `holder` has it. Another process's lease must have ended."""
     values = {"holder": holder, "held_until": until}
     with database.write() as connection:
         is_free = is_over(leases.c.held_until, now)
@@ -380,6 +380,6 @@ def lease_name(database: Database, name: str, holder: str, until: datetime, now:
 
 
 def release_name(database: Database, name: str, holder: str) -> None:
-    """The work is done; nothing happens if another process has leased it since."""
+    """End the lease of a named task, unless another process has leased it since."""
     with database.write() as connection:
         connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))

@@ -1,9 +1,9 @@
-"""All that is kept of some claims, or of a client, is erased for good, because somebody asked for it.
+"""Permanently erases everything stored about some claims, or about a client, on request.
 
-The order is what makes a crash harmless. First our row of a claim says that it is erased, in one transaction with the texts of
-its mails, its events and its changes, and with our columns in the service's row: from then on no run and no person works on it.
-Then the documents go, and the rows that name them, as `recours.database.pruning` deletes them. An erasure that died in
-between is named by `recours check`; repeating it completes it.
+The order makes a crash harmless. First, one transaction marks our row of a claim as erased and erases its emails,
+events and changes, and our columns in the service's row; from then on no run works on the claim, and no person can.
+Then the documents and the rows that name them are deleted, as in `recours.database.pruning`. `recours check` reports an
+erasure that was interrupted; repeating it completes it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -65,19 +65,21 @@ _NOTHING = {
 
 @dataclass
 class Erased:
-    """What was erased, or would be."""
+    """Counts of what was erased, or would be."""
 
     claims: int = 0
     documents: int = 0
     mails: int = 0
     accounts: int = 0
     undeleted: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
-    refused: dict[Any, str] = field(default_factory=dict)  # claims that the service's database keeps, and why
+    refused: dict[Any, str] = field(
+        default_factory=dict
+    )  # claims whose rows the service's database protects, and why
 
 
 @dataclass(frozen=True)
 class OfClient:
-    """What there is of a client beside its claims. `client`: None: the service has none with this address any more.
+    """The data of a client apart from its claims. `client`: None: the service no longer has a client with this address.
 
     `others`: the ids of other clients with the same address.
     """
@@ -93,12 +95,12 @@ class OfClient:
 
     @property
     def texts(self) -> ColumnElement[bool]:
-        """Its mails, and those to the operator that name it."""
+        """Emails to the client, and emails to the operator that name it."""
         return or_(self.mails, and_(_m.client_id.is_(None), self._is_named_in(_m.plain)))
 
     @property
     def reports(self) -> ColumnElement[bool]:
-        """Weekly reports, which are kept as events too, that name it."""
+        """Weekly reports, which are also stored as events, that name the client."""
         return and_(_e.event == const(EventName.WEEKLY_REPORT), self._is_named_in(cast(_e.facts, Text)))
 
     def _is_named_in(self, text: ColumnElement[str]) -> ColumnElement[bool]:
@@ -106,7 +108,7 @@ class OfClient:
 
     @property
     def accounts(self) -> ColumnElement[bool]:
-        """Another client may have had its id before."""
+        """The client's accounts; by address as well, because another client may have had the same id."""
         key = address_key(self.address)
         is_own = and_(_own.client_address == key, _own.client_id.not_in(self.others)) if key else false()
         if self.client is None:
@@ -116,19 +118,19 @@ class OfClient:
 
 @dataclass(frozen=True)
 class ClaimErasure:
-    """Over one database. All methods raise DatabaseError."""
+    """Erases claims and clients in one database. All methods raise DatabaseError."""
 
     database: Database
-    by: str = ""  # the person
+    by: str = ""  # the person who erases
 
     @property
     def _border(self) -> Border:
         return self.database.border
 
-    # ---------------------------------------------------------------- what there is
+    # ---------------------------------------------------------------- existing data
 
     def known_as(self, references: Sequence[str]) -> dict[Any, str]:
-        """All claims of these references: one may have been used again after the service had deleted its claim."""
+        """All claims with these references; a reference may have been reused after the service deleted its claim."""
         reference = self._border.text("claim_reference")
         return self._known(reference.in_(references), _c.seen_reference.in_(references))
 
@@ -137,7 +139,7 @@ class ClaimErasure:
         return self._known(self._border.text("client_id") == client_id, _c.seen_client == client_id)
 
     def _known(self, of_service: ColumnElement[bool], of_deleted: ColumnElement[bool]) -> dict[Any, str]:
-        """The references of claims that there are, and of claims that the service has deleted, by their ids."""
+        """The references of existing claims and of claims that the service has deleted, by claim id."""
         key = self._border.key
         existing = select(key, self._border.text("claim_reference")).where(of_service)
         deleted = select(_c.claim_id, _c.seen_reference).select_from(self._with_service(claims))
@@ -145,12 +147,12 @@ class ClaimErasure:
         return {row[0]: row[1] or "" for query in queries for row in self.database.all(query)}
 
     def claims_left(self) -> list[Any]:
-        """The ids of claims that the service has deleted, or whose erasure died, and of which there is something."""
+        """The ids of claims that still have data although the service deleted them, or whose erasure was interrupted."""
         parts = (self._left(table, table.c.claim_id) for table in (attempts, evidence, events, changes))
         return self.database.scalars(union(*parts))
 
     def count_left(self) -> tuple[int, int]:
-        """How many attempts, and files, there are of such claims."""
+        """How many attempts and files such claims still have."""
         of_attempts, of_files = (self._left(table, func.count()) for table in (attempts, evidence))
         return self.database.scalar(of_attempts), self.database.scalar(of_files)
 
@@ -163,7 +165,7 @@ class ClaimErasure:
         return table.outerjoin(self._border.claims, self._border.key == table.c.claim_id)
 
     def knows(self, client: OfClient) -> bool:
-        """Return whether anything names its address."""
+        """Return whether any row contains the client's address."""
         counts = (select(func.count()).where(rows) for rows in (client.texts, client.accounts))
         return any(map(self.database.scalar, counts))
 
@@ -181,7 +183,7 @@ class ClaimErasure:
         return erased
 
     def _documents(self, ids: Sequence[Any]) -> int:
-        """How many files there are of these claims; the same one may have come twice."""
+        """How many different files these claims have; a carrier may have sent the same file twice."""
         of_attempts = select(attempts.c.document_path.label("path")).where(attempts.c.claim_id.in_(ids))
         of_pieces = select(evidence.c.path).where(evidence.c.claim_id.in_(ids))
         files = union(of_attempts, of_pieces).subquery()
@@ -192,7 +194,7 @@ class ClaimErasure:
     def erase(
         self, ids: Sequence[Any], erase_file: Erase, now: Callable[[], datetime], erased: Erased
     ) -> set[Any]:
-        """Erase claims, a part at a time, and count what was erased; returns which. The others are in use, or refused."""
+        """Erase claims in batches and count what was erased; returns the erased claims. Others are in use or refused."""
         finished: set[Any] = set()
         past = DatabasePast(self.database, holder="", by=self.by)
         for part in _parts(ids):
@@ -205,7 +207,7 @@ class ClaimErasure:
         return finished
 
     def _bury_all(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
-        """Bury all at once; if a rule of the service's refuses one, each for itself."""
+        """Mark all claims as erased in one transaction, or one by one if a constraint of the service rejects one."""
         try:
             return self._bury(ids, now, erased)
         except DatabaseError as fault:
@@ -217,7 +219,7 @@ class ClaimErasure:
         return [key for claim_id in ids for key in self._bury_all([claim_id], now, erased)]
 
     def _bury(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
-        """Say of those of these claims that nobody works on that they are erased, and erase all but their documents."""
+        """Mark the claims that are not in use as erased, and erase everything except their documents."""
         border = self._border
         with self.database.write(durable=True) as connection:
             service_ids = set(connection.scalars(select(border.key).where(border.key.in_(ids))))
@@ -227,7 +229,7 @@ class ClaimErasure:
             unleased = select(_c.claim_id).where(_c.claim_id.in_(available), free(now)).order_by(_c.claim_id)
             buried_ids = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
             event_ids = _event_ids(buried_ids)
-            # Mails are found by their events. One that is about other claims too loses all its text.
+            # Emails are found by their events. An email that is also about other claims loses all its text.
             count = _erase_texts(connection, _m.id.in_(_mail_ids(event_ids)), event_ids, now)
             connection.execute(delete(mail_events).where(_me.event_id.in_(event_ids)))
             for table in (events, changes):
@@ -242,7 +244,7 @@ class ClaimErasure:
         return buried_ids
 
     def _leave_tombstones(self, connection: Connection, ids: Sequence[Any], now: datetime) -> None:
-        """Have our rows say that the claims are erased, and nothing else; of one that was erased before, when that was."""
+        """Reduce our rows to the fact that the claims are erased; claims erased earlier keep their time of erasure."""
         border = self._border
         of_service = select(border.text("claim_reference")).where(border.key == _c.claim_id).correlate(claims)
         reference = func.coalesce(of_service.scalar_subquery(), _c.seen_reference)
@@ -270,7 +272,7 @@ class ClaimErasure:
             declined = {"facts": {}, "told": func.coalesce(_e.told, const("erased"))}
             connection.execute(update(events).where(client.reports).values(declined))
             connection.execute(update(actions).where(actions.c.subject.in_(keys)).values(details={}))
-        # Last: an account that is removed keeps no address to be found by.
+        # Last, because a removed account has no address by which it could be found.
         store = ClientAccounts(self.database)
         accounts = [account for account in store.all() if account.key in keys]
         erased.accounts += sum(store.remove(account, self.by, now) for account in accounts)
@@ -281,17 +283,17 @@ def _event_ids(claim_ids: Sequence[Any]) -> Select[int]:
 
 
 def _mail_ids(event_ids: Select[int]) -> Select[int]:
-    """Mails that report any of these events."""
+    """Emails that report any of these events."""
     return select(_me.mail_id).where(_me.event_id.in_(event_ids))
 
 
 def _erase_texts(
     connection: Connection, which: ColumnElement[bool], event_ids: Select[int], now: datetime
 ) -> int:
-    """Erase the texts of mails; how many had one. `event_ids`: what is not to be told any more.
+    """Erase the texts of emails; returns how many had one. `event_ids`: events that are no longer reported.
 
-    One that was not sent yet is not sent any more, and another one tells what else it was to tell. Of one that is being sent
-    nobody knows.
+    An unsent email is dropped, and its other events are reported by another one. An email that is being sent becomes
+    undecided.
     """
     unsent = select(_m.id).where(which, _m.state.in_(_UNSENT))
     is_in_it = _e.id.in_(select(_me.event_id).where(_me.mail_id.in_(unsent)))

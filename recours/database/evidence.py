@@ -1,6 +1,6 @@
-"""The pieces of evidence, and the manifests that name their files: see `recours.core.evidence`.
+"""The evidence and the manifests that list its files: see `recours.core.evidence`.
 
-A piece is written with the attempt that brought it, in the same transaction.
+Evidence is written in the same transaction as the attempt that fetched it.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ from recours.runs.ports import ATTACHED
 _a, _c, _v, _e, _m = attempts.c, claims.c, evidence.c, erasures.c, manifests.c
 _KEY = ("claim_id", "sha256")
 LONGEST_NUMBER = 60
-_PORTION = 100  # files that one run deletes at most
+_PORTION = 100  # the most files that one run deletes
 
 
 def evidence_rows(
@@ -64,7 +64,7 @@ def evidence_rows(
     run_id: str | None = None,
     by: str | None = None,
 ) -> list[dict[str, Any]]:
-    """`run_id`: the run that obtained them; `by`: who attached them by hand."""
+    """Rows for evidence. `run_id`: the run that fetched it; `by`: the person who attached it."""
     return [
         {
             "claim_id": claim.id,
@@ -89,7 +89,7 @@ def evidence_rows(
 
 
 def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write pieces; one that was obtained before has one row all the same, which tells of the last time."""
+    """Insert evidence; a document that was obtained before keeps one row, which is updated to the latest time."""
     if rows:
         connection.execute(_insert(dialect_of(connection)), rows)
 
@@ -97,13 +97,13 @@ def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
 def forget_refused(
     database: Database, cutoff: datetime, erase: Callable[[str, str], str | None], now: datetime
 ) -> int:
-    """Delete a portion of the files that prove nothing and were obtained before then; how many. Raises DatabaseError.
+    """Delete some of the rejected files obtained before a time; returns how many. Raises DatabaseError.
 
-    A file that an attempt names counted once, by other rules: it stays. One that cannot be deleted keeps its row.
+    A file that an attempt names was once accepted, and is kept. A file that cannot be deleted keeps its row.
     """
     counted = exists().where(_a.claim_id == _v.claim_id, _a.document_path == _v.path)
     is_old = _v.refused.is_not(None), _v.obtained_at < cutoff
-    # In any order: files that cannot be deleted must not keep all others from it.
+    # In no particular order, so that files that cannot be deleted do not block the others.
     old_files = select(_v.id, _v.path, _v.sha256).where(*is_old, ~counted)
     portion = database.all(old_files.order_by(func.random()).limit(_PORTION))
     erased = [row.id for row in portion if erase(row.path, row.sha256) is None]
@@ -122,8 +122,7 @@ def _insert(dialect: Dialect) -> Any:
     anew = {
         column.name: statement.excluded[column.name]
         for column in evidence.columns
-        if column.name
-        not in ("id", *_KEY)  # no manifest names it: the last one holds it to what it said then
+        if column.name not in ("id", *_KEY)  # the row's manifest is reset, because it covers the old values
     }
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=anew)
 
@@ -134,15 +133,15 @@ MANIFEST = select(_m.id, cast(_m.path, Text), cast(_m.sha256, Text))
 _LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
 _HAS_UNNAMED = select(or_(*(exists().where(column.is_(None)) for column in (_v.manifest_id, _e.manifest_id))))
 RUNS_KEPT = timedelta(days=400)  # quota windows too
-# What the lines of a manifest say by themselves, and which line it is.
+# The columns that a manifest's record of a row does not repeat: they identify the line, or are part of it.
 _NOT_RECORDED = ("id", "path", "sha256", "manifest_id")
 _AT_ONCE = 1000  # rows in memory
 
 
 class CustodyRow(NamedTuple):
-    """A row of a file, or of one that was erased. `label`: for people, its claim.
+    """The row of a file or of an erased file. `label`: the claim, for display.
 
-    `line`, `record`: how a manifest names the file, and holds the row to all else that it says.
+    `line`, `record`: how a manifest lists the file, and the other values of the row that it protects.
     """
 
     path: str
@@ -154,7 +153,7 @@ class CustodyRow(NamedTuple):
 
 
 def note_erased(connection: Connection, files: Sequence[tuple[str, str]], by: str, at: datetime) -> None:
-    """Keep that files (path and SHA-256) are erased, in the transaction that forgets them: the next manifest says so."""
+    """Record that files (path and SHA-256) are erased, in the transaction that deletes their rows, for the next manifest."""
     rows = [{"path": path, "sha256": sha256, "by": by, "erased_at": at} for path, sha256 in files]
     if rows:
         connection.execute(insert(erasures), rows)
@@ -162,7 +161,7 @@ def note_erased(connection: Connection, files: Sequence[tuple[str, str]], by: st
 
 @dataclass(eq=False)
 class DatabaseCustody:
-    """The manifests of one database. `folder`: of the documents."""
+    """The manifests of one database. `folder`: the folder of documents."""
 
     database: Database
     folder: Path
@@ -170,12 +169,12 @@ class DatabaseCustody:
     def add(
         self, run_id: str, now: datetime, write: Callable[[str, bytes], None]
     ) -> tuple[Manifest, int] | None:
-        """Name up to PORTION files that no manifest names, in a new one; also how many those are. None: there are none.
+        """List up to PORTION files that are in no manifest in a new one; returns it and their number, or None.
 
-        `write` takes the name and the content, and keeps them durably. A process that dies after it leaves a file that no
-        row names, and the next one names the same files. Raises DatabaseError, and what `write` does.
+        `write`: stores a name and content durably. If the process dies afterward, the stored file has no row, and the
+        next manifest lists the same files. Raises DatabaseError, and the exceptions of `write`.
         """
-        if not self.database.scalar(_HAS_UNNAMED):  # most runs store and erase nothing
+        if not self.database.scalar(_HAS_UNNAMED):  # most runs store and erase no files
             return None
         with self.database.write(durable=True) as connection:
             if not self.database.dialect.has_one_writer:
@@ -189,7 +188,7 @@ class DatabaseCustody:
             previous = last.sha256 if last else NOTHING_BEFORE
             lines = [line for row in rows for line in (row.line, row.record)]
             if last:
-                with suppress(OSError):  # it has no timestamp
+                with suppress(OSError):  # a manifest may have no timestamp
                     name = Manifest(*last).token_name
                     token = (self.folder / name).read_bytes()
                     lines.insert(0, manifest_line(hashlib.sha256(token).hexdigest(), name, self.folder))
@@ -203,7 +202,7 @@ class DatabaseCustody:
         return manifest, len(files)
 
     def _assign(self, connection: Connection, table: Table, number: int) -> list[CustodyRow]:
-        """Have a manifest name rows that none names. What others write at this moment goes into the next one."""
+        """Assign rows without a manifest to this one. Rows that others are writing go into the next one."""
         ids = select(table.c.id).where(table.c.manifest_id.is_(None)).order_by(table.c.id).limit(PORTION)
         statement = (
             update(table)
@@ -215,7 +214,7 @@ class DatabaseCustody:
         return [self._row(table, *row[1:]) for row in rows]
 
     def _columns(self, table: Table) -> list[ColumnElement[Any]]:
-        """Path, SHA-256 and manifest of a row, and what it says beside, of whatever type it is there."""
+        """The path, SHA-256 and manifest of a row, and its other values in the types of the database."""
         says = [self.database.dialect.exact(column) for column in table.c if column.name not in _NOT_RECORDED]
         return [cast(table.c.path, Text), cast(table.c.sha256, Text), table.c.manifest_id, *says]
 
@@ -233,12 +232,12 @@ class DatabaseCustody:
         return self._manifest(MANIFEST.where(_m.id > number).order_by(_m.id).limit(1))
 
     def manifests_of(self, digests: Collection[str]) -> set[int]:
-        """The numbers of the manifests that name files with these SHA-256."""
+        """The numbers of the manifests that list files with these SHA-256 values."""
         query = select(_v.manifest_id).where(_v.sha256.in_(digests), _v.manifest_id.is_not(None))
         return {number for (number,) in self._rows(query)}
 
     def erasures(self) -> tuple[int, datetime | None]:
-        """How many files were erased, and when the last one was."""
+        """How many files were erased, and the time of the last erasure."""
         ((count, last),) = self._rows(select(func.count(), func.max(_e.erased_at)))
         return count, last
 
@@ -247,15 +246,17 @@ class DatabaseCustody:
         return Manifest(*rows[0]) if rows else None
 
     def rows(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[CustodyRow]:
-        """What a manifest is to name of these claims (none named: of all, and what was erased).
+        """The rows that a manifest must list for these claims (empty: all claims, and erased files).
 
-        None: the rows whose manifest is not on record.
+        `manifest`: None: rows whose manifest has no row in the database.
         """
         border = self.database.border
         query = select(border.text("claim_reference"), cast(_v.claim_id, Text), *self._columns(evidence))
         query = query.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
         query = query.where(_is_of(evidence, manifest), *_is_claim(_v.claim_id, claim_ids))
-        for reference, claim_id, *row in list(self._rows(query)):  # as files are read meanwhile
+        for reference, claim_id, *row in list(
+            self._rows(query)
+        ):  # read completely, because the caller reads files
             yield self._row(evidence, *row, label=f"{reference or f'id {claim_id}'}:")
         if not claim_ids:
             query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)
@@ -266,23 +267,23 @@ class DatabaseCustody:
         with self.database.read() as connection:
             yield from connection.execution_options(yield_per=_AT_ONCE).execute(query)
 
-    # ---------------------------------------------------------------- what else is to agree with the files
+    # ---------------------------------------------------------------- other comparisons with the files
 
     def named_paths(self) -> Iterator[str]:
-        """Of all files that a row names."""
+        """The paths of all files that rows name."""
         of_attempts = select(cast(_a.document_path, Text)).where(_a.document_path.is_not(None))
         return (path for (path,) in self._rows(union_all(of_attempts, select(cast(_v.path, Text)))))
 
     def differences(self, claim_ids: Collection[Any]) -> Iterator[str]:
-        """What rows about the files of these claims (none named: of all) say of each other and is not so: a sentence each."""
+        """Contradictions between the rows about files of these claims (empty: all claims), one sentence each."""
         for (path,) in self._rows(self._without_origin(claim_ids)):
-            yield f"No run and no person is on record that brought {path}: its row was added."
+            yield f"The row of {path} was inserted: no recorded run or person is its source."
         piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
         is_taken_back = exists().where(piece, _v.refused.is_not(None))
         names_none = _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back
         query = select(cast(_a.claim_id, Text)).where(*names_none, *_is_claim(_a.claim_id, claim_ids))
         for (claim,) in self._rows(query):
-            yield f"id {claim}: an attempt that fetched a proof names none: its row was changed."
+            yield f"id {claim}: the row of a successful attempt was changed: it names no proof."
         yield from self._shown_otherwise(claim_ids)
         if not claim_ids:
             is_older = or_(
@@ -290,10 +291,10 @@ class DatabaseCustody:
             )
             is_erased = and_(_v.path == _e.path, _v.sha256 == _e.sha256, is_older)
             for (path,) in self._rows(select(cast(_e.path, Text)).join(evidence, is_erased)):
-                yield f"{path} is said to be erased, and its row is there: one of both was added."
+                yield f"{path} is recorded as erased but still has a row: one of the two was inserted."
 
     def _without_origin(self, claim_ids: Collection[Any]) -> Select[Any]:
-        """Files that no run, and no person, is on record for. Runs are kept for a time: what is older has none."""
+        """Files without a recorded run or person. Runs are kept for a limited time, so older files are not checked."""
         with self.database.read() as connection:
             last = connection.scalar(select(func.max(runs.c.started_at)))
         of_run = exists().where(runs.c.id == _v.run_id)
@@ -303,7 +304,7 @@ class DatabaseCustody:
         return select(cast(_v.path, Text)).where(unknown, *_is_claim(_v.claim_id, claim_ids))
 
     def _shown_otherwise(self, claim_ids: Collection[Any]) -> Iterator[str]:
-        """A line for each claim whose columns in the service's table name another proof than our records do."""
+        """A sentence for each claim whose proof in the service's table differs from our records."""
         border = self.database.border
         latest = attempts.alias("latest").c
         last = select(func.max(latest.id)).where(
@@ -323,21 +324,21 @@ class DatabaseCustody:
         query = query.where(is_named, _c.owed_since.is_(None), *_is_claim(border.key, claim_ids))
         for reference, status, pod_url, person, path, signatory, *pairs in self._rows(query):
             fitted = border.parameters(None, {"pod_url": path, "pod_delivery_person": signatory})
-            # Where it is empty, the service has the claim start over.
+            # If the status is empty, the service has restarted the claim.
             is_shown = status == FetchStatus.SUCCESS
             if (pod_url or "") != (fitted.get("to_pod_url") or "") and (pod_url or is_shown):
-                on_record = f"{path} is on record" if path else "nothing is on record"
-                yield f"{reference}: its pod_url names {pod_url or 'nothing'}, and {on_record}."
+                recorded = f"the recorded proof is {path}" if path else "no proof is recorded"
+                yield f"{reference}: pod_url is {pod_url or 'empty'}, but {recorded}."
             signed_by = fitted.get("to_pod_delivery_person") or ""
             if path and (person or "") != signed_by and (person or is_shown):
-                yield f"{reference}: its pod_delivery_person is not who signed {path}."
+                yield f"{reference}: pod_delivery_person is not the recorded signatory of {path}."
             if pairs[::2] != pairs[1::2]:
-                yield f"{reference}: the attempt and the evidence do not agree on its proof."
+                yield f"{reference}: the attempt and the evidence name different proofs."
 
     def proofs(self, claim_ids: Collection[Any]) -> Iterator[Any]:
-        """Reference, path, media type, carrier, number and kind of each proof of these claims (none named: of all) that counts.
+        """Reference, path, media type, carrier, number and kind of each accepted proof of these claims (empty: all claims).
 
-        Without those that a person attached, or accepted.
+        Proofs that a person attached or accepted are left out.
         """
         border = self.database.border
         query = select(_v.id, border.text("claim_reference"), _v.path, _v.media_type, _v.carrier)
@@ -346,14 +347,14 @@ class DatabaseCustody:
         counts = _v.refused.is_(None), _v.by.is_(None), _v.kind.in_(PROOF_KINDS)
         query = query.where(*counts, *_is_claim(_v.claim_id, claim_ids))
         last = 0
-        # No transaction is open while files are read.
+        # In batches, so that no transaction is open while the caller reads files.
         while rows := list(self._rows(query.where(_v.id > last))):
             yield from (tuple(row[1:]) for row in rows)
             last = rows[-1][0]
 
 
 def _is_of(table: Table, manifest: int | None) -> ColumnElement[bool]:
-    """Rows that a manifest is to name; None: whose manifest is not on record."""
+    """Rows that a manifest must list; None: rows whose manifest has no row in the database."""
     is_on_record = exists().where(_m.id == table.c.manifest_id, _m.id > 0)
     return ~is_on_record if manifest is None else table.c.manifest_id == manifest
 

@@ -1,7 +1,8 @@
-"""The intake: our rows of claims are brought up to date with the service's, at the start of each run.
+"""The intake: updates our rows of claims from the service's, at the start of each run.
 
-The sweep, which goes round by key, alone makes it right; what comes before it makes it quick. Rows are looked for without any
-lock, and read again in the transaction that writes ours. Nothing of the service's is locked, but for the moment of telling it.
+The sweep, which compares all claims in the order of their keys, guarantees correctness; the queries before it make
+updates fast. Rows are found without locks, and read again in the transaction that writes ours. The service's rows are
+locked only briefly, while recours writes to them.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -92,35 +93,35 @@ from recours.runs.ports import Clock
 _a, _c, _v = attempts.c, claims.c, evidence.c
 _ROW = intake.c.id == 1
 
-# Keys below the mark are looked at again: a transaction of the service's may commit late.
+# This many keys below the mark are read again, because a transaction of the service may commit late.
 _MARGIN = 10_000
-# How many keys the sweep compares in a run, and in a transaction of the first round.
+# How many keys the sweep compares in a run, and per transaction in the first round.
 _SWEEP_SIZE = 50_000
 _ADOPTION_SIZE = 10_000
-# Claims that were given up or shelved are compared in each run for so long.
+# Claims that were given up or shelved are compared in every run for this time.
 _WATCH = timedelta(days=60)
 
 _NAME = "intake"
-# A process that died keeps the others from it for so long; they wait for a while, and then go on without it.
+# How long a dead process blocks the intake of others, which wait briefly and then continue without an intake.
 _LEASE = timedelta(minutes=2)
 _PATIENCE = timedelta(seconds=20)
 _POLL_S = 0.2
 
-# How much of what the service is to be told is locked at once.
+# The most of the service's rows that are locked at once.
 _PROJECTIONS_AT_ONCE = 100
-# Where not single rows are locked, but all of them, the service is not waited for any longer in this run.
+# After this many timeouts the whole table seems to be locked: this run stops waiting for the service.
 _MOST_FAULTS = 3
 
-# What a text is read as that is no UTF-8.
+# The replacement character in texts that are not valid UTF-8.
 _UNREADABLE = "\ufffd"
 
 
 class _SuppressedError(Exception):
-    """A trigger of the service's has left out some of several updates: which, only one at a time tells."""
+    """A trigger of the service suppressed some of several updates; which ones is only known one at a time."""
 
 
 def read_adoption(connection: Connection) -> Adoption | None:
-    """When recours first worked on this database; None if somebody has removed the row."""
+    """The adoption of this database; None if somebody deleted its row."""
     row = connection.execute(select(intake).where(_ROW)).mappings().first()
     return adoption_of(row) if row else None
 
@@ -133,12 +134,12 @@ def adoption_of(row: RowMapping) -> Adoption | None:
 
 @dataclass(eq=False)
 class Assessor:
-    """Assesses claims by what the service's rows hold now."""
+    """Assesses claims by the current values of the service's rows."""
 
     database: Database
     catalog: Catalog
     assess: Callable[[Claim, datetime], State]
-    redact: Redact = str  # takes secrets out of what other software wrote
+    redact: Redact = str  # removes secrets from texts that other software wrote
 
     def reassess(
         self,
@@ -149,15 +150,15 @@ class Assessor:
         originals: Mapping[Any, Claim] | None = None,
         if_stale: bool = False,
     ) -> list[Claim]:
-        """Assess these claims and write our rows; the claims as they are then.
+        """Assess these claims and write our rows; returns the updated claims.
 
-        Without those that a run has leased, and those whose proof the service is still to be told. `originals`: what they were
-        when the caller began to write to the service's rows, which is no edit of the service's. `if_stale`: without those
-        that are what our rows were assessed on.
+        Skips claims that a run has leased, and claims whose proof is not yet written to the service's row. `originals`:
+        the claims before the caller wrote to the service's rows, which does not count as an edit. `if_stale`: skip
+        claims whose values have not changed since they were last assessed.
         """
         border = self.database.border
         is_takeable = _is_stale(border, now) if if_stale else free(now)
-        # What the service is still to be told of a claim is worth nothing once it edits that.
+        # Once the service edits a claim, values that are not yet written to its row are obsolete.
         is_told = or_(_c.owed_since.is_(None), border.is_edited)
         is_included = or_(_c.claim_id.is_(None), and_(is_takeable, is_told))
         rows = connection.execute(reading_all(border, border.key.in_(ids), is_included)).mappings().all()
@@ -199,11 +200,11 @@ class Assessor:
         return [replace(claim, state=state) for claim, state in states]
 
     def _assessed(self, claim: Claim, stage: str | None, now: datetime) -> tuple[State, dict[str, Any]]:
-        """The state of a claim, and our columns with it; none: there is to be no row of it. `stage`: of the row that there is."""
+        """The state of a claim and the values of our row; empty: delete the row. `stage`: of the existing row."""
         state = self.assess(claim, now)
         if claim.is_ours:
             return state, assessed_values(claim, state, now)
-        # Of a claim that nobody works on the service is told nothing.
+        # Nothing is written to the service's row of a claim outside recours's work.
         nothing_owed: dict[str, str | None] = {"owed": None, "owed_since": None}
         if not claim.fetch_status and claim.number and state.stage is not Stage.SHELVED:
             state = State(since=claim.created_at)
@@ -218,7 +219,7 @@ class Assessor:
 def _copy_unreadable(
     connection: Connection, border: Border, texts: Mapping[Any, Sequence[str | None]]
 ) -> None:
-    """Remember texts that are no UTF-8 as they are: they were read as something else."""
+    """Copy texts that are not valid UTF-8 inside the database, because they were not read exactly."""
     ids = [key for key, read in texts.items() if any(_UNREADABLE in (value or "") for value in read)]
     if ids and border.dialect.has_any_text:
         raw = {name: border.text(column) for name, column in SEEN.items()}
@@ -231,33 +232,33 @@ def _delete(connection: Connection, ids: Sequence[Any]) -> None:
 
 
 def _delete_orphans(connection: Connection, border: Border, ids: Sequence[Any], now: datetime) -> None:
-    """Delete our rows of those of these claims that the service has deleted."""
+    """Delete our rows of claims that the service has deleted."""
     is_there = exists().where(border.key == _c.claim_id)
     orphans = select(_c.claim_id).where(_c.claim_id.in_(ids), free(now), ~is_there)
     _delete(connection, list(connection.scalars(orphans.with_for_update(skip_locked=True, of=claims))))
 
 
-# ---------------------------------------------------------------- the conditions
+# ---------------------------------------------------------------- conditions
 
 
 def _is_stale(border: Border, now: datetime) -> ColumnElement[bool]:
-    """Rows of ours, beside their claims, that are to be assessed again. A claim of nobody's is only once it is somebody's."""
+    """Our rows, joined with their claims, that must be assessed again; claims outside our work only if they enter it."""
     is_somebodys = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
     is_due = or_(_c.to_assess == literal_column("1"), and_(is_somebodys, border.differs))
     return and_(is_due, free(now), ~is_erased(border))
 
 
 def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnElement[bool]:
-    """Claims whose own status, in this column, does not say that no POD is wanted."""
+    """Claims whose own status, in this column, does not exclude them from fetching."""
     trimmed = func.trim(status)
-    # Capitals as people write them: a database may know the lower case of unaccented letters only.
+    # With the usual capitalizations, because a database may lowercase only unaccented letters.
     spellings = sorted({form(name) for name in skip for form in (str.upper, str.capitalize)})
     conditions = [func.lower(trimmed) != name for name in skip] + [trimmed != name for name in spellings]
     return or_(status.is_(None), and_(true(), *conditions))
 
 
 def _is_new(border: Border, skip: Collection[str]) -> ColumnElement[bool]:
-    """Claims of the service's of which there is to be a row of ours."""
+    """Claims of the service that need a row of ours."""
     return or_(border.is_worked_on, _may_be_enrolled(border, skip))
 
 
@@ -266,42 +267,42 @@ def _may_be_enrolled(border: Border, skip: Collection[str]) -> ColumnElement[boo
 
 
 def _is_exhausted(border: Border, max_retries: int) -> ColumnElement[bool]:
-    """Failures whose retries other software used up; false, and never NULL, of others."""
+    """Failed claims whose retries other software used up; false, never NULL, for other claims."""
     count = border.column("pod_retry_count")
     if not isinstance(count.type, Integer | Numeric):
-        return false()  # they are assessed one by one
-    # In SQLite a text is more than any number: hence the most.
+        return false()  # these claims are assessed one by one
+    # With an upper bound, because in SQLite any text is greater than any number.
     is_used_up = count >= max_retries, count <= MOST_RETRIES
     is_failed = border.text("pod_fetch_status") == const(FetchStatus.FAILED)
     return case((and_(is_failed, *is_used_up), true()), else_=false())
 
 
-# ---------------------------------------------------------------- what is looked for
+# ---------------------------------------------------------------- queries
 
 
 class _Keys(NamedTuple):
-    """A stretch of keys: those after `start`, up to `end`, where there are such bounds."""
+    """A range of keys: after `start`, up to and including `end`; None: unbounded."""
 
     start: Any = None
     end: Any = None
 
     def contain(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Whether they contain the key in this column."""
+        """The condition that the key in this column is in the range."""
         return and_(
             true() if self.start is None else key > self.start,
             true() if self.end is None else key <= self.end,
         )
 
 
-def _select_stretch(border: Border, keys: _Keys, *columns: ColumnElement[Any]) -> Select[Any]:
-    """The service's claims in a stretch, each with our row if there is one; the stretch is said of both tables."""
+def _select_range(border: Border, keys: _Keys, *columns: ColumnElement[Any]) -> Select[Any]:
+    """The service's claims in a range, joined with our rows if they exist; both tables are restricted to the range."""
     own_rows = claims, and_(border.key == _c.claim_id, keys.contain(_c.claim_id))
     query = select(*columns).select_from(border.claims.outerjoin(*own_rows))
     return query.where(keys.contain(border.key)).order_by(border.key)
 
 
 def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
-    """The keys and stages of our rows in a stretch whose claims are gone; the indexes alone answer for the others."""
+    """The keys and stages of our rows in a range whose claims no longer exist; mostly answered from indexes alone."""
     service_rows = border.claims, and_(border.key == _c.claim_id, keys.contain(border.key))
     query = select(_c.claim_id, _c.stage).select_from(claims.outerjoin(*service_rows))
     is_kept = _c.stage == const(ERASED)
@@ -310,9 +311,9 @@ def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
 
 @lru_cache(maxsize=32)
 def _likely_stale(border: Border) -> CompoundSelect[Any]:
-    """Selects the keys of our rows that are probably out of date. Its parameters: `moments`, `watched_from`.
+    """Select the keys of our rows that are probably out of date. Parameters: `moments`, `watched_from`.
 
-    Each part has an index of its own.
+    Each part has a separate index.
     """
     watched_from = bindparam("watched_from", type_=_c.written_at.type)
     return union_all(
@@ -326,16 +327,16 @@ def _likely_stale(border: Border) -> CompoundSelect[Any]:
 
 
 def _stale(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """The keys of those of these rows of ours, of somebody's claims, that are to be assessed again, or whose claims are gone."""
+    """The keys of our rows, among these, that must be assessed again or whose claims no longer exist."""
     is_due = or_(border.key.is_(None), _c.to_assess == literal_column("1"), border.differs)
-    # As a CASE, since an OR would have PostgreSQL expect every row.
+    # Written as CASE, because with OR PostgreSQL would expect every row to match.
     is_stale = case((is_due, free_at_moment()), else_=false())
     service_rows = border.claims, border.key == _c.claim_id
     return select(_c.claim_id).select_from(claims.outerjoin(*service_rows)).where(is_stale, *where)
 
 
 def _pending(border: Border) -> Select[Any]:
-    """Pending claims that no row of ours knows as such; the indexes alone answer."""
+    """Pending claims that are not pending in our rows; answered from indexes alone."""
     is_known = or_(
         _c.stage.in_([const(stage) for stage in (*OPEN_STAGES, ERASED)]),
         _c.seen_fetch_status == const(FetchStatus.PENDING),
@@ -346,10 +347,10 @@ def _pending(border: Border) -> Select[Any]:
 
 @dataclass(eq=False)
 class ClaimIntake:
-    """Our rows of one database's claims, brought up to date by one run."""
+    """Updates our rows of the claims of one database, for one run."""
 
     assessor: Assessor
-    skip: Collection[str]  # claim statuses (lower case) of no interest
+    skip: Collection[str]  # claim statuses (lower case) that are not fetched
     max_retries: int
     run_id: str
     clock: Clock
@@ -363,9 +364,10 @@ class ClaimIntake:
         return self._database.border
 
     def run(self, now: datetime) -> Iterator[Claim]:
-        """Bring our rows up to date; yields the claims that were assessed, as they are then. Raises DatabaseError.
+        """Update our rows; yields the assessed claims. Raises DatabaseError.
 
-        One process at a time does: if another one takes long, this run goes on with what our rows say.
+        Only one process at a time does this. If another process takes long, this run continues with the rows as they
+        are.
         """
         self.tell_owed(now)
         if not self._lease():
@@ -393,13 +395,13 @@ class ClaimIntake:
         self._note(mark=mark, **progress)
 
     def _look(self, connection: Connection, mark: Any, now: datetime) -> list[Any]:
-        """The keys of claims that are likely to be new, or edited."""
+        """The keys of claims that are probably new or edited."""
         border = self._border
         queries: list[Executable] = [_likely_stale(border)]
         if border.has_index:
             queries.append(_pending(border))
         if mark is not None:
-            newest = _select_stretch(border, _Keys(start=mark - _MARGIN), border.key)
+            newest = _select_range(border, _Keys(start=mark - _MARGIN), border.key)
             queries.append(newest.where(_c.claim_id.is_(None), _is_new(border, self.skip)))
         values = {**moments(now, self.run_id), "watched_from": now - _WATCH}
         return list(dict.fromkeys(key for query in queries for key in connection.scalars(query, values)))
@@ -423,7 +425,7 @@ class ClaimIntake:
             connection.execute(update(intake).where(_ROW).values(values))
 
     def _lease(self) -> bool:
-        """Wait for other processes that do this work, but not for ever."""
+        """Wait a limited time for other processes that do the intake."""
         clock = self.clock
         give_up_at = clock.now() + _PATIENCE
         while not lease_name(self._database, _NAME, self.run_id, clock.now() + _LEASE, clock.now()):
@@ -437,11 +439,11 @@ class ClaimIntake:
         connection.execute(update(leases).where(*own_lease).values(held_until=self.clock.now() + _LEASE))
 
     def _sweep(self, row: Row[Any], now: datetime) -> Generator[Claim, None, dict[str, Any]]:
-        """Go on comparing all claims where the last run stopped, in the first round up to the end; returns how far it came."""
+        """Continue comparing all claims where the last run stopped, in the first round to the end; returns the progress."""
         border = self._border
         is_first = row.swept_at is None
         repaired = 0 if is_first or row.swept_to is None else row.repaired
-        for keys in self._stretches(row.swept_to, _ADOPTION_SIZE if is_first else _SWEEP_SIZE):
+        for keys in self._key_ranges(row.swept_to, _ADOPTION_SIZE if is_first else _SWEEP_SIZE):
             if is_first:
                 self._adopt(border, keys, _may_be_enrolled(border, self.skip), now)
             with self._reading() as connection:
@@ -457,8 +459,8 @@ class ClaimIntake:
             self._note(swept_to=keys.end)
         return {"swept_to": None, "swept_at": now, "repaired": repaired}
 
-    def _stretches(self, last_key: Any, size: int) -> Iterator[_Keys]:
-        """All keys after this one, so many at a time, up to a stretch without an end; None: from the beginning."""
+    def _key_ranges(self, last_key: Any, size: int) -> Iterator[_Keys]:
+        """The ranges of `size` keys after this key (None: from the beginning); the last range has no end."""
         key = self._border.key
         while True:
             last = select(key).where(_Keys(last_key).contain(key)).order_by(key).offset(size - 1).limit(1)
@@ -469,19 +471,19 @@ class ClaimIntake:
             last_key = keys.end
 
     def _differing(self, border: Border, keys: _Keys, row: Row[Any], now: datetime) -> Select[Any]:
-        """The keys of claims in a stretch that are new or to be assessed again, each with the stage of our row."""
+        """The keys of claims in a range that are new or must be assessed again, with the stages of our rows."""
         is_new = _is_new(border, self.skip)
         if row.exhausted_at is None:
             is_new = and_(is_new, ~_is_exhausted(border, self.max_retries))
         differs = case((_c.claim_id.is_(None), is_new), (_is_stale(border, now), true()), else_=false())
-        return _select_stretch(border, keys, border.key, _c.stage).where(differs)
+        return _select_range(border, keys, border.key, _c.stage).where(differs)
 
-    # ---------------------------------------------------------------- what other software left, taken in at once
+    # ---------------------------------------------------------------- adopting the results of other software
 
     def adopt_exhausted(self, now: datetime) -> Iterator[int]:
-        """Once, have failures whose retries other software used up count as given up; how many, a stretch at a time.
+        """Once, mark failed claims whose retries other software used up as given up; yields the number per range.
 
-        It is the past, so no event and no mail.
+        This happened in the past, so there are no events and no emails.
         """
         with self._database.read() as connection:
             row = connection.execute(select(intake).where(_ROW)).first()
@@ -490,15 +492,15 @@ class ClaimIntake:
         border = self._border
         is_exhausted = _is_exhausted(border, self.max_retries)
         try:
-            for keys in self._stretches(None, _ADOPTION_SIZE):
+            for keys in self._key_ranges(None, _ADOPTION_SIZE):
                 yield self._adopt(border, keys, is_exhausted, now)
             self._note(exhausted_at=now)
         finally:
             release_name(self._database, _NAME, self.run_id)
 
     def _adopt(self, border: Border, keys: _Keys, condition: ColumnElement[bool], now: datetime) -> int:
-        """Add the rows that assessing these claims of a stretch one by one would make; how many."""
-        query = _select_stretch(border, keys, *border.columns).where(_c.claim_id.is_(None), condition)
+        """Insert the rows that assessing these claims of a range one by one would create; returns how many."""
+        query = _select_range(border, keys, *border.columns).where(_c.claim_id.is_(None), condition)
         with self._database.write() as connection:
             self._renew(connection)
             rows = list(as_dicts(connection.execute(query)))
@@ -510,7 +512,7 @@ class ClaimIntake:
     def _adopted_values(
         self, row: dict[str, Any], texts: Sequence[str | None], now: datetime
     ) -> dict[str, Any]:
-        """Our columns of a claim that is not enrolled, or exhausted."""
+        """The values of our row of a claim that is not enrolled, or exhausted."""
         created_at = as_moment(row["created_at"])
         values = {"claim_id": row["id"], "since": created_at, **dict(zip(SEEN, texts, strict=True))}
         if not row["pod_fetch_status"]:
@@ -534,9 +536,9 @@ class ClaimIntake:
         }
 
     def tell_owed(self, now: datetime) -> int:
-        """Tell the service what it could not be told before; of how many claims. Raises DatabaseError.
+        """Write values to the service's rows that could not be written before; returns how many. Raises DatabaseError.
 
-        Nothing of a claim that it has changed since, nor of one that it has locked: that is told later.
+        Skips claims that the service has edited since, and leaves locked ones to a later run.
         """
         is_one_by_one = self._border.is_view and not self._database.dialect.has_one_writer
         owed = select(_c.claim_id.label("id")).where(_c.owed_since.is_not(None), free(now))
@@ -551,7 +553,7 @@ class ClaimIntake:
         return count
 
     def _tell(self, ids: Sequence[Any], now: datetime) -> int | None:
-        """None: the service has locked what was to be written. What its own rules refuse stays owed, and is counted by `status`."""
+        """Write to these rows; None: they are locked. Rows that constraints reject stay owed; `status` counts them."""
         try:
             with self._database.write(lock_wait_s=SERVICE_LOCK_WAIT_S) as connection:
                 return self._tell_at_once(connection, ids, now)
@@ -591,11 +593,11 @@ class ClaimIntake:
 def _proofs_to_tell_again(
     connection: Connection, border: Border, claims_: Sequence[Claim]
 ) -> dict[Any, dict[str, Any]]:
-    """What is told again of those of these claims that are older than their proofs, by their ids and the names of columns.
+    """The values to write again for claims that are older than their proofs, by claim id and column.
 
-    The service restored them from a backup: they are not fetched again. Only of proofs that are on record for the claim's
-    number, and on disk. A row that names a document, or when it was
-    fetched, is no older one: who has a POD fetched again sets the status alone.
+    The service has restored these claims from a backup, and they need not be fetched again. Applies only to proofs that
+    are recorded for the claim's number and exist on disk. A row with a document or a fetch time is not an old one:
+    to fetch a POD again, people reset only the status.
     """
     without_proof = [claim for claim in claims_ if lost_its_proof(claim)]
     numbers = {claim.id: clean(claim.number or "", LONGEST_NUMBER) for claim in without_proof}

@@ -1,4 +1,4 @@
-"""What is on record beside claims: runs, events, changes of claims, what people do. Written with what it records, in one transaction."""
+"""Records of runs, events, changes to claims and people's actions, written in the transaction of the change."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -36,15 +36,15 @@ from recours.database.engine import Database
 from recours.database.evidence import RUNS_KEPT, forget_refused
 from recours.database.tables import DONE, actions, changes, claims, events, is_at_stage, quota, runs
 
-# Ten years of the record would have each run look through millions of rows. Attempts, documents and mails are not in it: they
-# go by `recours prune`, when a person says so.
-_REFUSED_KEPT = timedelta(days=90)  # files that prove nothing
-_DONE_KEPT = timedelta(days=30)  # our rows of claims that nothing is to be done for
-# Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
+# Runs delete old records, so that they do not grow to millions of rows. Attempts, documents and emails are only deleted by
+# `recours prune`, on request.
+_REFUSED_KEPT = timedelta(days=90)  # rejected files
+_DONE_KEPT = timedelta(days=30)  # our rows of claims that need no more work
+# The most rows that a run deletes: few enough that nobody waits for the write lock, and many times what a run adds.
 RUNS = 500
 WINDOWS = 50
 ROWS = 2000
-# A record goes on after what is too old. Where it does not, the clock is wrong, or nothing ran for that long.
+# Old records are only deleted if runs followed within this time; otherwise the clock is wrong, or nothing ran for long.
 _GOES_ON_WITHIN = timedelta(days=31)
 
 _c, _q = claims.c, quota.c
@@ -62,10 +62,10 @@ _OLD_ROWS = (
 
 
 def forget_old(database: Database, cutoff: datetime) -> None:
-    """Delete a portion of what ended before then. Raises DatabaseError.
+    """Delete some of the records that ended before a time. Raises DatabaseError.
 
-    Nothing, if no run is on record soon after: runs with a clock far ahead would take the record of years with them, and
-    today's counts of calls.
+    Deletes nothing if no run is recorded soon after that time: otherwise a clock far in the future would delete years
+    of records and today's counts of calls.
     """
     began = runs.c.started_at
     ended = _q.window_end
@@ -75,7 +75,7 @@ def forget_old(database: Database, cutoff: datetime) -> None:
     windows = database.all(old_windows)
     soon_after = select(runs.c.id).where(began >= cutoff, began < cutoff + _GOES_ON_WITHIN).limit(1)
     if not (ids or windows) or database.scalar(soon_after) is None:
-        return  # as in most runs
+        return  # the usual case
     with database.write() as connection:
         connection.execute(delete(runs).where(runs.c.id.in_(ids)))
         of_window = tuple_(_q.limit_key, _q.window_start)
@@ -83,7 +83,7 @@ def forget_old(database: Database, cutoff: datetime) -> None:
 
 
 def forget_done(database: Database, cutoff: datetime) -> None:
-    """Delete a portion of our rows of claims that have their POD, or are nobody's any more, since then."""
+    """Delete some of our rows of claims that have had their POD, or have been outside our work, since a time."""
     if database.scalar(_OLD_ROWS, {"before": cutoff}) is None:
         return
     old_rows = _OLD_ROWS.with_for_update(skip_locked=True).correlate(None)
@@ -93,14 +93,14 @@ def forget_done(database: Database, cutoff: datetime) -> None:
 
 @dataclass(eq=False)
 class RunJournal:
-    """Runs, written as they begin and end."""
+    """The records of runs, written when they begin and end."""
 
     database: Database
-    # Deletes a file, by its path and SHA-256; returns why that could not be done.
+    # Deletes a file by path and SHA-256; returns why it could not be deleted, or None.
     erase: Callable[[str, str], str | None] = lambda path, _: f"nothing here deletes {path}"
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
-        """When the worker's last run began; later ones than `until` are left out."""
+        """When the worker's last run began, ignoring runs after `until`."""
         return self._latest_start(runs.c.worker == worker, until)
 
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
@@ -108,11 +108,11 @@ class RunJournal:
             connection.execute(insert(runs).values(id=run_id, worker=worker, started_at=at))
 
     def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
-        """A run ends, and takes a portion of what is too old with it."""
+        """Record the end of a run, and delete some of the old records."""
         values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
-        # The run before's: one run with a clock far ahead must not take the record of years with it.
+        # Use the previous run's time, so that one run with a clock far in the future does not delete years of records.
         if (last_start := self._latest_start(runs.c.id != run_id, at)) is None:
             return
         forget_old(self.database, last_start - RUNS_KEPT)
@@ -130,7 +130,7 @@ class RunJournal:
             add_events(connection, [(None, event)], run_id, at)
 
 
-# What tells one event of a claim from another.
+# The columns that distinguish the events of a claim.
 _KEY = ("event", "carrier", "tracking_number")
 _e = events.c
 
@@ -142,10 +142,10 @@ def add_events(
     now: datetime,
     declined: str | None = None,
 ) -> None:
-    """Write events, each with the id of its claim; None: of no claim.
+    """Insert events, each with the id of its claim (None: no claim).
 
-    One that was written before for the same number stays as it is; if it lapsed, it is to be told after all.
-    `declined`: why nobody is to be told of them.
+    An event that already exists for the same tracking number is kept; if it had lapsed, it becomes unreported again.
+    `declined`: why the events are not reported to anyone.
     """
     rows = [
         {
@@ -178,7 +178,7 @@ def _insert_events(dialect: Dialect, *, is_of_claim: bool) -> Any:
 
 
 def note(connection: Connection, changes_: Sequence[tuple[Any, ClaimChange]], by: str, now: datetime) -> None:
-    """Write changes, each with the id of its claim. `by`: a person's name, or SERVICE."""
+    """Insert changes, each with the id of its claim. `by`: a person's name, or SERVICE."""
     if changes_:
         rows = [
             {"claim_id": claim_id, "at": now, "what": change.kind, "by": by, "details": dict(change.details)}
@@ -188,7 +188,7 @@ def note(connection: Connection, changes_: Sequence[tuple[Any, ClaimChange]], by
 
 
 def note_assessed(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
-    """Write what the service did to these claims since they were last assessed. They have these states from now on."""
+    """Record the service's edits of these claims since they were last assessed, and their new states."""
     edited = [
         (claim.id, ClaimChange(ChangeKind.EDITED, values)) for claim, _ in states if (values := edits(claim))
     ]
@@ -196,7 +196,7 @@ def note_assessed(connection: Connection, states: Sequence[tuple[Claim, State]],
 
 
 def note_put_aside(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
-    """Write which of these claims, not assessed anew, are set aside from now on."""
+    """Record which of these claims are not fetched from now on because of their own status."""
     note(connection, _put_aside(states), SERVICE, now)
 
 
@@ -219,23 +219,23 @@ def note_action(connection: Connection, action: OperatorAction, now: datetime) -
 
 @dataclass(eq=False)
 class ActionLog:
-    """The actions of one database. All methods raise DatabaseError."""
+    """The recorded actions of people in one database. All methods raise DatabaseError."""
 
     database: Database
 
     def note(self, action: OperatorAction, now: datetime) -> None:
-        """Record what no other table shows, such as a check of credentials."""
+        """Record an action that no other table contains, such as a check of credentials."""
         with self.database.write() as connection:
             note_action(connection, action, now)
 
     def latest(self, subjects: Sequence[str] = (), limit: int = 50) -> list[PastAction]:
-        """The last ones, the latest first; with these subjects, if any are named."""
+        """The most recent actions, latest first; `subjects`: only these, unless empty."""
         c = actions.c
         conditions = [c.subject.in_(subjects)] if subjects else []
         return self._read(select(c.id).where(*conditions).order_by(c.id.desc()).limit(limit))
 
     def latest_of_each(self, subjects: Collection[str], limit: int) -> dict[str, list[PastAction]]:
-        """The last ones with each of these subjects, the latest first."""
+        """The most recent actions on each of these subjects, latest first."""
         c = actions.c
         of_one = [
             select(c.id).where(c.subject == subject).order_by(c.id.desc()).limit(limit)
@@ -245,7 +245,7 @@ class ActionLog:
         return {subject: [action for action in latest if action.subject == subject] for subject in subjects}
 
     def _read(self, *queries: Select[int]) -> list[PastAction]:
-        """Those whose ids these queries find, the latest first."""
+        """The actions whose ids these queries find, latest first."""
         c = actions.c
         ids = union_all(*(select(query.subquery()) for query in queries))
         query = select(c.at, c.what, c.subject, c.by, c.details).where(c.id.in_(ids)).order_by(c.id.desc())

@@ -1,4 +1,4 @@
-"""Keeping the state of claims: what is to be assessed again, retries that are due, pass or lie too far ahead, deadlines that passed."""
+"""Maintains the state of claims: reassessments, due, passed and impossible retries, and passed deadlines."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -66,18 +66,18 @@ from recours.database.tables import (
 )
 
 _a, _c = client_accounts.c, claims.c
-# The stages of claims that wait for their next retry.
+# The stages of claims that wait for a retry.
 _TIMED = (Stage.WAITING, Stage.SETTLED)
 
 
 @dataclass(eq=False)
 class ClaimMaintenance:
-    """The state of claims, kept by one run."""
+    """Maintains the state of claims for one run."""
 
     database: Database
     catalog: Catalog
     run_id: str
-    redact: Redact = str  # takes secrets out of what other software wrote
+    redact: Redact = str  # removes secrets from texts that other software wrote
     language: str = "en"  # of pod_fetch_error
 
     # ---------------------------------------------------------------- the order of ready claims
@@ -85,9 +85,9 @@ class ClaimMaintenance:
     def rank_overdue(
         self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
     ) -> int:
-        """Rank ready claims of these carriers again whose days without a deadline are over; how many.
+        """Rank ready claims of these carriers again if their days without a deadline have ended; returns how many.
 
-        Each lane's are found by one look into the index of ready claims: they get another place.
+        Takes one lookup per lane in the index of ready claims.
         """
         dialect = self.database.dialect
         lanes = dialect.lanes()
@@ -99,18 +99,18 @@ class ClaimMaintenance:
         return sum(1 for of_lane in of_lanes for _ in self._reassess(of_lane, _c.rank_at, rank, now))
 
     def _overdue(self, stage: Stage, lane: ColumnElement[Any], now: datetime) -> list[ColumnElement[bool]]:
-        # Of others nobody knows when their evidence ends.
+        # For claims without a plausible creation time, it is unknown when their evidence expires.
         was_created = self.database.border.text("created_at") >= EARLIEST.date().isoformat()
         is_dated = or_(_c.known_delivery.is_not(None), was_created)
         is_overdue = is_at_stage(stage), _c.lane == lane, _c.rank_is_deadline == 0, _c.rank_at < now
         return [*is_overdue, is_dated]
 
-    # ---------------------------------------------------------------- what is to be assessed again
+    # ---------------------------------------------------------------- claims to assess again
 
     def repair_keys(self) -> list[str]:
-        """Have claims assessed again that no run would look for, or that another carrier's account serves today.
+        """Mark claims for assessment that no run would find, or that another carrier's account serves today.
 
-        Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
+        Returns the keys of carriers that are new, or whose credentials were added or removed since the last run.
         """
         with self.database.read() as connection:
             lanes = {
@@ -138,7 +138,7 @@ class ClaimMaintenance:
         return sorted(of_clients | (changed if last_configured else set()))
 
     def _repair_closed(self, lanes: Collection[str]) -> None:
-        """A run that did not know of a client's account yet may have left claims where nothing opens."""
+        """Mark claims in closed lanes for assessment: runs that did not know a client's new account may have left them."""
         of_clients = self.catalog.of_clients.values()
         for lane in sorted(set(lanes).intersection(self.catalog.specs) - self.catalog.configured):
             numbers = [own[lane] for own in of_clients if lane in own]
@@ -147,9 +147,9 @@ class ClaimMaintenance:
                 self._have_assessed(is_at_stage(*DUE), _c.lane == lane, _c.account_id.is_(None), has_account)
 
     def _apply_changes(self, connection: Connection) -> set[str]:
-        """Have the claims of clients follow what was changed of their accounts; the keys of the carriers concerned.
+        """Apply changes of clients' accounts to their claims; returns the keys of the carriers affected.
 
-        What this run does not know of yet is left to the next one. Those who change an account meanwhile wait.
+        Changes that this run does not know yet are left to the next run. Concurrent changes of accounts wait.
         """
         changed = select(_a.id, _a.client_id, _a.carrier, is_in_use().label("is_used"))
         rows = connection.execute(changed.where(_a.is_applied.is_(False)).with_for_update()).all()
@@ -168,14 +168,14 @@ class ClaimMaintenance:
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
-        """A transaction that changes rows in no order: two of its kind at once could block each other."""
+        """An exclusive transaction, because it changes rows in no fixed order and two of its kind could deadlock."""
         with self.database.long(), self.database.write() as connection:
             if not self.database.dialect.has_one_writer:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
     def unshelve(self, skip: Collection[str]) -> None:
-        """Have the shelved claims assessed again whose status is no longer one of `skip` (lower case)."""
+        """Mark shelved claims for assessment whose status is no longer in `skip` (lower case)."""
         statuses = self.database.scalars(values_at_stage(_c.seen_claim_status, Stage.SHELVED))
         of_interest = [status for status in statuses if status and status.strip().lower() not in skip]
         if of_interest:
@@ -193,14 +193,14 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[Claim]:
-        """Give a next retry to claims of these carriers (none named: of all) that gave up under a lower limit."""
+        """Give another retry to claims of these carriers (empty: all) that were given up under a lower limit."""
         gave_up = is_at_stage(Stage.GIVEN_UP), _c.retries_used < max_retries, _c.expired_at.is_(None)
         return self._reassess(and_(*gave_up, self._serves(carriers)), _c.retries_used, assess, now)
 
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
-        """Recompute retries that lie after `horizon`: no backoff can have set them. A last attempt may lie there."""
+        """Recalculate retries after `horizon`, which the backoff cannot have set. A last attempt may be later."""
         for stage in _TIMED:
             of_backoff = awaits_retry() if stage is Stage.WAITING else is_at_stage(stage)
             yield from self._reassess(and_(of_backoff, _c.next_at > horizon), _c.next_at, retime, now)
@@ -208,13 +208,13 @@ class ClaimMaintenance:
     def _reassess(
         self, condition: ColumnElement[bool], key: Any, assess: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
-        """Give the claims of a condition another state, in the order of `key`, which is its index's.
+        """Give the matching claims new states, in the order of `key`, the column of the condition's index.
 
-        In another order, or in none, either kind of database may prefer to read the whole table.
+        In another order, or in none, both databases may choose to read the whole table.
         """
         query = self._keys(now, condition).order_by(key).limit(CHUNK)
         is_more = self._has_some(query)
-        ids: set[Any] = set()  # each once, even one that goes on to meet the condition
+        ids: set[Any] = set()  # each claim only once, even if it still matches
         while is_more:
             with self.database.write() as connection:
                 read = [claim for claim in self._read(connection, query) if claim.id not in ids]
@@ -227,7 +227,7 @@ class ClaimMaintenance:
             is_more = bool(read)
 
     def stage_due(self, due_until: datetime) -> None:
-        """Put the claims that are due among the ready ones; one of no carrier that is known is assessed again."""
+        """Move due claims to the ready stage; claims of unknown carriers are marked for assessment."""
         is_due = and_(is_at_stage(Stage.WAITING), _c.next_at <= due_until)
         stage = case((is_failed(), Stage.READY), else_=Stage.NEW)
         is_lost = case((is_served_by(["", *self.catalog.specs]), _c.to_assess), else_=1)
@@ -240,9 +240,9 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Let the due retries of settled claims of these carriers (none named: of all) pass, with their events.
+        """Pass the due retries of settled claims of these carriers (empty: all) without a call, with their events.
 
-        Without a decision: shelved. The service is told by `ClaimIntake.tell_owed`.
+        A claim without a decision is shelved. `ClaimIntake.tell_owed` writes the results to the service's rows.
         """
         is_due = is_at_stage(Stage.SETTLED), _c.next_at <= due_until, self._serves(carriers)
         query = self._keys(now, *is_due).order_by(_c.next_at).limit(CHUNK)
@@ -256,9 +256,9 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
+        """Give up on claims at this stage whose deadlines passed long ago, with their events; see `is_expired`.
 
-        Those of these carriers whose time has run since `cutoff` at least; the rest as for `pass_retries`.
+        Applies to claims whose time has run since `cutoff` or longer. Otherwise like `pass_retries`.
         """
         is_over = is_at_stage(stage), has_deadline(), _c.expire_from <= cutoff, _c.interruptions == 0
         query = self._keys(now, *is_over, self._serves(carriers)).order_by(_c.expire_from).limit(CHUNK)
@@ -272,7 +272,7 @@ class ClaimMaintenance:
         *,
         gives_up: bool,
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Decide on the claims of a query until there are no more; `gives_up`: the service is to be told the reason too."""
+        """Decide on the claims of a query, in batches. `gives_up`: also write the reason to the service's rows."""
         is_more = self._has_some(query)
         while is_more:
             with self.database.write() as connection:
@@ -304,26 +304,26 @@ class ClaimMaintenance:
         return values | error_values(decision.explanation) | owed_values(owed, now)
 
     def _serves(self, carriers: Collection[str]) -> ColumnElement[bool]:
-        """Claims that any account of these carriers serves; none named: all."""
+        """Claims that any account of these carriers serves; empty: all claims."""
         return _c.lane.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
 
     def _keys(self, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
-        """The keys of claims that are still there, unleased, and wait neither for the intake nor for the service to be told."""
+        """The keys of existing, unleased claims that need no assessment and whose results are all written."""
         border = self.database.border
         keys = select(_c.claim_id).select_from(border.joined())
         return keys.where(*where, is_current(), free(now), ~border.is_edited)
 
     def _has_some(self, query: Select[Any]) -> bool:
-        """Return whether there is any claim to read: in most runs there is none, and a statement of all columns takes long to make."""
+        """Return whether there is any claim; usually not, which saves building the statement with all columns."""
         return self.database.scalar(query.limit(1)) is not None
 
     def _read(self, connection: Connection, query: Select[Any]) -> list[Claim]:
-        """The claims with these keys whose rows nobody else writes until the transaction ends."""
+        """Lock and read the claims with these keys."""
         rows = connection.execute(query.with_only_columns(*claim_columns(self.database.border)))
         return unchanged(connection, read_claims(rows, self.catalog, self.redact))
 
     def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
-        """Change these rows, but for those that another run is writing now: a later run finds them."""
+        """Change these rows, except those that another run has locked, which a later run finds."""
         statement = update(claims).where(condition).values(values | {"version": _c.version + 1})
         if not self.database.dialect.has_one_writer:
             free_rows = select(_c.claim_id).where(condition).with_for_update(skip_locked=True)
@@ -337,16 +337,13 @@ def _values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
 
 
 def _assess_again(condition: ColumnElement[bool]) -> Update:
-    """Have the next intake assess these claims, whatever their stage, unless they are nobody's."""
+    """Mark these claims for assessment by the next intake, at any stage, unless they are outside our work."""
     is_somebodys = _c.stage.not_in([DONE, NOT_ENROLLED, ERASED])
     return update(claims).where(condition, is_somebodys).values(to_assess=1, version=_c.version + 1)
 
 
 def _last_run(connection: Connection) -> tuple[dict[str, bool], bool]:
-    """Which carriers the last run had credentials for, and whether clients' accounts were changed since.
-
-    In one statement: most runs find nothing changed.
-    """
+    """Which carriers had credentials at the last run, and whether clients' accounts changed since; one statement."""
     to_apply = select(literal("", Text), true()).where(exists().where(_a.is_applied.is_(False)))
     query = select(accounts.c.carrier, accounts.c.configured).union_all(to_apply)
     configured: dict[str, bool] = dict(tuple(row) for row in connection.execute(query))
@@ -355,7 +352,7 @@ def _last_run(connection: Connection) -> tuple[dict[str, bool], bool]:
 
 
 def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:
-    """The keys of claims that another account may serve than before; "": of carriers that were not known."""
+    """The account keys of claims that another account may serve now; "": unknown carriers."""
     shared = {
         key
         for substitute in catalog.substitutes
@@ -366,7 +363,7 @@ def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> li
 
 
 def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collection[str]) -> set[str]:
-    """Those of these lanes that are of no account any more. One that this run does not know may be newer than what it knows."""
+    """The lanes, among these, without an account. The database is asked about accounts that this run does not know yet."""
     unknown = set(lanes) - set(catalog.accounts_of(catalog.specs))
     if not unknown:
         return unknown
@@ -375,12 +372,12 @@ def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collec
 
 
 def _is_of_client() -> ColumnElement[bool]:
-    """Claims of an account's client: as texts of the database, whatever the type of its id."""
+    """Claims of an account's client; compared as text in the database, for any type of id."""
     return _c.seen_client == cast(_a.client_id, Text)
 
 
 def _concerned(catalog: Catalog, accounts_: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Claims that another account than now is to serve, by these accounts of their clients; and those that remember one."""
+    """Claims that another account must serve because of these accounts of their clients, or that remember an account."""
     key = _c.lane
     of_carrier = _a.carrier
     serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")

@@ -1,7 +1,7 @@
-"""What the PostgreSQL driver is to do otherwise than it would: wait no longer than is good, and read every value.
+"""Adapts the PostgreSQL driver: limits how long it waits, and lets it read every value.
 
-A server that is busy and one that fell silent look alike from here: a proxy that froze, a firewall that drops packets.
-So a second connection is asked for after a while. A server that gives one is busy; another is silent.
+A busy server and an unresponsive one (a frozen proxy, a firewall that drops packets) look the same to a client. After a
+while a second connection is opened: if the server accepts it, the server is busy; if not, it is unresponsive.
 """
 
 import threading
@@ -28,20 +28,22 @@ _NEVER = float("-inf")
 
 
 class Patience:
-    """Of one process with one server. Threads share it: the silence that one of them met holds for all."""
+    """How long one process waits for one server; shared by its threads, so that one finds the silence for all."""
 
     def __init__(
         self, answers: Callable[[], bool], waits: Waits, clock: Callable[[], float] = monotonic
     ) -> None:
-        """`answers` asks for a second connection, for `waits.answer` at most. `clock`: seconds that never go back."""
+        """`answers`: opens a second connection within `waits.answer` seconds. `clock`: monotonic seconds."""
         self.waits = waits
         self.now = clock
         self._answers = answers
         self._asking = threading.Lock()
         self._asked_at = _NEVER
-        self.silent_at = _NEVER  # it gave no connection, or twice in a row no answer
+        self.silent_at = (
+            _NEVER  # the time without a connection, or of two statements in a row without an answer
+        )
         self.in_doubt = False  # the last statement had no answer
-        self.hurried = False  # the run is to end: find out soon whether the server is there
+        self.hurried = False  # the run is ending: find out quickly whether the server responds
         self._long = threading.local()
 
     @property
@@ -50,7 +52,7 @@ class Patience:
 
     @contextmanager
     def long(self) -> Iterator[None]:
-        """Statements of this thread may last long meanwhile, as long as the server is there."""
+        """Context in which this thread's statements may take long, as long as the server responds."""
         self._long.depth = getattr(self._long, "depth", 0) + 1
         try:
             yield
@@ -61,7 +63,7 @@ class Patience:
         return ServerWait(self, self.waits.answer if self.in_doubt else self.statement_s, self.waits.quiet)
 
     def begin_connecting(self) -> "ServerWait":
-        """A connection is asked for now; how long it may take is the driver's to count."""
+        """Wait for a connection; the driver applies its own timeout."""
         return ServerWait(self, float("inf"), float("inf"))
 
     @property
@@ -72,16 +74,16 @@ class Patience:
         self.silent_at = _NEVER if is_connected else self.now()
 
     def doubt(self) -> None:
-        """A statement had no answer in all its time: the connection may be broken, or the server silent behind a proxy.
+        """Note that a statement timed out: the connection may be broken, or the server unresponsive behind a proxy.
 
-        The next one finds out, and is waited for as long as a connection.
+        The next statement finds out, and may take as long as opening a connection.
         """
         if self.in_doubt:
             self.silent_at = self.now()
         self.in_doubt = True
 
     def ask(self, since: float) -> None:
-        """Find out whether the server is there, unless a thread has since then."""
+        """Find out whether the server responds, unless another thread has done so since `since`."""
         with self._asking:
             if self._asked_at < since:
                 self.note_connection(is_connected=self._answers())
@@ -96,7 +98,7 @@ class ServerWait:
         self._quiet_s = quiet_s
 
     def why_end(self) -> str | None:
-        """Why not to wait any longer; None: wait on. Call it several times a second."""
+        """The reason to stop waiting; None: continue. Call it several times a second."""
         patience = self._patience
         now = patience.now()
         if now - self._since >= self._longest_s:
@@ -115,18 +117,18 @@ class ServerWait:
 
 
 class SilentError(OperationalError):
-    """The server does not answer."""
+    """The server does not respond."""
 
 
 def connection_class(patience: Patience) -> "type[Connection[Any]]":
-    """Connections that wait for the server no longer than `patience` allows.
+    """A class of connections that wait for the server no longer than `patience` allows.
 
-    An answer that does not come is a SilentError, and the connection is closed: a late answer would be taken for that
-    of another statement.
+    A missing answer raises SilentError and closes the connection, because a late answer would be taken for the answer
+    to another statement.
     """
 
     class Impatient(Connection[Any]):
-        def wait(self, gen: PQGen[RV], *args: Any, **named: Any) -> RV:  # which looks ten times a second
+        def wait(self, gen: PQGen[RV], *args: Any, **named: Any) -> RV:  # called ten times a second
             try:
                 return super().wait(_watched(gen, patience.begin(), note_answer), *args, **named)
             except SilentError:
@@ -157,25 +159,25 @@ def connection_class(patience: Patience) -> "type[Connection[Any]]":
     return Impatient
 
 
-# Connections that are kept open between transactions, where there may be any number.
+# Connections kept open between transactions if the number of connections is unlimited.
 _KEPT = 5
-# Encodings that can hold every sign. The second takes any bytes: recours's and, it is hoped, the service's are UTF-8.
-_OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
+# Encodings that can store every character. SQL_ASCII accepts any bytes; recours, and probably the service, writes UTF-8.
+_COMPLETE_ENCODINGS = ("UTF8", "SQL_ASCII")
 
 
 def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engine, Patience]:
-    """Good for a proxy that hands each transaction to another session, too: nothing is kept between transactions.
+    """Create an engine that also works with transaction pooling: no state is kept between transactions.
 
-    No statement stays prepared, and what a transaction needs of its session it sets for itself alone.
+    It uses no prepared statements, and each transaction sets its session settings locally.
     """
     _, url_arguments = url.get_dialect()().create_connect_args(url)
     usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
-    # `client_encoding`: whatever the server takes its clients to speak.
+    # `client_encoding`: do not depend on the server's default.
     arguments = {**usual, **url_arguments, "prepare_threshold": None, "client_encoding": "utf8"}
     patience = Patience(partial(gives_connections, arguments, waits.answer), waits)
     engine = create_engine(
         url,
-        isolation_level="AUTOCOMMIT",  # `Database` begins a transaction, with all that it needs
+        isolation_level="AUTOCOMMIT",  # `Database` begins transactions, with their settings
         pool_pre_ping=True,
         pool_size=connections or _KEPT,
         max_overflow=0 if connections else -1,
@@ -185,17 +187,17 @@ def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engi
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         encoding = connection.info.parameter_status("server_encoding") or "UTF8"
-        if encoding not in _OF_ALL_SIGNS:
+        if encoding not in _COMPLETE_ENCODINGS:
             connection.close()
             raise DatabaseError(
-                f"The encoding of the database {safe_text(url)} is {encoding}: it cannot hold every name and answer of a "
-                "carrier, and what it cannot hold would end runs. Move it to one of the encoding UTF8: createdb "
+                f"The encoding of the database {safe_text(url)} is {encoding}, which cannot store all names and carrier "
+                "answers; such texts would end runs. Move the data to a database with the encoding UTF8: createdb "
                 "--encoding UTF8 --template template0, then pg_dump and pg_restore."
             )
 
     @event.listens_for(engine, "handle_error")
     def give_up(context: Any) -> None:
-        # A server that ends in the middle of a batch leaves a connection on which nothing can be rolled back.
+        # If the server stops in the middle of a batch, the connection cannot be rolled back.
         if "pipeline mode" in str(context.original_exception):
             context.is_disconnect = True
 
@@ -205,8 +207,8 @@ def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engi
 def _watched(
     gen: Generator[_Yielded, _Sent, RV], waiting: ServerWait, answered: Callable[[], object] = lambda: None
 ) -> Generator[_Yielded, _Sent, RV]:
-    """What the driver waits for, given up when `waiting` says so. Raises SilentError."""
-    has_waited = False  # not everything that the driver does needs the server
+    """Wrap a wait of the driver, and end it when `waiting` returns a reason. Raises SilentError."""
+    has_waited = False  # not every step of the driver needs the server
     try:
         state = next(gen)
         while True:
@@ -222,24 +224,24 @@ def _watched(
 
 
 def option_names() -> set[str]:
-    """Those that a database's URL may have."""
+    """The options that a database URL may contain."""
     return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
 
 def address_of(options: Mapping[str, Any]) -> str:
-    """A server's address with these options, as its own programs take it."""
+    """The address of the server with these options, as libpq's programs accept it."""
     return make_conninfo(**options)
 
 
 def gives_connections(arguments: Mapping[str, Any], longest_s: float) -> bool:
-    """Return whether a server gives a connection, or a reason why it gives none, within `longest_s` seconds.
+    """Return whether a server accepts a connection, or rejects it with a reason, within `longest_s` seconds.
 
-    Nothing is asked over it: a proxy may have no session left for that.
+    No statement is sent, because a proxy may have no free session.
     """
     try:
         Connection.connect(**{**arguments, "connect_timeout": round(longest_s)}).close()
     except ConnectionTimeout:
         return False
     except Error as error:
-        return "FATAL" in str(error)  # PostgreSQL's word before its reasons
+        return "FATAL" in str(error)  # the prefix of PostgreSQL's reasons
     return True

@@ -1,9 +1,9 @@
-"""What is past its keeping time goes: documents, signatories, attempts, and the texts of events and mails.
+"""Deletes data past its retention period: documents, signatories, attempts, and the texts of events and emails.
 
-The order within a part is what makes a crash harmless. The claims are leased first, so that no run fetches them. Then the
-files go, and only then the rows that name them: a row is all that knows of a file, so a file whose row went first would
-stay for ever. A prune that dies in between leaves rows whose files are gone; the next one finds
-the same rows, counts a file that is gone as deleted, and goes on. A file that cannot be deleted keeps its row.
+The order within a batch makes a crash harmless. First the claims are leased, so that no run fetches them. Then the
+files are deleted, and only then their rows: without its row, a file would never be found again. If a prune dies in
+between, rows without files remain; the next prune finds them, counts missing files as deleted, and continues. A file
+that cannot be deleted keeps its row.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ from recours.database.tables import (
 
 _c, _a, _e, _m, _v = claims.c, attempts.c, events.c, mails.c, evidence.c
 _LEASE = timedelta(minutes=10)
-# Rows of one transaction: short enough that nobody waits long for the write lock.
+# Rows per transaction: few enough that nobody waits long for the write lock.
 _CHUNK = 200
 # In the order of OldFile's fields, the last of which is `_is_shared`.
 _OLD_ATTEMPT = (
@@ -68,26 +68,26 @@ _OPEN_MAIL = exists(
     .join(mails, _m.id == mail_events.c.mail_id)
     .where(mail_events.c.event_id == _e.id, _m.state.in_(OPEN_STATES))
 )
-# Of the service, what names the document.
+# The service's columns about the document.
 _OF_DOCUMENT = ("pod_url", "pod_delivery_person", "pod_signature_url")
 NO_TEXT: dict[str, Any] = {"plain": "", "html": ""}
 _NO_EVIDENCE = delete(evidence).where(_v.claim_id == bindparam("of_claim"), _v.path == bindparam("path"))
 
 
 class OldFile(NamedTuple):
-    """An attempt past its keeping time with its document, or a piece of evidence."""
+    """An attempt past its retention period with its document, or a piece of evidence."""
 
     id: int
     claim_id: Any
     path: str | None
     sha256: str | None
     size: int = 0
-    is_shared: bool = False  # a later attempt brought the very same document: its file stays
+    is_shared: bool = False  # a later attempt fetched the same document, so its file is kept
 
 
 @dataclass(frozen=True)
 class OldRows:
-    """Rows past their keeping time. `values`: what they hold from then on; None: they are deleted."""
+    """Rows past their retention period. `values`: their new values; None: they are deleted."""
 
     table: Table
     source: FromClause
@@ -95,22 +95,24 @@ class OldRows:
     values: dict[str, Any] | None = None
 
 
-Erase = Callable[[str, str], str | None]  # a path and its SHA-256; why it could not be deleted
+Erase = Callable[[str, str], str | None]  # path and SHA-256 → why the file could not be deleted
 
 
 @dataclass
 class Pruned:
-    """What went, or would go; and what could not."""
+    """Counts of what was deleted, or would be, and the files that could not be deleted."""
 
     attempts: int = 0
     documents: int = 0
     size: int = 0  # of the documents, in bytes
-    deliveries: int = 0  # claims that gave up, and still know who signed
-    events: int = 0  # whose facts go
-    mails: int = 0  # that ended, whose text goes
-    # Of claims: edits, payments, what people decided; what they did to carriers, accounts and mails.
+    deliveries: int = 0  # claims given up whose known signatory is deleted
+    events: int = 0  # events whose facts are deleted
+    mails: int = 0  # finished emails whose text is deleted
+    # Edits, payments and decisions about claims, and people's actions on carriers, accounts and emails.
     changes: int = 0
-    evidence: int = 0  # beside the documents of attempts: further pieces, refused ones, records
+    evidence: int = (
+        0  # apart from the documents of attempts: additional and rejected documents, tracking records
+    )
     undeleted: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
 
     @property
@@ -120,7 +122,7 @@ class Pruned:
 
 
 def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[], datetime]) -> Pruned:
-    """Delete all of it, a part at a time, so that runs go on meanwhile. Raises RunError."""
+    """Delete everything past its retention period, in batches, so that runs can continue. Raises RunError."""
     pruned = Pruned()
     counts: dict[str, Any] = {}
     for table in (attempts, evidence):
@@ -139,7 +141,7 @@ def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[]
 def delete_all_files(
     past: "DatabasePast", claim_ids: Sequence[Any], erase: Erase, now: Callable[[], datetime]
 ) -> dict[str, str]:
-    """Those of claims on which no run works any more, whatever their age; which could not be deleted, and why."""
+    """Delete all files of claims that no run works on, of any age; returns those that could not be deleted, and why."""
     pruned = Pruned()
     for table, columns in ((attempts, _OLD_ATTEMPT), (evidence, _OLD_PIECE)):
         query = select(*columns).where(table.c.claim_id.in_(claim_ids)).order_by(table.c.id)
@@ -151,7 +153,7 @@ def delete_all_files(
 
 
 def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
-    """Delete the document of an attempt, or a piece of evidence; False if that could not be done."""
+    """Delete the document of an attempt, or a piece of evidence; returns whether this succeeded."""
     if file.path is None or file.is_shared:
         return True
     if why := erase(file.path, file.sha256 or ""):
@@ -164,11 +166,11 @@ def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
 
 @dataclass(frozen=True)
 class DatabasePast:
-    """What one database keeps of the time before. Each of these is one or two short transactions."""
+    """The old data of one database. Each method uses one or two short transactions."""
 
     database: Database
     holder: str  # of the leases on claims
-    by: str = "recours prune"  # who has it done
+    by: str = "recours prune"  # the command or person that deletes
 
     def outlook(self, cutoff: datetime, now: datetime) -> Pruned:
         border = self.database.border
@@ -192,7 +194,7 @@ class DatabasePast:
     def lease(
         self, table: Table, cutoff: datetime, now: datetime, last: int
     ) -> tuple[list[OldFile], int] | None:
-        """Lease claims that are not tried any more: their next attempts, or pieces, after the id `last`; and up to which id."""
+        """Lease finished claims; returns their next attempts or pieces after the id `last`, and the last id read."""
         border = self.database.border
         if table is attempts:
             query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
@@ -203,12 +205,12 @@ class DatabasePast:
         rows = self.database.all(query)
         if not rows:
             return None
-        # Those of them that are still not tried any more; what others have locked is left to them.
+        # Only claims that are still finished, skipping those that others have locked.
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
         still_over = select(_c.claim_id).select_from(border.joined())
         still_over = still_over.where(_c.claim_id.in_(ids), _is_over(border, now)).order_by(_c.claim_id)
         with self.database.write() as connection:
-            # A lease is kept in our row, which a claim that is long done has no more.
+            # The lease is stored in our row, which may have been deleted for old claims.
             insert_rows(connection, [{"claim_id": claim_id, "stage": DONE} for claim_id in ids])
             leased = set(connection.scalars(still_over.with_for_update(skip_locked=True, of=claims)))
             values = {"lease_token": self.holder, "lease_until": now + _LEASE, "version": _c.version + 1}
@@ -217,9 +219,9 @@ class DatabasePast:
         return files, rows[-1][1]
 
     def forget(self, table: Table, files: Sequence[OldFile], gone: Sequence[OldFile], now: datetime) -> None:
-        """Delete the rows that are `gone`, say in their claims that there is no document, and release all claims.
+        """Delete the rows in `gone`, remove the documents from their claims, and release all claims.
 
-        The next manifest says that their files were erased.
+        The next manifest lists their files as erased.
         """
         erased = [file for file in gone if file.path is not None and not file.is_shared]
         erased.sort(key=lambda file: (file.claim_id, file.id))
@@ -231,7 +233,7 @@ class DatabasePast:
             connection.execute(delete(table).where(table.c.id.in_([file.id for file in gone])))
             ids = {file.claim_id for file in files}
             is_own = _c.claim_id.in_(ids), _c.lease_token == self.holder
-            # Rows that were made for the lease alone.
+            # Rows that were created only for the lease.
             connection.execute(delete(claims).where(*is_own, is_at_stage(DONE), _c.seen_reference.is_(None)))
             released = {"lease_token": None, "lease_until": None, "version": _c.version + 1}
             connection.execute(update(claims).where(*is_own).values(released))
@@ -239,7 +241,7 @@ class DatabasePast:
             note_erased(connection, list(dict.fromkeys(names)), self.by, now)
 
     def _clear(self, connection: Connection, paths: Sequence[dict[str, Any]]) -> None:
-        """Say in claims whose document is one of these that there is none."""
+        """Clear the document columns of claims whose document is one of these."""
         border = self.database.border
         url = border.text("pod_url")
         named = select(border.key, url).where(border.key.in_({path["of_claim"] for path in paths}))
@@ -256,12 +258,12 @@ class DatabasePast:
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
     def old_rows(self, cutoff: datetime, now: datetime) -> dict[str, list[OldRows]]:
-        """What else goes, by its count in `Pruned`. Of an event the rest stays, so that nothing is mailed twice."""
+        """Other old rows, by their field in `Pruned`. Events keep their other columns, so that nothing is emailed twice."""
         border = self.database.border
         last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
         signed = _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
         unsigned = {"known_delivery": None, "version": _c.version + 1}
-        # Of events that were told, or not to be told, by mails that ended.
+        # Events that were reported by finished emails, or declined.
         facts = _e.created_at < cutoff, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
         texts = _m.state.in_(_ENDED), _m.ended_at < cutoff, or_(_m.plain != const(""), _m.html != const(""))
         return {
@@ -272,7 +274,7 @@ class DatabasePast:
         }
 
     def forget_rows(self, old: OldRows) -> int:
-        """Remove them, a part at a time; how many."""
+        """Delete or clear these rows in batches; returns how many."""
         (key,) = old.table.primary_key
         portion = select(key).select_from(old.source).where(*old.conditions).limit(_CHUNK)
         portion = portion.with_for_update(skip_locked=True, of=old.table)
@@ -288,7 +290,7 @@ class DatabasePast:
 
 
 def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
-    """Attempts whose very document a later one brought too, as its proof or beside that."""
+    """Attempts whose document a later attempt fetched again, as its proof or as additional evidence."""
     later = attempts.alias("later").c
     is_alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
     is_piece = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= cutoff
@@ -298,23 +300,23 @@ def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
 
 
 def _old_evidence(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Pieces that no later attempt brought too."""
+    """Evidence that no later attempt fetched again."""
     is_alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
     return _v.obtained_at < cutoff, ~exists(select(_a.id).where(*is_alike, _a.started_at >= cutoff))
 
 
 def _join_claims(border: Border, table: Table) -> FromClause:
-    """Rows of it, each with its claim and ours of that."""
+    """The rows of a table, joined with their claims and our rows."""
     of_service = table.outerjoin(border.claims, border.key == table.c.claim_id)
     return of_service.outerjoin(claims, _c.claim_id == table.c.claim_id)
 
 
 def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
-    """Claims that no run has leased and that are not tried any more; or that the service has deleted."""
+    """Unleased claims that are finished, or that the service has deleted."""
     is_left_alone = border.is_worked_on.is_not(true())
     return or_(border.key.is_(None), and_(free(now), or_(is_left_alone, _has_ended(border))))
 
 
 def _has_ended(border: Border) -> ColumnElement[bool]:
-    """One that was set back or corrected since it was given up is about to be tried."""
+    """Claims that are finished, without those that were reset or corrected after recours gave up on them."""
     return and_(is_at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)

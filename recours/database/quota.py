@@ -1,8 +1,8 @@
-"""The quota store: how many calls were taken in which window, and the state of each carrier and account.
+"""The quota store: the calls counted in each window, and the state of each carrier and account.
 
-A unit counts from its reservation, which is a committed transaction that a power cut does not undo. Units that were
-certainly not sent go back with the next reservation, or when the run leaves. What a process had reserved when it was killed is
-lost until the window ends: more calls than the limit allows are never made.
+A unit counts from its reservation, a committed transaction that survives a power cut. Units that were certainly not
+sent are returned with the next reservation, or when the run ends. Units reserved by a process that is killed are lost
+until the window ends, so that recours never makes more calls than the limit allows.
 """
 
 import threading
@@ -69,7 +69,7 @@ _CARRIER_STATE = select(*_OF_CARRIER, *_a).select_from(
 )
 
 
-# Built once, as they run for every few claims.
+# Built once, because they run for every few claims.
 _GIVE_BACK = (
     update(quota)
     .where(_q.limit_key == bindparam("of_limit"), _q.window_start == bindparam("of_window"))
@@ -79,7 +79,7 @@ _GIVE_BACK = (
 
 @cache
 def _take(dialect: Dialect) -> ReturningInsert[Any]:
-    """Take units of a window, less `unsent` ones of before; its row is made if need be. No row comes back where they are too many."""
+    """Take units of a window, minus earlier `unsent` ones, creating its row if necessary; returns no row above the limit."""
     names = ("limit_key", "window_start", "window_end")
     units = bindparam("units", type_=Integer)
     limit = bindparam("limit", type_=Integer)
@@ -94,23 +94,23 @@ def _take(dialect: Dialect) -> ReturningInsert[Any]:
 
 @dataclass(eq=False)
 class QuotaTables:
-    """The counts in the database, and what of them this run has reserved and not sent. Safe for the threads of a run."""
+    """The counts in the database, and the units that this run has reserved but not sent. Thread-safe."""
 
     database: Database
     _reserved: Counter[Reserved] = field(default_factory=Counter, init=False)
-    _unsent: Counter[Reserved] = field(default_factory=Counter, init=False)  # to go back
+    _unsent: Counter[Reserved] = field(default_factory=Counter, init=False)  # to be returned
     _short: set[str] = field(default_factory=set, init=False)  # the keys of short limits
     _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     # ---------------------------------------------------------------- windows
 
     def reserve(self, requests: Sequence[QuotaRequest], now: datetime) -> list[Reserved] | Exhausted:
-        """Take all these units, or none. Those of a short window are to be used at once."""
-        # In one order everywhere: machines whose settings name the same limits in another one would block each other.
+        """Reserve all these units, or none. Units of short windows must be used immediately."""
+        # In a fixed order: machines with the same limits in different orders would deadlock.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
             windows = [_window(request.limit, now) for request in requests]
-            # Before they are written: if nobody knows whether that came about, they are lost.
+            # Before the transaction: if it is unknown whether it was committed, the units are lost.
             with self._guard:
                 unsent = {window: self._unsent.pop(window) for window in windows if window in self._unsent}
             try:
@@ -137,19 +137,19 @@ class QuotaTables:
         return use.exhausted(request.headroom, units)
 
     def use(self, reserved: Reserved, units: int = 1) -> None:
-        """Reserved units of a longer window are about to be sent; or, if `units` is negative, were certainly not."""
+        """Note that reserved units of a long window are about to be sent or, if `units` is negative, were not sent."""
         with self._guard:
             self._reserved[reserved] -= units
 
     def give_back(self, reserved: Reserved, units: int = 1) -> None:
-        """Note units that are certainly not sent: they go back soon, see `settle`."""
+        """Note units that were certainly not sent; `settle` returns them."""
         with self._guard:
             self._unsent[reserved] += units
             if not reserved.limit.window.is_short:
                 self._reserved[reserved] -= units
 
     def settle(self) -> bool:
-        """Give back what was certainly not sent; tell whether there was any. Raises DatabaseError."""
+        """Return units that were certainly not sent; returns whether there were any. Raises DatabaseError."""
         with self._guard:
             unsent = sorted(self._unsent.items(), key=lambda entry: (entry[0].limit.key, entry[0].start))
             self._unsent.clear()
@@ -163,28 +163,28 @@ class QuotaTables:
         return bool(unsent)
 
     def leave(self) -> None:
-        """Give back all that this run still holds. Raises DatabaseError."""
+        """Return all units that this run has reserved. Raises DatabaseError."""
         with self._guard:
-            self._unsent.update(+self._reserved)  # those above zero
+            self._unsent.update(+self._reserved)  # only positive counts
             self._reserved.clear()
         self.settle()
 
     def forget_short_windows(self, now: datetime) -> None:
-        """Delete the counts of short windows that this run used and that are over; others are kept, as a record."""
+        """Delete the counts of past short windows that this run used; counts of long windows are kept as a record."""
         if self._short:
             over = _q.limit_key.in_(sorted(self._short)), _q.window_end < now - SHORT
             with self.database.write() as connection:
                 connection.execute(delete(quota).where(*over))
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
-        """How far these limits are used in their present windows: a query for up to _MOST_PARAMETERS of them."""
+        """The usage of these limits in their current windows; one query for up to _MOST_PARAMETERS of them."""
         counts: dict[tuple[str, datetime], int] = {}
         with self.database.read() as connection:
             for at in range(0, len(limits), _MOST_PARAMETERS):
                 portion = limits[at : at + _MOST_PARAMETERS]
                 keys = {limit.key for limit in portion}
                 starts = {limit.window.around(now)[0] for limit in portion}
-                # Plus 0: SQLite counts a text, which others may have left there, as a reservation does.
+                # Plus 0, so that SQLite converts a text, which others may have written, to a number like a reservation does.
                 of_these = select(_q.limit_key, _q.window_start, _q.taken + 0)
                 of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
                 counts |= {(key, start): count for key, start, count in connection.execute(of_these)}
@@ -197,19 +197,21 @@ class QuotaTables:
     # ---------------------------------------------------------------- carriers and accounts
 
     def carrier_state(self, key: str) -> CarrierState:
-        """What all processes know of an account and of its carrier."""
+        """The shared state of an account and of its carrier."""
         account = AccountKey.parse(key)
         values = {"of_carrier": account.carrier, "of_account": account.account}
         (row,) = self.database.mappings(_CARRIER_STATE, values)
         return _state(row, row if row["refusals"] is not None else None)
 
     def carrier_states(self, keys: Collection[str]) -> dict[str, CarrierState]:
-        """The same of several accounts, in one read."""
+        """The shared states of several accounts, in one transaction."""
         accounts = {key: AccountKey.parse(key) for key in keys}
         named = {account.carrier for account in accounts.values()}
         outages = select(carriers.c.carrier, *_OF_CARRIER).where(carriers.c.carrier.in_(named))
         states = select(*_a).where(_a.carrier.in_(named))
-        if len(accounts) <= _MOST_PARAMETERS:  # of a carrier with many clients a page shows a few accounts
+        if (
+            len(accounts) <= _MOST_PARAMETERS
+        ):  # a page shows only a few accounts of a carrier with many clients
             states = states.where(_a.account_id.in_({account.account for account in accounts.values()}))
         with self.database.read() as connection:
             by_carrier = {row["carrier"]: row for row in connection.execute(outages).mappings()}
@@ -223,9 +225,9 @@ class QuotaTables:
         }
 
     def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
-        """A person stops the carrier, or a client's account there, which is recorded.
+        """Record that a person paused the carrier, or a client's account there.
 
-        A later stop replaces the reason and the end of one that still holds, not its time.
+        If it is already paused, only the reason and the end are replaced, not the start.
         """
         table, row = _stopped_in(key)
         details = {"why": why} if why else {}
@@ -240,7 +242,7 @@ class QuotaTables:
             note_action(connection, paused, stop.at)
 
     def resume(self, key: str, by: str, now: datetime) -> Stop | None:
-        """A person takes it up again; returns the stop that this ended, None if there was none."""
+        """Record that a person resumed a carrier or account; returns the pause that this ended, or None."""
         table, row = _stopped_in(key)
         stopped = *(table.c[name] == value for name, value in row.items()), is_stopped(table, now)
         of_stop = table.c.stopped_at, table.c.stopped_why, table.c.stopped_until
@@ -254,16 +256,16 @@ class QuotaTables:
         return Stop(*stop) if stop else None
 
     def set_account_state(self, key: str, state: AccountState) -> None:
-        """Remember refusals of an account, or that there are none."""
+        """Store the refusals of an account, or their absence."""
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
         values["refusal_kind"] = state.kind if state.refusals else None
         with self.database.write() as connection:
             put(connection, account_state, _row_of(key) | values, values)
 
     def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
-        """Remember what is known of an account's right to documents.
+        """Store what is known about an account's right to documents.
 
-        False if another process has counted a call since it was as `expected`.
+        Returns False if another process has counted a call since the stored value was `expected`.
         """
         values = {column: getattr(right, field) for field, column in _DOCUMENT_COLUMNS.items()}
         column = account_state.c.documents_next_at
@@ -272,17 +274,17 @@ class QuotaTables:
             return put(connection, account_state, _row_of(key) | values, values, where=unseen)
 
     def pause(self, key: str, until: datetime, reason: str, now: datetime) -> None:
-        """The carrier asked an account to wait."""
+        """Store that the carrier asked an account to wait."""
         self._pause(account_state, _row_of(key), until, reason, now)
 
     def pause_carrier(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
-        """The carrier is unavailable, whichever account asks."""
+        """Store that the carrier is unavailable to all accounts."""
         self._pause(carriers, {"carrier": carrier}, until, reason, now)
 
     def _pause(
         self, table: Table, row: Mapping[str, Any], until: datetime, reason: str, now: datetime
     ) -> None:
-        """A longer wait that stands already is kept, unless no pause can last so long."""
+        """Store a pause; a longer existing pause is kept, unless it is longer than any pause can be."""
         values = {"paused_until": until, "reason": reason}
         stands = table.c.paused_until
         longer = or_(stands.is_(None), stands < until, stands > now + FURTHEST_END)
@@ -290,7 +292,7 @@ class QuotaTables:
             put(connection, table, {**row, **values}, values, where=longer)
 
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:
-        """Take the one try that is due after a refusal of an account; False if another process has it."""
+        """Claim the one attempt that is due after a rejection of an account; False if another process has it."""
         account = AccountKey.parse(key)
         is_account = _a.carrier == account.carrier, _a.account_id == account.account
         due = update(account_state).where(*is_account, is_over(_a.refused_until, now))
@@ -304,7 +306,7 @@ def _row_of(key: str) -> dict[str, Any]:
 
 
 def _stopped_in(key: str) -> tuple[Table, dict[str, Any]]:
-    """The table where a stop of the carrier, or of a client's account, stands; and the key of its row there."""
+    """The table that stores a pause of the carrier or of a client's account, and the key of its row."""
     row = _row_of(key)
     return (account_state, row) if row["account_id"] else (carriers, {"carrier": row["carrier"]})
 
@@ -339,7 +341,7 @@ def _stop(row: RowMapping, prefix: str) -> Stop | None:
 
 
 def is_stopped(table: Table, now: datetime) -> ColumnElement[bool]:
-    """Carriers, or accounts, that a person stopped, while that lasts."""
+    """Carriers or accounts that a person has paused and that are still paused."""
     lasts = or_(table.c.stopped_until.is_(None), table.c.stopped_until > now)
     return and_(table.c.stopped_at.is_not(None), lasts)
 
@@ -351,7 +353,7 @@ def _window(limit: Limit, now: datetime) -> Reserved:
 def _reserve(
     connection: Connection, request: QuotaRequest, now: datetime, unsent: Mapping[Reserved, int]
 ) -> Reserved:
-    """Take units of one window, less those of it that go back. Raises _ExhaustedError."""
+    """Take units of one window, minus its unsent units. Raises _ExhaustedError."""
     reserved = _window(request.limit, now)
     limit = request.limit.number - request.headroom
     if request.units > limit:

@@ -1,4 +1,4 @@
-"""The tables of recours, all named `recours_…`. What the service's own tables are called is `border`'s business."""
+"""The tables of recours, all named `recours_…`. The service's tables are described in `border`."""
 
 from datetime import UTC, datetime
 from functools import reduce
@@ -32,20 +32,20 @@ from recours.core.claim import Stage
 from recours.database.dialect import KEY
 
 metadata = MetaData()
-# Where Alembic keeps what was done to the schema.
+# Alembic's table for the revision of the schema.
 VERSION_TABLE = "recours_schema_version"
 
 
 class ServiceKey(UserDefinedType[Any]):
-    """A key of the service's, as its driver reads and writes it: a number, a UUID, a text.
+    """A key of the service, as the driver reads and writes it: a number, a UUID, a text.
 
-    A table is made with the type that the service's own column has: see `Border.own_types`.
+    Tables are created with the type of the service's column: see `Border.own_types`.
     """
 
     cache_ok = True
 
     def __init__(self, placeholder: str) -> None:
-        """`placeholder`: what stands for the type in the SQL that makes a table."""
+        """`placeholder`: stands for the type in the SQL that creates a table."""
         self.placeholder = placeholder
 
     def get_col_spec(self, **_: Any) -> str:
@@ -57,7 +57,7 @@ CLIENT_KEY = ServiceKey("CLIENT_KEY")
 
 
 class Utc(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored naive: never dependent on the session's time zone."""
+    """An aware UTC datetime, stored without a zone, so that the session's time zone does not matter."""
 
     impl = TIMESTAMP
     cache_ok = True
@@ -72,29 +72,29 @@ class Utc(TypeDecorator[datetime]):
 
 
 def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool], **more: Any) -> None:
-    """An index of the rows of a condition alone: by `info`, as options of a dialect would have every start load it."""
+    """A partial index; the condition is kept in `info`, because dialect options would load a dialect at every start."""
     Index(name, *columns, unique=more.pop("unique", False), info={"where": where, **more})
 
 
-# What recours knows of a claim; of one that is not worked on and never was, there is no row.
-# The columns after `seen_` hold the service's values as its database writes them, when the claim was last assessed.
+# The state of a claim; claims that recours has never worked on have no row.
+# The columns `seen_…` contain the service's values, as text of its database, when the claim was last assessed.
 claims = Table(
     "recours_claims",
     metadata,
     Column("claim_id", CLAIM_KEY, primary_key=True, autoincrement=False),
-    Column("stage", Text, nullable=False),  # one of core.claim.Stage, or of the two below
-    # 1: the next intake assesses it again.
+    Column("stage", Text, nullable=False),  # a core.claim.Stage, or one of the three below
+    # 1: the next intake assesses the claim again
     Column("to_assess", Integer, nullable=False, server_default=text("0")),
-    Column("written_at", Utc),  # when a run last assessed or recorded it; NULL: it was adopted in bulk
-    # The key of the account that serves it, see core.accounts; "": no carrier that is known
+    Column("written_at", Utc),  # when a run last assessed or recorded the claim; NULL: adopted in bulk
+    # The key of the account that serves the claim, see core.accounts; "": unknown carrier
     Column("lane", Text),
-    # Which account worked, and is asked from now on: 0 is the default account; NULL: the client's, else the default account.
+    # The account that worked, to be used from now on: 0: the default account; NULL: the client's, else the default account
     Column("account_id", KEY),
     Column("next_at", Utc),
     Column("rank_at", Utc),
     Column("rank_is_deadline", Integer, nullable=False, server_default=text("0")),
     Column("retries_used", Integer, nullable=False, server_default=text("0")),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),  # the first fetch among them
+    Column("attempts", Integer, nullable=False, server_default=text("0")),  # including the first fetch
     Column("last_retry_at", Utc),
     Column("failed_at", Utc),
     Column("since", Utc),
@@ -102,15 +102,15 @@ claims = Table(
     Column("expired_at", Utc),
     Column("last_attempt_at", Utc),
     Column("interruptions", Integer, nullable=False, server_default=text("0")),
-    # 1: its number made a call about several parcels fail
+    # 1: the number made a call about several parcels fail
     Column("goes_alone", Integer, nullable=False, server_default=text("0")),
     Column("kind", Text),
-    Column("error_key", Text),  # which sentence pod_fetch_error is, in whatever language
-    Column("error_words", Text),  # the carrier's own words in it
+    Column("error_key", Text),  # the key of the sentence in pod_fetch_error
+    Column("error_words", Text),  # the carrier's own words in that sentence
     Column("known_delivery", Text),
     Column("lease_token", Text),
     Column("lease_until", Utc),
-    # Counts writes: an intake undoes none.
+    # Counts writes, so that an intake does not overwrite newer values
     Column("version", Integer, nullable=False, server_default=text("0")),
     Column("seen_fetch_status", Text),
     Column("seen_number", Text),
@@ -120,30 +120,30 @@ claims = Table(
     Column("seen_reference", Text),
     Column("seen_claim_status", Text),
     Column("seen_deadline", Text),
-    Column("erased_by", Text),  # who erased all of it, at `written_at`
-    # JSON: what the service is still to be told, by the names of its columns; NULL: nothing
+    Column("erased_by", Text),  # the person who erased the claim, at `written_at`
+    # JSON: values not yet written to the service's row, by column; NULL: none
     Column("owed", Text),
     Column("owed_since", Utc),
 )
-# Beside the stages of the rules: nobody's any more; never enrolled; erased, and never to be worked on again.
+# Stages that `core.claim.Stage` does not have: no more work to do; never enrolled; erased.
 DONE, NOT_ENROLLED, ERASED = "done", "not_enrolled", "erased"
-# Claims that runs look at each time, however many others there are.
+# The stages of claims that every run examines.
 OPEN_STAGES = (Stage.UNNUMBERED, Stage.NEW, Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 _c = claims.c
 _SEEN = [column for column in _c if column.name.startswith("seen_")]
-# PostgreSQL's indexes hold 2,700 bytes of a row, which are as few as 675 characters.
+# PostgreSQL's index rows have at most 2,700 bytes, which may be as few as 675 characters.
 _LONG = literal_column("600", Integer)
 
 
 def is_at_stage(*stages: str) -> ColumnElement[bool]:
-    """Claims at one of these stages; written into the SQL, as a partial index answers the very same words only."""
+    """Claims at one of these stages; as literals, because a partial index matches only the identical condition."""
     names = [literal_column(f"'{stage}'", Text) for stage in stages]
     return _c.stage == names[0] if len(names) == 1 else _c.stage.in_(names)
 
 
 def awaits_retry() -> ColumnElement[bool]:
-    """Claims that wait for a retry of the backoff, not for a last attempt before their deadline."""
+    """Claims that wait for a retry of the backoff, and not for a last attempt before their deadline."""
     return _as_case(and_(is_at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at)))
 
 
@@ -153,7 +153,7 @@ def has_deadline() -> ColumnElement[bool]:
 
 
 def is_open(*, is_long: bool) -> ColumnElement[bool]:
-    """Open claims whose texts of the service's, together, an index can hold; `is_long`: the others."""
+    """Open claims whose service values fit in an index row; `is_long`: those that do not."""
     empty = literal_column("''", Text)
     lengths = [func.length(func.coalesce(column, empty)) for column in _SEEN]
     length: ColumnElement[int] = reduce(add, lengths)
@@ -161,12 +161,12 @@ def is_open(*, is_long: bool) -> ColumnElement[bool]:
 
 
 def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """As a CASE: its partial index answers this condition alone, and other indexes do not answer it."""
+    """Write a condition as CASE, so that exactly its partial index matches it."""
     true_value = literal_column("1", Integer)
     return case((condition, true_value)) == true_value
 
 
-# Each begins with the stage, though all its rows have the same: else SQLite would rather use an index of every row.
+# Each index begins with the stage, although it is constant: otherwise SQLite would choose an index of all rows.
 for _stage, _columns in (
     (Stage.READY, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
     (Stage.NEW, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
@@ -180,7 +180,7 @@ for _stage, _columns in (
 _partial_index("ix_recours_claims_expiring", [_c.stage, _c.expire_from], has_deadline())
 _partial_index("ix_recours_claims_ended", [_c.rank_at], is_at_stage(Stage.SETTLED, Stage.GIVEN_UP))
 _partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
-# All that open claims are compared by: PostgreSQL need not read their rows, which lie between those of others.
+# A covering index for comparing open claims, so that PostgreSQL need not read their rows, which are scattered.
 _compared = [_c.to_assess, _c.lease_until, *_SEEN]
 _partial_index("ix_recours_claims_open", [_c.claim_id], is_open(is_long=False), include=_compared)
 _partial_index("ix_recours_claims_long", [_c.claim_id], is_open(is_long=True))
@@ -190,21 +190,21 @@ Index("ix_recours_claims_stage", _c.stage, _c.claim_id)
 Index("ix_recours_claims_written", _c.stage, _c.written_at)
 Index("ix_recours_claims_lane", _c.lane, _c.stage, _c.failed_at)
 
-# How far the service's claims have been taken in. One row, whose id is 1.
+# The progress of the intake. One row, whose id is 1.
 intake = Table(
     "recours_intake",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("adopted_at", Utc, nullable=False),  # when recours first worked on this database
-    Column("highest_claim_id", CLAIM_KEY),  # then; NULL: there was no claim, or its keys are no numbers
+    Column("highest_claim_id", CLAIM_KEY),  # at that time; NULL: no claims, or keys that are not numbers
     Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
-    Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
-    Column("columns_added", JSON, nullable=False),  # the columns of the service's table that recours added
-    Column("mark", CLAIM_KEY),  # the highest key that was taken in
-    Column("swept_to", CLAIM_KEY),  # where the sweep goes on; NULL: from the beginning
-    Column("swept_at", Utc),  # when the sweep last came to the end; NULL: never, the claims are being adopted
-    Column("exhausted_at", Utc),  # when failures without a retry left were adopted; NULL: not yet
-    # Rows that only the sweep found to differ.
+    Column("decided", Boolean, nullable=False),  # whether a person has enrolled or left out older claims
+    Column("columns_added", JSON, nullable=False),  # the columns that recours added to the service's table
+    Column("mark", CLAIM_KEY),  # the highest key read so far
+    Column("swept_to", CLAIM_KEY),  # where the sweep continues; NULL: from the beginning
+    Column("swept_at", Utc),  # when the sweep last finished; NULL: never, claims are still being adopted
+    Column("exhausted_at", Utc),  # when failed claims without retries left were adopted; NULL: not yet
+    # The number of differing rows that only the sweep found
     Column("repaired", Integer, nullable=False, server_default=text("0")),
 )
 
@@ -222,7 +222,7 @@ runs = Table(
 )
 
 
-# A document is what a successful attempt brought: it stands in the attempt's row, and recours_documents is a view.
+# The document of a successful attempt is in the attempt's row; recours_documents is a view of these rows.
 attempts = Table(
     "recours_attempts",
     metadata,
@@ -244,7 +244,7 @@ attempts = Table(
     Column("error_words", Text),
     Column("http_status", Integer),
     Column("delivered_at", Utc),
-    Column("delivered_day", Text),  # an ISO date, where the carrier gave no time
+    Column("delivered_day", Text),  # an ISO date, if the carrier gave no time
     Column("signatory", Text),
     Column("document_path", Text),
     Column("document_sha256", String(64)),
@@ -252,12 +252,12 @@ attempts = Table(
     Column("document_type", Text),
     Column("document_source", Text),
     Column("is_last", Boolean),  # the claim's last attempt before its deadline, which is no retry
-    Column("account_id", KEY),  # of the account that was asked last; NULL: the default account
+    Column("account_id", KEY),  # the account used last; NULL: the default account
     Index("ix_recours_attempts_claim", "claim_id", "id"),
     Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),
 )
 
-# Every piece of evidence, refused ones and records among it.
+# All evidence, including rejected documents and tracking records.
 evidence = Table(
     "recours_evidence",
     metadata,
@@ -268,20 +268,20 @@ evidence = Table(
     Column("kind", Text, nullable=False),  # see recours.core.evidence.EvidenceKind
     Column("source", Text, nullable=False),
     Column("obtained_at", Utc, nullable=False),
-    Column("run_id", String(32)),  # NULL: by hand
+    Column("run_id", String(32)),  # NULL: attached by a person
     Column("path", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("size", Integer, nullable=False),
     Column("media_type", Text, nullable=False),
-    Column("refused", Text),  # why it proves nothing; NULL: it may prove something
+    Column("refused", Text),  # why the document proves nothing; NULL: it was not rejected
     Column("shown", JSON, nullable=False),  # see recours.core.evidence.Findings
-    # Of the delivery, as far as it was known beside the piece.
+    # The delivery, as far as known apart from the document
     Column("signatory", Text),
     Column("delivered_at", Utc),
     Column("delivered_day", Text),
     Column("place", Text),
-    Column("by", Text),  # who attached it by hand; NULL: recours obtained it
-    Column("manifest_id", KEY),  # that names the file; NULL: the next one will
+    Column("by", Text),  # the person who attached the document; NULL: recours fetched it
+    Column("manifest_id", KEY),  # the manifest that lists the file; NULL: the next one will
     UniqueConstraint("claim_id", "sha256", name="uq_recours_evidence"),
     Index("ix_recours_evidence_manifest", "manifest_id", "id"),
 )
@@ -293,12 +293,12 @@ carriers = Table(
     Column("carrier", String(40), primary_key=True),
     Column("paused_until", Utc),
     Column("reason", Text),
-    Column("stopped_at", Utc),  # by a person, until they take it up again
-    Column("stopped_until", Utc),  # or until then
+    Column("stopped_at", Utc),  # paused by a person, until resumed
+    Column("stopped_until", Utc),  # or until this time
     Column("stopped_why", Text),
 )
 
-# Which carriers there were credentials for at the last run. A carrier that is not in it is new to us.
+# Whether there were credentials for each carrier at the last run. A carrier without a row is new.
 accounts = Table(
     "recours_accounts",
     metadata,
@@ -306,7 +306,7 @@ accounts = Table(
     Column("configured", Boolean, nullable=False),
 )
 
-# A client's account at a carrier. What was removed keeps its number, which attempts name, and nothing else.
+# A client's account at a carrier. A removed account keeps only its number, which attempts refer to.
 client_accounts = Table(
     "recours_client_accounts",
     metadata,
@@ -314,20 +314,22 @@ client_accounts = Table(
     Column("client_id", CLIENT_KEY, nullable=False),
     # See core.accounts.address_key.
     Column("client_address", Text, nullable=False, server_default=text("''")),
-    Column("moved_at", Utc),  # since when that client has another address, or is gone
+    Column("moved_at", Utc),  # since when the client has another address or no longer exists
     Column("carrier", String(40), nullable=False),
     Column("credentials", Text),  # sealed, see recours.accounts.opened; NULL: removed
-    # By capability ("": of all calls together), as in QUOTA_…; NULL: the carrier's defaults
+    # By capability ("": all calls), as in QUOTA_…; NULL: the carrier's defaults
     Column("limits", JSON),
     Column("added_at", Utc, nullable=False),
     Column("added_by", Text, nullable=False),
     Column("changed_at", Utc, nullable=False),
     Column("removed_at", Utc),
-    Column("is_applied", Boolean, nullable=False),  # whether the client's claims follow the last change
+    Column(
+        "is_applied", Boolean, nullable=False
+    ),  # whether the last change was applied to the client's claims
     UniqueConstraint("client_id", "carrier", name="uq_recours_client_accounts"),
 )
 
-# What all processes know of an account. The default account is number 0.
+# The state of an account, shared by all processes. The default account is number 0.
 account_state = Table(
     "recours_account_state",
     metadata,
@@ -339,26 +341,26 @@ account_state = Table(
     Column("refused_until", Utc),
     Column("refusal", Text),
     Column("refusal_kind", Text),  # auth_failed or account_denied
-    Column("refused_claim", CLAIM_KEY),  # whose call was refused; NULL: the sample number's
+    Column("refused_claim", CLAIM_KEY),  # the claim whose call was rejected; NULL: the sample number's
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
-    Column("stopped_at", Utc),  # a client's account, by a person, until they take it up again
-    Column("stopped_until", Utc),  # or until then
+    Column("stopped_at", Utc),  # a client's account, paused by a person, until resumed
+    Column("stopped_until", Utc),  # or until this time
     Column("stopped_why", Text),
-    # The right to documents.
-    Column("documents_came_at", Utc),  # when one came, to the day
-    Column("documents_refused_at", Utc),  # since when the account is refused them
-    Column("documents_next_at", Utc),  # while it is not known whether they are granted
+    # The right to documents
+    Column("documents_came_at", Utc),  # when a document was last received, to the day
+    Column("documents_refused_at", Utc),  # since when the account is denied documents
+    Column("documents_next_at", Utc),  # the next attempt, while it is unknown whether documents are granted
     Column("documents_refusal", Text),
 )
 
-# What happened to claims beside their attempts: see `recours.core.actions`.
+# Changes to claims other than attempts: see `recours.core.actions`.
 changes = Table(
     "recours_changes",
     metadata,
     Column("id", KEY, primary_key=True),
     Column("claim_id", CLAIM_KEY, nullable=False),
-    Column("at", Utc, nullable=False),  # when recours did it, or saw it
+    Column("at", Utc, nullable=False),  # when recours made or noticed the change
     Column("what", Text, nullable=False),
     Column("by", Text, nullable=False),  # a person's name, or "service"
     Column("details", JSON, nullable=False),
@@ -366,7 +368,7 @@ changes = Table(
     Index("ix_recours_changes_at", "at"),
 )
 
-# What people did to carriers, accounts and mails: see `recours.core.actions`.
+# People's actions on carriers, accounts and emails: see `recours.core.actions`.
 actions = Table(
     "recours_actions",
     metadata,
@@ -386,7 +388,7 @@ quota = Table(
     Column("limit_key", String(80), primary_key=True),
     Column("window_start", Utc, primary_key=True),
     Column("window_end", Utc, nullable=False),
-    Column("taken", Integer, nullable=False),  # by all
+    Column("taken", Integer, nullable=False),  # by all processes
     Index("ix_recours_quota_end", "window_end"),
 )
 
@@ -396,14 +398,14 @@ events = Table(
     Column("id", KEY, primary_key=True),
     Column("event", Text, nullable=False),
     Column("audience", Text, nullable=False),
-    Column("claim_id", CLAIM_KEY),  # NULL: of no claim
+    Column("claim_id", CLAIM_KEY),  # NULL: no claim
     Column("carrier", Text, nullable=False),
-    # Of no claim: what tells it from others, such as the day
+    # For events without a claim: what distinguishes them, such as the day
     Column("tracking_number", Text, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("facts", JSON, nullable=False),
-    Column("told", Text),  # NULL: not yet; `mail`, or why not
+    Column("told", Text),  # NULL: not reported yet; `mail`; or why the event is not reported
     UniqueConstraint("claim_id", "event", "carrier", "tracking_number", name="uq_recours_events"),
 )
 _partial_index(
@@ -430,7 +432,7 @@ mails = Table(
     Column("run_id", String(32), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("holder", String(40)),  # the run that sends it, until
+    Column("holder", String(40)),  # the run that is sending the email, until
     Column("held_until", Utc),
     Column("error", Text),
     Column("ended_at", Utc),
@@ -445,7 +447,7 @@ mail_events = Table(
     Index("ix_recours_mail_events_mail", "mail_id"),
 )
 
-# Work that one process at a time does, such as building indexes, and until when nobody else does it.
+# Leases of tasks that one process at a time does, such as building indexes.
 leases = Table(
     "recours_leases",
     metadata,
@@ -454,12 +456,12 @@ leases = Table(
     Column("held_until", Utc, nullable=False),
 )
 
-# Each names files of evidence that were stored or erased, and the manifest before: see `recours.core.evidence`.
+# Each manifest lists files of evidence that were stored or erased, and the previous manifest: see `recours.core.evidence`.
 manifests = Table(
     "recours_manifests",
     metadata,
     Column("id", KEY, primary_key=True, autoincrement=False),  # 1, 2, 3, …
-    Column("run_id", String(32), nullable=False),  # of the run that wrote it, or `attach` or `prune`
+    Column("run_id", String(32), nullable=False),  # the run that wrote the manifest, or `attach` or `prune`
     Column("written_at", Utc, nullable=False),
     Column("path", Text, nullable=False),  # below the folder of documents
     Column("sha256", String(64), nullable=False),
@@ -473,6 +475,6 @@ erasures = Table(
     Column("path", Text, nullable=False),
     Column("erased_at", Utc, nullable=False),
     Column("by", Text, nullable=False),
-    Column("manifest_id", KEY),  # that says so; NULL: the next one will
+    Column("manifest_id", KEY),  # the manifest that lists the erasure; NULL: the next one will
     Index("ix_recours_erasures_manifest", "manifest_id", "id"),
 )

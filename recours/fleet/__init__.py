@@ -1,3 +1,3 @@
-"""Long-lived workers: their part of the work, the job queue that wakes them, and their health."""
+"""Long-lived workers: their work, the job queue that wakes them, and their health."""
 
 LOG_NAME = "recours_worker"

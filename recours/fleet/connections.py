@@ -1,6 +1,6 @@
-"""Connections of the job queue: their faults, whether notifications arrive, and a job that is put into it.
+"""Connections of the job queue: their faults, whether notifications arrive, and adding a job.
 
-Notifications do not through a pooler that hands each transaction to another session.
+Notifications do not arrive through a pooler that gives each transaction another session.
 """
 
 from contextlib import suppress
@@ -19,13 +19,13 @@ from recours.runs.log import log
 
 NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 _NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
-# Whatever the server's default is: under a stricter one, jobs that another process takes meanwhile are an error. It is
-# said at the beginning of each transaction, as a pooler may hand each to another session.
+# Do not depend on the server's default: under a stricter level, jobs that another process takes are errors. Set at the
+# beginning of each transaction, because a pooler may give each one another session.
 ISOLATION = IsolationLevel.READ_COMMITTED
 _CHANNEL = "recours_probe"
 _PATIENCE_S = 2.0
 
-NOW = "recours_now"  # the queue of what is not for some carrier alone
+NOW = "recours_now"  # the queue of jobs that are not for a single carrier
 _DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
     %(queue)s, 'recours.fetch_now', 0, NULL, %(lock)s,
     jsonb_build_object('reference', %(reference)s::text, 'asked_at', extract(epoch FROM clock_timestamp())), NULL
@@ -33,14 +33,14 @@ _DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
 
 
 def conninfo_of(url: URL) -> str:
-    """The options of libpq, to notice as soon as the rest of recours does that a server is away."""
+    """The libpq options, with the timeouts that recours uses elsewhere to detect an unavailable server."""
     _, url_arguments = url.get_dialect()().create_connect_args(url)
     usual = {"connect_timeout": 10, **KEEPALIVES}
     return make_conninfo(**{**usual, **url_arguments, "client_encoding": "utf8"})
 
 
 def connected(conninfo: str) -> psycopg.Connection:
-    """A connection in autocommit, without prepared statements, whose transactions are at ISOLATION. Raises psycopg.Error."""
+    """An autocommit connection without prepared statements, with transactions at ISOLATION. Raises psycopg.Error."""
     connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     connection.isolation_level = ISOLATION
     return connection
@@ -50,7 +50,7 @@ async def _isolate(connection: psycopg.AsyncConnection) -> None:
     await connection.set_isolation_level(ISOLATION)
 
 
-# The same for the pool of the job queue's library.
+# The same options for Procrastinate's pool.
 POOL: dict[str, Any] = {
     "min_size": 1,
     "max_size": 1,
@@ -61,7 +61,7 @@ POOL: dict[str, Any] = {
 
 
 def fault_of(error: Exception) -> NoFleetError | QueueError:
-    """What an error of a connection, or the one that it was caused by, says to an operator."""
+    """Convert an error of a connection, or its cause, to an error for operators."""
     cause = error.__cause__ or error
     if isinstance(cause, _NOT_INSTALLED):
         return NoFleetError(NO_TABLES)
@@ -70,7 +70,7 @@ def fault_of(error: Exception) -> NoFleetError | QueueError:
 
 
 def may_listen(conninfo: str) -> bool:
-    """Return whether to LISTEN for jobs; if not, the log says once why. Raises psycopg.Error if the database is away."""
+    """Return whether to LISTEN for jobs; if not, log why, once. Raises psycopg.Error if the database is unavailable."""
     with connected(conninfo) as connection:
         if _notifications_arrive(connection, conninfo):
             return True
@@ -79,7 +79,7 @@ def may_listen(conninfo: str) -> bool:
 
 
 def _notifications_arrive(listener: psycopg.Connection, conninfo: str) -> bool:
-    """Send one to find out; takes two seconds where they do not."""
+    """Find out by sending a notification; takes two seconds if they do not arrive."""
     listener.execute(f"LISTEN {_CHANNEL}")
     with connected(conninfo) as other:
         other.execute(f"NOTIFY {_CHANNEL}")
@@ -89,13 +89,13 @@ def _notifications_arrive(listener: psycopg.Connection, conninfo: str) -> bool:
 @cache
 def _say_once() -> None:
     log.warning(
-        "LISTEN is not used, as a pooler hands each transaction to another session: a new job begins within two seconds "
-        "instead of at once"
+        "LISTEN is not used, because a pooler gives each transaction another session: new jobs start within two seconds "
+        "instead of immediately"
     )
 
 
 def defer_fetch(conninfo: str, reference: str) -> None:
-    """Have a claim fetched, unless a job for it waits; in one statement, without a pool. Raises psycopg.Error."""
+    """Add a job to fetch a claim, unless one is waiting; one statement, without a pool. Raises psycopg.Error."""
     names = {"queue": NOW, "lock": f"recours fetch {reference}", "reference": reference}
     with suppress(UniqueViolation), connected(conninfo) as server, server.transaction():
         server.execute(_DEFER_FETCH, names)

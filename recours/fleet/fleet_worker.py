@@ -1,8 +1,8 @@
-"""The work of a long-lived process: its database, accounts and connections are kept, and slices of work done with them.
+"""The work of a long-lived process, which keeps its database, accounts and connections open and works in slices.
 
-No job queue is known here. Whatever decides when something is done calls `tick`, `slice`, `fetch_now` and `sweep`, from
-any thread and in any number. Each is a wake-up call and no more: claims, leases, quotas, backoff and order are those of
-the runs that cron starts, which may go on beside.
+Independent of the job queue, which calls `tick`, `slice`, `fetch_now` and `sweep` from any number of threads. Each call
+is only a wake-up: claims, leases, quotas, backoff and order are the same as in runs that cron starts, which may run as
+well.
 """
 
 import os
@@ -51,26 +51,26 @@ if TYPE_CHECKING:
 
 RECORD_SPAN = timedelta(hours=1)
 
-# What a slice left behind: the next one meets the same claims again.
+# Counts of deferred claims, which the next slice meets again, so that they must not be added up.
 _LEFT_BEHIND = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved")
 
 
 class RunRecord:
-    """An hour of the fetch worker, or of the retry scheduler, in this process. Used by any number of threads."""
+    """The record of an hour of the fetch worker or the retry scheduler in this process. Thread-safe."""
 
     def __init__(self, kind: type[Worker], journal: RunJournal, now: datetime, monotonic: float) -> None:
-        """Record that it begins. Raises RunError."""
+        """Record the beginning. Raises RunError."""
         self.kind = kind
         self.run_id = uuid.uuid4().hex
         self.started_at = now
-        self.in_use = 0  # pieces of work that are under way in it: its owner's to count
+        self.in_use = 0  # jobs in progress, counted by the owner
         self._is_tidied = False
         self._started = monotonic
         self._journal = journal
         self._guard = threading.Lock()
         self._total: Counter[str] = Counter()
-        self._left_behind: dict[str, Counter[str]] = {}  # by carrier, as it was last seen
-        self._asked: set[str] = set()  # carriers
+        self._left_behind: dict[str, Counter[str]] = {}  # the latest counts of deferred claims, by carrier
+        self._asked: set[str] = set()  # carriers that were called
         self._free: list[Worker] = []
         journal.begin(self.run_id, kind.name, now)
 
@@ -78,19 +78,19 @@ class RunRecord:
         return monotonic - self._started >= RECORD_SPAN.total_seconds()
 
     def tidy_once(self) -> bool:
-        """Return whether what is done once an hour is still to be done; it counts as done then."""
+        """Return whether the hourly tasks are still to be done, and mark them as done."""
         with self._guard:
             is_due = not self._is_tidied
             self._is_tidied = True
             return is_due
 
     def take(self) -> Worker | None:
-        """A worker that was used before; None: another one must be made."""
+        """A worker that was used before; None: a new one must be created."""
         with self._guard:
             return self._free.pop() if self._free else None
 
     def give_back(self, worker: Worker, *, usable: bool) -> None:
-        """A piece of work has ended: count what was done. `usable`: the worker is good for another one."""
+        """Add the counts of a finished job. `usable`: the worker can be used again."""
         with self._guard:
             for figure in fields(Stats):
                 count = getattr(worker.stats, figure.name)
@@ -104,7 +104,7 @@ class RunRecord:
             self._free += [worker] if usable else []
 
     def report(self, monotonic: float, exit_status: int = 0) -> Report:
-        """What was done in it so far."""
+        """The report so far."""
         with self._guard:
             total = sum(self._left_behind.values(), Counter(self._total))
         stats = Stats(**total)
@@ -119,7 +119,7 @@ class RunRecord:
     def save(
         self, report: Report, now: datetime, ticked_at: datetime | None, *, stopped: bool = False
     ) -> None:
-        """Record it as it stands. `ticked_at`: the last look for due claims; `stopped`: it ends in order. Raises RunError."""
+        """Save the record. `ticked_at`: the last search for due claims; `stopped`: it ends normally. Raises RunError."""
         process = f"{socket.gethostname()}:{os.getpid()}"
         facts = report.as_json() | signs(process, ticked_at, stopped=stopped)
         self._journal.end(self.run_id, now, report.exit_status, facts)
@@ -134,19 +134,19 @@ class RunRecord:
 # ---------------------------------------------------------------- the work
 
 
-# A slice is short, so that what becomes more urgent meanwhile does not wait long.
+# Slices are short, so that more urgent claims need not wait long.
 LONGEST_SLICE = timedelta(seconds=30)
-# What is done once an hour, with calls that no claim needs, must not keep mails waiting for long.
+# Hourly tasks must not delay emails for long.
 LONGEST_TIDY = timedelta(minutes=5)
 _LONGEST_FETCH = timedelta(minutes=5)
-# How long a call takes, as a rule: more threads than a carrier's calls per second only wait for each other.
+# The usual duration of a call: more threads than a carrier's calls per second would only wait for each other.
 _CALL_S = 1.0
 
 
 @dataclass(frozen=True)
 class _Closed:
     until: float  # monotonic seconds
-    is_known: bool  # the queue knows why, and learns when it is over
+    is_known: bool  # the queue knows the refusal, and when it ends
 
 
 def _of_carrier(lane: WorkerLane) -> WorkerLane:
@@ -155,28 +155,28 @@ def _of_carrier(lane: WorkerLane) -> WorkerLane:
 
 @dataclass
 class FleetWorker:
-    """Used by any number of threads."""
+    """The jobs of one process. Thread-safe."""
 
     app: App
-    threads: int = 4  # of one slice
-    only: Collection[str] = ()  # carriers, by their keys; none: all
+    threads: int = 4  # per slice
+    only: Collection[str] = ()  # keys of carriers; empty: all
     max_retries: int = 4
     queue_fault: str | None = field(default=None, init=False)  # why no jobs are done
     stopped: bool = field(default=False, init=False)
 
     @property
     def carriers(self) -> Collection[str]:
-        """The keys of those that this process works for."""
+        """The keys of the carriers that this process works for."""
         return self.only or (*self._accounts, "")
 
     @property
     def workable(self) -> Collection[str]:
-        """Those whose slices this process can do now: after a fault of its own, it leaves a carrier to others for a while."""
+        """The carriers whose slices this process can do now; after a fault of its own, it leaves a carrier to others."""
         now = self.clock.monotonic()
         return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
 
     def __post_init__(self) -> None:
-        """Connect nowhere yet."""
+        """Does not connect yet."""
         settings = self.app.settings
         database = self.app.database
         self.clock = self.app.clock
@@ -187,30 +187,34 @@ class FleetWorker:
         self._queue = make_queue(settings, database, self.clock, random, self._accounts)
         self._guard = threading.Lock()
         self._run_records: dict[str, RunRecord] = {}
-        self._over: list[RunRecord] = []  # whose last pieces of work are under way
+        self._over: list[RunRecord] = []  # ended records whose last jobs are in progress
         self._closed: dict[WorkerLane, _Closed] = {}
-        self._carriers_out: dict[WorkerLane, _Closed] = {}  # by carrier: an outage closes all its accounts
+        self._carriers_out: dict[
+            WorkerLane, _Closed
+        ] = {}  # by carrier, because an outage closes all its accounts
         self._left_until: dict[str, float] = {}  # carriers left to other processes; monotonic seconds
-        self._slices: Counter[str] = Counter()  # at work, by account
-        self._waiting: list[WorkerLane] = []  # for the end of one of these
+        self._slices: Counter[str] = Counter()  # in progress, by account
+        self._waiting: list[WorkerLane] = []  # lanes that wait for the end of a slice
         self._at_work: set[Worker] = set()
-        self._numbers = count(1)  # of workers that were made, for the log
-        self._done: Counter[str] = Counter()  # pieces of work, by name
-        self._faults: dict[tuple[str, str], str] = {}  # by piece of work and worker, until the same succeeds
+        self._numbers = count(1)  # of workers, for the log
+        self._done: Counter[str] = Counter()  # jobs, by name
+        self._faults: dict[tuple[str, str], str] = {}  # by job and worker, until the same job succeeds
         self._began_at = self.clock.now()
-        self._ticked_at: datetime | None = None  # when this process last looked for what is due
-        self._silence: str | None = None  # why no process does any more
+        self._ticked_at: datetime | None = None  # when this process last looked for due claims
+        self._silence: str | None = None  # the problem that no process looks for due claims
         self._ticking = threading.Lock()
         self._sweeping = threading.Lock()
-        self._outages: Counter[str] = Counter()  # in a row, of claims fetched one by one, by carrier
+        self._outages: Counter[str] = (
+            Counter()
+        )  # consecutive failures of claims fetched one by one, by carrier
         self._pinged: dict[str, float] = {}  # monotonic seconds
 
-    # ---------------------------------------------------------------- pieces of work
+    # ---------------------------------------------------------------- jobs
 
     def tick(self, enqueue: Enqueue) -> None:
-        """Bring the rows up to date, for all processes, and enqueue the lanes with claims to fetch, the most urgent first.
+        """Update the rows, for all processes, and enqueue all lanes with claims to fetch, the most urgent first.
 
-        Of all carriers: other processes may work for others. One at a time: a tick that takes long is not repeated beside.
+        Covers all carriers, because other processes may work for others. Only one tick runs at a time.
         """
         if not self._ticking.acquire(blocking=False):
             return
@@ -234,12 +238,12 @@ class FleetWorker:
     def slice(self, lane: WorkerLane, enqueue: Enqueue) -> None:
         """Fetch the most urgent claims of a lane.
 
-        `enqueue` has another slice of the lane begin as soon as a process is free. It is called at once if there is more
-        than one slice of work: as many processes work on a lane as there is work for.
+        `enqueue`: adds another slice of the lane. It is called immediately if there is more than one slice of work, so
+        that as many processes work on a lane as there is work for.
         """
-        # A program that may write to the queue's tables may write anything.
+        # Any program with access to the queue's tables can write anything to them.
         if not all(isinstance(name, str) for name in (lane.worker, lane.carrier)):
-            run_log().warning("A job names no lane; it is passed over")
+            run_log().warning("Ignored a job without a lane")
             return
         kind = WORKERS.get(lane.worker)
         carrier = carrier_of(lane.carrier)
@@ -255,12 +259,12 @@ class FleetWorker:
                         is_more = self._slice(kind, lane, enqueue)
             finally:
                 waiting = self._leave(lane)
-            is_left = carrier not in self.workable  # for another process, perhaps
+            is_left = carrier not in self.workable  # perhaps another process can do it
             for next_lane in (*waiting, *([lane] if is_more or is_left else ())):
                 enqueue(next_lane)
 
     def _slice(self, kind: type[Worker], lane: WorkerLane, enqueue: Enqueue) -> bool:
-        """Do a slice of the lane; tell whether there is work for another one. Raises RunError."""
+        """Do a slice of the lane; returns whether there is work for another one. Raises RunError."""
         with self._piece_of_work("slice", kind) as worker:
             ready = self._ready(worker, lane)
             if ready > SLICE:
@@ -276,13 +280,13 @@ class FleetWorker:
             return not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane) > 0
 
     def fetch_now(self, reference: str, asked_at: float | None, requeue: Requeue) -> None:
-        """Fetch one claim before all others. Why one is not fetched is logged: as a rule, a run was faster.
+        """Fetch one claim before all others. If it is not fetched, the reason is logged; usually a run was faster.
 
-        A new claim gets its first attempt. Another one is fetched only if somebody asked for it (`asked_at`) and
-        no attempt has begun since: a job may come late, or twice.
+        A new claim gets its first attempt. Any other claim is fetched only if somebody asked for it (`asked_at`) and no
+        attempt has begun since, because a job may be late or a duplicate.
         """
         if not can_be_reference(reference):
-            run_log().warning("A job names no claim; it is passed over")
+            run_log().warning("Ignored a job without a claim")
             return
         with self._logged("fetch_now", PODFetchWorker):
             claim = self._claim(reference)
@@ -303,12 +307,12 @@ class FleetWorker:
         elif isinstance(asked_at, int | float) and not self._was_tried_since(claim, asked_at):
             self._fetch_named(claim, PODRetryScheduler)
         else:
-            run_log().info(f"{claim.reference} is not new any more; the next try is that of its backoff")
+            run_log().info(f"{claim.reference} is no longer new; its next attempt follows its backoff")
 
     def _fetch_new(self, claim: Claim) -> None:
         lane = WorkerLane(PODFetchWorker.name, claim.account_key)
         if self._is_closed(lane):
-            run_log().info(f"{claim.reference} waits: its carrier takes no calls now")
+            run_log().info(f"{claim.reference} waits, because its carrier takes no calls now")
             return
         refusals = self._fetch_named(claim, PODFetchWorker)
         retried = self._claim(claim.reference)
@@ -320,8 +324,8 @@ class FleetWorker:
             self._outages[carrier] = 0
 
     def _leave_to_others(self, carrier: str, fault: RunError, kind: type[Worker]) -> None:
-        """After a fault of this machine, take no slices of the carrier until the worker's next scheduled run."""
-        if not isinstance(fault, DatabaseError | NotRecordedError):  # which others meet, too
+        """After a fault of this machine, do no slices of the carrier until the worker's next scheduled run would begin."""
+        if not isinstance(fault, DatabaseError | NotRecordedError):  # these affect other processes, too
             self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
 
     def _fetch_named(self, claim: Claim, kind: type[Worker]) -> dict[str, Refusal]:
@@ -342,7 +346,7 @@ class FleetWorker:
         return bool(attempts) and attempts[-1].started_at.timestamp() >= asked_at
 
     def sweep(self) -> None:
-        """Send what is to be mailed, the weekly report too; tidy up once an hour."""
+        """Send the due emails and the weekly report; once an hour, do the low-priority tasks."""
         if not self._sweeping.acquire(blocking=False):
             return
         try:
@@ -361,7 +365,7 @@ class FleetWorker:
             self._sweeping.release()
 
     def _claim(self, reference: str) -> Claim | None:
-        """As it is once it is enrolled, if it is new, where the service's application cannot say that it wants their PODs."""
+        """Find a claim; if it is new and the service cannot enroll claims itself, enroll it first."""
         with self._piece_of_work("look", PODFetchWorker) as worker:
             claims = worker.deps.claims
             enrollment = worker.deps.enrollment
@@ -374,13 +378,13 @@ class FleetWorker:
     # ---------------------------------------------------------------- lanes
 
     def _ready(self, worker: Worker, lane: WorkerLane) -> int:
-        """How many claims of the lane there are to fetch, counted to one beyond a slice."""
+        """How many claims of the lane can be fetched, counted up to one more than a slice."""
         claims = worker.deps.claims
         lanes = claims.ready_by_carrier(worker.stage, self.clock.now(), SLICE + 1, (lane.carrier,))
         return sum(ready.claims for ready in lanes.values())
 
     def _enter(self, lane: WorkerLane) -> bool:
-        """Count a slice of its account; False if those at work use up its calls per second: it waits for one's end."""
+        """Count a slice of the lane's account; False: slices in progress use all its calls per second, so this one waits."""
         account = self._accounts.get(lane.carrier)
         short = [limit for limit in account.limits if limit.window.is_short] if account else []
         useful = min((limit.number / limit.window.seconds * _CALL_S for limit in short), default=None)
@@ -393,7 +397,7 @@ class FleetWorker:
             return True
 
     def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
-        """A slice has ended; returns the lanes of its account that waited for it, the other worker's first: each gets its share."""
+        """Note the end of a slice; returns the lanes of the account that waited, the other worker's first, for fairness."""
         with self._guard:
             self._slices[lane.carrier] -= 1
             waiting = {other for other in self._waiting if other.carrier == lane.carrier}
@@ -401,7 +405,7 @@ class FleetWorker:
         return sorted(waiting, key=lambda other: other == lane)
 
     def _is_closed(self, lane: WorkerLane) -> bool:
-        """Return whether the lane's account, or all of its carrier, took no more calls a while ago, and that still holds."""
+        """Return whether the lane's account, or its whole carrier, was closed and still is."""
         now = self.clock.monotonic()
         closings = self._closed.get(lane), self._carriers_out.get(_of_carrier(lane))
         closed = [closing for closing in closings if closing and closing.until > now]
@@ -410,10 +414,10 @@ class FleetWorker:
         )
 
     def _apply_refusal(self, worker: Worker, lane: WorkerLane) -> None:
-        """Leave an account alone that took no more calls, as long as it would be left alone between two runs.
+        """After an account took no more calls, close it for as long as the interval between two scheduled runs.
 
-        A run asks it no more after a few failures. The next slice would begin that count anew, and cost many claims an
-        attempt. Each process finds out for itself.
+        Within a run, a few failures close an account. Each slice would restart that count, and use an attempt of many
+        claims. Each process does this separately.
         """
         refusal = worker.refusals.get(lane.carrier)
         if refusal is None or refusal.passing:
@@ -422,7 +426,7 @@ class FleetWorker:
         self._close(lane, min(wait, worker.schedule), is_outage=refusal.kind in OUTAGE_KINDS)
 
     def _close(self, lane: WorkerLane, wait: timedelta, *, is_outage: bool) -> None:
-        """`is_outage`: of the carrier: its other accounts would meet it too."""
+        """Close a lane for a time. `is_outage`: close the whole carrier."""
         is_known = self._refusal(lane.carrier) is not None
         closed = _Closed(self.clock.monotonic() + wait.total_seconds(), is_known)
         if is_outage:
@@ -437,46 +441,46 @@ class FleetWorker:
 
     @contextmanager
     def _logged(self, name: str, kind: type[Worker]) -> Iterator[None]:
-        """The process goes on, whatever a piece of work meets; that is its fault until the same piece succeeds."""
+        """Log exceptions of a job and keep them as the process's fault until the same job succeeds."""
         try:
             yield
         except RunError as error:
             fault = str(error)
             run_log().error(fault)
         except Exception as error:  # noqa: BLE001 (see above)
-            fault = f"An internal error ({type(error).__name__}); the log has its details"
-            run_log().exception("An internal error")
+            fault = f"Internal error ({type(error).__name__}); see the log for details"
+            run_log().exception("Internal error")
         else:
             self._faults.pop((name, kind.name), None)
             return
         self._faults[name, kind.name] = fault
 
     def _fault_of(self, kind: type[Worker]) -> str | None:
-        """Why this worker's part does not go on at present."""
+        """Why this worker's jobs fail at present; None: they do not."""
         faults = (fault for (_, worker), fault in tuple(self._faults.items()) if worker == kind.name)
         return self.queue_fault or self._silence or next(faults, None)
 
     @property
     def fault(self) -> str | None:
-        """Why some of the work does not go on at present."""
+        """Why some of the jobs fail at present; None: none does."""
         return next(filter(None, map(self._fault_of, WORKERS.values())), None)
 
     @contextmanager
     def _piece_of_work(
         self, name: str, kind: type[Worker], options: Options | None = None, *, mails: bool = False
     ) -> Iterator[Worker]:
-        """A worker for a piece of work. Raises RunError."""
+        """Provide a worker for a job. Raises RunError."""
         is_kept = options is None and not mails
         with self._record_in_use(kind) as record:
             self._accounts.refresh()
             worker = (self._kept(record) if is_kept else None) or self._make(record, options, mails=mails)
             self._at_work.add(worker)
-            if self.stopped:  # before it was among them
+            if self.stopped:  # stopped before the worker was registered
                 worker.stop(SIGTERM)
             usable = False
             try:
                 yield worker
-                usable = is_kept  # one that met a fault of the run takes no more work
+                usable = is_kept  # after a fault of the run, a worker is not used again
             finally:
                 self._at_work.discard(worker)
                 worker.mention_unknown()
@@ -485,7 +489,7 @@ class FleetWorker:
             self._done[name] += 1
 
     def _kept(self, record: RunRecord) -> Worker | None:
-        """A worker that was used before, and knows the accounts of clients as they are now."""
+        """A worker that was used before and knows the current accounts of clients."""
         while (worker := record.take()) and worker.catalog.of_clients is not self._accounts.of_clients:
             pass
         return worker
@@ -507,7 +511,7 @@ class FleetWorker:
     # ---------------------------------------------------------------- records
 
     def _run_record(self, kind: type[Worker]) -> RunRecord:
-        """The present one of this worker; the guard is held. Raises RunError."""
+        """The current record of this worker; the caller holds the guard. Raises RunError."""
         record = self._run_records.get(kind.name)
         if record is None or record.has_ended(self.clock.monotonic()):
             self._run_records[kind.name] = RunRecord(
@@ -518,7 +522,7 @@ class FleetWorker:
 
     @contextmanager
     def _record_in_use(self, kind: type[Worker]) -> Iterator[RunRecord]:
-        """It does not end before this does. Raises RunError."""
+        """Provide the record, which does not end before the context. Raises RunError."""
         with self._guard:
             record = self._run_record(kind)
             record.in_use += 1
@@ -529,7 +533,7 @@ class FleetWorker:
                 record.in_use -= 1
 
     def keep_record(self) -> None:
-        """Record what was done so far; ping the check of RECOURS_PING_URL as often as a scheduled run would. Raises RunError."""
+        """Save the records, and ping RECOURS_PING_URL as often as scheduled runs would. Raises RunError."""
         self._silence = self._find_silence()
         for kind in WORKERS.values():
             with self._guard:
@@ -543,7 +547,7 @@ class FleetWorker:
 
     @property
     def is_silent(self) -> bool:
-        """Return whether no process looks any more for what is due, though the database answers."""
+        """Return whether no process looks for due claims any more, although the database responds."""
         return self._silence is not None
 
     def _find_silence(self) -> str | None:
@@ -555,8 +559,8 @@ class FleetWorker:
         if now - last <= SILENT_AFTER:
             return None
         return (
-            f"No long-lived worker has looked for claims that are due since {format_minute(last, local)}: "
-            "the job queue does not call for it"
+            f"No long-lived worker has looked for due claims since {format_minute(last, local)}: "
+            "the job queue does not wake them"
         )
 
     def _ping(self, kind: type[Worker], report: Report) -> None:
@@ -582,7 +586,7 @@ class FleetWorker:
         record.say(report)
 
     def facts(self) -> dict[str, Any]:
-        """What the process has done so far: pieces of work, by name."""
+        """The number of jobs that the process has done so far, by name."""
         with self._guard:
             return dict(sorted(self._done.items()))
 
@@ -590,19 +594,19 @@ class FleetWorker:
 
     @property
     def is_working(self) -> bool:
-        """Return whether a piece of work is under way."""
+        """Return whether a job is in progress."""
         return bool(self._at_work)
 
     def stop(self) -> None:
-        """Begin nothing more: calls under way are finished, the rest handed back. Good for a signal's handler."""
+        """Start nothing new: calls in progress finish, other claims are released. Safe in a signal handler."""
         self.stopped = True
         for worker in tuple(self._at_work):
             worker.stop(SIGTERM)
         self.app.database.hurry()
 
     def close(self) -> None:
-        """End the records, when nothing works any more, and close the database."""
-        with suppress(RunError):  # a database that is gone: the records stand as they were last kept
+        """End the records, after all jobs have ended, and close the database."""
+        with suppress(RunError):  # if the database is unavailable, the records keep their last saved state
             for record in [*self._over, *self._run_records.values()]:
                 self._end(record)
         self.app.database.close()

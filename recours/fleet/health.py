@@ -1,10 +1,10 @@
-"""What a monitor asks a long-lived process, over HTTP and on this machine alone.
+"""The HTTP endpoints of a long-lived process for monitoring, only on this machine.
 
-`/health`: the process works, its database answers. `/ready`: it takes jobs, and some process of the fleet looks for what is
-due. `/metrics`: what Prometheus scrapes, the text of RECOURS_METRICS_FILE and this process's own counts.
+`/health`: the process works and its database responds. `/ready`: it takes jobs, and some process of the fleet looks for
+due claims. `/metrics`: for Prometheus, the text of RECOURS_METRICS_FILE and this process's own counts.
 
-Every user of the machine may ask. What asks often, slowly or all at once must not keep the process from its work, which
-shares few connections to the database with these pages.
+Every user of the machine can send requests. Frequent, slow or simultaneous requests must not disturb the process, whose
+work shares a few database connections with these endpoints.
 """
 
 import json
@@ -25,11 +25,11 @@ from recours.host.logs import run_log
 from recours.settings.model import redactor
 
 _LOOPBACK = "127.0.0.1"
-_CONNECTIONS = 16  # at once; more are closed
-_PATIENCE_S = 10.0  # for the next piece of a request
-_LONGEST_S = 30.0  # for all of it, and its answer
-_WAIT_S = 5.0  # for another request for the same page
-_KEPT_S = 10.0  # what /metrics has of the database
+_CONNECTIONS = 16  # at once; further ones are closed
+_PATIENCE_S = 10.0  # for the next part of a request
+_LONGEST_S = 30.0  # for a whole request and its response
+_WAIT_S = 5.0  # for another request to the same endpoint
+_KEPT_S = 10.0  # how long the database part of /metrics is cached
 _JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,7 +42,7 @@ class _Answer:
 
 
 class _Pages:
-    """What there is to ask. A page that uses the database has one of its connections at most, however many ask."""
+    """The endpoints. Each uses at most one database connection, regardless of the number of requests."""
 
     def __init__(self, fleet_worker: FleetWorker, is_ready: Callable[[], bool]) -> None:
         self._worker = fleet_worker
@@ -51,10 +51,10 @@ class _Pages:
         self._pages = {"/health": self._health, "/ready": self._ready, "/metrics": self._metrics}
         self._health_lock = threading.Lock()
         self._metrics_lock = threading.Lock()
-        self._recorded: tuple[float, str] | None = None  # when, and what /metrics had of the database
+        self._recorded: tuple[float, str] | None = None  # the time and the database part of /metrics
 
     def answer(self, name: str) -> _Answer:
-        """Whatever happens: an answer."""
+        """The response, even after an error."""
         page = self._pages.get(name)
         if page is None:
             return _Answer(404, json.dumps({"pages": sorted(self._pages)}))
@@ -63,8 +63,8 @@ class _Pages:
         except RunError as fault:
             return _failed(503, self._redact(str(fault)))
         except Exception as error:  # noqa: BLE001 (the monitor is to see it, and the process goes on)
-            run_log().exception(f"{name}: an internal error")
-            return _failed(500, f"An internal error ({type(error).__name__}); the log has its details")
+            run_log().exception(f"{name}: internal error")
+            return _failed(500, f"Internal error ({type(error).__name__}); see the log for details")
 
     def _health(self) -> _Answer:
         with _alone(self._health_lock, "/health"):
@@ -93,7 +93,7 @@ class _Pages:
             recorded = self._recorded[1]
         facts = self._worker.facts().items()
         own = [
-            "# HELP recours_worker_jobs_total Pieces of work that this process has done.",
+            "# HELP recours_worker_jobs_total Jobs that this process has done.",
             "# TYPE recours_worker_jobs_total counter",
             *(f'recours_worker_jobs_total{{job="{name}"}} {count}' for name, count in facts),
         ]
@@ -106,9 +106,9 @@ def _failed(status: int, fault: str) -> _Answer:
 
 @contextmanager
 def _alone(lock: threading.Lock, page: str) -> Iterator[None]:
-    """Raises RunError if others take too long."""
+    """Hold a lock; raises RunError if other requests take too long."""
     if not lock.acquire(timeout=_WAIT_S):
-        raise RunError(f"Other requests for {page} are under way: ask less often")
+        raise RunError(f"Other requests for {page} are in progress; send fewer requests")
     try:
         yield
     finally:
@@ -116,20 +116,20 @@ def _alone(lock: threading.Lock, page: str) -> Iterator[None]:
 
 
 class HealthServer(ThreadingHTTPServer):
-    """A server of the loopback interface: has few connections at once, none of them for long."""
+    """An HTTP server on the loopback interface, with few and short connections."""
 
-    daemon_threads = True  # they end with the process
+    daemon_threads = True  # threads end with the process
 
     def __init__(self, fleet_worker: FleetWorker, port: int, is_ready: Callable[[], bool]) -> None:
-        """Raises RunError if the port is taken."""
+        """Start the server. Raises RunError if the port cannot be used."""
         self.pages = _Pages(fleet_worker, is_ready)
-        self._began: dict[socket.socket, float] = {}  # connections that are open
+        self._began: dict[socket.socket, float] = {}  # start times of open connections
         try:
             super().__init__((_LOOPBACK, port), _Handler)
         except OSError as error:
             raise RunError(
-                f"Port {port} of this machine cannot be used for /health ({error.strerror or error}). Choose another one with "
-                "--port, or none with --port 0."
+                f"Port {port} of this machine cannot be used for /health ({error.strerror or error}). Choose another port with "
+                "--port, or disable /health with --port 0."
             ) from error
         threading.Thread(target=self.serve_forever, name="health", daemon=True).start()
         run_log().info(f"Health: http://{_LOOPBACK}:{self.server_port}/health, /ready, /metrics")
@@ -147,10 +147,10 @@ class HealthServer(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def service_actions(self) -> None:
-        """Twice a second: end what takes too long. Its thread meets the end of the connection."""
+        """Called twice a second: close connections that take too long, which ends their threads."""
         for request, began in tuple(self._began.items()):
             if time.monotonic() - began >= _LONGEST_S:
-                with suppress(OSError):  # it has ended
+                with suppress(OSError):  # already closed
                     request.shutdown(socket.SHUT_RDWR)
 
     def shutdown_request(self, request: Any) -> None:
@@ -160,7 +160,7 @@ class HealthServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         del request, client_address
         if not isinstance(sys.exception(), OSError):  # a client that hung up
-            run_log().exception("A request to /health and the like: an internal error")
+            run_log().exception("Internal error in a request to /health, /ready or /metrics")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -177,4 +177,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Monitors ask often: nothing of it is logged."""
+        """Log nothing, because monitors send many requests."""

@@ -1,8 +1,8 @@
-"""What a job queue and the `FleetWorker` whose jobs it does have to do with each other.
+"""The interface between a job queue and `FleetWorker`.
 
-A job is a wake-up call: which claims, in which order, within which quota and when again is written in recours's own
-tables. A queue needs no retries, no locks and no results; a job that is lost, or comes twice, does no harm. Every minute
-`tick` wakes whatever has work.
+A job is only a wake-up call: claims, their order, quotas and retries are in recours's own tables. The queue needs no
+retries, locks or results, and a lost or duplicate job does no harm. Every minute, `tick` wakes all lanes that have
+work.
 """
 
 import re
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
 
 
 class NoFleetError(RunError):
-    """Here there can be no fleet, or it is not set up. The text says what to do."""
+    """A fleet is not possible here, or not set up. The message states the remedy."""
 
 
 class QueueError(DatabaseError):
-    """The job queue's database cannot be reached, or the connection was lost."""
+    """The database of the job queue cannot be reached, or the connection was lost."""
 
 
 @dataclass(frozen=True)
 class WorkerLane:
-    """One worker's claims of one account: what a slice of work takes them from."""
+    """The claims of one worker at one account, from which a slice takes some."""
 
     worker: str  # pod_fetch_worker or pod_retry_scheduler
-    carrier: str  # the account's key; "": of no carrier that is known
+    carrier: str  # the account's key; "": unknown carrier
 
 
-# Has a slice of that lane begin as soon as some process is free; does nothing if one waits already. Raises QueueError.
+# Enqueues a slice of a lane, for the next free process; does nothing if one is already waiting. Raises QueueError.
 Enqueue = Callable[[WorkerLane], None]
 
 
-# Has a process that works for this carrier take the job instead. Raises QueueError.
+# Passes the job to a process that works for this carrier. Raises QueueError.
 Requeue = Callable[[str], None]
 
-# What a queue says of itself several times a second: True while it does jobs, False when it ends.
+# Called by a queue several times a second: True while it does jobs, False when it ends.
 NoteReady = Callable[[bool], None]
 
 
@@ -68,13 +68,13 @@ def found_version() -> str | None:
 
 
 def problem() -> str | None:
-    """Why the extra cannot be used, without a full stop; None if it can."""
+    """Why the extra cannot be used, without a period; None if it can."""
     version = found_version()
     if version is None:
         return "the package Procrastinate is not installed"
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if not OLDEST <= numbers < TOO_NEW:
-        return f"Procrastinate {version} is installed, and recours needs {REQUIREMENT}"
+        return f"Procrastinate {version} is installed, but recours needs {REQUIREMENT}"
     try:
         import_module(PACKAGE)
     except ImportError as error:
@@ -88,15 +88,15 @@ def remedy() -> str:
 
 
 def open_queue(settings: Settings) -> "ProcrastinateQueue":
-    """The one of these settings; connects nowhere yet. Raises NoFleetError on SQLite, or without the extra."""
+    """The job queue for these settings, without connecting. Raises NoFleetError on SQLite, or without the extra."""
     if is_file(settings.database_url):
         raise NoFleetError(
-            "Long-lived workers and their job queue need PostgreSQL: set DATABASE_URL. On SQLite the two workers that cron "
-            "starts do all the work."
+            "Long-lived workers and their job queue need PostgreSQL; set DATABASE_URL. On SQLite, use the two workers that "
+            "cron starts."
         )
     if why := problem():
         raise NoFleetError(
-            f"Long-lived workers and their job queue need the extra 'fleet': {why}. Install it: {remedy()}"
+            f"Long-lived workers and their job queue need the extra 'fleet': {why}. To install it: {remedy()}"
         )
     from recours.fleet.procrastinate_queue import ProcrastinateQueue  # noqa: PLC0415 (an extra)
 
@@ -109,10 +109,12 @@ NEEDS = (
     Need("procrastinate_jobs", ALL, numbered=True),
     Need("procrastinate_events", ALL, numbered=True),
     Need("procrastinate_periodic_defers", ALL, numbered=True),
-    Need("procrastinate_workers", ALL),  # an identity column numbers its rows, which takes no right
+    Need(
+        "procrastinate_workers", ALL
+    ),  # its rows are numbered by an identity column, which requires no right
 )
 
-# What is put into our queues, with its priority.
+# Deletes jobs other than those that recours adds, with their priorities, from our queues.
 _REMOVE_STRANGE_JOBS = text(r"""DELETE FROM procrastinate_jobs WHERE queue_name LIKE 'recours\_%'
     AND status IN ('todo', 'doing') AND (jsonb_typeof(args) <> 'object' OR (task_name, priority) NOT IN (
     ('recours.tick', 10), ('recours.sweep', 5), ('recours.slice', 0), ('recours.fetch_now', 0), ('recours.fetch_now', 10)))""")
@@ -120,16 +122,16 @@ _REMOVE_STRANGE_JOBS = text(r"""DELETE FROM procrastinate_jobs WHERE queue_name 
 
 @dataclass(frozen=True)
 class JobTables:
-    """What a database holds of Procrastinate's schema."""
+    """The state of Procrastinate's schema in a database."""
 
     present: tuple[str, ...]
-    missing: tuple[str, ...]  # of its tables, and of the functions that the installed version calls
-    missing_rights: tuple[str, ...] = ()  # as `SELECT on procrastinate_jobs`, of the user of the database
+    missing: tuple[str, ...]  # tables, and functions that the installed version calls
+    missing_rights: tuple[str, ...] = ()  # of the database user, as `SELECT on procrastinate_jobs`
     granting: tuple[str, ...] = ()  # the SQL that grants them
 
 
 def look(database: Database) -> JobTables:
-    """What PostgreSQL's user finds. Raises DatabaseError."""
+    """Inspect the schema as the current user. Raises DatabaseError."""
     with database.read() as connection:
         tables = {need.name for need in NEEDS}
         query = text(
@@ -151,7 +153,7 @@ def look(database: Database) -> JobTables:
 
 
 def _functions() -> set[str]:
-    """Those that the installed version calls; none if it is not installed."""
+    """The functions that the installed version calls; empty if it is not installed."""
     try:
         queries = (resources.files(PACKAGE) / "sql" / "queries.sql").read_text(encoding="utf-8")
     except (ModuleNotFoundError, FileNotFoundError):
@@ -160,7 +162,7 @@ def _functions() -> set[str]:
 
 
 def create_tables(database: Database, schema: str) -> bool:
-    """Create the tables of the job queue by this SQL; False if they are there. Raises DatabaseError, NoFleetError."""
+    """Create the tables of the job queue with this SQL; False if they exist. Raises DatabaseError, NoFleetError."""
     if _are_there(database):
         return False
     with database.write() as connection:
@@ -169,7 +171,7 @@ def create_tables(database: Database, schema: str) -> bool:
 
 
 def sql_of_tables(database: Database, schema: str, role: str | None = None) -> list[str]:
-    """What `create_tables` would run, and the grants for `role`. Raises DatabaseError, NoFleetError."""
+    """The SQL of `create_tables`, with grants for `role`. Raises DatabaseError, NoFleetError."""
     creating = [] if _are_there(database) else [schema]
     if role is None:
         return creating
@@ -178,7 +180,10 @@ def sql_of_tables(database: Database, schema: str, role: str | None = None) -> l
 
 
 def _are_there(database: Database) -> bool:
-    """Raises DatabaseError; NoFleetError if they are those of another version, which its own migrations alone can change."""
+    """Return whether the tables exist. Raises DatabaseError; NoFleetError if they belong to another version.
+
+    Only Procrastinate's own migrations can upgrade them.
+    """
     tables = look(database)
     if tables.present and tables.missing:
         raise NoFleetError(
@@ -189,6 +194,6 @@ def _are_there(database: Database) -> bool:
 
 
 def remove_strange_jobs(database: Database) -> int:
-    """Remove jobs of other programs from our queues, where they could come first or never end. Raises DatabaseError."""
+    """Remove other programs' jobs from our queues, where they could run first or never end. Raises DatabaseError."""
     with database.write() as connection:
         return connection.execute(_REMOVE_STRANGE_JOBS).rowcount

@@ -1,4 +1,4 @@
-"""A process of `recours worker`, from its start to SIGTERM: it waits for a database that is away, and starts over."""
+"""The process of `recours worker`, from start to SIGTERM. It waits for an unavailable database and starts again."""
 
 import os
 import socket
@@ -26,11 +26,11 @@ _TIMEOUT_S = 1.0  # of a report to systemd
 
 
 def systemd_notify(state: str) -> None:
-    """Report a state, as `READY=1`, to the service manager, if one started this process. A lost report is only logged."""
+    """Report a state, such as `READY=1`, to the service manager, if there is one. Failures are only logged."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address or not hasattr(socket, "AF_UNIX"):
         return
-    if address.startswith("@"):  # an abstract name, which is in no file system
+    if address.startswith("@"):  # a name in the abstract namespace
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
@@ -43,30 +43,30 @@ def systemd_notify(state: str) -> None:
 
 _RECORD_EVERY_S = 60.0
 _LOOK_EVERY_S = 0.1
-_QUEUE_ENDS_WITHIN_S = 10.0  # of the end of the work
+_QUEUE_ENDS_WITHIN_S = 10.0  # after the end of the work
 _AGAIN_AFTER_S = 1.0
 _WELL_AFTER_S = 5.0  # without a fault of the queue
 _STANDS_STILL_S = 60.0
-_FAULT_AGAIN_S = 60.0  # a fault that lasts is logged that often
+_FAULT_AGAIN_S = 60.0  # the interval for logging a lasting fault again
 
 
 @dataclass
 class Process:
-    """The parts of the process that are not work: records, health, and the job queue's beginning and end."""
+    """Manages a process's records, health endpoints, and the start and end of its job queue."""
 
     fleet_worker: FleetWorker
     queue: "ProcrastinateQueue"
     slots: int
-    watchdog_s: float | None = None  # how often systemd waits for a sign of life
+    watchdog_s: float | None = None  # the interval of systemd's watchdog
     is_ready: bool = field(default=False, init=False)
-    # When the loop that does jobs was last seen.
+    # When the loop that does jobs last reported.
     _alive_at: float = field(default_factory=monotonic, init=False)
     _ready_since: float = field(default=0.0, init=False)
-    _has_said: bool = field(default=False, init=False)  # that it is ready
+    _has_said: bool = field(default=False, init=False)  # whether `Ready` was logged
     _end: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, port: int) -> None:
-        """Work until the worker is stopped. `port`: of /health; 0: none. Raises RunError if it cannot begin."""
+        """Work until the worker is stopped. `port`: for /health; 0: disabled. Raises RunError if it cannot begin."""
         health = HealthServer(self.fleet_worker, port, lambda: self.is_ready) if port else None
         threads = [
             threading.Thread(target=self._every, args=(_RECORD_EVERY_S, self._keep_record), daemon=True)
@@ -88,7 +88,7 @@ class Process:
             self.fleet_worker.close()
 
     def _supervise(self) -> None:
-        """Have jobs done until the worker is stopped; a queue whose database does not answer is left behind."""
+        """Run the job queue until the worker is stopped; do not wait for a queue whose database does not respond."""
         jobs: Future[None] = Future()
         threading.Thread(target=self._run_jobs, args=(jobs,), name="jobs", daemon=True).start()
         worked_at = monotonic()
@@ -96,7 +96,7 @@ class Process:
             if not self.fleet_worker.stopped or self.fleet_worker.is_working:
                 worked_at = monotonic()
             elif monotonic() - worked_at >= _QUEUE_ENDS_WITHIN_S:
-                run_log().warning("The job queue did not end: its database does not answer")
+                run_log().warning("The job queue did not end: its database does not respond")
                 return
             wait([jobs], _LOOK_EVERY_S)
         jobs.result()
@@ -110,14 +110,14 @@ class Process:
             ending.set_result(None)
 
     def _do_jobs(self) -> None:
-        """Begin anew whenever the database went away, until the worker is stopped. Raises NoFleetError."""
+        """Do jobs until the worker is stopped, starting again after connection losses. Raises NoFleetError."""
         log = run_log()
         told_at = 0.0
         while not self.fleet_worker.stopped:
             self._alive_at = monotonic()
             try:
                 self.queue.run(self.fleet_worker, self.slots, self._note_ready)
-            except NoFleetError:  # a person must act, and a service that failed is seen
+            except NoFleetError:  # a person must act, and will notice a failed service
                 raise
             except RunError as fault:
                 if str(fault) != self.fleet_worker.queue_fault or monotonic() - told_at >= _FAULT_AGAIN_S:
@@ -127,7 +127,7 @@ class Process:
                 self._end.wait(_AGAIN_AFTER_S)
 
     def _note_ready(self, is_ready: bool) -> None:
-        """Called again and again while jobs are done. After a fault, they are done once that has lasted a little."""
+        """Called regularly while jobs are done. After a fault, the queue counts as working only after a short time."""
         now = self._alive_at = monotonic()
         if is_ready and not self.is_ready:
             self._ready_since = now
@@ -135,13 +135,13 @@ class Process:
         self.is_ready = is_ready
         is_well = self.fleet_worker.queue_fault is None or now - self._ready_since >= _WELL_AFTER_S
         if is_ready and is_well and not self._has_said:
-            run_log().info("Ready: jobs are done as they come")
+            run_log().info("Ready: waiting for jobs")
         if is_ready and is_well:
             self.fleet_worker.queue_fault = None
         self._has_said = is_ready and is_well
 
     def _report_alive(self) -> None:
-        """To systemd, whose watchdog starts the process anew if the loop that does jobs stands still."""
+        """Report to systemd's watchdog, which restarts the process if the loop that does jobs has stalled."""
         if monotonic() - self._alive_at < _STANDS_STILL_S:
             systemd_notify("WATCHDOG=1")
 
@@ -155,8 +155,8 @@ class Process:
                 self.fleet_worker.clock.adjust(clock_offset(self.fleet_worker.app.database))
             self.fleet_worker.keep_record()
             if removed := remove_strange_jobs(self.fleet_worker.app.database):
-                run_log().warning(f"{plural(removed, 'job')} of other programs removed from the job queue")
+                run_log().warning(f"Removed {plural(removed, 'job')} of other programs from the job queue")
         except RunError as fault:
-            run_log().warning(f"What was done could not be recorded: {fault}")
+            run_log().warning(f"Progress could not be recorded: {fault}")
         except Exception:  # noqa: BLE001 (the process goes on)
-            run_log().exception("What was done could not be recorded: an internal error")
+            run_log().exception("Progress could not be recorded (internal error)")

@@ -1,7 +1,7 @@
-"""The job queue on Procrastinate, in PostgreSQL: https://procrastinate.readthedocs.io. Only this module knows it.
+"""The job queue, with Procrastinate on PostgreSQL: https://procrastinate.readthedocs.io. Only this module depends on it.
 
-What to know of it (3.10): `queueing_lock` is unique among jobs that wait, not among those at work. A killed process
-leaves its jobs as being done; `sweep` deletes them. When the database goes away, a worker just ends (its issue #1513).
+About Procrastinate 3.10: `queueing_lock` is unique among waiting jobs, not among running ones. A killed process leaves its
+jobs in the state "doing"; `sweep` deletes them. If the database becomes unavailable, a worker just ends (issue #1513).
 """
 
 import asyncio
@@ -26,36 +26,36 @@ from recours.fleet.job_queue import NoFleetError, NoteReady, QueueError, WorkerL
 if TYPE_CHECKING:
     from recours.fleet.fleet_worker import FleetWorker
 
-_AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
+_AT_ONCE = 4  # concurrent jobs other than slices: tick, sweep, and two claims to fetch now
 _POLL_S = 2.0
-_DEAD_S = 60  # without a sign of life; one is due every 10 s
+_DEAD_S = 60  # without a heartbeat, which is due every 10 s
 _PUT_WITHIN_S = 10.0
 
 
 class ProcrastinateQueue:
-    """What recours asks of a queue. It has three connections at most, two of them to listen."""
+    """The job queue. Uses at most three connections, two of them to LISTEN."""
 
     def __init__(self, url: URL) -> None:
-        """Connects nowhere yet."""
+        """Does not connect yet."""
         self._conninfo = conninfo_of(url)
 
     @staticmethod
     def schema() -> str:
-        """The SQL that makes its tables."""
+        """The SQL that creates the queue's tables."""
         return str(SchemaManager.get_schema())
 
     def defer_fetch(self, reference: str) -> None:
-        """Have some process fetch this claim at once. Raises QueueError; NoFleetError if the queue has no tables."""
+        """Ask any process to fetch this claim now. Raises QueueError; NoFleetError if the queue has no tables."""
         with _translated():
             defer_fetch(self._conninfo, reference)
 
     def run(self, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
-        """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
+        """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish jobs in progress.
 
-        Not in Windows' usual loop, in which psycopg cannot work. Raises QueueError if the database goes away: the caller
-        tries again.
+        Does not use Windows' default event loop, which psycopg does not support. Raises QueueError if the database
+        becomes unavailable; the caller tries again.
         """
-        for name in ("procrastinate", "psycopg.pool", "asyncio"):  # whose faults are logged here
+        for name in ("procrastinate", "psycopg.pool", "asyncio"):  # their faults are logged here instead
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with _translated(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             listen = may_listen(self._conninfo)
@@ -67,7 +67,7 @@ class ProcrastinateQueue:
             runner.run(self._work(tasks, jobs, slots, ready))
 
     async def _work(self, app: App, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
-        """Raises QueueError, and what ended a worker."""
+        """Do jobs. Raises QueueError, or the exception that ended a worker."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots + 2 * _AT_ONCE))
         async with app.open_async():
             if not await app.check_connection_async():
@@ -81,12 +81,14 @@ class ProcrastinateQueue:
                 await app.configure_task("recours.tick").defer_async(timestamp=0)  # as of now
                 while not (jobs.stopped or any(worker.done() for worker in workers)):
                     ready(True)
-                    slices[:] = map(_of, jobs.workable)  # the worker asks for jobs of whatever the list holds
+                    slices[:] = map(
+                        _of, jobs.workable
+                    )  # the worker reads the names of its queues from this list
                     await asyncio.wait(workers, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 ready(False)
                 for worker in workers:
-                    worker.cancel()  # it begins nothing more, and waits for what is under way
+                    worker.cancel()  # starts no more jobs, and waits for those in progress
                 results = await asyncio.gather(*workers, return_exceptions=True)
         if not jobs.stopped:
             faults = (fault for fault in results if isinstance(fault, Exception))
@@ -94,18 +96,18 @@ class ProcrastinateQueue:
 
 
 def _of(key: str) -> str:
-    """The queue of the slices of a carrier, by an account's key: a process that works for some carriers takes no job of others."""
+    """The name of a carrier's queue of slices, by an account's key, so that processes can work for some carriers only."""
     return f"recours_{carrier_of(key) or 'none'}"
 
 
 def _with_tasks(app: App, jobs: "FleetWorker", loop: asyncio.AbstractEventLoop) -> App:
     def put(job: JobDeferrer, **arguments: Any) -> None:
-        """Put a job into the queue, from another thread than the loop's."""
+        """Add a job to the queue from a thread other than the loop's."""
         with _translated():
             asyncio.run_coroutine_threadsafe(job.defer_async(**arguments), loop).result(_PUT_WITHIN_S)
 
     def enqueue(lane: WorkerLane) -> None:
-        # The second is what Procrastinate makes of a duplicate where the server's messages are not in English.
+        # Procrastinate raises AssertionError for a duplicate if the server's messages are not in English.
         with suppress(AlreadyEnqueued, AssertionError):
             lock = f"recours {lane.worker} {lane.carrier}"
             job = work.configure(queue=_of(lane.carrier), queueing_lock=lock)
@@ -116,7 +118,7 @@ def _with_tasks(app: App, jobs: "FleetWorker", loop: asyncio.AbstractEventLoop) 
     def tick(timestamp: int) -> None:  # noqa: ARG001 (it is passed by its name)
         jobs.tick(enqueue)
 
-    # A program that may write to the queue's tables may write anything.
+    # Accept any arguments, because any program with access to the queue's tables can write jobs.
     @app.task(name="recours.slice")
     def work(worker: Any = None, carrier: Any = None, **_: Any) -> None:
         jobs.slice(WorkerLane(worker, carrier), enqueue)
@@ -141,7 +143,7 @@ def _with_tasks(app: App, jobs: "FleetWorker", loop: asyncio.AbstractEventLoop) 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raises QueueError, NoFleetError."""
+    """Convert exceptions to QueueError and NoFleetError."""
     try:
         yield
     except (ConnectorException, psycopg.Error, OSError) as error:

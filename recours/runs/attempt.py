@@ -50,7 +50,7 @@ class AttemptResult:
 
     @property
     def findings(self) -> Findings | None:
-        """What the proof of a successful attempt shows; None: there is no proof."""
+        """What the proof of a successful attempt shows; None: no proof."""
         proof = best_proof(self.evidence)
         return proof.findings if proof else None
 
@@ -72,7 +72,7 @@ def known_failure(claim: Claim, catalog: Catalog) -> Failure | None:
 
 
 def malformed(number: str, spec: CarrierSpec) -> Failure | None:
-    """The failure for a number that does not have the carrier's format: no call is spent on it."""
+    """The failure for a number that does not have the carrier's format: no call is made."""
     if spec.number_form.fullmatch(number):
         return None
     example = spec.number_example
@@ -119,7 +119,7 @@ def end_by_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResul
 
 
 def end_by_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
-    """The result by a proof that an earlier run stored but died before recording: no second call is spent on it.
+    """The result by a proof that an earlier run stored but died before recording, without a second call.
 
     The other documents of that answer may be missing; the carrier is not asked for them. None: no proof was stored.
     """

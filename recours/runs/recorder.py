@@ -193,7 +193,7 @@ class Recorder:
         if state.stage is Stage.GIVEN_UP:
             return "still given up"
         if state.stage is Stage.WAITING and state.next_at:
-            return f"next try unchanged ({format_minute(state.next_at, self.local)})"
+            return f"next attempt unchanged ({format_minute(state.next_at, self.local)})"
         return "its backoff is unchanged"
 
     def log_passed(self, claim: Claim, decision: Decision) -> None:

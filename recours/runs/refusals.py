@@ -1,4 +1,4 @@
-"""Sentences that tell people why a requested action on a claim is not possible."""
+"""The sentences for people about actions on a claim that are not possible."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Unfit(StrEnum):
 
     UNKNOWN = "unknown"
     HAS_POD = "has_pod"
-    NOT_WANTED = "not_wanted"  # its claim status says so
+    NOT_WANTED = "not_wanted"  # because of its claim status
     LEASED = "held"  # by a run, at this moment
 
 

@@ -404,7 +404,7 @@ class PODRetryScheduler(Worker):
             horizon, lambda claim: with_possible_time(claim, now, policy), now
         ):
             at = format_minute(claim.state.next_at, self.local)
-            log.warning(f"{claim.reference}: its next try ({at}) does not fit the backoff; recalculated")
+            log.warning(f"{claim.reference}: its next attempt ({at}) does not fit the backoff; recalculated")
         due_until = policy.due_until(now)
         for claim, decision in maintenance.pass_retries(
             due_until, lambda claim: self._pass(claim, now), now, carriers

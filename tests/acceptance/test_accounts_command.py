@@ -189,7 +189,7 @@ def test_an_account_is_changed_paused_and_removed(
     person.does("accounts", "limits", "1", "Chronopost", "50/day", "tracking=20/hour")
     assert listed(person)[0]["limits"] == {"": "50/day", "TRACKING": "20/hour"}
     refused = person.types("accounts", "limits", "1", "Chronopost", "1/day")
-    assert (refused.returncode, "can never be enough" in refused.stderr) == (2, True)
+    assert (refused.returncode, "is not enough for even one claim" in refused.stderr) == (2, True)
     person.does("accounts", "limits", "1", "Chronopost", "--default")
     assert listed(person)[0]["limits"] is None
     told = person.does("pause", "Chronopost", "--account", SHOPS[1], "--why", "contract ended")

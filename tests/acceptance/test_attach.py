@@ -161,18 +161,18 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
     os.mkfifo(pipe)
     link.symlink_to(file(service, proof()))
     files: dict[str, tuple[str, str]] = {
-        "a zip bomb that is called a PDF": (file(service, _zip(), "bomb.pdf"), "it is neither HTML, PDF,"),
+        "a zip bomb that is called a PDF": (file(service, _zip(), "bomb.pdf"), "it is not an HTML, PDF,"),
         "100 MB": (str(large), "it is larger than 20 MB"),
         "empty": (file(service, b"", "empty.pdf"), "it has only 0 bytes"),
-        "cut off": (file(service, signature_png("x")[:400], "cut.png"), "the image is cut off"),
+        "cut off": (file(service, signature_png("x")[:400], "cut.png"), "the image is incomplete"),
         "a login page": (file(service, BLANK, "l.html"), "as a proof it is refused"),
         "another parcel": (file(service, proof("13572468"), "o.pdf"), "another parcel"),
         "another carrier without a number": (
             file(service, OF_CHRONOPOST, "c.html"),
-            "it is another carrier's (CHRONOPOST), and the parcel's number is not on it",
+            "it is from another carrier (CHRONOPOST), and the tracking number is not on it",
         ),
         "a symbolic link": (str(link), "it is a symbolic link"),
-        "a pipe": (str(pipe), "it is no regular file"),
+        "a pipe": (str(pipe), "it is not a regular file"),
         "nowhere": (str(tmp_path / "nowhere.pdf"), "No such file"),
         "a name with a control sign": (
             file(service, b"", "a\x1b[31m.pdf"),

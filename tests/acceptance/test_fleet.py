@@ -112,11 +112,11 @@ def test_on_sqlite_it_says_that_a_fleet_needs_postgresql(tmp_path: Path, place: 
 @pytest.mark.usefixtures("application")
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_queue, "version", lambda _name: "2.15.1")
-    why = "Procrastinate 2.15.1 is installed, and recours needs procrastinate>=3.10,<4"
+    why = "Procrastinate 2.15.1 is installed, but recours needs procrastinate>=3.10,<4"
     for refused in (CliRunner().invoke(command, []), CliRunner().invoke(init_db_command, ["--fleet"])):
         assert refused.exit_code == 2, refused.output
         assert "need the extra 'fleet': " in refused.output
-        assert f"{why}. Install it: {sys.executable} -m pip install" in refused.output
+        assert f"{why}. To install it: {sys.executable} -m pip install" in refused.output
     with pytest.raises(recours.AskOperatorError, match="need the extra 'fleet'"):
         recours.defer_fetch("CLM-00000")
 

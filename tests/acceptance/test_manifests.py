@@ -169,8 +169,8 @@ NOT_NAMED, NO_ROW, ROW = (
     "differs from its manifest",
 )
 DIFFERENT, NO_ORIGIN, STRAY = (
-    "do not agree on its proof",
-    "No run and no person is on record",
+    "name different proofs",
+    "no recorded run or person",
     "No row exists for the file",
 )
 # Changes of the database ({pods}: the folder), and the expected reports.
@@ -190,9 +190,9 @@ TOUCHED = {
     "a row deleted, with an erasure of another manifest": (f"{ERASURE_OF_4.format(9)};{NO_4}", ["Erased file: no manifest lists", DIFFERENT]),
     "a row deleted, with an erasure": (f"{ERASURE_OF_4.format('NULL')};{NO_4}", [DIFFERENT]),
     "a row and its attempt deleted, with an erasure": (
-        f"{ERASURE_OF_4.format('NULL')};{NO_4};DELETE FROM recours_attempts WHERE claim_id = 4", [STRAY, "nothing is on record"],
+        f"{ERASURE_OF_4.format('NULL')};{NO_4};DELETE FROM recours_attempts WHERE claim_id = 4", [STRAY, "no proof is recorded"],
     ),
-    "an erasure": (ERASURE_OF_4.format("NULL"), ["is said to be erased, and its row is there"]),
+    "an erasure": (ERASURE_OF_4.format("NULL"), ["is recorded as erased but still has a row"]),
     "an erasure of a manifest": (ERASURE_OF_4.format(2), ["Erased file: no manifest lists"]),
     "a signatory": ("UPDATE recours_evidence SET signatory = 'X' WHERE claim_id = 4", [ROW, DIFFERENT]),
     "a signatory everywhere": (
@@ -209,15 +209,15 @@ TOUCHED = {
     "a signatory of an attempt": ("UPDATE recours_attempts SET signatory = 'X' WHERE claim_id = 4", [DIFFERENT]),
     "a time of an attempt": ("UPDATE recours_attempts SET delivered_at = '2026-01-01 10:00:00' WHERE claim_id = 4", [DIFFERENT]),
     "no document of an attempt": (
-        "UPDATE recours_attempts SET document_path = NULL, document_sha256 = NULL WHERE claim_id = 4", ["names none", "nothing is on record"],
+        "UPDATE recours_attempts SET document_path = NULL, document_sha256 = NULL WHERE claim_id = 4", ["names no proof", "no proof is recorded"],
     ),
     "another document of an attempt": (f"UPDATE recours_attempts SET document_sha256 = {OTHER} WHERE claim_id = 4", [DIFFERENT]),
-    "a forged proof": ("UPDATE claims SET pod_url = '{pods}" + FORGED + "' WHERE id = 4", ["CLM-0004: its pod_url names"]),
-    "a proof that is elsewhere": ("UPDATE claims SET pod_url = '/tmp/forged.pdf' WHERE id = 4", ["CLM-0004: its pod_url names"]),
+    "a forged proof": ("UPDATE claims SET pod_url = '{pods}" + FORGED + "' WHERE id = 4", ["CLM-0004: pod_url is"]),
+    "a proof that is elsewhere": ("UPDATE claims SET pod_url = '/tmp/forged.pdf' WHERE id = 4", ["CLM-0004: pod_url is"]),
     "another claim's proof": (
-        "UPDATE claims SET pod_url = (SELECT path FROM recours_evidence WHERE claim_id = 1) WHERE id = 4", ["CLM-0004: its pod_url names"],
+        "UPDATE claims SET pod_url = (SELECT path FROM recours_evidence WHERE claim_id = 1) WHERE id = 4", ["CLM-0004: pod_url is"],
     ),
-    "no proof": ("UPDATE claims SET pod_url = NULL WHERE id = 4", ["CLM-0004: its pod_url names nothing"]),
+    "no proof": ("UPDATE claims SET pod_url = NULL WHERE id = 4", ["CLM-0004: pod_url is empty"]),
     "who signed": ("UPDATE claims SET pod_delivery_person = 'X' WHERE id = 4", ["CLM-0004: its pod_delivery_person"]),
     "a manifest's hash": (f"UPDATE recours_manifests SET sha256 = {OTHER} WHERE id = 1",
                           ["Manifest 1 was changed", "Manifest 2 does not follow manifest 1"]),

@@ -121,4 +121,4 @@ def test_who_may_not_drop_them_is_told_what_to_do(service: Service, person: Pers
         url_of_role = owner.set(username=role).render_as_string(hide_password=False)
         done = person.types("uninstall", "--yes", "--database-url", url_of_role)
     assert done.returncode == 1
-    assert "have the owner of the tables run what 'recours uninstall --sql' prints" in done.stderr
+    assert "ask the owner of the tables to run the SQL printed by: recours uninstall --sql" in done.stderr

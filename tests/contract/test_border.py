@@ -221,5 +221,5 @@ def test_an_enum_without_the_words_that_are_needed_is_a_fault(
         "CREATE TYPE pod_status AS ENUM ('pending', 'success')",
         f"CREATE TABLE claims ({NEEDED}, tracking_number TEXT, pod_fetch_status pod_status)",
     )
-    assert sentence == "pod_fetch_status has the type pod_status, which lacks 'failed'"
+    assert sentence == "pod_fetch_status has the type pod_status without the value 'failed'"
     kind.drop(url)

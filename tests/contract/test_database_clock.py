@@ -107,7 +107,7 @@ def test_the_log_warns_of_it_and_keeps_the_time_of_the_machine(
     monkeypatch.setenv("RECOURS_POD_DIR", str(tmp_path))
     assert workers.main("pod_retry_scheduler", ["--database-url", url]) == 0
     lines = (tmp_path / "pod_retry_scheduler.log").read_text(encoding="utf-8").splitlines()
-    (warning,) = [line for line in lines if "time synchronisation" in line]
+    (warning,) = [line for line in lines if "time synchronization" in line]
     assert "[WARNING]" in warning
     assert "10800 s behind the database's" in warning
     told = datetime.strptime(warning[:19], "%Y-%m-%d %H:%M:%S").astimezone()

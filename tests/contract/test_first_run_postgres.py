@@ -169,7 +169,7 @@ def test_a_run_goes_on_without_the_index_that_another_one_builds(old: Database) 
         connection.execute(f"DROP INDEX {INDEX}")
         connection.execute("INSERT INTO recours_leases VALUES ('index on claims', 'other', %s)", [until])
     (remark,) = next_run(old)
-    assert remark.startswith(f"Another run builds the index {INDEX}")
+    assert remark.startswith(f"Another run is building the index {INDEX}")
     assert is_valid(old) is None
     assert [holder for _, holder, _ in leases(old)] == ["other"]
     with service(old) as connection:

@@ -138,7 +138,7 @@ def test_one_whose_client_moved_is_closed_until_a_person_confirms_it(
     there.settle_moved(START)
     assert (there.of_clients, there[key].client, unsealed) == ({}, None, [])
     assert (
-        "had shop1@example.com when the account was entered, and has new@example.com now"
+        "had shop1@example.com when the account was added and now has new@example.com now"
         in there[key].missing
     )
     stored.confirm(stored.all()[0], "lea", START)

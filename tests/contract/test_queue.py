@@ -969,7 +969,7 @@ def test_a_number_whose_check_digit_does_not_fit_is_said_to_be_mistyped(
     account = run._accounts["chronopost"]
     strict = replace(account.spec, check_digit_fits=lambda number: number.endswith("1FR"))
     run._accounts = {"chronopost": replace(account, spec=strict)}
-    hint = " (its check digit does not fit: is it mistyped?)"
+    hint = " (wrong check digit; the number may be mistyped)"
     for number, doubted in (("XY110000001FR", False), ("XY110000002FR", True), ("XY100000002FR", False)):
         (reservation,), _ = run.reserve("chronopost", [BOTH])
         outcome = fetch_one(run, reservation, "chronopost", number, None).outcome

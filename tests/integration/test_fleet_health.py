@@ -118,7 +118,7 @@ def test_however_many_ask_the_database_is_read_once_at_a_time(
             assert answer[0] == 503
             assert json.loads(answer[1]) == {
                 "ok": False,
-                "fault": "Other requests for /metrics are under way: ask less often",
+                "fault": "Other requests for /metrics are in progress; send fewer requests",
             }
         assert get(server, "/health")[0] == 200
         recorded.goes_on.set()
@@ -161,7 +161,7 @@ def test_a_process_of_a_fleet_that_looks_for_nothing_is_not_ready(
     monkeypatch.setattr(module, "SILENT_AFTER", timedelta(0))
     fleet_worker.keep_record()
     assert get(server, "/ready") == (503, '{"ready": false}')
-    assert "has looked for claims that are due" in get(server, "/health")[1]
+    assert "has looked for due claims" in get(server, "/health")[1]
 
 
 def test_an_internal_error_is_logged_and_answered(
@@ -171,7 +171,7 @@ def test_an_internal_error_is_logged_and_answered(
     status, shown = get(server, "/metrics")
     assert (status, json.loads(shown)["fault"]) == (
         500,
-        "An internal error (KeyError); the log has its details",
+        "Internal error (KeyError); see the log for details",
     )
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.exc_info is not None

@@ -289,7 +289,7 @@ def test_a_fleet_works_through_pgbouncer_by_polling(
             ended = [worker.stop() for worker in workers]
     for status, log in ended:
         assert status == 0, log
-        assert "LISTEN is not used, as a pooler hands each transaction to another session" in log
+        assert "LISTEN is not used, because a pooler gives each transaction another session" in log
         assert "ERROR" not in log
     assert len(box.calls) == 2 * 201
 

@@ -165,5 +165,5 @@ def test_a_long_lived_worker_whose_database_is_silent_ends_within_thirty_seconds
     print(f"{seconds:.1f} s")
     assert status == 0, log
     assert seconds < 30
-    assert "The job queue did not end: its database does not answer" in log
+    assert "The job queue did not end: its database does not respond" in log
     assert "Traceback" not in log

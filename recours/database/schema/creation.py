@@ -1,7 +1,7 @@
-"""Making a database, and adding to the service's what a run needs: done once however many runs start at the same time.
+"""Creates a database, and adds to the service's database what a run needs; once, even if several runs start together.
 
-On SQLite in one transaction that has the whole file. On PostgreSQL in one transaction too, which never waits long for
-the service's table; and then the index on that table, built beside everybody's reading and writing.
+On SQLite this is one transaction that locks the whole file. On PostgreSQL it is also one transaction, which never waits
+long for the service's table; then the index on that table is built concurrently with reads and writes.
 """
 
 import json
@@ -49,7 +49,7 @@ from recours.host.files import PRIVATE, Access, make_alike, publish
 from recours.host.home import migrations
 from recours.runs.ports import Clock
 
-# How the remarks begin that someone should read.
+# The prefixes of remarks that are logged as warnings.
 _NO_COPY = "No copy was made"
 MISSING = "Missing index on claims"
 NOT_DONE = (_NO_COPY, MISSING)
@@ -59,18 +59,18 @@ _SIGNS_OF_REFUSAL = ("read-only", "permission denied", "must be owner")
 
 
 def create_file(path: Path, access: Access = PRIVATE) -> bool:
-    """Make an SQLite file with the whole schema; False if another process made it first.
+    """Create an SQLite file with the whole schema; False if another process created it first. Raises DatabaseError.
 
-    It is made under another name and published complete: nobody ever sees half of it, and of several first runs at
-    the same time one wins. Raises DatabaseError.
+    The file is created under another name and then renamed, so that nobody sees an incomplete one, and exactly one of
+    several simultaneous first runs succeeds.
     """
     try:
         access.make_folder(path.parent)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
             new_file = Path(folder) / path.name
-            access.create(new_file)  # SQLite gives the files beside it the same rights
+            access.create(new_file)  # SQLite gives the files next to it the same permissions
             with closing(connection_to_file(new_file)) as connection:
-                # Once, here: switching on every connection ends in "database is locked".
+                # Only once, here: switching on every connection would fail with "database is locked".
                 connection.execute("PRAGMA journal_mode=WAL")
             with closing(Database(url_of_file(new_file))) as database:
                 complete(database)
@@ -80,7 +80,7 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
 
 
 def complete(database: Database, clock: Clock | None = None) -> list[str]:
-    """Create every missing table, the service's own included; what to say about it. Raises DatabaseError."""
+    """Create all missing tables, including the service's; returns remarks for people. Raises DatabaseError."""
     clock = clock or SystemClock()
 
     def create_service_tables(connection: Connection) -> None:
@@ -102,9 +102,9 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
 
 
 def _missing_service_tables(database: Database, connection: Connection) -> dict[str, str]:
-    """The SQL that makes each. None where claims have another name or other keys: there is a service, and they are its own.
+    """The SQL to create each missing table; none if claims have another name or other keys, as then a service owns them.
 
-    Looked for first, as PostgreSQL asks for the right to create a table even if it is there.
+    Existing tables are checked first, because PostgreSQL requires the right to create a table even if it exists.
     """
     if database.names != USUAL_NAMES or not Border(connection).has_usual_keys:
         return {}
@@ -114,7 +114,7 @@ def _missing_service_tables(database: Database, connection: Connection) -> dict[
 
 
 def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
-    """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseError."""
+    """The SQL of `complete`, one statement per line; `grant_to`: with grants to this role. Raises DatabaseError."""
     new_tables = service_tables(database.dialect)
     schema = Schema(None)
     if database.is_there():
@@ -133,14 +133,14 @@ def sql_of_completion(database: Database, grant_to: str | None = None) -> list[s
 def bring_up_to_date(
     database: Database, schema: Schema, clock: Clock | None = None
 ) -> tuple[Schema, list[str]]:
-    """Add what is missing, once. Returns the schema then, and what to say about it. Raises DatabaseError."""
+    """Add what is missing, once. Returns the new schema, and remarks for people. Raises DatabaseError."""
     clock = clock or SystemClock()
     remarks: list[str] = []
     with database.long():
         is_new = not schema.is_current
         if is_new:
             schema, remarks = _completed(database, schema, clock)
-        # Who may not build it is told so once.
+        # A user who may not build the index gets the remark only at the first run.
         if schema.lacks_index and (is_new or may_build(database)):
             remarks += build_missing(database, clock)
             schema = look(database)
@@ -151,7 +151,7 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
     remarks: list[str] = []
 
     def add(connection: Connection) -> Schema:
-        # Another process may have done it before this one had the lock.
+        # Another process may have done this before this one had the lock.
         schema_before = look_closer(database, connection)
         require_version(database, schema_before)
         if not schema_before.is_current:
@@ -176,8 +176,8 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
     schema_after = look(database)
     if not schema_after.is_current:
         raise DatabaseError(
-            f"The database {database.safe_url} says that its schema is {schema_after.version}, but claims has no "
-            f"{', '.join(schema_after.missing_columns)}: someone removed them. Add them again, or restore a back-up."
+            f"The schema of {database.safe_url} is {schema_after.version}, but claims has no "
+            f"{', '.join(schema_after.missing_columns)}. Add the columns again, or restore a backup."
         )
     added = ", ".join(schema_before.missing_columns) or "nothing"
     remarks.append(f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}")
@@ -201,9 +201,9 @@ def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
 
 
 def _sql_of_intake(border: Border, now: str) -> str:
-    """The SQL that notes what there is, once; `border`: before anything is added to the service's tables. `now` is SQL too.
+    """The SQL that records the adoption, once. `border`: before columns are added to the service's tables. `now`: SQL.
 
-    Where the service has the status itself, it says which claims are to be worked on.
+    If the service already has the status column, its values determine which claims recours works on.
     """
     is_added = "pod_fetch_status" in border.missing
     decided = f"NOT EXISTS (SELECT 1 FROM {border.table})" if is_added else "true"  # noqa: S608 (a name of the service's)
@@ -217,7 +217,7 @@ def _sql_of_intake(border: Border, now: str) -> str:
 
 
 def _copied_aside(database: Database, schema: Schema) -> list[str]:
-    """A copy of an SQLite file that others made, beside it; what to say about it."""
+    """Copy an SQLite file that other software created, next to it; returns remarks for people."""
     path = database.path
     if path is None or schema.version is not None or not database.border.is_there:
         return []
@@ -235,13 +235,13 @@ def _copied_aside(database: Database, schema: Schema) -> list[str]:
     return [f"Copied {path} to {copy.name} before adding columns"]
 
 
-# ---------------------------------------------------------------- the same, for people
+# ---------------------------------------------------------------- SQL for administrators
 
 
 def _add_sql(
     fault: DatabaseError, database: Database, sql_for: Callable[[str | None], list[str]]
 ) -> DatabaseError:
-    """The fault; with the SQL for someone who may, if this database user may not change the schema."""
+    """The fault, with the SQL for an administrator if this user lacks the rights to change the schema."""
     if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _SIGNS_OF_REFUSAL):
         return fault
     user = None
@@ -254,15 +254,15 @@ def _add_sql(
 def sql_of_additions(
     database: Database, schema: Schema, role: str | None = None, *, new_tables: Collection[str] = ()
 ) -> list[str]:
-    """What `bring_up_to_date` would run, a statement a line, to be run by someone else outside a transaction.
+    """The SQL that `bring_up_to_date` would run, one statement per line, for someone else to run outside a transaction.
 
-    `role`: who is given the rights that a run needs; None: nobody. `new_tables`: tables of the service that are made first.
+    `role`: receives the rights that a run needs; None: no grants. `new_tables`: tables of the service to create first.
     """
     lines = [] if schema.is_current else _sql_to_head(database, schema)
     if role:
         with database.read() as connection:
             lines += _lines(_granting(connection, database.border, role, new_tables))
-    # Last: it cannot be built in a transaction.
+    # Last, because it cannot be built in a transaction.
     index = None if database.border.has_index else database.border.index
     return [*lines, *_lines([index] if index else [])]
 
@@ -271,7 +271,7 @@ def _sql_to_head(database: Database, schema: Schema) -> list[str]:
     if schema.version is not None:
         with database.read() as connection:
             return _migrate(connection, from_version=schema.version).splitlines()
-    # The version last: a script that stops half-way must not claim that it is done.
+    # The version last, so that a script that stops halfway does not record success.
     return _lines(
         [
             *statements(database.border),
@@ -282,7 +282,7 @@ def _sql_to_head(database: Database, schema: Schema) -> list[str]:
 
 
 def _lines(lines: Iterable[str]) -> list[str]:
-    """Statements for people, each a line."""
+    """Statements for display, one per line."""
     return [f"{' '.join(statement.split())};" for statement in lines]
 
 
@@ -294,7 +294,7 @@ def _granting(
 
 
 def grant_rights(database: Database, role: str, further_needs: Sequence[Need] = ()) -> list[str]:
-    """Give a role what a run needs, on what there is, and what `further_needs` says; the statements that did. Raises DatabaseError."""
+    """Grant a role the rights of a run and of `further_needs`; returns the statements. Raises DatabaseError."""
     border = database.border
     with database.write() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
@@ -308,14 +308,14 @@ def grant_rights(database: Database, role: str, further_needs: Sequence[Need] = 
     return granting
 
 
-# ---------------------------------------------------------------- while no other process does it
+# ---------------------------------------------------------------- exclusive changes
 
-# The number of recours among those that a database's programs lock by agreement.
+# The key of recours's advisory lock.
 _LOCK = 0x7265636F757273
-# How long a run tries to have the schema to itself, and the table claims.
+# How long a run tries to lock the schema and the table claims.
 PATIENCE_S = 120.0
 _POLL_S = 0.25
-# As long as a statement of recours waits for claims, the service's own queries queue behind it: they are to get through between.
+# While a statement of recours waits for a lock on claims, the service's queries queue behind it; so it waits only briefly.
 _WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
@@ -325,8 +325,8 @@ _T = TypeVar("_T")
 def change_alone(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
     """Change the schema in one transaction, while no other recours process does. Raises DatabaseError.
 
-    The lock is asked for, never waited for: a process that builds an index waits for one that waits within a transaction,
-    which is then killed.
+    The lock is polled instead of waited for: waiting in a transaction would deadlock with a process that builds an
+    index.
     """
     if database.dialect.has_one_writer:
         with database.write() as connection:
@@ -351,7 +351,7 @@ def change_alone(database: Database, work: Callable[[Connection], _T], clock: Cl
         if clock.monotonic() + pause > ends:
             raise DatabaseError(
                 f"The schema of {database.safe_url} could not be changed: {reason} for {PATIENCE_S:.0f} s. "
-                "Find out which one, or start again when it is done."
+                "Wait until it has finished, or stop it, then start again."
             ) from locked
         clock.sleep(pause)
 
@@ -392,20 +392,20 @@ def statements(border: Border) -> list[str]:
 
 
 def _compiled(statement: ExecutableDDLElement, dialect: Dialect, border: Border) -> str:
-    """As SQL, with the types that the service's keys have."""
+    """Compile a statement, with the types of the service's keys."""
     sql = str(statement.compile(dialect=dialect)).strip()
     for placeholder, key_type in border.own_types.items():
         sql = sql.replace(f" {placeholder}", f" {key_type}")
     return sql
 
 
-# ---------------------------------------------------------------- the one index on the service's table of claims
+# ---------------------------------------------------------------- the index on the service's table of claims
 
 _BUILDING = "index on claims"
-# As long as a statement may last: then whoever builds has ended, or died.
+# The longest time of a statement: after that, the process that builds the index has finished or died.
 _LEASE = timedelta(hours=1)
 _OWNS = text("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(:table)")
-# A builder that died leaves an index that is kept up to date and never used.
+# If a process dies while building an index, an invalid index remains, which is updated but never used.
 _LEFT_BEHIND = text(
     "SELECT CAST(CAST(indexrelid AS regclass) AS text) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
     " WHERE indrelid = to_regclass(:table) AND relname = :name AND NOT (indisvalid AND indisready)"
@@ -413,31 +413,33 @@ _LEFT_BEHIND = text(
 
 
 def may_build(database: Database) -> bool:
-    """Return whether this user owns the table, as is needed to build an index on it. Raises DatabaseError."""
+    """Return whether this user owns the table, which is required to build an index on it. Raises DatabaseError."""
     if not database.dialect.has_rights:
         return True
     return bool(database.scalar(_OWNS, {"table": database.border.table}))
 
 
 def build_missing(database: Database, clock: Clock) -> list[str]:
-    """Build it if it is missing; what to say about it."""
+    """Build the index if it is missing; returns remarks for people."""
     holder = uuid.uuid4().hex
     try:
         if not lease_name(database, _BUILDING, holder, clock.now() + _LEASE, clock.now()):
             return [
-                f"Another run builds the index {INDEX}, or died while it did: this one goes on without, more slowly"
+                f"Another run is building the index {INDEX}, or died doing so; this run continues without it, more slowly"
             ]
         try:
             return _build(database)
         finally:
             release_name(database, _BUILDING, holder)
     except DatabaseError as fault:
-        how = "" if fault.is_of_rights else " To build it, run 'recours init-db'."  # else the fault says it
+        how = (
+            "" if fault.is_of_rights else " To build it, run 'recours init-db'."
+        )  # the fault itself tells what to do
         return [f"{MISSING} ({INDEX}); runs find pending claims more slowly without it: {fault}{how}"]
 
 
 def _build(database: Database) -> list[str]:
-    database.look_again()  # the process before may have built it
+    database.look_again()  # another process may have built it
     border = database.border
     if border.index is None or border.has_index:
         return []

@@ -1,4 +1,4 @@
-"""What a database holds of what a run needs: found out by few statements where it is all there."""
+"""Checks what a database has of what a run needs; few statements if nothing is missing."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.schema.rights import Right, grants, how_to_get_sql, missing_rights, needs_of, sentence
 from recours.database.tables import VERSION_TABLE
 
-# The revisions in migrations/versions, the oldest first. A test holds them to what Alembic says.
+# The revisions in migrations/versions, oldest first; a test compares them with Alembic's.
 REVISIONS = ("0001_own_tables",)
 HEAD = REVISIONS[-1]
 
@@ -19,18 +19,18 @@ _VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 (a con
 
 
 class SchemaError(DatabaseError):
-    """The database has a schema that this version cannot work with: a person has to decide what becomes of it."""
+    """This version cannot work with the schema of the database; a person must decide what to do with it."""
 
     needs_person = True
 
 
 class Schema(NamedTuple):
-    """What a database holds of what a run needs, beside what its border says."""
+    """What a database has of what a run needs, apart from the service's tables."""
 
-    version: str | None  # None: recours never touched it
-    missing_columns: tuple[str, ...] = ()  # of the service's claims: the first run adds them
-    lacks_index: bool = False  # the one on the service's table, which a run does without, more slowly
-    missing_rights: tuple[Right, ...] = ()  # of PostgreSQL's user
+    version: str | None  # None: recours never changed this database
+    missing_columns: tuple[str, ...] = ()  # of the service's claims; the first run adds them
+    lacks_index: bool = False  # the index on the service's table, without which runs are slower
+    missing_rights: tuple[Right, ...] = ()  # of the PostgreSQL user
 
     @property
     def is_current(self) -> bool:
@@ -38,7 +38,7 @@ class Schema(NamedTuple):
 
 
 def look(database: Database) -> Schema:
-    """What the database holds. Raises DatabaseError."""
+    """Inspect the database. Raises DatabaseError."""
     border = database.border
     try:
         with database.read() as connection:
@@ -46,21 +46,21 @@ def look(database: Database) -> Schema:
     except DatabaseError as fault:
         if fault.is_of_lock:
             raise
-        if fault.is_of_rights:  # PostgreSQL's alone
+        if fault.is_of_rights:  # only on PostgreSQL
             require_rights(database)
-        # No version table, most likely; if it is something else, looking closer says what.
+        # The version table is probably missing; otherwise the next queries raise the actual error.
         with database.read() as connection:
             return look_closer(database, connection)
 
 
 def look_closer(database: Database, connection: Connection) -> Schema:
-    """What the database holds, whatever is missing; the service's tables are looked at again, too."""
+    """Inspect the database completely, with the service's tables again, even if parts are missing."""
     database.look_again(connection)
     return _schema(connection, database.border, version_of(connection))
 
 
 def version_of(connection: Connection) -> str | None:
-    """That of the schema that recours made; None: it never touched the database."""
+    """The version of recours's schema; None: recours never changed this database."""
     return connection.scalar(_VERSION) if inspect(connection).has_table(VERSION_TABLE) else None
 
 
@@ -71,7 +71,7 @@ def _schema(connection: Connection, border: Border, version: str | None) -> Sche
 
 
 def require_rights(database: Database, rights: Sequence[Right] | None = None) -> None:
-    """Raise DatabaseError with the SQL that grants what is missing, unless nothing is. `rights`: None looks for them."""
+    """Raise DatabaseError with the SQL that grants missing rights, if any. `rights`: None: find the missing ones."""
     if rights is None:
         with database.read() as connection:
             rights = missing_rights(connection, needs_of(database.border))
@@ -81,7 +81,7 @@ def require_rights(database: Database, rights: Sequence[Right] | None = None) ->
 
 
 def rights_remarks(database: Database, schema: Schema) -> list[str]:
-    """What to say of rights without which claims are fetched all the same, and mails are not sent or not copied."""
+    """Remarks about missing rights that affect only emails: they are not sent or not copied."""
     missing = [right for right in schema.missing_rights if right.need.optional]
     if not missing:
         return []
@@ -89,25 +89,25 @@ def rights_remarks(database: Database, schema: Schema) -> list[str]:
 
 
 def granting(database: Database, rights: Sequence[Right]) -> list[str]:
-    """The SQL that gives the user of the database these rights. Raises DatabaseError."""
+    """The SQL that grants these rights to the current user. Raises DatabaseError."""
     with database.read() as connection:
         user = connection.scalar(text("SELECT current_user"))
         return [f"{statement};" for statement in grants(connection, rights, user)]
 
 
 def require_claims(database: Database, schema: Schema) -> None:
-    """See that there are claims which can be worked on. Raises DatabaseError."""
+    """Raise DatabaseError unless there is a table of claims that recours can work on."""
     faults = database.border.faults
     if not database.border.is_there:
         raise DatabaseError(
             f"The database {database.safe_url} has no table '{database.border.claims.name}'. If this is the right database, "
-            "'recours init-db' creates the tables, or RECOURS_CLAIMS_TABLE says what the service calls its own; otherwise "
-            "correct DATABASE_URL or DATABASE_PATH."
+            "create the tables with 'recours init-db', or set RECOURS_CLAIMS_TABLE to the name of the service's table. "
+            "Otherwise correct DATABASE_URL or DATABASE_PATH."
         )
     if faults:
         raise DatabaseError(
-            f"The claims of {database.safe_url} cannot be worked on: {'; '.join(faults)}. Nothing was changed. If columns have "
-            "other names, RECOURS_CLAIMS_COLUMNS says which."
+            f"The claims of {database.safe_url} cannot be used: {'; '.join(faults)}. Nothing was changed. If columns have "
+            "other names, set RECOURS_CLAIMS_COLUMNS."
         )
     require_version(database, schema)
 
@@ -116,6 +116,6 @@ def require_version(database: Database, schema: Schema) -> None:
     """Check that this version of recours knows the schema. Raises SchemaError."""
     if schema.version not in (None, *REVISIONS):
         raise SchemaError(
-            f"The database {database.safe_url} has the schema {clean(schema.version, 40)} of another version of recours, and "
-            f"this one knows only schemas up to {HEAD}. Install that version again, or restore a backup made before the upgrade."
+            f"The database {database.safe_url} has the schema {clean(schema.version, 40)} of another version of recours; "
+            f"this version supports only schemas up to {HEAD}. Install that version again, or restore a backup made before the upgrade."
         )

@@ -1,4 +1,4 @@
-"""Taking out again what recours added to a database."""
+"""Removes what recours added to a database."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,9 +15,9 @@ from recours.database.schema.rights import MISSING
 from recours.database.tables import VERSION_TABLE, claims, intake, metadata, runs
 from recours.runs.ports import Clock
 
-# A run that began longer ago than that and has no end has died.
+# A run without an end that began longer ago than this has died.
 _LONGEST_RUN = timedelta(hours=1)
-# What earlier states of recours made, beside what there is now. Their columns of `claims` were never the service's.
+# Tables that earlier states of recours created, apart from today's. Their columns of `claims` were never the service's.
 _EARLIER_TABLES = (
     "recours_adoption",
     "recours_custody",
@@ -56,16 +56,16 @@ EARLIER_COLUMNS = (
 
 @dataclass(frozen=True)
 class Removal:
-    """What is there to be dropped, and how."""
+    """What can be dropped, and the statements for it."""
 
     tables: tuple[str, ...]
     indexes: tuple[str, ...]  # on the service's table
-    columns: tuple[str, ...]  # of the service's table, which recours added
-    statements: tuple[str, ...]  # with the columns only if they were asked for
+    columns: tuple[str, ...]  # that recours added to the service's table
+    statements: tuple[str, ...]  # including the columns only on request
 
 
 def find_removal(database: Database, *, with_columns: bool) -> Removal:
-    """What recours added to this database. Raises DatabaseError."""
+    """Find what recours added to this database. Raises DatabaseError."""
     border = database.border
     with database.read() as connection:
         inspector = inspect(connection)
@@ -97,7 +97,7 @@ def find_removal(database: Database, *, with_columns: bool) -> Removal:
 
 
 def remove(database: Database, removal: Removal, clock: Clock) -> None:
-    """Drop it, in one transaction. Raises DatabaseError."""
+    """Drop everything in one transaction. Raises DatabaseError."""
 
     def drop(connection: Connection) -> None:
         for statement in removal.statements:
@@ -109,16 +109,17 @@ def remove(database: Database, removal: Removal, clock: Clock) -> None:
         if not fault.is_of_rights:
             raise
         raise DatabaseError(
-            f"{MISSING} ({fault.message}): have the owner of the tables run what 'recours uninstall --sql' prints. Nothing was changed."
+            f"{MISSING} ({fault.message}): ask the owner of the tables to run the SQL printed by: recours uninstall --sql. "
+            "Nothing was changed."
         ) from fault
     finally:
         database.look_again()
 
 
 def work_under_way(database: Database, now: datetime) -> str:
-    """What runs are doing, in words; "": nothing. Raises DatabaseError."""
+    """What runs are doing at the moment, as text; "": nothing. Raises DatabaseError."""
     if look(database).version != HEAD:
-        return ""  # no run works on it before it is
+        return ""  # no run works on a database without the current schema
     with database.read() as connection:
         leases = select(func.count()).where(claims.c.lease_token.is_not(None), ~free(now))
         leased = connection.scalar(leases) or 0

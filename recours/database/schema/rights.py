@@ -1,4 +1,4 @@
-"""The rights that a run needs on a server: one list, for the SQL that is printed, the manual and the test that has no more."""
+"""The database rights that a run needs: one list for the printed SQL, the manual and the test of these rights."""
 
 import shlex
 from collections.abc import Collection, Iterable, Sequence
@@ -10,24 +10,24 @@ from recours.database.border import CORRECTED, POD_COLUMNS, Border
 from recours.database.tables import VERSION_TABLE, metadata
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
-# Of tables of whose rows a run needs fewer: no manifest is changed or deleted.
+# Tables on which a run needs fewer rights: manifests are never changed or deleted.
 _FEWER = {"recours_manifests": ("SELECT", "INSERT")}
-USAGE = "USAGE"  # of a sequence
-# How sentences about missing rights begin.
+USAGE = "USAGE"  # on a sequence
+# The beginning of sentences about missing rights.
 MISSING = "Missing database rights"
-# PostgreSQL's code for a missing right.
+# PostgreSQL's error code for a missing right.
 NOT_ALLOWED = "42501"
 _SHOWN = 4  # tables that a sentence names
 
 
 class Need(NamedTuple):
-    """What a run does with one table, view or sequence."""
+    """The rights that a run needs on one table, view or sequence."""
 
-    name: str  # as SQL
+    name: str  # quoted for SQL
     rights: tuple[str, ...]
-    optional: bool = False  # claims are fetched without; it is for mails
-    numbered: bool = False  # new rows have a number of a sequence
-    columns: tuple[str, ...] = ()  # as SQL: those that are updated, and no others
+    optional: bool = False  # only needed for emails
+    numbered: bool = False  # new rows get a number from a sequence
+    columns: tuple[str, ...] = ()  # quoted for SQL: the only columns that are updated
 
 
 class Right(NamedTuple):
@@ -36,10 +36,10 @@ class Right(NamedTuple):
     on: str
     privilege: str
     need: Need
-    column: str | None = None  # None: on the whole
+    column: str | None = None  # None: on the whole object
 
 
-# What recours's own tables need.
+# The rights on recours's own tables.
 OWN: tuple[Need, ...] = (
     *(
         Need(name, _FEWER.get(name, ALL), numbered=table.autoincrement_column is not None)
@@ -51,7 +51,7 @@ OWN: tuple[Need, ...] = (
 
 
 def needs_of(border: Border, new_tables: Collection[str] = ()) -> tuple[Need, ...]:
-    """What a run does with what there is. `new_tables`: tables of the service that are to be made first."""
+    """The rights that a run needs on the existing tables. `new_tables`: tables of the service to be created first."""
     pod_columns = tuple(border.quoted(name) for name in POD_COLUMNS)
     further = {*border.hidden, *new_tables}
     needs = [Need(border.table, ("SELECT", "UPDATE"), columns=pod_columns)]
@@ -65,12 +65,12 @@ def needs_of(border: Border, new_tables: Collection[str] = ()) -> tuple[Need, ..
 
 
 def correction(border: Border) -> Need:
-    """What `recours correct` does beside: no run needs it."""
+    """The additional rights of `recours correct`, which no run needs."""
     return Need(border.table, ("UPDATE",), columns=tuple(border.quoted(name) for name in CORRECTED))
 
 
 def rights_of(needs: Iterable[Need]) -> list[Right]:
-    """What they come to, one by one."""
+    """The single rights of these needs."""
     rights = []
     for need in needs:
         for privilege in (*need.rights, *([USAGE] if need.numbered else [])):
@@ -79,8 +79,8 @@ def rights_of(needs: Iterable[Need]) -> list[Right]:
     return rights
 
 
-# A right on some of the columns counts: a careful administrator may have granted no more than these. What is not there is
-# no right that is missing.
+# A right on some columns counts, because a careful administrator may have granted only those. Rights on tables that do not
+# exist are not reported as missing.
 _MISSING = text(
     """SELECT n FROM unnest(CAST(:names AS text[]), CAST(:rights AS text[]), CAST(:columns AS text[]))
         WITH ORDINALITY AS needed (name, what, of_column, n) WHERE NOT CASE
@@ -105,7 +105,7 @@ def missing_rights(connection: Connection, needs: Iterable[Need]) -> tuple[Right
 
 
 def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[str]:
-    """The statements that give a role these rights, without semicolons."""
+    """The statements that grant a role these rights, without semicolons."""
     of_table: dict[str, list[str]] = {}
     of_column: dict[tuple[str, str], list[str]] = {}
     sequences = []
@@ -130,7 +130,7 @@ def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[s
 
 
 def sequence_of(connection: Connection, table: str) -> str | None:
-    """The sequence that numbers a table's rows, as SQL; of a table that is still to be made, what it will be called."""
+    """The sequence that numbers a table's rows, quoted for SQL; for a future table, the name that it will have."""
     exists = connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": table})
     if not exists:
         return f"{table}_id_seq"
@@ -145,7 +145,7 @@ def schema_grant(connection: Connection, role: str) -> str:
 
 
 def sentence(rights: Sequence[Right]) -> str:
-    """Which rights are missing, without what to do about it."""
+    """A sentence that lists the missing rights, without the remedy."""
     names = list(dict.fromkeys(right.on for right in rights))
     objects = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else "")
     noun = "table" if len(names) == 1 else "tables"
@@ -153,7 +153,7 @@ def sentence(rights: Sequence[Right]) -> str:
 
 
 def named(rights: Iterable[Right]) -> list[str]:
-    """Each as `SELECT on clients`, those on columns together."""
+    """Each right as `SELECT on clients`, grouping rights on columns."""
     columns: dict[str, list[str]] = {}
     for right in rights:
         names = [right.column] if right.column else []
@@ -162,12 +162,12 @@ def named(rights: Iterable[Right]) -> list[str]:
 
 
 def how_to_get_sql(role: str | None) -> str:
-    """What to do, in one line of a log, where SQL is many: it could not be copied without what begins each line there."""
+    """What to do, in one line: SQL of several lines could not be copied from a log without the prefixes of its lines."""
     to = f" --grant-to {shlex.quote(role)}" if role else ""
     return f"ask your administrator to run the SQL printed by: recours init-db --sql{to}"
 
 
 def quoted(role: str) -> str:
-    """A name as SQL, whatever its signs."""
+    """A name quoted for SQL, with any characters."""
     doubled = role.replace('"', '""')
     return f'"{doubled}"'

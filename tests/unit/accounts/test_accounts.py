@@ -123,9 +123,9 @@ def test_limits_are_typed_by_the_kind_of_call() -> None:
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        (["1/day"], "can never be enough for one claim, which needs up to 2 calls"),
+        (["1/day"], "is not enough for even one claim, which needs up to 2 calls"),
         (["many"], "'many' is not a limit"),
-        (["PODS=5/day"], "what can be limited is all calls together"),
+        (["PODS=5/day"], "limits can be set for all calls"),
         (["100/day", "50/day"], "named twice"),
         (["TRACKING="], "one of them is empty"),
         (["100/day,200/day"], "the same window twice"),

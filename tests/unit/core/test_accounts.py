@@ -20,7 +20,7 @@ def test_a_key_is_read_as_it_was_written(key: AccountKey, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["ups#", "ups#0", "ups#-1", "ups#1#2", "ups#x", "ups#²"])
 def test_what_is_no_key_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no key of an account"):
+    with pytest.raises(ValueError, match="is not the key of an account"):
         AccountKey.parse(text)
 
 
@@ -83,8 +83,8 @@ def test_a_clients_limits_are_its_own_or_the_carriers_defaults() -> None:
     ("own", "fault"),
     [
         ({"POD": "many"}, "'many' is not a limit"),
-        ({"": "1/day"}, "can never be enough for one claim"),
-        ({"PODS": "7/day"}, "what can be limited is all calls together"),
+        ({"": "1/day"}, "is not enough for even one claim"),
+        ({"PODS": "7/day"}, "limits can be set for all calls"),
     ],
 )
 def test_limits_that_cannot_be_used_are_refused(own: dict[str, str], fault: str) -> None:

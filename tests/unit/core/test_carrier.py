@@ -59,7 +59,7 @@ def test_names_are_sorted_whatever_the_order_of_the_specs() -> None:
     ],
 )
 def test_a_misspelt_name_finds_the_nearest(name: str, nearest: str | None) -> None:
-    hint = f"Did you mean {nearest}?" if nearest else "Known: Chronopost, DHL Express."
+    hint = f"Did you mean {nearest}?" if nearest else "Supported: Chronopost, DHL Express."
     assert CATALOG.no_such(name) == f"there is no carrier '{name}'. {hint}"
 
 

@@ -44,7 +44,7 @@ def test_secrets_are_hidden_in_every_text_of_the_carrier() -> None:
 
 def test_a_doubtful_number_is_named_as_the_likely_reason() -> None:
     doubtful = make_outcome(UNKNOWN, replace(OURS, is_mistyped=True))
-    assert doubtful.message == f"{UNKNOWN.message} (its check digit does not fit: is it mistyped?)"
+    assert doubtful.message == f"{UNKNOWN.message} (wrong check digit; the number may be mistyped)"
     assert doubtful.explanation == SentenceParts(Sentence.NUMBER_UNKNOWN_MISTYPED, "Chronopost", "inconnu")
     assert (
         make_outcome(REJECTED, replace(OURS, is_mistyped=True)) == REJECTED
@@ -79,7 +79,7 @@ def test_a_refusal_may_be_the_parcels_alone() -> None:
     )
     assert "our" not in to_client.message
     later = make_outcome(REJECTED, replace(OURS, blame=Blame.CLAIM_LATER, retry_at=AT))
-    assert later.message.endswith("(for this parcel alone: Chronopost gives others)")
+    assert later.message.endswith("(only for this parcel: Chronopost returns others)")
     assert (later.kind, later.retry_at, later.alone) == (K.AUTH_FAILED, AT, True)
 
 
@@ -137,4 +137,4 @@ def test_a_proof_that_is_no_document_is_a_failure(is_assumed: bool) -> None:
     outcome = make_outcome(document, Case(unusable="is empty", is_assumed=is_assumed))
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.delivery) == (K.BAD_RESPONSE, None if is_assumed else DELIVERY)
-    assert outcome.message == "What the carrier sent as a proof is no document: is empty"
+    assert outcome.message == "The carrier sent an invalid document as the proof: is empty"

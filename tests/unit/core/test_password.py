@@ -37,6 +37,6 @@ def test_nothing_set_is_no_password() -> None:
     "text", ["correct horse", str(HASH)[:-1], str(HASH).upper(), str(HASH).replace(SALT.hex(), "00")]
 )
 def test_a_faulty_hash_is_told_with_how_to_make_one(text: str) -> None:
-    with pytest.raises(ValueError, match="no password hash") as error:
+    with pytest.raises(ValueError, match="not a password hash") as error:
         read_hash(text)
     assert "recours dashboard --hash-password" in str(error.value)

@@ -162,10 +162,10 @@ FORM = "is not a limit; write for example 100/day, 250/day@UTC, 200/hour or 1400
         ("x" * 50, f"'{'x' * 40}' {FORM}"),
         ("0/day", "the number of calls in '0/day' must be from 1 to 1000000000"),
         ("1000000001/day", "the number of calls in '1000000001/day' must be from 1 to 1000000000"),
-        ("5/2days", "'5/2days': only seconds can be counted, as in 1400/10seconds"),
-        ("5/1hour", "'5/1hour': only seconds can be counted, as in 1400/10seconds"),
-        ("5/0seconds", "'5/0seconds': only seconds can be counted, as in 1400/10seconds"),
-        ("5/hour@UTC", "'5/hour@UTC': only a day has a time zone"),
+        ("5/2days", "'5/2days': only seconds can have a number, as in 1400/10seconds"),
+        ("5/1hour", "'5/1hour': only seconds can have a number, as in 1400/10seconds"),
+        ("5/0seconds", "'5/0seconds': only seconds can have a number, as in 1400/10seconds"),
+        ("5/hour@UTC", "'5/hour@UTC': only a limit per day can have a time zone"),
         (
             "5/day@Mars/Olympus",
             "'Mars/Olympus' is not a time zone; write for example Europe/Paris or UTC",
@@ -175,9 +175,9 @@ FORM = "is not a limit; write for example 100/day, 250/day@UTC, 200/hour or 1400
             f"'{'z' * 40}' is not a time zone; write for example Europe/Paris or UTC",
         ),
         ("5/day@/etc/passwd", "'/etc/passwd' is not a time zone; write for example Europe/Paris or UTC"),
-        ("5/hour,6/hour", "it names the same window twice"),
-        ("5/minute,6/60seconds", "it names the same window twice"),
-        ("5/day,6/day@Europe/Paris", "it names the same window twice"),
+        ("5/hour,6/hour", "it has the same window twice"),
+        ("5/minute,6/60seconds", "it has the same window twice"),
+        ("5/day,6/day@Europe/Paris", "it has the same window twice"),
     ],
 )
 def test_what_is_no_limit_is_refused_with_a_sentence(text: str, sentence: str) -> None:

@@ -412,7 +412,7 @@ def test_what_a_picture_may_show_is_not_denied() -> None:
 
 def test_a_number_that_is_not_known_is_not_missed() -> None:
     assert judged("Livré. Page 1/1", number="") == Appraisal(Findings(is_readable=True))
-    assert judged("Page 1/1", number="").hollow == "it tells of no delivery"
+    assert judged("Page 1/1", number="").hollow == "it shows no delivery"
 
 
 def test_a_frame_and_the_grain_of_paper_are_nothing() -> None:
@@ -428,7 +428,7 @@ def test_a_frame_and_the_grain_of_paper_are_nothing() -> None:
     assert why_hollow(sheet, "image/png") is None
 
 
-NO_PICTURE = "it shows no signature, no photo and no page of text"
+NO_PICTURE = "it shows no signature, photo or page of text"
 
 
 def why_hollow(sheet: Image.Image, media_type: str = "image/jpeg") -> str | None:

@@ -118,7 +118,7 @@ def test_a_document_is_one(content: bytes, kind: str) -> None:
         (PDF[: len(PDF) // 3], "the PDF"),
         (simulated.broken_pdf(), "the PDF cannot be opened"),
         (b"%PDF-1.4\n" + b"x" * 100, "the PDF cannot be opened"),
-        (pdf_of(0), "the PDF has no page"),
+        (pdf_of(0), "the PDF has no pages"),
         (pdf_of(1, "secret", algorithm="RC4-128"), "the PDF cannot be opened"),
     ],
 )  # fmt: skip
@@ -268,7 +268,7 @@ HOLLOW = {
     ),
     "another carrier's letter": (
         page(LETTER.replace("tracking number XY123456789FR", "your Mondial Relay parcel")),
-        "it is another carrier's (MONDIAL RELAY)",
+        "it is from another carrier (MONDIAL RELAY)",
     ),
     "an empty web page": (page("<p>&nbsp;</p><img src='./ups_logo.gif'>"), "it is blank"),
     "a web page that only runs": (page("<script>document.write('Delivered on')</script>"), "it is blank"),
@@ -466,7 +466,7 @@ def test_a_document_is_kept_as_it_came(content: bytes, suffix: str, store: Docum
 
 def test_what_is_no_document_is_kept_apart(store: DocumentStore) -> None:
     refused = stored(store, LABEL, Retrieved.single(b"no document at all" * 10, DELIVERY, SOURCE))
-    why = "it is neither PDF, PNG, JPEG, GIF nor TIFF"
+    why = "it is not a PDF, PNG, JPEG, GIF or TIFF file"
     assert (refused.media_type, refused.refused) == ("application/octet-stream", why)
     assert Path(refused.path).parents[2] == store.folder / "refused" / "chronopost"
     assert Path(refused.path).suffix == ".bin"

@@ -45,7 +45,7 @@ def test_versions_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, version: 
     installed(monkeypatch, version)
     assert (
         job_queue.problem()
-        == f"Procrastinate {version} is installed, and recours needs procrastinate>=3.10,<4"
+        == f"Procrastinate {version} is installed, but recours needs procrastinate>=3.10,<4"
     )
 
 

@@ -78,7 +78,7 @@ def test_one_by_hand_is_not_it(world: World, caplog: pytest.LogCaptureFixture) -
     report = world.retry(claims=("CLM-1",))
     assert lines(caplog, "CLM-1") == [
         "[1] Retry #5 for CLM-1 (Chronopost)",
-        "❌ FAILED: CLM-1 - The parcel is on its way; next try unchanged (2026-02-11 18:00)",
+        "❌ FAILED: CLM-1 - The parcel is on its way; next attempt unchanged (2026-02-11 18:00)",
     ]
     assert report.stats.last_attempts == 0
     world.each_hour(140, world.retry)
