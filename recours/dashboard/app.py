@@ -1,4 +1,4 @@
-"""The page as a web application: its addresses, who may use them, and what holds for every answer."""
+"""The dashboard as a web application: routes, access control, and the headers and limits of every response."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ from recours.app import open_app
 from recours.carriers.registry import CATALOG
 from recours.core.password import LoginThrottle
 from recours.core.text import clean
-from recours.core.translations import LANGUAGES, N_
+from recours.core.translations import LANGUAGES, N_, translate
 from recours.dashboard import bulk, carriers, claim, claims, documents, erase, mails, overview
 from recours.dashboard.documents import LARGEST
 from recours.dashboard.texts import PageTexts
@@ -66,24 +66,24 @@ from recours.settings.model import Settings, SettingsError
 
 View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
-_MOST_ENDED = 1000  # sessions that are remembered as left
-_MOST_FIELDS = 1000  # a list has 50 boxes
+_MOST_ENDED = 1000  # remembered sessions whose users logged out
+_MOST_FIELDS = 1000  # a list has 50 checkboxes
 _LONGEST_QUERY = 8000  # bytes
 _LARGEST_FORM = 100_000  # bytes
-# A form comes within the first, and as long as it takes at so many bytes a second.
+# The time for receiving a form: _PATIENCE_S, and its largest size at _SLOWEST bytes per second.
 _PATIENCE_S = 20.0
 _SLOWEST = 40_000
-_LARGER_FORMS = {  # with a file; one a little too large is named as that
+_LARGER_FORMS = {  # with a file; the margin lets the view report a file that is slightly too large
     "/claim/attach": LARGEST + 2_000_000,
     "/claims/preview": LARGEST_CSV + 2_000_000,
-    "/claims/apply": 3 * LARGEST_CSV + _LARGEST_FORM,  # a sign may take three bytes
+    "/claims/apply": 3 * LARGEST_CSV + _LARGEST_FORM,  # a character may take three bytes
 }
 
 _SAME_PASSWORDS = N_(
     "The operator password and the viewer password are the same. Change RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH."
 )
 
-# Nothing is loaded from elsewhere, nobody may frame the page, and no script or style stands in it.
+# No resources from other sites, no framing by other sites, no inline scripts or styles.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -99,7 +99,7 @@ _HEADERS = {
 
 
 def show_notice(visit: Visit) -> Response:
-    """How far an action is that is under way."""
+    """The progress of an action that is running in the background."""
     key = visit.query.get("key", "")
     if visit.notices.get(key) is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
@@ -123,7 +123,7 @@ GET_ROUTES: Mapping[str, View] = {
     "/mail/content": mails.content,
     "/notice": show_notice,
 }
-# These take an operator.
+# Only operators may use these.
 POST_ROUTES: Mapping[str, View] = {
     "/claims/do": claims.act,
     "/claims/preview": bulk.preview,
@@ -144,7 +144,7 @@ POST_ROUTES: Mapping[str, View] = {
 
 
 def make_app(environment: Mapping[str, str]) -> ASGIApp:
-    """The application. Settings are read for each request: a password that was changed counts at once."""
+    """The application. It reads the settings for each request, so a changed password takes effect at once."""
     page = _Page(environment)
     static = StaticFiles(directory=Path(__file__).parent / "static")
     routes = [
@@ -156,12 +156,12 @@ def make_app(environment: Mapping[str, str]) -> ASGIApp:
         *(Route(path, page.post(view), methods=["POST"]) for path, view in POST_ROUTES.items()),
     ]
     handlers = dict.fromkeys((_RefusedError, HTTPException, SettingsError, DatabaseError), page.failed)
-    # Around the whole, not one of its middlewares: those add nothing to the answer to a fault that nobody foresaw.
+    # A wrapper and no middleware of Starlette: its middlewares do not see the response to an unhandled exception.
     return _Hardened(Starlette(routes=routes, exception_handlers=handlers))
 
 
 class _Hardened:
-    """Adds what holds for every answer; refuses posts of other sites, and forms that are larger than theirs may be."""
+    """Adds the common headers to every response; refuses posts from other sites and oversized requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -180,25 +180,27 @@ class _Hardened:
                     headers["Cache-Control"] = "no-cache"
             await send(message)
 
-        if len(scope["query_string"]) > _LONGEST_QUERY:  # which is repeated in each link of a list
+        if len(scope["query_string"]) > _LONGEST_QUERY:  # each link of a list repeats the query
             await Response(status_code=HTTP_414_URI_TOO_LONG)(scope, receive, send_hardened)
             return
         request = Request(scope)
         if request.method not in ("GET", "HEAD") and not is_own_origin(request.headers):
-            refusal = Response("This was not sent by the page itself.\n", 403, media_type="text/plain")
+            refusal = Response(
+                "This request did not come from the dashboard.\n", 403, media_type="text/plain"
+            )
             await refusal(scope, receive, send_hardened)
             return
         await self._app(scope, _BoundedForm(request, receive), send_hardened)
 
 
 class _BoundedForm:
-    """What a visitor sends. Once a view reads it, it is refused if it is larger or slower than that form may be."""
+    """The receiving side of a request. Raises HTTPException when a view reads a form that is too large or too slow."""
 
     def __init__(self, request: Request, receive: Receive) -> None:
         self._receive = receive
         self._left = _LARGER_FORMS.get(request.scope["path"], _LARGEST_FORM)
         self._until = asyncio.get_running_loop().time() + _PATIENCE_S + self._left / _SLOWEST
-        announced = request.headers.get("content-length", "")  # there is none of what comes in chunks
+        announced = request.headers.get("content-length", "")  # chunked requests have no such header
         self._is_too_large = announced.isdecimal() and int(announced[:20]) > self._left
 
     async def __call__(self) -> Message:
@@ -207,16 +209,18 @@ class _BoundedForm:
                 async with asyncio.timeout_at(self._until):
                     message = await self._receive()
             except TimeoutError:
-                raise HTTPException(HTTP_408_REQUEST_TIMEOUT, "The form did not come in time.") from None
+                raise HTTPException(
+                    HTTP_408_REQUEST_TIMEOUT, N_("The form took too long to arrive.")
+                ) from None
             self._left -= len(message.get("body", b""))
             self._is_too_large = self._left < 0
         if self._is_too_large:
-            raise HTTPException(HTTP_413_CONTENT_TOO_LARGE, "This is larger than such a form may be.")
+            raise HTTPException(HTTP_413_CONTENT_TOO_LARGE, N_("This form is too large."))
         return message
 
 
 class _RefusedError(Exception):
-    """A visitor may not do what they ask for."""
+    """The visitor has no permission for this request; `response` is the answer."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -224,7 +228,7 @@ class _RefusedError(Exception):
 
 
 class _Page:
-    """What the addresses share."""
+    """The state shared by all routes."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -246,7 +250,7 @@ class _Page:
                 return visit.back(Notice(clean(error, 1000), is_good=False))
 
         async def endpoint(request: Request) -> Response:
-            # From visitors who may not act, nothing is read.
+            # Visitors without permission are refused before their form is read.
             admitted = await run_in_threadpool(self._admit, request, acts=True)
             largest = _LARGER_FORMS.get(request.scope["path"], _LARGEST_FORM)
             async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=largest) as form:
@@ -255,7 +259,7 @@ class _Page:
         return endpoint
 
     def _admit(self, request: Request, *, acts: bool) -> tuple[Settings, PageTexts, Visitor]:
-        """Who asks. Raises _RefusedError, HTTPException if they may not."""
+        """The settings, texts and visitor of a request. Raises _RefusedError, HTTPException without permission."""
         settings = load_at_home(self._environment, CATALOG)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
         visitor = visitor_of(_page_request(request), settings, self._ended)
@@ -274,7 +278,7 @@ class _Page:
         texts: PageTexts,
         visitor: Visitor,
     ) -> Response:
-        # Opened for each request: a database that was gone or replaced is seen at once.
+        # Opened for each request, so a database that is down or was replaced is noticed at once.
         app = open_app(settings)
         with closing(app.database):
             return view(Visit(request, settings, app, visitor, texts, self._notices, form))
@@ -318,7 +322,7 @@ class _Page:
         return response
 
     def leave(self, request: Request) -> Response:
-        """End the session here too, for every copy of its cookie."""
+        """End the session on the server too, so that no copy of the cookie stays valid."""
         session = _page_request(request).session
         for password, _visitor in passwords_of(load_at_home(self._environment, CATALOG)):
             if nonce := nonce_of(session, password):
@@ -338,10 +342,10 @@ class _Page:
             response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=_LANGUAGE_S, samesite="lax")
         return response
 
-    # ---------------------------------------------------------------- what went wrong
+    # ---------------------------------------------------------------- errors
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """A page that says what is wrong, and offers to try again; or the one that refuses a visitor."""
+        """The page for an error, with a link to try again; or the response that refuses a visitor."""
         if isinstance(error, _RefusedError):
             return error.response
         language = LANGUAGES[0]
@@ -354,21 +358,22 @@ class _Page:
             language = load_at_home(self._environment, CATALOG).mail.language
         except SettingsError as faults:
             title = N_("The settings are invalid. The dashboard will work again once they are corrected.")
-            # Nobody could say who they are.
+            # Without settings, visitors cannot be identified.
             is_from_elsewhere = _page_request(request).is_from_elsewhere
             details = [] if is_from_elsewhere else [clean(fault, 1000) for fault in faults.faults]
         if isinstance(error, HTTPException):
             status = error.status_code
             is_missing = status == HTTP_404_NOT_FOUND
             title = N_("This page does not exist.") if is_missing else N_("This request was refused.")
-            details = [] if is_missing else [clean(error.detail, 1000)]
+            detail = translate(language_of(request, language), error.detail)
+            details = [] if is_missing else [clean(detail, 1000)]
         texts = PageTexts(language_of(request, language))
         return render(request, "failed.html", texts, status, title=texts(title), details=details)
 
 
 def _page_request(request: Request) -> PageRequest:
     peer = request.client.host if request.client else ""
-    # A header that came twice is a list. What a proxy appends to the visitor's own stands last in it.
+    # Repeated headers are joined to a list; the value that a proxy appended comes last.
     headers = {name: ", ".join(request.headers.getlist(name)) for name in request.headers}
     return PageRequest(headers, peer, request.cookies.get(SESSION_COOKIE, ""))
 
@@ -393,14 +398,14 @@ def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:
 # ---------------------------------------------------------------- serving
 
 
-# What a visitor has to send a request; a form has its own time.
+# The time limit for receiving a request; forms have their own.
 PATIENCE_S = 20.0
 _MOST_CONNECTIONS = 200
 
 
 def serve(host: str, port: int) -> None:
-    """Until Ctrl-C."""
-    # Headers of proxies are the page's own to read: which of them may be believed is a setting.
+    """Serve the dashboard until Ctrl-C."""
+    # uvicorn must not interpret proxy headers: a setting says which proxies are trusted.
     uvicorn.run(
         make_app(os.environ),
         host=host,
@@ -418,10 +423,10 @@ def serve(host: str, port: int) -> None:
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP with an end to each wait for a request.
+    """HTTP with a time limit for each request.
 
-    uvicorn waits for ever for the first byte of a connection and for the last one of a request. With as many connections as
-    it takes, left open by somebody's network or on purpose, nobody else would see the page until it is started anew.
+    uvicorn waits forever for the first byte of a connection and for the last byte of a request. Enough idle connections,
+    left open by a faulty network or on purpose, would block the dashboard for everyone until it is restarted.
     """
 
     def connection_made(self, transport: Any) -> None:
@@ -429,9 +434,9 @@ class ImpatientProtocol(H11Protocol):
         self.loop.call_later(PATIENCE_S, self._look, None)
 
     def _look(self, last: object) -> None:
-        """End the connection if no request has come since the last look, and none is being answered."""
+        """Close the connection if no request arrived since the last check, and none is being answered."""
         is_answering = self.cycle is not None and not self.cycle.response_complete
         if self.cycle is last and not is_answering:
-            self.transport.close()  # once what was answered is sent
+            self.transport.close()  # after pending responses are sent
         if not self.transport.is_closing():
             self.loop.call_later(PATIENCE_S, self._look, self.cycle)

@@ -1,4 +1,4 @@
-"""Carriers and accounts: whether they take calls, how far their limits are used, and what a person can do about it."""
+"""Carriers and accounts: their state, usage of their limits, and actions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ from recours.runs.summary import worth_showing
 _ACCOUNTS_SHOWN = 50
 _OPEN = "open"
 _UNAVAILABLE = "unavailable"
-# The tone and the icon of a health: what is wrong, what passes by itself or was meant, what is fine.
+# The tone and icon of each state: bad for faults, warn for temporary or intentional states, good for OK.
 _BADGES = {
     _OPEN: ("good", "check"),
     _UNAVAILABLE: ("bad", "alert"),
@@ -66,7 +66,7 @@ def show(visit: Visit) -> Response:
 
 
 def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
-    """A carrier's row; `until`: when recours calls the carrier again without anybody's help."""
+    """A carrier's row. `until`: when recours resumes calls automatically."""
     state, reason, until = _state(carrier, visit)
     tone, icon = _BADGES[state]
     return {
@@ -83,7 +83,7 @@ def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
 
 
 def _state(carrier: CarrierNow, visit: Visit) -> tuple[str, str, datetime | None]:
-    """Whether it takes calls, why not, and until when."""
+    """The state of a carrier, the reason, and until when."""
     texts = visit.texts
     if not carrier.configured:
         names = names_text(texts.language, carrier.missing)
@@ -98,7 +98,7 @@ def _state(carrier: CarrierNow, visit: Visit) -> tuple[str, str, datetime | None
 
 
 def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[ListedAccount]:
-    """Those of a client or carrier whose name has this in it; those first that need attention."""
+    """The accounts whose client or carrier matches the text; those that need attention first."""
 
     def matches(listed: ListedAccount) -> bool:
         carrier = app.catalog.name_of(listed.account.carrier, listed.account.carrier)
@@ -151,7 +151,7 @@ def resume(visit: Visit) -> Response:
 
 
 def check(visit: Visit) -> Response:
-    """Ask the carrier once whether it accepts the credentials: the default account's, or those of the client who is named."""
+    """Check the credentials of the default account, or of a client's account, with one call."""
     carrier = _carrier(visit)
     client = visit.field("client")
 

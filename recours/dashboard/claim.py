@@ -1,4 +1,4 @@
-"""One claim: who, what, how much, until when; where it stands and why; its proof, and what happened to it."""
+"""The page of one claim: its state and the reason, details, proof, history and actions."""
 
 from datetime import date
 from pathlib import PurePath
@@ -38,7 +38,7 @@ from recours.runs.source import unknown_claim
 
 
 def find(visit: Visit) -> Response:
-    """What the search in each page's head leads to: the claim of that reference, or the list of those that fit."""
+    """Redirect the search of the header to the claim with that reference, or to the list of matching claims."""
     text = visit.query.get("text", "").strip()
     for reference in dict.fromkeys((text, text.upper())):
         if visit.reports.records.find(reference):
@@ -113,7 +113,7 @@ def _unknown(visit: Visit, reference: str) -> Response:
 
 
 def _advice(explanation: Explanation) -> list[str]:
-    """What to do. Commands that name the claim are left out: there are buttons for them."""
+    """What to do, without commands for this claim: there are buttons for them."""
     refusal = explanation.position.refusal
     reference = explanation.claim.reference
     if refusal and refusal.stopped:
@@ -122,7 +122,7 @@ def _advice(explanation: Explanation) -> list[str]:
 
 
 def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
-    """Why its carrier takes no call, as it was recorded; the claim's own sentence says that it is so."""
+    """The recorded reason why the carrier cannot be called; "" if it can."""
     texts = visit.texts
     refusal = where.refusal
     if refusal is None:
@@ -145,7 +145,7 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
 def _facts(
     visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus
 ) -> list[tuple[str, str, str]]:
-    """What is known of a claim: the name of each fact, the fact, and the address of more, if there is any."""
+    """The details of a claim: name, value and link ("": none) of each."""
     claim = listed.claim
     texts = visit.texts
     client = visit.app.clients.contacts([claim.client_id]).get(claim.client_id, Contact())
@@ -196,7 +196,7 @@ def _deadline(visit: Visit, claim: Claim) -> str:
 
 
 def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) -> dict[str, Any]:
-    """`about`: when it came, and where it is from; `is_proof`: it is no record, which recours wrote."""
+    """A row of the evidence. `about`: its time and source; `is_proof`: whether it is more than a tracking record."""
     texts = visit.texts
     language = visit.texts.language
     source = clean(source_text(piece, language), 100)
@@ -212,14 +212,14 @@ def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) 
     }
 
 
-# The order of the buttons, after the one that the claim needs.
+# The order of the buttons after the one that the claim needs most.
 _ACTIONS = ("fetch", "correct", "reopen", "enroll", "attach", "exclude", "pause", "resume")
-# Persistent errors that other evidence mends; a correction mends the others.
+# Persistent errors that other evidence solves; a correction solves the others.
 _NEED_EVIDENCE = frozenset({ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.RETURNED_TO_SENDER})
 
 
 def _actions(visit: Visit, claim: Claim, where: Position) -> list[tuple[str, str]]:
-    """The actions that would not be refused, each with the class of its button: the one that the claim needs comes first."""
+    """The possible actions, each with the class of its button; the one that the claim needs most comes first."""
     app = visit.app
     possible = possible_actions(claim, where, app.catalog, visit.settings.policy)
     if where.refusal and where.refusal.stopped:
@@ -232,12 +232,12 @@ def _actions(visit: Visit, claim: Claim, where: Position) -> list[tuple[str, str
 
 
 def _needed(claim: Claim, where: Position, catalog: Catalog) -> str:
-    """The action that helps a claim most; "": it has its proof."""
+    """The action that the claim needs most; "" if it has its proof."""
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ""
     if where.why is Why.LEFT_ALONE:
         return "enroll"
-    kind = where.state.kind or where.kind  # its own error goes before that of its account
+    kind = where.state.kind or where.kind  # the claim's own error has priority over the account's
     is_given_up = where.standing is Standing.GIVEN_UP
     if known_failure(claim, catalog) or (kind and is_persistent(kind, last_retry=is_given_up)):
         return "attach" if kind in _NEED_EVIDENCE else "correct"
@@ -245,7 +245,7 @@ def _needed(claim: Claim, where: Position, catalog: Catalog) -> str:
 
 
 def correct(visit: Visit) -> Response:
-    """What is left empty stays as it is."""
+    """Correct the claim; empty fields change nothing."""
     reference = visit.field("reference")
     number = visit.field("number") or None
     carrier = visit.field("carrier") or None
@@ -276,7 +276,7 @@ def attach(visit: Visit) -> Response:
 
 
 def accept(visit: Visit) -> Response:
-    """A refused file that was kept counts, as the person says."""
+    """Accept a refused file as a proof."""
     reference = visit.field("reference")
     sha256 = visit.field("piece")
     why = visit.field("why")

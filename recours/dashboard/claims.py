@@ -1,4 +1,4 @@
-"""The claims: a table that is filtered, searched and sorted by its address, and what is done with those that are chosen."""
+"""The list of claims, whose address holds its filters, search and sort order, and the actions on selected claims."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ EXPORTED = 10_000
 _LONGEST_TYPED = 100
 _LONGEST_SENTENCE = 1000
 _FARTHEST_PAGE = 1000
-_MONTHS = 3  # that a click chooses
+_MONTHS = 3  # with a link for each
 _NONE = "none"
 TONES = {
     Standing.FETCHED: "good",
@@ -36,7 +36,7 @@ TONES = {
     Standing.SETTLED: "warn",
     Standing.UNNUMBERED: "warn",
 }
-# What stands in the way of a claim whose carrier is closed is the carrier, whatever its own last answer was.
+# Claims for which the carrier's state is the reason, whatever the last result was.
 _CLOSED = (Why.CLOSED, Why.BLOCKED)
 _TIMED = (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED)
 _SOON = timedelta(days=3)
@@ -44,10 +44,10 @@ _SOON = timedelta(days=3)
 
 @dataclass(frozen=True)
 class ListAddress:
-    """What an address asks for.
+    """The query of a list's address.
 
-    `selected`: the values of each filter that it names, those of `choices`; `unknown`: others, each with the name of its
-    filter. `problem`: whose claims it asks for, and `problems`: those of that kind that there are now.
+    `selected`: the chosen values of each filter; `unknown`: values that are not in `choices`, each with the name of its
+    filter. `problem`: the kind of problem whose claims are listed; `problems`: the current problems of that kind.
     """
 
     filter: ClaimFilter
@@ -59,12 +59,12 @@ class ListAddress:
     unknown: Sequence[tuple[str, str]]
     problem: ProblemKind | None
     problems: Sequence[Problem]
-    first_day: date | None  # of the creation of its claims; both days are among them
+    first_day: date | None  # of the creation dates; both days are included
     last_day: date | None
 
 
 def read_address(query: QueryParams, visit: Visit) -> ListAddress:
-    """Values that do not exist are left out: an address may be older than what it names."""
+    """Read the query, ignoring unknown values: an address may be out of date."""
     app = visit.app
     choices = filter_choices(app.catalog, visit.texts)
     known: dict[str, Collection[str]] = {**choices, "problem": OF_CLAIMS}
@@ -85,7 +85,7 @@ def read_address(query: QueryParams, visit: Visit) -> ListAddress:
         ClaimFilter(
             statuses=_stored(selected["status"]),
             stages=[Stage(stage) for stage in selected["stage"]],
-            # A problem of these carriers has its own claims, whichever carrier they are asked of now.
+            # A problem of these carriers determines its claims, whichever carrier serves them now.
             carriers=() if is_of_carriers else carriers,
             kinds=_stored(selected["kind"]),
             disputes=_stored(selected["dispute"]),
@@ -118,7 +118,7 @@ def read_address(query: QueryParams, visit: Visit) -> ListAddress:
 
 
 def day_in(text: str) -> date | None:
-    """A day of an address; None: it names none that claims can be made on."""
+    """The date in a parameter; None if it is not a date on which claims can be created."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -127,7 +127,7 @@ def day_in(text: str) -> date | None:
 
 
 def _last_months(today: date) -> list[tuple[date, date]]:
-    """The first and the last day of this month, and of those before."""
+    """The first and last days of this month and of the preceding months."""
     months = []
     last_day = (today.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     for _ in range(_MONTHS):
@@ -138,7 +138,7 @@ def _last_months(today: date) -> list[tuple[date, date]]:
 
 
 def filter_choices(catalog: Catalog, texts: PageTexts) -> dict[str, dict[str, str]]:
-    """What each filter of the list offers, with its name for people; _NONE is for claims that have none."""
+    """The values of each filter with their names for people; _NONE selects claims without a value."""
     specs = sorted(catalog.specs.values(), key=lambda spec: spec.name.casefold())
     none = {_NONE: texts("none")}
     return {
@@ -152,12 +152,12 @@ def filter_choices(catalog: Catalog, texts: PageTexts) -> dict[str, dict[str, st
 
 
 def _values(query: QueryParams, name: str) -> list[str]:
-    """Each once. The form sends an empty choice for "all", and several that were chosen between commas."""
+    """The distinct values of a parameter. The form sends "" for "all", and several values separated by commas."""
     return [*dict.fromkeys(value for text in query.getlist(name) for value in text.split(",") if value)]
 
 
 def _stored(values: Sequence[str]) -> list[str]:
-    """The same as the database has them."""
+    """The values as stored in the database."""
     return ["" if value == _NONE else value for value in values]
 
 
@@ -175,7 +175,7 @@ class Row:
         return TONES.get(self.where.standing, "")
 
     def deadline_tone(self, today: date) -> str:
-        """Whether its deadline calls for attention: it has passed, or comes soon, and there is no proof."""
+        """`late` or `soon` if the deadline passed or is near and there is no proof; else ""."""
         deadline = self.listed.claim.deadline
         if deadline is None or self.where.standing is Standing.FETCHED or deadline > today + _SOON:
             return ""
@@ -183,7 +183,7 @@ class Row:
 
     @property
     def next_at(self) -> datetime | None:
-        """When it is tried next, where that is a time of its own."""
+        """The time of the next attempt, if the claim has its own."""
         return self.where.next_at if self.where.why in _TIMED else None
 
 
@@ -224,7 +224,7 @@ def _rows(visit: Visit, claims: Sequence[ListedClaim]) -> list[Row]:
 
 
 def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageTexts) -> str:
-    """Why a claim stands where it does, in a few words: what keeps it, what its carrier said, or who signed."""
+    """The reason for a claim's state in a few words: what blocks it, the last result, or who signed."""
     if where.standing is Standing.FETCHED:
         return texts("signed by {who}", who=clean(listed.signatory, 60)) if listed.signatory else ""
     if where.refusal and where.why in _CLOSED:
@@ -233,7 +233,7 @@ def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageT
 
 
 def act(visit: Visit) -> Response:
-    """Retry, reopen, exclude or enroll the claims that are chosen, or all that the address of the list asks for."""
+    """Retry, reopen, exclude or enroll the selected claims, or all matching ones."""
     action = visit.field("do")
     references, remaining = _references(visit, MOST_CLAIMS)
     notes = []
@@ -266,7 +266,7 @@ def act(visit: Visit) -> Response:
 
 
 def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
-    """Those that are chosen, and how many more match that were asked for too."""
+    """The references of the selected claims, and the number of matching claims beyond the limit."""
     if visit.field("all") != "yes":
         return [str(reference) for reference in visit.form.getlist("reference")], 0
     query = QueryParams(parse_qsl(visit.field("query"), keep_blank_values=True))
@@ -275,7 +275,7 @@ def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
 
 
 def export(visit: Visit) -> Response:
-    """What the list shows, as `recours export claims` writes it; for readers of French as their Excel reads it."""
+    """The listed claims in the form of `recours export claims`; in French, in the form that French Excel opens."""
     address = read_address(visit.query, visit)
     claims = visit.reports.records.claims(
         address.filter, EXPORTED, sort=address.sort, descending=address.descending

@@ -1,4 +1,4 @@
-"""What the page says in one language, beside what its templates say; times are in one zone."""
+"""Texts of the dashboard beside those of its templates, in one language and time zone."""
 
 from recours.core.errors import Actor
 from recours.core.localized import Localized
@@ -132,7 +132,7 @@ FILTERS = {
 
 class PageTexts(Localized):
     def name_of(self, language: str) -> str:
-        """What a language calls itself."""
+        """The name of a language in that language."""
         return {"fr": "Français", "en": "English"}[language]
 
     def kind(self, kind: str) -> str:
@@ -145,9 +145,9 @@ class PageTexts(Localized):
         return self(ACTORS[actor])
 
     def many(self, count: int) -> str:
-        """A count that ends at a limit: `10,000+`."""
+        """A count up to a limit: `10,000+`."""
         return f"{self.number(min(count, COUNTED_UP_TO))}{'+' if count >= COUNTED_UP_TO else ''}"
 
     def who(self, by: str) -> str:
-        """Who did something."""
+        """The name of the person or program that did something."""
         return person_named(self.language, by)

@@ -1,4 +1,4 @@
-"""One request for the page: who asks, in which language, what the answer is drawn with, and how an action is done."""
+"""One request to the dashboard: its visitor and language, how pages are rendered, and how actions are run."""
 
 import re
 import secrets
@@ -32,9 +32,9 @@ from recours.settings.model import Settings
 
 LANGUAGE_COOKIE = "recours_language"
 _LONGEST_LINE = 2000
-_LONGEST = 1000  # of what an action says
+_LONGEST = 1000  # characters of an action's result
 _MOST_NOTICES = 200
-# What the page is divided into: the path of each, and the key of its name.
+# The views in the navigation: their paths and names.
 VIEWS = {
     "/": N_("Overview"),
     "/claims": N_("Claims"),
@@ -44,7 +44,7 @@ VIEWS = {
 
 
 def _clean_lines(text: str) -> str:
-    """Each line as `clean` has it, and indented as it was."""
+    """The text with each line cleaned, and its indentation kept."""
     lines = [(line, line.lstrip(" ")) for line in text.splitlines()]
     return "\n".join(" " * (len(line) - len(bare)) + clean(bare, _LONGEST_LINE) for line, bare in lines)
 
@@ -56,7 +56,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-# For what others wrote and nobody cleaned: signs that hide or turn the text beside them are shown as what they are.
+# For text from outside: control and bidirectional characters are made visible.
 _templates.filters["clean"] = clean
 _templates.filters["clean_lines"] = _clean_lines
 
@@ -64,14 +64,14 @@ _templates.filters["clean_lines"] = _clean_lines
 # French spaces at which no line may break: before a colon and the like, inside quotation marks, before a unit.
 _FIXED = "\N{NO-BREAK SPACE}"
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
-# What is sent back by a form or stands as its writer set it, then any other tag: only what is between them is prose.
+# Elements whose content must not change, then any other tag; everything else is prose.
 _PARTS = re.compile(r"(<(pre|option|textarea|script|style)\b.*?</\2>|<[^>]*>)|[^<]+", re.DOTALL)
 _WIDE = re.compile(r"(?<=\S) (?=[:»])|(?<=«) |(?<=\d) (?=(?:h|s|Mo)\b)|(?<=\d h) (?=\d)")
 _THIN = re.compile(r"(?<=\S) (?=[;!?])")
 
 
 def typeset(html: str, language: str) -> str:
-    """A page with these blanks, if it is French."""
+    """The page with these spaces, if it is in French."""
     if language != "fr":
         return html
     return _PARTS.sub(
@@ -79,12 +79,12 @@ def typeset(html: str, language: str) -> str:
     )
 
 
-# Of Accept-Language: a language, whose country does not matter, and how much it is wanted.
+# A language of Accept-Language, without its country, and its quality.
 _WANTED = re.compile(r"\s*(\*|[a-z]+)(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.IGNORECASE)
 
 
 def language_of(request: Request, otherwise: str) -> str:
-    """The language that was chosen on the page, else the one that the browser asks for, else `otherwise`."""
+    """The language selected in the dashboard, else the browser's preferred one, else `otherwise`."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     if chosen in LANGUAGES:
         return chosen
@@ -92,25 +92,25 @@ def language_of(request: Request, otherwise: str) -> str:
 
 
 def preferred_language(accepted: str, otherwise: str) -> str:
-    """The language of the page that an Accept-Language header wants most; `otherwise` if it wants none of them."""
+    """The available language that an Accept-Language header prefers; `otherwise` if it accepts none."""
     qualities: dict[str, float] = {}
     for wanted in map(_WANTED.fullmatch, accepted.split(",")):
         if wanted:
             qualities.setdefault(wanted[1].lower(), float(wanted[2] or 1))
-    # Of two that are wanted alike, the first.
+    # With equal quality, the first one wins.
     in_order = [name for name, quality in qualities.items() if quality]
     languages = [name for name in (*in_order, otherwise, *LANGUAGES) if name in LANGUAGES]
     return max(languages, key=lambda name: qualities.get(name, qualities.get("*", 0.0)))
 
 
 def render(request: Request, template: str, texts: PageTexts, status: int = 200, **facts: Any) -> Response:
-    """A page outside of a visit: the one to sign in, and what went wrong."""
+    """Render a page without a visit, such as the login and error pages."""
     context = {
         "texts": texts,
         "counted": texts.counted,
         "labels": page_texts,
         "path": request.url.path,
-        # Without what was to be shown once. A path may begin with two slashes, and would then lead to another site.
+        # Without the notice, which is shown once. A path that begins with two slashes would lead to another site.
         "here": own_path(change_parameters(request.url.path, request.query_params, notice=None)),
         "notice": None,
         "visitor": None,
@@ -120,7 +120,7 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
 
 
 def change_parameters(path: str, parameters: QueryParams, **changes: object) -> str:
-    """An address with some of its parameters changed; None takes one away, a list gives it several values."""
+    """The address with changed parameters; None removes a parameter, a list gives it several values."""
     pairs = [(name, value) for name, value in parameters.multi_items() if name not in changes]
     for name, value in changes.items():
         values = value if isinstance(value, list | tuple) else [value]
@@ -129,31 +129,31 @@ def change_parameters(path: str, parameters: QueryParams, **changes: object) -> 
 
 
 def number_in(text: str, highest: int = 999_999_999) -> int | None:
-    """The number from 1 to `highest` that a parameter names; None: it names none."""
+    """The number from 1 to `highest` in a parameter; None if it is not such a number."""
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(highest))
     return int(text) if is_number and 0 < int(text) <= highest else None
 
 
 def own_path(address: str) -> str:
-    """Where to go next, if that is an address of this page."""
+    """The address if it belongs to the dashboard; else `/`."""
     is_own = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return address if is_own else "/"
 
 
 @dataclass
 class Notice:
-    """What came of an action, or that it is under way. `lines`: a sentence for each claim, and whether it is good news."""
+    """The result of an action, or its progress. `lines`: a sentence for each claim, and whether it succeeded."""
 
     text: str = ""
     is_good: bool = True
     lines: list[tuple[str, bool]] = field(default_factory=list)
-    total: int = 0  # of claims that are asked about while it is under way
+    total: int = 0  # claims of a running fetch
     progress: Callable[[], int] = lambda: 0
     is_over: bool = True
 
 
 class Notices:
-    """Those of this process, by a number that nobody can guess; the oldest are forgotten."""
+    """The notices of this process by unguessable keys; the oldest are dropped."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -174,7 +174,7 @@ class Notices:
 
 @dataclass(frozen=True)
 class Visit:
-    """Somebody's request, for whom the database is open as long as it is answered. `form` is what they sent, if they did."""
+    """One request with its open database. `form`: the submitted form; empty for GET."""
 
     request: Request
     settings: Settings
@@ -189,12 +189,12 @@ class Visit:
         return self.request.query_params
 
     def field(self, name: str) -> str:
-        """What the form says there, without blanks around it."""
+        """The value of a form field, stripped."""
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
     def upload(self, largest: int) -> tuple[str, bytes]:
-        """The name and the content of the file that the form has, at most a byte more than is taken. Raises RecoursError."""
+        """The name and content of the uploaded file, at most `largest` + 1 bytes. Raises RecoursError."""
         file = self.form.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
             raise RecoursError(self.texts("Select a file first."))
@@ -233,7 +233,7 @@ class Visit:
         return render(self.request, template, self.texts, status, **{**context, **facts})
 
     def back(self, notice: Notice | None = None, to: str = "") -> Response:
-        """Lead back to the page that the form was on, or to another one, with what came of it."""
+        """Redirect to the page of the form, or to `to`, with a notice."""
         target = urlsplit(own_path(to or self.field("back")))
         key = self.notices.add(notice) if notice else None
         return RedirectResponse(change_parameters(target.path, QueryParams(target.query), notice=key), 303)
@@ -244,13 +244,13 @@ def actions_of(visit: Visit) -> Actions:
 
 
 def do_now(visit: Visit, do: Callable[[Actions], ActionResult], to: str = "") -> Response:
-    """Do it, and lead back with what came of it. Raises RecoursError."""
+    """Run an action and redirect with its result. Raises RecoursError."""
     result = do(actions_of(visit))
     return visit.back(Notice(result.sentence, is_good=result.is_done), to)
 
 
 def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) -> Notice:
-    """Do it now with several claims, each of which has its own sentence. Raises RecoursError."""
+    """Run an action on several claims, with one sentence per claim. Raises RecoursError."""
     results = do(actions_of(visit))
     count = sum(result.is_done for result in results)
     if len(results) == 1:
@@ -265,7 +265,7 @@ def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) 
 
 
 def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
-    """Do what takes a call, over a database connection of its own: the visitor is answered meanwhile."""
+    """Run an action that makes calls in a thread with its own database connection."""
     notice = Notice(visit.texts("In progress …"), is_over=False)
 
     def work() -> None:
@@ -281,7 +281,7 @@ def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Not
 def fetch_in_background(
     visit: Visit, references: Sequence[str], notes: Sequence[tuple[str, bool]] = ()
 ) -> Notice:
-    """Have the carriers of these claims asked, in the background. `notes`: lines that come first. Raises RecoursError."""
+    """Fetch these claims in the background. `notes`: the first lines of the result. Raises RecoursError."""
     fetch = actions_of(visit).fetch(references)
     texts = visit.texts
     total = len(fetch.references)
@@ -308,7 +308,7 @@ def fetch_in_background(
 
 
 def _begun(work: Callable[[], None], notice: Notice) -> Notice:
-    """Do it in a thread of its own; the notice is over when that has ended."""
+    """Start `work` in a thread; when it ends, the notice is over."""
 
     def run() -> None:
         try:
@@ -317,14 +317,14 @@ def _begun(work: Callable[[], None], notice: Notice) -> Notice:
             notice.text = clean(error, _LONGEST)
             notice.is_good = False
         except Exception as error:
-            # Here it would not be seen; the traceback is on the server's standard error.
+            # The visitor sees the message; the traceback goes to the server's standard error.
             notice.text = f"{type(error).__name__}: {clean(error, _LONGEST)}"
             notice.is_good = False
             raise
         finally:
             notice.is_over = True
 
-    # Not a daemon: a server that is stopped waits for the call under way.
+    # Not a daemon, so a stopping server waits for the call in progress.
     threading.Thread(target=run, name="action").start()
     return notice
 

@@ -1,7 +1,7 @@
-"""Who visits the page, and what they may do. Pure: headers, addresses and settings come in.
+"""Who visits the dashboard, and what they may do. Pure: depends only on headers, addresses and settings.
 
-A proxy that signs people in names them in a header, which counts from its address alone. Without such a proxy, one
-password makes its user the operator, another one a viewer; without the operator's, the user of this machine is the operator.
+A proxy that signs people in names them in a header, which is trusted only from the proxy's address. Without such a proxy,
+one password is for the operator and another for viewers. Without any password, the local user is the operator.
 """
 
 import ipaddress
@@ -21,41 +21,41 @@ VIEWER = "viewer"
 SESSION_COOKIE = "recours_session"
 SESSION_S = 12 * 3600
 _LONGEST_NAME = 100
-_OWN_BITS = 64  # of an IPv6 address are those of somebody's network
+_OWN_BITS = 64  # the prefix of an IPv6 address that one network has
 _OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """`name`: for the record of what they do. Without `may_act` they only look."""
+    """`name` is recorded with each action. Without `may_act`, access is read-only."""
 
     name: str
     may_act: bool
 
 
 class NotAdmitted(StrEnum):
-    """Why somebody sees nothing."""
+    """Why access is refused."""
 
-    NOT_ENTERED = "not_entered"  # a password is to be typed
-    # There is none, and others than this machine's users could send such a request.
+    NOT_ENTERED = "not_entered"  # a password is required
+    # No password is set, and the request may come from outside this machine.
     UNPROTECTED = "unprotected"
-    NOT_NAMED = "not_named"  # the proxy did not say who it is, or it was no proxy
+    NOT_NAMED = "not_named"  # the proxy sent no name, or the request did not come through it
 
 
 @dataclass(frozen=True)
 class PageRequest:
-    """A request as far as it tells who sends it. Names of `headers` are in lower case, each once."""
+    """The parts of a request that identify its sender. Names of `headers` are in lower case, each once."""
 
     headers: Mapping[str, str]
-    peer: str  # the address that the connection comes from; "": unknown
-    session: str = ""  # of the cookie
+    peer: str  # the address of the connection; "": unknown
+    session: str = ""  # the value of the cookie
 
     def is_by_proxy(self, proxies: Iterable[Network]) -> bool:
         peer = _ip_of(self.peer)
         return peer is not None and any(peer in network for network in proxies)
 
     def address(self, proxies: Iterable[Network]) -> str:
-        """The last address that a known proxy saw, for counting wrong passwords; of IPv6 the network, which one visitor has."""
+        """The visitor's address, for counting wrong passwords: the last one that a trusted proxy saw; for IPv6 its network."""
         forwarded = self.headers.get("x-forwarded-for", "") if self.is_by_proxy(proxies) else ""
         text = forwarded.rsplit(",", 1)[-1].strip() or self.peer
         ip = _ip_of(text)
@@ -65,10 +65,10 @@ class PageRequest:
 
     @property
     def is_from_elsewhere(self) -> bool:
-        """Tell whether others may be able to send such a request.
+        """Tell whether somebody other than the local user could have sent such a request.
 
-        They can from another machine, if the page was started for them; through a proxy; and through somebody's browser here,
-        by a name of theirs that stands for 127.0.0.1.
+        That is possible from another machine, if the dashboard listens there; through a proxy; and through a local browser,
+        with a foreign host name that resolves to 127.0.0.1.
         """
         if not is_loopback(self.peer) or any(name in self.headers for name in _OF_PROXIES):
             return True
@@ -87,7 +87,7 @@ def _ip_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def passwords_of(settings: Settings) -> list[tuple[PasswordHash, Visitor]]:
-    """The passwords that are set, and what each makes of who types it."""
+    """The passwords that are set, each with its visitor."""
     visitors = [
         (settings.dashboard_password, Visitor(OPERATOR, may_act=True)),
         (settings.dashboard_viewer_password, Visitor(VIEWER, may_act=False)),
@@ -98,7 +98,7 @@ def passwords_of(settings: Settings) -> list[tuple[PasswordHash, Visitor]]:
 def visitor_of(
     request: PageRequest, settings: Settings, ended_sessions: Container[str] = ()
 ) -> Visitor | NotAdmitted:
-    """Who sends a request, and what they may do; or why they see nothing. `ended_sessions`: the nonces of sessions that were left."""
+    """The visitor of a request, or why access is refused. `ended_sessions`: the nonces of logged-out sessions."""
     header = settings.page_user_header
     if header and request.is_by_proxy(settings.page_proxies):
         name = clean(request.headers.get(header.lower(), "").strip(), _LONGEST_NAME)
@@ -117,7 +117,7 @@ def visitor_of(
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:
-    """Tell whether a post comes from this page. Browsers name the origin of each post, and no script can change that."""
+    """Tell whether a post comes from the dashboard. Browsers send the origin of each post, and scripts cannot change it."""
     try:
         origin = urlsplit(headers.get("origin", "")).netloc
     except ValueError:
@@ -126,12 +126,12 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
 
 
 def new_session(password: PasswordHash, nonce: str) -> str:
-    """What the cookie of somebody holds who typed this password. When it is changed, its sessions end."""
+    """The session cookie after login. Changing the password ends its sessions."""
     return _sessions(password).dumps(nonce)
 
 
 def nonce_of(session: str, password: PasswordHash) -> str | None:
-    """What names the session, whose text can be written in several ways; None: it is none, or over."""
+    """The id of a session, since one session has several valid texts; None if it is invalid or expired."""
     try:
         return str(_sessions(password).loads(session, max_age=SESSION_S))
     except BadSignature:

@@ -120,7 +120,7 @@ def test_a_form_of_another_site_does_nothing(context: BrowserContext, stranger: 
     with page.expect_navigation() as led:
         page.get_by_role("button", name="play").click()
     assert led.value.status == 403
-    expect(page.get_by_text("This was not sent by the page itself.")).to_be_visible()
+    expect(page.get_by_text("This request did not come from the dashboard.")).to_be_visible()
     assert world.service.content() == before
 
 
