@@ -158,7 +158,7 @@ class Summary:
     least_share: float  # of a client, relative to its share under the oracle
 
 
-def summarise(of_seeds: Sequence[Comparison], name: str) -> Summary:
+def summarize(of_seeds: Sequence[Comparison], name: str) -> Summary:
     guides, oracles = [one.guide for one in of_seeds], [one.oracle for one in of_seeds]
     found = [one.variants[name] for one in of_seeds]
     guide, proofs, best = (sum(one.in_time for one in ways) for ways in (guides, found, oracles))
@@ -414,7 +414,7 @@ def _compare_all(
     for regime in regimes:
         of_seeds = [next(done) for _ in range(seeds)]
         for variant in variants:
-            summary = summarise(of_seeds, variant.name)
+            summary = summarize(of_seeds, variant.name)
             print(_row(regime.name, variant.name, summary), flush=True)
             figures.setdefault(regime.name, {})[variant.name] = vars(summary)
             missed += misses(summary, variant, regime.name)

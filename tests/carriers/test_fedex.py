@@ -324,7 +324,7 @@ def test_a_403_means_to_wait_at_the_token_call_only() -> None:
     assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, wait.until)
 
 
-# ---------------------------------------------------------------- the normalised errors
+# ---------------------------------------------------------------- the normalized errors
 
 EMPTY = "TRACKING.TRACKINGNUMBER.EMPTY"
 INVALID = "TRACKING.TRACKINGNUMBER.INVALID"

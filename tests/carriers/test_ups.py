@@ -188,7 +188,7 @@ def test_a_blocked_merchant_gets_no_token_either() -> None:
     assert failure.message == "UPS does not let our account use this service: Blocked Merchant"
 
 
-# ---------------------------------------------------------------- the normalised errors
+# ---------------------------------------------------------------- the normalized errors
 
 NORMALISED: dict[str, Row] = {
     "200, TW0001": (TW0001, ErrorKind.NOT_FOUND),

@@ -810,7 +810,7 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("analysed", [False, True], ids=["fresh", "analysed"])
+@pytest.mark.parametrize("analyzed", [False, True], ids=["fresh", "analyzed"])
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # each database formats its plans differently
 @pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
 def test_looking_for_rows_reads_its_partial_index(
@@ -820,7 +820,7 @@ def test_looking_for_rows_reads_its_partial_index(
     look_for: Callable[[Run], Any],
     indexes: str,
     *,
-    analysed: bool,
+    analyzed: bool,
 ) -> None:
     quiet = [{"pod_fetch_status": status} for status in (None, "success", "manual")] * 60
     states: list[dict[str, Any]] = [
@@ -831,7 +831,7 @@ def test_looking_for_rows_reads_its_partial_index(
     ]
     add_claims(run.database, [*quiet, *states * 5])
     run.keep()
-    if analysed:
+    if analyzed:
         edit_without_rows(run.database, "ANALYZE")
     edit(run.database, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE id % 7 = 0")
     statements.clear()

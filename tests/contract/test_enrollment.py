@@ -343,12 +343,12 @@ def enrolled_together(url: str, *ways: Callable[[ClaimEnrollment], int]) -> list
     """How many claims each process enrolled, concurrently and with its own connection."""
     met = Barrier(len(ways))
 
-    def enrol(way: Callable[[ClaimEnrollment], int]) -> int:
+    def enroll(way: Callable[[ClaimEnrollment], int]) -> int:
         with closing(Database(make_url(url))) as database:
             return way(Together(assessor(database), frozenset({"paid"}), met=met))
 
     with ThreadPoolExecutor(len(ways)) as pool:
-        return list(pool.map(enrol, ways))
+        return list(pool.map(enroll, ways))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def backlog(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[Database]:
         connection.exec_driver_sql(BACKLOG)
         connection.exec_driver_sql(OWN_BACKLOG)
         connection.exec_driver_sql(LAST_ATTEMPTS_FAR_AHEAD)
-    analyse(database)
+    analyze(database)
     yield database
     database.close()
     kinds("postgresql").drop(database.url)
@@ -69,7 +69,7 @@ def many(
     execute(
         database, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE claim_reference LIKE 'CLM-%%7'"
     )
-    analyse(database)
+    analyze(database)
     database.close()
     return database.url
 
@@ -98,7 +98,7 @@ def test_looking_for_rows_reads_its_partial_index(
     kind.drop(database.url)
 
 
-def analyse(database: Database) -> None:
+def analyze(database: Database) -> None:
     with database.outside_transactions() as connection:
         connection.exec_driver_sql("VACUUM ANALYZE claims, recours_claims")
 

@@ -544,7 +544,7 @@ MOMENTS = {
 OURS = "claims|recours_claims|recours_attempts|recours_runs|recours_events"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "sqlite, analysed", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", "sqlite, analyzed", "postgresql"])
 def many(
     request: pytest.FixtureRequest, kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DatabaseRecords]:

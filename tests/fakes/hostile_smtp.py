@@ -24,11 +24,11 @@ class Hostile:
     reached: threading.Event = field(default_factory=threading.Event)  # the point where it turns hostile
 
 
-Behaviour = Callable[[Hostile, socket.socket], None]
+Behavior = Callable[[Hostile, socket.socket], None]
 
 
 @contextmanager
-def hostile(behave: Behaviour) -> Iterator[Hostile]:
+def hostile(behave: Behavior) -> Iterator[Hostile]:
     """A server with this behavior."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Hostile(listener.getsockname()[1])
@@ -56,7 +56,7 @@ def send(server: Hostile, sock: socket.socket, pieces: Iterable[bytes], every_s:
         time.sleep(every_s)
 
 
-def after(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) -> Behaviour:
+def after(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) -> Behavior:
     """Give these replies, the first unasked, the others to a command each; then send the rest."""
 
     def behave(server: Hostile, sock: socket.socket) -> None:

@@ -33,7 +33,7 @@ from tests.fakes.hostile_smtp import (
     EVERY_S,
     FINE,
     GO_ON,
-    Behaviour,
+    Behavior,
     after,
     deaf,
     endless,
@@ -48,7 +48,7 @@ TLS_RECORD = b"\x16\x03\x03\x40\x00"  # the handshake announces 16 KB
 LOGIN = b"250-mail.example\r\n250 AUTH PLAIN\r\n"
 
 # Before an email is handed over: its state is unchanged.
-WAITS: dict[str, tuple[Behaviour, str]] = {
+WAITS: dict[str, tuple[Behavior, str]] = {
     "a trickled banner": (after(then=trickle(), every_s=EVERY_S), "none"),
     "an endless banner": (after(then=endless(b"220-welcome\r\n")), "none"),
     "an endless answer to EHLO": (after(BANNER, then=endless(b"250-SIZE\r\n")), "none"),
@@ -58,7 +58,7 @@ WAITS: dict[str, tuple[Behaviour, str]] = {
     "a silent answer to the command DATA": (after(BANNER, FINE, FINE, FINE), "none"),
 }  # fmt: skip
 # After that, nobody knows.
-UNDECIDED: dict[str, Behaviour] = {
+UNDECIDED: dict[str, Behavior] = {
     "a trickled answer to the message": after(
         BANNER, FINE, FINE, FINE, GO_ON, then=trickle(), every_s=EVERY_S
     ),

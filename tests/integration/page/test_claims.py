@@ -71,7 +71,7 @@ def test_the_same_address_is_the_same_view_for_everybody(visitor: Callable[..., 
     [
         ("/claims?carrier=nobody", "Ignored 'nobody', which is not a value of the filter 'Carrier'."),
         ("/claims?kind=%3Cb%3E", "Ignored '<b>'"),
-        ("/claims?sort=colour&order=up&page=0", ""),
+        ("/claims?sort=color&order=up&page=0", ""),
         ("/claims?page=000001" + "9" * 5000, ""),
         ("/claims?page=%D9%A3", ""),
         ("/claims?text=%00%ED%A0%80", ""),

@@ -33,7 +33,7 @@ def test_a_number_is_written_as_the_language_does(number: float, english: str, f
 @pytest.mark.parametrize(
     "nothing",
     [None, float("nan"), Decimal("sNaN"), 10**5000],
-    ids=["missing", "nan", "signalling", "endless"],
+    ids=["missing", "nan", "signaling", "endless"],
 )
 def test_what_is_not_a_number_is_a_dash(nothing: float | None) -> None:
     for texts in (EN, FR):

@@ -51,9 +51,9 @@ TIFF = b"II*\x00" + bytes(200)
 ANOTHER_PDF = simulated.proof_pdf("Chronopost", "XY123456789FR", "MARTIN", AT)
 
 
-def picture(kind: str, mode: str = "P", colour: Any = "white", *, signed: bool = True, **more: Any) -> bytes:
+def picture(kind: str, mode: str = "P", color: Any = "white", *, signed: bool = True, **more: Any) -> bytes:
     """A picture of a scribble on paper, or only of the paper."""
-    image = Image.new(mode, (120, 60), colour)
+    image = Image.new(mode, (120, 60), color)
     if signed:
         ImageDraw.Draw(image).line((10, 50, 60, 5, 110, 45), fill="black", width=3)
     out = io.BytesIO()
@@ -201,7 +201,7 @@ def drawn(content: bytes, *things: bytes, more: bytes = b"") -> bytes:
     return file + table + end
 
 
-def grey(width: int, height: int, levels: bytes = b"\xff", more: bytes = b"") -> bytes:
+def gray(width: int, height: int, levels: bytes = b"\xff", more: bytes = b"") -> bytes:
     """An image inside a PDF; by default it is white."""
     packed = zlib.compress(levels * (width * height // len(levels)), 9)
     head = (
@@ -216,8 +216,8 @@ def masked(*, signed: bool) -> bytes:
     mask = Image.new("L", (120, 60))
     if signed:
         ImageDraw.Draw(mask).line((10, 50, 60, 5, 110, 45), fill=255, width=3)
-    image = grey(120, 60, b"\0", b"/SMask 6 0 R")
-    return drawn(b"120 0 0 60 90 90 cm /A Do", image, grey(120, 60, mask.tobytes()))
+    image = gray(120, 60, b"\0", b"/SMask 6 0 R")
+    return drawn(b"120 0 0 60 90 90 cm /A Do", image, gray(120, 60, mask.tobytes()))
 
 
 def scanned(*, signed: bool) -> bytes:
@@ -244,18 +244,18 @@ HOLLOW = {
     "a link to nowhere": (drawn(b"", more=b"/Annots [<< /Type /Annot /Subtype /Link >>]"), "it is blank"),
     "a scan of nothing": (scanned(signed=False), "it is blank"),
     "a signature that its mask hides": (masked(signed=False), "it is blank"),
-    "two images of nothing": (drawn(b"/A Do /B Do", grey(90, 90), grey(9, 9)), "it is blank"),
+    "two images of nothing": (drawn(b"/A Do /B Do", gray(90, 90), gray(9, 9)), "it is blank"),
     "a white PNG": (picture("PNG", "RGB", signed=False), "it is blank"),
     "a black PNG": (picture("PNG", "L", 0, signed=False), "it is blank"),
     "a transparent PNG": (picture("PNG", "RGBA", (0, 0, 0, 0), signed=False), "it is blank"),
-    "a white PNG of two colours": (picture("PNG", "1", 1, signed=False), "it is blank"),
+    "a white PNG of two colors": (picture("PNG", "1", 1, signed=False), "it is blank"),
     "a white GIF": (picture("GIF", "L", 255, signed=False), "it is blank"),
     "a white TIFF": (picture("TIFF", "1", 1, signed=False, compression="group4"), "it is blank"),
     "nearly white paper": (picture("JPEG", "RGB", (250, 251, 249), signed=False), "it is blank"),
     "a picture that does not open": (JPEG, "it cannot be decoded completely"),
     "a nearly empty TIFF": (TIFF, "it cannot be decoded completely"),
     "white pictures larger than are looked at": (
-        drawn(b"/A Do /B Do", grey(5000, 5000), grey(5000, 5000)),
+        drawn(b"/A Do /B Do", gray(5000, 5000), gray(5000, 5000)),
         "it is blank",
     ),
     "more than anybody would read": (
@@ -323,7 +323,7 @@ PROVING = {
     ),
     "a PDF that is encrypted": encrypted("AES-256", PdfWriter(clone_from=io.BytesIO(PDF))),
     "a picture larger than is looked at": drawn(
-        b"300 0 0 200 0 0 cm /A Do", grey(7000, 7000, b"\xff" * 3500 + b"\0" * 3500)
+        b"300 0 0 200 0 0 cm /A Do", gray(7000, 7000, b"\xff" * 3500 + b"\0" * 3500)
     ),
 }
 
