@@ -372,7 +372,7 @@ def test_the_service_s_own_application_attaches_too(service: Service) -> None:
     assert done.pod_path == done.path == facts(service, reference)["pod_url"]
     assert done.shows.startswith("signature de DUPONT le ")
     assert done.sentence.startswith(
-        f"{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : signature"
+        f"{reference} : la preuve de livraison est là, jointe manuellement. Ce qu'elle montre : signature"
     )
     assert done.sentence.endswith("Ces documents prouvent la livraison en cas de litige pour colis perdu.")
     assert (done.support, service.sql('SELECT "by" FROM recours_changes')) == ("proves", [("Anna",)])

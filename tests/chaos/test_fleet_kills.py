@@ -128,6 +128,6 @@ def _check_what_was_asked_twice(crew: Crew) -> Counter[str]:
 def _check_interrupted(crew: Crew) -> int:
     """A claim with which three processes in a row were killed is not fetched again; returns their number."""
     failed = [claim for claim in crew.claims() if claim["kind"] == "internal_error"]
-    assert all("Plusieurs exécutions de suite" in claim["pod_fetch_error"] for claim in failed)
+    assert all("Plusieurs exécutions consécutives" in claim["pod_fetch_error"] for claim in failed)
     assert len(failed) <= sum(member.most_unrecorded for member in crew.members) // MOST_INTERRUPTIONS
     return len(failed)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.full(
     "kills and restarts: tests/chaos/test_enumerated.py and test_clock.py show some of them"
 )
 
-THRICE = "Plusieurs exécutions de suite se sont arrêtées pendant le traitement de cette réclamation"
+THRICE = "Plusieurs exécutions consécutives se sont interrompues pendant le traitement de cette réclamation"
 ARGUMENTS = ("--batch-size", "8", "--concurrency", "2")
 
 

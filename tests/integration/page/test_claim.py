@@ -385,7 +385,7 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
     page.post("/language", {"language": "fr", "back": "/"})
     shown = attach(page, PROOF)
     for phrase in (
-        "la preuve de livraison est là, jointe à la main",
+        "la preuve de livraison est là, jointe manuellement",
         "Éléments de preuve",
         "Historique",
         "Preuve de livraison",
@@ -401,7 +401,7 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
     ("language", "words"),
     [
         ("en", ("Detach", "the proof was taken back", "took it back", "Accept as proof", "attached by hand", "Enter a reason")),
-        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "jointe à la main", "Indiquez un motif")),
+        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "jointe manuellement", "Indiquez un motif")),
     ],
 )  # fmt: skip
 def test_a_proof_is_taken_back_and_a_refused_file_accepted(

@@ -74,7 +74,7 @@ def test_the_sentence_is_in_the_readers_language(which: tuple[MailKind, EventNam
 
 @pytest.mark.parametrize("which", [CLIENTS, OPERATORS])
 def test_what_an_older_version_wrote_is_quoted_under_its_kind(which: tuple[MailKind, EventName]) -> None:
-    assert "numéro de suivi inconnu : « UPS does not recognize this tracking number: No »" in plain_of(
+    assert "numéro inconnu du transporteur : « UPS does not recognize this tracking number: No »" in plain_of(
         ENGLISH, "fr", *which
     )
     assert 'number unknown to the carrier: "UPS does not recognize this tracking number: No"' in plain_of(

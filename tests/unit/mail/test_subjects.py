@@ -89,8 +89,10 @@ def test_a_claim_that_gave_up_and_says_why_is_one_thing() -> None:
         gave_up.written_at,
         gave_up.facts,
     )
-    assert summary("fr", why, gave_up) == "Heppner : transporteur inconnu – CLM-2024-001 abandonnée"
-    assert summary("fr", why) == "Heppner : transporteur inconnu – réclamation CLM-2024-001"
+    assert (
+        summary("fr", why, gave_up) == "Heppner : transporteur non pris en charge – CLM-2024-001 abandonnée"
+    )
+    assert summary("fr", why) == "Heppner : transporteur non pris en charge – réclamation CLM-2024-001"
 
 
 def test_a_client_reads_the_reason_if_it_is_one() -> None:

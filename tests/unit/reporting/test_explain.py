@@ -176,7 +176,7 @@ def test_what_is_possible_with_a_claim(of: Claim, leased: bool, possible: set[st
     ("language", "said"),
     [
         ("en", "Runs in a row that died while fetching it: 3."),
-        ("fr", "Exécutions de suite interrompues pendant la recherche : 3."),
+        ("fr", "Exécutions consécutives interrompues pendant la recherche : 3."),
     ],
 )
 def test_runs_that_died_are_told(language: str, said: str) -> None:

@@ -462,7 +462,7 @@ def test_a_problem_says_what_its_claims_are_about() -> None:
         (
             "fr",
             Problem(K.MAILS_WAITING, 3, NOW - 30 * HOUR),
-            "3 courriels attendent le serveur de courriel depuis le 25/11/2026.",
+            "3 e-mails attendent le serveur de messagerie depuis le 25/11/2026.",
         ),
         (
             "fr",
@@ -475,7 +475,7 @@ def test_a_problem_says_what_its_claims_are_about() -> None:
                 {"name": "X", "said": "Invalid Password", "source": ".env"},
             ),
             "X refuse nos identifiants (« Invalid Password », source : .env). 32 réclamations bloquées depuis le "
-            "20/11/2026. Prochain essai à 23 h 00 UTC.",
+            "20/11/2026. Prochaine tentative à 23 h 00 UTC.",
         ),
         (
             "en",
