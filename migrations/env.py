@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection it is handed, in that connection's transaction."""
+"""Runs the migrations on the given connection, in that connection's transaction."""
 
 from alembic import context
 
@@ -6,7 +6,9 @@ from recours.database.tables import VERSION_TABLE
 
 connection = context.config.attributes.get("connection")
 if connection is None:
-    raise SystemExit("The migrations are run by 'recours init-db' or by the first run, not by alembic alone.")
+    raise SystemExit(
+        "Do not run alembic directly: 'recours init-db' or the first run applies the migrations."
+    )
 
 context.configure(connection=connection, version_table=VERSION_TABLE)
 context.run_migrations()

@@ -102,8 +102,8 @@ def command() -> None:
     took = time.monotonic() - started_at
     runs = DAYS * 24
     echo(f"\n{DAYS} simulated days, {runs} runs and {calls} calls to the simulated carriers in {took:.1f} s.")
-    echo(f"  the log: {log.path}\n  the PODs: {settings.pod_dir}")
-    echo(f"  the mails: {post.folder}\n  the database: {app.database.path}")
+    echo(f"  log: {log.path}\n  PODs: {settings.pod_dir}")
+    echo(f"  emails: {post.folder}\n  database: {app.database.path}")
     echo("Next: connect your own database and credentials, see docs/connect.md.")
 
 

@@ -101,7 +101,7 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: L
             show(table)
     mails = overview.open_mails
     waiting = mails.get(MailState.READY, 0) + mails.get(MailState.SENDING, 0)
-    echo(f"Mails: {waiting} waiting, {mails.get(MailState.HELD, 0)} held")
+    echo(f"Emails: {waiting} waiting, {mails.get(MailState.HELD, 0)} held")
 
 
 def _runs(overview: Overview, texts: Localized) -> Table:
@@ -119,7 +119,7 @@ def _runs(overview: Overview, texts: Localized) -> Table:
                 began = texts.minute(run.started_at)
                 yield (worker.worker, began, took, success, failed, ", ".join(states))
 
-    columns = ("Worker", "Last runs", "Took", "Success", "Failed", "State")
+    columns = ("Worker", "Last runs", "Duration", "Success", "Failed", "State")
     return Table("Runs", columns, list(rows()), frozenset(columns[2:5]))
 
 

@@ -78,7 +78,7 @@ def test_status_shows_runs_rates_and_backlog(service: Service, person: Person) -
     of_carrier = ["Chronopost", "1", "0", "100.0%", "1", "0", "50.0%"]
     assert line_of(section(shown, "By carrier"), "Chronopost") == of_carrier
     assert line_of(section(shown, "Errors"), "not_found") == ["not_found", "1"]
-    assert shown.splitlines()[-1] == "Mails: 0 waiting, 0 held"
+    assert shown.splitlines()[-1] == "Emails: 0 waiting, 0 held"
 
     found = person.json("status", "--days", "2")
     assert [worker["health"] for worker in found["workers"]] == ["fine", "fine"]

@@ -205,7 +205,7 @@ class Views:
             self.add(view, verdict, "verdict")
             self.add(view, problems, "problems")
             self.add(view, remedies, "remedies")
-        waiting, held = re.findall(r"^Mails: (\d+) waiting, (\d+) held$", text, re.MULTILINE)[0]
+        waiting, held = re.findall(r"^Emails: (\d+) waiting, (\d+) held$", text, re.MULTILINE)[0]
         mails: Counter[str] = Counter(facts["mails"])
         self.add("status", [int(waiting), int(held)], "mails that wait and are held")
         self.add(
@@ -299,7 +299,7 @@ class Views:
         for worker in self.facts["workers"]:
             name = worker["worker"]
             stats = [run["stats"] for run in worker["runs"] if run["ended_at"]]
-            over = [row for row in rows if row["Worker"] == name and row["Took"]]
+            over = [row for row in rows if row["Worker"] == name and row["Duration"]]
             if stats and over:
                 self.add("status --json", [stats[0]["success"], stats[0]["failed"]], "last run", name)
                 self.add("status", [number(over[0]["Success"]), number(over[0]["Failed"])], "last run", name)
