@@ -1,4 +1,4 @@
-"""The dossier of a claim: one ZIP with its evidence and a cover page that a mediator or a marketplace can read without us."""
+"""The dossier of a claim: a ZIP with its evidence and a cover page that a mediator or marketplace understands on its own."""
 
 import hashlib
 import io
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _SUMS = "SHA256SUMS"
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")  # in a name of the ZIP
-_BETWEEN_TAGS = re.compile(r">\s+<")  # which would be drawn as a blank line
-_MOST_ANSWERS = 10  # of the carrier, the latest
-_MOST_MANIFESTS = 1000  # between a document and its timestamp: hours, if runs write one each
-# What runs in a browser when it is opened gets a second suffix, with which it opens as text.
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")  # in a file name of the ZIP
+_BETWEEN_TAGS = re.compile(r">\s+<")  # it would be drawn as a blank line
+_MOST_ANSWERS = 10  # the carrier's latest
+_MOST_MANIFESTS = 1000  # between a document and its timestamp; each run writes at most one
+# File types with active content get a second suffix, so that they open as text.
 _HARMLESS = {"text/html": ".html.txt"}
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A document of the dossier, in the order of the cover page. What is said of it is in the reader's language."""
+    """A document of the dossier, numbered as on the cover page. Its texts are in the reader's language."""
 
     number: int
     name: str  # in the ZIP
@@ -53,8 +53,8 @@ class Exhibit:
 def make_dossier(app: App, reference: str, language: str) -> bytes:
     """The ZIP of a claim.
 
-    Raises ClaimsRefusedError if there is no such claim or no evidence of it, or if a file is not what was stored;
-    DatabaseError.
+    Raises ClaimsRefusedError if the claim does not exist, has no evidence, or has a file that changed since it was
+    stored; DatabaseError.
     """
     reports = Reports(app)
     listed = reports.records.find(reference)
@@ -78,12 +78,12 @@ def make_dossier(app: App, reference: str, language: str) -> bytes:
 
 
 def file_name(reference: str) -> str:
-    """What the dossier of a claim is saved as."""
+    """The file name of a claim's dossier."""
     return f"dossier-{_in_name(reference)}.zip"
 
 
 def _in_name(text: str) -> str:
-    """A text as a part of a file's name."""
+    """The text as a safe part of a file name."""
     return _UNSAFE.sub("-", text)[:100]
 
 
@@ -114,9 +114,9 @@ def _origin(piece: KeptEvidence, app: App, texts: Localized) -> str:
 
 
 def _timestamped_manifests(app: App, exhibits: Sequence[Exhibit]) -> dict[str, bytes]:
-    """The manifests that connect these files with the next timestamp, and that timestamp; empty without one.
+    """The manifests from these files to the next timestamp, and the timestamp; empty without a timestamp.
 
-    Each names the SHA-256 of the one before, so the timestamp holds for all of them.
+    Each manifest contains the SHA-256 of the previous one, so the timestamp covers all of them.
     """
     folder = app.settings.pod_dir
     custody = DatabaseCustody(app.database, folder)
@@ -155,7 +155,7 @@ def _cover(
     *,
     is_timestamped: bool,
 ) -> bytes:
-    """The cover page, a PDF."""
+    """The cover page as a PDF."""
     app = reports.app
     claim = listed.claim
     proof = exhibits[0].piece

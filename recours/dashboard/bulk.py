@@ -1,4 +1,4 @@
-"""Claims that a file names: what would be done with each is shown first, and done once a person confirms it."""
+"""Changes to claims from a file: first a preview of each change, then the changes once a person confirms."""
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -42,7 +42,7 @@ def preview(visit: Visit) -> Response:
 
 
 def apply(visit: Visit) -> Response:
-    """Do it. The form carries the file's rows again, and each is judged anew."""
+    """Make the changes. The form repeats the rows of the file, and each is checked again."""
     rows = visit.form.get("rows", "")
     content = rows.encode() if isinstance(rows, str) else b""
     actions = actions_of(visit)

@@ -1,6 +1,6 @@
-"""Charts as figures on a ground of 100 by 100, which templates draw as SVG. Pure: figures in, drawings out.
+"""Charts as figures on a plot of 100 by 100, which templates draw as SVG. Pure.
 
-Each has its figures as a table too: for those who cannot see it, and for those who want to know exactly.
+Each chart also has its figures as a table, for screen readers and for exact values.
 """
 
 import math
@@ -12,34 +12,34 @@ from itertools import accumulate
 from recours.dashboard.texts import PageTexts
 from recours.reporting.system import Rate
 
-# Names of colours in page.css, told apart by people who see no red and green, on light and dark grounds.
+# Names of colors in page.css, which color-blind people can distinguish on light and dark backgrounds.
 GOOD = "good"
 BAD = "bad"
 LEFT = "left"
-# Columns of which all are named; of more every second, third … is.
+# With more columns than this, only every second, third … column is named.
 _NAMED = 8
 _NAMED_ON_PHONES = 4
 _NAMED_OF_MANY = 6
 _FEW = 16
-_LEAST_COLUMNS = 6  # as wide as if there were so many
+_LEAST_COLUMNS = 6  # fewer columns are as wide as with this many
 
 
 @dataclass(frozen=True)
 class Series:
-    """What a colour stands for, and its value in each bar."""
+    """The name of a color, and its value in each bar."""
 
     name: str
     color: str
     values: Sequence[float]
 
 
-# A part of a bar: its colour and, in percent of the ground, where it begins and how far it goes.
+# A part of a bar: its color and, in percent of the plot, its start and length.
 Segment = tuple[str, float, float]
 
 
 @dataclass(frozen=True)
 class Bar:
-    """`title`: all that it shows; `is_named`: there is room for its name; `is_named_if_wide`: except on a phone."""
+    """A bar. `title`: all its values; `is_named`: its name is shown; `is_named_if_wide`: only on wide screens."""
 
     name: str
     segments: Sequence[Segment]
@@ -51,7 +51,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """`legend`: names with their colours; `scale`: what is written beside 100, 50 and 0 percent of the ground."""
+    """A chart. `legend`: names with their colors; `scale`: the labels at 100, 50 and 0 percent of the plot."""
 
     bars: Sequence[Bar]
     legend: Sequence[tuple[str, str]]
@@ -65,13 +65,13 @@ class Chart:
 
 
 def by_day(rates: Mapping[date, Rate], texts: PageTexts) -> Chart:
-    """Claims that were closed on each day."""
+    """Claims closed on each day."""
     names = [texts.short_day(day) for day in rates]
     return _closed(texts("Day"), names, list(rates.values()), texts)
 
 
 def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageTexts) -> Chart:
-    """Claims of each carrier that were closed; the busiest first."""
+    """Claims closed for each carrier, the busiest carrier first."""
     busiest = sorted(rates, key=lambda key: -rates[key].closed)
     labels = [names.get(key, key) or texts("unknown carrier") for key in busiest]
     return _closed(texts("Carrier"), labels, [rates[key] for key in busiest], texts)
@@ -101,7 +101,7 @@ def _closed(head: str, names: Sequence[str], rates: Sequence[Rate], texts: PageT
 
 
 def by_kind(errors: Mapping[str, int], texts: PageTexts) -> Chart:
-    """Errors by their kind, the most frequent first."""
+    """Errors by kind, the most frequent first."""
     failed = Series(texts.in_context("chart", "failed"), BAD, list(errors.values()))
     names = [texts.kind(kind) for kind in errors]
     labels = [texts.number(count) for count in errors.values()]
@@ -117,12 +117,12 @@ def stacked(
     labels: Sequence[str] = (),
     label_head: str = "",
 ) -> Chart:
-    """Bars of which each is as long as the sum of its values; series without any are left out of drawing and legend."""
+    """A chart of stacked bars; series without values are omitted."""
     visible = [part for part in series if any(part.values)]
     sums = [sum(part.values[place] for part in visible) for place in range(len(names))]
     top = ceiling_of(max(sums, default=0))
     every = -(-len(names) // (_NAMED if len(names) <= _FEW else _NAMED_OF_MANY))
-    # The last one is named, but not where its name would stick out of the drawing.
+    # The last bar is named, unless its name would not fit in the drawing.
     counted = range(len(names)) if len(names) > _FEW else range(len(names) - 1, -1, -1)
     bars = [
         Bar(
@@ -159,6 +159,6 @@ def _segments(sizes: Iterable[tuple[str, float]]) -> list[Segment]:
 
 
 def ceiling_of(highest: float) -> int:
-    """The least of 1, 2, 4, 6, 8, 10, 20, 40 … that is as high; half of it is a whole number too, except of 1."""
+    """The smallest of 1, 2, 4, 6, 8, 10, 20, 40 … that is not below `highest`. Except for 1, its half is whole too."""
     unit: int = 10 ** (len(str(math.ceil(highest))) - 1)
     return next(step * unit for step in (1, 2, 4, 6, 8, 10) if step * unit >= highest)

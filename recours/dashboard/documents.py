@@ -1,4 +1,4 @@
-"""The documents of claims, read so that no foreign file is opened, and sent so that nothing in them comes alive."""
+"""Serves documents of claims: reads only files in the POD folder, and sends them without active content."""
 
 import json
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ from recours.host.files import read_regular
 from recours.reporting.records import ListedClaim
 
 MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two
-LARGEST = 20 * 1024 * 1024  # bytes: none is taken from a carrier or a person that is larger
-_LONGEST_TEXT = 100_000  # bytes of a tracking record, which has some hundred
+LARGEST = 20 * 1024 * 1024  # bytes: larger documents are refused, from carriers and people alike
+_LONGEST_TEXT = 100_000  # bytes shown of a tracking record, which usually has a few hundred
 
-# Whatever stands in a document: no script runs, nothing is loaded, no form is sent, and it leads nowhere. Its origin stays
-# ours, so that the script of the page can measure how high it is; without scripts of its own, that gives it nothing.
+# Whatever a document contains: no scripts, no loading, no forms, no navigation. It keeps our origin so that page.js can
+# measure its height, which gives it no advantage because its own scripts do not run.
 POLICY = (
     "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
@@ -37,7 +37,7 @@ POLICY = (
 
 
 class Absent(StrEnum):
-    """Why there is nothing to show; the texts are in `recours.dashboard.texts`."""
+    """Why no document is shown; the texts are in `recours.dashboard.texts`."""
 
     ELSEWHERE = "pod_elsewhere"
     MISSING = "pod_missing"
@@ -49,7 +49,7 @@ class Absent(StrEnum):
 
 @dataclass(frozen=True)
 class Document:
-    """`is_changed`: it is not what was stored, as its recorded digest says."""
+    """A document of a claim. `is_changed`: its digest is no longer the recorded one."""
 
     name: str
     media_type: str
@@ -58,12 +58,12 @@ class Document:
 
     @property
     def pages(self) -> int:
-        """Of a PDF."""
+        """The number of pages of a PDF."""
         return count_pages(self.content)
 
     @property
     def text(self) -> str:
-        """Of a tracking record: what can be read on it, a fact on each line."""
+        """The content of a tracking record, one fact per line."""
         text = self.content[:_LONGEST_TEXT].decode("utf-8", "replace")
         try:
             return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
@@ -80,7 +80,7 @@ class NoDocument:
 def find_document(
     listed: ListedClaim, pieces: Sequence[KeptEvidence], digest: str, folder: Path
 ) -> Document | NoDocument:
-    """The piece of the claim's evidence that has this digest; "": its POD."""
+    """The piece of evidence with this digest; "" selects the claim's POD."""
     path = listed.pod_url
     if digest:
         path = next((piece.path for piece in pieces if piece.sha256 == digest), None)
@@ -90,7 +90,7 @@ def find_document(
 
 
 def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = None) -> Document | NoDocument:
-    """The document at this path, if it lies in the folder. `piece`: what is on record of it."""
+    """The document at this path, if it is in the folder. `piece`: its record."""
     if not is_inside(folder, path_text):
         return NoDocument(Absent.ELSEWHERE, path_text)
     path = Path(path_text)
@@ -116,12 +116,12 @@ def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = Non
 
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 _SHOWN = (*PICTURES, "text/html")
-# X-Frame-Options says for browsers that do not know frame-ancestors what that says.
+# X-Frame-Options is for browsers that do not support frame-ancestors.
 _HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"}
 
 
 def show(visit: Visit) -> Response:
-    """A document to be saved; with `shown`, as part of the page; with `page`, that page of a PDF."""
+    """Send a document as a download; with `shown` inline; with `page` an image of that page of a PDF."""
     listed = visit.reports.records.find(visit.query.get("claim", ""))
     if listed is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
@@ -139,7 +139,7 @@ def show(visit: Visit) -> Response:
 
 
 def show_dossier(visit: Visit) -> Response:
-    """The dossier of a claim, to be saved."""
+    """Send the dossier of a claim as a download."""
     reference = visit.query.get("claim", "")
     try:
         content = actions_of(visit).dossier(reference, visit.texts.language)
@@ -150,7 +150,7 @@ def show_dossier(visit: Visit) -> Response:
 
 
 def _name(document: Document) -> str:
-    """What it is saved as: with the ending of what it is, since the name may be other software's."""
+    """The file name of a download, with the suffix of its real type: other software may have named the file."""
     name = clean(document.name, 200)
     suffix = SUFFIXES.get(document.media_type)
     return f"{PurePath(name).stem}{suffix}" if suffix else name
@@ -163,6 +163,6 @@ def _page(content: bytes, page: str) -> Response:
     try:
         drawn = draw_page(content, number)
     except NotDrawnError:
-        # Where the picture should be, the page says so, and offers the document.
+        # The page then shows a message in place of the image.
         return Response(status_code=HTTP_422_UNPROCESSABLE_CONTENT)
     return Response(drawn, headers=_HEADERS, media_type="image/png")

@@ -1,4 +1,4 @@
-"""Erasing all that is kept of a claim, or of a client: what it comes to, and the button that does it."""
+"""The page that erases all data of a claim or a client: a preview of what is erased, and the button."""
 
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException

@@ -1,4 +1,4 @@
-"""What happened, the latest first: a claim's attempts, mails and changes. Pure."""
+"""The history of a claim: attempts, emails and changes, the latest first. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class HistoryEntry:
     icon: str
     title: str
     lines: Sequence[str] = ()
-    by: str = ""  # the person
+    by: str = ""  # a person's name
     tone: str = ""
 
 
 @dataclass(frozen=True)
 class History:
-    """How entries are written: for one reader, about claims of these carriers."""
+    """Writes history entries in one language."""
 
     texts: PageTexts
     catalog: Catalog
@@ -37,7 +37,7 @@ class History:
     def entries(
         self, attempts: Sequence[PastAttempt], messages: Sequence[Message], changes: Sequence[PastChange]
     ) -> list[HistoryEntry]:
-        """All of them, the latest first. What was attached is an attempt too, which says more of it, but not who did."""
+        """All entries, the latest first. An attached file is shown as its attempt, with the name from its change."""
         who = {
             change.at: self.texts.who(change.by) for change in changes if change.what == ChangeKind.ATTACHED
         }
@@ -46,7 +46,7 @@ class History:
             *(self._attempt(attempt, who.get(attempt.started_at, "")) for attempt in attempts),
             *map(self._message, messages),
         ]
-        # Of one time, the cause comes before its effect.
+        # Entries with the same time keep this order: the cause before its effect.
         return sorted(entries, key=lambda entry: entry.at)[::-1]
 
     def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
@@ -91,7 +91,7 @@ class History:
     def _message(self, message: Message) -> HistoryEntry:
         texts = self.texts
         at = message.ended_at or message.written_at
-        if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
+        if message.told is None:  # not mailed, or its email was canceled
             at = message.written_at
             delivery = texts("not written yet")
         elif message.mail_state == MailState.SENT:

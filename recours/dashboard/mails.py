@@ -1,4 +1,4 @@
-"""Mails: what waits, what was sent, what one says; those that are held are released here."""
+"""Emails: waiting and sent ones, the content of one, and the release of held ones."""
 
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
@@ -13,14 +13,14 @@ from recours.reporting.system import Pile
 
 _WAITING = 200
 _LATEST = 50
-_LINKED = 50  # claims of one mail
+_LINKED = 50  # claims of one email
 _TONES = {
     MailState.HELD: "warn",
     MailState.SENT: "good",
     MailState.FAILED: "bad",
     MailState.UNDECIDED: "warn",
 }
-# Nothing in a mail comes alive: no script, no form, nothing from elsewhere.
+# Emails are displayed without scripts, forms or external resources.
 _INERT = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
@@ -55,7 +55,7 @@ def show_one(visit: Visit) -> Response:
 
 
 def content(visit: Visit) -> Response:
-    """What its reader sees, for a frame."""
+    """Send the HTML version of an email for its frame."""
     return HTMLResponse(_mail(visit).html, headers=_INERT)
 
 

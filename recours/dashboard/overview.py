@@ -1,4 +1,4 @@
-"""The overview: whether anything needs attention, what, and the button that deals with it; then how the system does."""
+"""The overview: problems with the buttons that deal with them, then figures, charts and runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview, Run, Success
 
 _K = ProblemKind
-PERIODS = {7: N_("{count} days"), 30: N_("{count} days"), 84: N_("{weeks} weeks")}  # days, each with its name
+PERIODS = {7: N_("{count} days"), 30: N_("{count} days"), 84: N_("{weeks} weeks")}  # days: name
 _RUNS = 12
 _LONGEST = 1000
-_SIGNAL = 128  # exit statuses above are of a signal
+_SIGNAL = 128  # higher exit statuses mean that a signal ended the run
 
 _BADGES = {
     Health.FINE: ("good", "check"),
@@ -37,7 +37,7 @@ _BADGES = {
 
 
 def show(visit: Visit) -> Response:
-    """The overview; or the claim that a link of a mail names."""
+    """Show the overview, or redirect to the claim that an email links to."""
     if reference := visit.query.get("claim"):
         return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
     period = visit.query.get("days", "")
@@ -68,7 +68,7 @@ _OF_ATTEMPTS = Counted("{count} attempt", "{count} attempts")
 _OF_CLAIMS = Counted("{count} claim", "{count} claims")
 _OF_MAILS = Counted("{count} email", "{count} emails")
 _OF_RUNS = Counted("{count} run", "{count} runs")
-# What a problem counts; others count nothing.
+# What problems count; other kinds count nothing.
 _COUNTED_AS = {
     **dict.fromkeys(OF_CLAIMS, _OF_CLAIMS),
     _K.RUNS_KILLED: _OF_RUNS,
@@ -83,7 +83,7 @@ _COUNTED_AS = {
 def _problem(
     problem: Problem, overview: Overview, sentences: VerdictSentences, texts: PageTexts
 ) -> dict[str, Any]:
-    """`facts`: how many things it is about, since when, and the money at stake; `name`: of its carrier."""
+    """A problem for the template. `facts`: its count, start and the money at stake; `name`: of its carrier."""
     facts = []
     if (forms := _COUNTED_AS.get(problem.kind)) and problem.count:
         facts.append(texts.counted(*forms, problem.count, count=texts.many(problem.count)))
@@ -106,7 +106,7 @@ def _problem(
 
 
 def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
-    """Figures: the label of each, the figure, the address of the list behind it, and what it counts."""
+    """The figures: label, value, address of the list behind it, and explanation of each."""
     lists = {
         "due": (texts("Due now"), "/claims?stage=new&stage=ready"),
         "waiting": (texts("Waiting"), "/claims?stage=waiting"),
@@ -144,10 +144,10 @@ def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, st
 def _charts(
     success: Success, names: Mapping[str, str], texts: PageTexts
 ) -> list[tuple[str, str, str, Chart]]:
-    """Each with its key and title, and how its bars stand."""
+    """The charts: key, title, direction of the bars, and chart of each."""
     tried = success.all.success + success.all.failed + success.all.left
     return [
-        # Every day has its bar, also if nothing was tried.
+        # Every day has a bar, even without attempts.
         ("by_day", texts("Success by day"), "columns", charts.by_day(success.by_day if tried else {}, texts)),
         (
             "by_carrier",
@@ -161,7 +161,7 @@ def _charts(
 
 
 def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
-    """Whether its end is good news, and how it ended."""
+    """The tone and text of how a run ended."""
     if run.ended_at is None or run.exit_status is None:
         never = any(run.id == other.id for worker in overview.workers for other in worker.unended)
         return ("bad", texts("did not finish")) if never else ("", texts("in progress"))
@@ -174,7 +174,7 @@ def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Fix:
-    """`label`: to be translated. With `fields` it is done at once, by a form that sends them; else it is a link."""
+    """A button of a problem. `label` is a message id. With `fields` it submits a form; otherwise it is a link."""
 
     label: str
     address: str
@@ -182,7 +182,7 @@ class Fix:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-# In which order the claims are shown, where the newest first would not do.
+# The sort order of the claims, unless the newest come first.
 _SORTED = {
     _K.TO_CORRECT: {"sort": "deadline"},
     _K.DEADLINES: {"sort": "deadline"},
@@ -190,7 +190,7 @@ _SORTED = {
 }
 
 
-# What waits while a worker does not run, what is due first: it can be retried from there.
+# The claims that wait while a worker does not run, due claims first; they can be retried there.
 _WAITING_FOR = {
     "pod_fetch_worker": "/claims?status=pending",
     "pod_retry_scheduler": "/claims?status=failed&sort=next_try",
@@ -199,7 +199,7 @@ _WAITING_FOR_ANY = "/claims?status=pending&status=failed&sort=next_try"
 
 
 def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
-    """The remedy without its command, and the command to type; "" if there is no command, or the page has a button for it."""
+    """The remedy without its command, and the command to type; "" if there is none, or a button replaces it."""
     if not PROBLEMS[problem.kind].is_typed:
         return remedy, ""
     advice, colon, command = remedy.rpartition(": ")
@@ -207,7 +207,7 @@ def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
-    """What can be done about it on the page, the best first. A schedule is the machine's: what waits for it is shown."""
+    """The buttons for a problem, the best first. A schedule must be fixed on its machine: the button lists waiting claims."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
     fixes = _first_of(problem)
@@ -217,7 +217,7 @@ def fixes_of(problem: Problem) -> list[Fix]:
 
 
 def claims_of(problem: Problem) -> str:
-    """Where exactly those claims are listed that it counts."""
+    """The address of the list of exactly the claims that a problem counts."""
     carrier = {"carrier": problem.carrier} if problem.carrier else {}
     return f"/claims?{urlencode({'problem': problem.kind, **carrier, **_SORTED.get(problem.kind, {})})}"
 

@@ -1,4 +1,4 @@
-"""Where a claim stands, as the service's own application gets it, with a sentence for people in English or French."""
+"""The status of a claim as the service's own application gets it, with a sentence in English or French."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,32 +17,32 @@ from recours.runs.refusals import ERASED
 
 @dataclass(frozen=True)
 class ClaimStatus:
-    """Where a claim stands. Datetimes are aware UTC; `sentence` says it all for a person, in RECOURS_TIMEZONE."""
+    """The status of a claim. Datetimes are aware UTC; times in `sentence`, the text for people, are in RECOURS_TIMEZONE."""
 
     reference: str
     stage: Standing
     sentence: str
     carrier: str  # as people write it
-    attempts: int  # that were made, the first fetch among them
-    next_try_at: datetime | None = None  # when a run tries it at the earliest; None: it is not tried
-    kind: ErrorKind | None = None  # of what the last attempt ended with
-    error: str | None = None  # the same, as it stands in the claim
+    attempts: int  # including the first fetch
+    next_try_at: datetime | None = None  # earliest time of the next attempt; None: none
+    kind: ErrorKind | None = None  # of the last attempt
+    error: str | None = None  # the same as a sentence
     pod_path: str | None = None
     signatory: str | None = None
     fetched_at: datetime | None = None
-    actor: Actor | None = None  # who can do something about it; None: nothing is in the way
-    evidence_until: datetime | None = None  # by when its carrier has forgotten the parcel, if that is known
-    # The day before which no run tries one that is due, an estimate. None: it does not wait for others, or its worker does
+    actor: Actor | None = None  # who can act; None: no action is needed
+    evidence_until: datetime | None = None  # when the carrier deletes the parcel's data, if known
+    # For a due claim, the estimated earliest day of its attempt. None: it does not wait for others, or its worker does
     # not run.
     not_before: date | None = None
-    # What can be read on its POD, as a phrase; None: it has none, or it was not examined.
+    # What its POD shows, as a phrase; None: it has none, or it was not examined.
     shows: str | None = None
-    # How far all its evidence carries the dispute: proves, partly, not, unknown; None: nobody says what is disputed.
+    # Whether all its evidence proves the delivery: proves, partly, not, unknown; None: the dispute is not known.
     support: str | None = None
     verdict: str | None = None  # the same as a sentence, with what is missing
 
 
-# What a claim's standing means, as a sentence. {reference}, {at}, {next}, {asked}, {error} are filled in.
+# A sentence for each stage. {reference}, {at}, {next}, {asked}, {error} are filled in.
 STATUS: dict[Standing, str] = {
     Standing.FETCHED: N_("{reference}: the proof of delivery was fetched on {at}."),
     Standing.IN_HAND: N_("{reference} is being fetched right now."),
@@ -62,8 +62,8 @@ STATUS: dict[Standing, str] = {
     Standing.GIVEN_UP: N_("recours gave up on {reference}: {asked}.{error}"),
 }
 
-# What is said instead of a standing's sentence: by why the claim is, or is not, tried; of its last attempt before its
-# deadline; and of one that waits for its turn.
+# Sentences that replace the one of the stage: for reasons why a claim is attempted or not, for its last attempt before the
+# deadline, and for a claim that is waiting in line.
 INSTEAD: dict[str, str] = {
     Why.NOT_ASKED: N_("{reference} is due, but recours cannot ask the carrier: {missing}.{error}"),
     Why.CLOSED: N_("{reference} is waiting until {next}: {closing}.{error}"),
@@ -83,17 +83,17 @@ INSTEAD: dict[str, str] = {
     "ready_in_line": N_("{reference} is due and waiting in line.{error}"),
 }
 
-# When a claim without a retry left is given up: it is due, or it still waits for the time of its next one.
+# When recours gives up on a claim without retries: at the time of the next retry, or now because it is due.
 END = (N_("on {at}"), N_("in the next run"))
 
-# Why nothing can be asked: no number, or no carrier that is known.
+# Why the carrier cannot be asked: no tracking number, or an unknown carrier.
 MISSING = (N_("it has no tracking number"), N_("its carrier is not supported"))
 
 _NO_EVIDENCE = ClaimEvidence()
 
 
 class StatusSentences(Localized):
-    """Where claims stand, in one language."""
+    """Writes claim statuses in one language."""
 
     def status(
         self,
@@ -106,9 +106,9 @@ class StatusSentences(Localized):
         now: datetime | None = None,
         evidence: ClaimEvidence = _NO_EVIDENCE,
     ) -> ClaimStatus:
-        """Where a claim stands. `carrier`: its name for people; `asked_count`: how often it was asked about the claim.
+        """The status of a claim. `carrier`: its name for people; `asked_count`: how often it was asked about the claim.
 
-        `not_before`: the day before which its turn does not come, as of `now`; None: it does not wait for others.
+        `not_before`: the estimated earliest day of its attempt, as of `now`; None: it does not wait for others.
         """
         claim = listed.claim
         standing = where.standing

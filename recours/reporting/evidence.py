@@ -1,4 +1,4 @@
-"""What a claim's evidence shows and how far it carries the dispute, for `recours why`, the page and JSON."""
+"""What a claim's evidence shows and whether it proves the delivery, for `recours why`, the dashboard and JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ KIND_NAMES = {
 
 @dataclass(frozen=True)
 class ClaimEvidence:
-    """The pieces of a claim's evidence, the oldest first. `dispute`: its `dispute_type`; "": not known."""
+    """A claim's evidence, the oldest piece first. `dispute`: its `dispute_type`; "": not known."""
 
     pieces: Sequence[KeptEvidence] = ()
     dispute: str = ""
 
     @property
     def verdict(self) -> DisputeVerdict | None:
-        """How far it carries the dispute; None: there is none, or it is not known what is disputed, or what it shows."""
+        """Whether the evidence proves the delivery; None without evidence, or if the dispute or the content is not known."""
         if not self.pieces or not self.dispute:
             return None
         good = [piece for piece in self.pieces if piece.refused is None]
@@ -40,13 +40,13 @@ class ClaimEvidence:
         return support(self.dispute, [piece.findings for piece in documents], delivery)
 
     def best_first(self, pod_url: str | None) -> list[KeptEvidence]:
-        """Without what was refused: the claim's proof, which `pod_url` names, then the others by their kinds."""
+        """The accepted pieces: first the claim's proof (`pod_url`), then the others by kind."""
         order = (*PROOF_KINDS, EvidenceKind.RECORD)
         good = [piece for piece in self.pieces if piece.refused is None]
         return sorted(good, key=lambda piece: (piece.path != pod_url, order.index(piece.kind)))
 
     def verdict_text(self, language: str) -> str:
-        """The same as a sentence; "": nothing can be said."""
+        """The verdict as a sentence; "" without a verdict."""
         verdict = self.verdict
         return f"{verdict_sentence(language, self.dispute, verdict)}." if verdict else ""
 
@@ -60,9 +60,9 @@ class ClaimEvidence:
 
 
 class ShownDelivery(NamedTuple):
-    """A delivery as a document shows it, else as tracking, or the person who attached the document, says. None: not known."""
+    """A delivery according to a document, else to tracking or to the person who attached the document. None: not known."""
 
-    at: str | None  # in ISO form: a day, or a time, which without an offset is that of the place
+    at: str | None  # an ISO date or time; a time without an offset is local to the place of delivery
     signatory: str | None
     place: str | None
 
@@ -96,7 +96,7 @@ def piece_json(piece: KeptEvidence) -> dict[str, Any]:
 
 
 def source_text(piece: KeptEvidence, language: str) -> str:
-    """Where it is from: a carrier's call, or the person who attached it."""
+    """The source of a piece: a carrier's call, or the person who attached it."""
     return f"{source_name(language, BY_HAND)}, {clean(piece.by, 60)}" if piece.by else clean(piece.source, 60)
 
 
@@ -105,7 +105,7 @@ def source_name(language: str, source: str) -> str:
 
 
 def piece_text(piece: KeptEvidence, texts: Localized) -> str:
-    """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; shows the tracking number"."""
+    """What a piece shows, as a phrase: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; shows the tracking number"."""
     if piece.refused:
         reason = DocumentFlaw.translated(texts.language, piece.refused)
         return texts("refused as a proof: {reason}", reason=reason)
@@ -115,7 +115,7 @@ def piece_text(piece: KeptEvidence, texts: Localized) -> str:
 
 
 def _entered(piece: KeptEvidence, findings: Findings, texts: Localized) -> str:
-    """What the person who attached it said, where the file does not show it."""
+    """What the person who attached the file entered, if the file does not show it."""
     delivery = piece.delivery
     entries = []
     if delivery.signatory and findings.signatory != delivery.signatory:

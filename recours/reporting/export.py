@@ -1,4 +1,4 @@
-"""Claims as CSV or JSON, a piece at a time: what `recours export claims` and the page's button write."""
+"""Claims as CSV or JSON, in chunks, for `recours export claims` and the dashboard's button."""
 
 import csv
 import json
@@ -21,14 +21,14 @@ from recours.reporting.labels import error_of
 from recours.reporting.records import Effort, ListedClaim
 from recours.reporting.snapshot import Reports
 
-# What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. French
-# Excel splits cells at semicolons, others at commas, whatever the file was written for.
+# The start of a formula for spreadsheets: one of these characters, of any width, at the start of a cell. French Excel splits
+# cells at semicolons, others at commas, whatever delimiter the file was written with.
 _FORMULA = re.compile(r"(?:^|(?<=[;,]))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])")
-_BOM = "\ufeff"  # by which Excel knows UTF-8
+_BOM = "\ufeff"  # makes Excel read UTF-8
 _LONGEST = 2000
 _AT_ONCE = 1000  # claims in memory
 
-# They stay as they are, in every language: programs read them too.
+# Not translated: programs read these names too.
 CLAIM_COLUMNS = (
     "claim", "client", "order", "customer", "carrier", "tracking_number", "amount", "currency", "dispute", "status",
     "deadline", "pod_fetch_status", "stage", "next_try", "failed_at", "attempts", "calls", "error_kind", "error", "pod_url",
@@ -37,7 +37,7 @@ CLAIM_COLUMNS = (
 
 
 class Form(NamedTuple):
-    """What the values of a file look like."""
+    """The format of the values in a file."""
 
     language: str
     delimiter: str  # of a CSV
@@ -52,7 +52,7 @@ EXCEL_FR = Form("fr", ";", ",", "%d/%m/%Y", "%d/%m/%Y %H:%M")
 
 @dataclass(frozen=True)
 class ExportedClaim:
-    """A claim with all that its row tells."""
+    """A claim with everything that its row needs."""
 
     listed: ListedClaim
     where: Position
@@ -60,7 +60,7 @@ class ExportedClaim:
     effort: Effort
 
     def row(self, catalog: Catalog, texts: Localized, form: Form = PLAIN) -> dict[str, Any]:
-        """Numbers and texts by the names of their columns. `texts`: of the language and the time zone."""
+        """The values by column. `texts`: for the language and time zone."""
         listed = self.listed
         claim = listed.claim
         proof = next(iter(self.evidence.best_first(listed.pod_url)), None)
@@ -147,7 +147,7 @@ def export_pieces(
     *,
     as_json: bool = False,
 ) -> Iterator[bytes]:
-    """A file of these claims. Raises DatabaseError."""
+    """The content of a file of these claims. Raises DatabaseError."""
     texts = Localized(form.language, reports.app.settings.policy.zone)
     rows = (exported.row(reports.app.catalog, texts, form) for exported in exported_claims(reports, claims))
     chosen = ({name: row[name] for name in columns} for row in rows)
@@ -158,7 +158,7 @@ def export_pieces(
 def csv_pieces(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], delimiter: str = ","
 ) -> Iterator[str]:
-    """CSV with a header and a byte-order mark; no cell is taken for a formula."""
+    """CSV with a header and a byte-order mark; cells cannot be read as formulas."""
     writer = csv.writer(_Line, delimiter=delimiter)
     yield _BOM + writer.writerow(columns)
     for row in rows:
@@ -166,18 +166,18 @@ def csv_pieces(
 
 
 class _Line:
-    """What a CSV writer takes for a file: each line comes back to who writes it."""
+    """A file for `csv.writer` whose `writerow` returns the line."""
 
     write = str
 
 
 def _cell(value: Any) -> Any:
-    """Text that a spreadsheet would compute gets an apostrophe before it, and stays text."""
+    """The value; text that a spreadsheet would read as a formula gets a leading apostrophe."""
     return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
 def json_pieces(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """One JSON array, an object a line."""
+    """One JSON array with one object per line."""
     separator = "[\n"
     for row in rows:
         yield separator + json.dumps(row, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What standings, kinds of error, carriers' states, recorded errors and changes are called."""
+"""Names of stages, kinds of error, carrier states, recorded errors and changes."""
 
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.accounts.rules import AccountCheck, CheckVerdict
@@ -31,7 +31,7 @@ STANDING: dict[Standing, str] = {
 
 UNKNOWN_CARRIER = N_("unknown carrier")
 
-# How often the carrier was asked, as far as attempts are recorded: never, once, several times.
+# How often the carrier was asked according to the recorded attempts: never, once, several times.
 ASKED = (
     N_("no calls to the carrier are recorded"),
     N_("the carrier was asked once"),
@@ -40,11 +40,11 @@ ASKED = (
 
 
 def kind_name(texts: Localized, kind: str) -> str:
-    """What a kind is called; one that this version does not know stands for itself."""
+    """The name of a kind of error; an unknown kind unchanged."""
     return texts(TRAITS[ErrorKind(kind)].label) if kind in set(ErrorKind) else kind
 
 
-# Of the evidence of a claim: it ends, or it is over.
+# When the carrier deletes a parcel's data: in the future, in the past.
 EVIDENCE = (
     N_("{carrier} deletes this parcel's data on {day} at the latest. No proof can be fetched after that."),
     N_("{carrier} has probably deleted this parcel's data, which it keeps until {day} at the latest."),
@@ -52,11 +52,11 @@ EVIDENCE = (
 
 
 def evidence_text(texts: Localized, evidence: Evidence, carrier: str) -> str:
-    """By when the carrier forgets the parcel. `carrier`: its name for people."""
+    """When the carrier deletes the parcel's data. `carrier`: its name for people."""
     return texts(EVIDENCE[evidence.is_over], carrier=carrier, day=texts.day(evidence.ends_at))
 
 
-# What keeps a carrier from being asked. {carrier} is filled in.
+# Why a carrier cannot be called. {carrier} is filled in.
 CLOSINGS: dict[Closing, str] = {
     Closing.STOPPED: N_("{carrier} was paused manually"),
     Closing.REJECTED: N_("{carrier} rejects our credentials"),
@@ -84,7 +84,7 @@ def quoted(language: str, text: str) -> str:
 
 
 def error_of(language: str, claim: Claim) -> str | None:
-    """What the claim's row says of its last failure; None: nothing."""
+    """The last failure in the claim's row; None: none."""
     if not claim.error_text:
         return None
     kind = claim.state.kind or classify(claim.error_text)
@@ -114,12 +114,12 @@ def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
     if refusal.explanation:
         return sentence(language, refusal.explanation)
     closing = closing_of(refusal)
-    if closing is Closing.STOPPED and not refusal.stopped:  # by a run, as it failed again and again
+    if closing is Closing.STOPPED and not refusal.stopped:  # by a run, after repeated failures
         return f"{carrier}{colon(language)}{translate(language, TRAITS[refusal.kind].label)}"
     return translate(language, CLOSINGS[closing]).format(carrier=carrier)
 
 
-# Whom the record calls by what they are.
+# Names of recorded authors that are no persons.
 _NAMES = {
     OPERATOR: N_("the operator"),
     SERVICE: N_("the service"),
@@ -128,19 +128,19 @@ _NAMES = {
 
 
 def person_named(language: str, by: str) -> str:
-    """Who did something. The name of a person stays as it is."""
+    """The name of an author; a person's name is unchanged."""
     return translate(language, _NAMES[by]) if by in _NAMES else clean(by, 100)
 
 
 def author_text(language: str, text: str) -> str:
-    """`the operator: "strike"`, of what `authored` made."""
+    """`the operator: "strike"`, from a text made by `authored`."""
     who, reason = author_and_reason(text)
     named = person_named(language, who)
     return f"{named}{colon(language)}{quoted(language, reason)}" if reason else named
 
 
 def account_reason(language: str, listed: ListedAccount) -> str:
-    """Why no work is done with a client's account; "": its health says all there is to say."""
+    """Why a client's account is not used; "" if its health needs no explanation."""
     why = listed.why or ""
     is_by_person = not listed.until or author_and_reason(why)[0] != SOMEONE
     if why and listed.health is AccountHealth.PAUSED and is_by_person:
@@ -155,7 +155,7 @@ def account_reason(language: str, listed: ListedAccount) -> str:
 
 
 def check_error(language: str, check: AccountCheck) -> str:
-    """What stood in the way of an account's check, or what the carrier said of it."""
+    """Why an account could not be checked, or the carrier's message about it."""
     error = check.error or ""
     if language == "en":
         return error
@@ -165,7 +165,7 @@ def check_error(language: str, check: AccountCheck) -> str:
     return quoted(language, error)
 
 
-# ---------------------------------------------------------------- what happened to a claim beside its attempts
+# ---------------------------------------------------------------- changes to a claim
 
 _LONGEST_WHY = 300
 
@@ -181,7 +181,7 @@ CHANGES: dict[str, str] = {
     ChangeKind.ASKED: N_("fetch requested"),
     ChangeKind.CORRECTED: N_("corrected"),
 }
-# What a change is of: columns of the service, or words for people.
+# The names of changed values: columns of the service, or words for people.
 _COLUMNS = {"status": "pod_fetch_status", "deadline": "response_deadline"}
 _PARTS = {
     "number": N_("tracking number"),

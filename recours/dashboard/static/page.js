@@ -1,6 +1,6 @@
 "use strict";
 
-// What is under way is asked about until it is over; then the page is drawn anew with what came of it.
+// Poll a running action until it ends, then reload the page with its result.
 async function follow(notice) {
   const address = notice.dataset.underWay;
   if (!address) return;
@@ -17,7 +17,7 @@ async function follow(notice) {
     notice.replaceWith(document.adoptNode(fresh));
     follow(fresh);
   } catch {
-    follow(notice); // the server may be back in a while
+    follow(notice); // the server may come back
   }
 }
 
@@ -26,7 +26,7 @@ document.addEventListener("DOMContentLoaded", () => {
   if (notice) follow(notice);
 });
 
-// A second click of a double one sends nothing.
+// Ignore the second click of a double click.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post") return;
@@ -45,8 +45,8 @@ document.addEventListener("click", (event) => {
   else button.closest("dialog").close();
 });
 
-// A button with data-copies copies what stands before it, and says so. Where a browser lets no page do so (over plain http
-// across a network), it is chosen at least.
+// A button with data-copies copies the element before it and confirms this. Where the browser does not allow that (plain
+// HTTP across a network), the text is at least selected.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copies]");
   if (!button) return;
@@ -56,7 +56,7 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(command.textContent);
     button.textContent = button.dataset.copies;
   } catch {
-    // what is chosen is copied by hand
+    // the user copies the selected text
   }
 });
 
@@ -64,13 +64,13 @@ document.addEventListener("click", async (event) => {
 
 document.documentElement.classList.add("script");
 
-function tell_chosen(form) {
+function showSelection(form) {
   const boxes = [...form.querySelectorAll("input[name=reference]")];
   const all = form.querySelector("input[name=all]");
   const count = boxes.filter((box) => box.checked).length;
-  const told = form.querySelector("[data-counts]");
-  const [one, more] = told.dataset.counts.split("|");
-  told.textContent = all?.checked ? "" : count === 1 ? one : count ? more.replace("2", count) : "";
+  const shown = form.querySelector("[data-counts]");
+  const [one, more] = shown.dataset.counts.split("|");
+  shown.textContent = all?.checked ? "" : count === 1 ? one : count ? more.replace("2", count) : "";
   for (const box of boxes) box.disabled = Boolean(all?.checked);
   const whole = form.querySelector("[data-chooses-all]");
   whole.checked = count === boxes.length;
@@ -78,7 +78,7 @@ function tell_chosen(form) {
   whole.disabled = Boolean(all?.checked);
 }
 
-let last = null; // the box that was ticked last: with the shift key, all between it and the next one are
+let last = null; // the last clicked box: a shift-click selects all boxes in between
 document.addEventListener("click", (event) => {
   const box = event.target;
   if (!box.matches?.("input[name=reference]")) return;
@@ -99,24 +99,24 @@ document.addEventListener("change", (event) => {
   if (!form) return;
   if (changed.matches("[data-chooses-all]"))
     for (const box of form.querySelectorAll("input[name=reference]")) box.checked = changed.checked;
-  tell_chosen(form);
+  showSelection(form);
 });
 window.addEventListener("pageshow", () => {
   const form = document.querySelector("form#list");
-  if (form?.querySelector("[data-counts]")) tell_chosen(form);
+  if (form?.querySelector("[data-counts]")) showSelection(form);
 });
-// On a phone the claims come first, unless a filter is what the page is about.
+// On a phone, close the filters unless one of them is set.
 document.addEventListener("DOMContentLoaded", () => {
   const choices = document.querySelector("details.choices");
   if (choices && innerWidth <= 640 && ![...choices.querySelectorAll("select")].some((one) => one.value)) choices.open = false;
 });
-// An empty choice need not stand in the address.
+// Keep empty fields out of the address.
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "get") return;
   for (const field of event.target.elements) if (field.name && field.value === "") field.disabled = true;
 });
 
-// A document is shown whole: as high as it is, and smaller where it is wider than its place.
+// Show a document at its full height, scaled down if it is wider than its container.
 function fit(frame) {
   const page = frame.contentDocument && frame.contentDocument.documentElement;
   if (!page) return;
@@ -124,7 +124,7 @@ function fit(frame) {
   frame.style.width = frame.style.height = frame.style.transform = place.style.height = "";
   const width = Math.max(page.scrollWidth, place.clientWidth);
   frame.style.width = `${width}px`;
-  frame.style.height = "1px"; // else it is never lower than it is
+  frame.style.height = "1px"; // otherwise scrollHeight never shrinks
   const height = Math.min(page.scrollHeight, 20000);
   const scale = place.clientWidth / width;
   frame.style.height = `${height}px`;
@@ -135,7 +135,7 @@ const fitAll = () => document.querySelectorAll("iframe[data-fits]").forEach(fit)
 window.addEventListener("load", fitAll);
 window.addEventListener("resize", fitAll);
 
-// A picture that cannot be drawn says so.
+// Replace an image that cannot be displayed with a message.
 function sayFailed(picture) {
   const text = document.createElement("span");
   text.className = "fault";
