@@ -48,7 +48,7 @@ from recours.database.schema.inspection import HEAD, REVISIONS, version_of
 from recours.database.schema.removal import work_under_way
 from recours.database.tables import attempts, claims, erasures, evidence
 from recours.evidence.store import is_inside, sync_folder
-from recours.host.files import PRIVATE, Access, environment_of_others, make_alike, read_regular
+from recours.host.files import PRIVATE, Access, create_like, environment_of_others, read_regular
 
 _a = attempts.c
 _c = claims.c
@@ -392,7 +392,7 @@ def replacing(
     try:
         access.make_folder(path.parent)
         if path.exists():
-            make_alike(beside, path)
+            create_like(beside, path)
         else:
             access.create(beside)
         shutil.copyfile(copied, beside)

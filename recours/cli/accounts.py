@@ -47,7 +47,7 @@ from recours.reporting.snapshot import Reports
 from recours.reporting.system import account_json
 from recours.runs.summary import named_usage
 
-_MOST_UNASKED = 20  # calls made without confirmation
+_MOST_UNCONFIRMED = 20  # calls made without confirmation
 _LONGEST_STDIN = 64 * 1024
 
 
@@ -60,7 +60,7 @@ def command() -> None:
 
 
 @contextmanager
-def _opened(database_url: str | None) -> Iterator[AccountActions]:
+def _account_actions(database_url: str | None) -> Iterator[AccountActions]:
     with with_app(database_url) as app:
         yield AccountActions(app)
 
@@ -105,7 +105,7 @@ def add(
     replace: bool,
     database_url: str | None,
 ) -> None:
-    """Add an account of CLIENT with CARRIER.
+    """Add CLIENT's own account with CARRIER.
 
     CLIENT is an email address or an id from the table clients.
     """
@@ -215,9 +215,9 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
     status is 1 if any account is not accepted.
     """
     with with_actions(database_url) as actions:
-        chosen = _chosen(AccountActions(actions.app), client, carrier)
+        chosen = _selected_accounts(AccountActions(actions.app), client, carrier)
         question = f"Make {plural(len(chosen), 'real call')}?"
-        if len(chosen) > _MOST_UNASKED and not confirmed(question, yes=yes, refused="No call was made."):
+        if len(chosen) > _MOST_UNCONFIRMED and not confirmed(question, yes=yes, refused="No call was made."):
             return
         accepted = 0
         for result in actions.check_accounts(chosen):
@@ -232,7 +232,9 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
         raise SystemExit(FAILED)
 
 
-def _chosen(accounts: AccountActions, client: str | None, carrier: str | None) -> list[ClientAccount]:
+def _selected_accounts(
+    accounts: AccountActions, client: str | None, carrier: str | None
+) -> list[ClientAccount]:
     """The named account, or all accounts of the client, or all accounts."""
     if client and carrier:
         return [accounts.account(client, carrier)]
@@ -269,7 +271,7 @@ def confirm(client: str, database_url: str | None) -> None:
 
     This confirms that CLIENT is still the client whose accounts were entered.
     """
-    with _opened(database_url) as accounts:
+    with _account_actions(database_url) as accounts:
         accounts_again = accounts.confirm(client, person())
     for account in accounts_again:
         carrier = CATALOG.name_of(account.carrier, account.carrier)
@@ -310,7 +312,7 @@ def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) 
     credentials under the names of their settings, such as account and password.
     """
     content = content_of(file, LARGEST, "FILE")
-    with _opened(database_url) as accounts:
+    with _account_actions(database_url) as accounts:
         accounts.seals()  # raises before the file is parsed if credentials cannot be sealed
         new = accounts.read_file(content, replace=replace)
         if not dry_run:

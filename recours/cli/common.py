@@ -18,7 +18,7 @@ from recours.app import App, open_app
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
     FAILED,
-    SEEN_BY_ALL,
+    URL_WARNING,
     USAGE,
     CarrierName,
     echo,
@@ -51,7 +51,7 @@ def database_option(command: _Command) -> _Command:
 
     def warned(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
         if url and has_password(url):
-            say_warning(SEEN_BY_ALL)
+            say_warning(URL_WARNING)
         return url
 
     return click.option(

@@ -33,7 +33,7 @@ DONE = 0
 FAILED = 1
 USAGE = 2
 
-SEEN_BY_ALL = "Every user of this machine can see the password in --database-url (with ps). Set DATABASE_URL in .env instead."
+URL_WARNING = "Every user of this machine can see the password in --database-url (with ps). Set DATABASE_URL in .env instead."
 _LONGEST = 2000
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
@@ -45,14 +45,14 @@ def status_of(fault: RunError) -> int:
 
 def make_tolerant() -> None:
     """Replace characters that the console cannot show; without a console (pythonw), discard all output."""
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
+    sys.stdout = sys.stdout or _null_stream()
+    sys.stderr = sys.stderr or _null_stream()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 
-def _nowhere() -> TextIO:
+def _null_stream() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
 
 

@@ -24,7 +24,7 @@ from recours.settings.loading import has_password, load_one
 
 _LONGEST_LINE = 2000
 # Options of manual runs, which are refused in a schedule.
-_BY_HAND = {"dry_run": "--dry-run", "claims": "--claim"}
+_MANUAL_OPTIONS = {"dry_run": "--dry-run", "claims": "--claim"}
 
 
 def checkout() -> Checkout:
@@ -83,7 +83,7 @@ def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Ca
             raise click.BadParameter(
                 f"{worker}.py refuses it: {error.format_message()}", param=parameter
             ) from error
-        for key, hint in _BY_HAND.items():
+        for key, hint in _MANUAL_OPTIONS.items():
             if options.get(key):
                 raise click.BadParameter(f"{hint} only works in manual runs.", param=parameter)
         if has_password(options.get("database_url") or ""):

@@ -25,7 +25,7 @@ from recours.settings.model import Settings
 if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
-_AGAIN_AFTER_S = 5.0
+_RETRY_INTERVAL_S = 5.0
 # SIGHUP ends the programs of a closed terminal; Windows has none.
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Enough for any concurrency: no transaction is open during a call to a carrier. The job queue uses three more.
@@ -112,6 +112,6 @@ def _wait_for_database(settings: Settings, asked_to_stop: threading.Event) -> Ap
         except DatabaseError as fault:
             if fault.was_answered:
                 raise
-            logs.run_log().error(f"{fault}; retrying every {_AGAIN_AFTER_S:.0f} s")
-            asked_to_stop.wait(_AGAIN_AFTER_S)
+            logs.run_log().error(f"{fault}; retrying every {_RETRY_INTERVAL_S:.0f} s")
+            asked_to_stop.wait(_RETRY_INTERVAL_S)
     return None

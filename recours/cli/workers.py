@@ -16,7 +16,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli.console import (
     DONE,
     FAILED,
-    SEEN_BY_ALL,
+    URL_WARNING,
     USAGE,
     as_setting,
     carriers_option,
@@ -111,7 +111,7 @@ def _command(name: str) -> click.Command:
     return click.command(name, help=_HELP[name], context_settings=settings)(run)
 
 
-def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
+def run_options(options: dict[str, Any], catalog: Catalog) -> Options:
     """The options of the command line. A carrier's name selects every account that serves its claims."""
     keys = [key for name in options["carriers"] for key in catalog.keys_of(name)]
     claims = options.get("claims", ())
@@ -196,12 +196,12 @@ def _run(name: str, options: dict[str, Any]) -> int:
         for fault in faults.faults:
             _note_in_log(name, harmless(fault))
             say_error(fault)
-        return _not_begun(name, run_id, options, USAGE, list(map(harmless, faults.faults)))
+        return _report_unstarted(name, run_id, options, USAGE, list(map(harmless, faults.faults)))
     try:
         log = logs.set_up(log_file(settings, name), verbose=options["verbose"])
     except RunError as fault:
         say_error(str(fault))
-        return _not_begun(name, run_id, options, FAILED, [str(fault)])
+        return _report_unstarted(name, run_id, options, FAILED, [str(fault)])
     try:
         return _pinged_run(name, run_id, settings, options, log)
     finally:
@@ -240,7 +240,7 @@ def _logged_run(
     for warning in settings.warnings:
         log.warning(warning)
     if has_password(options["database_url"] or ""):
-        log.warning(SEEN_BY_ALL)
+        log.warning(URL_WARNING)
     if pings:
         pings.started()
     try:
@@ -271,7 +271,7 @@ def _logged_run(
 def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) -> Ending:
     log = logs.run_log()
     # Which account serves a claim may depend on the client. Reading clients' accounts is only needed with --carrier.
-    batch = asked_of(options, app.catalog if options["carriers"] else make_catalog(app.settings))
+    batch = run_options(options, app.catalog if options["carriers"] else make_catalog(app.settings))
     limit = options.get("max_retries", DEFAULT_MAX_RETRIES)
     worker = make_worker(kind, app, batch, max_retries=limit, run_id=run_id)
     _stop_on_signals(worker, app.database)
@@ -313,7 +313,7 @@ def _stop_on_signals(worker: Worker, database: Database) -> None:
         signal.signal(number, stop)
 
 
-def _not_begun(name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]) -> int:
+def _report_unstarted(name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]) -> int:
     """Report a run that could not start to RECOURS_PING_URL, even if other settings are wrong. `faults` hold no secret."""
     environment = os.environ
     try:

@@ -80,9 +80,9 @@ PRIVATE = Access()
 # ---------------------------------------------------------------- copies of a database
 
 
-def make_alike(path: Path, present: Path) -> None:
-    """Create an empty file with the mode, group and owner of `present`, as far as allowed. Raises OSError."""
-    original = present.stat()
+def create_like(path: Path, model: Path) -> None:
+    """Create an empty file with the mode, group and owner of `model`, as far as allowed. Raises OSError."""
+    original = model.stat()
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     mode = stat.S_IMODE(original.st_mode)
     if hasattr(os, "chown"):

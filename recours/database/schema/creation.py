@@ -45,7 +45,7 @@ from recours.database.schema.rights import (
     schema_grant,
 )
 from recours.database.tables import VERSION_TABLE, Utc, metadata
-from recours.host.files import PRIVATE, Access, make_alike, publish
+from recours.host.files import PRIVATE, Access, create_like, publish
 from recours.host.home import migrations
 from recours.runs.ports import Clock
 
@@ -227,7 +227,7 @@ def _copied_aside(database: Database, schema: Schema) -> list[str]:
     if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
         return [f"{no_copy}: the disk is too full"]
     try:
-        make_alike(copy, path)
+        create_like(copy, path)
         copy_file(path, copy)
     except (FileError, OSError) as error:
         copy.unlink(missing_ok=True)
