@@ -1,4 +1,4 @@
-"""What is reported of claims, over a database: where one stands and why, and what the coming runs do with all."""
+"""Reports on claims from a database: the status of one claim, and the plan of the upcoming runs."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -32,8 +32,8 @@ from recours.reporting.system import is_by_fleet, is_of_fleet
 from recours.runs.source import can_be_reference
 from recours.runs.worker import WORKERS, Options
 
-_MOST_NAMED = 20  # claims that have the same order
-_IN_LINE = 1000  # claims of an account that may go before one
+_MOST_NAMED = 20  # claims of one order
+_IN_LINE = 1000  # more urgent claims of the same account
 
 
 def explanation_of(
@@ -43,7 +43,7 @@ def explanation_of(
     *,
     language: str = "en",
 ) -> Explanation | None:
-    """Where the claim with this reference stands, and why; None if no claim has it. Raises DatabaseError."""
+    """Explain the status of the claim with this reference; None if it does not exist. Raises DatabaseError."""
     reports = Reports(app)
     listed = reports.records.find(reference)
     if listed is None:
@@ -71,7 +71,7 @@ def explanation_of(
 
 
 def references_of(app: App, typed: str) -> list[str]:
-    """The claim of this reference, or else up to a few that have this tracking number or order. Raises DatabaseError."""
+    """The claim with this reference, or else up to _MOST_NAMED with this tracking number or order. Raises DatabaseError."""
     if not can_be_reference(typed):
         return []
     records = Reports(app).records
@@ -88,7 +88,7 @@ def references_of(app: App, typed: str) -> list[str]:
 
 
 def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:
-    """All evidence of a claim that is on record; None: it is gone. Raises DatabaseError."""
+    """All recorded evidence of a claim; empty for None, a deleted claim. Raises DatabaseError."""
     if listed is None:
         return ClaimEvidence()
     pieces = Reports(app).records.evidence(listed.claim.id)
@@ -96,7 +96,7 @@ def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:
 
 
 def _not_before(app: App, claim: Claim, where: Position, policy: Policy) -> date | None:
-    """The day before which its turn does not come; None: it does not wait for others."""
+    """The estimated earliest day of a claim's attempt; None: it does not wait for others."""
     if not stands_in_line(where):
         return None
     now = app.clock.now()
@@ -121,9 +121,9 @@ def plan_for(
     max_retries: int | None = None,
     batch_sizes: Mapping[str, int] | None = None,
 ) -> Plan:
-    """What the runs of both workers do up to `horizon` from now. Raises DatabaseError.
+    """Simulate the runs of both workers up to `horizon` from now. Raises DatabaseError.
 
-    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker.
+    `batch_sizes` is by worker. None means the workers' defaults.
     """
     now = app.clock.now()
     policy = app.policy
@@ -137,7 +137,7 @@ def plan_for(
 
 
 def terms_now(app: App, policy: Policy, batch_sizes: Mapping[str, int] | None = None) -> Terms:
-    """What the coming runs go by. Raises DatabaseError."""
+    """The terms of the upcoming runs. Raises DatabaseError."""
     now = app.clock.now()
     runs = Reports(app).system.latest_runs(now)
     last_runs: dict[str, datetime] = {}
@@ -156,7 +156,7 @@ def terms_now(app: App, policy: Policy, batch_sizes: Mapping[str, int] | None = 
 
 
 def accounts_now(app: App, keys: Collection[str]) -> dict[str, AccountFacts]:
-    """What is known now of these accounts, by their keys ("": that of no known carrier). Raises DatabaseError."""
+    """The current state of these accounts by key ("": claims of unknown carriers). Raises DatabaseError."""
     catalog = app.catalog
     real = open_accounts(app.settings, app.clock, random, database=app.database)
     queue = make_queue(app.settings, app.database, app.clock, random, real)

@@ -1,7 +1,7 @@
-"""Which claims a person looks at: filtered, searched and sorted.
+"""Filters, searches and sorts lists of claims.
 
-What recours knows of claims is looked for by the indexes of its own table, and the claims are joined. What the service
-knows is looked for in its table, in the order of its keys: that ends as soon as a page is full, or is one pass over all.
+Conditions on recours's own data use the indexes of its table, joined with the claims. Conditions on the service's data read
+the service's table in the order of its keys, until a page is full or the whole table is read.
 """
 
 from collections.abc import Collection
@@ -38,13 +38,13 @@ from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, Concerned, Dea
 
 _c = claims.c
 _LONGEST_TYPED = 100
-# What clients are known by.
+# The columns by which clients are searched.
 _CLIENT_COLUMNS = ("email", "full_name", "company_name")
 
 
 @dataclass
 class Search:
-    """The claims that one filter leaves, in one database."""
+    """The claims that match one filter, in one database."""
 
     connection: Connection
     border: Border
@@ -58,14 +58,14 @@ class Search:
             are_all = len(self._some) <= COUNTED_UP_TO
             if not self._some or (sort is None and (are_all or skip + limit <= COUNTED_UP_TO)):
                 return self._some[skip : skip + limit]
-            if are_all:  # a few are sorted by themselves
+            if are_all:  # few claims: sort only these
                 conditions = [self.border.key.in_(self._some)]
         query = select(self.key).select_from(self._source(sort)).where(*conditions)
         query = query.order_by(*self._order(sort, descending=descending)).limit(limit).offset(skip)
         return list(self.connection.scalars(query))
 
     def count(self, limit: int) -> int:
-        """How many there are, counted up to `limit`; of those that a filter leaves, up to COUNTED_UP_TO + 1."""
+        """The number of matching claims, counted up to `limit`; with a filter, at most up to COUNTED_UP_TO + 1."""
         return min(len(self._some), limit) if self._is_filtered else self._counted(self._all.limit(limit))
 
     def count_exactly(self) -> int:
@@ -76,12 +76,12 @@ class Search:
 
     @property
     def _is_filtered(self) -> bool:
-        """Tell whether it may take a pass over all claims to find them: once is enough."""
+        """Tell whether finding the claims may read the whole table, which should happen only once."""
         return self.criteria != ClaimFilter()
 
     @cached_property
     def _some(self) -> list[Any]:
-        """The ids of all, the newest first, but of no more than COUNTED_UP_TO + 1."""
+        """The ids of the matching claims, the newest first, up to COUNTED_UP_TO + 1."""
         newest = self._all.order_by(*self._order(None)).limit(COUNTED_UP_TO + 1)
         return list(self.connection.scalars(newest))
 
@@ -89,7 +89,7 @@ class Search:
     def _all(self) -> Select[Any]:
         return select(self.key).select_from(self._source(None)).where(*self.conditions())
 
-    # ---------------------------------------------------------------- where they are looked for
+    # ---------------------------------------------------------------- tables
 
     @cached_property
     def _are_ours(self) -> bool:
@@ -107,14 +107,14 @@ class Search:
         return self.border.joined() if self._are_ours else self.border.not_joined()
 
     def _source(self, sort: Sort | None) -> FromClause:
-        """The same, without ours if nothing is asked of them."""
+        """The joined tables, without recours's if no condition uses it."""
         criteria = self.criteria
         if not (self._are_ours or criteria.carriers or criteria.kinds or sort in _OF_OURS):
             return self.border.claims
-        # To sort many, some databases read them fastest in the order of the service's table.
+        # For sorting many claims, some databases read fastest in the order of the service's table.
         return self.border.not_joined() if sort and self.border.dialect.reads_by_table else self.source
 
-    # ---------------------------------------------------------------- filtered
+    # ---------------------------------------------------------------- filters
 
     def conditions(self, sort: Sort | None = None) -> list[ColumnElement[bool]]:
         criteria = self.criteria
@@ -136,7 +136,7 @@ class Search:
         if typed := " ".join(criteria.text.split()):
             is_possible = _can_be_stored(typed) and plain(typed) != "" and len(typed) <= _LONGEST_TYPED
             holds = self._holds(typed) if is_possible else false()
-            if self._are_ours and sort:  # else SQLite would search all claims, and then join ours
+            if self._are_ours and sort:  # otherwise SQLite would search all claims before joining ours
                 holds = case((_c.claim_id.is_not(None), holds), else_=false())
             conditions.append(holds)
         if criteria.concerned is not None:
@@ -162,7 +162,7 @@ class Search:
         return and_(is_at, or_(~is_at_stage(Stage.WAITING), _c.next_at > due_until))
 
     def _has_deadline(self, deadline: str) -> ColumnElement[bool]:
-        """Compared by the day alone, as it is read. What is not a day is no deadline."""
+        """Compare deadlines by day; a value that is not a date is no deadline."""
         text = func.coalesce(self.border.text("response_deadline"), "")
         day = self.border.dialect.compared(func.substr(text, 1, 10))
         is_day = day.like("____-__-__")
@@ -185,11 +185,11 @@ class Search:
         return or_(false(), *conditions)
 
     def _unindexed(self, column: ColumnElement[str]) -> ColumnElement[str]:
-        """Not by an index: SQLite would read claims in its order, one here and one there, and sort them all."""
+        """Keep SQLite from using an index here: it would read claims in random order and sort them all."""
         return func.coalesce(column, "") if self.border.dialect.reads_by_table else column
 
     def _is_of(self, carriers: Collection[str]) -> ColumnElement[bool]:
-        """Claims of these carriers' accounts; those that we have no row of by the name that the service has."""
+        """Claims of these carriers' accounts; claims without our row by the carrier name in the service's table."""
         if self._are_ours:
             return is_served_by(carriers)
         carrier = self.border.text("carrier")
@@ -201,12 +201,12 @@ class Search:
 
     @cached_property
     def _keys_by_name(self) -> dict[str, str]:
-        """The carriers that the service's claims name, however they are written: a pass over all claims."""
+        """The carrier keys by the names in the service's claims, in any spelling; reads all claims."""
         names = self.connection.scalars(select(self.border.text("carrier")).distinct())
         keys = {name: self.catalog.resolve(name) for name in names if name}
         return {name: key for name, key in keys.items() if key}
 
-    # ---------------------------------------------------------------- searched for
+    # ---------------------------------------------------------------- text search
 
     def _holds(self, typed: str) -> ColumnElement[bool]:
         border = self.border
@@ -215,7 +215,7 @@ class Search:
         customer = border.first_column(CUSTOMER_COLUMNS)
         number = func.replace(border.text("tracking_number"), " ", "")
         conditions = [dialect.contains(number, plain(typed).replace(" ", ""))]
-        # Not folded, as they are of ASCII: with a million claims that would take a fifth of the time.
+        # Not folded, because they are ASCII: with a million claims, folding would take a fifth of the time.
         conditions += [
             dialect.contains(border.text(name), typed) for name in ("claim_reference", order) if name
         ]
@@ -231,10 +231,10 @@ class Search:
     def _text(self, name: str) -> ColumnElement[str]:
         return self.border.dialect.compared(self.border.text(name))
 
-    # ---------------------------------------------------------------- sorted
+    # ---------------------------------------------------------------- sorting
 
     def _order(self, sort: Sort | None, *, descending: bool = False) -> list[ColumnElement[Any]]:
-        # Ages run against the times of their beginnings.
+        # Ages sort in the opposite order of creation times.
         backwards = descending != (sort is Sort.AGE)
         keys = self._keys(sort) if sort else []
         order = [(key.desc() if backwards else key.asc()).nulls_last() for key in keys]
@@ -258,29 +258,29 @@ class Search:
         return keys[sort]
 
     def _comparable(self, name: str, kind: Any = Text) -> ColumnElement[Any]:
-        """A date or a number. On SQLite a service may have written anything, an empty text for one that is not known."""
+        """A date or number as a sort key. On SQLite the column may contain any text, such as "" for unknown values."""
         text = self.border.text(name)
         if self.border.dialect.has_any_text or not self.border.has(name):
             return cast(func.nullif(text, ""), kind)
         return self.border.column(name)
 
 
-# What recours alone knows of claims.
+# Sort keys in recours's own table.
 _OF_OURS = (Sort.STAGE, Sort.NEXT_TRY)
 
 
 def _is_one_of(value: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
-    """Claims with one of these values, of which "" stands for none."""
+    """The condition for one of these values; "" means no value."""
     is_there = value.in_([text for text in values if _can_be_stored(text)])
     return or_(value.is_(None), is_there) if "" in values else is_there
 
 
 def _as_text(at: datetime) -> str:
-    """A time as `Dialect.moment` makes it of a text; a day may have none."""
+    """A time in the form of `Dialect.moment`; midnight is omitted."""
     text = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
     return text.removesuffix(" 00:00:00")
 
 
 def _can_be_stored(typed: str) -> bool:
-    """Tell whether a column may hold it: of anything else, databases complain."""
+    """Tell whether databases accept this text as a value."""
     return is_text(typed) and "\0" not in typed

@@ -1,4 +1,4 @@
-"""What commands and the page read of claims and mails: see `recours.reporting.records`; nothing is changed."""
+"""Reads claims and emails for commands and the dashboard; see `recours.reporting.records`. Changes nothing."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -82,13 +82,13 @@ _m = mails.c
 _v = evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
-# What `PastAttempt` calls as the table does.
+# The fields of `PastAttempt` that have the names of their columns.
 _OF_ATTEMPT = (
     "id", "claim_id", "run_id", "worker", "carrier", "started_at", "duration_s", "calls", "outcome", "used", "message",
     "http_status", "delivered_at", "delivered_day", "signatory", "document_path", "document_sha256", "document_size",
     "document_type", "document_source",
 )  # fmt: skip
-# The same of `KeptEvidence`.
+# The same for `KeptEvidence`.
 _OF_PIECE = (
     "claim_id", "carrier", "obtained_at", "path", "sha256", "size", "media_type", "run_id", "refused", "by",
 )  # fmt: skip
@@ -96,7 +96,7 @@ _OF_PIECE = (
 
 @dataclass(frozen=True)
 class DatabaseRecords:
-    """Records of one database whose schema is current."""
+    """The records of a database with the current schema."""
 
     database: Database
     catalog: Catalog
@@ -107,11 +107,11 @@ class DatabaseRecords:
         return [_attempt(row, self.catalog) for row in self.database.mappings(query)]
 
     def evidence(self, claim_id: Any) -> list[KeptEvidence]:
-        """All pieces of a claim's evidence that are on record, refused ones too, the oldest first."""
+        """All recorded evidence of a claim, including refused pieces, the oldest first."""
         return self.evidence_of_each([claim_id]).get(claim_id, [])
 
     def evidence_of_each(self, claim_ids: Collection[Any]) -> dict[Any, list[KeptEvidence]]:
-        """The same of several claims, by their ids."""
+        """The same for several claims, by claim id."""
         pieces: dict[Any, list[KeptEvidence]] = {}
         query = select(evidence).where(_v.claim_id.in_(claim_ids)).order_by(_v.obtained_at, _v.id)
         for piece in map(_piece, self.database.mappings(query)):
@@ -119,7 +119,7 @@ class DatabaseRecords:
         return pieces
 
     def efforts(self, claim_ids: Collection[Any]) -> dict[Any, Effort]:
-        """What these claims have cost, by the ids of those that have attempts on record."""
+        """The effort for these claims, by claim id; claims without recorded attempts are missing."""
         counts = func.sum(case((_a.used, 1), else_=0)), func.sum(_a.calls)
         query = select(_a.claim_id, *counts).where(_a.claim_id.in_(claim_ids)).group_by(_a.claim_id)
         return {claim_id: Effort(*count) for claim_id, *count in self.database.all(query)}
@@ -130,7 +130,7 @@ class DatabaseRecords:
         return self.find_all([reference]).get(reference)
 
     def find_all(self, references: Sequence[str]) -> dict[str, ListedClaim]:
-        """The claims of these references that there are, by their references; what can be none is not looked for."""
+        """The existing claims with these references, by reference; impossible references are not searched for."""
         references = [reference for reference in references if can_be_reference(reference)]
         by_reference = {}
         with self.database.read() as connection:
@@ -150,7 +150,7 @@ class DatabaseRecords:
         sort: Sort | None = None,
         descending: bool = False,
     ) -> ClaimPage:
-        """What `claims` gives, and how many there are; `skip`: after so many."""
+        """A page of up to `limit` claims after the first `skip`, with the number of all matching claims."""
         with self._search(criteria) as search:
             ids = search.ids(limit, skip, sort, descending=descending)
             count = search.count(COUNTED_UP_TO + 1)
@@ -172,7 +172,7 @@ class DatabaseRecords:
         return Matching([listed.claim.reference for listed in self._read_claims(ids)], max(count_beyond, 0))
 
     def each_claim(self, criteria: ClaimFilter = ALL_CLAIMS) -> Iterator[ListedClaim]:
-        """All that match, by their ids, each with its client, a part at a time in memory."""
+        """All matching claims in the order of their ids, each with its client, read in batches."""
         with self._search(criteria) as search:
             query = self._listed(search.source).where(*search.conditions())
         for rows in read_in_batches(self.database, query, search.key, _AT_ONCE):
@@ -184,7 +184,7 @@ class DatabaseRecords:
             yield Search(connection, self.database.border, self.catalog, criteria)
 
     def _read_claims(self, ids: Sequence[Any]) -> list[ListedClaim]:
-        """These claims in this order, each with its client; without those that are gone by now."""
+        """These claims in this order, each with its client; claims deleted in the meantime are missing."""
         by_id: dict[Any, ListedClaim] = {}
         with self.database.read() as connection:
             for first in range(0, len(ids), _AT_ONCE):
@@ -204,7 +204,7 @@ class DatabaseRecords:
         return with_clients
 
     def _listed(self, source: FromClause | None = None) -> Select[Any]:
-        """All that a list shows of claims; `source`: the service's rows and ours, if not all of the service's."""
+        """Select the columns of listed claims. `source`: the joined tables; None: all claims of the service."""
         border = self.database.border
         names = {
             "dispute": "dispute_type",
@@ -235,7 +235,7 @@ class DatabaseRecords:
         query = query.order_by(changes.c.id.desc()).limit(_SHOWN_CHANGES)
         return [_change(row) for row in self.database.mappings(query)][::-1]
 
-    # ---------------------------------------------------------------- telling people
+    # ---------------------------------------------------------------- emails about a claim
 
     def messages(self, claim_id: Any) -> list[Message]:
         query = (
@@ -288,14 +288,14 @@ _LONGEST_ERROR = 300
 
 
 def waiting_mails(database: Database, limit: int) -> list[ListedMail]:
-    """Those that are not ended, the oldest first; by the index of those. Raises DatabaseError, as the others do."""
+    """The emails not yet sent or refused, the oldest first, by their index. Raises DatabaseError, as the other functions."""
     states = [const(state) for state in OPEN_STATES]
     query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(limit)
     return [_listed(row) for row in database.mappings(query)]
 
 
 def latest_mails(database: Database, limit: int) -> list[ListedMail]:
-    """Those that were written last, the newest first."""
+    """The latest emails, the newest first."""
     query = select(*_LISTED).order_by(_m.id.desc()).limit(limit)
     return [_listed(row) for row in database.mappings(query)]
 
@@ -308,7 +308,7 @@ def find_mail(database: Database, number: int) -> WrittenMail | None:
 
 
 def claims_of_mail(database: Database, number: int, limit: int) -> list[str]:
-    """The references of up to `limit` claims that a mail is about."""
+    """The references of up to `limit` claims that an email is about."""
     border = database.border
     reference = border.text("claim_reference")
     source = border.claims.join(events, events.c.claim_id == border.key)
@@ -318,7 +318,7 @@ def claims_of_mail(database: Database, number: int, limit: int) -> list[str]:
 
 
 def _listed(row: RowMapping) -> ListedMail:
-    """A state that a later version wrote is shown as it stands."""
+    """Read a row; an unknown state of a later version stays text."""
     return ListedMail(
         row["id"],
         row["kind"],
@@ -332,12 +332,12 @@ def _listed(row: RowMapping) -> ListedMail:
     )
 
 
-# ---------------------------------------------------------------- all claims that runs have to do with
+# ---------------------------------------------------------------- all claims that runs work on
 
 
 @dataclass(frozen=True)
 class SurveyedClaim:
-    """A claim as it was read. `edited`: the next run assesses it first. `leased`: a run has it in hand."""
+    """A claim as it was read. `edited`: the next run assesses it first. `leased`: a run is fetching it."""
 
     claim: Claim
     edited: bool
@@ -347,7 +347,7 @@ class SurveyedClaim:
 def survey(
     database: Database, schema: Schema, catalog: Catalog, due_until: datetime, max_retries: int, now: datetime
 ) -> Iterator[SurveyedClaim]:
-    """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema."""
+    """Every claim that runs work on and whose retry is due by `due_until`, row by row, with any schema version."""
     border = database.border
     with database.read() as connection:
         if schema.is_current:
@@ -373,7 +373,7 @@ def _mark_new(query: Select[Any]) -> Select[Any]:
 
 
 def _conditions_of_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
-    """The claims that we have rows of, in parts that an index answers each."""
+    """Conditions for the claims with a row of recours; an index answers each of them."""
     retry_comes = and_(is_at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
     goes_on = is_at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
     is_edited = or_(_c.to_assess == 1, border.differs)
@@ -388,7 +388,7 @@ def _conditions_of_run(border: Border, due_until: datetime, max_retries: int) ->
 def most_urgent_claims(
     database: Database, catalog: Catalog, lane: str, limit: int, now: datetime
 ) -> list[Claim]:
-    """The most urgent ready claims of an account, up to `limit` of each worker, by their index."""
+    """The most urgent due claims of an account, up to `limit` per worker, by their index."""
     parameters = {"limit": limit, **moments(now, ""), **database.dialect.lanes_named([lane])}
     with database.read() as connection:
         ids = [

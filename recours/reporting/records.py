@@ -1,8 +1,8 @@
-"""Claims, their attempts, changes and mails as they were recorded; `recours.reporting.reader` reads them.
+"""Recorded claims, attempts, changes and emails; `recours.reporting.reader` reads them.
 
-Reads are answered by an index of recours's own tables and count no further than their caller wants, however many claims
-there are; but those that go through all of them (`each_…`), and lists that only the service's table can answer: what it
-says of claims is searched, filtered and sorted in one pass.
+Queries use an index of recours's own tables and count only up to the caller's limit, however many claims there are. The
+exceptions are the functions that read all claims (`each_…`), and lists that depend on columns of the service: these are
+searched, filtered and sorted in one pass over the service's table.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,21 +16,21 @@ from recours.core.mail import MailState
 from recours.core.sentences import SentenceParts
 from recours.runs.ports import ATTACHED, LONGEST_LEASE
 
-# A backlog is counted so far; a number that has reached it means "so many, or more".
+# Backlogs are counted up to this limit; a count that reaches it means "this many or more".
 COUNTED_UP_TO = 10_000
 
 
 def iso(at: date | None) -> str | None:
-    """A date or a datetime as JSON has it."""
+    """A date or datetime in ISO form, for JSON."""
     return at.isoformat() if at else None
 
 
 @dataclass(frozen=True)
 class Concerned:
-    """The claims that a problem is about: those of accounts at these stages, or those with these ids.
+    """The claims that a problem is about: claims of accounts at these stages, or claims with these ids.
 
-    `accounts`: keys; "" for the claims of no carrier that is known. Without an account, those that nobody has assessed
-    are not among them.
+    `accounts`: keys; "" for claims of unknown carriers. Claims that no run has assessed yet belong to no account and are
+    not included.
     """
 
     accounts: Sequence[str] = ()
@@ -39,7 +39,7 @@ class Concerned:
 
 
 def together(concerned: Sequence[Concerned]) -> Concerned:
-    """The claims of several problems of one kind, which look at the same stages."""
+    """The claims of several problems of one kind, which cover the same stages."""
     return Concerned(
         [key for part in concerned for key in part.accounts],
         concerned[0].stages if concerned else IN_PROGRESS,
@@ -49,7 +49,7 @@ def together(concerned: Sequence[Concerned]) -> Concerned:
 
 @dataclass(frozen=True)
 class PastAttempt:
-    """An attempt, as it was recorded. `duration_s` in seconds, datetimes aware UTC."""
+    """A recorded attempt. `duration_s` in seconds; datetimes are aware UTC."""
 
     id: int
     claim_id: Any
@@ -65,28 +65,28 @@ class PastAttempt:
     used: bool
     kind: str | None = None
     message: str | None = None  # in English, as in the log
-    explanation: SentenceParts | None = None  # the same for people; None: it has no sentence
+    explanation: SentenceParts | None = None  # the same for people; None: no sentence
     http_status: int | None = None
     delivered_at: datetime | None = None
-    delivered_day: str | None = None  # an ISO date, where the carrier gave no time
+    delivered_day: str | None = None  # an ISO date, if the carrier gave no time
     signatory: str | None = None
     document_path: str | None = None
     document_sha256: str | None = None
     document_size: int | None = None
     document_type: str | None = None
     document_source: str | None = None
-    is_last: bool = False  # the last attempt before the deadline, beside the retries
-    account: int | None = None  # the number of the client's that was asked last; None: the default account
+    is_last: bool = False  # the last attempt before the deadline, which is no retry
+    account: int | None = None  # the id of the client account used last; None: the default account
 
     @property
     def signed_by(self) -> str | None:
-        """Who signed, of an attempt that brought the proof. What tracking says beside a refusal is no signature."""
+        """The signatory if the attempt fetched the proof; a name in tracking without a proof is no signature."""
         return self.signatory if self.outcome in ("success", ATTACHED) else None
 
 
 @dataclass(frozen=True)
 class Message:
-    """An event about a claim, and whether its reader was notified."""
+    """An event about a claim, and whether its recipient was notified."""
 
     event: str
     audience: str
@@ -99,13 +99,13 @@ class Message:
 
 @dataclass(frozen=True)
 class ListedMail:
-    """A mail in a list. Datetimes are aware UTC."""
+    """An email in a list. Datetimes are aware UTC."""
 
     number: int
     kind: str
     recipient: str
     subject: str
-    state: MailState | str  # a text that another program wrote
+    state: MailState | str  # a text that a later version wrote
     written_at: datetime
     ended_at: datetime | None
     tries: int
@@ -114,7 +114,7 @@ class ListedMail:
 
 @dataclass(frozen=True)
 class WrittenMail:
-    """A mail with what it says."""
+    """An email with its content."""
 
     listed: ListedMail
     language: str
@@ -124,7 +124,7 @@ class WrittenMail:
 
 @dataclass(frozen=True)
 class PastChange:
-    """What happened to a claim beside its attempts. `details`: of an edit, old and new values; see `recours.core.actions`."""
+    """A change to a claim. `details`: the old and new values of an edit; see `recours.core.actions`."""
 
     at: datetime
     what: str
@@ -133,7 +133,7 @@ class PastChange:
 
 
 class DeadlineRange(StrEnum):
-    """When a claim's deadline is, by its day; a number is of days to come, today's deadlines among them."""
+    """Ranges of deadlines by day; a number means the next days, including today."""
 
     PASSED = "passed"
     IN_3_DAYS = "3"
@@ -142,15 +142,14 @@ class DeadlineRange(StrEnum):
 
 @dataclass(frozen=True)
 class ClaimFilter:
-    """Which claims a list shows; an empty field leaves all.
+    """The filter of a list of claims; an empty field does not filter.
 
-    `statuses`: of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: of errors; `disputes`: types;
-    `deadlines`: values of DeadlineRange, as of `today`. In each of them, "" is for claims that have none. `text`: what
-    stands anywhere in the reference, the tracking number, the order or the customer, in whatever case; names of customers
-    and clients also with or without accents; blanks in a number are not counted. `concerned`: those that a problem is about; None: all. A claim that recours
-    keeps nothing of belongs to the carrier that the service names. Waiting claims whose retry comes by `due_until` are ready
-    ones, as in a backlog. `created_from`, `created_until`: aware; of that time, or before it. Claims whose creation is not
-    known are in no such time.
+    `statuses`: values of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: kinds of error; `disputes`:
+    dispute types; `deadlines`: values of DeadlineRange, as of `today`. In each of these, "" selects claims without a value.
+    `text`: a part of the reference, tracking number, order, customer or client, ignoring case; accents are ignored in names,
+    and spaces in tracking numbers. `concerned`: the claims of a problem; None: all. A claim without a row of recours belongs
+    to the carrier that the service names. Waiting claims whose retry is due by `due_until` count as ready, as in a backlog.
+    `created_from` (inclusive), `created_until` (exclusive): aware; they exclude claims whose creation time is not known.
     """
 
     statuses: Collection[str] = ()
@@ -172,42 +171,42 @@ ALL_CLAIMS = ClaimFilter()
 
 
 class Sort(StrEnum):
-    """What a list of claims is sorted by. Claims of which it is not known come last, in both directions."""
+    """The sort key of a list of claims. Claims without a value come last in both directions."""
 
     REFERENCE = "reference"
     AMOUNT = "amount"
     DEADLINE = "deadline"
     AGE = "age"  # the youngest first
-    STAGE = "stage"  # from new to given up, then the fetched ones
-    NEXT_TRY = "next_try"  # those that are due first
+    STAGE = "stage"  # from new to given up, then fetched
+    NEXT_TRY = "next_try"  # due claims first
 
 
 @dataclass(frozen=True)
 class ListedClaim:
-    """A claim in a list, with where its POD lies, and who signed. `lease_end`: of the last run that leased it."""
+    """A claim in a list, with its POD and signatory. `lease_end`: the end of its last lease."""
 
     claim: Claim
     pod_url: str | None = None
     fetched_at: datetime | None = None
     signatory: str | None = None
     lease_end: datetime | None = None
-    dispute: str = ""  # its `dispute_type`, lower case; "": the service's table does not say
-    # As the service's table has them; "": it does not.
+    dispute: str = ""  # its `dispute_type` in lower case; "": not known
+    # From the service's table; "": not known.
     currency: str = ""
     order: str = ""
-    customer: str = ""  # who was to receive the parcel
-    # The address and the name of the service's client whose claim it is; read for lists only.
+    customer: str = ""  # the recipient of the parcel
+    # The email address and name of the claim's client; read for lists only.
     client: str = ""
     client_name: str = ""
 
     def leased_until(self, now: datetime) -> datetime | None:
-        """When the lease ends that a run has on it now; None: none has."""
+        """The end of the current lease; None: not leased."""
         end = self.lease_end
         return end if end and now < end <= now + LONGEST_LEASE else None
 
 
 class Effort(NamedTuple):
-    """What a claim has cost, as far as it is on record."""
+    """The recorded attempts and calls for a claim."""
 
     attempts: int = 0
     calls: int = 0
@@ -215,7 +214,7 @@ class Effort(NamedTuple):
 
 @dataclass(frozen=True)
 class ClaimPage:
-    """A part of a list of claims. `count`: of all that match, counted up to COUNTED_UP_TO + 1."""
+    """A page of a list of claims. `count`: all matching claims, counted up to COUNTED_UP_TO + 1."""
 
     claims: list[ListedClaim]
     count: int
@@ -223,7 +222,7 @@ class ClaimPage:
 
 @dataclass(frozen=True)
 class Matching:
-    """The references of claims that match a filter, and how many more do."""
+    """The references of matching claims, and the number of further matches."""
 
     references: list[str]
     more: int = 0

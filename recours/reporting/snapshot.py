@@ -1,4 +1,4 @@
-"""The state of the system, each thing read once: status, the page, the check, mails and metrics show it."""
+"""The state of the system, read once for status, the dashboard, the check, emails and metrics."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,11 +51,11 @@ from recours.settings.model import redactor
 _A_DAY = timedelta(days=1)
 _RECENT_DAYS = 2
 _ACTIONS_SHOWN = 10  # of each carrier
-# How far back the beginning of refusals is searched for: longer ones are shown as so long.
+# The longest period of refusals that is searched for; longer periods are shown with this length.
 _LONGEST_STREAK = timedelta(days=60)
-# The same of clients' accounts, of which there may be many.
+# The same for client accounts, of which there may be many.
 _LONGEST_OF_ACCOUNTS = 2 * REFUSED_LONG
-# How far ahead deadlines are looked at.
+# How far ahead deadlines are checked.
 NEAR = timedelta(days=7)
 _NO_PROOF_IS_DUE = (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE, Why.ERASED, Why.SHELVED)
 
@@ -76,12 +76,12 @@ class Reports:
 
     @property
     def is_by_fleet(self) -> bool:
-        """Tell whether long-lived workers do the work."""
+        """Tell whether long-lived workers do the fetching."""
         now = self.app.clock.now()
         return is_by_fleet(self.system.latest_runs(now), now)
 
     def carriers_now(self) -> list[CarrierNow]:
-        """What the queue knows of each carrier at this moment. Calls nobody."""
+        """The current state of each carrier, without calls."""
         app = self.app
         statuses = app.queue().statuses(app.catalog.specs)
         credentials = app.settings.credentials
@@ -104,16 +104,16 @@ class Reports:
         ]
 
     def accounts_now(self) -> list[ListedAccount]:
-        """The accounts of clients, with their health at this moment. Calls nobody."""
+        """The client accounts with their current health, without calls."""
         app = self.app
         return list_accounts(app.settings, app.database, app.clock, app.client_accounts)
 
     def actions_now(self) -> dict[str, list[PastAction]]:
-        """What people did to each carrier last, by its key, the latest first."""
+        """The latest actions of people on each carrier, by its key, the latest first."""
         return ActionLog(self.app.database).latest_of_each(self.app.catalog.specs, _ACTIONS_SHOWN)
 
     def positions(self, claims: Sequence[ListedClaim]) -> dict[Any, Position]:
-        """Where these claims stand, by their ids; each account is looked at once."""
+        """The positions of these claims by id; each account is read once."""
         now = self.app.clock.now()
         keys = {listed.claim.account_key for listed in claims if listed.claim.account_key}
         statuses = self.app.queue().statuses(keys)
@@ -128,11 +128,11 @@ class Reports:
         return positions
 
     def problems_of(self, *kinds: ProblemKind) -> list[Problem]:
-        """The problems of these kinds that there are now, with the claims and the money of each."""
+        """The current problems of these kinds, with their claims and the money at stake."""
         return [problem for problem in problems(self.overview(days=1)) if problem.kind in kinds]
 
     def overview(self, days: int = 7) -> Overview:
-        """The state now, with what became of the attempts of so many days, and the money at stake."""
+        """The current state, with the results of the attempts of the last `days` days and the money at stake."""
         policy = self.app.policy
         system = self.system
         now = self.app.clock.now()
@@ -219,7 +219,7 @@ class Reports:
         )
 
     def _clients_without_account(self, carriers: Sequence[CarrierNow]) -> dict[str, list[ServiceClient]]:
-        """The clients who have claims where there is neither an account of theirs nor a default one, by the carrier's key."""
+        """By carrier key, the clients with claims but neither an own account nor a default account."""
         clients = self.system.clients_of([carrier.key for carrier in carriers if not carrier.configured])
         emails = self.app.clients.emails({client_id for ids in clients.values() for client_id in ids})
         return {
@@ -234,7 +234,7 @@ class Reports:
         accounts: Sequence[ListedAccount],
         backlogs: Sequence[Backlog],
     ) -> dict[str, "Pace"]:
-        """At which pace the quota of each account lets claims through, where it is limited."""
+        """The pace of each account whose quota limits the number of claims."""
         limits = {carrier.key: [use.limit for use in carrier.uses] for carrier in carriers}
         usable = (AccountHealth.OPEN, AccountHealth.PAUSED)
         of_clients = {listed.account.key: listed.account for listed in accounts if listed.health in usable}
@@ -260,7 +260,7 @@ class Reports:
         new: Mapping[str, Sequence[InLine]],
         now: datetime,
     ) -> dict[str, OverlongBacklog]:
-        """The backlogs within which deadlines fall, by account; of those that a day's quota cannot do, or that are paused."""
+        """By account, the backlogs in which deadlines pass; only of accounts that are paused or exceed a day's quota."""
         openings = {key: refusal.until for key, refusal in refusals.items()}
         held_up = []
         for backlog in backlogs:
@@ -286,9 +286,9 @@ class Reports:
         new: Mapping[str, Sequence[InLine]],
         now: datetime,
     ) -> list[Any]:
-        """The ids of claims that are late within a week because more urgent ones fill the batches of the runs.
+        """The ids of claims that become late within a week because more urgent claims fill the batches of the runs.
 
-        `backlogs`: of accounts that take calls. Those that their quotas hold back fill batches at their paces.
+        `backlogs`: of accounts that can be called. Accounts limited by quotas fill batches at their pace.
         """
         late: list[Any] = []
         free = []
@@ -316,9 +316,9 @@ class Reports:
         unassessed: Sequence[Claim],
         now: datetime,
     ) -> tuple[list[Claim], list[tuple[datetime, Claim]]]:
-        """Claims that are not tried before their deadline, or before their evidence ends if that comes first.
+        """Claims without an attempt before their deadline, or before their evidence expires if that is earlier.
 
-        `behind`: the ids of those whose turn in the backlog comes too late.
+        `behind`: the ids of claims that are too far back in the line.
         """
         policy = self.app.policy
         forgotten = []
@@ -334,18 +334,18 @@ class Reports:
         return nearest, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
 
 
-# ---------------------------------------------------------------- late
+# ---------------------------------------------------------------- late claims
 
 
 def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
-    """Tell whether a claim passes its deadline within a week without being tried before, whatever its stage."""
+    """Tell whether a claim's deadline passes within a week without an attempt before, whatever its stage."""
     if claim.deadline is None or where.why in _NO_PROOF_IS_DUE:
         return False
     return _passes(where, deadline_end(claim.deadline, policy.zone), now)
 
 
 def loses_evidence(where: Position, now: datetime) -> bool:
-    """Tell whether a claim's evidence ends within a week, and before its deadline, without it being tried before."""
+    """Tell whether a claim's evidence expires within a week and before its deadline, without an attempt before."""
     evidence = where.evidence
     if evidence is None or not evidence.counts or not where.is_open:
         return False
@@ -360,9 +360,9 @@ def _passes(where: Position, end: datetime, now: datetime) -> bool:
 
 
 class Pace(NamedTuple):
-    """How many claims a day an account's narrowest limit lets through.
+    """The number of claims per day that an account's narrowest limit allows.
 
-    `keeps`: each worker leaves calls within it to the other one's more urgent claims.
+    `keeps`: each worker reserves calls of this limit for more urgent claims of the other worker.
     """
 
     claims: float
@@ -370,14 +370,14 @@ class Pace(NamedTuple):
 
 
 def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
-    """At which pace these limits let claims through; None: none of them limits claims."""
+    """The pace that these limits allow; None: no limit applies to claims."""
     paces = []
     bundle = spec.calls_for_bundle([None] * spec.numbers_per_call)
     for limit in map(counted_by_hour, limits):
         units_per_call = sum(limit.units(usual_calls(calls, None)) for calls in bundle)
         if not units_per_call:
             continue
-        # A fetch begins only while its document could be had too; where little is left, fewer parcels share a call.
+        # A fetch starts only if units for its document are left too; with few units left, fewer parcels share a call.
         reserved = list(accumulate(limit.units(calls) for calls in bundle))
         units_left = limit.number
         if Capability.TOKEN in spec.limits:
@@ -394,7 +394,7 @@ def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
 
 
 def _lines_of(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[str, list[InLine]]:
-    """Those of these claims, which no run has assessed yet, that will be due and whose ranks are to come, by account."""
+    """By account, the unassessed claims that will be due and whose ranks are in the future."""
     lines = defaultdict[str, list[InLine]](list)
     for claim in claims:
         where = position(claim, now, policy)
@@ -408,12 +408,12 @@ def _lines_of(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[st
 def overlong_backlog(
     pace: Pace, due: int, line: Sequence[InLine], now: datetime, opens_at: datetime | None = None
 ) -> OverlongBacklog | None:
-    """The backlog of so many due claims, if deadlines fall within it; else None.
+    """The backlog of `due` claims if deadlines pass within it; else None.
 
-    `line`: those whose ranks are to come. `opens_at`: when the account takes calls again; None: it does now.
+    `line`: the claims whose ranks are in the future. `opens_at`: when the account can be called again; None: now.
     """
     in_order = sorted(line, key=attrgetter("rank_at"))
-    if not pace.keeps:  # the fetch worker, which runs more often, takes all calls
+    if not pace.keeps:  # the fetch worker runs more often and uses all calls
         in_order.sort(key=lambda entry: entry.stage is not Stage.NEW)
     begins_at = opens_at or now
     turns = [(entry, begins_at + (place + 1) / pace.claims * _A_DAY) for place, entry in enumerate(in_order)]
