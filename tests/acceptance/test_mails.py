@@ -360,7 +360,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
         "Réclamation CLM-0001 : preuve de livraison obtenue",
         "Réclamation CLM-0002 : accès au colis refusé par Chronopost",
     ]
-    lapsed = "its claim was corrected before any notification"
+    lapsed = "its claim was mended before anybody was told"
     assert (1, "pod_failed", lapsed) in told(service)
     assert [m for m in caplog.messages if "No email about" in m] == [f"No email about CLM-0001: {lapsed}"]
 
