@@ -180,13 +180,15 @@ def _attempts(connection: FileConnection, claim_id: int) -> str:
     attempts = []
     for started_at, outcome, kind, calls in rows:
         hours = (datetime.fromisoformat(started_at).replace(tzinfo=UTC) - BEGINS) / timedelta(hours=1)
-        result = "✅ POD" if outcome == "success" else f"{kind}{'' if calls else ', no call'}"
+        result = (
+            "✅ POD" if outcome == "success" else f"{kind.replace('_', ' ')}{'' if calls else ', no call'}"
+        )
         attempts.append(f"{hours:.0f} h {result}")
     (status, stage, retries) = connection.execute(
         "SELECT pod_fetch_status, stage, pod_retry_count FROM claims JOIN recours_claims ON claim_id = id WHERE id = ?",
         (claim_id,),
     ).fetchone()
-    end = f"   [{retries} retries, {stage}]" if status != "success" else ""
+    end = f"   [{retries} retries, {stage.replace('_', ' ')}]" if status != "success" else ""
     return " → ".join(attempts) + end
 
 

@@ -29,12 +29,12 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
     assert done.returncode == 0, done.stderr
     for sign in (
         "1 h ✅ POD",
-        "1 h pod_never_available",
-        "invalid_tracking, no call",
+        "1 h pod never available",
+        "invalid tracking, no call",
     ):
         assert sign in done.stdout
     assert (
-        "1 h not_found → 7 h not_found → 31 h not_found → 103 h not_found   [4 retries, given_up]"
+        "1 h not found → 7 h not found → 31 h not found → 103 h not found   [4 retries, given up]"
         in done.stdout
     )
     log, pods, database = (_path(done.stdout, what) for what in ("log", "PODs", "database"))
@@ -44,11 +44,11 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
         paths = [Path(row[0]) for row in connection.execute("SELECT path FROM recours_documents")]
     assert len(paths) > 15
     assert all(path.is_relative_to(pods) and begins_as(path.read_bytes(), html=True) for path in paths)
-    assert len(list(_path(done.stdout, "mails").glob("*.eml"))) > 5
+    assert len(list(_path(done.stdout, "emails").glob("*.eml"))) > 5
 
 
 def _path(shown: str, what: str) -> Path:
-    found = re.search(rf"the {what}: (.+)", shown)
+    found = re.search(rf"  {what}: (.+)", shown)
     assert found, shown
     return Path(found[1])
 
