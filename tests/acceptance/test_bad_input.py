@@ -565,7 +565,7 @@ def make_a_folder(path: Path) -> None:
         (lambda path: path.write_text("Dear Sir or Madam, " * 200), {}, "is not a SQLite database"),
         (cut, {}, "is damaged; restore it from a backup"),
         (scribble, {}, "is damaged; restore it from a backup"),
-        (untouched, {"mode": "ro"}, "is read-only; give the user of this job the right"),
+        (untouched, {"mode": "ro"}, "is read-only; give the user of this job permission"),
     ],
     ids=["a folder", "a letter", "cut off", "spoilt", "read-only"],
 )

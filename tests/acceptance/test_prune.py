@@ -244,7 +244,7 @@ def test_a_file_that_cannot_be_deleted_is_reported_and_its_record_kept_until_it_
     personal = of(years, PERSONAL, 1)
     done = person.types("prune", *OLDER, "--yes")
     assert done.returncode == 1
-    assert f"WARNING: {path} could not be deleted: " in done.stderr
+    assert f"WARNING: Cannot delete {path}: " in done.stderr
     assert "Its record is kept." in done.stderr
     assert (of(years, PERSONAL, 1), attempts_of(years)["CLM-0001"]) == (personal, 1)
     assert attempts_of(years)["CLM-0002"] == 0  # the others were deleted
