@@ -113,7 +113,7 @@ def _results_of(checks: dict[str, Check]) -> Iterator[CheckResult]:
 
 @dataclass
 class _DatabaseFacts:
-    """What is known about the database; None: unknown."""
+    """Facts about the database; None: unknown."""
 
     is_new: bool = False  # the embedded database does not exist yet
     database: Database | None = None
@@ -126,7 +126,7 @@ class _DatabaseFacts:
 
 
 class CheckContext:
-    """What is checked. The database is contacted once; all checks share the result."""
+    """The subject of the checks. The database is contacted once; all checks share the result."""
 
     def __init__(self, settings: Settings, *, offline: bool) -> None:
         """Opens no connection."""

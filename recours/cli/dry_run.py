@@ -32,7 +32,7 @@ from recours.settings.model import Settings
 
 @dataclass(frozen=True)
 class _DryRun:
-    """What was read, and what a run would do."""
+    """The claims that were read, and the preview of a run."""
 
     database: str  # for display
     catalog: Catalog

@@ -243,7 +243,7 @@ class Catalog:
         return self.configured.union(accounts) if accounts else self.configured
 
     def keys_of(self, name: str) -> tuple[str, ...]:
-        """The carriers' keys that claims of this carrier may be under; none if `name` is no carrier that recours knows."""
+        """The possible keys of claims at this carrier; empty if recours does not know `name`."""
         key = self.keys_by_name.get(fold(name))
         if key is None:
             return ()

@@ -36,7 +36,7 @@ TONES = {
     Standing.SETTLED: "warn",
     Standing.UNNUMBERED: "warn",
 }
-# Claims for which the carrier's state is the reason, whatever the last result was.
+# Claims whose reason is the carrier's state, regardless of the last result.
 _CLOSED = (Why.CLOSED, Why.BLOCKED)
 _TIMED = (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED)
 _SOON = timedelta(days=3)

@@ -34,7 +34,7 @@ def local(at: datetime) -> datetime:
 
 
 class GuideFormatter(logging.Formatter):
-    """The guide's format. Every record is one line, whatever it contains; only a traceback adds indented lines."""
+    """The guide's format. Every record is one line; only a traceback adds indented lines."""
 
     def __init__(self, redact: Callable[[str], str], now: Callable[[], datetime]) -> None:
         super().__init__(_FORM)
