@@ -235,7 +235,7 @@ def _current_schema(database: Database) -> Schema:
     require_claims(database, schema)
     if not schema.is_current:
         raise DatabaseError(
-            f"The schema of {database.safe_url} is not current: a run of either worker brings it up to date, or "
+            f"The schema of {database.safe_url} is not up to date. A run of either worker upgrades it, or "
             "'recours init-db'."
         )
     return schema

@@ -388,7 +388,7 @@ class APIRequestQueue(AccountGate):
             fetch.unsent,
             accepted=fetch.accepted,
             was_asked=fetch.calls + fetch.unsent > 0 or not bundle.is_skipped(parcel),
-            upsets=parcel.delivery is None and parcel.number in bundle.upsetting,
+            fails_bundles=parcel.delivery is None and parcel.number in bundle.upsetting,
             shows_outage=bundle.outage is not None and fetch.calls > 1,
         )
 

@@ -30,7 +30,7 @@ from recours.core.localized import Localized
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import plural
 from recours.database.evidence import DatabaseCustody
-from recours.database.pruning import DatabasePast, Pruned, prune
+from recours.database.pruning import OldData, Pruned, prune
 from recours.evidence.manifests import write_manifests
 from recours.evidence.store import erase
 from recours.evidence.timestamps import read_roots
@@ -198,7 +198,7 @@ def prune_command(
         now = app.clock.now()
         texts = Localized("en", app.settings.policy.zone)
         cutoff = time_of(older_than, now, texts.zone, "--older-than")
-        outlook = DatabasePast(app.database, "").outlook(cutoff, now)
+        outlook = OldData(app.database, "").outlook(cutoff, now)
         if not as_json and outlook.is_empty:
             echo(f"Nothing is older than {texts.minute(cutoff)}.")
         elif not as_json:
@@ -207,7 +207,7 @@ def prune_command(
         if not outlook.is_empty and not dry_run:
             if not confirmed("Delete permanently?", yes=yes, refused="Nothing was deleted."):
                 return
-            past = DatabasePast(app.database, uuid.uuid4().hex, person())
+            past = OldData(app.database, uuid.uuid4().hex, person())
             erase_document = partial(erase, app.settings.pod_dir)
             result = prune(past, erase_document, cutoff, app.clock.now)
             write_manifests(app.settings, app.database, "prune", app.clock)

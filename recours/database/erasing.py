@@ -36,7 +36,7 @@ from recours.database.border import Border
 from recours.database.claim_rows import const, free, insert_rows
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
-from recours.database.pruning import NO_TEXT, DatabasePast, Erase, delete_all_files
+from recours.database.pruning import NO_TEXT, Erase, OldData, delete_all_files
 from recours.database.tables import (
     DONE,
     ERASED,
@@ -196,9 +196,9 @@ class ClaimErasure:
     ) -> set[Any]:
         """Erase claims in batches and count what was erased; returns the erased claims. Others are in use or refused."""
         finished: set[Any] = set()
-        past = DatabasePast(self.database, holder="", by=self.by)
+        past = OldData(self.database, holder="", by=self.by)
         for part in _parts(ids):
-            buried_ids = self._bury_all(part, now(), erased)
+            buried_ids = self._mark_all_erased(part, now(), erased)
             documents = self._documents(buried_ids)
             erased.undeleted |= delete_all_files(past, buried_ids, erase_file, now)
             erased.documents += documents - self._documents(buried_ids)
@@ -206,19 +206,19 @@ class ClaimErasure:
         erased.claims += len(finished)
         return finished
 
-    def _bury_all(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
+    def _mark_all_erased(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
         """Mark all claims as erased in one transaction, or one by one if a constraint of the service rejects one."""
         try:
-            return self._bury(ids, now, erased)
+            return self._mark_erased(ids, now, erased)
         except DatabaseError as fault:
             if not fault.is_of_rules:
                 raise
             if len(ids) == 1:
                 erased.refused[ids[0]] = fault.message
                 return []
-        return [key for claim_id in ids for key in self._bury_all([claim_id], now, erased)]
+        return [key for claim_id in ids for key in self._mark_all_erased([claim_id], now, erased)]
 
-    def _bury(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
+    def _mark_erased(self, ids: Sequence[Any], now: datetime, erased: Erased) -> list[Any]:
         """Mark the claims that are not in use as erased, and erase everything except their documents."""
         border = self._border
         with self.database.write(durable=True) as connection:

@@ -167,7 +167,7 @@ class Assessor:
         claims_ = [read_claim(row, self.catalog, self.redact) for row in rows]
         stages = {row["id"]: row["stage"] for row in rows if row["claim_id"] is not None}
         current = unchanged(connection, [claim for claim in claims_ if claim.id in stages])
-        proofs = _proofs_to_tell_again(connection, border, current)
+        proofs = _proofs_to_write_again(connection, border, current)
         states: list[tuple[Claim, State]] = []
         inserts: list[dict[str, Any]] = []
         updates: list[tuple[Any, dict[str, Any]]] = []
@@ -369,7 +369,7 @@ class ClaimIntake:
         Only one process at a time does this. If another process takes long, this run continues with the rows as they
         are.
         """
-        self.tell_owed(now)
+        self.write_owed(now)
         if not self._lease():
             return
         count = 0
@@ -380,7 +380,7 @@ class ClaimIntake:
         finally:
             release_name(self._database, _NAME, self.run_id)
         if count:
-            self.tell_owed(now)
+            self.write_owed(now)
 
     def _take_in(self, now: datetime) -> Iterator[Claim]:
         border = self._border
@@ -535,7 +535,7 @@ class ClaimIntake:
             "attempts": count,
         }
 
-    def tell_owed(self, now: datetime) -> int:
+    def write_owed(self, now: datetime) -> int:
         """Write values to the service's rows that could not be written before; returns how many. Raises DatabaseError.
 
         Skips claims that the service has edited since, and leaves locked ones to a later run.
@@ -545,18 +545,18 @@ class ClaimIntake:
         size = 1 if is_one_by_one else _PROJECTIONS_AT_ONCE
         count = faults = 0
         for rows in read_in_batches(self._database, owed, _c.claim_id, size):
-            successes = self._tell([row["id"] for row in rows], now)
+            successes = self._write_or_defer([row["id"] for row in rows], now)
             count += successes or 0
             faults += successes is None
             if faults == _MOST_FAULTS:
                 break
         return count
 
-    def _tell(self, ids: Sequence[Any], now: datetime) -> int | None:
+    def _write_or_defer(self, ids: Sequence[Any], now: datetime) -> int | None:
         """Write to these rows; None: they are locked. Rows that constraints reject stay owed; `status` counts them."""
         try:
             with self._database.write(lock_wait_s=SERVICE_LOCK_WAIT_S) as connection:
-                return self._tell_at_once(connection, ids, now)
+                return self._write_at_once(connection, ids, now)
         except _SuppressedError:
             pass
         except DatabaseError as fault:
@@ -566,10 +566,10 @@ class ClaimIntake:
                 raise
             if len(ids) == 1:
                 return 0
-        counts = [self._tell([claim_id], now) for claim_id in ids]
+        counts = [self._write_or_defer([claim_id], now) for claim_id in ids]
         return sum(count or 0 for count in counts)
 
-    def _tell_at_once(self, connection: Connection, ids: Sequence[Any], now: datetime) -> int:
+    def _write_at_once(self, connection: Connection, ids: Sequence[Any], now: datetime) -> int:
         border = self._border
         if not border.is_view:
             ids = list(connection.scalars(border.lock(ids)))
@@ -590,7 +590,7 @@ class ClaimIntake:
         return len(successes)
 
 
-def _proofs_to_tell_again(
+def _proofs_to_write_again(
     connection: Connection, border: Border, claims_: Sequence[Claim]
 ) -> dict[Any, dict[str, Any]]:
     """The values to write again for claims that are older than their proofs, by claim id and column.

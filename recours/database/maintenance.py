@@ -242,7 +242,7 @@ class ClaimMaintenance:
     ) -> Iterator[tuple[Claim, Decision]]:
         """Pass the due retries of settled claims of these carriers (empty: all) without a call, with their events.
 
-        A claim without a decision is shelved. `ClaimIntake.tell_owed` writes the results to the service's rows.
+        A claim without a decision is shelved. `ClaimIntake.write_owed` writes the results to the service's rows.
         """
         is_due = is_at_stage(Stage.SETTLED), _c.next_at <= due_until, self._serves(carriers)
         query = self._keys(now, *is_due).order_by(_c.next_at).limit(CHUNK)

@@ -121,7 +121,7 @@ class Pruned:
         return not any(parts)
 
 
-def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[], datetime]) -> Pruned:
+def prune(past: "OldData", erase: Erase, cutoff: datetime, now: Callable[[], datetime]) -> Pruned:
     """Delete everything past its retention period, in batches, so that runs can continue. Raises RunError."""
     pruned = Pruned()
     counts: dict[str, Any] = {}
@@ -139,7 +139,7 @@ def prune(past: "DatabasePast", erase: Erase, cutoff: datetime, now: Callable[[]
 
 
 def delete_all_files(
-    past: "DatabasePast", claim_ids: Sequence[Any], erase: Erase, now: Callable[[], datetime]
+    past: "OldData", claim_ids: Sequence[Any], erase: Erase, now: Callable[[], datetime]
 ) -> dict[str, str]:
     """Delete all files of claims that no run works on, of any age; returns those that could not be deleted, and why."""
     pruned = Pruned()
@@ -165,7 +165,7 @@ def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
 
 
 @dataclass(frozen=True)
-class DatabasePast:
+class OldData:
     """The old data of one database. Each method uses one or two short transactions."""
 
     database: Database

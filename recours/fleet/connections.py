@@ -74,7 +74,7 @@ def may_listen(conninfo: str) -> bool:
     with connected(conninfo) as connection:
         if _notifications_arrive(connection, conninfo):
             return True
-    _say_once()
+    _warn_once()
     return False
 
 
@@ -87,7 +87,7 @@ def _notifications_arrive(listener: psycopg.Connection, conninfo: str) -> bool:
 
 
 @cache
-def _say_once() -> None:
+def _warn_once() -> None:
     log.warning(
         "LISTEN is not used, because a pooler gives each transaction another session: new jobs start within two seconds "
         "instead of immediately"

@@ -62,7 +62,7 @@ class Process:
     # When the loop that does jobs last reported.
     _alive_at: float = field(default_factory=monotonic, init=False)
     _ready_since: float = field(default=0.0, init=False)
-    _has_said: bool = field(default=False, init=False)  # whether `Ready` was logged
+    _has_logged_ready: bool = field(default=False, init=False)  # whether `Ready` was logged
     _end: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, port: int) -> None:
@@ -134,11 +134,11 @@ class Process:
             systemd_notify("READY=1")
         self.is_ready = is_ready
         is_well = self.fleet_worker.queue_fault is None or now - self._ready_since >= _WELL_AFTER_S
-        if is_ready and is_well and not self._has_said:
+        if is_ready and is_well and not self._has_logged_ready:
             run_log().info("Ready: waiting for jobs")
         if is_ready and is_well:
             self.fleet_worker.queue_fault = None
-        self._has_said = is_ready and is_well
+        self._has_logged_ready = is_ready and is_well
 
     def _report_alive(self) -> None:
         """Report to systemd's watchdog, which restarts the process if the loop that does jobs has stalled."""

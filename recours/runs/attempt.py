@@ -24,7 +24,7 @@ from recours.core.outcome import (
 )
 from recours.core.sentences import Sentence
 from recours.core.text import clean
-from recours.runs.lane import Mistake, mistake_of
+from recours.runs.lane import Mistake, describe_mistake
 from recours.runs.ports import CarrierAnswer, Clock, Dependencies, Reservation
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class AttemptResult:
         return proof.findings if proof else None
 
     @property
-    def asked_nothing(self) -> bool:
+    def never_connected(self) -> bool:
         """Return whether every call failed to connect, so that the carrier received no request for the claim."""
         return isinstance(self.outcome, Failure) and not (self.outcome.connected or self.fetched.calls)
 
@@ -111,14 +111,14 @@ def attempt(
     return AttemptResult(claim, fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
 
 
-def end_by_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
+def result_of_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
     """The result of an attempt in which recours itself failed; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
-    return AttemptResult(claim, CarrierAnswer(failure), clock.now(), mistake=mistake_of(error))
+    return AttemptResult(claim, CarrierAnswer(failure), clock.now(), mistake=describe_mistake(error))
 
 
-def end_by_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
+def result_of_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
     """The result by a proof that an earlier run stored but died before recording, without a second call.
 
     The other documents of that answer may be missing; the carrier is not asked for them. None: no proof was stored.

@@ -21,7 +21,7 @@ from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.text import clean, plural
-from recours.runs.attempt import AttemptResult, attempt, end_by_mistake
+from recours.runs.attempt import AttemptResult, attempt, result_of_mistake
 from recours.runs.lane import Lane, LeasedClaim
 from recours.runs.leasing import POLL_S, Leasing, thread_count
 from recours.runs.log import log
@@ -146,7 +146,7 @@ class Engine:
                 # It may be missing: if its lease expired, the claim may have been leased again.
                 self._leased.pop(leased.claim.id, None)
             if message.unasked:
-                self.leasing.hand_back(message.unasked)
+                self.leasing.return_claims(message.unasked)
 
     def _take_answer(self, answer: AttemptFinished) -> None:
         """Note what an answer means for its lane; the answer is recorded later. Raises RunError."""
@@ -213,7 +213,7 @@ class Engine:
                         result.evidence
                     ):  # if this fails, the lease expires and a later run recovers the documents
                         self._deps.documents.secure(result.evidence)
-                    self._from_threads.put(self._learn(leased, result))
+                    self._from_threads.put(self._apply_answer(leased, result))
         except RunError as fault:
             # First, so that the claim is not leased again once it is handed back, and so that this fault is reported
             # and not one that the stop causes.
@@ -261,9 +261,9 @@ class Engine:
             raise
         except Exception as error:
             log.exception(f"{leased.claim.reference}: internal error")
-            return end_by_mistake(leased.claim, error, self._deps.clock)
+            return result_of_mistake(leased.claim, error, self._deps.clock)
 
-    def _learn(self, leased: LeasedClaim, result: AttemptResult) -> AttemptFinished:
+    def _apply_answer(self, leased: LeasedClaim, result: AttemptResult) -> AttemptFinished:
         """Apply an answer to its lane, for all threads at once."""
         lane = leased.lane
         fetched = result.fetched
@@ -285,7 +285,7 @@ class Engine:
             answer
             for answer in self._answered
             if answer.result.claim.id not in answer.leased.lane.mistakes.waiting
-            and not answer.result.asked_nothing
+            and not answer.result.never_connected
         ]
         if not ready or self._fault:  # after a fault, `run` records the remaining answers at the end
             self._record_at = None
@@ -309,7 +309,7 @@ class Engine:
         for answer in answers:
             mistakes = answer.leased.lane.mistakes
             if answer.result.claim.id in mistakes.excused:
-                excused[mistakes.puts_last].append(answer)
+                excused[mistakes.ranks_last].append(answer)
             elif answer.repeats_outage:
                 excused[False].append(answer)
             else:
@@ -345,14 +345,14 @@ class Engine:
         Our own network is at fault if no call of the run connected although two or more carriers were called, or if no
         host name was resolved. One unreachable carrier is the carrier's fault.
         """
-        unreachable = [answer for answer in self._answered if answer.result.asked_nothing]
+        unreachable = [answer for answer in self._answered if answer.result.never_connected]
         self._record(self._answered)
         carriers = set()
         is_resolved = False
         for answer in unreachable:
             lane = answer.leased.lane
             outcome = answer.result.outcome
-            lane.leave_unreachable(outcome)
+            lane.count_unreachable(outcome)
             carriers.add(carrier_of(lane.key))
             is_resolved = is_resolved or (isinstance(outcome, Failure) and outcome.resolved)
         if self._any_connected or not carriers or (len(carriers) == 1 and is_resolved):

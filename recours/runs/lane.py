@@ -39,7 +39,7 @@ class Mistake:
     of_any_claim: bool = False
 
 
-def mistake_of(error: Exception) -> Mistake:
+def describe_mistake(error: Exception) -> Mistake:
     """Describe an exception, with the line that raised it."""
     trace = error.__traceback__
     while trace and trace.tb_next:
@@ -79,7 +79,7 @@ class Mistakes:
     _of_any_claim: bool = False
 
     @property
-    def puts_last(self) -> bool:
+    def ranks_last(self) -> bool:
         """Return whether the excused claims go last, so that they do not block the carrier's other claims in every run.
 
         If a package is missing, they keep their place: these claims did not cause the failure.
@@ -204,7 +204,7 @@ class Lane:
         """Return whether a failure belongs to an outage for which the carrier was closed during the call."""
         return outcome.kind in OUTAGE_KINDS and self.outage.refusal is not None
 
-    def leave_unreachable(self, outcome: Outcome) -> None:
+    def count_unreachable(self, outcome: Outcome) -> None:
         """Count the lane's due claims as skipped for the carrier, since no connection could be made."""
         if self.refusal is None and isinstance(outcome, Failure):
             self.refusal = Refusal(Blocked.CARRIER, outcome.message, kind=outcome.kind)

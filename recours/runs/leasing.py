@@ -28,7 +28,7 @@ from recours.core.pauses import Refusal
 from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
-from recours.runs.attempt import AttemptResult, end_by_recovered, known_failure
+from recours.runs.attempt import AttemptResult, known_failure, result_of_recovered
 from recours.runs.lane import LANES_AT_ONCE, Lane, LaneOrder, LeasedClaim, Outage
 from recours.runs.log import log
 from recours.runs.ports import CarrierAnswer, Dependencies, Lease, Limits, Ready, Reservation
@@ -406,14 +406,14 @@ class Leasing:
     def _end_without_call(self, claim: Claim, action: Action, now: datetime) -> AttemptResult | None:
         failure = known_failure(claim, self._catalog)
         if action is Action.FAIL:
-            if result := end_by_recovered(claim, self._deps.documents, self._deps.clock):
+            if result := result_of_recovered(claim, self._deps.documents, self._deps.clock):
                 self._deps.documents.secure(result.evidence)
                 return result
             message = f"{MOST_INTERRUPTIONS} consecutive runs ended while fetching this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return AttemptResult(claim, CarrierAnswer(failure), now) if failure else None
 
-    def hand_back(self, bundle: Sequence[LeasedClaim]) -> None:
+    def return_claims(self, bundle: Sequence[LeasedClaim]) -> None:
         """Release claims and the quota reserved for them; if the database fails, their leases expire."""
         with suppress(RunError):
             for leased in bundle:

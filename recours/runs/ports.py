@@ -86,7 +86,7 @@ class CarrierAnswer:
     unsent: int = 0  # calls that could not connect: certainly nothing was sent
     accepted: bool = False  # an answer showed that the carrier accepts our account
     was_asked: bool = True  # False: the shared calls failed before this claim was included
-    upsets: bool = False  # the number makes shared calls fail
+    fails_bundles: bool = False  # the number makes shared calls fail
     shows_outage: bool = (
         False  # shared calls and a call about one number failed in a row: the carrier is down
     )

@@ -80,11 +80,11 @@ class Recorder:
             if isinstance(result.outcome, Failure):
                 self.kinds.add(result.outcome.kind)
         try:
-            as_taken = self._record(decided, now)
+            unchanged = self._record(decided, now)
         except NotRecordedError as fault:
             self._log_all(decided, fault.recorded)
             raise
-        self._log_all(decided, as_taken)
+        self._log_all(decided, unchanged)
         return sum(decision.uses_attempt for _, decision in decided)
 
     def _decide(self, result: "AttemptResult", now: datetime) -> Decision:
@@ -94,9 +94,9 @@ class Recorder:
             decision = succeed(claim, outcome, now, result.findings)
         else:
             decision = decide(claim, outcome, now, self.deps.policy, by_name=self.by_name)
-            if decision.uses_attempt and result.asked_nothing:
+            if decision.uses_attempt and result.never_connected:
                 decision = _unchanged(claim, None)
-        return _remembered(decision, result)
+        return _with_account(decision, result)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
         """Return whether this was the claim's last attempt; a claim given up without a call has not had one."""
@@ -108,7 +108,7 @@ class Recorder:
         now = self.deps.clock.now()
         since = now if last else None
         self._record(
-            [(result, _remembered(_unchanged(result.claim, since), result)) for result in attempts], now
+            [(result, _with_account(_unchanged(result.claim, since), result)) for result in attempts], now
         )
         return 0
 
@@ -131,23 +131,23 @@ class Recorder:
         for result, decision in decided:
             is_last = self._is_made(result.claim, decision)
             rows.append((replace(_attempt(result, decision), is_last=is_last), decision))
-        as_taken = self.deps.claims.record(rows, Lease(self.token, now), now)
-        for is_recorded, (result, decision) in zip(as_taken, decided, strict=True):
+        unchanged = self.deps.claims.record(rows, Lease(self.token, now), now)
+        for is_recorded, (result, decision) in zip(unchanged, decided, strict=True):
             # A claim that still counts as interrupted will look for its documents again.
             if is_recorded and result.evidence and not decision.state.interruptions:
                 self.deps.documents.discard_notes(result.evidence)
-        return dict(zip((result.claim.id for result, _ in decided), as_taken, strict=True))
+        return dict(zip((result.claim.id for result, _ in decided), unchanged, strict=True))
 
     def _log_all(
-        self, decided: "Sequence[tuple[AttemptResult, Decision]]", as_taken: Mapping[Any, bool]
+        self, decided: "Sequence[tuple[AttemptResult, Decision]]", unchanged: Mapping[Any, bool]
     ) -> None:
         for result, decision in decided:
-            if result.claim.id in as_taken:
-                self._log(result, decision, as_taken=as_taken[result.claim.id])
+            if result.claim.id in unchanged:
+                self._log(result, decision, is_unchanged=unchanged[result.claim.id])
 
-    def _log(self, result: "AttemptResult", decision: Decision, *, as_taken: bool) -> None:
+    def _log(self, result: "AttemptResult", decision: Decision, *, is_unchanged: bool) -> None:
         claim = result.claim
-        if not as_taken:
+        if not is_unchanged:
             log.info(
                 f"{claim.reference} was edited during its call: the answer is stored with its attempts, "
                 "and the claim is assessed again"
@@ -224,13 +224,13 @@ def _unchanged(claim: Claim, last_since: datetime | None) -> Decision:
     return Decision(state, status, uses_attempt=False)
 
 
-def _remembered(decision: Decision, result: "AttemptResult") -> Decision:
+def _with_account(decision: Decision, result: "AttemptResult") -> Decision:
     """Store for later attempts which account to use, and whether the claim must be fetched alone."""
     state = decision.state
     fetched = result.fetched
     if fetched.remember is not None:
         state = replace(state, account=fetched.remember)
-    return replace(decision, state=replace(state, goes_alone=state.goes_alone or fetched.upsets))
+    return replace(decision, state=replace(state, goes_alone=state.goes_alone or fetched.fails_bundles))
 
 
 def _attempt(result: "AttemptResult", decision: Decision) -> Attempt:

@@ -94,7 +94,7 @@ class Worker(ABC):
         self.stopped_by = signal_number
         self._stop.set()
 
-    def may_go_on(self) -> bool:
+    def may_continue(self) -> bool:
         """Return whether new work may start: the run was not stopped, and its time is not over."""
         is_over = self._ends_at > 0 and self.deps.clock.monotonic() >= self._ends_at
         return not (is_over or self._stop.is_set())
@@ -149,7 +149,7 @@ class Worker(ABC):
         self._maintain_rows()
         self._enroll()
         self._expire()
-        self.deps.intake.tell_owed(self.deps.clock.now())
+        self.deps.intake.write_owed(self.deps.clock.now())
 
     def slice(self, lanes: Collection[str] = (), *, limit: int = 0, longest: timedelta | None = None) -> None:
         """Fetch due claims of these accounts (empty: all carriers of the run), the most urgent first.
@@ -212,7 +212,7 @@ class Worker(ABC):
         self._try_to(lambda: report.add_usage(usages(sorted(self.carriers_asked)), self.catalog))
         self._try_to(self._note_troubles)  # not done yet if a fault ended the slice
         if self.deps.send_mails:  # before the summary, which comes last in the log
-            self._try_to(partial(self.deps.send_mails, self.may_go_on))
+            self._try_to(partial(self.deps.send_mails, self.may_continue))
         for line in report.summary(self.local):
             log.info(line)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))

@@ -357,7 +357,7 @@ def test_a_database_that_no_run_has_completed_is_told(
     service.sql("DROP TABLE recours_schema_version")
     done = person.types(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is not current: a run of either worker brings it up to date, or 'recours init-db'." in done.stderr
+    assert "is not up to date. A run of either worker upgrades it, or 'recours init-db'." in done.stderr
 
 
 # ---------------------------------------------------------------- the last attempt before a deadline

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Table, make_url
 
 from recours.database.engine import Database
-from recours.database.pruning import DatabasePast, OldFile, prune
+from recours.database.pruning import OldData, OldFile, prune
 from recours.evidence.store import erase
 from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Scenario
@@ -294,7 +294,7 @@ class Death(BaseException):
     """The end of the process at this point."""
 
 
-class Mortal(DatabasePast):
+class Mortal(OldData):
     """A prune that is killed before or after the n-th changing step."""
 
     def __init__(self, database: Database, holder: str, steps: int) -> None:
@@ -347,7 +347,7 @@ def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
         pointing = service.sql("SELECT count(*) FROM claims WHERE pod_url IS NOT NULL")
         assert pointing == [(len(documents_of(service)),)]
         now += timedelta(minutes=11)  # until then the claims are leased
-        prune(DatabasePast(database, f"after-{deaths}"), erase_of(service), BETWEEN, repeat(now).__next__)
+        prune(OldData(database, f"after-{deaths}"), erase_of(service), BETWEEN, repeat(now).__next__)
         assert (documents_of(service), files(service)) == ([], set())
         assert service.sql("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(0,)]
         assert service.sql("SELECT count(*) FROM claims WHERE pod_url IS NOT NULL") == [(0,)]

@@ -306,7 +306,7 @@ def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles
     fetched = bundles.fetch(*"ABCDE")
     assert bundles.script.asked == [f"tracking {numbers}" for numbers in ("A,B,C,D,E", "A,B,C", "D,E", "A")]
     assert kinds(fetched) == [whole.kind] * 5
-    assert [(one.calls, one.was_asked, one.shows_outage, one.upsets) for one in fetched] == [
+    assert [(one.calls, one.was_asked, one.shows_outage, one.fails_bundles) for one in fetched] == [
         (4, True, True, False),
         *[(0, False, False, False)] * 4,
     ]
@@ -371,7 +371,7 @@ def test_a_number_that_spoils_the_call_spoils_no_other(
     assert bundles.counts() == (6, 0)
     # Their own answers do not always distinguish the two cases.
     is_told = is_bad_alone and whole not in (BAD_REQUEST, UNKNOWN)
-    assert [one.upsets for one in fetched] == [False, False, True, not is_told]
+    assert [one.fails_bundles for one in fetched] == [False, False, True, not is_told]
     assert caplog.messages == [
         f"Listed failed on a call about 4 parcels ({whole.message}): smaller calls were made instead, "
         f"and {1 if is_told else 2} of them will be tracked alone from now on"
@@ -384,7 +384,12 @@ def test_a_mistake_about_one_parcel_spoils_no_other(
     bundles.script.whole["C"] = KeyError("strange")
     fetched = bundles.fetch("A", "B", "C", "D")
     assert kinds(fetched) == [K.NOT_DELIVERED_YET] * 4
-    assert [(one.calls, one.upsets) for one in fetched] == [(3, False), (0, False), (1, True), (1, True)]
+    assert [(one.calls, one.fails_bundles) for one in fetched] == [
+        (3, False),
+        (0, False),
+        (1, True),
+        (1, True),
+    ]
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "WARNING"]
 
 

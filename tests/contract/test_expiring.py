@@ -113,7 +113,7 @@ def test_a_claim_that_expired_can_be_reopened_though_it_used_no_retry(run: Run) 
     assert given_up(run, later) == ["asked"]
     assert list(run.maintenance.revive_exhausted(9, lambda claim: claim.state, later)) == []
     intake = intake_of(run.database, CATALOG, POLICY, later)
-    assert intake.tell_owed(later) == 1
+    assert intake.write_owed(later) == 1
     gave_up = GivenUpClaims(intake.assessor)
     [part] = gave_up.given_up(ReopenCriteria(since=later), later)
     assert [claim.reference for claim, _ in part] == ["asked"]

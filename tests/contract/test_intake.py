@@ -540,19 +540,19 @@ def owed(runs: Runs, database: Database, add_claims: AddClaims) -> None:
 
 @pytest.mark.usefixtures("owed")
 def test_what_is_owed_is_reported_once(runs: Runs, database: Database) -> None:
-    assert runs.intake().tell_owed(NOW) == 2
+    assert runs.intake().write_owed(NOW) == 2
     assert (claim_of(database).pod_fetch_status, claim_of(database).pod_url) == ("success", "a.pdf")
     row = row_of(database)
     assert (row.owed, row.owed_since, row.seen_fetch_status, row.to_assess) == (None, None, "success", 0)
     set_claim(database, pod_url="b.pdf")
-    assert [runs.intake().tell_owed(NOW), runs.take_in()] == [0, []]
+    assert [runs.intake().write_owed(NOW), runs.take_in()] == [0, []]
     assert claim_of(database).pod_url == "b.pdf"
 
 
 @pytest.mark.usefixtures("owed")
 def test_what_is_owed_is_never_told_over_an_edit(runs: Runs, database: Database) -> None:
     set_claim(database, tracking_number="XY009999999FR")
-    assert runs.intake().tell_owed(NOW) == 1
+    assert runs.intake().write_owed(NOW) == 1
     assert runs.take_in() == [1]
     assert (claim_of(database).pod_fetch_status, claim_of(database).pod_url) == ("failed", None)
     assert (row_of(database).stage, row_of(database).owed) == ("waiting", None)
@@ -569,7 +569,7 @@ def test_an_update_that_the_service_leaves_out_keeps_no_other_claim_from_being_r
     )
     with database.write() as connection:
         connection.execute(text(leave_out))
-    assert runs.intake().tell_owed(NOW) == 1
+    assert runs.intake().write_owed(NOW) == 1
     assert (claim_of(database).pod_fetch_status, claim_of(database, 2).pod_retry_count) == ("failed", 3)
     assert (row_of(database, 2).owed, row_of(database, 2).seen_count) == (None, "3")
 
@@ -580,17 +580,17 @@ def test_what_is_owed_of_a_locked_claim_stays_owed(runs: Runs, database: Databas
     service = Database(database.url)
     with service.write() as connection:
         connection.execute(text("SELECT 1 FROM claims WHERE id = 1 FOR UPDATE")).all()
-        assert runs.intake().tell_owed(NOW) == 1
+        assert runs.intake().write_owed(NOW) == 1
         assert (row_of(database).owed_since, row_of(database, 2).owed_since) == (NOW, None)
     service.close()
-    assert runs.intake().tell_owed(NOW) == 1
+    assert runs.intake().write_owed(NOW) == 1
 
 
 @pytest.mark.usefixtures("owed")
 def test_what_the_service_refuses_holds_nothing_else_up(runs: Runs, database: Database) -> None:
     edit(database, "CREATE UNIQUE INDEX one_file ON claims (pod_url)")
     set_claim(database, 2, pod_url="a.pdf")
-    assert runs.intake().tell_owed(NOW) == 1
+    assert runs.intake().write_owed(NOW) == 1
     set_claim(database, 1, response_deadline="2026-05-01")
     assert [runs.take_in(), row_of(database).owed_since] == [[], NOW]
     assert claim_of(database, 2).pod_retry_count == 3
@@ -625,9 +625,9 @@ def test_what_is_owed_is_reported_through_a_view(empty_url: str) -> None:
         service = Database(database.url)
         with service.write() as connection:
             connection.execute(text("SELECT 1 FROM parcels WHERE id = 1 FOR UPDATE")).all()
-            assert runs.intake().tell_owed(NOW) == 1
+            assert runs.intake().write_owed(NOW) == 1
         service.close()
-    runs.intake().tell_owed(NOW)
+    runs.intake().write_owed(NOW)
     assert (row_of(database).owed, row_of(database, 2).owed) == (None, None)
     database.close()
 

@@ -164,7 +164,7 @@ def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
         elif leased.under_way and kind == "end":
             leased.end(chance.randrange(len(leased.under_way)))
         elif leased.under_way:
-            model.hand_back(chance.randrange(len(leased.under_way)), NOW)
+            model.return_claims(chance.randrange(len(leased.under_way)), NOW)
     while model.next(NOW):
         while leased.under_way:
             leased.end()

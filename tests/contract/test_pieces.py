@@ -19,7 +19,7 @@ from recours.database.by_person import GivenUpClaims
 from recours.database.engine import Database
 from recours.database.erasing import ClaimErasure, Erased
 from recours.database.evidence import add_evidence, evidence_rows, forget_refused
-from recours.database.pruning import DatabasePast, prune
+from recours.database.pruning import OldData, prune
 from recours.database.tables import claims
 from recours.reporting.reader import DatabaseRecords
 from recours.runs.ports import ATTACHED, Attempt
@@ -180,7 +180,7 @@ def test_prune_leaves_a_file_that_came_again_beside_another_proof(run: Run) -> N
     with run.database.write() as connection:
         add_evidence(connection, evidence_rows(claim, [LETTER], LATER))
     erased: list[str] = []
-    past = DatabasePast(run.database, "prune")
+    past = OldData(run.database, "prune")
     done = prune(past, lambda path, _: erased.append(path), LATER, lambda: LATER)
     assert (done.attempts, erased, [piece.path for piece in read(run)]) == (1, [], [LETTER.path])
     prune(past, lambda path, _: erased.append(path), LATER + timedelta(days=1), lambda: LATER)

@@ -79,11 +79,11 @@ class Slice:
         """A bundle was fetched; its claims are not due any more."""
         self.leasing.end_bundle(self.under_way.pop(place)[0].lane)
 
-    def hand_back(self, place: int = 0) -> list[Claim]:
+    def return_claims(self, place: int = 0) -> list[Claim]:
         """A bundle was skipped."""
         bundle = self.under_way.pop(place)
         self.leasing.end_bundle(bundle[0].lane)
-        self.leasing.hand_back(bundle)
+        self.leasing.return_claims(bundle)
         return [leased.claim for leased in bundle]
 
 
@@ -116,6 +116,6 @@ class Model:
             del self.waiting[claim.id]
         return len(taken)
 
-    def hand_back(self, place: int, now: datetime) -> None:
-        for claim in self.slice.hand_back(place):
+    def return_claims(self, place: int, now: datetime) -> None:
+        for claim in self.slice.return_claims(place):
             self.waiting[claim.id] = claim.account_key, urgency(claim.state, now)

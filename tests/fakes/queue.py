@@ -165,9 +165,9 @@ class FakeQueue:
             reservation.refund()
             return CarrierAnswer(answer, 0, 1)
         shown = answer.kind in _SHOW_OUR_ACCOUNT
-        return CarrierAnswer(self._remembered(carrier, answer), 1, 0, accepted=shown)
+        return CarrierAnswer(self._with_account(carrier, answer), 1, 0, accepted=shown)
 
-    def _remembered(self, carrier: str, failure: Failure) -> Failure:
+    def _with_account(self, carrier: str, failure: Failure) -> Failure:
         now = self.clock.now()
         if failure.kind in _SHOW_OUR_ACCOUNT:
             self._accepted.add(carrier)

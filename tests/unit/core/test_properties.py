@@ -72,8 +72,8 @@ class Small:
     def scheduler(self, answer: Outcome, *, asked: bool = False) -> None:
         policy, due_until = self.policy, self.policy.due_until(self.now)
         self._maintain()
-        state, may_go_on = self.state, self.claim.is_ours and self.state.expired_at is None
-        if state.stage is Stage.GIVEN_UP and may_go_on and state.retries_used < policy.max_retries:
+        state, may_continue = self.state, self.claim.is_ours and self.state.expired_at is None
+        if state.stage is Stage.GIVEN_UP and may_continue and state.retries_used < policy.max_retries:
             rule_for = assess if policy.sets_aside(self.claim) else go_on
             self._assess(rule_for(self.claim, self.now, policy))
         if self._is_timed(self.now + policy.waits[-1]) and not awaits_last_attempt(self.state):

@@ -14,7 +14,7 @@ from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Label, Outcome, Piece, Retrieved, StoredDocument
 from recours.core.policy import Policy
 from recours.evidence.store import DocumentStore
-from recours.runs.attempt import AttemptResult, attempt, end_by_recovered
+from recours.runs.attempt import AttemptResult, attempt, result_of_recovered
 from recours.runs.ports import CarrierAnswer
 from recours.sandbox import SimulatedClock
 from recours.sandbox import documents as simulated
@@ -115,11 +115,11 @@ def test_a_carrier_that_asks_to_wait_is_heard_all_the_same(store: DocumentStore)
 
 
 def test_after_too_many_deaths_what_is_there_is_taken_without_a_call(store: DocumentStore) -> None:
-    assert end_by_recovered(claim_of(interruptions=3), store, CLOCK) is None
+    assert result_of_recovered(claim_of(interruptions=3), store, CLOCK) is None
     dead_run_stored(store, NOTHING, SIGNATURE, lost=1)
-    assert end_by_recovered(claim_of(interruptions=3), store, CLOCK) is None
+    assert result_of_recovered(claim_of(interruptions=3), store, CLOCK) is None
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
-    found = end_by_recovered(claim_of(interruptions=3), store, CLOCK)
+    found = result_of_recovered(claim_of(interruptions=3), store, CLOCK)
     assert found is not None
     assert LETTER.content in contents(found)
 
