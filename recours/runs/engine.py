@@ -120,7 +120,7 @@ class Engine:
                     self._deps.clock.sleep(POLL_S)
                 elif (
                     not has_recorded
-                ):  # a recorded claim that used no attempt leaves room for another in the batch
+                ):  # a claim that did not use an attempt leaves room for another in the batch
                     return
                 self._renew()
             except RunError as fault:
@@ -300,7 +300,7 @@ class Engine:
         return is_due
 
     def _record(self, answers: Sequence[AttemptFinished]) -> None:
-        """Record answers; failures that are not the claim's fault use no attempt. Raises RunError."""
+        """Record answers; failures that are not the claim's fault do not count. Raises RunError."""
         excused: dict[bool, list[AttemptFinished]] = {
             True: [],
             False: [],

@@ -113,7 +113,7 @@ class Leasing:
         return Lease(self._recorder.token, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
-        """Allow `more` claims beyond the batch, in place of claims that used no attempt."""
+        """Allow `more` claims beyond the batch, in place of claims that did not use an attempt."""
         self._left += more
 
     def next(self) -> list[list[LeasedClaim]]:
