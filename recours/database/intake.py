@@ -258,7 +258,7 @@ def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnE
 
 
 def _is_new(border: Border, skip: Collection[str]) -> ColumnElement[bool]:
-    """Claims of the service that need a row of recours."""
+    """Claims of the service that need a row in recours_claims."""
     return or_(border.is_worked_on, _may_be_enrolled(border, skip))
 
 

@@ -133,7 +133,7 @@ class MailOutbox:
         return {numbers[number]: client_id for number, client_id in rows}
 
     def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
-        """The events, among these, that no run has told meanwhile, oldest first."""
+        """The events, among these, that no run has reported yet, oldest first."""
         parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
         return [event for part in parts for event in self._read(_UNTOLD, of_events=part)]
 
