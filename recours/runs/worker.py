@@ -345,9 +345,10 @@ class Worker(ABC):
             self.name, now + CLOCKS_DIFFER
         )  # ignore runs in the future (wrong clocks)
         if last is not None and not has_run_lately(last, self.schedule, now):
+            interval = "hour" if self.schedule == timedelta(hours=1) else format_span(self.schedule)
             log.warning(
                 f"The last run began {format_span(now - last)} ago, at {format_minute(last, self.local)}; runs are due "
-                f"every {format_span(self.schedule)}. Was the machine off, or is the schedule disabled?"
+                f"every {interval}. Was the machine off, or is the schedule disabled?"
             )
 
 

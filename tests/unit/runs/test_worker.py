@@ -192,12 +192,12 @@ def test_the_json_of_a_run(world: World) -> None:
         (3, None),
         (
             4,
-            "[WARNING] The last run began 4 h ago, at 2026-02-02 09:00; runs are due every 1 h. "
+            "[WARNING] The last run began 4 h ago, at 2026-02-02 09:00; runs are due every hour. "
             "Was the machine off, or is the schedule disabled?",
         ),
         (
             72,
-            "[WARNING] The last run began 3 days ago, at 2026-02-02 09:00; runs are due every 1 h. "
+            "[WARNING] The last run began 3 days ago, at 2026-02-02 09:00; runs are due every hour. "
             "Was the machine off, or is the schedule disabled?",
         ),
     ],
