@@ -1,4 +1,4 @@
-"""Clients' accounts over an open database: what a person or the service's application does with them."""
+"""Operations on clients' accounts for people and the service's application, over an open database."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class AccountActions:
         return ClientAccounts(self.app.database)
 
     def seals(self) -> Seals:
-        """What seals and opens credentials."""
+        """Seals and opens credentials."""
         if not is_installed():
             raise AccountRefusedError("no_package")
         seals = make_seals(self.app.settings)
@@ -52,7 +52,7 @@ class AccountActions:
         return client_named(self.store.client_of(named), named)
 
     def accounts_of(self, named: Any) -> list[ClientAccount]:
-        """All of a client, who may be gone."""
+        """All accounts of a client, who may have been deleted."""
         clients = self.store.client_of(named)
         text = str(named).strip().removeprefix("client ")
         of_gone = (
@@ -61,7 +61,7 @@ class AccountActions:
         return of_gone or self.store.all([client_named(clients, named).id])
 
     def account(self, client: Any, carrier: str) -> ClientAccount:
-        """That of a client, who may be gone, by address or id."""
+        """The account of a client, who may have been deleted, by address or id."""
         spec = carrier_named(CATALOG, carrier)
         accounts = self.accounts_of(client)
         for account in accounts:
@@ -71,19 +71,19 @@ class AccountActions:
         raise AccountRefusedError("no_account", client=named.named, carrier=spec.name)
 
     def confirm(self, client: Any, by: str) -> list[ClientAccount]:
-        """Have the accounts under this client's id be those of this client; those that were not."""
+        """Confirm that the accounts under this client's id belong to this client; return the accounts that changed."""
         moved = [account for account in self.store.all([self.client(client).id]) if account.is_moved]
         return [account for account in moved if self.store.confirm(account, by, self.app.clock.now())]
 
     def check_all(self, keys: Iterable[str], by: str) -> Iterator[AccountCheck]:
-        """One real call with each of these accounts, default ones or clients'; recorded, if the carrier was asked."""
+        """Make one real call with each of these accounts, default or clients'; recorded if the carrier was asked."""
         app = self.app
         queue = self.app.queue()
         try:
             for key in keys:
                 try:
                     checked = account_check(queue.check_credentials(key))
-                except RunError as error:  # such as a database that is away: a check that was not made
+                except RunError as error:  # such as an unreachable database: the check was not made
                     checked = AccountCheck(CheckVerdict.NOT_TRIED, error=clean(error, 500).rstrip("."))
                 failed = {"kind": checked.kind} if checked.kind in OUTAGE_KINDS else {}
                 if failed or checked.verdict is not CheckVerdict.NOT_TRIED:
@@ -102,7 +102,7 @@ class AccountActions:
         credentials: Mapping[str, Any],
         limits: Mapping[str, str] | None,
     ) -> NewAccount:
-        """An account whose every part can be used."""
+        """A validated account."""
         spec = carrier_named(CATALOG, carrier)
         return NewAccount(
             self.client(client),
@@ -112,7 +112,7 @@ class AccountActions:
         )
 
     def put_all(self, accounts: Sequence[NewAccount], by: str, *, replace: bool = False) -> None:
-        """Keep them, sealed: all or none. `replace`: also where there is one, whose number and limits stay."""
+        """Store accounts with sealed credentials, all or none. `replace`: also existing accounts, which keep id and limits."""
         seals = self.seals()
         rows = []
         for new in accounts:
@@ -124,7 +124,7 @@ class AccountActions:
             raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
 
     def read_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
-        """`replace`: also those that are there already. Raises FileRefusedError."""
+        """`replace`: include existing accounts. Raises FileRefusedError."""
         current = () if replace else self.store.all()
         present = {(account.client_id, account.carrier) for account in current}
         file = AccountFile(CATALOG, cache(self.client), lambda client, spec: (client.id, spec.key) in present)

@@ -1,4 +1,4 @@
-"""What a person does to claims, carriers, accounts and mails. Each action is recorded: who did it, and when."""
+"""Actions of people on claims, carriers, accounts and emails. Each action is recorded with author and time."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,10 +66,10 @@ MOST_CLAIMS = 5000  # of one action
 
 @dataclass(frozen=True)
 class ActionResult:
-    """What came of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
+    """The result of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
 
-    `is_done`: False: nothing was changed, and `sentence` says why; of a check, that the carrier did not accept the credentials.
-    `is_so_already`: nothing had to be. `before`, `after`: what a claim's number and carrier were, and what they are now.
+    `is_done`: False: nothing was changed, and `sentence` says why; for a check: the carrier did not accept the credentials.
+    `is_so_already`: no change was necessary. `before`, `after`: a claim's number and carrier before and after.
     """
 
     subject: str
@@ -81,7 +81,7 @@ class ActionResult:
 
 
 class FileAction(StrEnum):
-    """What is done with the claims of a file."""
+    """Actions on the claims of a file."""
 
     CORRECT = "correct"
     REOPEN = "reopen"
@@ -89,7 +89,7 @@ class FileAction(StrEnum):
 
 
 class FileResult(NamedTuple):
-    """What came of a line of a file."""
+    """The result of one line of a file."""
 
     line: int
     result: ActionResult
@@ -97,78 +97,81 @@ class FileResult(NamedTuple):
 
 @dataclass(frozen=True)
 class AccountResult(ActionResult):
-    """An account at a carrier, and what one call showed of it. `client_id`: None: the default account."""
+    """The result for an account at a carrier. `client_id`: None: the default account."""
 
     client_id: Any = None
-    carrier: str = ""  # as people write it
-    accepted: bool | None = None  # by the carrier; None: it was not asked, or did not say
-    kind: ErrorKind | None = None  # of what is in the way; None: nothing is
-    error: str | None = None  # what the carrier said, or what kept it from being asked
+    carrier: str = ""  # its display name
+    accepted: bool | None = None  # by the carrier; None: it was not asked, or the answer is unclear
+    kind: ErrorKind | None = None  # of the error; None: no error
+    error: str | None = None  # the carrier's answer, or why it was not asked
 
 
 class CorrectRequestError(RecoursError):
-    """What was asked for cannot be done as it was asked: correct it."""
+    """The request is invalid: correct it."""
 
 
 SENTENCES: dict[str, str] = {
-    "reopened": N_("{reference} starts over: the next run asks the carrier."),
-    "excluded": N_("{reference}: excluded; no run works on it."),
-    "detached": N_("{reference}: the proof was taken back and is kept as {path}; runs look for another one."),
+    "reopened": N_("{reference} reopened: the next run asks the carrier."),
+    "excluded": N_("{reference} excluded: recours no longer works on it."),
+    "detached": N_("{reference}: the proof was withdrawn and is kept as {path}. Runs look for another one."),
     "detached_next": N_(
-        "{reference}: the proof was taken back and is kept as {path}; the best of the others counts."
+        "{reference}: the proof was withdrawn and is kept as {path}. The best of the other proofs counts now."
     ),
     "to_erase": N_(
-        "To be erased for good: claims {claims}, documents {documents}, e-mails {mails}, carrier accounts {accounts}."
+        "To be erased permanently: claims {claims}, documents {documents}, emails {mails}, carrier accounts "
+        "{accounts}."
     ),
     "erased": N_(
-        "Erased: claims {claims}, documents {documents}, e-mails {mails}, carrier accounts {accounts}."
+        "Erased: claims {claims}, documents {documents}, emails {mails}, carrier accounts {accounts}."
     ),
     "not_erased": N_(
-        "Not erased: backups, logs, exported files and dossiers, and the service's own tables, notifications among them."
+        "Not erased: backups, logs, exported files and dossiers, and the service's own tables, including "
+        "notifications."
     ),
-    "undeleted": N_("{path} could not be deleted ({why}): its record is kept. Erase it again."),
-    "enrolled": N_("{reference}: enrolled; the fetch worker's next run asks the carrier."),
-    "corrected": N_("{reference}: corrected; the next run starts over with it."),
+    "undeleted": N_("{path} could not be deleted ({why}), so its record is kept. Run the erasure again."),
+    "enrolled": N_("{reference} enrolled: the fetch worker's next run asks the carrier."),
+    "corrected": N_("{reference} corrected: the next run starts over."),
     "doubtful": N_(
-        "{reference}: corrected; the next run starts over with it. The check digit of {number} does not fit: is it mistyped?"
+        "{reference} corrected: the next run starts over. The check digit of {number} is wrong: is the "
+        "number mistyped?"
     ),
-    "did_file": N_("{count} lines: {done} done, {already} already so, {refused} not possible."),
+    "did_file": N_("{count} lines: {done} done, {already} unchanged, {refused} not possible."),
     "would_do_file": N_(
-        "{count} lines: {done} can be done, {already} already so, {refused} not possible. Nothing was changed."
+        "{count} lines: {done} can be done, {already} unchanged, {refused} not possible. Nothing was changed."
     ),
     "paused": N_("{carrier} is paused until someone resumes it. Claims stay due, and no attempt is used."),
     "paused_until": N_("{carrier} is paused until {until}. Claims stay due, and no attempt is used."),
-    "paused_again": N_("It was paused already: the new reason and end replace the old ones."),
-    "not_ahead": N_("'{text}' is no time within the next year: write for example {examples}."),
-    "others_go_on": N_("Its claims that are asked of {others} go on."),
+    "paused_again": N_("It was already paused: the new reason and end replace the previous ones."),
+    "not_ahead": N_("'{text}' is not a time within the next year. Examples: {examples}."),
+    "others_go_on": N_("Its claims that are fetched from {others} are not paused."),
     "resumed": N_("{carrier} resumed: the next run calls it."),
-    "still_closed": N_("{carrier} resumed. It takes no call yet: {reason}."),
+    "still_closed": N_("{carrier} resumed, but it takes no calls yet: {reason}."),
     "not_paused": N_("{carrier} was not paused; nothing was changed."),
-    "closed_otherwise": N_("{carrier} was not paused; nothing was changed. It takes no call: {reason}."),
-    "refusal_lifted": N_("The pause that a refusal had left is lifted."),
+    "closed_otherwise": N_("{carrier} was not paused; nothing was changed. It takes no calls: {reason}."),
+    "refusal_lifted": N_("The pause after the earlier rejection is over."),
     "limits_changed": N_("{client} at {carrier}: limits {limits}."),
-    "limits_default": N_("{client} at {carrier}: the carrier's limits."),
-    "account_kept": N_("The credentials of {client} at {carrier} are kept; the next run asks with them."),
+    "limits_default": N_("{client} at {carrier}: limits reset to the carrier's."),
+    "account_kept": N_("The credentials of {client} at {carrier} are stored; the next run uses them."),
     "account_removed": N_(
-        "{client} at {carrier}: removed. Its claims are asked with the default account, if there is one."
+        "{client} at {carrier}: account removed. Its claims now use the default account, if there is one."
     ),
-    "released": N_("{count} mails released: the next run sends them."),
-    "released_one": N_("1 mail released: the next run sends it."),
-    "none_held": N_("No mail is held."),
-    "no_address": N_("'{text}' is not one mail address, such as someone@example.com."),
-    "no_mail_server": N_("No mail server is set: SMTP_HOST, or smtp_host in the table system_settings."),
+    "released": N_("{count} emails released: the next run sends them."),
+    "released_one": N_("1 email released: the next run sends it."),
+    "none_held": N_("No email is held."),
+    "no_address": N_("'{text}' is not an email address, such as someone@example.com."),
+    "no_mail_server": N_("No mail server is set: set SMTP_HOST, or smtp_host in the table system_settings."),
     "mail_not_sent": N_("Not sent: {error}."),
-    "mail_sent": N_("E-mail to {address} accepted by {server} (from {sender}, {security})."),
+    "mail_sent": N_("Email to {address} accepted by {server} (from {sender}, {security})."),
     "no_encryption": N_("no encryption"),
 }
 
-_AT_ONCE = 500  # claims of one transaction
-_MOST_GUESSED = 20  # claims that do not exist, for which the nearest one is looked for
-_ATTACH = "attach"  # instead of a worker, in the record of attempts
+_AT_ONCE = 500  # claims in one transaction
+_MOST_GUESSED = 20  # unknown references for which a similar one is suggested
+_ATTACH = "attach"  # in the records of attempts, in place of a worker
 
-# Why an action cannot be done with the claim of a reference; None: it can.
+# Why an action on the claim with a reference is impossible; None: it is possible.
 _WhyNot = Callable[[str, ListedClaim], ClaimRefusal | None]
-# Does something with claims for a person, at a time; returns the ids of those that nobody changed meanwhile.
+# Performs an action on claims for a person at a time; returns the ids of the claims that were not changed in between.
 _Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 
 
@@ -176,8 +179,8 @@ _Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 class Actions:
     """Over one database. All methods raise RecoursError, whose text is a sentence for the person.
 
-    `by`: the person's name, for the record. `language`: theirs. An action on several claims does what can be done: each has
-    its own result, in the order of the references.
+    `by`: the person's name, for the records. `language`: the person's. Actions on several claims process all claims that
+    allow it and return a result for each, in the order of the references.
     """
 
     app: App
@@ -185,7 +188,7 @@ class Actions:
     language: str = "en"
 
     def __post_init__(self) -> None:
-        """A name may come from outside."""
+        """Sanitize the name, which may come from outside."""
         object.__setattr__(self, "by", clean(self.by, LONGEST_NAME))
 
     @property
@@ -195,19 +198,19 @@ class Actions:
     # ---------------------------------------------------------------- claims
 
     def dossier(self, reference: str, language: str) -> bytes:
-        """The ZIP with a claim's evidence and a cover page in this language."""
+        """The ZIP with a claim's evidence and a cover page in the language."""
         with self._translating_errors():
             return make_dossier(self.app, reference, language)
 
     def fetch(self, references: Sequence[str]) -> RequestedFetch:
-        """What has the carriers of these claims asked now, once it is run."""
+        """Prepare a fetch of these claims, to be run by the caller."""
         references = tuple(dict.fromkeys(references))
         with self._translating_errors():
             self._require_few(references)
         return RequestedFetch(self.app.settings, self._sentences, references, self.by)
 
     def reopen(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
-        """Retry given-up claims from the start. `dry_run`: only say which ones could be."""
+        """Retry given-up claims from the start. `dry_run`: only report which claims could be reopened."""
         app = self.app
 
         def why_not(_: str, listed: ListedClaim) -> ClaimRefusal | None:
@@ -218,7 +221,7 @@ class Actions:
         return self._each(references, why_not, do, partial(self._done, "reopened"))
 
     def reopen_all(self, criteria: ReopenCriteria) -> Iterator[str]:
-        """Have all of these start over, a part at a time, so that runs go on meanwhile; the references of those that do."""
+        """Reopen all matching claims in batches, so that runs can continue; yield their references."""
         app = self.app
         policy = self.app.policy
         for part in app.given_up.given_up(criteria, app.clock.now()):
@@ -227,7 +230,7 @@ class Actions:
             yield from (claim.reference for claim in may if claim.id in reopened)
 
     def exclude(self, references: Sequence[str], why: str, *, dry_run: bool = False) -> list[ActionResult]:
-        """Take claims out of all work. `why`: the person's words, which are kept. `dry_run`: as above."""
+        """Exclude claims from processing. `why`: the person's reason, which is recorded. `dry_run`: see `reopen`."""
         reason = _reason(why)
         with self._translating_errors():
             if not reason and not dry_run:
@@ -239,7 +242,7 @@ class Actions:
         )
 
     def enroll(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
-        """Have recours work on claims, also on those that were excluded. `dry_run`: as above."""
+        """Enroll claims, including excluded ones. `dry_run`: see `reopen`."""
         app = self.app
 
         def why_not(_: str, listed: ListedClaim) -> ClaimRefusal | None:
@@ -249,14 +252,14 @@ class Actions:
         return self._each(references, why_not, enroll, partial(self._done, "enrolled"))
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
-        """Have recours work on all of these of which nobody has said anything yet; how many they are."""
+        """Enroll all matching claims that nobody has decided on yet; return their number."""
         app = self.app
         return app.enrollment.enroll_all(criteria, app.policy, app.catalog, app.clock.now)
 
     def correct(
         self, reference: str, *, number: str | None = None, carrier: str | None = None
     ) -> ActionResult:
-        """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
+        """Correct a claim's tracking number or its carrier, by any of its names; None: unchanged."""
         app = self.app
         now = self.app.clock.now()
         with self._translating_errors():
@@ -267,7 +270,7 @@ class Actions:
         return self._corrected(correction, reference, claim)
 
     def correct_all(self, rows: Sequence[FileRow], *, dry_run: bool = False) -> list[ActionResult]:
-        """The same with the claims of these rows. `dry_run`: as above."""
+        """The same for the claims of these rows. `dry_run`: see `reopen`."""
         by_reference = {row.reference: row for row in rows}
         corrections: dict[Any, Correction] = {}
 
@@ -308,7 +311,7 @@ class Actions:
     def act_on_file(
         self, action: FileAction, content: bytes, why: str = "", *, dry_run: bool = False
     ) -> list[FileResult]:
-        """Do it with the claims that a CSV names; a result for each line. `why`: of an exclusion. `dry_run`: as above."""
+        """Act on the claims of a CSV; return a result for each line. `why`: for exclusions. `dry_run`: see `reopen`."""
         with self._translating_errors():
             rows = read_claim_file(content, MOST_CLAIMS, needs_values=action is FileAction.CORRECT)
         readable = [row for row in rows if row.fault is None]
@@ -350,9 +353,9 @@ class Actions:
         at: date | None = None,
         anyway: str | None = None,
     ) -> AttachResult:
-        """Give a claim a proof that the person has. `name`: of the file, which is read if `content` is its path.
+        """Attach a proof to a claim. `name`: of the file, which is read if `content` is its path.
 
-        `at`: of the delivery, see `Attachment`. `anyway`: why it counts though it would be refused; None: it does not.
+        `at`: of the delivery, see `Attachment`. `anyway`: the reason to accept a file that is refused otherwise, or None.
         """
         app = self.app
         with self._translating_errors():
@@ -379,7 +382,7 @@ class Actions:
         return result
 
     def accept(self, reference: str, sha256: str, why: str) -> AttachResult:
-        """Have a file count that was refused and kept, by its SHA-256. `why`: the person's words, which are kept."""
+        """Accept a refused file, by its SHA-256. `why`: the person's reason, which is recorded."""
         with self._translating_errors():
             listed = self._listed(reference)
             pieces = self.reports.records.evidence(listed.claim.id)
@@ -390,7 +393,7 @@ class Actions:
         return self.attach(reference, path, path.name, kind=piece.kind, anyway=why)
 
     def detach(self, reference: str, chosen: str = "", why: str = "") -> ActionResult:
-        """Take a proof back, by its path or its SHA-256 ("": the claim's POD). It is kept as refused."""
+        """Withdraw a proof, by its path or its SHA-256 ("": the claim's POD). It is kept as refused."""
         app = self.app
         now = self.app.clock.now()
         with self._translating_errors():
@@ -428,9 +431,9 @@ class Actions:
         deleted: bool = False,
         dry_run: bool = False,
     ) -> list[ActionResult]:
-        """Erase all that is kept of these claims, of a client (address or id), or of claims that the service has deleted.
+        """Erase all data of these claims, of a client (address or id), or of claims that the service has deleted.
 
-        How much that was, what stays, and what could not be erased. `dry_run`: only say how much that is.
+        Return how much was erased, what is not erased, and what could not be. `dry_run`: only report how much it would be.
         """
         with self._translating_errors():
             eraser = Eraser(self.app, self.by)
@@ -461,7 +464,7 @@ class Actions:
     # ---------------------------------------------------------------- carriers
 
     def pause(self, carrier: str, why: str = "", client: Any = "", until: str = "") -> ActionResult:
-        """Stop a carrier, by any of its names, or a client's account there, for all runs on all machines.
+        """Pause a carrier, by any of its names, or a client's account there, for all runs on all machines.
 
         `until`: see `time_ahead`; "": until it is resumed.
         """
@@ -485,7 +488,7 @@ class Actions:
         return ActionResult(key, text)
 
     def resume(self, carrier: str, client: Any = "") -> ActionResult:
-        """Take a carrier, or a client's account there, up again."""
+        """Resume a carrier, or a client's account there."""
         with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.app.queue()
@@ -499,7 +502,7 @@ class Actions:
         return self._result(key, sentence, is_done=stop is not None, carrier=name, reason=reason)
 
     def check(self, carrier: str) -> AccountResult:
-        """Try the default account's credentials with one real call, within limits and pauses."""
+        """Check the default account's credentials with one real call, within limits and pauses."""
         with self._translating_errors():
             key = carrier_named(CATALOG, carrier).key
             earlier = self.app.queue().status(key).refusal
@@ -512,7 +515,7 @@ class Actions:
     def _checked(
         self, key: str, checked: AccountCheck, account: ClientAccount | None = None
     ) -> AccountResult:
-        """What a check showed of the default account, or of a client's."""
+        """The result of a check of the default account, or of a client's."""
         carrier = CATALOG.name_of(carrier_of(key), carrier_of(key))
         error = check_error(self.language, checked)
         client = account.client.named if account else ""
@@ -531,7 +534,7 @@ class Actions:
     # ---------------------------------------------------------------- accounts of clients
 
     def set_limits(self, client: Any, carrier: str, text: str) -> ActionResult:
-        """Set the limits of a client's account, such as `100/day TRACKING=20/hour`. "": the carrier's."""
+        """Set the limits of a client's account, such as `100/day TRACKING=20/hour`; "": the carrier's."""
         with self._translating_errors():
             accounts, account, names = self._account(client, carrier)
             own = limits_in(CATALOG.specs[account.carrier], text.split()) if text.strip() else None
@@ -558,7 +561,7 @@ class Actions:
         is_new: bool = False,
         check: bool = False,
     ) -> AccountResult:
-        """Keep a client's credentials, sealed; `is_new`: it must have none. `limits`: None: they stay. `check`: try them too."""
+        """Store a client's credentials, sealed. `is_new`: the client must have none; `limits`: None: unchanged; `check`: test them."""
         with self._translating_errors():
             accounts = AccountActions(self.app)
             new = accounts.new(client, carrier, credentials, limits)
@@ -571,22 +574,22 @@ class Actions:
         return AccountResult(account.key, sentence, client_id=new.client.id, carrier=new.spec.name)
 
     def check_account(self, client: Any, carrier: str) -> AccountResult:
-        """Try a client's credentials with one real call, within limits and pauses."""
+        """Check a client's credentials with one real call, within limits and pauses."""
         with self._translating_errors():
             _, account, _ = self._account(client, carrier)
             (result,) = self.check_accounts([account])
         return result
 
     def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[AccountResult]:
-        """The same with each of these. A trouble of one costs the others nothing."""
+        """The same for each of these accounts. An error of one does not affect the others."""
         checks = AccountActions(self.app).check_all([account.key for account in chosen], self.by)
         for account, checked in zip(chosen, checks, strict=True):
             yield self._checked(account.key, checked, account)
 
-    # ---------------------------------------------------------------- mails
+    # ---------------------------------------------------------------- emails
 
     def release_mails(self) -> ActionResult:
-        """Have the mails that the send limit holds be sent after all."""
+        """Release the emails held by the send limit."""
         app = self.app
         with self._translating_errors():
             released = mail_service(app).outbox.release(self.by, app.clock.now())
@@ -594,7 +597,7 @@ class Actions:
         return self._result(MAILS, key, is_done=released > 0, count=released)
 
     def send_test_mail(self, address: str) -> ActionResult:
-        """Send one mail to this address, and say what the mail server answered."""
+        """Send one email to this address and report the mail server's answer."""
         recipient = address.strip()
         if not is_address(recipient):
             raise CorrectRequestError(self._say("no_address", text=clean(recipient, 100)))
@@ -613,10 +616,10 @@ class Actions:
             security=self._say("no_encryption") if server.security == "none" else server.security,
         )
 
-    # ---------------------------------------------------------------- what all share
+    # ---------------------------------------------------------------- shared
 
     def _carrier_or_account(self, carrier: str, client: Any) -> tuple[str, str]:
-        """The key and the name of a carrier, or of the account that a `client` has there."""
+        """The key and the name of a carrier, or of the `client`'s account there."""
         if not client:
             spec = carrier_named(CATALOG, carrier)
             return spec.key, spec.name
@@ -637,7 +640,7 @@ class Actions:
         do: _Do | None,
         done: Callable[[str, Claim], ActionResult],
     ) -> list[ActionResult]:
-        """Do it with those claims that allow it; without `do`, only tell. `done`: the good news of a claim, by its reference."""
+        """Act on all claims that allow it; without `do`, only report. `done`: makes the result of a claim, by its reference."""
         references = list(dict.fromkeys(references))
         with self._translating_errors():
             self._require_few(references)
@@ -664,14 +667,14 @@ class Actions:
                         results[name] = (
                             ActionResult(name, fault, is_done=False) if fault else done(name, claim)
                         )
-            except DatabaseError as lost:  # what was done until then stays done
+            except DatabaseError as lost:  # completed actions remain in effect
                 text = str(self._sentences.no_database(str(lost)))
                 missing = {names[claim.id] for claim in claims} - results.keys()
                 results |= {name: ActionResult(name, text, is_done=False) for name in missing}
         return [results[reference] for reference in references]
 
     def _do_with_all(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:
-        """Do it with all at once, then singly with those left; each with what stood in the way. Raises DatabaseError."""
+        """Act on all claims at once, then one by one on the rest; yield each with its error. Raises DatabaseError."""
         fault = None
         now = self.app.clock.now()
         try:
@@ -690,7 +693,7 @@ class Actions:
                 yield claim, fault or self._why_not_done(claim, now).sentence(self.language)
 
     def _why_not_done(self, claim: Claim, now: datetime) -> ClaimRefusal:
-        """Of a claim that allowed it when it was read."""
+        """The refusal for a claim that allowed the action when it was read."""
         why = Unfit.LEASED if self.app.claims.is_leased(claim, now) else "changed"
         return ClaimRefusal(why, claim.reference, facts={"what": claim.reference})
 
@@ -719,7 +722,7 @@ class Actions:
 
     @contextmanager
     def _translating_errors(self) -> Iterator[None]:
-        """What is refused, and a fault on the way, becomes the error that says it in the person's language."""
+        """Translate refusals and errors into a RecoursError in the person's language."""
         sentences = self._sentences
         try:
             yield
@@ -738,7 +741,7 @@ class Actions:
 
 
 def _content_of(path: Path) -> bytes:
-    """Raises NotAttachedError if the file cannot be taken."""
+    """Raises NotAttachedError if the file cannot be read."""
     try:
         return read_file(path)
     except NotADocumentError as why:
@@ -750,5 +753,5 @@ def _parcel(number: str | None, carrier: str) -> str:
 
 
 def _reason(why: str) -> str:
-    """In one line, whatever was typed."""
+    """The reason on one line."""
     return clean(" ".join(why.split()), LONGEST_WHY)

@@ -1,7 +1,7 @@
-"""A proof that a person has: from a carrier's portal, or of a carrier that gives none. It counts like one that was fetched.
+"""Attaches proofs that a person has, for example from a carrier's portal. They count like fetched ones.
 
-The claim is leased meanwhile, as for a fetch: no run works on it. The file is stored before it is recorded. An attach that
-dies in between loses nothing: the person still has the file, and a run that takes the claim up finds what was stored.
+The claim is leased as for a fetch, so no run works on it. The file is stored before it is recorded. If the process dies in
+between, nothing is lost: the person still has the file, and the next run on the claim finds the stored one.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from recours.evidence.store import DocumentStore
     from recours.reporting.reader import DatabaseRecords
 
-LONGEST_NAME = 100  # signs, of a signatory
+LONGEST_NAME = 100  # characters, of a signatory
 _LEASE = timedelta(minutes=10)
-# Nobody claims a parcel of longer ago: claims against a carrier lapse after a year (Code de commerce, L133-6).
+# Older deliveries are implausible: claims against a carrier lapse after a year (Code de commerce, L133-6).
 _LONGEST_BEFORE = timedelta(days=366)
-_NO_CARRIER = "other"  # the folder of documents of a carrier that recours does not know
+_NO_CARRIER = "other"  # the document folder of unknown carriers
 
 
 class NotAttachedError(ClaimsRefusedError):
-    """A file that cannot be attached, or not with what was said of it. `why`: the key of its sentence."""
+    """A file that cannot be attached, or not with these details. `why`: the key of its sentence."""
 
     def __init__(self, why: str, **facts: str) -> None:
         super().__init__(REFUSED[why].format(**facts))
@@ -54,29 +54,30 @@ class NotAttachedError(ClaimsRefusedError):
 
 REFUSED: dict[str, str] = {
     "file": N_("{file} cannot be attached: {reason}."),
-    "hollow": N_("{file} cannot be attached to {reference}: as a proof it is refused, {reason}."),
-    "no_piece": N_("{reference} has no proof that could be taken back."),
-    "known": N_("{reference} has this very file already ({source}); nothing was changed."),
+    "hollow": N_("{file} cannot be attached to {reference}: it is not accepted as a proof ({reason})."),
+    "no_piece": N_("{reference} has no proof to withdraw."),
+    "known": N_("{reference} already has this file ({source}); nothing was changed."),
     "no_number": N_(
-        "{reference} has no tracking number, by which its proof is known: enter it in the claim first."
+        "{reference} has no tracking number to check the proof against: enter it in the claim first."
     ),
-    "changed": N_("{reference} changed at this very moment; nothing was attached, try again."),
-    "future": N_("The delivery cannot have been on {at}: that is in the future."),
+    "changed": N_("{reference} was changed in the meantime; nothing was attached. Try again."),
+    "future": N_("The delivery cannot have been on {at}: that date is in the future."),
     "too_early": N_(
-        "The delivery of {reference} cannot have been on {at}: its claim was made on {created}, more than a year later."
+        "The delivery of {reference} cannot have been on {at}: the claim was created on {created}, more than "
+        "a year later."
     ),
-    "before_all": N_("The delivery cannot have been on {at}: that is before 2000."),
+    "before_all": N_("The delivery cannot have been on {at}: that date is before 2000."),
     "signatory": N_("The name of the person who signed is empty."),
-    "kind": N_("A file that is attached is a letter, a signature or a photo, not '{kind}'."),
+    "kind": N_("An attached file must be a letter, a signature or a photo, not '{kind}'."),
 }
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """`at`: of the delivery, in RECOURS_TIMEZONE without an offset; `anyway`: why it counts though it is refused, or ""."""
+    """`at`: of the delivery, in RECOURS_TIMEZONE without an offset; `anyway`: the reason to accept a refused file, or ""."""
 
     reference: str
-    name: str  # of the file, for people
+    name: str  # of the file, for display
     content: bytes
     by: str  # the person
     kind: EvidenceKind = EvidenceKind.LETTER
@@ -87,7 +88,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Attacher:
-    """Attaches what people have. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
+    """Attaches files. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
 
     records: "DatabaseRecords"
     claims: "ClaimRepository"
@@ -97,7 +98,7 @@ class Attacher:
     token: str
 
     def attach(self, attachment: Attachment, now: datetime) -> tuple[StoredDocument, str]:
-        """Store a file as evidence of a claim, which has its proof from then on; and what its `pod_url` names then.
+        """Store a file as evidence of a claim; return the document and the claim's `pod_url`.
 
         Raises NotAttachedError; UnfitClaimsError if there is no such claim, or a run is fetching it; RunError.
         """
@@ -137,13 +138,13 @@ class Attacher:
         return document, document.path if is_pod else listed.pod_url or ""
 
     def _taken(self, claim: Claim, now: datetime) -> Exception:
-        """Why a claim could not be leased."""
+        """The error for a claim that could not be leased."""
         if not self.claims.is_leased(claim, now):
             return NotAttachedError("changed", reference=claim.reference)
         return UnfitClaimsError(ClaimRefusal(Unfit.LEASED, claim.reference))
 
     def _findings(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Findings:
-        """What the file shows. Raises NotAttachedError if it is no proof of this claim, or it has it already."""
+        """What the file shows. Raises NotAttachedError if it is no proof of this claim, or already attached."""
         if attachment.kind not in PROOF_KINDS:
             raise NotAttachedError("kind", kind=attachment.kind)
         if claim.number is None:
@@ -157,7 +158,7 @@ class Attacher:
             if attachment.anyway:
                 return Findings()
             raise NotAttachedError("file", file=clean(attachment.name), reason=str(why)) from why
-        # Of a carrier's own answer it is known which parcel it is about; of a file only what it shows.
+        # Unlike a carrier's answer, a file is linked to the parcel only by its contents.
         is_foreign = appraisal.findings.number is False
         hollow = appraisal.hollow or (DocumentFlaw.WITHOUT_NUMBER.text() if is_foreign else None)
         if hollow and not attachment.anyway:
@@ -174,7 +175,7 @@ class Attacher:
             claim.number or "",
             claim.client_text or "",
         )
-        # One that was refused keeps where it is from.
+        # A file that was refused before keeps its source.
         source = piece.source if piece else BY_HAND
         retrieved = Retrieved.single(attachment.content, delivery, source, html=True, kind=attachment.kind)
         (document,) = self.documents.store(label, replace(retrieved, is_accepted=bool(attachment.anyway)))
@@ -191,7 +192,7 @@ def _hollow(attachment: Attachment, claim: Claim, reason: str) -> NotAttachedErr
 def _delivery(
     attachment: Attachment, claim: Claim, findings: Findings, policy: Policy, now: datetime
 ) -> Delivery:
-    """What is known of the delivery: what the person said, then what the file shows, then what tracking told."""
+    """The delivery as stated by the person, then as shown by the file, then as tracked."""
     signatory = (
         attachment.signed_by if attachment.signed_by is None else clean(attachment.signed_by, LONGEST_NAME)
     )
@@ -205,7 +206,7 @@ def _delivery(
     if attachment.at:
         _check_time(at or attachment.at, claim, policy, now)
     else:
-        # Its time of day is that of the place, whose time zone nobody tells.
+        # The time of day is local to the place, whose time zone is unknown.
         day = date.fromisoformat(findings.delivered[:10]) if findings.delivered else None
         day = None if day and day > now.astimezone(policy.zone).date() else day
     stated = Delivery(at, signatory or findings.signatory, day, place=findings.place)
@@ -214,7 +215,7 @@ def _delivery(
 
 
 def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
-    """Raises NotAttachedError if the parcel cannot have been delivered then. `at`: a day, or an aware time."""
+    """Raises NotAttachedError if the delivery time is impossible. `at`: a day, or an aware time."""
     if at.year < EARLIEST.year:
         raise NotAttachedError("before_all", at=at.isoformat())
     if (at > now) if isinstance(at, datetime) else (at > now.astimezone(policy.zone).date()):
@@ -230,7 +231,7 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
 def _goes_first(
     document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
 ) -> bool:
-    """Tell whether the file becomes the claim's POD: it has none yet, or a weaker one."""
+    """Tell whether the file becomes the claim's POD: the claim has none yet, or a weaker one."""
     if listed.claim.fetch_status != FetchStatus.SUCCESS or not listed.pod_url:
         return True
     present = next((piece for piece in pieces if piece.path == listed.pod_url), None)
@@ -242,7 +243,7 @@ def _goes_first(
 def piece_to_take_back(
     listed: ListedClaim, pieces: Sequence[KeptEvidence], chosen: str
 ) -> tuple[KeptEvidence, KeptEvidence | None]:
-    """The proof of this path or SHA-256 ("": the POD), and the best of the others. Raises NotAttachedError."""
+    """The proof with this path or SHA-256 ("": the POD), and the best other proof. Raises NotAttachedError."""
     proofs = [piece for piece in pieces if piece.refused is None and piece.kind in PROOF_KINDS]
     names = (chosen or listed.pod_url,)
     piece = next((piece for piece in proofs if piece.path in names or piece.sha256 in names), None)
@@ -253,9 +254,9 @@ def piece_to_take_back(
 
 
 def _order(piece: StoredDocument, at: datetime) -> tuple[int, bool, bool, float]:
-    """A piece's place among those of a claim, the least first. `at`: when it came.
+    """The sort key of a piece of evidence, best first. `at`: when it was obtained.
 
-    A letter before a signature before a photo; then a signed one; then the carrier's own; then the latest.
+    Letters before signatures before photos; then signed pieces; then the carrier's own; then the latest.
     """
     is_signed = bool(piece.delivery.signatory or piece.findings.signatory or piece.findings.has_signature)
     place = PROOF_KINDS.index(piece.kind) if piece.kind in PROOF_KINDS else len(PROOF_KINDS)

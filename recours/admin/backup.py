@@ -1,9 +1,9 @@
-"""Backups as folders: made and verified, put back.
+"""Backups as folders: creating, verifying and restoring them.
 
-A copy of the database comes first, then every document that the copy names. In this order it never names a document
-that was stored after the folder was read: each is on disk before the row that names it is committed.
+The database is copied first, then every document that the copy names. Each document is on disk before the row that names it
+is committed, so the copy never names a document that is missing from the backup.
 
-While a folder is filled its name begins with a dot and ends with `.partial`; it gets its own when all of it is on the disk.
+While a folder is filled, its name starts with a dot and ends with `.partial`; it is renamed once everything is on disk.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ _v = evidence.c
 
 DOCUMENTS = "documents"
 PREFIX = "recours-backup-"
-COPIES = {name: dialect.backup_file for name, dialect in DIALECTS.items()}  # of the database, by its kind
+COPIES = {name: dialect.backup_file for name, dialect in DIALECTS.items()}  # the database's copy, by its kind
 _FACTS = "backup.json"
 _SUMS = "SHA256SUMS"
 _PARTIAL = ".partial"
@@ -64,12 +64,12 @@ _ABANDONED_AFTER_S = 24 * 3600
 
 
 class BackupError(RunError):
-    """A backup cannot be made, read or put back. The text says why and what to do."""
+    """A backup cannot be created, read or restored. The text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class BackupFacts:
-    """What a backup says of itself, as JSON holds it."""
+    """Metadata of a backup, stored as JSON."""
 
     recours: str  # its version
     made_at: str
@@ -80,17 +80,17 @@ class BackupFacts:
     attempts: int
     documents: int
     bytes: int
-    documents_missing: list[str]  # and those that were altered, a sentence each
+    documents_missing: list[str]  # a sentence for each missing or altered document
 
 
 @dataclass(frozen=True)
 class Backup:
     folder: Path
     facts: BackupFacts
-    sums: Mapping[str, str]  # SHA-256 by the file's name below the folder, with / between the parts
+    sums: Mapping[str, str]  # SHA-256 by relative path, with / as the separator
 
     def faults(self) -> Iterator[str]:
-        """What is wrong with it, a sentence each. Touches nothing else."""
+        """A sentence for each fault of the backup. Changes nothing."""
         for name, digest in self.sums.items():
             try:
                 is_same = sha256_of(self.folder / name) == digest
@@ -98,7 +98,7 @@ class Backup:
                 yield f"{clean(name)} cannot be read: {error.strerror or error}."
                 continue
             if not is_same:
-                yield f"{clean(name)} is not what it was when the backup was made (another SHA-256)."
+                yield f"{clean(name)} has changed since the backup was made (different SHA-256)."
         if self.facts.schema not in (None, *REVISIONS):
             yield (
                 f"Its schema is {clean(self.facts.schema, 40)}, and this version of recours has {HEAD}: restore it with the "
@@ -113,7 +113,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder to be filled, which gets its name at the end; it is gone if anything fails. Raises BackupError."""
+    """A folder to fill, renamed to `target` at the end and removed if anything fails. Raises BackupError."""
     parent = target.parent
     folder = target.with_name(f".{target.name}{_PARTIAL}")
     try:
@@ -130,12 +130,12 @@ def new_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise BackupError(
-            f"The backup cannot be written to {parent}: {error.strerror or error}. Nothing of it is left there."
+            f"The backup cannot be written to {parent}: {error.strerror or error}. The incomplete backup was removed."
         ) from error
 
 
 def seal(folder: Path, facts: BackupFacts) -> None:
-    """Write the facts and the sums; only this user may read any of the files, and all are on the disk. Raises OSError."""
+    """Write the metadata and the checksums, make all files private and flush them to disk. Raises OSError."""
     (folder / _FACTS).write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sums = "".join(f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
@@ -150,7 +150,7 @@ def seal(folder: Path, facts: BackupFacts) -> None:
 
 
 def open_backup(folder: Path) -> Backup:
-    """Read the backup in a folder. Raises BackupError if the folder holds no backup, or an incomplete one."""
+    """Read the backup in a folder. Raises BackupError if there is none, or if it is incomplete."""
     try:
         lines = (folder / _SUMS).read_text(encoding="utf-8").splitlines()
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
@@ -158,19 +158,19 @@ def open_backup(folder: Path) -> Backup:
         return Backup(folder, BackupFacts(**facts), sums)
     except OSError as error:
         raise BackupError(
-            f"{folder} is no whole backup ({error.strerror or error}): name the folder that 'recours backup' made, {PREFIX}…"
+            f"{folder} is not a complete backup ({error.strerror or error}): name a folder made by 'recours backup', {PREFIX}…"
         ) from error
     except (ValueError, TypeError) as error:
-        raise BackupError(f"{_FACTS} or {_SUMS} of {folder} is not what a backup wrote.") from error
+        raise BackupError(f"{_FACTS} or {_SUMS} in {folder} is damaged.") from error
 
 
-# ---------------------------------------------------------------- made
+# ---------------------------------------------------------------- creating
 
 
 def make_backup(
     database: Database, parent: Path, pod_dir: Path, version: str, now: datetime
 ) -> tuple[Path, BackupFacts]:
-    """Fill a new folder in `parent`; returns it, and what it holds. Raises BackupError."""
+    """Create a backup in a new folder in `parent`; return the folder and the metadata. Raises BackupError."""
     target = parent / f"{PREFIX}{_stamp(now)}"
     with new_folder(target) as folder:
         kind = database.dialect.name
@@ -202,7 +202,7 @@ def make_backup(
 
 
 def _is_document(path: Path) -> bool:
-    """`path`: below the backup."""
+    """`path`: relative to the backup."""
     return path.parts[0] == DOCUMENTS and path.parts[1] != FOLDER
 
 
@@ -211,7 +211,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
-    """Path and SHA-256 of every document that the database names, and of manifests; "": a timestamp, which has none."""
+    """Path and SHA-256 of every document and manifest that the database names; "" for timestamps, which have no SHA-256."""
     of_attempts = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
     rows = connection.execute(union(of_attempts, select(_v.path, _v.sha256)))
     documents = [(path, sha256) for path, sha256 in rows]
@@ -224,31 +224,31 @@ def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
 
 
 def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> Iterator[str]:
-    """Copy documents; gives a sentence for each that is not what it should be. Raises BackupError, OSError."""
+    """Copy documents; yield a sentence for each missing or altered document. Raises BackupError, OSError."""
     root = pod_dir.resolve()
     for path, sha256 in documents:
         if not is_inside(pod_dir, path):
-            yield f"{clean(path)} is not in the folder of the documents, {pod_dir}: it is not copied"
+            yield f"{clean(path)} is outside the document folder {pod_dir}, so it is not copied"
             continue
         source = Path(path).resolve()
         try:
             content = read_regular(source)
         except (FileNotFoundError, NotADirectoryError):
-            yield f"{clean(path)} is in the database, and not on disk"
+            yield f"{clean(path)} is in the database but not on disk"
             continue
         except OSError as error:
             raise BackupError(
-                f"{source} cannot be read: {error.strerror or error}. No backup was made: let this user read it, or start "
-                "the backup as one who may."
+                f"{source} cannot be read: {error.strerror or error}. No backup was made. Give this user read access, or "
+                "run the backup as a user who has it."
             ) from error
         place = folder / source.relative_to(root)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
         if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-            yield f"{clean(path)} is not what was fetched any more (another SHA-256): it is copied as it is"
+            yield f"{clean(path)} has changed since it was fetched (different SHA-256); it is copied as it is"
 
 
-# ---------------------------------------------------------------- put back
+# ---------------------------------------------------------------- restoring
 
 
 @dataclass
@@ -256,16 +256,18 @@ class Restored:
     database: str
     aside: Path | None = None
     copied: int = 0  # missing documents that were restored
-    moved: int = 0  # documents that lie elsewhere than they did
-    conflicts: list[str] = field(default_factory=list)  # files of the same name and another content
+    moved: int = 0  # documents whose path has changed
+    conflicts: list[str] = field(
+        default_factory=list
+    )  # existing files with the same name and different content
 
 
 def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, *, force: bool) -> Restored:
-    """Put a backup that was verified in the place of the database. `force`: even during a run. Raises BackupError."""
+    """Restore a verified backup in place of the database. `force`: even during a run. Raises BackupError."""
     kind = database.dialect.name
     if backup.facts.database != kind:
         raise BackupError(
-            f"This backup holds a database of the kind {backup.facts.database}, but {database.safe_url} is not one. "
+            f"This backup contains a {backup.facts.database} database, but {database.safe_url} is not one. "
             "Name a matching database with --database-url."
         )
     result = Restored(database.safe_url)
@@ -281,7 +283,7 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
     database.close()
     aside = database.path.with_name(f"{database.path.name}.before-restore-{_stamp(SystemClock().now())}")
     with replacing(database.path, copied, aside, access, database.names, force=force) as beside:
-        # The copy takes its place last: what was restored so far is of no consequence without it.
+        # Replace the database last: until then, the restored files have no effect.
         result.moved = _correct_paths(beside, backup, pod_dir)
         result.copied, result.conflicts = _put_documents(backup, pod_dir, access)
     result.aside = aside if aside.exists() else None
@@ -293,17 +295,17 @@ def _require_rest(database: Database) -> None:
         work = work_under_way(database, SystemClock().now())
     except DatabaseError as error:
         raise BackupError(
-            f"Whether a run is under way cannot be found out: {error} If none is, repeat it with --force."
+            f"Cannot check whether a run is in progress: {error} If none is, repeat the command with --force."
         ) from error
     if work:
         raise BackupError(
-            f"A run is under way in {database.safe_url}: {work}. Disable the jobs and wait until it has ended (claims of a run "
-            "that died are free after 10 minutes), or repeat it with --force."
+            f"A run is in progress in {database.safe_url}: {work}. Disable the jobs and wait until it has ended (claims of a "
+            "run that died are released after 10 minutes), or repeat the command with --force."
         )
 
 
 def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
-    """Copy the missing documents; their number, and the names of other files that are kept. Raises BackupError."""
+    """Copy the missing documents; return their number and the conflicting files, which are kept. Raises BackupError."""
     copied = 0
     other = []
     for source in sorted(path for path in (backup.folder / DOCUMENTS).rglob("*") if path.is_file()):
@@ -321,13 +323,13 @@ def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, 
         except OSError as error:
             part.unlink(missing_ok=True)
             raise BackupError(
-                f"{place} cannot be written: {error.strerror or error}. The database was not touched."
+                f"{place} cannot be written: {error.strerror or error}. The database was not changed."
             ) from error
     return copied, other
 
 
 def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
-    """Have the rows name the documents where they are now; returns how many have moved. Raises DatabaseError."""
+    """Update the document paths in the rows; return how many have changed. Raises DatabaseError."""
     former = backup.facts.pod_dir
     if backup.facts.schema is None or former == str(pod_dir):
         return 0
@@ -357,21 +359,21 @@ def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
         return correct(connection, _v.path)
 
 
-# ---------------------------------------------------------------- a copy of SQLite's
+# ---------------------------------------------------------------- copies of SQLite databases
 
 
-_WAIT_S = 5.0  # for the end of a transaction
+_WAIT_S = 5.0  # for another transaction to end
 
 
 @contextmanager
 def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
-    """Write a copy in one step, whatever others write meanwhile; gives a connection to it. Raises BackupError."""
+    """Write a consistent copy while others write; yield a connection to it. Raises BackupError."""
     try:
         copy_file(database, path)
     except FileError as error:
         if "full" in str(error):
             raise BackupError(
-                f"The backup cannot be written to {path.parent.parent}: the disk is full. Nothing of it is left there."
+                f"The backup cannot be written to {path.parent.parent}: the disk is full. The incomplete backup was removed."
             ) from error
         raise BackupError(explain(error, f"SQLite {database}")) from error
     copied = Database(url_of_file(path))
@@ -383,10 +385,10 @@ def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
 def replacing(
     path: Path, copied: Path, aside: Path, access: Access, names: TableNames, *, force: bool
 ) -> Iterator[Database]:
-    """A copy that takes the place of the database at the end, which is then `aside`. Raises BackupError.
+    """A copy that replaces the database at the end; the previous database is moved to `aside`. Raises BackupError.
 
-    `names`: what the service calls its claims. `force`: even in a transaction of others. If anything fails before, nothing
-    is changed.
+    `names`: the names of the service's table and columns. `force`: even during a transaction of others. If anything fails
+    before the end, nothing is changed.
     """
     beside = path.with_name(f".{aside.name}.copy")
     try:
@@ -405,7 +407,7 @@ def replacing(
                 file.rename(new_file)
         beside.rename(path)
     except OSError as error:
-        note = f"What was there is {aside}*." if aside.exists() else "Nothing was changed."
+        note = f"The previous database is {aside}*." if aside.exists() else "Nothing was changed."
         raise BackupError(f"{path} cannot be replaced: {error.strerror or error}. {note}") from error
     finally:
         for file in files_of_sqlite(beside):
@@ -413,34 +415,34 @@ def replacing(
 
 
 def _require_no_transaction(path: Path) -> None:
-    """Raises BackupError if another program is writing: what it commits would go to the file that was put aside."""
+    """Raises BackupError if another program is writing: its commit would go to the file that was moved aside."""
     if not path.exists():
         return
     with closing(connection_to_file(path, _WAIT_S)) as connection:
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except FileError as error:
-            if "locked" in str(error):  # a damaged one is no reason to keep a good one back
+            if "locked" in str(error):  # a damaged file must not prevent the restore
                 raise BackupError(
-                    f"Another program has {path} in a transaction: stop the service's application, then repeat it. "
-                    "The database was not touched."
+                    f"Another program has an open transaction on {path}: stop the service's application, then repeat the "
+                    "command. The database was not changed."
                 ) from error
 
 
-# ---------------------------------------------------------------- a copy of PostgreSQL's
-# Passwords are given to its programs by the environment, never on a command line, which every user can read.
+# ---------------------------------------------------------------- copies of PostgreSQL databases
+# Passwords are passed to PostgreSQL's programs in the environment, because every user can read command lines.
 
 
-# Of a dump or a restore as a whole.
+# The maximum duration of a dump or a restore.
 _DEADLINE_S = 6 * 3600.0
-# A dump waits so long for a table that another program holds.
+# How long a dump waits for a table that another program has locked.
 _LOCK_WAIT_MS = 300_000
 _ERROR = re.compile(r"\b(?:error|fatal)\b: ", re.IGNORECASE)
 
 
 @contextmanager
 def copying_of_postgres(database: Database, path: Path) -> Iterator[Connection]:
-    """Write a dump in the directory format; gives a connection that sees what it holds. Raises BackupError."""
+    """Write a dump in the directory format; yield a connection with the same snapshot. Raises BackupError."""
     with database.long(), database.outside_transactions() as connection:
         try:
             connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -448,7 +450,7 @@ def copying_of_postgres(database: Database, path: Path) -> Iterator[Connection]:
             _dump(database, path, connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
             yield connection
         except BaseException:
-            connection.invalidate()  # its server may have fallen silent: closing in order could take long
+            connection.invalidate()  # the server may not answer: a regular close could take long
             raise
 
 
@@ -464,8 +466,8 @@ def require_empty(database: Database) -> None:
     with database.read() as connection:
         if inspect(connection).get_table_names():
             raise BackupError(
-                f"{database.safe_url} is not empty, and recours fills an empty database only. Create one (createdb NAME), "
-                "and repeat this with --database-url of it."
+                f"{database.safe_url} is not empty, and recours restores only into an empty database. Create one "
+                "(createdb NAME), and name it with --database-url."
             )
 
 
@@ -474,21 +476,23 @@ def restore_into(database: Database, dump: Path) -> None:
     target, secrets = conninfo(database)
     options = ["--no-password", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
     if complaint := _run_program(["pg_restore", *options, f"--dbname={target}", str(dump)], secrets):
-        raise BackupError(f"pg_restore could not fill {database.safe_url}: {complaint}. It is as it was.")
+        raise BackupError(
+            f"pg_restore could not restore into {database.safe_url}: {complaint}. It is unchanged."
+        )
 
 
 def conninfo(database: Database) -> tuple[str, dict[str, str]]:
-    """How the programs reach the database, without its secrets; and these as their environment. Raises BackupError."""
+    """The connection string for PostgreSQL's programs, and the secrets as environment variables. Raises BackupError."""
     from recours.database.postgres import address_of, option_names  # noqa: PLC0415 (needs the driver, an extra)
 
     _, url_arguments = database.engine.dialect.create_connect_args(database.url)
-    # The others are the driver's own. The session's name is recours's, to find it among the server's.
+    # Other options are the driver's own. `application_name` is set by recours to recognize its sessions.
     keywords = option_names() - {"application_name"}
     options = {name: value for name, value in {**KEEPALIVES, **url_arguments}.items() if name in keywords}
     secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
     if "sslpassword" in secrets:
         raise BackupError(
-            "PostgreSQL's programs take sslpassword on their command line only, where others can read it: use a key "
+            "PostgreSQL's programs accept sslpassword only on the command line, where others can read it: use a key "
             "without a password, or call pg_dump yourself."
         )
     names = {"password": "PGPASSWORD", "passfile": "PGPASSFILE"}
@@ -496,7 +500,7 @@ def conninfo(database: Database) -> tuple[str, dict[str, str]]:
 
 
 def _run_program(command: Sequence[str], secrets: Mapping[str, str]) -> str:
-    """Run one of PostgreSQL's programs to its end; returns why it failed, "": it did not. Raises BackupError."""
+    """Run one of PostgreSQL's programs; return why it failed, "" on success. Raises BackupError."""
     environment = {**environment_of_others(), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **secrets}
     try:
         process = subprocess.run(  # noqa: S603 (programs of PostgreSQL, with recours's arguments)
@@ -520,7 +524,7 @@ def _run_program(command: Sequence[str], secrets: Mapping[str, str]) -> str:
         return f"{command[0]} cannot be started: {error.strerror or error}"
     if process.returncode == 0:
         return ""
-    # The first error: details follow it, such as the query that failed.
+    # Use the first error; details such as the failed query follow it.
     lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.search(line)]
     return clean(next(iter(errors or lines), f"it ended with status {process.returncode}")).rstrip(".")

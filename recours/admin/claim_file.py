@@ -1,4 +1,4 @@
-"""Claims that a person names in a file: CSV as spreadsheets write it, a claim a line."""
+"""Reads files of claims: CSV as spreadsheets write it, one claim per line."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ LARGEST_MB = 2
 LARGEST = LARGEST_MB * 1024 * 1024
 _LINES_NAMED = 5
 _BYTE_ORDER_MARK = "\ufeff"
-# By what the first line may call them, in plain letters; without such a line they stand in this order.
+# Accepted column names in the first line, in plain letters; without such a line, the columns are in this order.
 _COLUMNS = {
     "reference": {"reference", "claim", "claim_reference", "reclamation"},
     "number": {"number", "tracking_number", "tracking number", "numero", "numero de suivi"},
@@ -23,7 +23,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class FileRow:
-    """What one line says. `number`, `carrier`: None: they stay. `fault`: why nothing can be done with it."""
+    """One line. `number`, `carrier`: None: unchanged. `fault`: why the line cannot be processed."""
 
     line: int
     reference: str = ""
@@ -33,7 +33,7 @@ class FileRow:
 
 
 def read_claim_file(content: bytes, limit: int, *, needs_values: bool) -> list[FileRow]:
-    """Its rows, up to `limit`. `needs_values`: each must have a number or a carrier. Raises ClaimsRefusedError."""
+    """The rows, up to `limit`. `needs_values`: each must have a number or a carrier. Raises ClaimsRefusedError."""
     lines = list(islice(read_lines(text_of(content)), limit + 2))
     if len(lines) > limit + 1:
         raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(limit)}))
@@ -48,7 +48,7 @@ def read_claim_file(content: bytes, limit: int, *, needs_values: bool) -> list[F
 
 
 def text_of(content: bytes) -> str:
-    """What a file says. Excel writes UTF-8 or, in the west of Europe, Windows-1252. Raises ClaimsRefusedError."""
+    """The text of a file. Excel writes UTF-8 or, in Western Europe, Windows-1252. Raises ClaimsRefusedError."""
     if len(content) > LARGEST:
         raise ClaimsRefusedError(ClaimRefusal("large_file", facts={"mb": str(LARGEST_MB)}))
     for encoding in ("utf-8", "cp1252"):
@@ -57,12 +57,12 @@ def text_of(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text.lstrip(_BYTE_ORDER_MARK)  # or it would say something else when it is read again
+            return text.lstrip(_BYTE_ORDER_MARK)  # otherwise reading the text again would give another result
     raise ClaimsRefusedError(ClaimRefusal("not_text"))
 
 
 def _heads(cells: Sequence[str]) -> list[str]:
-    """What the columns are, by a first line that names them ("": of no interest); empty: it is a row."""
+    """The columns named by the first line ("": ignored); empty: the line is a row."""
     names = [next((name for name, words in _COLUMNS.items() if plain(cell) in words), "") for cell in cells]
     return names if "reference" in names else []
 
@@ -85,7 +85,7 @@ def _row(line: int, cells: list[str] | None, names: Sequence[str], *, needs_valu
 
 
 def _without_repeats(rows: Sequence[FileRow]) -> list[FileRow]:
-    """A claim that is named again is passed over; with other values nobody knows which are right."""
+    """Mark repeated claims: the same values are skipped, different values are a conflict."""
     by_reference: dict[str, list[FileRow]] = defaultdict(list)
     for row in rows:
         if row.fault is None:

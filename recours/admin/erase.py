@@ -1,4 +1,4 @@
-"""What a person has erased: claims, all that there is of a client, or what is left of claims that the service deleted."""
+"""Erasure of claims, of all data of a client, or of the remains of claims that the service deleted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ from recours.evidence.store import erase, erase_unrecorded
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import can_be_reference, unknown_claim
 
-_ERASE = "erase"  # instead of a run, in manifests
+_ERASE = "erase"  # in manifests, in place of a run
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is to be erased: claims by their ids, each with its reference ("": not known any more); and a client."""
+    """What to erase: claims by id, each with its reference ("": no longer known); and a client."""
 
     claims: Mapping[Any, str] = field(default_factory=dict)
     client: OfClient | None = None
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The display name."""
         if self.client is None:
             return ", ".join(self.claims.values())
         return self.client.client.named if self.client.client else self.client.address
@@ -53,7 +53,7 @@ class Eraser:
         return Subject(known)
 
     def of_client(self, named: Any) -> Subject:
-        """By address or id. Of an address that no client has any more, there may be mails and accounts."""
+        """By address or id. Emails and accounts may remain of an address that no client has anymore."""
         accounts = AccountActions(self.app)
         if is_address(str(named)) and not accounts.store.client_of(named):
             former = OfClient(str(named).strip())
@@ -71,7 +71,7 @@ class Eraser:
         return self._erasure.outlook(list(subject.claims), subject.client)
 
     def erase(self, subject: Subject) -> tuple[Erased, list[ClaimRefusal]]:
-        """What was erased, and why claims were not."""
+        """Return what was erased, and the claims that could not be erased with the reasons."""
         app = self.app
         pod_dir = app.settings.pod_dir
         erasure = self._erasure

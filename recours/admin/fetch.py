@@ -1,4 +1,4 @@
-"""Claims that somebody asks for, fetched now by a run of the scheduler."""
+"""Fetches requested claims immediately, in a run of the scheduler."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -27,10 +27,10 @@ def fetch_claims(
     by: str = "",
     on_start: Callable[[Worker], None] = lambda _worker: None,
 ) -> list[FetchResult | RecoursError]:
-    """Fetch these claims in one run: how each ended, in their order, or why it cannot be fetched.
+    """Fetch these claims in one run; return the result or the error of each, in order.
 
-    `by`: the person who asks. `on_start` is called with the worker before it runs: its `stats` grow meanwhile, and it can be
-    stopped. Raises RunError for what concerns all of them.
+    `by`: the person who requests it. `on_start` is called with the worker before it runs, to read its `stats` and to stop
+    it. Raises RunError for errors that concern all claims.
     """
     with lines_to(log_file(settings, PODRetryScheduler.name)):
         app = open_database(settings)
@@ -89,7 +89,7 @@ def _run(worker: Worker, app: App, on_start: Callable[[Worker], None]) -> Report
 def _outcome(
     app: App, sentences: ResultSentences, reference: str, worker: Worker, report: Report
 ) -> FetchResult | RecoursError:
-    """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
+    """What the run recorded for the claim, or why the carrier was not asked."""
     reports = Reports(app)
     listed = reports.records.find(reference)
     if listed is None:
@@ -98,7 +98,7 @@ def _outcome(
     attempt = next((attempt for attempt in reversed(attempts) if attempt.run_id == worker.run_id), None)
     if attempt and attempt.outcome == "success":
         return sentences.fetched(listed, attempt, worker.run_id)
-    # When a run tries the claim next, as `claim_status` says it.
+    # The next attempt, as in `claim_status`.
     next_at = reports.positions([listed])[listed.claim.id].next_at
     if attempt:
         return sentences.failed(listed, attempt, worker.run_id, next_at)
@@ -106,18 +106,17 @@ def _outcome(
         return sentences.bad_run(report.fault)
     if refusal := worker.refusals.get(listed.claim.account_key):
         return sentences.not_asked(listed, refusal, worker.run_id, next_at)
-    # Another run was faster, or somebody edited the claim.
+    # Another run leased the claim first, or somebody edited it.
     return sentences.refused(ClaimRefusal(Unfit.LEASED, reference))
 
 
-# Claims of one run. A run looks for each of its claims before it begins, and a server that is stopped waits for the run
-# under way.
+# Claims of one run. A run looks up all its claims before it starts, and a server that stops waits for the run in progress.
 _OF_ONE_RUN = 500
 
 
 @dataclass
 class RequestedFetch:
-    """Runs over claims that a person asks for, one after the other."""
+    """Successive runs over claims that a person requested."""
 
     settings: Settings
     sentences: ResultSentences

@@ -1,4 +1,4 @@
-"""One fetch on trial whose calls are recorded, and a recording read again without network."""
+"""Rehearsals: one trial fetch whose calls are recorded, and replaying a recording offline."""
 
 import json
 import re
@@ -27,9 +27,9 @@ from recours.sandbox.scenarios import SimulatedClock
 from recours.settings.model import redactor
 
 _TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
-# Mondial Relay's signature: a hash over its short key, which could be guessed from it.
+# Mondial Relay's signature: a hash of its short key, which could be guessed from it.
 _SIGNATURE = re.compile(rb"<(?:\w+:)?Security>([^<]+)<")
-# Who has the link to an image in S3 has the image, without an account.
+# A signed link to an image in S3 gives access to the image without an account.
 _SIGNED_LINK = re.compile(rb"X-Amz-(?:Signature|Security-Token|Credential)=([^&\"\\\s]+)")
 _LARGEST = 100 * 1024 * 1024
 
@@ -50,13 +50,13 @@ class Recording:
     calls: Sequence[Mapping[str, Any]]
 
     def save(self, path: Path) -> None:
-        """Write a new file that this user alone may read: it names people. Raises OSError."""
+        """Write a new file that only this user may read, because it names people. Raises OSError."""
         with open(path, "x", encoding="utf-8", opener=PRIVATE.opener) as file:
             json.dump(asdict(self), file, indent=1)
 
 
 def load(path: Path) -> Recording:
-    """Read a file. Raises OSError; KeyError, TypeError, ValueError or AttributeError if it is no recording."""
+    """Read a file. Raises OSError; KeyError, TypeError, ValueError or AttributeError if it is not a recording."""
     recording = Recording(**json.loads(read_regular(path, _LARGEST)))
     _opened(recording)
     return recording
@@ -69,7 +69,7 @@ def kind_of(outcome: Outcome) -> str:
 
 @dataclass(frozen=True)
 class _Recorder:
-    """Notes every call, and what came of it."""
+    """Records every call and its answer or error."""
 
     sender: Sender
     exchanges: list[tuple[Request, Response | HttpError]]
@@ -85,7 +85,7 @@ class _Recorder:
 
 
 def rehearse(app: App, carrier: str, number: str) -> tuple[Outcome, Recording, Redactor] | Refusal:
-    """Ask about one number as a run would, or say why not; the recording is free of secrets. Raises RunError."""
+    """Fetch one number as a run would, or return why not; the recording contains no secrets. Raises RunError."""
     exchanges: list[tuple[Request, Response | HttpError]] = []
     opened = open_accounts(app.settings, app.clock, random, lambda sender: _Recorder(sender, exchanges))
     queue = make_queue(app.settings, app.database, app.clock, random, opened)
@@ -100,7 +100,7 @@ def rehearse(app: App, carrier: str, number: str) -> tuple[Outcome, Recording, R
         redact.add(client.secrets())
     for request, answer in exchanges:
         redact.add(text.decode() for text in _SIGNATURE.findall(request.body or b""))
-        if isinstance(answer, Response):  # also tokens that the client did not take
+        if isinstance(answer, Response):  # including tokens that the client did not use
             secrets = _TOKEN.findall(answer.body) + _SIGNED_LINK.findall(answer.body)
             redact.add(secret.decode("utf-8", "replace") for secret in secrets)
     recording = Recording(
@@ -129,7 +129,7 @@ def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[
 
 
 def read_again(recording: Recording) -> Outcome:
-    """What the carrier's client makes of the recorded answers now."""
+    """The outcome of replaying the recorded answers with the carrier's client."""
     client, session = _opened(recording)
     try:
         return client.fetch(recording.number, None, session)
@@ -138,7 +138,7 @@ def read_again(recording: Recording) -> Outcome:
 
 
 def _opened(recording: Recording) -> tuple[Client, HttpSession]:
-    """A client with the recorded answers before it. Raises KeyError, TypeError, ValueError, AttributeError."""
+    """A client that gets the recorded answers. Raises KeyError, TypeError, ValueError, AttributeError."""
     spec = CATALOG.specs[recording.carrier]
     client = CLIENTS[spec.key](dict.fromkeys(spec.credentials[0], "***") | dict(recording.options))
     answers = _Answers([answer_of(call) for call in recording.calls])
@@ -162,7 +162,7 @@ class _Answers:
     remaining: list[Response | HttpError]
 
     def send(self, request: Request) -> Response:
-        """Raises the HttpError that came in place of an answer."""
+        """Raises the HttpError that was recorded in place of an answer."""
         del request
         if not self.remaining:
             raise UnacceptableAnswerError("has no further answer in the recording")

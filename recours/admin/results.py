@@ -1,7 +1,4 @@
-"""What comes of an action: how a fetch ended, what was attached, or what stood in the way.
-
-Each has a sentence for people in English or French.
-"""
+"""Results of actions: of a fetch, of an attached file, or an error. Each has a sentence in English or French."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,43 +22,43 @@ from recours.runs.refusals import ClaimRefusal, Unfit
 
 @dataclass(frozen=True)
 class FetchResult:
-    """How a fetch that was asked for ended. Datetimes are aware UTC; `sentence` says it all for a person."""
+    """The result of a requested fetch. Datetimes are aware UTC; `sentence` sums it up for a person."""
 
     reference: str
     fetched: bool
     sentence: str
-    kind: ErrorKind | None = None  # None: the POD is there
-    error: str | None = None  # what the carrier said, or what kept it from being asked
-    attempt_used: bool = False  # False: nothing was asked, or what came is not the claim's fault
+    kind: ErrorKind | None = None  # None: the POD was fetched
+    error: str | None = None  # the carrier's answer, or why it was not asked
+    attempt_used: bool = False  # False: the carrier was not asked, or the failure is not the claim's fault
     next_try_at: datetime | None = None
     pod_path: str | None = None
     signatory: str | None = None
     delivered_at: datetime | None = None
     run_id: str = ""
-    delivered_day: str | None = None  # an ISO date, where the carrier gave no time
+    delivered_day: str | None = None  # an ISO date, if the carrier gave no time
 
 
 @dataclass(frozen=True)
 class AttachResult:
-    """What came of a file that a person attached. `sentence` says it all for a person."""
+    """The result of attaching a file. `sentence` sums it up for a person."""
 
     reference: str
     sentence: str
     path: str  # where it is stored
     sha256: str
-    is_pod: bool  # the claim's POD from now on; else `pod_path` is, which goes before it
+    is_pod: bool  # it is the claim's POD now; otherwise `pod_path` takes precedence
     pod_path: str
-    shows: str  # what can be read on it, as a phrase
-    # How far all evidence of the claim carries its dispute: proves, partly, not, unknown; None: nobody says what is disputed.
+    shows: str  # what it shows, as a phrase
+    # How well the claim's evidence supports its dispute: proves, partly, not, unknown; None: no dispute type is recorded.
     support: str | None = None
 
 
 class RecoursError(Exception):
-    """Nothing was fetched and nothing was changed. The text is a sentence for a person, in the language asked for."""
+    """Nothing was fetched and nothing was changed. The text is a sentence for a person, in the requested language."""
 
 
 class CorrectReferenceError(RecoursError):
-    """There is no such claim: correct the reference. `suggestion`: the one that was meant, perhaps."""
+    """There is no such claim: correct the reference. `suggestion`: the most similar reference."""
 
     def __init__(self, sentence: str, suggestion: str | None = None) -> None:
         super().__init__(sentence)
@@ -69,7 +66,7 @@ class CorrectReferenceError(RecoursError):
 
 
 class CorrectFileError(RecoursError):
-    """The file proves nothing about the claim, or what was said of it cannot be: correct it, or take another one."""
+    """The file proves nothing about the claim, or its details are impossible: correct them, or use another file."""
 
 
 class CorrectAccountError(RecoursError):
@@ -77,11 +74,11 @@ class CorrectAccountError(RecoursError):
 
 
 class TryAgainSoonError(RecoursError):
-    """A run holds the claim at this moment: try again in a minute."""
+    """A run is fetching the claim: try again in a minute."""
 
 
 class ShowExistingPODError(RecoursError):
-    """The claim has its POD already: show that. `pod_path`: where it lies."""
+    """The claim already has its POD: show it. `pod_path`: its path."""
 
     def __init__(self, sentence: str, pod_path: str | None = None) -> None:
         super().__init__(sentence)
@@ -89,7 +86,7 @@ class ShowExistingPODError(RecoursError):
 
 
 class NotWantedError(RecoursError):
-    """The claim's own status says that no POD is wanted any more: leave it, or change the status."""
+    """The claim's status says that no POD is needed anymore: leave it, or change the status."""
 
 
 class TryLaterError(RecoursError):
@@ -97,7 +94,7 @@ class TryLaterError(RecoursError):
 
 
 class AskOperatorError(RecoursError):
-    """Settings, folders or the network of this machine: only the operator can mend it. `faults`: a sentence each."""
+    """Only the operator can fix the settings, folders or network of this machine. `faults`: a sentence each."""
 
     def __init__(self, sentence: str, faults: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
@@ -106,22 +103,23 @@ class AskOperatorError(RecoursError):
 
 # ---------------------------------------------------------------- the sentences
 
-# How a fetch that was asked for ended, and what stood in its way.
+# Results of requested fetches, and errors.
 ANSWERS: dict[str, str] = {
-    "fetched": N_("{reference}: the proof of delivery is there{signed}."),
+    "fetched": N_("{reference}: proof of delivery fetched{signed}."),
     "signed": N_(", signed by {signatory}"),
     "not_fetched": N_("{reference}: no proof of delivery ({kind}): {error}."),
     "not_asked": N_("{reference}: the carrier was not asked ({kind}): {error}."),
-    "next": N_(" Next try: {next}."),
-    "no_next": N_(" It is not tried again by itself unless the claim is corrected."),
-    "left": N_(" No attempt was used up."),
-    "attached": N_("{reference}: the proof of delivery is there, attached by hand. It shows: {shows}."),
+    "next": N_(" Next attempt: {next}."),
+    "no_next": N_(" recours does not retry it unless the claim is corrected."),
+    "left": N_(" No attempt was used."),
+    "attached": N_("{reference}: proof of delivery attached. It shows: {shows}."),
     "beside": N_(
-        "{reference}: attached beside the proof of delivery that goes before it. It shows: {shows}."
+        "{reference}: attached as further evidence; the current proof of delivery takes precedence. It "
+        "shows: {shows}."
     ),
-    "settings": N_("recours cannot work with its settings; ask the operator. {faults}"),
-    "database": N_("The database cannot be used at the moment; nothing was changed. {fault}"),
-    "run": N_("The fetch could not be made; ask the operator. {fault}"),
+    "settings": N_("recours cannot use its settings; ask the operator. {faults}"),
+    "database": N_("The database cannot be used right now; nothing was changed. {fault}"),
+    "run": N_("The fetch failed; ask the operator. {fault}"),
 }
 
 
@@ -146,7 +144,7 @@ class ResultSentences(Localized):
     def failed(
         self, listed: ListedClaim, attempt: PastAttempt, run_id: str, next_at: datetime | None
     ) -> FetchResult:
-        """The attempt brought no POD. `next_at`: when a run tries the claim next; None: none does."""
+        """The attempt returned no POD. `next_at`: when a run tries the claim next; None: no run does."""
         kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
         error = None
         if attempt.explanation or attempt.message:
@@ -174,7 +172,7 @@ class ResultSentences(Localized):
     def not_asked(
         self, listed: ListedClaim, refusal: Refusal, run_id: str, next_at: datetime | None
     ) -> FetchResult:
-        """The queue refused the call. `next_at`: as above."""
+        """The queue refused the call. `next_at`: see `failed`."""
         reference = listed.claim.reference
         reason = reason_of(self.language, refusal, clean(listed.claim.carrier_name, 60))
         text = self._no_pod("not_asked", reference, refusal.kind, reason) + self._say("left")
@@ -197,7 +195,7 @@ class ResultSentences(Localized):
     def attached(
         self, reference: str, document: StoredDocument, pod_url: str, evidence: ClaimEvidence
     ) -> AttachResult:
-        """`pod_url`: what the claim's names now; `evidence`: all of the claim's."""
+        """`pod_url`: the claim's current one; `evidence`: all evidence of the claim."""
         piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
         shows = piece_text(piece, self)
         verdict = evidence.verdict
@@ -246,7 +244,7 @@ class ResultSentences(Localized):
         return AskOperatorError(self._say("run", fault=clean(fault, 500)), (clean(fault, 500),))
 
     def _fact(self, name: str, fact: str) -> str:
-        """A fact of a file that was not attached."""
+        """Format a fact about a file that was not attached."""
         if name == "reason":
             return DocumentFlaw.translated(self.language, fact)
         if name == "source":

@@ -1,8 +1,8 @@
-"""What may be published of a rehearsal: the fields of the answers and how they differ from the documented ones, no values.
+"""A publishable report of a rehearsal: the fields of the answers and how they differ from the documented ones, no values.
 
-Whatever a carrier sends may name a person, a place or a parcel: also the key of a map, a code, the path of an address. So
-nothing of an answer is repeated that is not part of recours itself: a name that a simulated carrier's answers have, too,
-and a code that a table of the carrier's client has, where the simulation has such codes.
+Everything that a carrier sends may name a person, a place or a parcel, even the key of a map, a code or the path of a URL.
+So the report repeats only what is part of recours itself: names that a simulated carrier's answers also contain, and codes
+in a table of the carrier's client, where the simulation has such codes.
 """
 
 import re
@@ -39,14 +39,14 @@ _SIGNS = (
 _LONGEST_FORM = 8
 _MOST_FORMS = 5
 _EXPLANATION = (
-    "No values of the answers. ?: a name that recours does not know. A, 9, - and . stand for letters, digits, hyphens and "
-    "other signs, however many."
+    "No values of the answers. ?: a name that recours does not know. A, 9, - and . stand for any number of letters, "
+    "digits, hyphens and other characters."
 )
 _FACTS = {"at": "time", "day": "day", "signatory": "signatory", "place": "place"}
 
 
 def shared_report(recording: Recording, version: str) -> str:
-    """Lines for a public issue. `version`: that of recours."""
+    """The text for a public issue. `version`: of recours."""
     documented = _documented(recording.carrier)
     delivery = read_again(recording).delivery
     facts = [text for name, text in _FACTS.items() if delivery and getattr(delivery, name)]
@@ -90,7 +90,7 @@ def _tree(body: bytes) -> Any:
 
 
 def _of_elements(elements: Iterable[Any]) -> dict[str, Any]:
-    """As JSON would have them: a name that comes again is a list, and an attribute a field beside its element."""
+    """The elements as JSON: repeated names become lists, attributes become fields next to their element."""
     fields: defaultdict[str, list[Any]] = defaultdict(list)
     for element in elements:
         fields[element.tag].append(_of_elements(element) or (element.text or "").strip() or None)
@@ -101,7 +101,7 @@ def _of_elements(elements: Iterable[Any]) -> dict[str, Any]:
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Each value that holds no others, with the names on the way to it; a list has the name of an item."""
+    """Each leaf value with the names on its path; `_ITEM` stands for a list item."""
     if isinstance(tree, dict) and tree:
         for name, value in tree.items():
             yield from _leaves(value, (*path, name))
@@ -117,18 +117,18 @@ def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 @dataclass(frozen=True)
 class _Documented:
-    """What may be named: all that the simulated carrier's answers have, and where they have codes of the client's tables."""
+    """What may be published: the names in the simulated carrier's answers, and the fields with codes of the client's tables."""
 
     box: Sandbox
     codes: frozenset[str]
     names: set[str] = field(default_factory=lambda: {_ITEM})
     headers: set[str] = field(default_factory=set)
-    steps: set[str] = field(default_factory=set)  # of the paths of calls
+    steps: set[str] = field(default_factory=set)  # parts of the paths of calls
     answers: list[set[str]] = field(default_factory=list)  # the fields of each
     coded: set[str] = field(default_factory=set)  # fields that have codes
 
     def send(self, request: Request) -> Response:
-        """The simulated carrier's answer, whose names are known from now on."""
+        """Return the simulated carrier's answer and collect its names."""
         path, _, query = request.path.partition("?")
         headers = {name.lower(): value for name, value in request.headers.items()}
         simulated = self.box.answer(HttpRequest(request.method, path, headers, request.body or b"", query))
@@ -148,7 +148,7 @@ class _Documented:
         return answer
 
     def fields(self, answer: Response) -> Iterator[tuple[str, Any]]:
-        """Each field of an answer, with names that may be published, and its value, which may not."""
+        """Each field of an answer: its publishable name, and its value, which must not be published."""
         for path, value in _leaves(_tree(answer.body)):
             names = (name if name in self.names else "?" for name in path)
             yield ".".join(names).replace(f".{_ITEM}", _ITEM), value
@@ -161,7 +161,7 @@ class _Documented:
         return "/".join(step if step in self.steps else "?" for step in path.split("/"))
 
     def form(self, field_name: str, value: Any) -> str:
-        """A known code where a code belongs; of all else the type, and what signs a short text is made of."""
+        """A known code in a field of codes; otherwise the type and the character classes of a short text."""
         if field_name in self.coded and str(value) in self.codes:
             return f"code {value}"
         if not isinstance(value, str):
@@ -173,7 +173,7 @@ class _Documented:
 
 
 def _documented(carrier: str) -> _Documented:
-    """From simulated fetches of parcels with which all may happen that can be simulated."""
+    """Collect from simulated fetches of parcels in every scenario."""
     client_type = CLIENTS[carrier]
     spec = client_type.spec
     clock = SimulatedClock()

@@ -1,4 +1,4 @@
-"""What a person did to a claim, a carrier, an account or the mails, and what else happened to a claim beside its attempts."""
+"""Actions of people on claims, carriers, accounts and emails, and other changes of claims besides attempts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 from recours.core.claim import Claim, Stage, State
 from recours.core.text import clean
 
-# The subject of what was done to mails.
+# The subject of actions on emails.
 MAILS = "mails"
 
-# Who is recorded where no person has a name.
-OPERATOR = "operator"  # on the page, without names
+# Recorded as the author if the person has no name.
+OPERATOR = "operator"  # on a dashboard without names
 SERVICE = "service"  # other software that edits claims
-SOMEONE = "someone"  # on a machine whose account has no name
+SOMEONE = "someone"  # if the operating system account has no name
 _BY = "by "
 
 
 def authored(by: str, why: str) -> str:
-    """Who did something and why, as one text that is stored."""
+    """Author and reason as one stored text."""
     return f"{_BY}{by}: {why}" if why else f"{_BY}{by}"
 
 
@@ -37,13 +37,13 @@ class ActionKind(StrEnum):
 
     PAUSED = "paused"  # a carrier, or a client's account
     RESUMED = "resumed"
-    CHECKED = "checked"  # credentials, by one real call
-    ADDED = "added"  # a client's account, or other credentials for it
-    CONFIRMED = "confirmed"  # a client's account, whose client has another address
+    CHECKED = "checked"  # credentials, with one real call
+    ADDED = "added"  # a client's account, or new credentials for it
+    CONFIRMED = "confirmed"  # a client's account after the client's address changed
     LIMITED = "limited"
     REMOVED = "removed"
-    RELEASED = "released"  # mails that were held
-    TESTED = "tested"  # the mail server, by one mail
+    RELEASED = "released"  # held emails
+    TESTED = "tested"  # the mail server, with one email
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class OperatorAction:
 
 
 class PastAction(NamedTuple):
-    """One that is on record. `kind`: one of ActionKind, unless another program wrote it."""
+    """A recorded action. `kind`: one of ActionKind, unless another program wrote it."""
 
     at: datetime
     kind: str
@@ -75,29 +75,29 @@ class ChangeKind(StrEnum):
     """`recours_changes.what`."""
 
     EDITED = "edited"  # the service changed its row
-    SET_ASIDE = "set_aside"  # its claim status says that no POD is wanted any more (paid)
-    RESUMED = "resumed"  # its claim status does not say so any more
-    REOPENED = "reopened"  # it had given up
+    SET_ASIDE = "set_aside"  # its claim status says that no POD is needed anymore (paid)
+    RESUMED = "resumed"  # its claim status no longer says so
+    REOPENED = "reopened"  # it had been given up
     EXCLUDED = "excluded"
-    ENROLLED = "enrolled"  # by name; those enrolled with all others are no change
+    ENROLLED = "enrolled"  # by reference; bulk enrollment is not recorded as a change
     ATTACHED = "attached"  # a person attached evidence
     DETACHED = "detached"  # a person withdrew evidence
-    ASKED = "asked"  # a person had its carrier asked, whatever its backoff
+    ASKED = "asked"  # a person had its carrier asked, regardless of the backoff
     CORRECTED = "corrected"  # a person corrected its number or its carrier
 
 
 @dataclass(frozen=True)
 class ClaimChange:
-    """`details`: of an edit or a correction, the old and the new value of each changed column; of an action of a person, the reason."""
+    """`details`: for edits and corrections, the old and the new value of each changed column; for actions, the reason."""
 
     kind: ChangeKind
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def edits(claim: Claim) -> dict[str, list[Any]]:
-    """The values that differ from those that a claim was last assessed on, old and new; none at its first sight.
+    """The values, old and new, that differ from those at the last assessment; empty for a new claim.
 
-    Another account that serves it today is no edit: nobody touched the row.
+    A change of the account that serves the claim is not an edit: nobody touched the row.
     """
     assessed = claim.assessed
     if assessed is None:
@@ -113,7 +113,7 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
 
 def shelving_change(claim: Claim, state: State) -> ClaimChange | None:
-    """The change if its claim status sets a claim aside or has it resumed; None: neither, or the first sight of the claim."""
+    """The change if the claim status sets the claim aside or resumes it; None: neither, or the claim is new."""
     was_shelved, is_shelved = (each_state.stage is Stage.SHELVED for each_state in (claim.state, state))
     if claim.assessed is None or state.stage is None or was_shelved == is_shelved:
         return None

@@ -1,4 +1,4 @@
-"""The state of a claim that is new to recours, or that other software has edited: assessed from its row."""
+"""Assessment: the state of a claim that is new to recours or was edited by other software, computed from its row."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from recours.core.order import expires_from, ranked, ranked_pending
 from recours.core.policy import Policy
 from recours.core.sentences import classify
 
-# `fetching`, set by other software, counts as pending once it is this old.
+# `fetching` set by other software counts as pending after this time.
 ABANDONED_AFTER = timedelta(hours=1)
 
 _WORKED_ON = frozenset({FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED})
@@ -18,10 +18,10 @@ _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_U
 
 
 def assess(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state of a claim that recours sees for the first time, or that other software has edited since.
+    """The state of a claim that is new to recours, or that other software has edited since.
 
-    A corrected number or carrier, or a count reset by hand, starts the claim over: due now. So does another account, but
-    not the default account where that has worked for it.
+    A corrected number or carrier, or a retry count that was reset, starts the claim over: due now. So does another account,
+    except the default account if it has worked for the claim.
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, was_asked = _since(claim, now)
@@ -34,7 +34,7 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
-    """From when on the claim is worked on, and whether its carrier was asked about it since."""
+    """Since when recours handles the claim, and whether its carrier was asked since."""
     assessed = claim.assessed
     if assessed is None:
         times = [at for at in (claim.created_at, claim.state.since) if at is not None and at <= now]
@@ -56,7 +56,7 @@ def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
     state = ranked_pending(claim, state, now, policy)
     if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
         return state
-    # Nobody knows yet what comes of it: what is on record stays, should the claim come back as it was.
+    # The outcome is unknown: keep the recorded state in case the claim comes back unchanged.
     state_on_record = state if _corrected(claim) else claim.state
     since = min(claim.updated_at or now, now)
     return replace(
@@ -93,14 +93,14 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
-    """Tell whether a claim that expired has a deadline again that is to come, or none."""
+    """Tell whether an expired claim now has a future deadline, or none."""
     if claim.state.expired_at is None:
         return False
     return claim.deadline is None or deadline_end(claim.deadline, policy.zone) >= now
 
 
 def _corrected(claim: Claim) -> bool:
-    """Tell whether number, carrier, account or client differ from what the claim was last assessed on."""
+    """Tell whether number, carrier, account or client have changed since the last assessment."""
     assessed = claim.assessed
     if assessed is None:
         return False
@@ -109,24 +109,24 @@ def _corrected(claim: Claim) -> bool:
 
 
 def lost_its_proof(claim: Claim) -> bool:
-    """Tell whether a claim had its POD, and is to be fetched again by what its row says now; nobody corrected it."""
+    """Tell whether a claim had its POD and its row requests a fetch again, without a correction."""
     had_pod = claim.assessed is not None and claim.assessed.fetch_status == FetchStatus.SUCCESS
     return had_pod and claim.is_ours and not _corrected(claim)
 
 
 def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The first sight of a failure that other software wrote."""
+    """Adopt a failure that other software wrote."""
     kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
     failed_at = _time_of_failure(claim, now)
     last = claim.state.last_retry_at
     retries = claim.retries_counted
     since = last if retries and last and last <= now else failed_at
-    is_over = retries >= policy.max_retries  # no mail about the past: other software used them up
+    is_over = retries >= policy.max_retries  # used up by other software: no email about the past
     next_at = policy.next_retry(retries, since) if since else now
     return State(
         stage=Stage.GIVEN_UP if is_over else Stage.WAITING,
         retries_used=retries,
-        attempts=retries,  # as far as anybody counted
+        attempts=retries,  # the best estimate
         last_retry_at=last if last and last <= now else None,
         next_at=None if is_over else next_at,
         failed_at=failed_at or now,
@@ -136,7 +136,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
-    """From the row, never later than now; None if what the row says cannot be read: due now."""
+    """From the row, never later than now; None if unreadable: due now."""
     if claim.updated_at is None and "updated_at" in claim.unreadable:
         return None
     if claim.updated_at is None and claim.created_at is None:
@@ -145,7 +145,7 @@ def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
 
 
 def _resume(state: State, now: datetime, policy: Policy) -> State:
-    """Keep the backoff of a claim that nobody corrected; repair what of it cannot be read."""
+    """Keep the backoff of a claim that was not corrected; repair unreadable values."""
     if state.stage not in _OF_FAILED:
         state = replace(state, stage=_stage_between_retries(state))
     if state.next_at is None:
@@ -154,7 +154,7 @@ def _resume(state: State, now: datetime, policy: Policy) -> State:
 
 
 def _after_others(state: State, now: datetime, policy: Policy) -> State:
-    """Other software tried in between, in vain: the backoff continues, or is used up."""
+    """Other software tried in between and failed: the backoff continues, or is used up."""
     awaited = state.last_attempt_at and state.last_attempt_at > now
     if state.retries_used >= policy.max_retries and not awaited:
         return replace(state, stage=Stage.GIVEN_UP, next_at=None)
@@ -167,7 +167,7 @@ def _stage_between_retries(state: State) -> Stage:
 
 
 def retimed(state: State, now: datetime, policy: Policy) -> State:
-    """Recompute the next retry from the last one, or from the failure; a last attempt that is to come keeps its time."""
+    """Recompute the next retry from the last one or from the failure; a pending last attempt keeps its time."""
     since = state.last_retry_at if state.retries_used else state.failed_at
     since = since if since and since <= now else now
     next_at = policy.next_retry(state.retries_used, since)
@@ -178,7 +178,7 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
 
 
 def with_possible_time(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The claim's state with a next retry that the waits can have set: an impossible one is recomputed."""
+    """The claim's state, with the next retry recomputed if the waits cannot have produced it."""
     state = claim.state
     is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
     return retimed(state, now, policy) if is_impossible and not awaits_last_attempt(state) else state
@@ -191,7 +191,7 @@ def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state in which the next run would find the claim; assessed in memory if it is new to recours, or was edited."""
+    """The state in which the next run would find the claim; assessed in memory if the claim is new or was edited."""
     state = claim.state
     if not claim.is_ours:
         return state
@@ -210,5 +210,5 @@ def goes_on(state: State, policy: Policy) -> bool:
 
 
 def is_due(state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether the next retry of a claim that waits, or is settled, has come."""
+    """Tell whether the next retry of a waiting or settled claim is due."""
     return state.next_at is None or state.next_at <= policy.due_until(now)

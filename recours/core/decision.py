@@ -1,4 +1,4 @@
-"""What becomes of a due claim: what to do with it, and what an answer means for it."""
+"""Decisions about due claims: what to do next, and what an answer means."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,13 +29,13 @@ from recours.core.quota import CallBudget
 from recours.core.sentences import LONGEST_MESSAGE, Sentence, SentenceParts, facts_of
 from recours.core.text import clean, plural
 
-# A claim that was being fetched this often in a row when its run died is not tried a further time.
+# After so many runs in a row died while fetching a claim, it is not fetched again.
 MOST_INTERRUPTIONS = 3
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to record of an attempt, or of a retry that passed without one."""
+    """What to record after an attempt, or after a retry that passed without a call."""
 
     state: State
     fetch_status: FetchStatus
@@ -44,9 +44,9 @@ class Decision:
     events: tuple[Event, ...] = ()
     uses_attempt: bool = True
     gave_up: bool = False
-    # False: status and error in the service's columns stay as they are.
+    # False: leave status and error in the service's columns unchanged.
     updates_service: bool = True
-    explanation: SentenceParts | None = None  # the same error for people, in their language
+    explanation: SentenceParts | None = None  # the same error, to be rendered in the reader's language
 
 
 class Action(StrEnum):
@@ -61,7 +61,7 @@ class Action(StrEnum):
 
 
 def next_action(claim: Claim, now: datetime, policy: Policy, *, by_name: bool = False) -> Action:
-    """What to do with a due claim, or with one that someone asked for `by_name`, by its reference."""
+    """What to do with a due claim, or with a claim requested `by_name`, that is by its reference."""
     if policy.sets_aside(claim):
         return Action.SHELVE
     if by_name:
@@ -78,9 +78,9 @@ def next_action(claim: Claim, now: datetime, policy: Policy, *, by_name: bool = 
 
 
 def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Delivery | None:
-    """What a fetch goes by: the delivery that is known, or none, so that the parcel is tracked first.
+    """The known delivery for a fetch; None: the parcel is tracked first.
 
-    Where the document is asked for first, that of a new claim counts as delivered though nothing is known of it.
+    With the document first, a new claim counts as delivered although nothing is known yet.
     """
     delivery = claim.state.delivery
     form = spec.untracked_form if spec.key in policy.document_first else None
@@ -90,21 +90,21 @@ def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Deliv
 
 
 def calls_of_others(spec: CarrierSpec, stage: Stage, count: int, policy: Policy) -> CallBudget:
-    """The calls that so many more urgent claims at a stage need, which a worker leaves to them."""
+    """The calls that `count` more urgent claims at a stage need and that a worker reserves for them."""
     is_document_first = stage is Stage.NEW and spec.key in policy.document_first
     calls = spec.calls_for(Delivery() if is_document_first else None)
     return {kind: count * number for kind, number in calls.items()} if count else {}
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:
-    """When a claim that other software is fetching counts as abandoned; if its row does not tell, as first assessed."""
+    """When a claim that other software is fetching counts as abandoned; without a time in its row, as first assessed."""
     if claim.updated_at is not None and claim.updated_at <= now:
         return claim.updated_at + ABANDONED_AFTER
     return claim.state.next_at or now
 
 
 def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """A retry of a settled claim passes without a call: the next one gets its time, or the claim is given up."""
+    """Let a retry of a settled claim pass without a call: schedule the next retry, or give up."""
     retries_used = claim.state.retries_used + 1
     state = replace(
         claim.state, stage=Stage.SETTLED, retries_used=retries_used, last_retry_at=now, interruptions=0
@@ -113,15 +113,15 @@ def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
 
 
 def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """Give a claim up without a call: `--max-retries` is lower than before, or its last attempt comes too late."""
+    """Give up on a claim without a call: `--max-retries` was lowered, or its last attempt would be too late."""
     state = replace(claim.state, last_attempt_at=made_at(claim.state, now), interruptions=0)
     return _after_retry(claim, state, now, policy)
 
 
 def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
-    """Give up a claim whose deadline has long passed (`is_expired`), with an event for the operator.
+    """Give up on a claim whose deadline passed long ago (`is_expired`), with an event for the operator.
 
-    None: its status says that no POD is wanted; no event.
+    None: its status says that no POD is needed.
     """
     if policy.sets_aside(claim):
         return None
@@ -151,7 +151,7 @@ def decide(
 ) -> Decision:
     """What a failed attempt means for the claim.
 
-    `by_name`: someone asked for this claim by its reference; count, next try and stage stay as they were.
+    `by_name`: someone requested this claim by its reference; retry count, next attempt and stage do not change.
     """
     delivery = failure.delivery or claim.state.delivery
     again_at = None if by_name else repeated_at(claim, failure, now, policy)
@@ -184,7 +184,7 @@ def decide(
 
 
 def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, policy: Policy) -> State:
-    """The claim's state with what is known of the delivery now: its evidence may end sooner."""
+    """The claim's state with the delivery known now, which may bring its rank forward."""
     if delivery == claim.state.delivery:
         return replace(claim.state, delivery=delivery)  # perhaps with other hints
     learnt = replace(claim, state=replace(claim.state, delivery=delivery))
@@ -192,7 +192,7 @@ def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, polic
 
 
 def put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
-    """The claim waits, and its retry is not used up; never longer than the longest wait of the backoff."""
+    """Make the claim wait without using a retry, at most for the longest wait of the backoff."""
     until = min(until, policy.horizon(now))
     last_attempt_at = until if awaits_last_attempt(state) else state.last_attempt_at
     state = replace(state, stage=Stage.WAITING, next_at=until, last_attempt_at=last_attempt_at)
@@ -200,9 +200,9 @@ def put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: 
 
 
 def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
-    """A failure that leaves the backoff as it is. The service reads the last failure, if there was one.
+    """A failure that does not change the backoff. The service sees the newest failure if there was one before.
 
-    A persistent error stands, though, for why the claim is no longer asked about: a passing trouble does not replace it.
+    A persistent error is kept, because it explains why the carrier is no longer asked; a temporary one does not replace it.
     """
     state = replace(state, interruptions=0)
     decision = replace(_failed(state, failure), kind=failure.kind)
@@ -215,7 +215,7 @@ def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
 
 
 def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Findings | None = None) -> Decision:
-    """A checked document is there, which shows this. The client is notified if it took a retry."""
+    """A checked document was fetched; `findings`: what it shows. The client is notified if it took a retry."""
     attempts = claim.state.attempts + 1
     state = State(attempts=attempts, delivery=retrieved.delivery, account=claim.state.account)
     if claim.fetch_status != FetchStatus.FAILED:
@@ -226,7 +226,7 @@ def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Finding
 
 
 def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
-    """A person attached a proof: no retry is counted, and the client is notified if the claim had failed."""
+    """A person attached a proof: no retry is used, and the client is notified if the claim had failed."""
     state = State(
         retries_used=claim.retries_counted,
         attempts=claim.state.attempts,
@@ -241,7 +241,7 @@ def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
 
 
 def attach_beside(claim: Claim) -> Decision:
-    """A person attached further evidence: the claim keeps the proof that it has."""
+    """A person attached further evidence: the claim keeps its proof."""
     return Decision(claim.state, FetchStatus.SUCCESS, uses_attempt=False)
 
 
@@ -258,7 +258,7 @@ def _retrieved(claim: Claim, delivery: Delivery, findings: Findings | None, how:
 def _after_retry(
     claim: Claim, state: State, now: datetime, policy: Policy, failure: Failure | None = None
 ) -> Decision:
-    """A retry is used: after the last one the claim is given up, else the next attempt gets its time."""
+    """Use up a retry: give up after the last one, otherwise schedule the next attempt."""
     is_over = state.retries_used >= policy.max_retries
     if not is_over or (failure and last_attempt_due(claim, state, now, now, policy)):
         return _between_retries(claim, state, now, policy, failure)
@@ -275,7 +275,7 @@ def _after_retry(
 def _after_last_attempt(
     claim: Claim, state: State, now: datetime, policy: Policy, failure: Failure
 ) -> Decision:
-    """The claim is given up, or its retries go on as they were: the last attempt is none of them."""
+    """Give up, or continue the remaining retries, of which the last attempt is none."""
     state = replace(state, next_at=None, last_attempt_at=min(now, state.last_attempt_at or now))
     if state.retries_used >= policy.max_retries:
         return _after_retry(claim, replace(state, last_retry_at=now), now, policy, failure)
@@ -290,7 +290,7 @@ def _between_retries(
     failure: Failure | None,
     retry_at: datetime | None = None,
 ) -> Decision:
-    """`retry_at`: when the next retry comes; None: counted from now."""
+    """`retry_at`: when the next retry is due; None: counted from now."""
     retry_at = retry_at or policy.next_retry(state.retries_used, now)
     state = ranked(claim, set_next_attempt(claim, state, retry_at, now, policy), now, policy)
     decision = _failed(state, failure)
@@ -303,14 +303,14 @@ def _between_retries(
 
 
 def _failed(state: State, failure: Failure | None) -> Decision:
-    """`failure`: None where no call was made."""
+    """`failure`: None if no call was made."""
     if failure is None:
         return Decision(state, FetchStatus.FAILED, kind=state.kind)
     return Decision(state, FetchStatus.FAILED, failure.message, state.kind, explanation=failure.explanation)
 
 
 def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
-    """Tell whether a notice after the last retry would be too late, or is not wanted."""
+    """Tell whether to notify before the last retry: because of the setting, or because the deadline is earlier."""
     if policy.tell_persistent_at_once:
         return True
     if claim.deadline is None or state.next_at is None:

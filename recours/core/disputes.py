@@ -1,7 +1,7 @@
-"""What a dispute takes to be won, and whether the evidence of a claim has it. Pure.
+"""What a dispute requires as proof, and whether the evidence of a claim provides it. Pure.
 
-Seen by a shop whose customer or carrier contests a delivery. "Delivered" by itself shows no one who took the parcel: it does
-not prove the delivery to the recipient. Pieces are judged together: the number may be on a letter, the signature an image.
+From the view of a shop whose customer or carrier contests a delivery. "Delivered" alone does not prove the delivery to the
+recipient, because it names nobody. Pieces are assessed together: the number may be on a letter, the signature on an image.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from recours.core.translations import N_, translate
 
 
 class Support(StrEnum):
-    """How far the evidence carries a dispute. The values are shown as they are in JSON."""
+    """How well the evidence supports a dispute. The values are used in JSON."""
 
     PROVES = "proves"
     PARTLY = "partly"
     NOT = "not"
-    UNKNOWN = "unknown"  # a person must look: at a scan, or at a kind of dispute that the table does not know
+    UNKNOWN = "unknown"  # a person must decide: for a scan, or for an unknown dispute type
 
 
 class Missing(StrEnum):
-    """What keeps the evidence from proving it."""
+    """What the evidence does not show."""
 
     NUMBER = "number"
     RECIPIENT = "recipient"  # neither a name nor a signature
@@ -42,12 +42,12 @@ class DisputeVerdict:
     missing: tuple[Missing, ...] = ()
 
 
-# By the claim's `dispute_type`: what it takes; without the first of these nothing is proven.
+# Requirements by the claim's `dispute_type`; without the first one, nothing is proven.
 _TAKES: dict[str, tuple[Missing, ...]] = {
     "lost": (Missing.RECIPIENT, Missing.NUMBER),
     "late_delivery": (Missing.DATE, Missing.NUMBER),
     "invalid_pod": (Missing.RECIPIENT, Missing.NUMBER, Missing.DATE),
-    # A parcel that was taken without reservation counts as undamaged, until the opposite is shown.
+    # A parcel accepted without reservation counts as undamaged until proven otherwise.
     "damaged": (Missing.SIGNATURE, Missing.NUMBER, Missing.CONDITION),
 }
 _TRACKED = {
@@ -57,9 +57,9 @@ _TRACKED = {
 
 
 def support(dispute_type: str, pieces: Sequence[Findings], delivery: Delivery | None) -> DisputeVerdict:
-    """How far the documents of a claim's evidence carry its dispute; refused ones and records are none.
+    """How well the documents of a claim support its dispute. `pieces`: without refused documents and tracking records.
 
-    `delivery`: what the carrier's tracking says, of which a record is a copy.
+    `delivery`: the carrier's tracking, of which a record is a copy.
     """
     takes = _TAKES.get(dispute_type)
     if takes is None:
@@ -70,7 +70,7 @@ def support(dispute_type: str, pieces: Sequence[Findings], delivery: Delivery | 
     missing = tuple(_TRACKED[need] if _is_tracked(delivery, need) else need for need in unmet)
     if takes[0] not in unmet or _is_tracked(delivery, takes[0]):
         return DisputeVerdict(Support.PARTLY, missing)
-    # Of a signature by itself there is nothing to read: what else may be on a picture, a person sees.
+    # An image may show more than can be read automatically: a person must look at it.
     if any(not piece.is_readable and piece.has_signature is None for piece in pieces):
         return DisputeVerdict(Support.UNKNOWN, (*missing, Missing.UNREAD))
     return DisputeVerdict(Support.NOT, missing)
@@ -122,14 +122,14 @@ _MISSING = {
 
 
 def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) -> str:
-    """How far the evidence carries the dispute, and what is missing; without a full stop."""
+    """How well the evidence supports the dispute, and what is missing; without a full stop."""
     missing = ", ".join(missing_texts(language, verdict) or [translate(language, _MISSING[None])])
     dispute = translate(language, _DISPUTES[dispute_type]) if dispute_type in _DISPUTES else ""
     return translate(language, _VERDICTS[verdict.support]).format(dispute=dispute, missing=missing)
 
 
 def missing_texts(language: str, verdict: DisputeVerdict) -> list[str]:
-    """What keeps the evidence from proving it, a phrase for each."""
+    """What the evidence does not show, one phrase each."""
     return [translate(language, _MISSING[need]) for need in verdict.missing]
 
 
@@ -167,7 +167,7 @@ def _when(findings: Findings, texts: Localized) -> str:
 
 
 def _tracked(findings: Findings, delivery: Delivery, texts: Localized) -> str:
-    """What the tracking says and the document does not show."""
+    """What only the tracking says."""
     facts = []
     if delivery.signatory and not findings.signatory:
         facts.append(delivery.signatory)

@@ -1,4 +1,4 @@
-"""What can go wrong with a fetch, in which class it falls, and who can do something about it."""
+"""The kinds of failed fetches, their classification, and who can act on them."""
 
 import errno
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from recours.core.translations import N_
 
 
 class ErrorKind(StrEnum):
-    """The one word every carrier's answer is reduced to. Values are stored and must not change."""
+    """The kind that every failed answer is mapped to. Values are stored and must not change."""
 
     INVALID_TRACKING = "invalid_tracking"
     POD_NEVER_AVAILABLE = "pod_never_available"
@@ -31,7 +31,7 @@ class ErrorKind(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who can mend it."""
+    """Who can fix it."""
 
     CLIENT = "client"
     OPERATOR = "operator"
@@ -40,15 +40,15 @@ class Actor(StrEnum):
 
 
 class Traits(NamedTuple):
-    """What a kind means, and how it is called."""
+    """The classification and the texts of a kind."""
 
     actor: Actor
     label: str
-    advice: str  # to the operator; {carrier} is its name
+    advice: str  # for the operator; {carrier} is the carrier's name
     persistent: bool = False
     uses_attempt: bool = True
-    # The same of a client's own account, by who can act; "": no other. {client}, {typed}: what names it to people and on
-    # the command line.
+    # The advice if a client's own account is used; "": the same. {client}, {typed}: the account's name in text and on the
+    # command line.
     advice_of_client: str = ""
 
 
@@ -57,84 +57,90 @@ TRAITS: dict[ErrorKind, Traits] = {
         persistent=True,
         actor=Actor.CLIENT,
         label=N_("invalid tracking number"),
-        advice=N_("Ask the client for the right tracking number, then correct the claim: it starts over."),
+        advice=N_(
+            "Ask the client for the right tracking number, then correct the claim. The next run starts over."
+        ),
     ),
     ErrorKind.POD_NEVER_AVAILABLE: Traits(
         persistent=True,
         actor=Actor.CLIENT,
-        label=N_("no POD will exist"),
-        advice=N_("Ask the client or {carrier} for another proof, then add it with 'recours attach'."),
+        label=N_("POD will never be available"),
+        advice=N_(
+            "Ask the client or {carrier} for another proof of delivery, then attach it with 'recours attach'."
+        ),
     ),
     ErrorKind.ACCESS_DENIED: Traits(
         persistent=True,
         actor=Actor.CLIENT,
         label=N_("parcel not on our contract"),
         advice=N_(
-            "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
-            "the proof with an account of their own."
+            "The parcel is not on our contract with {carrier}. Check that the tracking number is the "
+            "client's. If it is, the sender can request the proof with their own account."
         ),
         advice_of_client=N_(
-            "The parcel is not on the contract of {client} with {carrier}: check the number with them; if another account "
-            "sent it, that one is needed."
+            "The parcel is not on {client}'s contract with {carrier}. Check the tracking number with them. "
+            "If the parcel was shipped with another account, recours needs that account."
         ),
     ),
     ErrorKind.RETURNED_TO_SENDER: Traits(
         persistent=True,
         actor=Actor.CLIENT,
         label=N_("returned to the sender"),
-        advice=N_("{carrier} took the parcel back to its sender. Ask the client whether it came back."),
+        advice=N_("{carrier} returned the parcel to the sender. Ask the client whether they received it."),
     ),
     ErrorKind.UNSUPPORTED_CARRIER: Traits(
         persistent=True,
         actor=Actor.OPERATOR,
         label=N_("carrier not supported"),
-        advice=N_("Correct the carrier's name in the claim; 'recours carriers' lists the supported ones."),
+        advice=N_(
+            "Correct the carrier's name in the claim. 'recours carriers' lists the supported carriers."
+        ),
     ),
     ErrorKind.NOT_FOUND: Traits(
         actor=Actor.CLIENT,
         label=N_("number unknown to the carrier"),
         advice=N_(
-            "Compare the number and the carrier with the client's papers, then correct the claim if they differ: it starts over."
+            "Compare the tracking number and the carrier with the client's documents. If they differ, "
+            "correct the claim: the next run starts over."
         ),
     ),
     ErrorKind.NOT_DELIVERED_YET: Traits(
         actor=Actor.NOBODY,
         label=N_("not delivered yet"),
-        advice=N_("Nothing to do as long as the parcel may still arrive: it is retried automatically."),
+        advice=N_("Nothing to do while the parcel may still arrive: the claim is retried automatically."),
     ),
     ErrorKind.POD_NOT_AVAILABLE_YET: Traits(
         actor=Actor.NOBODY,
-        label=N_("POD not there yet"),
-        advice=N_("Nothing to do: carriers file proofs later. It is retried automatically."),
+        label=N_("POD not available yet"),
+        advice=N_("Nothing to do: carriers file proofs with a delay. The claim is retried automatically."),
     ),
     ErrorKind.SERVER_ERROR: Traits(
         actor=Actor.CARRIER,
         label=N_("carrier unavailable"),
-        advice=N_("Nothing to do unless it lasts: {carrier} is unavailable. See also: recours status"),
+        advice=N_("Nothing to do unless {carrier} stays unavailable. See also: recours status"),
     ),
     ErrorKind.TIMEOUT: Traits(
         actor=Actor.CARRIER,
         label=N_("no answer in time"),
-        advice=N_("Nothing to do unless it lasts: {carrier} answers too slowly."),
+        advice=N_("Nothing to do unless {carrier} keeps answering too slowly."),
     ),
     ErrorKind.NETWORK: Traits(
         actor=Actor.CARRIER,
-        label=N_("network"),
+        label=N_("network error"),
         advice=N_(
-            "Nothing to do unless it lasts; then see whether this machine reaches {carrier}: recours carriers check"
+            "Nothing to do unless it lasts. If it does, check that this machine can reach {carrier}: recours "
+            "carriers check"
         ),
     ),
     ErrorKind.BAD_RESPONSE: Traits(
         actor=Actor.CARRIER,
         label=N_("unusable answer"),
-        advice=N_(
-            "Nothing to do unless it lasts: {carrier} sent nothing that can be used. The log says what."
-        ),
+        advice=N_("Nothing to do unless {carrier} keeps sending unusable answers. See the log for details."),
     ),
     ErrorKind.RATE_LIMITED: Traits(
         uses_attempt=False,
         actor=Actor.NOBODY,
-        label=N_("quota or pause"),
+        label=N_("quota or rate limit"),
         advice=N_(
             "Nothing to do: fetching continues when the limit resets. 'recours status' shows the quotas."
         ),
@@ -146,29 +152,30 @@ TRAITS: dict[ErrorKind, Traits] = {
         uses_attempt=False,
         actor=Actor.OPERATOR,
         label=N_("credentials rejected"),
-        advice=N_("Correct the credentials of {carrier}, then try them with 'recours carriers check'."),
+        advice=N_("Correct the {carrier} credentials, then test them with 'recours carriers check'."),
         advice_of_client=N_(
-            "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. Then try them: "
-            "recours accounts check {typed}."
+            "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. "
+            "Then test them: recours accounts check {typed}."
         ),
     ),
     ErrorKind.ACCOUNT_DENIED: Traits(
         uses_attempt=False,
         actor=Actor.OPERATOR,
-        label=N_("account may not use the service"),
+        label=N_("service not enabled"),
         advice=N_(
-            "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
-            "machine's address), then run 'recours carriers check'."
+            "{carrier} knows our account but does not let it use this service. Ask {carrier} to enable the "
+            "service (or to allow this machine's IP address), then run 'recours carriers check'."
         ),
         advice_of_client=N_(
-            "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}."
+            "Ask {client} to have {carrier} enable this service for their account. Then run: recours "
+            "accounts check {typed}."
         ),
     ),
     ErrorKind.NOT_CONFIGURED: Traits(
         uses_attempt=False,
         actor=Actor.OPERATOR,
         label=N_("no credentials"),
-        advice=N_("Set the credentials of {carrier}, then try them with 'recours carriers check'."),
+        advice=N_("Set the {carrier} credentials, then test them with 'recours carriers check'."),
         advice_of_client=N_(
             "The credentials of {client} cannot be used here: 'recours accounts list' says why."
         ),
@@ -176,27 +183,27 @@ TRAITS: dict[ErrorKind, Traits] = {
     ErrorKind.INTERNAL_ERROR: Traits(
         actor=Actor.OPERATOR,
         label=N_("internal error"),
-        advice=N_("This is an error in recours. Please report it with the traceback in that run's log."),
+        advice=N_("This is an error in recours. Please report it with the traceback from the run's log."),
     ),
 }
 
 # An outage of the carrier, as opposed to an answer about a parcel.
 OUTAGE_KINDS = frozenset({ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.NETWORK})
 
-# What the operating system reports when this machine, not a carrier, is at its limits.
+# Operating system errors that mean that this machine, not a carrier, is at its limits.
 MACHINE_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 RAISE_FILE_LIMIT = "Raise the limit (ulimit -n), or take a lower --concurrency"
 
-# The carrier turned the account away: it closes for the run and is remembered for all processes.
+# The carrier rejected the account: the run makes no more calls with it, and all processes are informed.
 REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
 
-# Answers to a call for a document, which every carrier gives only to an account that may ask for documents.
+# Answers to a document call that carriers give only to accounts with the right to documents.
 NO_DOCUMENT_KINDS = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE})
 
 # Failures that say where a parcel is, or why it has no document.
 KNOWS_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.RETURNED_TO_SENDER}
 
-# Answers about the parcel: a service that was shown our account gives them only to an account that it knows.
+# Answers about the parcel: a service that checks the account gives them only to a known account.
 ABOUT_PARCEL = KNOWS_PARCEL | {ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND}
 
 # The account at the carrier, as opposed to a parcel.
@@ -204,16 +211,16 @@ ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 
 
 def is_persistent(kind: ErrorKind, *, last_retry: bool = False) -> bool:
-    """Tell whether waiting cannot help. An unknown number counts as hopeless only at the last retry."""
+    """Tell whether waiting cannot help. An unknown number counts as persistent only at the last retry."""
     return TRAITS[kind].persistent or (last_retry and kind is ErrorKind.NOT_FOUND)
 
 
 class RunError(Exception):
-    """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator."""
+    """The run itself cannot continue: database, log or document folder. The text is a sentence for the operator."""
 
-    needs_person = False  # whether it stays until a person has changed what they asked for: exit status 2
+    needs_person = False  # True: only another request can succeed, exit status 2
 
     def __init__(self, sentence: str, details: Sequence[str] = ()) -> None:
-        """`details`: lines that help to mend it, such as SQL to run."""
+        """`details`: lines that help to fix it, such as SQL to run."""
         super().__init__(sentence)
         self.details = tuple(details)

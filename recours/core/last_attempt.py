@@ -1,11 +1,11 @@
-"""The last attempt: one more for a claim with a real deadline, some hours before the end of that day.
+"""The last attempt: an extra attempt for a claim with a real deadline, some hours before the end of that day.
 
-It is set when a temporary answer uses up the backoff, or when the next retry would come later than 6 h before the end of
-the deadline, and not for `not_found`: the client must hear of that while something can still be done. Each number has at
-most one, which uses no retry. After a fault of the carrier or of the network it is made again an hour later.
+It is scheduled when a temporary error uses up the backoff, or when the next retry would be less than 6 h before the end of
+the deadline; not for `not_found`, which the client must learn while they can still act. Each number has at most one, which
+uses no retry. After a fault of the carrier or the network it is repeated an hour later.
 
-`State.last_attempt_at` is its time. While it waits, `State.next_at` is the same. Afterwards the column keeps when it was
-made, so that no second one is set. The time stays, whatever becomes of the setting, the deadline or `--max-retries`.
+`State.last_attempt_at` is its time; until then `State.next_at` is the same. Afterwards the column keeps the time, so that no
+second one is scheduled. The time does not change with the setting, the deadline or `--max-retries`.
 """
 
 from dataclasses import replace
@@ -16,43 +16,43 @@ from recours.core.errors import OUTAGE_KINDS, ErrorKind, is_persistent
 from recours.core.outcome import Failure
 from recours.core.policy import Policy
 
-# It is no nearer than this to the answer before it, and a retry this near to the deadline's end comes too late.
+# Its minimum distance from the previous answer; a retry this close to the end of the deadline is too late.
 LEAST_APART = timedelta(hours=6)
-# What of the carrier or of the network is at fault, as opposed to an answer about the parcel.
+# Faults of the carrier or the network, as opposed to answers about the parcel.
 _FAULTS = OUTAGE_KINDS | {ErrorKind.BAD_RESPONSE}
-# So long after a fault it is made again.
+# The wait before it is repeated after a fault.
 _AGAIN_AFTER = timedelta(hours=1)
 
 
 def awaits_last_attempt(state: State) -> bool:
-    """Tell whether the next attempt at the claim is its last attempt."""
+    """Tell whether the claim's next attempt is its last attempt."""
     return state.last_attempt_at is not None and state.last_attempt_at == state.next_at
 
 
 def is_in_time(claim: Claim, now: datetime, policy: Policy) -> bool:
-    """Tell whether the last attempt that a claim waits for can still come before the end of its deadline."""
+    """Tell whether the claim waits for a last attempt that is still before the end of its deadline."""
     if claim.deadline is None or not awaits_last_attempt(claim.state):
         return False
     return now < deadline_end(claim.deadline, policy.zone)
 
 
 def made_at(state: State, now: datetime) -> datetime | None:
-    """When the last attempt for the present number was made; None: it was not."""
+    """When the last attempt for the current number was made; None: not yet."""
     at = state.last_attempt_at
     return None if at is None or at > now or awaits_last_attempt(state) else at
 
 
 def attempts_beside_last(state: State) -> int:
-    """How many attempts a claim that gave up had before its last one, or in all if that was not made."""
+    """Attempts of a given-up claim, without its last attempt if that was made."""
     return state.attempts - (state.last_attempt_at is not None)
 
 
 def last_attempt_due(
     claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy
 ) -> datetime | None:
-    """When the last attempt is to be made, by the answer that `state` has; None: none is set.
+    """When to make the last attempt, given the answer in `state`; None: no last attempt.
 
-    `retry_at`: when the next retry comes; it does not count if all of them are used.
+    `retry_at`: the next retry; ignored if all retries are used.
     """
     if policy.last_attempt is None or claim.deadline is None or made_at(state, now):
         return None
@@ -68,13 +68,13 @@ def last_attempt_due(
 
 
 def set_next_attempt(claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy) -> State:
-    """The state with its next attempt: the last attempt if one is set, else the retry."""
+    """The state with its next attempt: the last attempt if there is one, otherwise the retry."""
     at = last_attempt_due(claim, state, retry_at, now, policy)
     return replace(state, next_at=at or retry_at, last_attempt_at=at or made_at(state, now))
 
 
 def repeated_at(claim: Claim, failure: Failure, now: datetime, policy: Policy) -> datetime | None:
-    """When the last attempt that met this failure is made again; None: it was made, or no time is left for another."""
+    """When to repeat the last attempt after this failure; None: it counts, or there is no time left."""
     if claim.deadline is None or failure.kind not in _FAULTS or not awaits_last_attempt(claim.state):
         return None
     at = max(now + _AGAIN_AFTER, failure.retry_at or now)
@@ -82,7 +82,7 @@ def repeated_at(claim: Claim, failure: Failure, now: datetime, policy: Policy) -
 
 
 def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
-    """When the next retry comes, counted from the last one or from the failure; now if there is none."""
+    """When the next retry is due, from the last retry or from the failure; now if none is left."""
     if state.retries_used >= policy.max_retries:
         return now
     since = state.last_retry_at if state.retries_used else state.failed_at
@@ -90,7 +90,7 @@ def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
 
 
 def last_attempt_text(claim: Claim, state: State, policy: Policy, time_text: str) -> str:
-    """`one last attempt on 3 Feb 2026, 18:00 CET, 30 h before the deadline`. `time_text`: its time, as its reader has it."""
+    """`one last attempt on 3 Feb 2026, 18:00 CET, 30 h before the deadline`. `time_text`: its time, formatted."""
     text = f"one last attempt on {time_text}"
     if claim.deadline is None or state.last_attempt_at is None:
         return text

@@ -1,4 +1,4 @@
-"""How long a carrier or an account there is left alone: it asked to wait, refused the account, or a person stopped it."""
+"""How long a carrier or an account gets no calls: the carrier asked to wait or refused the account, or a person paused it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,78 +13,78 @@ from recours.core.sentences import SentenceParts
 
 LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
-# Clocks of machines differ by less. What is dated later than that from now was left by a clock that was wrong.
+# Clocks of machines differ by less. Times further in the future come from a wrong clock.
 CLOCKS_DIFFER = timedelta(hours=1)
-# And so was what ends later than this.
+# So do ends later than this.
 FURTHEST_END = LONGEST_PAUSE + CLOCKS_DIFFER
 _AFTER_REFUSALS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 
 def pause_until(requested_until: datetime | None, now: datetime) -> datetime:
-    """Until when a carrier is left alone that asked to wait until `requested_until` (None: it named no time)."""
+    """When calls resume to a carrier that asked to wait until `requested_until` (None: it named no time)."""
     if requested_until is None:
         return now + UNNAMED_PAUSE
     return min(max(requested_until, now), now + LONGEST_PAUSE)
 
 
 def lasts(until: datetime | None, now: datetime) -> bool:
-    """Tell whether a pause or a refusal that ends at `until` still holds."""
+    """Tell whether a pause or a refusal that ends at `until` is still in effect."""
     return until is not None and now < until <= now + FURTHEST_END
 
 
 def next_try_after_refusals(refusals: int, now: datetime) -> datetime:
-    """When our account is presented again after `refusals` (at least 1) in a row: 1 h, 6 h, then daily.
+    """When to try our account again after `refusals` (at least 1) in a row: 1 h, 6 h, then daily.
 
-    Less the slack of a retry: an hourly run is never on the second.
+    Minus the slack of a retry, because an hourly run never starts on the exact second.
     """
     return now + _AFTER_REFUSALS[min(max(refusals, 1), len(_AFTER_REFUSALS)) - 1] - DUE_SLACK
 
 
 class AccountState(NamedTuple):
-    """What all processes know of refusals of an account."""
+    """Shared state of the refusals of an account."""
 
     refusals: int = 0  # in a row
     refused_until: datetime | None = None
-    refusal: str | None = None  # the carrier's words, harmless
+    refusal: str | None = None  # the carrier's text, sanitized
     # A fingerprint of the refused credentials, to notice that they were changed.
     salt: str | None = None
     credentials_print: str | None = None
     kind: ErrorKind = ErrorKind.AUTH_FAILED  # of the refusal: one of REFUSED_KINDS
-    # Whose call was refused last; None: that for the sample number. Kept after an acceptance.
+    # The claim whose call was refused last; None: the sample number's call. Kept after an acceptance.
     claim: Any = None
 
 
-# A document that came tells so long that the account may fetch documents.
+# How long a fetched document proves the account's right to documents.
 _TELLS_FOR = timedelta(days=30)
 _NOTED_AGAIN_AFTER = timedelta(days=1)
-# While documents are refused: four calls a day, each for another claim.
+# While documents are refused: four calls a day, each for a different claim.
 _BETWEEN_CALLS = timedelta(hours=6)
 SAME_CLAIM_AFTER = LONGEST_PAUSE
 
 
 @dataclass(frozen=True)
 class DocumentRight:
-    """An account's right to documents, beside that to track: what all processes know of it. Datetimes are aware UTC.
+    """Shared state of an account's right to documents. Datetimes are aware UTC.
 
-    At many carriers they are two rights. A document call that is refused after the tracking was accepted is the account's
-    trouble, until a document has come: then it is the parcel's.
+    At many carriers, tracking and documents are separate rights. A refused document call after accepted tracking is
+    attributed to the account until a document has been fetched; from then on, to the parcel.
     """
 
-    came_at: datetime | None = None  # when a document came, to the day
-    refused_at: datetime | None = None  # since when it is refused; None: it is not
-    next_call_at: datetime | None = None  # of the calls since the last answer that granted it
-    words: str | None = None  # the carrier's, harmless
+    came_at: datetime | None = None  # when a document was fetched, to the day
+    refused_at: datetime | None = None  # since when documents are refused; None: they are not
+    next_call_at: datetime | None = None  # earliest next document call while the right is unclear
+    words: str | None = None  # the carrier's text, sanitized
 
     def is_shown(self, now: datetime) -> bool:
-        """Tell whether a document has shown that the account has it."""
+        """Tell whether a recent document proves the right."""
         return self.came_at is not None and now - self.came_at < _TELLS_FOR
 
     def is_paused(self, now: datetime) -> bool:
-        """Tell whether no document may be asked for now."""
+        """Tell whether document calls are paused now."""
         return self.refused_at is not None and lasts(self.next_call_at, now)
 
     def after_call(self, now: datetime) -> Self:
-        """A document is asked for, while nobody knows whether it is granted."""
+        """The state after a document call while the right is unclear."""
         earliest = self.next_call_at if self.next_call_at and lasts(self.next_call_at, now) else now
         return replace(self, next_call_at=min(earliest + _BETWEEN_CALLS, now + LONGEST_PAUSE))
 
@@ -93,20 +93,20 @@ class DocumentRight:
         return replace(counted, refused_at=self.refused_at or now, words=words)
 
     def after_grant(self) -> Self:
-        """An answer, or a person, has it that documents may be asked for: those that will be tell whether that is so."""
+        """The state after an answer or a person granted documents; the next document calls will show whether that is right."""
         return replace(self, refused_at=None, next_call_at=None, words=None)
 
     def after_document(self, now: datetime) -> Self:
-        """A document came. Not each one is written down: the day is enough."""
+        """The state after a fetched document, recorded once a day."""
         is_new = self.came_at is None or now - self.came_at >= _NOTED_AGAIN_AFTER
         return replace(self.after_grant(), came_at=now if is_new else self.came_at)
 
 
 class Stop(NamedTuple):
-    """A person stopped a carrier for all processes: `until` (aware UTC) a time, or until someone takes it up again (None)."""
+    """A person paused a carrier for all processes, `until` a time (aware UTC), or until someone resumes it (None)."""
 
     at: datetime
-    why: str | None = None  # who did, and their words
+    why: str | None = None  # author and reason
     until: datetime | None = None
 
     def holds(self, now: datetime) -> bool:
@@ -114,7 +114,7 @@ class Stop(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """A carrier, or one account there, takes no calls until then."""
+    """A carrier, or one account there, takes no calls until this time."""
 
     until: datetime
     reason: str | None = None
@@ -122,33 +122,33 @@ class Pause(NamedTuple):
 
 @dataclass(frozen=True)
 class CarrierState:
-    """What all processes know of a carrier, and of one account there."""
+    """Shared state of a carrier and of one account there."""
 
-    outage: Pause | None = None  # the carrier said for how long: it closes all accounts
+    outage: Pause | None = None  # announced by the carrier: applies to all accounts
     stopped: Stop | None = None  # all accounts
     pause: Pause | None = None  # the carrier asked this account to wait
     account: AccountState = field(default_factory=AccountState)
-    own_stop: Stop | None = None  # this account of a client alone
+    own_stop: Stop | None = None  # only this client's account
     documents: DocumentRight = field(default_factory=DocumentRight)  # this account's
 
     def at(self, now: datetime) -> Self:
-        """The same without the stops that are over."""
+        """The same without expired stops."""
         stopped = self.stopped if self.stopped and self.stopped.holds(now) else None
         own_stop = self.own_stop if self.own_stop and self.own_stop.holds(now) else None
         return replace(self, stopped=stopped, own_stop=own_stop)
 
     def pause_at(self, now: datetime) -> Pause | None:
-        """The pause that lasts longest of those that hold now."""
+        """The pause in effect now that lasts longest."""
         pauses = [pause for pause in (self.outage, self.pause) if pause and lasts(pause.until, now)]
         return max(pauses, default=None, key=lambda pause: pause.until)
 
 
-# ---------------------------------------------------------------- whose a refusal is
-# A carrier may answer a question about one parcel as if our account were wrong. Taken at its word, one such parcel would
-# close the carrier to all the others.
+# ---------------------------------------------------------------- attribution of refusals
+# A carrier may answer a call about one parcel as if our account were wrong. Taken literally, one such parcel would block
+# the carrier for all other claims.
 
 
-# When a claim is asked about again whose refusal says nothing about the account.
+# Wait before retrying a claim whose refusal says nothing about the account.
 PUT_OFF = timedelta(hours=6)
 
 
@@ -156,73 +156,75 @@ class Blame(StrEnum):
     ACCOUNT = "account"
     CLAIM = "claim"  # it counts as access_denied
     CLAIM_LATER = "claim_later"  # no attempt is used; the claim is tried again later
-    DOCUMENTS = "documents"  # the account's right to documents, until one has come: then the claim
-    UNCLEAR = "unclear"  # a check with the sample number tells
+    DOCUMENTS = "documents"  # the account's right to documents, until one has been fetched; then the claim
+    UNCLEAR = "unclear"  # decided by a check with the sample number
 
 
 def blame(
     kind: ErrorKind, call: Capability, *, accepted: Collection[Capability], proven: bool, closed_by_it: bool
 ) -> Blame:
-    """Whose a refusal (one of REFUSED_KINDS) is, before any check.
+    """What a refusal (one of REFUSED_KINDS) is attributed to, before any check.
 
-    `call`: for which right the refused call was made. `accepted`: for which ones an answer of this run has shown that the
-    carrier accepts our account; it counts for these alone. `proven`: one has shown that our account may use the service.
-    `closed_by_it`: this claim is the one that closed the account the last time.
+    `call`: the capability of the refused call. `accepted`: the capabilities for which answers of this run have shown that
+    the carrier accepts our account. `proven`: an answer has shown that our account may use the service. `closed_by_it`: this
+    claim caused the last refusal of the account.
     """
-    if call is Capability.TOKEN:  # it speaks of no parcel
+    if call is Capability.TOKEN:  # not about a parcel
         return Blame.ACCOUNT
     if call is Capability.POD and (accepted or kind is ErrorKind.ACCOUNT_DENIED):
         return Blame.DOCUMENTS
-    if kind is ErrorKind.ACCOUNT_DENIED:  # credentials that are accepted tell nothing about rights
+    if kind is ErrorKind.ACCOUNT_DENIED:  # accepted credentials say nothing about rights
         return Blame.CLAIM_LATER if proven or closed_by_it else Blame.ACCOUNT
     return Blame.CLAIM if call in accepted else Blame.UNCLEAR
 
 
 def blame_after_check(call: Capability, *, accepted: bool, refused: bool, closed_by_it: bool) -> Blame:
-    """Whose it is after a check with the sample number; one that could not be made is neither accepted nor refused."""
+    """The attribution after a check with the sample number; a check that could not be made is neither accepted nor refused."""
     if accepted or (closed_by_it and not refused):  # no claim closes an account twice in a row
         return Blame.DOCUMENTS if call is Capability.POD else Blame.CLAIM
     return Blame.ACCOUNT
 
 
 class Blocked(StrEnum):
-    """Why a carrier can take no call now."""
+    """Why a carrier takes no calls now."""
 
     RATE_LIMIT = "rate_limit"
     CARRIER = "carrier"
 
 
 class Refusal(NamedTuple):
-    """The queue's no. `until` is aware UTC; None: not before someone acts, or the next run."""
+    """Why the queue makes no call. `until` is aware UTC; None: until someone acts, or the next run."""
 
     why: Blocked
     reason: str  # for people
     until: datetime | None = None
-    # Only units that others hold stand in the way: they may come back within seconds.
+    # Only units reserved by others are missing: they may be released within seconds.
     passing: bool = False
     kind: ErrorKind = ErrorKind.RATE_LIMITED
-    # The calls that are left are kept for new claims, or for more urgent ones.
+    # The remaining calls are reserved for new claims, or for more urgent ones.
     reserved: bool = False
     stopped: bool = False  # by a person
     since: datetime | None = None  # aware UTC, where it is known
-    # What the reason is made of, to be rendered in the language of its reader; None: only the English text.
+    # The reason, to be rendered in the reader's language; None: only the English text.
     explanation: SentenceParts | None = None
 
 
 class AccountStatus(NamedTuple):
-    """An account at a carrier, as its state and its quota were read. To read them takes no try that is due."""
+    """An account at a carrier with its state and quota. Reading it does not use up an attempt with a refused account."""
 
-    uses: Sequence[Usage] = ()  # of the limits for one capability first, of the longest window last
-    closings: Sequence[Refusal] = ()  # every reason for which it takes no call, whatever its quota
+    uses: Sequence[Usage] = ()  # limits of single capabilities first, the longest window last
+    closings: Sequence[Refusal] = ()  # every reason besides the quota why it takes no calls
     at_limit: Refusal | None = None  # its quota is used up
-    rejected: Refusal | None = None  # it, or its right to documents, was refused and not accepted since
+    rejected: Refusal | None = (
+        None  # the account, or its right to documents, was refused and not accepted since
+    )
     documents: Refusal | None = None  # why it gets no documents, and since when
-    documents_until: datetime | None = None  # it is asked for none before
+    documents_until: datetime | None = None  # no document calls before
     stopped: Stop | None = None  # the carrier, or this account of a client, by a person
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why it could take no call."""
+        """Why it takes no calls."""
         return next(iter(self.closings), self.at_limit)
 
     def refusal_for(self, *, document: bool) -> Refusal | None:

@@ -12,12 +12,12 @@ from recours.core.claim import EARLIEST, Claim, State
 
 DEFAULT_MAX_RETRIES = 4
 DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
-# How early a retry counts as due. An hourly run is never on the second: without it a wait of one hour would become two.
+# How early a retry counts as due. An hourly run never starts on the exact second: a wait of 1 hour would become 2.
 DUE_SLACK = timedelta(minutes=5)
 
 
 def faults_of(waits: tuple[timedelta, ...]) -> list[str]:
-    """What is wrong with a table of waits, as phrases."""
+    """Phrases that describe what is wrong with the waits."""
     if not waits:
         return ["the list of waits is empty"]
     faults = []
@@ -37,27 +37,27 @@ class Policy:
     waits: tuple[timedelta, ...] = DEFAULT_WAITS
     max_retries: int = DEFAULT_MAX_RETRIES
     skip_claim_statuses: frozenset[str] = frozenset({"paid"})
-    # So long after its deadline a claim is given up; None: never.
+    # How long after its deadline recours gives up on a claim; None: never.
     expire_after: timedelta | None = timedelta(days=30)
-    adopted_at: datetime | None = None  # no claim expires sooner than that long after this time
+    adopted_at: datetime | None = None  # `expire_after` counts from this time at the earliest
     tell_persistent_at_once: bool = False
     tell_temporary: bool = False
-    # Carriers, by their keys, that are asked for a new claim's document before the parcel is tracked.
+    # Keys of carriers where a new claim's document is requested before the parcel is tracked.
     document_first: frozenset[str] = frozenset()
-    # Carriers, by their keys, that forget a parcel after so many days.
+    # Days after which carriers delete a parcel's data, by key.
     evidence_days: Mapping[str, int] = field(default_factory=dict)
-    last_attempt: timedelta | None = None  # so long before the end of its deadline; None: none is made
+    last_attempt: timedelta | None = None  # before the end of the deadline; None: no last attempt
 
     def wait(self, retry: int) -> timedelta:
-        """How long to wait before a retry, counted from 1."""
+        """The wait before a retry (numbered from 1)."""
         return self.waits[min(max(retry, 1), len(self.waits)) - 1]
 
     def next_retry(self, retries_used: int, since: datetime) -> datetime:
-        """When the retry after `retries_used` is due, the last one (or the failure) having been at `since`."""
+        """When the next retry is due. `since`: the time of the last retry, or of the failure."""
         return since + self.wait(retries_used + 1)
 
     def last_retry(self, retries_used: int, next_at: datetime) -> datetime:
-        """When the last retry is due if each from `next_at` on is made on time."""
+        """When the final retry is due if all retries from `next_at` on are on time."""
         later = (self.wait(retry) for retry in range(retries_used + 2, self.max_retries + 1))
         return next_at + sum(later, timedelta())
 
@@ -66,7 +66,7 @@ class Policy:
         return now + DUE_SLACK
 
     def horizon(self, now: datetime) -> datetime:
-        """No retry set at `now` or before can lie later than this."""
+        """The latest possible time of a retry scheduled at `now` or before."""
         return now + self.waits[-1]
 
     def sets_aside(self, claim: Claim) -> bool:
@@ -76,41 +76,40 @@ class Policy:
         )
 
 
-# What the service writes as a time may be that of its own zone, without saying so.
+# The service may write times of its own zone without an offset.
 _ZONES = timedelta(days=1)
-# A creation that lies further ahead than clocks differ says nothing.
+# A creation time further in the future than clock differences is ignored.
 _CLOCKS = timedelta(hours=1)
 
 
 class EnrollNew(StrEnum):
     """`RECOURS_ENROLL_NEW`."""
 
-    AUTO = "auto"  # only where recours added the column, so that the service cannot say `pending`
+    AUTO = "auto"  # only if recours added the column, so that the service cannot set `pending`
     TRUE = "true"
     FALSE = "false"
 
 
 class Adoption(NamedTuple):
-    """When recours first worked on a database (aware UTC), and what there was then."""
+    """When recours first ran on a database (aware UTC), and the state at that time."""
 
     at: datetime
     highest_claim_id: int | None  # None: there was no claim
     status_column_added: bool  # pod_fetch_status was added by recours
-    decided: bool  # a person enrolled older claims, or there was nothing to decide
+    decided: bool  # a person enrolled older claims, or there were none
 
     def enrolls_new(self, setting: EnrollNew) -> bool:
         return setting is EnrollNew.TRUE or (setting is EnrollNew.AUTO and self.status_column_added)
 
     def is_undecided(self, setting: EnrollNew) -> bool:
-        """Tell whether somebody has still to say what becomes of the claims that are not enrolled."""
+        """Tell whether a decision about claims that are not enrolled is still pending."""
         return not self.decided and setting is not EnrollNew.FALSE
 
     def is_new(self, claim_id: Any, created_at: datetime | None, now: datetime) -> bool:
         """Tell whether this claim is newer than the adoption.
 
-        By its creation. Where that is unknown (None), or lies in the future, a higher id decides; and one that is higher
-        outweighs a creation of the same day, which may have been written in another time zone. `claim_id`: None: ids are no
-        numbers, and say nothing.
+        By its creation time. If that is unknown (None) or in the future, a higher id decides. A higher id also outweighs a
+        creation time within the day before, which may be of another time zone. `claim_id`: None if ids are not numbers.
         """
         is_higher = claim_id is not None and (
             self.highest_claim_id is None or claim_id > self.highest_claim_id
@@ -121,10 +120,9 @@ class Adoption(NamedTuple):
 
 
 def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:
-    """When (UTC) the claim's carrier has forgotten the parcel at the latest; None: it is not known to forget any.
+    """When (UTC) the claim's carrier deletes the parcel's data at the latest; None if it is not known to delete data.
 
-    Carriers count from days of their own, such as the pick-up. Nobody tells that day; but the parcel was picked up before
-    it was delivered, and before anybody claimed anything.
+    Carriers count from events such as the pickup, whose day is unknown; it was before the delivery and before the claim.
     """
     days = policy.evidence_days.get(claim.carrier or "")
     delivered_at = state.delivery.latest if state.delivery else None

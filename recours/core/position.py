@@ -1,7 +1,7 @@
-"""Where a claim stands, when it is next tried, why then, and who can act.
+"""Where a claim stands, when and why it is tried next, and who can act.
 
-Everything that shows a claim asks here: `recours why`, `claim_status()`, the page, the weekly report, the verdict of
-`recours status` and `--dry-run`. The runs themselves use the same rules of `recours.core`. Pure.
+Used by everything that shows a claim: `recours why`, `claim_status()`, the dashboard, the weekly report, `recours status`
+and `--dry-run`. Runs use the same rules of `recours.core`. Pure.
 """
 
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ from recours.core.sentences import classify
 
 
 class Standing(StrEnum):
-    """Where a claim stands, for people: its stage, or what is said before the stage counts."""
+    """Where a claim stands, for display: its stage, or a condition that takes precedence."""
 
-    FETCHED = "fetched"  # its POD is there
+    FETCHED = "fetched"  # it has its POD
     IN_HAND = "in_hand"  # a run is fetching it
     NOT_SEEN = "not_seen"  # new or edited: the next run assesses it
-    LEFT_ALONE = "left_alone"  # the service asked for no POD, or takes care of it itself
+    LEFT_ALONE = "left_alone"  # the service requested no POD, or handles the claim itself
     ERASED = "erased"
     UNNUMBERED = Stage.UNNUMBERED
     NEW = Stage.NEW
@@ -37,16 +37,16 @@ class Standing(StrEnum):
 
 
 class Why(StrEnum):
-    """Why a claim is tried when it is, or why it is not tried."""
+    """Why a claim is tried at its time, or why it is not tried."""
 
-    BY_BACKOFF = "by_backoff"  # its next try has a time
-    DUE = "due"  # the next run of the scheduler takes it
-    NEW = "new"  # the next run of the fetch worker takes it
-    NOT_ASKED = "not_asked"  # the next run takes it, and records without a call what is missing
-    OTHERS = "others"  # another program says that it is fetching it
-    CLOSED = "closed"  # its carrier takes no call until then
-    # These have no next try.
-    BLOCKED = "blocked"  # its carrier takes no call until somebody acts
+    BY_BACKOFF = "by_backoff"  # its next attempt is scheduled
+    DUE = "due"  # the next run of the scheduler fetches it
+    NEW = "new"  # the next run of the fetch worker fetches it
+    NOT_ASKED = "not_asked"  # the next run records, without a call, what is missing
+    OTHERS = "others"  # another program marked it as being fetched
+    CLOSED = "closed"  # its carrier takes no calls until then
+    # These have no next attempt.
+    BLOCKED = "blocked"  # its carrier takes no calls until somebody acts
     IN_HAND = "in_hand"
     HAS_POD = "has_pod"
     LEFT_ALONE = "left_alone"
@@ -54,23 +54,23 @@ class Why(StrEnum):
     SHELVED = "shelved"
     UNNUMBERED = "unnumbered"
     SETTLED = "settled"
-    ENDING = "ending"  # all its retries are used: when it is due, it is given up
-    EXPIRING = "expiring"  # its deadline has long passed: when it is due, it is given up
+    ENDING = "ending"  # all its retries are used: it is given up once due
+    EXPIRING = "expiring"  # its deadline passed long ago: it is given up once due
     GIVEN_UP = "given_up"
 
 
 class Closing(StrEnum):
-    """Why a carrier takes no call, for people."""
+    """Why a carrier takes no calls, for display."""
 
     STOPPED = "stopped"  # by a person
     REJECTED = "rejected"  # it rejects our credentials
-    DENIED = "denied"  # it accepts them, and grants no right to this service
+    DENIED = "denied"  # it accepts them but does not allow this service
     UNCONFIGURED = "unconfigured"
-    LIMIT = "limit"  # a quota is used up, or it asked us to wait
+    LIMIT = "limit"  # a quota is used up, or the carrier asked us to wait
 
 
 def closing_of(refusal: Refusal) -> Closing:
-    """Why the carrier takes no call."""
+    """Why the carrier takes no calls."""
     of_account = {
         ErrorKind.AUTH_FAILED: Closing.REJECTED,
         ErrorKind.ACCOUNT_DENIED: Closing.DENIED,
@@ -83,9 +83,9 @@ def closing_of(refusal: Refusal) -> Closing:
 
 @dataclass(frozen=True)
 class Evidence:
-    """When the carrier has forgotten the parcel at the latest (aware UTC).
+    """When the carrier deletes the parcel's data at the latest (aware UTC).
 
-    `counts`: it ends before the claim's deadline, and a call is still to come; or it is over, and a proof is still wanted.
+    `counts`: that is before the claim's deadline and a call is still planned; or it is past and a proof is still needed.
     """
 
     ends_at: datetime
@@ -97,26 +97,26 @@ class Evidence:
 class Position:
     """Where a claim stands at one time. Datetimes are aware UTC.
 
-    `refusal`: why its carrier takes no call now, where a call is still to come. `asks`: whether one is. `is_due`: whether
-    a run that begins now deals with it: has it fetched if its carrier takes calls, lets its retry pass, or gives it up.
+    `asks`: whether a call is still planned; `refusal`: why its carrier takes no calls now, in that case. `is_due`: whether a
+    run that starts now handles the claim: fetches it if its carrier takes calls, skips its retry, or gives up on it.
     """
 
     standing: Standing
     state: State  # as the next run finds it
     why: Why
-    next_at: datetime | None = None  # the first moment at which a run tries it; None: it is not tried
-    kind: ErrorKind | None = None  # what stands in the way
-    actor: Actor | None = None  # who can do something about it
+    next_at: datetime | None = None  # the earliest time at which a run tries it; None: it is not tried
+    kind: ErrorKind | None = None  # what prevents the fetch
+    actor: Actor | None = None  # who can act
     refusal: Refusal | None = None
     asks: bool = False
     is_due: bool = False
-    is_last: bool = False  # what is still to come is the last attempt before its deadline
-    stage: Stage | None = None  # as it is kept; ready, if its retry has come and no run has made it so yet
-    evidence: Evidence | None = None  # None: its carrier is not known to forget it, or its POD is there
+    is_last: bool = False  # the next attempt is the last one before its deadline
+    stage: Stage | None = None  # as stored; ready if its retry is due and no run has updated it yet
+    evidence: Evidence | None = None  # None: its carrier is not known to delete data, or it has its POD
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it is still to be tried, as far as the claim goes."""
+        """Tell whether the claim itself is still to be tried."""
         return self.asks or self.why is Why.UNNUMBERED
 
 
@@ -128,7 +128,7 @@ def position(
     refusal: Refusal | None = None,
     leased: bool = False,
 ) -> Position:
-    """Where a claim stands. `refusal`: why its carrier could take no call now; `leased`: a run holds it at this moment."""
+    """Where a claim stands. `refusal`: why its carrier takes no calls now; `leased`: a run is fetching it."""
     state = state_for_next_run(claim, now, policy)
     planned = _planned(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)
@@ -171,7 +171,7 @@ def _evidence(claim: Claim, where: Position, now: datetime, policy: Policy) -> E
 
 
 def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> bool:
-    """Tell whether the claim has a retry left, or its last attempt. `at`: when it is tried next."""
+    """Tell whether the claim has a retry or its last attempt left. `at`: when it is tried next."""
     if claim.is_pending or state.retries_used < policy.max_retries:
         return True
     return is_in_time(replace(claim, state=state), at, policy)
@@ -196,7 +196,7 @@ def _standing(claim: Claim, why: Why, stage: Stage, *, is_due: bool) -> Standing
 
 
 def _stage_now(claim: Claim, state: State, planned: Why) -> Stage:
-    """Its stage; one whose time has come is due, though no run has made it so yet."""
+    """Its stage; a claim whose retry is due is ready, even if no run has updated it yet."""
     if state.stage not in (Stage.WAITING, Stage.NEW):
         return state.stage or Stage.WAITING
     if planned in (Why.BY_BACKOFF, Why.OTHERS):
@@ -205,14 +205,14 @@ def _stage_now(claim: Claim, state: State, planned: Why) -> Stage:
 
 
 def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether a run that begins now deals with a claim at this stage."""
+    """Tell whether a run that starts now handles a claim at this stage."""
     if why in (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE, Why.ERASED):
         return False
     return stage in DUE or (stage is Stage.SETTLED and is_due(state, now, policy))
 
 
 def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
-    """When it is tried, as far as its own state says, and why then."""
+    """Why and when it is tried according to its own state."""
     if claim.fetch_status == FetchStatus.FETCHING:
         abandoned = abandoned_at(replace(claim, state=state), now)
         if abandoned > now:
@@ -226,7 +226,7 @@ def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple
 
 
 def _at_carrier(planned: tuple[Why, datetime], refusal: Refusal | None) -> tuple[Why, datetime | None]:
-    """The same, of a carrier that may take no call now."""
+    """The same, given that the carrier may take no calls now."""
     if refusal is None:
         return planned
     if refusal.until is None:
@@ -276,5 +276,5 @@ def _actor(why: Why, kind: ErrorKind | None, refusal: Refusal | None) -> Actor |
 
 
 def passes_by_itself(kind: ErrorKind) -> bool:
-    """Tell whether nobody here has to act: time passes, or the carrier mends it."""
+    """Tell whether the error resolves itself: with time, or by the carrier."""
     return TRAITS[kind].actor in (Actor.CARRIER, Actor.NOBODY)

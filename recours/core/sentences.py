@@ -1,7 +1,7 @@
-"""The sentences about failed fetches: one for each key, with the carrier's own words quoted in it.
+"""The sentences about failed fetches: one for each key, quoting the carrier's own text.
 
-Kind, key and words are stored; a sentence is made of them wherever it is shown, in the language of its reader. The errors of
-other software, which have no key, are classified here too. Pure.
+The kind, the key and the carrier's text are stored. The sentence is rendered where it is shown, in the reader's language.
+Errors of other software, which have no key, are classified here too. Pure.
 """
 
 import re
@@ -22,15 +22,16 @@ _K = ErrorKind
 
 
 class Sentence(StrEnum):
-    """What there is to say, apart from the carrier's own words. Values are stored and must not change.
+    """A sentence without the carrier's own text. Values are stored and must not change.
 
-    `{carrier}` is filled in. In brackets: where the words go, if there are any; without brackets they come last.
+    `{carrier}` is the carrier's name. Brackets mark the part that quotes the carrier's text, if there is any; without
+    brackets the quotation comes last.
     """
 
-    kind: ErrorKind | None  # None: the sentence itself tells none
+    kind: ErrorKind | None  # None: the sentence does not determine the kind
     text: str
 
-    # The defaults are for looking one up by its value, which does not come here.
+    # The defaults are for type checkers only: a lookup by value does not call this.
     def __new__(cls, value: str, kind: ErrorKind | None = None, text: str = "") -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
@@ -168,17 +169,17 @@ class Sentence(StrEnum):
 
 @dataclass(frozen=True)
 class SentenceParts:
-    """A sentence with what it is made of. `carrier`: its name for people; `words`: the carrier's own."""
+    """A sentence and its parts. `carrier`: the display name; `words`: the carrier's own text."""
 
     key: Sentence
     carrier: str = ""
     words: str = ""
-    client: str = ""  # the address of the one whose account it is about; "": the default one, or none
+    client: str = ""  # address of the client whose account it is about; "": the default account, or none
 
 
 _S = Sentence
 
-# What a sentence about our account becomes if the account is a client's.
+# Variants of sentences about our account for a client's account.
 _OF_CLIENTS: dict[Sentence, str] = {
     _S.CREDENTIALS_REJECTED: N_("{carrier} rejects the credentials of {client}"),
     _S.CREDENTIALS_UNCHECKED: N_("{carrier} did not say whether it accepts the account of {client} again"),
@@ -192,13 +193,13 @@ _OF_CLIENTS: dict[Sentence, str] = {
     _S.NOT_CONFIGURED: N_("The {carrier} account of {client} cannot be used[: {words}]"),
 }
 
-# What a sentence about our account and one parcel becomes if the account is a client's. It names none: rows keep it.
+# Variants of sentences about our account and one parcel for a client's account. They name no client: rows store them.
 OF_CLIENT = {
     _S.PARCEL_NOT_OURS: _S.PARCEL_NOT_CLIENTS,
     _S.PARCEL_DENIED: _S.PARCEL_DENIED_TO_CLIENT,
     _S.PROOFS_TURNED_OFF: _S.PROOFS_TURNED_OFF_FOR_CLIENT,
 }
-# And what that client reads.
+# The same, for the client as the reader.
 _YOURS: dict[Sentence, str] = {
     _S.PARCEL_NOT_CLIENTS: N_("The parcel does not belong to your {carrier} contract"),
     _S.PARCEL_DENIED_TO_CLIENT: N_("{carrier} accepts your account but denies access to this parcel"),
@@ -207,13 +208,13 @@ _YOURS: dict[Sentence, str] = {
     ),
 }
 
-# What a sentence about a number becomes if the number's check digit is wrong.
+# Variants of sentences about a number whose check digit is wrong.
 MISTYPED = {
     _S.NUMBER_REJECTED: _S.NUMBER_REJECTED_MISTYPED,
     _S.NUMBER_UNKNOWN: _S.NUMBER_UNKNOWN_MISTYPED,
 }
 
-_LAST = N_("[: {words}]")  # where the words go that have no place of their own
+_LAST = N_("[: {words}]")  # appended to sentences without brackets
 _SENTENCE = re.compile(r"(?P<before>[^\[]*)(?:\[(?P<words>[^\]]*)\](?P<after>.*))?", re.DOTALL)
 
 
@@ -222,9 +223,9 @@ def kind_of(key: Sentence) -> ErrorKind:
 
 
 def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_client: bool = False) -> str:
-    """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Never raises for odd words.
+    """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Accepts any carrier text.
 
-    `to_client`: its reader is the client whose claim it is about.
+    `to_client`: the reader is the client who owns the claim.
     """
     variants = _YOURS if to_client else _OF_CLIENTS if explanation.client else {}
     head, place, tail = _parts(language, variants.get(explanation.key, explanation.key.text))
@@ -245,7 +246,7 @@ _BETWEEN_NAMES = (N_(", or "), N_(" and "), N_("the environment"), N_("nowhere")
 
 
 def names_text(language: str, names: str) -> str:
-    """Names of settings, or of where they stand, as they are listed in English: `A and B, or C`."""
+    """Translate a list of setting names or sources, written in English: `A and B, or C`."""
     for word in _BETWEEN_NAMES:
         names = names.replace(word, translate(language, word))
     return names
@@ -253,7 +254,7 @@ def names_text(language: str, names: str) -> str:
 
 @cache
 def _parts(language: str, message: str) -> tuple[str, str, str]:
-    """What stands before the words, around them, and after them."""
+    """The text before the quotation, the quotation's pattern, and the text after it."""
     text = translate(language, message)
     parts = _SENTENCE.fullmatch(text if "[" in text else text + translate(language, _LAST))
     if parts is None:
@@ -262,12 +263,12 @@ def _parts(language: str, message: str) -> tuple[str, str, str]:
 
 
 def stored(key: str | None, carrier: str, words: str | None) -> SentenceParts | None:
-    """What was stored; None if no key was."""
+    """The stored sentence; None without a key."""
     return SentenceParts(Sentence(key), carrier, words or "") if key else None
 
 
 def carrier_message(reason: str) -> str:
-    """What a carrier said, out of the English sentence about our account that is kept; "": it said nothing.
+    """The carrier's text in the stored English sentence about our account; "" if there is none.
 
     `Chronopost rejects our credentials: Invalid Password (credentials from .env)` → `Invalid Password`.
     """
@@ -276,29 +277,29 @@ def carrier_message(reason: str) -> str:
 
 
 def facts_of(explanation: SentenceParts | None) -> dict[str, str]:
-    """What an event keeps of a sentence, for `said_by`."""
+    """The facts of a sentence that an event stores, for `explanation_in`."""
     return {"sentence": explanation.key, "words": explanation.words} if explanation else {}
 
 
 def explanation_in(facts: Mapping[str, Any], carrier: str) -> SentenceParts | None:
-    """What an event kept; None if it kept no sentence."""
+    """The sentence that an event stored; None if it stored none."""
     explanation = stored(facts.get("sentence"), carrier, facts.get("words"))
     return explanation and replace(explanation, client=facts.get("client", ""))
 
 
 def explanation_if_same(text: str, explanation: SentenceParts | None) -> SentenceParts | None:
-    """What a stored text says, if it is still the sentence that we made of this, in whatever language; else None.
+    """The explanation, if the stored text is still its sentence, in any language; else None.
 
-    Other software may have written another one since, and the claim may have another carrier today.
+    Other software may have written another text since, and the claim may have another carrier today.
     """
     is_it = explanation is not None and any(text == sentence(language, explanation) for language in LANGUAGES)
     return explanation if is_it else None
 
 
 def kind_of_text(text: str) -> ErrorKind | None:
-    """The kind of error that a sentence of this table tells of, whatever the carrier and its words; None: it is none."""
+    """The kind of error of one of our sentences, for any carrier and text; None: not one of our sentences."""
     folded = plain(text)
-    for language in LANGUAGES:  # of a claim that expired, the kind is that of the last answer
+    for language in LANGUAGES:  # an expired claim has the kind of its last answer
         head, words, _ = _parts(language, _S.EXPIRED.text)
         folded = folded.removeprefix(plain(head + words.partition("{words}")[0].rstrip("« "))).lstrip("« ")
     return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)
@@ -306,7 +307,7 @@ def kind_of_text(text: str) -> ErrorKind | None:
 
 @cache
 def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
-    """The longer sentences first: some begin like shorter ones."""
+    """Longer sentences first: some start with a shorter one."""
     patterns = []
     for key in Sentence:
         for language in LANGUAGES:
@@ -321,14 +322,13 @@ def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
 
 
 # ---------------------------------------------------------------- texts of other software
-# Only for rows that we never tried ourselves: an answer that we received is translated by its carrier's table.
-# What no pattern knows is temporary.
+# Only for rows that recours never tried: its own answers are mapped by the carrier's table. Unknown texts are temporary.
 
 
 _UNKNOWN = ErrorKind.SERVER_ERROR
 _LONGEST = 2000
 
-# The first pattern that is found decides: the narrower ones stand before the wider ones. Accents and case are gone.
+# The first match wins, so narrow patterns come before wide ones. Texts are lower case without accents.
 _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
     (
         ErrorKind.RATE_LIMITED,
@@ -415,18 +415,18 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
         r"|maintenance|erreur interne",
     ),
 )
-# Status codes have three digits: no pattern asks for the digits of a longer number.
+# Status codes have three digits: no pattern matches digits of a longer number.
 _LONG_NUMBER = re.compile(r"[0-9]{4,}")
 
 
 def classify(text: str | None) -> ErrorKind:
-    """The kind of error a text tells of, foreign or ours; `server_error`, which is temporary, if nothing is known."""
+    """The kind of error that a text describes, ours or foreign; `server_error`, which is temporary, if unknown."""
     if not text:
         return _UNKNOWN
     return _kind_of(_LONG_NUMBER.sub(lambda number: "0" * len(number[0]), text[:_LONGEST]))
 
 
-# A million failures have few texts, which may differ in the tracking numbers that they repeat.
+# A million failures share few distinct texts, apart from the tracking numbers in them.
 @lru_cache(maxsize=1024)
 def _kind_of(text: str) -> ErrorKind:
     if ours := kind_of_text(text):

@@ -1,4 +1,4 @@
-"""Text from outside, made harmless and free of secrets before it is shown or stored; counts and times in words."""
+"""Sanitizing and redaction of external text before it is shown or stored; formatting of counts and times."""
 
 import base64
 import json
@@ -13,26 +13,26 @@ from urllib.parse import quote, quote_plus
 
 LIMIT = 300
 
-LocalTime = Callable[[datetime], datetime]  # an aware time, in the time zone of its reader
-Minute = Callable[[datetime], str]  # an aware time as its reader has it
+LocalTime = Callable[[datetime], datetime]  # converts an aware time to the reader's time zone
+Minute = Callable[[datetime], str]  # formats an aware time for the reader
 
-# Signs that can move, hide or reorder what a person reads, beside the control characters proper.
+# Characters that can move, hide or reorder text, in addition to control characters.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
 
 
 def clean(text: object, limit: int = LIMIT) -> str:
-    """Escape control characters and cut to `limit` characters, so that no foreign text can forge a line."""
+    """Escape control characters and truncate to `limit` characters, so that external text cannot forge a line."""
     raw = text if isinstance(text, str) else str(text)
-    # Cut first: the foreign text may be megabytes long.
+    # Truncate first: the text may be megabytes long.
     cut = raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 1]
-    # Most texts are harmless, and every line of the log comes through here.
+    # Fast path: most texts are harmless, and every log line passes through here.
     visible = cut if cut.isprintable() else "".join(map(_visible, cut))
     return visible if len(visible) <= limit else visible[: limit - 1] + "…"
 
 
 def _visible(char: str) -> str:
     category = unicodedata.category(char)
-    if category == "Zs":  # blanks of other widths, such as the one before a French colon
+    if category == "Zs":  # spaces of other widths, such as the one before a French colon
         return " "
     if category not in _INVISIBLE:
         return char
@@ -42,14 +42,14 @@ def _visible(char: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 (the range of \u escapes)
 
 
-# Letters that Unicode does not take apart.
+# Letters that Unicode normalization does not decompose.
 _LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l"})
 _LIGATURES = {"oe": "œ", "ae": "æ", "ss": "ß"}
-_ALPHABETS = 0x2000  # the letters before it: Latin, Greek, Cyrillic and so on
+_ALPHABETS = 0x2000  # upper bound of Latin, Greek, Cyrillic and similar letters
 
 
 def plain(text: str) -> str:
-    """Lower-case text without accents, for comparing what people wrote."""
+    """Lower-case text without accents, for comparing user input."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 
 
 def spellings(text: str) -> Iterator[list[str]]:
-    """What `plain` makes this text of: all the letters that may stand in each place; once more with ligatures."""
+    """For each position, the letters that `plain` maps to this text; then the same with ligatures."""
     folded = plain(text)
     joined = folded
     for letters, ligature in _LIGATURES.items():
@@ -69,7 +69,7 @@ def spellings(text: str) -> Iterator[list[str]]:
 
 @cache
 def _variants() -> dict[str, str]:
-    """All letters that are one in lower case and without accents, by that one; ligatures by themselves."""
+    """All letters that `plain` maps to the same letter, keyed by that letter; ligatures as their own key."""
     variants: dict[str, str] = {}
     for letter in map(chr, range(_ALPHABETS)):
         bare = plain(letter)
@@ -85,14 +85,14 @@ def plural(count: int, noun: str) -> str:
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word that somebody probably meant; None: none is like it. `cutoff`: 1 is the same word, 0 any."""
+    """The most similar known word; None if none is similar. `cutoff`: from 0 (any word) to 1 (the same word)."""
     from difflib import get_close_matches  # noqa: PLC0415 (0.2 MB, for mistakes only)
 
     return next(iter(get_close_matches(word, words, n=1, cutoff=cutoff)), None)
 
 
 def is_text(value: str) -> bool:
-    """Tell whether a value from outside was valid UTF-8: bytes that are none come as lone surrogates."""
+    """Tell whether an external value was valid UTF-8: invalid bytes are decoded as lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -108,8 +108,8 @@ def is_one_line(text: str) -> bool:
 MASK = "***"
 CUT = "…"  # where `clean` has cut a text
 _CUT = re.compile(f"([^{CUT}]*){CUT}")
-_SHORTEST = 3  # a shorter one is found in every text, and protects nothing
-# Where a token begins. An escape ends in a letter or a digit too: those of URLs, of JSON, and those that `clean` makes.
+_SHORTEST = 3  # shorter secrets occur in every text and protect nothing
+# The start of a token, also right after an escape of URLs, of JSON or of `clean`, which ends in a letter or digit.
 _BEFORE = (
     r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})"
     r"|(?<=\\U[0-9A-Fa-f]{8})|(?<=\\[bfnrt]))"
@@ -120,10 +120,10 @@ _GOES_ON = re.compile(r"[A-Za-z0-9]")
 
 
 class Redactor:
-    """Replaces secrets where they stand as whole tokens, in plain and in their usual encodings.
+    """Replaces secrets that occur as whole tokens, in plain text and in the usual encodings.
 
-    As whole tokens only: a password of six digits must not blot out a part of a tracking number. Secrets may be added while
-    other threads redact: those of clients' accounts come as these are opened.
+    Whole tokens only: a password of six digits must not mask part of a tracking number. Secrets may be added while other
+    threads redact: those of clients' accounts are added when an account is opened.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -134,7 +134,7 @@ class Redactor:
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Have these redacted too."""
+        """Also redact these."""
         long_enough = (secret for secret in secrets if len(secret) >= _SHORTEST)
         forms = {form for secret in long_enough for form in _forms(secret) if len(form) >= _SHORTEST}
         with self._lock:
@@ -145,7 +145,7 @@ class Redactor:
             for form in new:
                 by_length.setdefault(len(form), set()).add(form)
             self._by_length = dict(sorted(by_length.items(), reverse=True))
-            # The first sign is looked at before what precedes it: every line of the log comes through here.
+            # Match the first character before the lookbehind, for speed: every log line passes through here.
             signs = "".join(sorted({re.escape(form[0]) for form in self._sorted}))
             self._begins = re.compile(rf"(?=[{signs}]){_BEFORE}")
 
@@ -165,7 +165,7 @@ class Redactor:
         return "".join([*parts, text[end:]])
 
     def _secret_at(self, text: str, begin: int) -> int:
-        """The length of the longest secret that begins there and is a whole token; 0: none does."""
+        """The length of the longest secret that starts there as a whole token; 0 if there is none."""
         for length, forms in self._by_length.items():
             end = begin + length
             if text[begin:end] in forms and not _GOES_ON.match(text, end):
@@ -173,7 +173,7 @@ class Redactor:
         return 0
 
     def _without_beginning(self, cut: re.Match[str]) -> str:
-        """Text that was cut may end in the beginning of a secret, which is not found as a whole one."""
+        """Mask the start of a secret at the end of truncated text, where no whole token matches."""
         visible, forms = cut[1], self._sorted
         for begin in range(max(len(visible) - max(self._by_length), 0), len(visible) - _SHORTEST):
             end = visible[begin:]
@@ -183,7 +183,7 @@ class Redactor:
         return cut[0]
 
 
-# For `str.translate`, as the module html has them, which every run would load for its names of signs.
+# For `str.translate`, as in the module html, which would load its table of entities in every run.
 MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 ATTRIBUTE_MARKUP = MARKUP | {ord('"'): "&quot;", ord("'"): "&#x27;"}
 
@@ -192,7 +192,7 @@ _quote_all = partial(quote, safe="")
 
 
 def _forms(secret: str) -> set[str]:
-    """The secret as we send it and as answers repeat it: plain, and escaped by each rule there is for that."""
+    """The secret in every form in which it is sent or echoed: plain, and escaped by each usual rule."""
     encoded = base64.b64encode(secret.encode()).decode()
     in_markup = {secret, secret.translate(MARKUP), secret.translate(ATTRIBUTE_MARKUP)}
     return {
@@ -208,7 +208,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def format_minute(at: datetime | None, local: LocalTime) -> str:
-    """A time for people, in local time, to the minute."""
+    """A local time to the minute, for display."""
     return f"{local(at):%Y-%m-%d %H:%M}" if at else "an unknown time"
 
 
@@ -216,7 +216,7 @@ _LONGEST_ZONE_NAME = 5
 
 
 def zone_name(at: datetime) -> str:
-    """What people call the zone of an aware time: `CET`; where it has no such name, `UTC+05:30`."""
+    """The display name of a time zone: `CET`, or `UTC+05:30` if it has no such name."""
     name = at.tzname() or ""
     if name.isascii() and name.isalpha() and len(name) <= _LONGEST_ZONE_NAME:
         return name

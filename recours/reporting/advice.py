@@ -1,4 +1,4 @@
-"""What a person could do about a claim, by what stands in its way, with the command that does it."""
+"""What a person can do about a claim, depending on its error, with the command for it."""
 
 from collections.abc import Collection
 
@@ -15,32 +15,33 @@ from recours.runs.eligibility import why_not_enroll, why_not_exclude, why_not_re
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
-# Whatever the error's kind. {reference} is the claim's, {key} its carrier's, {carrier} the name of that for people.
+# Texts that do not depend on the kind of error. {reference}: of the claim; {key}, {carrier}: key and name of its carrier.
 TEXTS: dict[str, str] = {
     "no_account": N_(
-        "Add the account of {client}: recours accounts add {typed}. Or set the credentials of {carrier} for all clients."
+        "Add {client}'s account: recours accounts add {typed}. Or set {carrier} credentials for all clients."
     ),
-    "no_attempt": N_("No attempt is used up meanwhile."),
+    "no_attempt": N_("No attempt is used in the meantime."),
     "the_carrier": N_("the carrier"),
-    "again": N_("To try it at once: recours retry --claim {reference}"),
+    "again": N_("To retry it now: recours retry --claim {reference}"),
     "enroll": N_("To have its POD fetched: recours enroll {reference}"),
-    "expired": N_("If its proof is still wanted, have it start over: recours reopen {reference}"),
+    "expired": N_("If you still need the proof, reopen the claim: recours reopen {reference}"),
     "shelved": N_(
-        "Nothing, if that is right. Else correct its status: the next run takes it up. The setting "
-        "RECOURS_SKIP_CLAIM_STATUSES says which ones are set aside."
+        "Nothing to do if its status is right. Otherwise correct the status: the next run resumes the claim. "
+        "RECOURS_SKIP_CLAIM_STATUSES lists the statuses that are set aside."
     ),
     "set_aside": N_(
-        "Nothing, if its status is right: such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+        "Nothing to do if its status is right: claims with this status are not fetched "
+        "(RECOURS_SKIP_CLAIM_STATUSES)."
     ),
-    "unnumbered": N_("Enter its tracking number: the next run takes it up."),
+    "unnumbered": N_("Enter its tracking number: the next run asks the carrier."),
     "resume": N_("Resume {carrier}: recours resume {key}"),
-    "passed": N_("It used all its retries, and is not tried again automatically."),
-    "start_over": N_("To have it start over: recours reopen {reference}"),
+    "passed": N_("All its retries are used, so recours does not retry it automatically."),
+    "start_over": N_("To start over: recours reopen {reference}"),
 }
 
 
 def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Policy) -> frozenset[str]:
-    """The actions on a claim that would not be refused now; whether its carrier takes calls is not looked at."""
+    """The actions on a claim that would be accepted now, regardless of whether its carrier takes calls."""
     if where.why in (Why.IN_HAND, Why.ERASED):
         return frozenset()
     is_open = claim.fetch_status != FetchStatus.SUCCESS and not policy.sets_aside(claim)
@@ -58,10 +59,10 @@ def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Po
 def advice(
     language: str, claim: Claim, where: Position, carrier: str, client: str, possible: Collection[str]
 ) -> tuple[str, ...]:
-    """What could be done, the most useful first; empty: nothing.
+    """What can be done, the most useful first; empty: nothing.
 
-    `carrier`, `client`: their names for people; no client: none has an account of its own. `possible`: the actions on the
-    claim that would not be refused.
+    `carrier`, `client`: display names; no client: no client has an account of its own. `possible`: the actions on the claim
+    that would be accepted.
     """
     facts = {
         "reference": quoted_word(claim.reference),
@@ -100,7 +101,7 @@ def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str,
 
 
 def _against(language: str, kind: ErrorKind, claim: Claim, client: str) -> str:
-    """What could be done against an error of this kind; of one that uses no attempt it says so."""
+    """What can be done about an error of this kind, and whether it uses no attempt."""
     text = TRAITS[kind].advice
     if client and claim.account != DEFAULT_ACCOUNT:
         text = TRAITS[kind].advice_of_client or text

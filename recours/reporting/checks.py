@@ -1,6 +1,6 @@
-"""What `recours check` finds: facts of the machine, of the settings and of the database, and what a person should do.
+"""The results of `recours check` about the machine, the settings and the database, and what to do about them.
 
-Pure: the facts come in. `recours.cli.check` gathers them.
+Pure: the facts are parameters; `recours.cli.check` gathers them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from recours.runs.worker import PODFetchWorker
 from recours.scheduling.jobs import SUBCOMMANDS, Entry
 
 MB = 1024 * 1024
-_ROOM = 500 * MB  # what the runs of some weeks write, beside many documents
+_ROOM = 500 * MB  # what runs write in some weeks, with many documents
 _OTHERS_MAY_READ = 0o004
 _GROUP_MAY_READ = 0o040
 
@@ -56,56 +56,54 @@ def fault(name: str, text: str, remedy: str) -> CheckResult:
 
 
 def credentials(carrier: str, source: str, missing: str) -> CheckResult:
-    """Whether there are credentials, and where they come from. `missing`: the settings that are, "" if none."""
+    """Whether credentials are set, and their source. `missing`: the missing settings, "" if none."""
     name = f"credentials of {carrier}"
     if missing:
-        return remark(name, "there are none", f"set {missing}, if you ship with it")
+        return remark(name, "not set", f"set {missing}, if you ship with {carrier}")
     return ok(name, f"from {source}")
 
 
 def secret_file(path: str, mode: int | None) -> CheckResult:
-    """Who may read a file that holds secrets. `mode` as of stat(2); None: permissions are of another kind here."""
+    """Who may read a file with secrets. `mode` as of stat(2); None: on Windows, which has other permissions."""
     name = f"permissions of {path}"
     if mode is None:
         return remark(
             name,
-            "are not looked at on Windows",
+            "not checked on Windows",
             f"in the properties of {path}, leave read access to the user of the jobs and to administrators",
         )
     bits = f"({mode & 0o777:03o})"
     remedy = f"chmod 600 {path}"
     if mode & _OTHERS_MAY_READ:
-        return fault(name, f"everybody on this machine may read it {bits}", remedy)
+        return fault(name, f"readable by everyone on this machine {bits}", remedy)
     if mode & _GROUP_MAY_READ:
-        return remark(name, f"its group may read it {bits}", f"{remedy}, if that is not meant")
-    return ok(name, f"only its owner reads it {bits}")
+        return remark(name, f"readable by its group {bits}", f"{remedy}, if that is not intended")
+    return ok(name, f"readable by its owner only {bits}")
 
 
 def folder(
     title: str, path: str, trouble: str | None, free: int | None, *, is_there: bool, more: int = 0
 ) -> CheckResult:
-    """Whether a folder that runs write to can be written, and whether there is room.
+    """Whether a folder is writable and has enough free space.
 
-    `trouble`: why nothing can be written there; None: something can be. `free`: bytes; None: not known. `more`: bytes that
-    are wanted beside the usual ones.
+    `trouble`: why it is not writable; None: it is. `free`: bytes; None: unknown. `more`: bytes needed in addition to the
+    usual ones.
     """
     name = f"folder of the {title}"
     if trouble:
-        remedy = (
-            "give the user of the jobs the right to write there, or have the settings name another folder"
-        )
+        remedy = "give the user who runs the jobs write access to it, or set another folder"
         return fault(name, f"{path}: {trouble}", remedy)
     room = "" if free is None else f", {free // MB} MB free"
     if free is not None and free < _ROOM + more:
-        return fault(name, f"{path}{room}: {(_ROOM + more) // MB} MB are wanted", "make room on that disk")
-    return ok(name, f"{path}: {'can be written' if is_there else 'the first run makes it'}{room}")
+        return fault(name, f"{path}{room}: {(_ROOM + more) // MB} MB are needed", "free space on that disk")
+    return ok(name, f"{path}: {'writable' if is_there else 'the first run creates it'}{room}")
 
 
 def copied_log(path: str, size: int, limit: int) -> CheckResult:
-    """Cron's copy of the log, which recours does not rotate. `limit`: bytes that its own logs may take."""
+    """Cron's copy of the log, which recours does not rotate. `limit`: the maximum size of its own logs, in bytes."""
     name = "cron's copy of the log"
     if size > limit:
-        remedy = "delete it, and give it to logrotate (docs/schedule.md)"
+        remedy = "delete it and set up logrotate (docs/schedule.md)"
         return fault(name, f"{path} has grown to {size // MB} MB, and nothing rotates it", remedy)
     return ok(name, f"{path}: {-(-size // MB)} MB")
 
@@ -114,11 +112,11 @@ RIGHTS = "database rights"
 
 
 def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> CheckResult:
-    """Rights that the user of the database does not have, as `SELECT on clients`. `optional`: only mails need them."""
+    """Missing rights of the database user, such as `SELECT on clients`. `optional`: only emails need them."""
     text = f"missing: {', '.join(missing)}"
     remedy = granting(sql)
     if optional:
-        return remark(RIGHTS, f"{text}; claims are fetched, but mails are not sent or not copied", remedy)
+        return remark(RIGHTS, f"{text}; claims are fetched, but emails are not sent or not copied", remedy)
     return fault(RIGHTS, f"{text}; no run can work", remedy)
 
 
@@ -129,13 +127,13 @@ def granting(sql: Sequence[str]) -> str:
 def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Localized) -> CheckResult:
     """Whether clocks agree. `offset`: the database's minus this machine's; None: it has none of its own (SQLite).
 
-    `agree`: clocks that are kept right differ by less.
+    `agree`: the maximum difference of synchronized clocks.
     """
     if offset is not None and abs(offset) > agree:
         apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
-        text = f"this machine's is {apart} the database's, by which runs go"
-        return fault("clock", text, "check the time synchronisation (NTP) of both")
-    agreed = "" if offset is None else ", and so says the database"
+        text = f"this machine's clock is {apart} the database's clock, which runs use"
+        return fault("clock", text, "check the time synchronization (NTP) of both")
+    agreed = "" if offset is None else ", and the database agrees"
     return ok("clock", f"{texts.minute(now)} here{agreed}")
 
 
@@ -145,7 +143,7 @@ def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Loca
 def schedule(
     worker: str, entries: Sequence[Entry], status: WorkerStatus | None, texts: Localized
 ) -> Iterator[CheckResult]:
-    """Whether the crontab starts the worker (`entries`), and whether it runs. `status` None: not known."""
+    """Whether the crontab starts the worker (`entries`), and whether it runs. `status` None: unknown."""
     yield _installed(worker, entries, status.health if status else None)
     if status is not None:
         yield from _runs(status, texts, installed=bool(entries))
@@ -156,20 +154,21 @@ def _installed(worker: str, entries: Sequence[Entry], health: Health | None) -> 
     if not entries:
         if health in (Health.FINE, Health.RUNNING, Health.FAILED):
             elsewhere = (
-                "it runs, started by something else: systemd, a container, Windows, another machine or user"
+                "not scheduled for this user here, but it runs: systemd, a container, Windows, another "
+                "machine or another user starts it"
             )
-            return remark(name, elsewhere, "recours schedule install, if this machine is to start it")
-        return fault(name, "nothing of this user starts it here", "recours schedule install")
+            return remark(name, elsewhere, "recours schedule install, if this machine should start it")
+        return fault(name, "not scheduled for this user on this machine", "recours schedule install")
     for entry in entries:
         if entry.problem:
-            by_hand = "correct that line by hand, since it does other things too"
+            by_hand = "correct that line by hand, because it also does other things"
             remedy = "recours schedule install" if entry.plain else by_hand
             return fault(name, f"crontab: {entry.problem}", remedy)
     if len(entries) > 1:
         several = f"{len(entries)} lines of the crontab start it"
         return remark(name, several, "recours schedule show, then remove or install")
     if not entries[0].plain:
-        return remark(name, "crontab: its line does other things too", "recours schedule show")
+        return remark(name, "crontab: its line also does other things", "recours schedule show")
     often = "30 minutes" if worker == PODFetchWorker.name else "hour"
     return ok(name, f"crontab, every {often}")
 
@@ -183,33 +182,33 @@ FLEET = "fleet"
 def fleet(
     version: str | None, missing: Sequence[str], missing_rights: Sequence[str], sql: Sequence[str]
 ) -> CheckResult:
-    """Whether Procrastinate's tables and functions are in the database, and its user has the rights on them."""
+    """Whether the database has Procrastinate's tables and functions, and its user the rights on them."""
     if missing:
         remedy = "recours init-db --fleet, as the owner of the database"
         return fault(FLEET, f"missing tables: {', '.join(missing)}; no fleet can work", remedy)
     if missing_rights:
         text = f"missing rights: {', '.join(missing_rights)}; no fleet can work"
         return fault(FLEET, text, granting(sql))
-    return ok(FLEET, f"Procrastinate {version or 'is not installed'}; its tables and rights are all there")
+    return ok(FLEET, f"Procrastinate {version or 'is not installed'}; all its tables and rights are present")
 
 
 def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterator[CheckResult]:
-    """What is wrong with its runs, the verdict names; but one that was just installed may not have run yet."""
+    """Whether the worker runs. The verdict names other problems; a worker that was just installed may not have run yet."""
     name = f"runs of {status.worker}"
     if status.last is None:
-        never = "it never ran on this database"
+        never = "has never run on this database"
         by_hand = f"recours {SUBCOMMANDS[status.worker]} --dry-run, then recours schedule install"
-        wait = "wait for its time to come; if it does not run then, see whether cron does"
+        wait = "wait for its next scheduled time; if it does not run then, check cron"
         yield remark(name, never, wait) if installed else fault(name, never, by_hand)
     elif status.health in (Health.FINE, Health.RUNNING):
-        yield ok(name, f"the last one began {texts.minute(status.last.started_at)}")
+        yield ok(name, f"the last run started {texts.minute(status.last.started_at)}")
 
 
 # ---------------------------------------------------------------- what else needs a person
 
 
 def problems(verdict: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
-    """What the verdict of `recours status` names."""
+    """The problems of `recours status`."""
     for problem in verdict.problems:
         if problem.kind is not ProblemKind.NEVER_RAN:
             name = " ".join([problem.kind.replace("_", " "), str(problem.facts.get("worker", ""))]).strip()
@@ -217,25 +216,25 @@ def problems(verdict: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]
 
 
 def deleted_claims(attempts: int, files: int) -> CheckResult:
-    """Whether something is kept of claims that the service has deleted, or of claims whose erasure was interrupted."""
+    """Whether data of deleted claims, or of claims whose erasure was interrupted, is still kept."""
     if not (attempts or files):
-        return ok("deleted claims", "nothing is kept of them")
+        return ok("deleted claims", "no data of them is kept")
     text = f"{plural(attempts, 'attempt')} and {plural(files, 'file')} of deleted or erased claims are still kept"
     return remark("deleted claims", text, "recours erase --deleted")
 
 
 def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> CheckResult:
-    """`server`: host:port (security), "" if none is set. `waiting`: mails that are written and wait.
+    """`server`: host:port (security), "" if none is set. `waiting`: emails that wait to be sent.
 
-    `trouble`: what the server said when it was tried, "" if nothing was wrong, None if it was not tried.
+    `trouble`: the error of the test login, "" if it succeeded, None if it was not tried.
     """
-    mails = f"; waiting: {plural(waiting, 'mail')}" if waiting else ""
+    mails = f"; waiting: {plural(waiting, 'email')}" if waiting else ""
     if not server:
         text = f"no mail server is set{mails}"
-        remedy = "set SMTP_HOST and what else it needs, in .env"
+        remedy = "set SMTP_HOST and the other SMTP settings in .env"
         return fault("mail server", text, remedy) if waiting else remark("mail server", text, remedy)
     if not sender:
-        return fault("mail server", f"{server}: there is no sender's address", "set SMTP_FROM")
+        return fault("mail server", f"{server}: no sender address is set", "set SMTP_FROM")
     if trouble:
         remedy = "correct the SMTP settings, then: recours mail test you@example.com"
         return fault("mail server", f"{trouble}{mails}", remedy)

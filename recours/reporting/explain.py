@@ -1,6 +1,6 @@
-"""Where a claim stands and why, in the sentences that the page and the API use: what `recours why` and the page show.
+"""Where a claim stands and why, in sentences: for `recours why`, the dashboard and the API.
 
-Pure: the claim, what was recorded of it, what the queue knows of its carrier, and the time come in.
+Pure: the claim, its records, the state of its carrier and the time are parameters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,34 +27,36 @@ from recours.reporting.system import next_tick
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a claim beside its row."""
+    """What is known about a claim besides its row."""
 
     attempts: Sequence[PastAttempt] = ()
     messages: Sequence[Message] = ()
     changes: Sequence[PastChange] = ()
     leased_until: datetime | None = None  # by a run
-    refusal: Refusal | None = None  # why its carrier could take no call now
-    not_before: date | None = None  # when its turn comes at the earliest; None: it does not wait for others
+    refusal: Refusal | None = None  # why its carrier takes no calls now
+    not_before: date | None = (
+        None  # the earliest day of its next attempt; None: it does not wait for other claims
+    )
     evidence: ClaimEvidence = field(default_factory=ClaimEvidence)
-    client: str = ""  # its client for people; "": it has none, or no client has an account of its own
-    times_asked: int = 0  # how often its carrier was asked about it
+    client: str = ""  # its client's display name; "": none, or no client has an account of its own
+    times_asked: int = 0  # how often its carrier was asked
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where a claim stands. Sentences are for people; datetimes are aware UTC.
+    """Where a claim stands. Sentences are for display; datetimes are aware UTC.
 
-    `notes`: what else holds it up, or should be known.
+    `notes`: other obstacles and facts.
     """
 
     listed: ListedClaim
-    carrier: str  # its name for people
+    carrier: str  # its display name
     position: Position
     facts: Facts
     status: ClaimStatus
     notes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
-    zone: tzinfo = UTC  # of the times in it for people
+    zone: tzinfo = UTC  # of displayed times
 
     @property
     def claim(self) -> Claim:
@@ -62,7 +64,7 @@ class Explanation:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Where it stands, and what else should be known."""
+        """Where it stands, and the notes."""
         return self.status.sentence, *self.notes
 
     def as_json(self) -> dict[str, Any]:
@@ -125,14 +127,17 @@ def message_json(message: Message) -> dict[str, Any]:
 
 
 _NOTES = {
-    "own": N_("{carrier} is asked with the account of {client}."),
-    "no_account": N_("There is no account at {carrier} for {client}, nor one for all clients."),
+    "own": N_("recours asks {carrier} with {client}'s account."),
+    "no_account": N_("{client} has no account at {carrier}, and there is no default account."),
     "denied": N_(
-        "{carrier} denied the parcel to the account of {client}, so it is asked with the default account from then on."
+        "{carrier} denied {client}'s account access to the parcel, so recours now asks with the default "
+        "account."
     ),
-    "default": N_("{carrier} is asked with the default account: {client} has none in use there."),
-    "deaths": N_("Runs in a row that died while fetching it: {count}."),
-    "last": N_("It is asked about after all others."),
+    "default": N_(
+        "recours asks {carrier} with the default account because {client} has no account in use there."
+    ),
+    "deaths": N_("Runs in a row that died while fetching this claim: {count}."),
+    "last": N_("It is tried after all claims that can still be won."),
     "unreadable": N_("The value of {columns} cannot be read; it is treated as unknown."),
 }
 
@@ -147,7 +152,7 @@ def explain(
     by_fleet: bool = False,
     language: str = "en",
 ) -> Explanation:
-    """`by_fleet`: long-lived workers look every minute for what is due."""
+    """`by_fleet`: long-lived workers look for due claims every minute."""
     claim = listed.claim
     where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
     if by_fleet and where.next_at:
@@ -188,7 +193,7 @@ def explain(
 
 
 def _notes(claim: Claim, where: Position, facts: Facts, catalog: Catalog, now: datetime) -> Iterator[str]:
-    """The keys of what should be known beside where it stands."""
+    """The keys of the notes."""
     if facts.client and claim.is_ours and claim.carrier is not None:
         yield _account(claim, claim.carrier, where, catalog)
     if claim.is_ours and where.state.interruptions:
@@ -200,7 +205,7 @@ def _notes(claim: Claim, where: Position, facts: Facts, catalog: Catalog, now: d
 
 
 def _account(claim: Claim, carrier: str, where: Position, catalog: Catalog) -> str:
-    """Whose account serves it, where a client has one."""
+    """The key of the note about the account that serves the claim."""
     if claim.account != DEFAULT_ACCOUNT:
         return "own"
     if carrier not in catalog.configured:

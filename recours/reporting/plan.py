@@ -1,10 +1,10 @@
-"""On which days claims are tried, and whether the quotas are enough: an estimate by the rules alone.
+"""An estimate of when claims are tried, and of whether the quotas are sufficient.
 
-Coming runs are counted, not made: open claims in their order, runs at their times, quotas by window. Whatever decides about a
-claim is called in `recours.core`. No attempt is assumed to return a document. Pure.
+Upcoming runs are simulated: open claims in order, runs at their times, quotas by window. Decisions about claims use the rules
+of `recours.core`. Every attempt is assumed to return no document. Pure.
 
-Also: the day before which a claim's turn does not come, over the claims of its account alone, since others, which share the
-batches of runs, can only delay it; and what one run would do now.
+Also: the day before which a claim is not tried, estimated from the claims of its account alone, because other claims share
+the batches of runs and can only delay it; and what one run would do now.
 """
 
 from bisect import insort
@@ -46,27 +46,27 @@ from recours.runs.leasing import MOST_DEADLINES, may_share
 from recours.runs.worker import WORKERS, Worker, has_run_lately
 
 _A_DAY = timedelta(days=1)
-# Long-lived workers look every minute; for days it is enough to count what they do in a quarter of an hour.
+# Long-lived workers look every minute; for a plan of days, steps of a quarter of an hour are enough.
 _FLEET_STEP = timedelta(minutes=15)
 _ASSUMED = Failure(ErrorKind.NOT_DELIVERED_YET, "assumed by the plan")
 
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """What is known now of the account that a claim's carrier is asked with. `spec` None: the carrier is not known."""
+    """The current state of the account that serves a claim. `spec`: None if the carrier is unknown."""
 
     name: str
     spec: CarrierSpec | None = None
     uses: Sequence[Usage] = ()
-    closing: Refusal | None = None  # what keeps it closed, whatever its quota
-    documents_until: datetime | None = None  # it tracks, and gets no document before
+    closing: Refusal | None = None  # why it takes no calls, besides the quota
+    documents_until: datetime | None = None  # it tracks, but gets no documents before
     setup_calls: CallBudget = field(default_factory=dict)  # before the first call of a run
-    asks_alone: bool = False  # until it has answered
+    asks_alone: bool = False  # one call at a time until the first answer
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What the coming runs go by. `last_runs`: when the last run of each worker began, by its name."""
+    """The parameters of upcoming runs. `last_runs`: the start of each worker's last run, by its name."""
 
     policy: Policy
     catalog: Catalog
@@ -77,7 +77,7 @@ class Terms:
     carrier_concurrency: int = 4  # to one account
 
     def stopped(self, now: datetime) -> list[str]:
-        """The workers that used to run and do not any more, while another one does: else the machine was off."""
+        """The workers that have stopped while another one still runs; if none runs, the machine was probably off."""
         runs = {
             worker.name: has_run_lately(self.last_runs.get(worker.name), worker.schedule, now)
             for worker in WORKERS.values()
@@ -87,7 +87,7 @@ class Terms:
 
 
 def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[datetime, type[Worker]]]:
-    """Of each worker its last run plus its schedule, again and again; without any run, on the full hour or half hour."""
+    """Upcoming runs: each worker's last run plus multiples of its schedule; without any run, on the full or half hour."""
     runs = []
     stopped = terms.stopped(now)
     for worker in WORKERS.values():
@@ -103,7 +103,7 @@ def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[date
 def planned_claim(claim: Claim, now: datetime, policy: Policy, *, edited: bool = False) -> Claim | None:
     """An open claim as the next run finds it, without its texts; None: no run will try it.
 
-    `edited`: it is not what it was assessed on.
+    `edited`: it has changed since its last assessment.
     """
     state = assess(claim, now, policy) if edited else state_for_next_run(claim, now, policy)
     if not claim.is_ours or state.stage not in IN_PROGRESS:
@@ -112,27 +112,27 @@ def planned_claim(claim: Claim, now: datetime, policy: Policy, *, edited: bool =
     return replace(claim, state=state, carrier_name="", error_text=None, explanation=None, assessed=None)
 
 
-# ---------------------------------------------------------------- what a plan says
+# ---------------------------------------------------------------- the plan
 
 
 @dataclass(frozen=True)
 class CarrierPlan:
-    """What is expected of one account."""
+    """The forecast for one account."""
 
     key: str
     due: int  # claims that a run would try now if the carrier took all calls
     attempts: int
     calls: int
-    left: int  # still due at its end
-    # The first day at whose end no claim is due; None: none is due now, or not within the plan.
+    left: int  # claims still due at the end of the plan
+    # The first day at whose end no claim is due; None: no claim is due now, or not within the plan.
     empty_on: date | None
-    # How long `left` lasts at the last day's pace; None: it is empty, or does not shrink.
+    # Days that `left` takes at the last day's pace; None: it is 0, or does not shrink.
     days_left: float | None
 
 
 @dataclass(frozen=True)
 class Day:
-    """What runs do on one day. `due`: what is still due at its end. All by account."""
+    """The runs of one day, by account. `due`: claims still due at the end of the day."""
 
     on: date
     attempts: Counter[str] = field(default_factory=Counter)
@@ -142,14 +142,14 @@ class Day:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the coming runs do if no attempt returns a document. Days are those of `RECOURS_TIMEZONE`."""
+    """The upcoming runs if no attempt returns a document. Days are in `RECOURS_TIMEZONE`."""
 
     made_at: datetime
     until: datetime
     accounts: Mapping[str, AccountFacts]  # by key
     carriers: Sequence[CarrierPlan]
     days: Sequence[Day]
-    stopped: Sequence[str]  # workers that do not run any more
+    stopped: Sequence[str]  # workers that no longer run
 
     @property
     def attempts(self) -> int:
@@ -196,7 +196,7 @@ def make_plan(
     now: datetime,
     until: datetime,
 ) -> Plan:
-    """The plan for open claims (`planned_claim`). `accounts`: by key, of all these claims."""
+    """The plan for open claims (from `planned_claim`). `accounts`: of all these claims, by key."""
     simulation = Simulation(claims, accounts, terms, now, until)
     due = simulation.due()
     for at, worker in coming_runs(terms, now, until):
@@ -218,12 +218,12 @@ def make_plan(
 
 # ---------------------------------------------------------------- the runs
 
-# A ready claim in the order of urgency, the most urgent last: tier, rank and place among the claims, all three negative.
+# A ready claim, sorted with the most urgent last: tier, rank and index of the claim, all three negated.
 _Entry = tuple[int, float, int, Claim]
 
 
 class _Quota:
-    """A limit with its use in the window of a moment."""
+    """A limit with its use in the current window."""
 
     def __init__(self, use: Usage) -> None:
         self.limit = counted_by_hour(use.limit)
@@ -242,20 +242,20 @@ class _Quota:
 
 @dataclass
 class _Run:
-    """A run that is under way. Accounts by their keys."""
+    """A run in progress. Accounts by their keys."""
 
     worker: type[Worker]
     now: datetime
-    room: float  # in its batch
-    rivals: Mapping[str, list[_Entry]]  # the ready claims of the other worker, if that runs
+    room: float  # remaining places in its batch
+    rivals: Mapping[str, list[_Entry]]  # the ready claims of the other worker, if it runs
     called: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
-    refusing: set[str] = field(default_factory=set)  # they take no more calls
+    refusing: set[str] = field(default_factory=set)  # accounts that take no more calls
 
 
 @dataclass
 class Simulation:
-    """The open claims (as by `planned_claim`) as the coming runs leave them. `accounts`: those of all claims, by key."""
+    """A simulation of upcoming runs on open claims (from `planned_claim`). `accounts`: of all claims, by key."""
 
     claims: Sequence[Claim]
     accounts: Mapping[str, AccountFacts]
@@ -272,7 +272,7 @@ class Simulation:
         self._last_runs = dict(self.terms.last_runs)
         self._days = [Day(self._date(self.now))]
         self._last_day: Counter[tuple[Stage, str]] = Counter()  # attempts
-        self.first_attempts: dict[int, datetime] = {}  # by the place among the claims
+        self.first_attempts: dict[int, datetime] = {}  # by the index of the claim
         for place, claim in enumerate(self.claims):
             if claim.state.stage is Stage.WAITING:
                 self._wait(claim, place, claim.state.next_at or self.now)
@@ -281,14 +281,14 @@ class Simulation:
         self._advance(self.now)
 
     def due(self) -> Counter[str]:
-        """How many claims of each account are due."""
+        """The number of due claims of each account."""
         due: Counter[str] = Counter()
         for lines in self._ready.values():
             due.update({key: len(line) for key, line in lines.items() if line})
         return due
 
     def run(self, worker: type[Worker], now: datetime) -> None:
-        """Count the attempts of one run."""
+        """Simulate one run."""
         self._begin_day(self._date(now))
         self._advance(now)
         lines = self._ready[worker.stage]
@@ -299,14 +299,14 @@ class Simulation:
         heads = [_head(key, line) for key, line in lines.items() if line]
         heapify(heads)
         queued = {key for *_, key in heads}
-        under_way: deque[tuple[str, CallBudget]] = deque()  # the bundle that began first is answered first
+        under_way: deque[tuple[str, CallBudget]] = deque()  # bundles are answered in the order of their start
         while under_way or (heads and run.room > 0):
             if not heads or run.room <= 0 or len(under_way) == self.terms.concurrency:
                 key, unused = under_way.popleft()
                 for quota in self._quotas[key]:
                     quota.use(unused, -1)
                 spec = self.accounts[key].spec
-                # A call about several parcels shows nothing of the account.
+                # A call about several parcels proves nothing about the account.
                 if spec and spec.numbers_per_call == 1:
                     run.answered.add(key)
             else:
@@ -317,7 +317,7 @@ class Simulation:
                     under_way.append((key, reserved))
                 elif all(other != key for other, _ in under_way):
                     run.refusing.add(key)
-                else:  # units may come back
+                else:  # units may be released
                     continue
             is_alone = self.accounts[key].asks_alone and key not in run.answered
             room = 1 if is_alone else self.terms.carrier_concurrency
@@ -335,9 +335,9 @@ class Simulation:
         return opens_at is None or opens_at > now
 
     def _try_bundle(self, run: _Run, key: str, line: list[_Entry]) -> CallBudget | None:
-        """Try the most urgent claim, with those that share its call.
+        """Try the most urgent claim, together with claims that share its call.
 
-        Returns the reserved calls that are not made; None: the account takes no more calls.
+        Return the reserved calls that are not made; None: the account takes no more calls.
         """
         account = self.accounts[key]
         bundle = self._bundle(run, account, line)
@@ -365,9 +365,9 @@ class Simulation:
         return reserved - calls_made
 
     def _bundle(self, run: _Run, account: AccountFacts, line: list[_Entry]) -> list[tuple[int, Claim]]:
-        """The most urgent claim with its place, and those that share its call; none if it needs no call."""
+        """The most urgent claim with its index, and the claims that share its call; empty if it needs no call."""
         bundle: list[tuple[int, Claim]] = []
-        passed: list[_Entry] = []  # they go alone after this bundle
+        passed: list[_Entry] = []  # fetched alone after this bundle
         size = 1.0
         while line and len(bundle) < size:
             entry = line.pop()
@@ -384,7 +384,7 @@ class Simulation:
         return bundle
 
     def _needs_call(self, run: _Run, account: AccountFacts, place: int, claim: Claim) -> bool:
-        """Tell whether a ready claim needs a call; deal with it if it needs none."""
+        """Tell whether a ready claim needs a call; handle it if it does not."""
         now = run.now
         until = account.documents_until
         action = next_action(claim, now, self._policy)
@@ -407,7 +407,7 @@ class Simulation:
         return delivery_to_assume(claim, account.spec, self._policy)
 
     def _is_refused(self, run: _Run, key: str, claim: Claim, calls: CallBudget) -> bool:
-        """Tell whether the quota is used up, or the rest is kept for more urgent claims of the other worker."""
+        """Tell whether the quota is used up or reserved for more urgent claims of the other worker."""
         rivals = run.rivals.get(key, [])
         now = run.now
         for quota in self._quotas[key]:
@@ -415,7 +415,7 @@ class Simulation:
             free = quota.left(now) - units
             if units and free < 0:
                 return True
-            # Of thousands only those are looked at that matter.
+            # Of possibly thousands of claims, check only those that matter.
             if units and free < self._kept(run, key, quota.limit, len(rivals)):
                 urgency_of_claim = _entry(claim, 0, now)[:2]
                 ahead = islice(takewhile(lambda other: other[0] == 0, reversed(rivals)), MOST_DEADLINES)
@@ -452,7 +452,7 @@ class Simulation:
         insort(line, _entry(claim, place, now))
 
     def _advance(self, now: datetime) -> None:
-        """Make claims ready whose time has come, and move those whose rank has passed."""
+        """Make due claims ready, and rank claims again whose rank has passed."""
         due_until = self._policy.due_until(now).timestamp()
         while self._waiting and self._waiting[0][0] <= due_until:
             _, place, claim = heappop(self._waiting)
@@ -473,23 +473,23 @@ class Simulation:
     # ---------------------------------------------------------------- the end
 
     def days(self) -> list[Day]:
-        """All days, when all runs have been counted."""
+        """All days, after the last run."""
         self._begin_day(self._date(self.until))
         self._days[-1].due.update(self.due())
         return self._days
 
     def pace(self, stage: Stage, key: str) -> float:
-        """Attempts a day, on the last day."""
+        """Attempts per day on the last day."""
         return self._last_day[stage, key] / (min(self.until - self.now, _A_DAY) / _A_DAY)
 
 
 def opening_of(closing: Refusal) -> datetime | None:
-    """When an account takes calls again without anybody's help; None: it does not."""
+    """When an account takes calls again automatically; None: it does not."""
     return None if closing.kind in REFUSED_KINDS else closing.until
 
 
 def _stage(claim: Claim) -> Stage:
-    """At which stage the claim is ready."""
+    """The stage of the claim once it is ready."""
     return Stage.NEW if claim.is_pending else Stage.READY
 
 
@@ -499,14 +499,14 @@ def _entry(claim: Claim, place: int, now: datetime) -> _Entry:
 
 
 def _head(key: str, line: list[_Entry]) -> tuple[int, float, int, str]:
-    """Where a line stands among others: that with the most urgent claim first."""
+    """The sort key of a queue: the queue with the most urgent claim first."""
     tier, rank, place, _ = line[-1]
     return -tier, -rank, -place, key
 
 
-# ---------------------------------------------------------------- the day before which a due claim's turn does not come
+# ---------------------------------------------------------------- the day before which a due claim is not tried
 
-# How far ahead a claim's turn is looked for.
+# How far ahead the attempt is searched for.
 AHEAD = timedelta(days=14)
 
 
@@ -518,10 +518,10 @@ def day_in_line(
     terms: Terms,
     now: datetime,
 ) -> date | None:
-    """The day before which no run tries a claim that stands in line.
+    """The day before which no run tries a due claim.
 
-    None: the first run that may ask its carrier tries it, or its worker does not run. `claims`: it and the most urgent ones
-    of its account, as by `planned_claim`.
+    None: the first run that may call its carrier tries it, or its worker does not run. `claims`: the claim and the most
+    urgent ones of its account, from `planned_claim`.
     """
     claims = sorted(claims, key=lambda claim: claim.id)
     number = next(number for number, claim in enumerate(claims) if claim.id == claim_id)
@@ -545,7 +545,7 @@ def day_in_line(
 
 
 def stands_in_line(where: Position) -> bool:
-    """Tell whether a claim is due, and its carrier takes calls, or does by itself when time has passed."""
+    """Tell whether a claim is due and its carrier takes calls, now or automatically later."""
     takes_calls = where.refusal is None or closing_of(where.refusal) is Closing.LIMIT
     is_open = where.why in (Why.NEW, Why.DUE) or (where.why is Why.CLOSED and takes_calls)
     return where.is_due and where.asks and is_open
@@ -553,9 +553,9 @@ def stands_in_line(where: Position) -> bool:
 
 # Today, tomorrow, another day.
 _SENTENCES = (
-    N_("Its turn may come today (estimate)."),
-    N_("Its turn comes not before tomorrow (estimate)."),
-    N_("Its turn comes not before {day} (estimate)."),
+    N_("It may be tried today (estimate)."),
+    N_("It will not be tried before tomorrow (estimate)."),
+    N_("It will not be tried before {day} (estimate)."),
 )
 
 
@@ -573,10 +573,10 @@ _WITHOUT_A_TIME = (Why.IN_HAND, Why.SHELVED, Why.UNNUMBERED, Why.GIVEN_UP)
 
 @dataclass
 class Preview:
-    """What would be taken, in order, and why the rest waits.
+    """The claims that a run would fetch, in order, and why the others wait.
 
-    `batch`: each claim as the run would find it. `left_behind`: due claims whose carrier takes no call, by lane. `waiting`: all
-    others, those that are due by why they are not fetched, those that are not as BY_BACKOFF.
+    `batch`: each claim as the run would find it. `left_behind`: due claims whose carrier takes no calls, by lane. `waiting`:
+    all others; due claims by the reason why they are not fetched, claims that are not due as BY_BACKOFF.
     """
 
     batch: list[tuple[Claim, State]] = field(default_factory=list)
@@ -586,10 +586,10 @@ class Preview:
 
 
 def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Preview:
-    """Claims that somebody asked for, whatever their backoff: a closed carrier is not asked for them either."""
+    """The preview for requested claims, regardless of their backoff; closed carriers are not called for them either."""
     result = Preview()
     for claim in claims:
-        if claim.account_key in closed and claim.number is not None:  # one without a number needs no call
+        if claim.account_key in closed and claim.number is not None:  # without a number, no call is needed
             result.left_behind[claim.account_key] += 1
         else:
             result.batch.append((claim, claim.state))
@@ -605,7 +605,7 @@ def preview(
     policy: Policy,
     now: datetime,
 ) -> Preview:
-    """Sort claims as a run would, at most `batch_size` of them in memory. `claims`: each with whether a run has leased it."""
+    """Sort claims as a run would, with at most `batch_size` in memory. `claims`: each with whether a run has leased it."""
     result = Preview()
     due = 0
 

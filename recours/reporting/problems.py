@@ -1,11 +1,11 @@
-"""What needs a person: the verdict that `recours status`, the page, the weekly report and `recours check` begin with.
+"""Problems that need a person: the verdict of `recours status`, the dashboard, the weekly report and `recours check`.
 
-A problem is something that stays until a person acts, or that has lasted so long that one should look. Not problems:
-- a carrier at its limit, or that asked us to wait: that passes by itself;
-- an outage of less than an hour, mails that have waited for less than three hours: the next runs try again;
-- a backlog within which no deadline falls.
+A problem stays until a person acts, or has lasted so long that a person should look. Not problems:
+- a used-up quota, or a carrier that asked us to wait, because both resolve themselves;
+- an outage of less than an hour, or emails waiting for less than three hours, because the next runs retry;
+- a backlog that causes no missed deadline.
 
-Pure. To add one: a kind, a rule, and its text in `PROBLEMS`.
+Pure. To add a problem: a kind, a rule, and its text in `PROBLEMS`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ from recours.scheduling.jobs import SUBCOMMANDS
 
 
 class ProblemKind(StrEnum):
-    """What needs a person. Values are printed as JSON."""
+    """Values are printed as JSON."""
 
     NEVER_RAN = "never_ran"
     OVERDUE = "overdue"
@@ -72,9 +72,9 @@ class ProblemKind(StrEnum):
 
 
 _K = ProblemKind
-# Those that only an installation whose clients have accounts can have.
+# Only where clients have accounts.
 OF_ACCOUNTS = frozenset({_K.NO_ACCOUNT, _K.ACCOUNTS_REFUSED, _K.ACCOUNTS_UNUSABLE})
-# Those that count claims.
+# Problems that count claims.
 OF_CLAIMS = OF_ACCOUNTS | {
     _K.CREDENTIALS_REJECTED,
     _K.ACCOUNT_DENIED,
@@ -89,10 +89,10 @@ OF_CLAIMS = OF_ACCOUNTS | {
     _K.REFUSED_DOCUMENTS,
     _K.NOT_ENROLLED,
 }
-# Those about claims that are late, or lose their evidence.
+# Problems about claims that miss their deadline or lose their evidence.
 OF_LATE_CLAIMS = (_K.BACKLOG, _K.DEADLINES, _K.EVIDENCE)
 _Facts = Mapping[str, str | int]
-_NAMED = 10  # clients; the rest is counted
+_NAMED = 10  # clients; the others are counted
 FEWEST_REFUSED = 5  # parcels of one carrier within a day
 _FILES_NAMED = 5
 
@@ -101,9 +101,9 @@ _FILES_NAMED = 5
 class Problem:
     """Something that needs a person. Datetimes are aware UTC.
 
-    `count`: of the claims, runs, attempts or mails concerned; 0: of a carrier for which no claim waits.
-    `until`: when it is tried again by itself. `facts`: what else its sentence says, by the names of its markers.
-    `stake`: the money in dispute of the claims that it is about, which are those of `claims`.
+    `count`: of the affected claims, runs, attempts or emails; 0: no claims wait for the carrier. `until`: when it is retried
+    automatically. `facts`: the values of its sentence's markers. `claims`: the affected claims; `stake`: their money in
+    dispute.
     """
 
     kind: ProblemKind
@@ -118,14 +118,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether all is well, and what needs a person. `blocked`: claims in progress whose carrier takes no call now."""
+    """All problems, and the claims in progress. `blocked`: claims in progress whose carrier takes no calls now."""
 
     at: datetime
     problems: Sequence[Problem]
     proofs_today: int
     in_progress: int
     blocked: int
-    is_more: bool = False  # there are more claims in progress than were counted
+    is_more: bool = False  # more claims are in progress than were counted
 
 
 def verdict(overview: Overview) -> Verdict:
@@ -181,13 +181,13 @@ _BY_CLOSING = {
 
 
 def _carrier_problems(overview: Overview) -> Iterator[Problem]:
-    """Carriers that stay closed until somebody acts, if there are claims of theirs, or an account that was to work."""
+    """Carriers that take no calls until somebody acts, if they have claims or configured credentials."""
     of_default = {backlog.carrier: backlog for backlog in overview.backlogs}
     of_all = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
     with_accounts = {listed.account.carrier for listed in overview.accounts}
     for carrier in overview.carriers:
         if carrier.stopped and carrier.stopped.until:
-            continue  # that passes by itself
+            continue  # it ends automatically
         keys = [
             backlog.carrier for backlog in overview.backlogs if carrier_of(backlog.carrier) == carrier.key
         ]
@@ -233,7 +233,7 @@ _BY_HEALTH = {
 
 
 def _account_problems(overview: Overview) -> Iterator[Problem]:
-    """Accounts of clients with which no work is done until somebody acts: one problem for all of a carrier."""
+    """Client accounts that take no calls until somebody acts: one problem for each carrier."""
     backlogs = {backlog.carrier: backlog for backlog in overview.backlogs}
     streaks = overview.troubles.account_streaks
     for health, kind in _BY_HEALTH.items():
@@ -271,13 +271,13 @@ def _account_problems(overview: Overview) -> Iterator[Problem]:
 
 
 def _named(label: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]:
-    """How many they are, and the first of them by name."""
+    """The number of clients, and the names of the first ones."""
     names = ", ".join(clean(client.named, 100) for client in clients[:_NAMED])
     return {label: len(clients), f"{label}_named": names, f"{label}_more": max(len(clients) - _NAMED, 0)}
 
 
 def _backlog_problems(overview: Overview) -> Iterator[Problem]:
-    """Due claims that come after their deadlines, at the pace of the quota."""
+    """Due claims that will be tried after their deadlines at the pace of the quota."""
     for key, backlog in overview.troubles.backlogs.items():
         name = next((carrier.name for carrier in overview.carriers if carrier.key == carrier_of(key)), key)
         facts: _Facts = {
@@ -293,7 +293,7 @@ def _backlog_problems(overview: Overview) -> Iterator[Problem]:
 def _claim_problems(overview: Overview) -> Iterator[Problem]:
     unknown = next((backlog for backlog in overview.backlogs if backlog.carrier == ""), None)
     stages = (*IN_PROGRESS, Stage.SETTLED)
-    # Not those that no run has assessed: whose they are is not known yet.
+    # Without unassessed claims, whose carrier is not known yet.
     count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
     if unknown and count:
         yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest, claims=Concerned([""], stages))
@@ -324,7 +324,7 @@ def _claim_problems(overview: Overview) -> Iterator[Problem]:
 
 
 def _document_problems(overview: Overview) -> Iterator[Problem]:
-    """Carriers of which the documents of several parcels were refused: their layout may have changed."""
+    """Carriers whose documents of several parcels were refused: their layout may have changed."""
     names = {carrier.key: carrier.name for carrier in overview.carriers}
     for carrier, pieces in overview.troubles.refused.items():
         ids = list(dict.fromkeys(piece.claim_id for piece in pieces))
@@ -350,7 +350,7 @@ def _mail_problems(overview: Overview) -> Iterator[Problem]:
             yield Problem(kind, count, pile.since)
 
 
-# Every rule, in the order in which problems are shown.
+# All rules, in the order in which problems are shown.
 RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _worker_problems,
     _carrier_problems,
@@ -362,17 +362,17 @@ RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
 )
 
 
-# ---------------------------------------------------------------- what is said of them
+# ---------------------------------------------------------------- texts
 
 
 @dataclass(frozen=True)
 class ProblemText:
-    """What is said of one kind of problem.
+    """The texts of one kind of problem.
 
-    `remedy`: what to do, with the command that does it. `sentence`: what the problem is. `is_typed`: the command is for the
-    machine itself, so that the page shows it; without that, the page has a button.
-    Markers: the facts of the problem, and {count}; {since} and {at} (its time, after a preposition or alone), {next}
-    (a sentence about the next try) and {blocked} (a sentence about the claims that wait), each empty if not known.
+    `sentence`: what the problem is. `remedy`: what to do, with the command for it. `is_typed`: the command is for a
+    terminal, so the dashboard shows it; otherwise the dashboard has a button.
+    Markers: the facts of the problem, and {count}; {since} and {at} (its time, with or without a preposition), {next} (a
+    sentence about the next attempt) and {blocked} (a sentence about the waiting claims), each empty if unknown.
     """
 
     short: str
@@ -385,38 +385,42 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     _K.NEVER_RAN: ProblemText(
         N_("{worker} has never run"),
         N_("recours check"),
-        N_("{worker} has never run on this database. It should run every {often}."),
+        N_("{worker} has never run on this database. It should run {often}."),
         is_typed=True,
     ),
     _K.OVERDUE: ProblemText(
         N_("{worker} is overdue"),
         N_(
-            "See whether cron, the timer or the task still starts it (recours check); then try it by hand: recours {command}"
+            "Check that cron, the timer or the task still starts it (recours check), then run it by hand: "
+            "recours {command}"
         ),
         N_(
-            "{worker} has not run{since}. It should run every {often}. Is the machine off, or the schedule disabled?"
+            "{worker} has not run{since}. It should run {often}. Is the machine off, or the schedule "
+            "disabled?"
         ),
         is_typed=True,
     ),
     _K.RUN_FAILED: ProblemText(
         N_("{worker} failed"),
-        N_("The end of its log says why: tail -n 50 logs/{worker}.log"),
+        N_("See the end of its log: tail -n 50 logs/{worker}.log"),
         N_("The last run of {worker} ({at}) failed with exit status {exit_status}."),
         is_typed=True,
     ),
     _K.RUNS_KILLED: ProblemText(
         N_("killed runs of {worker}"),
-        N_("See what its log says: tail -n 50 logs/{worker}.log"),
+        N_("See its log: tail -n 50 logs/{worker}.log"),
         Counted(
             "{count} run of {worker} never ended ({at}): it was killed, or the machine went down.",
-            "{count} runs of {worker} never ended, the latest of {at}: they were killed, or the machine went down.",
+            "{count} runs of {worker} never ended, the latest at {at}: they were killed, or the machine went "
+            "down.",
         ),
         is_typed=True,
     ),
     _K.CLOCK_AHEAD: ProblemText(
-        N_("a clock that is ahead"),
+        N_("a clock that runs ahead"),
         N_(
-            "Check the time synchronisation (NTP) of each machine; docs/troubleshooting.md says how to delete these runs"
+            "Check the time synchronization (NTP) of each machine; docs/troubleshooting.md explains how to "
+            "delete these runs"
         ),
         Counted(
             "{count} run of {worker} began in the future ({at}): the clock of a machine is or was wrong.",
@@ -424,24 +428,24 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         ),
     ),
     _K.FLEET_SILENT: ProblemText(
-        N_("long-lived workers that stand still"),
+        N_("stalled long-lived workers"),
         N_("On each of their machines: systemctl --user status recours-worker"),
-        N_("No long-lived worker has looked for claims that are due{since}. One should every minute."),
+        N_("No long-lived worker has looked for due claims{since}. They should look every minute."),
         is_typed=True,
     ),
     _K.CREDENTIALS_REJECTED: ProblemText(
-        N_("the credentials of {name}"),
-        N_("Correct them, then: recours carriers check {carrier}"),
+        N_("{name} credentials"),
+        N_("Correct the credentials, then run: recours carriers check {carrier}"),
         N_("{name} rejects our credentials ({quote}from {source}).{blocked}{next}"),
     ),
     _K.ACCOUNT_DENIED: ProblemText(
-        N_("the account at {name}"),
-        N_("Ask {name} to enable it, then: recours carriers check {carrier}"),
+        N_("our {name} account"),
+        N_("Ask {name} to enable the service, then run: recours carriers check {carrier}"),
         N_("{name} accepts our account but does not let it use this service{quoted}.{blocked}{next}"),
     ),
     _K.NOT_CONFIGURED: ProblemText(
         N_("{name} has no credentials"),
-        N_("Set {missing} in .env, then: recours carriers check {carrier}"),
+        N_("Set {missing} in .env, then run: recours carriers check {carrier}"),
         N_("{name} has no credentials.{blocked}"),
     ),
     _K.NO_ACCOUNT: ProblemText(
@@ -450,12 +454,12 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         N_("There is no account at {name} for {clients}.{blocked}"),
     ),
     _K.ACCOUNTS_REFUSED: ProblemText(
-        N_("accounts of clients at {name}"),
-        N_("Ask the clients to correct them, then: recours accounts check"),
-        N_("{name} refuses {accounts}.{blocked}{long}"),
+        N_("client accounts at {name}"),
+        N_("Ask the clients to correct their credentials, then run: recours accounts check"),
+        N_("{name} rejects {accounts}.{blocked}{long}"),
     ),
     _K.ACCOUNTS_UNUSABLE: ProblemText(
-        N_("credentials of clients at {name}"),
+        N_("client credentials at {name}"),
         N_("recours accounts list"),
         N_("The credentials of {accounts} at {name} cannot be used{quoted}.{blocked}"),
     ),
@@ -470,17 +474,18 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         N_("{name} is unavailable: no call has been answered{since}.{blocked}"),
     ),
     _K.BACKLOG: ProblemText(
-        N_("{name}'s backlog"),
-        N_("Ask {name} for more calls, then raise {setting}. What comes when: recours plan"),
+        N_("the {name} backlog"),
+        N_("Ask {name} for a higher quota, then raise {setting}. For a forecast: recours plan"),
         N_(
-            "At this pace ({pace} a day) the last of {count} due claims at {name} is tried in {days} days, and {late} of them "
-            "after their deadline: the quota is the limit."
+            "The {name} quota is too small for {count} due claims: at {pace} a day the last one is tried in "
+            "{days} days, and {late} of them after their deadline."
         ),
     ),
     _K.UNKNOWN_CARRIER: ProblemText(
-        N_("claims of an unknown carrier"),
+        N_("claims with an unknown carrier"),
         N_(
-            "Correct the carrier in the claims: 'recours export claims' lists them, 'recours carriers' the names"
+            "Correct the carrier in these claims: 'recours export claims' lists the claims, 'recours "
+            "carriers' the known carriers"
         ),
         Counted(
             "{count} claim names a carrier that recours does not know.",
@@ -489,10 +494,14 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     ),
     _K.TO_CORRECT: ProblemText(
         N_("claims to correct"),
-        N_("The page lists them; 'recours export claims' too. Corrected, they are tried by the next run"),
+        N_(
+            "Correct them (the dashboard and 'recours export claims' list them); the next run then asks the "
+            "carriers"
+        ),
         Counted(
-            "{count} claim is not asked for until it is corrected{money}{nearest}.",
-            "{count} claims are not asked for until they are corrected{money}{nearest}.",
+            "{count} claim waits for a correction, and its carrier is not asked until then{money}{nearest}.",
+            "{count} claims wait for a correction, and their carriers are not asked until "
+            "then{money}{nearest}.",
         ),
     ),
     _K.DEADLINES: ProblemText(
@@ -504,24 +513,30 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         ),
     ),
     _K.EVIDENCE: ProblemText(
-        N_("evidence that vanishes"),
+        N_("expiring evidence"),
         N_("recours why {reference}"),
         Counted(
-            "{count} claim will not be tried before its carrier forgets the parcel: {reference}, on {day} at the latest.",
-            "{count} claims will not be tried before their carriers forget the parcels; the first is {reference}, on {day} at "
-            "the latest.",
+            "{count} claim will not be tried before its carrier deletes the parcel's data: {reference}, on "
+            "{day} at the latest.",
+            "{count} claims will not be tried before their carriers delete the parcels' data; the first is "
+            "{reference}, on {day} at the latest.",
         ),
     ),
     _K.REFUSED_DOCUMENTS: ProblemText(
-        N_("refused documents of {name}"),
-        N_("Look at the files. If they are proofs, say so: recours attach CLAIM FILE --anyway --why TEXT"),
+        N_("refused {name} documents"),
         N_(
-            "Documents of {count} parcels of {name} were refused within a day: it may have changed its layout ({files})."
+            "Look at the files. If they are proofs, accept them: recours attach CLAIM FILE --anyway --why TEXT"
+        ),
+        N_(
+            "Documents of {count} {name} parcels were refused within a day: {name} may have changed its "
+            "layout ({files})."
         ),
     ),
     _K.NOT_ENROLLED: ProblemText(
         N_("claims that are not enrolled"),
-        N_("To choose which ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false"),
+        N_(
+            "To enroll some or all of them: recours enroll. To leave them all out, set RECOURS_ENROLL_NEW=false"
+        ),
         Counted(
             "{count} open claim with a tracking number is not enrolled, so no POD is fetched for it.",
             "{count} open claims with a tracking number are not enrolled, so no POD is fetched for them.",
@@ -537,34 +552,34 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         is_typed=True,
     ),
     _K.MAILS_WAITING: ProblemText(
-        N_("mails that cannot be sent"),
+        N_("emails that cannot be sent"),
         N_("recours mail test you@example.com"),
         Counted(
-            "{count} mail has waited for the mail server{since}.",
-            "{count} mails have waited for the mail server{since}.",
+            "{count} email has been waiting for the mail server{since}.",
+            "{count} emails have been waiting for the mail server{since}.",
         ),
     ),
     _K.MAILS_HELD: ProblemText(
-        N_("mails that are held"),
+        N_("held emails"),
         N_("recours mail release"),
         Counted(
-            "{count} mail is held by the send limit (RECOURS_MAIL_BRAKE){since}.",
-            "{count} mails are held by the send limit (RECOURS_MAIL_BRAKE){since}.",
+            "{count} email has been held by the send limit (RECOURS_MAIL_BRAKE){since}.",
+            "{count} emails have been held by the send limit (RECOURS_MAIL_BRAKE){since}.",
         ),
     ),
     _K.MAILS_UNDECIDED: ProblemText(
-        N_("mails that may not have arrived"),
-        N_("Ask the recipients: logs/email_sender.log names them"),
+        N_("emails that may not have arrived"),
+        N_("Ask the recipients; logs/email_sender.log lists their addresses"),
         Counted(
-            "{count} mail may not have arrived: a run died while sending it.",
-            "{count} mails may not have arrived: a run died while sending them.",
+            "{count} email may not have arrived: a run died while sending it.",
+            "{count} emails may not have arrived: a run died while sending them.",
         ),
     ),
 }
 
 _NAMED_TEXTS = {
     "clients": Counted("{count} client ({named})", "{count} clients ({named})"),
-    "accounts": Counted("{count} account of a client ({named})", "{count} accounts of clients ({named})"),
+    "accounts": Counted("{count} client account ({named})", "{count} client accounts ({named})"),
     "long": Counted(" For more than a week: {named}.", " For more than a week: {named}."),
 }
 _DIFFERENCES = {
@@ -573,8 +588,8 @@ _DIFFERENCES = {
         "The sweep over all claims had to repair {count} rows that differed from their claims.",
     ),
     "owed": Counted(
-        "The service's table has been without a result of {count} claim for more than an hour.",
-        "The service's table has been without results of {count} claims for more than an hour.",
+        "The result of {count} claim has been missing from the service's table for more than an hour.",
+        "The results of {count} claims have been missing from the service's table for more than an hour.",
     ),
 }
 
@@ -583,12 +598,12 @@ class VerdictSentences(Localized):
     """Problems and verdicts in one language."""
 
     def verdict(self, verdict: Verdict) -> str:
-        """The one sentence that says whether all is well."""
+        """One sentence that sums up the problems, or says that all is well."""
         if verdict.problems:
             things = ", ".join(self._filled(PROBLEMS[p.kind].short, p, verdict.at) for p in verdict.problems)
             return self.counted(
-                "{count} thing needs you: {things}.",
-                "{count} things need you: {things}.",
+                "{count} problem needs your attention: {things}.",
+                "{count} problems need your attention: {things}.",
                 len(verdict.problems),
                 things=things,
             )
@@ -598,7 +613,8 @@ class VerdictSentences(Localized):
         blocked = self("nothing blocked")
         if verdict.blocked:
             blocked = self(
-                "{count} of them until a limit resets or a pause ends", count=self.number(verdict.blocked)
+                "{count} of them blocked until a limit resets or a pause ends",
+                count=self.number(verdict.blocked),
             )
         return self(
             "All is well: {proofs}, {in_progress}, {blocked}.",
@@ -613,7 +629,7 @@ class VerdictSentences(Localized):
         )
 
     def differences(self, differences: Differences) -> list[str]:
-        """A sentence for each way in which recours's rows and the service's do not agree; none at rest."""
+        """A sentence for each kind of difference between recours's rows and the service's."""
         return [
             self.counted(*_DIFFERENCES[name], count) for name, count in asdict(differences).items() if count
         ]
@@ -623,7 +639,7 @@ class VerdictSentences(Localized):
         return self._filled(PROBLEMS[problem.kind].sentence, problem, now)
 
     def remedy(self, problem: Problem, now: datetime) -> str:
-        """What to do: a command, or what must be done before it."""
+        """What to do, with the command."""
         return pasteable(self._filled(PROBLEMS[problem.kind].remedy, problem, now))
 
     def as_json(self, problem: Problem, now: datetime) -> dict[str, Any]:
@@ -678,13 +694,15 @@ class VerdictSentences(Localized):
             values["money"] = self("; in dispute: {money}", money=money)
         if facts.get("deadline"):
             values["nearest"] = self(
-                "; the nearest deadline is that of {reference}, on {day}",
+                "; nearest deadline: {reference}, on {day}",
                 reference=facts["reference"],
                 day=day,
             )
         if minutes := int(facts.get("schedule_minutes", 0)):
-            is_in_minutes = minutes % 60 or (self.language == "fr" and minutes == 60)  # noqa: PLR2004 (an hour)
-            values["often"] = f"{minutes} min" if is_in_minutes else f"{minutes // 60} h"
+            is_hourly = minutes == 60  # noqa: PLR2004 (an hour)
+            values["often"] = (
+                self("every hour") if is_hourly else self("every {count} minutes", count=minutes)
+            )
         for name in _NAMED_TEXTS.keys() & facts.keys():
             named = facts[f"{name}_named"]
             if more := int(facts.get(f"{name}_more", 0)):
@@ -697,7 +715,7 @@ class VerdictSentences(Localized):
         )
 
     def _time_of(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
-        """Of today the time, of other days the day; `exact`: both."""
+        """The time today, otherwise the day; `exact`: both."""
         if self.is_same_day(at, now):
             return self.time(at)
         return self.minute(at) if exact else self.day(at)
@@ -709,7 +727,7 @@ class VerdictSentences(Localized):
 
     def _next_try(self, at: datetime | None, now: datetime) -> str:
         if at is None or at <= now:
-            return self(" Next try: at the next run.")
+            return self(" Next attempt: at the next run.")
         if self.is_same_day(at, now):
-            return self.in_context("today", " Next try {at}.", at=self._time_of(at, now, exact=True))
-        return self(" Next try {at}.", at=self._time_of(at, now, exact=True))
+            return self.in_context("today", " Next attempt: {at}.", at=self._time_of(at, now, exact=True))
+        return self(" Next attempt: {at}.", at=self._time_of(at, now, exact=True))

@@ -1,6 +1,6 @@
-"""Whether the system works, at a glance: what `recours status`, the page and the weekly report show.
+"""The state of the system: what `recours status`, the dashboard and the weekly report show.
 
-Pure: what was read, what the queue knows of each carrier, and the time come in.
+Pure: the records, the state of each carrier and the time are parameters.
 """
 
 from collections import Counter
@@ -26,12 +26,12 @@ from recours.runs.worker import LATE_AFTER, STOPPED, WORKERS
 
 _HOUR_S = 3600
 
-# ---------------------------------------------------------------- what is counted
+# ---------------------------------------------------------------- counts
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of a worker. `ended_at` is None while it is under way, or if it died; `stats` is its `--json` object."""
+    """A run of a worker. `ended_at`: None while it is in progress or if it died; `stats`: its `--json` object."""
 
     id: str
     worker: str
@@ -43,9 +43,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Tally:
-    """Attempts of one day that are alike, or claims that were given up, counted.
+    """The number of attempts of one day with the same values, or of given-up claims.
 
-    `retry` 0 is the fetch worker's; `kind`: the error's, None on success.
+    `retry`: 0 for the fetch worker; `kind`: of the error, None on success.
     """
 
     day: date
@@ -56,18 +56,16 @@ class Tally:
     count: int
 
 
-# The outcome in a tally of claims that were given up, which is no attempt's.
+# The outcome of given-up claims in a tally; attempts do not have it.
 GAVE_UP = "given_up"
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """The claims of one account (its key; "": of no carrier that we know) that are not done, counted by stage.
+    """The open claims of one account (its key; "": unknown carrier), counted by stage; after merging, of a carrier.
 
-    Of all accounts of a carrier where they were put together.
-    `unassessed`: failed or pending claims that no run has assessed yet; the next one does. `oldest`: since when the
-    oldest of those that are still tried has failed, or is new. `to_correct`: at whichever stage. `counted_up_to`: no
-    number is counted further.
+    `unassessed`: failed or pending claims that no run has assessed yet; the next one will. `oldest`: when the oldest claim
+    that is still tried failed, or was created. `to_correct`: at any stage. `counted_up_to`: the limit of each count.
     """
 
     carrier: str
@@ -79,27 +77,27 @@ class Backlog:
 
     @property
     def due(self) -> int:
-        """Claims that a run would take now: of the scheduler and of the fetch worker."""
+        """Claims that a run of either worker would fetch now."""
         return self.capped(sum(self.stages.get(stage, 0) for stage in DUE))
 
     @property
     def counts(self) -> dict[str, int]:
-        """Claims by stage, and those that are due, to correct or not assessed, by the names that programs have for them."""
+        """Claims by stage, and due, to correct or not assessed, by their JSON keys."""
         stages = {stage.value: self.stages.get(stage, 0) for stage in Stage}
         return {"due": self.due, **stages, "to_correct": self.to_correct, "unjudged": self.unassessed}
 
     @property
     def in_progress(self) -> int:
-        """Claims for which a call is still to come."""
+        """Claims for which a call is still planned."""
         return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in IN_PROGRESS))
 
     def capped(self, number: int) -> int:
-        """A sum, which means "or more" as soon as one of its parts does."""
+        """A sum, which means "or more" if one of its parts does."""
         return min(number, self.counted_up_to)
 
 
 def merge_backlogs(backlogs: Iterable[Backlog]) -> list[Backlog]:
-    """The same, with those of one key together."""
+    """Merge backlogs with the same key."""
     merged: dict[str, Backlog] = {}
     for backlog in backlogs:
         other = merged.get(backlog.carrier)
@@ -121,36 +119,35 @@ def merge_backlogs(backlogs: Iterable[Backlog]) -> list[Backlog]:
     return list(merged.values())
 
 
-# The service is told what it could not be told at once by the next run, at the latest.
+# Results that could not be written to the service's table are written by the next run, at the latest.
 OWED_LONG = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Differences:
-    """How recours's rows and the service's do not agree; both counts are 0 at rest."""
+    """Differences between recours's rows and the service's; both counts are normally 0."""
 
-    repaired: int = 0  # rows of ours that only the sweep over all claims found to differ
-    owed: int = 0  # claims of which the service has not been told something for more than OWED_LONG
+    repaired: int = 0  # recours's rows whose difference only the sweep over all claims found
+    owed: int = 0  # claims whose result has been missing from the service's table for more than OWED_LONG
 
 
 @dataclass(frozen=True)
 class Stake:
-    """Sums by currency; "" if the service's table does not name it. `is_more`: not all claims were added up."""
+    """Sums by currency; "" if the service's table does not name it. `is_more`: not all claims are included."""
 
     amounts: Mapping[str, float] = field(default_factory=dict)
     is_more: bool = False
 
 
-# No call for them is to come unless somebody acts; of these, errors that a correction ends are to correct.
+# Stages without further calls unless somebody acts; claims with correctable errors need correction.
 ENDED = (Stage.SETTLED, Stage.GIVEN_UP)
 CORRECTABLE = frozenset(kind for kind in ErrorKind if is_persistent(kind, last_retry=True))
 
 
 class ToCorrect(NamedTuple):
-    """A claim for which no call is made until somebody corrects it, while that is still of use.
+    """A claim that gets no calls until somebody corrects it, while that is still useful; without unknown carriers.
 
-    Not one whose carrier is unknown, which is a matter of its own.
-    `deadline`: as the service's table has it; "": it has none.
+    `deadline`: as in the service's table; "": none.
     """
 
     id: Any
@@ -161,10 +158,10 @@ class ToCorrect(NamedTuple):
 
 @dataclass(frozen=True)
 class Rate:
-    """Claims that were closed, and attempts. A proof that a person attached is none of them.
+    """Closed claims and attempts, without proofs that a person attached.
 
-    `success`: proofs, each of one claim and of one attempt; `given_up`: claims. `failed`: attempts. `left`: attempts that
-    used no retry, such as at a limit of the carrier's; they are outside both rates.
+    `success`: proofs, each of one claim and one attempt; `given_up`: claims; `failed`: attempts; `left`: deferred attempts,
+    which used no retry, for example at a rate limit, and count in neither rate.
     """
 
     success: int = 0
@@ -178,7 +175,7 @@ class Rate:
 
     @property
     def percent(self) -> float | None:
-        """Success: proofs in a hundred closed claims, one decimal; None: none was closed."""
+        """Proofs per hundred closed claims, one decimal; None: no claim was closed."""
         closed = self.success + self.given_up
         return round(100 * self.success / closed, 1) if closed else None
 
@@ -200,7 +197,7 @@ class Rate:
 
 
 class InLine(NamedTuple):
-    """A due claim. `rank_at`: by which due claims are tried."""
+    """A due claim. `rank_at`: the sort key of due claims."""
 
     id: Any
     rank_at: datetime
@@ -210,22 +207,22 @@ class InLine(NamedTuple):
 
 @dataclass(frozen=True)
 class OverlongBacklog:
-    """Due claims of one account whose deadlines pass before their turn comes, at the pace that its quota allows."""
+    """A backlog of one account in which deadlines pass before claims are tried, at the pace of the quota."""
 
     due: int
-    days: int  # until the last one's turn
+    days: int  # until the last claim is tried
     pace: int  # claims a day
-    late: Sequence[Any]  # the ids of the claims that are too late
-    late_soon: Sequence[Any]  # those of them that are late within a week
+    late: Sequence[Any]  # ids of the claims that miss their deadline
+    late_soon: Sequence[Any]  # of these, the ids with a deadline within a week
 
 
 def usual_calls(calls: CallBudget, delivery: Delivery | None) -> CallBudget:
-    """The calls that a fetch makes if it brings no proof: of a parcel that is not delivered no document is asked for."""
+    """The calls of a fetch without a proof: no document is requested for a parcel that has not been delivered."""
     return calls if delivery else {Capability.TRACKING: calls.get(Capability.TRACKING, 0)}
 
 
 def counted_by_hour(limit: Limit) -> Limit:
-    """A limit of seconds or of a minute, which runs wait out, as one of an hour; any other one as it is."""
+    """A limit per seconds or minute, which runs wait out, converted to an hourly one; other limits unchanged."""
     if not limit.window.is_short:
         return limit
     number = limit.number * _HOUR_S // limit.window.seconds
@@ -234,25 +231,25 @@ def counted_by_hour(limit: Limit) -> Limit:
 
 # ---------------------------------------------------------------- the fleet
 
-# How often a worker looks for what is due, and how many claims it then takes at a time.
+# How often a worker looks for due claims, and how many it leases at a time.
 TICK = timedelta(minutes=1)
 SLICE = 50
-# As long as the first look at millions of rows may take.
+# The first look at millions of rows may take this long.
 SILENT_AFTER = timedelta(minutes=10)
-# Records that are read: those of some hundred processes, or of a day. Afterwards a worker that stands still is overdue.
+# Limits of the records read: some hundred processes, or a day. After that, a stalled worker is overdue.
 MOST_RECORDS = 300
 SINCE = timedelta(days=1)
-# Latest runs of each worker, to find some that never ended.
+# Latest runs of each worker, to find runs that never ended.
 RECENT_RUNS = 20
 
-# Of a process's record: who it is, when it last looked for what is due, and whether it ended in order.
+# Keys of a process's record: its id, when it last looked for due claims, and whether it was stopped cleanly.
 _PROCESS = "process"
 _TICKED_AT = "ticked_at"
 _STOPPED = "stopped"
 
 
 def next_tick(at: datetime) -> datetime:
-    """When long-lived workers look for what is due, at this time or next: at each full minute."""
+    """The next time at which long-lived workers look for due claims: each full minute, this one included."""
     return at + (datetime.min.replace(tzinfo=UTC) - at) % TICK
 
 
@@ -285,24 +282,24 @@ def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
     ticked_at = max(ticks, default=min(run.started_at for run in of_fleet))
     is_still = now - ticked_at > SILENT_AFTER
     goes_on = any(run.started_at > ticked_at for run in runs if _TICKED_AT not in run.stats)
-    # If they were stopped, that is in order where cron goes on.
+    # If they were stopped cleanly, cron has taken over.
     is_silent = is_still and (not goes_on or _died(of_fleet, ticked_at))
     return FleetStatus(ticked_at, is_silent, is_replaced=is_still and goes_on)
 
 
 def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
-    """Tell whether long-lived workers do the work, or are to go on with it: nothing has taken their place."""
+    """Tell whether long-lived workers do the work, or should: nothing has replaced them."""
     fleet = fleet_status(runs, now)
     return fleet is not None and not fleet.is_replaced
 
 
 def is_of_fleet(run: Run) -> bool:
-    """Tell whether it is the record of a long-lived worker's hour."""
+    """Tell whether the run is one hour of a long-lived worker."""
     return _TICKED_AT in run.stats
 
 
 def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:
-    """Tell whether a process that was there at the last tick did not end in order."""
+    """Tell whether a process that was running at the last tick did not stop cleanly."""
     newest = {}
     for run in sorted(of_fleet, key=lambda run: run.started_at):
         newest[str(run.stats.get(_PROCESS))] = run
@@ -312,17 +309,17 @@ def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:
     )
 
 
-# Three hourly runs have tried to send a mail that waits so long.
+# By then, three hourly runs have tried to send the email.
 MAIL_WAITS = timedelta(hours=3)
-# As long as a recipient may still be asked whether a mail arrived.
+# How long it makes sense to ask a recipient whether an email arrived.
 UNDECIDED_FOR = timedelta(days=7)
-# A client who has not corrected their account for so long may need a call.
+# A client whose account has been rejected for this long may need a call.
 REFUSED_LONG = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Pile:
-    """How many mails there are of a state, and since when the oldest is there (aware UTC). `overdue`: see MAIL_WAITS."""
+    """The number of emails in a state, and the time of the oldest (aware UTC). `overdue`: see MAIL_WAITS."""
 
     count: int = 0
     since: datetime | None = None
@@ -330,7 +327,7 @@ class Pile:
 
 
 class RefusedPiece(NamedTuple):
-    """A document that was refused."""
+    """A refused document."""
 
     claim_id: Any
     path: str
@@ -339,37 +336,39 @@ class RefusedPiece(NamedTuple):
 
 @dataclass(frozen=True)
 class Troubles:
-    """What was read.
+    """Facts about possible problems.
 
-    Since when a carrier gave no other answer than a refusal of the account: `streaks`, of the default accounts by the
-    carrier's key; `account_streaks`, of clients' accounts by their numbers.
+    `streaks`, `account_streaks`: since when a carrier has only rejected the account, for default accounts by the carrier's
+    key, for clients' accounts by their numbers.
     """
 
     streaks: Mapping[str, datetime] = field(default_factory=dict)
     late: Sequence[Claim] = ()  # see `is_late`; the nearest deadline first
     to_correct: Sequence[ToCorrect] = ()  # the nearest deadline first
     backlogs: Mapping[str, OverlongBacklog] = field(default_factory=dict)  # by account
-    forgotten: Sequence[tuple[datetime, Claim]] = ()  # whose evidence ends before they are tried; and when
+    forgotten: Sequence[
+        tuple[datetime, Claim]
+    ] = ()  # claims whose evidence ends before they are tried, and when
     account_streaks: Mapping[int, datetime] = field(default_factory=dict)
-    # Documents of a day that were refused, of parcels that have no proof; by their carrier's key.
+    # Documents refused within a day for parcels without a proof, by the carrier's key.
     refused: Mapping[str, Sequence[RefusedPiece]] = field(default_factory=dict)
-    # The clients who have claims at a carrier, by its key, where nobody has an account for them; most claims first.
+    # Clients with claims at a carrier (by its key) without any account for them; most claims first.
     without_account: Mapping[str, Sequence[ServiceClient]] = field(default_factory=dict)
 
 
 class Health(StrEnum):
     FINE = "fine"
-    RUNNING = "running"  # the last run has begun and is not over
-    FAILED = "failed"  # the last run ended with a status that says so
+    RUNNING = "running"  # the last run is in progress
+    FAILED = "failed"  # the last run ended with a status that means failure
     OVERDUE = "overdue"
     NEVER_RAN = "never_ran"
 
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """The last runs of one worker, the newest first. `unended`: began long ago and never ended: they were killed.
+    """The last runs of one worker, newest first. `unended`: runs that started long ago and never ended: they were killed.
 
-    `ahead`: began in the future, by a clock that was wrong: they say nothing of how it does.
+    `ahead`: runs dated in the future by a wrong clock, which say nothing about its health.
     """
 
     worker: str
@@ -385,13 +384,13 @@ class WorkerStatus:
 
     @property
     def failed(self) -> Run | None:
-        """The newest run that is over, if it failed. One that was stopped, by a person or the machine, did not."""
+        """The newest completed run, if it failed; a run stopped by a person or the machine did not fail."""
         over = next((run for run in self.runs if run.exit_status is not None), None)
         return over if over and 0 < (over.exit_status or 0) <= STOPPED else None
 
     @property
     def largest_batch(self) -> int:
-        """The most claims that a run tries, as far as its latest runs show."""
+        """The largest number of claims that its latest runs tried."""
         usual = WORKERS[self.worker].usual_batch
         return max([usual, *(int(run.stats.get("total", 0)) for run in self.runs)])
 
@@ -417,7 +416,7 @@ class WorkerStatus:
 
 
 def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: datetime) -> WorkerStatus:
-    """`runs`: the latest of all workers, the newest first."""
+    """`runs`: the latest runs of all workers, newest first."""
     late = LATE_AFTER * schedule
     of_worker = [run for run in runs if run.worker == worker]
     ahead = [run for run in of_worker if run.started_at - now > CLOCKS_DIFFER]
@@ -434,17 +433,17 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
 
 
 def days_until(last: date, count: int) -> list[date]:
-    """So many days, the last of them included, in their order."""
+    """The `count` days up to and including `last`, in order."""
     return [last - timedelta(days=back) for back in range(count - 1, -1, -1)]
 
 
 @dataclass(frozen=True)
 class Success:
-    """What claims and attempts came to, over some days. Every day is there; carriers, retries and kinds that occurred."""
+    """Success rates over some days. Every day is included; carriers, retries and kinds only if they occurred."""
 
     by_day: Mapping[date, Rate]
-    by_carrier: Mapping[str, Rate]  # by its key, or the name that the claim had
-    by_retry: Mapping[int, Rate]  # 0: the fetch worker's; of attempts alone
+    by_carrier: Mapping[str, Rate]  # by key, or by the name in the claim
+    by_retry: Mapping[int, Rate]  # 0: the fetch worker; attempts only
     errors: Mapping[str, int]  # by kind, the most frequent first
 
     @property
@@ -462,7 +461,7 @@ class Success:
 
 
 def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
-    """What these came to, without what a person attached."""
+    """Success rates of these tallies, without proofs that a person attached."""
     by_day: dict[date, Rate] = {}
     by_carrier: dict[str, Rate] = {}
     names: dict[str, str] = {}  # of carriers, in one spelling
@@ -490,20 +489,20 @@ def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
 
 @dataclass(frozen=True)
 class CarrierNow:
-    """What the queue knows of a carrier. `refusal`: why it could take no call at this moment, and until when."""
+    """The current state of a carrier. `refusal`: why it takes no calls now, and until when."""
 
     key: str
     name: str
     configured: bool
     uses: Sequence[Usage] = ()
     refusal: Refusal | None = None
-    # Its account was refused, and not accepted since, also if it is tried again now.
+    # Its account was refused and not accepted since, even if it may be tried again now.
     rejected: Refusal | None = None
-    documents: Refusal | None = None  # why it gives none for now, while it tracks
+    documents: Refusal | None = None  # why it gives no documents for now, although it tracks
     stopped: Stop | None = None  # by a person
     unavailable_since: datetime | None = None  # see `unavailable_since`; None: it is available
     source: str = ""  # where its credentials come from
-    missing: str = ""  # which of its settings are not set
+    missing: str = ""  # its missing settings
 
     def as_json(self) -> dict[str, Any]:
         quotas = [
@@ -543,24 +542,24 @@ class Overview:
     backlogs: Sequence[Backlog]  # by account
     carriers: Sequence[CarrierNow]
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
-    runs: Sequence[Run] = ()  # the latest, the newest first
-    accounts: Sequence[ListedAccount] = ()  # those of clients
+    runs: Sequence[Run] = ()  # the latest runs, newest first
+    accounts: Sequence[ListedAccount] = ()  # of clients
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
-    undecided: Sequence[Any] = ()  # the ids of open claims with a number that a person has not decided on yet
+    undecided: Sequence[Any] = ()  # ids of open claims with a number that nobody has enrolled or left out yet
     differences: Differences = field(default_factory=Differences)
     fleet: FleetStatus | None = None  # None: cron alone does the work
-    # What the claims of each problem are about, by its kind and carrier.
+    # The money in dispute of each problem, by its kind and carrier.
     stakes: Mapping[tuple[str, str], Stake] = field(default_factory=dict)
 
     @property
     def not_enrolled(self) -> int:
-        """How many a person has not decided on yet, up to MOST_NOT_ENROLLED."""
+        """The number of undecided claims, up to MOST_NOT_ENROLLED."""
         return min(len(self.undecided), MOST_NOT_ENROLLED)
 
     @property
     def open_mails(self) -> dict[MailState, int]:
-        """How many mails are not ended, by their states."""
+        """The number of open emails by state."""
         return {state: pile.count for state, pile in self.mails.items() if state in OPEN_STATES}
 
     @property
@@ -571,7 +570,7 @@ class Overview:
 
     @property
     def blocked(self) -> int:
-        """Claims in progress whose account takes no call now, or whose carrier is unavailable."""
+        """Claims in progress whose account takes no calls now, or whose carrier is unavailable."""
         closed = {carrier.key for carrier in self.carriers if carrier.refusal}
         closed |= {listed.account.key for listed in self.accounts if listed.health is not AccountHealth.OPEN}
         out = {carrier.key for carrier in self.carriers if carrier.unavailable_since}
@@ -582,7 +581,7 @@ class Overview:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `recours status --json`; without accounts if no client has one."""
+        """The object of `recours status --json`; without accounts if no client has an account."""
         due = Counter({backlog.carrier: backlog.due for backlog in self.backlogs})
         accounts = [account_json(listed) | {"due": due[listed.account.key]} for listed in self.accounts]
         backlogs = [
@@ -609,7 +608,7 @@ class Overview:
 
 
 def account_json(listed: ListedAccount) -> dict[str, Any]:
-    """A client's account for programs."""
+    """A client's account as JSON."""
     client_id = listed.client.id
     return {
         "account": listed.account.id,
@@ -624,18 +623,18 @@ def account_json(listed: ListedAccount) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class WeekReport:
-    """What came of a week, and how things stand now."""
+    """The results of a week, and the current state."""
 
     monday: date
     now: Overview
     success: Success
     previous: Rate  # of the week before
-    # The money in dispute of claims whose proofs were fetched in it, by currency.
+    # The money in dispute of claims whose proofs were fetched in the week, by currency.
     secured: Mapping[str, float] = field(default_factory=dict)
-    has_run: bool = True  # in the week, or before it
-    manifest: Manifest | None = None  # the last one
+    has_run: bool = True  # in the week or before
+    manifest: Manifest | None = None  # the latest one
 
     @property
     def has_something_to_tell(self) -> bool:
-        """False of a database in which nothing had happened yet: nobody wants a report about nothing."""
+        """False if nothing has happened in the database yet: no report is sent."""
         return self.has_run or self.success.all != Rate()

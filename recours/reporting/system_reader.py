@@ -1,6 +1,6 @@
-"""What is read of the system's state: runs, results, backlogs, mails, and claims that may need a person; nothing is changed.
+"""Reads the system's state: runs, results, backlogs, emails, and claims that may need a person. Changes nothing.
 
-Each statement is answered by an index of recours's own tables, and counts no further than its caller wants.
+Each statement uses an index of recours's own tables and counts no further than its caller needs.
 """
 
 from collections import Counter, defaultdict
@@ -88,22 +88,22 @@ _v = evidence.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 _UNITED = 100  # queries in one statement: SQLite takes no more than 500
-# Mails and attempts that one look goes through at most, and how far back.
+# The maximum number of emails and attempts that one statement reads, and how far back.
 _MOST = 5_000
 _LONGEST_STREAK = timedelta(days=60)
 _FIRST_ANSWERS = 50  # of a carrier; more only where all of them are failures
-# Claims of one sort near their deadline that are looked at: of more there is no need to know how many.
+# Claims of one kind near their deadline that are read; beyond that, the exact number does not matter.
 _MOST_CLAIMS = 2_000
-# Of these the oldest is the one that failed first.
+# In these stages, the oldest claim is the one that failed first.
 _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 _IS_OUTAGE = _a.error_kind.in_(sorted(OUTAGE_KINDS))
 
 
 class Mark(NamedTuple):
-    """How far the claims have been taken in."""
+    """How far the intake of claims has come."""
 
-    key: Any  # the highest that was; None: keys are no numbers, or there was no claim
-    is_swept: bool  # whether the sweep has come to the end once
+    key: Any  # the highest key taken in; None: keys are not numbers, or there was no claim
+    is_swept: bool  # whether the sweep has completed once
 
 
 class IntakeRecord(NamedTuple):
@@ -114,7 +114,7 @@ class IntakeRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class SystemReader:
-    """Reads one database whose schema is current."""
+    """Reads one database with the current schema."""
 
     database: Database
     catalog: Catalog
@@ -125,7 +125,7 @@ class SystemReader:
     def runs(
         self, since: datetime | None = None, until: datetime | None = None, limit: int = 50
     ) -> list[Run]:
-        """The latest runs that began in this time, the newest first."""
+        """The latest runs that started in this period, newest first."""
         query = select(runs).order_by(_r.started_at.desc()).limit(limit)
         if since is not None:
             query = query.where(_r.started_at >= since)
@@ -134,9 +134,9 @@ class SystemReader:
         return self._runs(query)
 
     def latest_runs(self, now: datetime) -> list[Run]:
-        """The latest RECENT_RUNS of each worker and of all, and those of a day up to MOST_RECORDS, the newest first.
+        """The latest RECENT_RUNS of each worker and of all, and up to MOST_RECORDS of the last day, newest first.
 
-        Those that a wrong clock dated into the future, of which there may be many, hide no other.
+        Runs dated in the future by a wrong clock, however many, do not hide others.
         """
         has_begun = _r.started_at <= now + CLOCKS_DIFFER
         latest = select(_r.id).order_by(_r.started_at.desc())
@@ -159,13 +159,13 @@ class SystemReader:
         ]
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
-        """Attempts of these days (as they fall in `zone`), and claims that were given up then, counted."""
+        """Counts of the attempts and the given-up claims of these days, in `zone`."""
         if not days:
             return []
         alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
         no_retry: ColumnElement[int] = literal_column("0")
         closed = (_c.lane, no_retry, const(GAVE_UP), _c.kind)
-        queries = []  # two of each day, which read that part of an index alone
+        queries = []  # two for each day, which read only that part of an index
         for place, day in enumerate(days):
             start = datetime.combine(day, time(), zone)
             end = datetime.combine(day + _A_DAY, time(), zone)
@@ -182,13 +182,13 @@ class SystemReader:
         ]
 
     def secured(self, since: datetime, until: datetime) -> Mapping[str, float]:
-        """The money in dispute of claims whose proofs were fetched in that time, by currency."""
+        """The money in dispute of claims whose proofs were fetched in this period, by currency."""
         in_time = _a.started_at >= since, _a.started_at < until, _a.outcome == "success"
         fetched = select(_a.claim_id).distinct().where(*in_time).limit(COUNTED_UP_TO)
         return self.stakes([Concerned(ids=self.database.scalars(fetched))])[0].amounts
 
     def stakes(self, problems: Sequence[Concerned], limit: int = COUNTED_UP_TO) -> list[Stake]:
-        """What the claims of each of these problems are about, of the first `limit` of each, by few statements."""
+        """The money in dispute of each problem, from its first `limit` claims, with few statements."""
         border = self.database.border
         queries: list[Select[Any]] = []
         for place, concerned in enumerate(problems):
@@ -199,7 +199,7 @@ class SystemReader:
             ]
             query = select(*columns)
             ids = concerned.ids[:limit]
-            for first in range(0, len(ids), _AT_ONCE):  # of more, a database may read the whole table
+            for first in range(0, len(ids), _AT_ONCE):  # with more ids, a database may read the whole table
                 some = border.key.in_(ids[first : first + _AT_ONCE])
                 queries.append(query.select_from(border.claims).where(some))
             if concerned.accounts:
@@ -214,16 +214,16 @@ class SystemReader:
         for concerned, of_one in zip(problems, amounts, strict=True):
             sums: dict[str, float] = defaultdict(float)
             for currency, amount_requested in of_one[:limit]:
-                if amount_requested:  # else it is unknown
+                if amount_requested:  # 0: unknown
                     sums[currency] += amount_requested
             totals = {currency: round(total, 2) for currency, total in sorted(sums.items())}
             stakes.append(Stake(totals, is_more=len(concerned.ids) > limit or len(of_one) > limit))
         return stakes
 
-    # ---------------------------------------------------------------- claims that wait, and mails
+    # ---------------------------------------------------------------- waiting claims, and emails
 
     def intake(self, now: datetime) -> IntakeRecord:
-        """How far the claims have been taken in; owed claims are counted up to COUNTED_UP_TO."""
+        """The state of the intake; owed claims are counted up to COUNTED_UP_TO."""
         long_owed = select(literal(1)).where(_c.owed_since <= now - OWED_LONG).limit(COUNTED_UP_TO)
         owed = select(func.count()).select_from(long_owed.subquery()).subquery()
         query = select(owed.c[0].label("owed"), *intake.c)
@@ -237,9 +237,9 @@ class SystemReader:
     def backlogs(
         self, due_until: datetime | None = None, limit: int = COUNTED_UP_TO, mark: Mark | None = None
     ) -> list[Backlog]:
-        """What is not done, by account; each stage counted up to `limit`. `mark`: None reads it.
+        """Open claims by account; each stage is counted up to `limit`. `mark`: None reads it.
 
-        Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
+        Waiting claims whose retry is due by `due_until` are counted as ready, even if no run has updated them yet.
         """
         border = self.database.border
         unassessed = 0
@@ -252,7 +252,7 @@ class SystemReader:
         for lane, come, *values in sorted(rows, key=itemgetter(0)):
             stages = Counter(dict(zip(Stage, values, strict=False)))
             stages[Stage.READY] += come
-            if stages[Stage.WAITING] < limit:  # else it means "or more", and goes on to
+            if stages[Stage.WAITING] < limit:  # otherwise it means "or more" and stays so
                 stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
             counts = {stage: min(count, limit) for stage, count in stages.items() if count}
             oldest = min((at for at in values[len(Stage) :] if at), default=None)
@@ -264,7 +264,7 @@ class SystemReader:
         return list(backlogs.values())
 
     def unassessed(self, mark: Mark) -> list[Claim]:
-        """Claims that are worked on and that no run has taken in yet, up to a limit."""
+        """Claims for recours that no run has taken in yet, up to a limit."""
         border = self.database.border
         with self.database.read() as connection:
             conditions = conditions_without_row(border, mark)
@@ -275,7 +275,7 @@ class SystemReader:
     def lines(
         self, lanes: Collection[str], stages: Sequence[Stage], now: datetime, limit: int
     ) -> dict[str, list[InLine]]:
-        """The due claims of each of these accounts whose ranks are to come, in their order; up to `limit` of each."""
+        """The due claims of each account whose ranks are in the future, in order; up to `limit` each."""
         queries = [
             select(_c.lane, _c.claim_id, _c.rank_at, _c.rank_is_deadline, _c.stage)
             .where(is_at_stage(stage), _c.lane == lane, _c.rank_is_deadline == is_deadline, _c.rank_at >= now)
@@ -290,7 +290,7 @@ class SystemReader:
         return {lane: sorted(some, key=attrgetter("rank_at"))[:limit] for lane, some in in_line.items()}
 
     def mails(self, now: datetime) -> dict[MailState, Pile]:
-        """Mails that are not ended (ready, held, or being sent), and those that were left undecided lately."""
+        """Open emails (ready, held or being sent), and those left undecided recently."""
         overdue = func.count(case((_m.created_at < now - MAIL_WAITS, 1)))
         of_open = select(_m.state, func.count(), func.min(_m.created_at), overdue).group_by(_m.state)
         of_open = of_open.where(_m.state.in_([const(state) for state in OPEN_STATES]))
@@ -302,7 +302,7 @@ class SystemReader:
         rows = self.database.all(union_all(of_open, of_undecided))
         return {MailState(state): Pile(*pile) for state, *pile in rows if pile[0]}
 
-    # ---------------------------------------------------------------- carriers and accounts that answer no more
+    # ---------------------------------------------------------------- unavailable carriers and refused accounts
 
     def unavailable(self, now: datetime) -> dict[str, datetime]:
         """Since when carriers have been unavailable, by their keys; see `unavailable_since`."""
@@ -310,7 +310,7 @@ class SystemReader:
         latest_checks = latest_checks.where(_n.what == ActionKind.CHECKED, _n.at >= now - _LONGEST_STREAK)
         lately = select(_a.carrier).distinct().where(_a.started_at >= now - _A_DAY, _IS_OUTAGE)
         with self.database.read() as connection:
-            # Of each carrier the latest, with whichever account.
+            # The latest check of each carrier, with any account.
             checks = {
                 carrier_of(subject): Check(at, is_failure=details.get("kind") in OUTAGE_KINDS)
                 for subject, at, details in reversed(connection.execute(latest_checks).all())
@@ -324,11 +324,11 @@ class SystemReader:
         return {key: since for key, since in streaks.items() if since}
 
     def refused_since(self, accounts: Collection[int], since: datetime) -> dict[int, datetime]:
-        """When the first of the latest attempts began that the carrier all refused, of each of these clients' accounts."""
+        """Since when the carrier has refused every attempt, for each of these clients' accounts."""
         return self._refused_since(_a.account_id, _a.account_id.in_(accounts), _a.started_at >= since)
 
     def default_refused_since(self, carriers: Collection[str], since: datetime) -> dict[str, datetime]:
-        """The same of the default account at each of these carriers."""
+        """The same for the default account at each of these carriers."""
         of_default = _a.carrier.in_(sorted(carriers)), _a.account_id.is_(None)
         return self._refused_since(_a.carrier, *of_default, _a.started_at >= since)
 
@@ -347,7 +347,7 @@ class SystemReader:
         return first
 
     def clients_of(self, keys: Collection[str]) -> dict[str, list[Any]]:
-        """The clients of claims under each of these accounts' keys for which a call is still to come, most claims first."""
+        """The clients of claims with a call still planned, for each of these account keys, most claims first."""
         border = self.database.border
         clients: dict[str, list[Any]] = {key: [] for key in keys}
         if not border.has("client_id"):
@@ -367,7 +367,7 @@ class SystemReader:
     # ---------------------------------------------------------------- claims that may need a person
 
     def to_correct(self, now: datetime, skipped: Collection[str], limit: int) -> list[ToCorrect]:
-        """Claims to correct, those first that run out of time; up to `limit`. `skipped`: claim statuses, lower case."""
+        """Claims to correct, the nearest end first; up to `limit`. `skipped`: claim statuses, lower case."""
         status = func.lower(func.trim(func.coalesce(_c.seen_claim_status, "")))
         query = select(_c.claim_id, _c.lane, _c.seen_reference, _c.seen_deadline).where(
             is_at_stage(*ENDED),
@@ -380,17 +380,17 @@ class SystemReader:
         return [ToCorrect(row[0], row[1] or "", row[2] or "", row[3] or "") for row in rows]
 
     def settled_since(self, since: datetime) -> int:
-        """How many claims an answer has settled since then, counted up to a limit."""
+        """How many claims answers have settled since then, counted up to a limit."""
         kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
         answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
         settled = select(_c.claim_id).where(
             _c.claim_id.in_(answered.limit(_MOST)), is_at_stage(Stage.SETTLED)
         )
-        settled = settled.where(_c.lane != const(""))  # unknown carriers are a matter of their own
+        settled = settled.where(_c.lane != const(""))  # unknown carriers are a separate problem
         return self.database.scalar(select(func.count()).select_from(settled.subquery())) or 0
 
     def refused_documents(self, since: datetime) -> dict[str, list[RefusedPiece]]:
-        """The latest that carriers gave and that were refused, of claims without a proof, by the carriers' keys."""
+        """The latest refused documents from carriers, for claims without a proof, by the carrier's key."""
         proof = evidence.alias("proof").c
         has_proof = exists().where(
             proof.claim_id == _v.claim_id, proof.refused.is_(None), proof.kind != "record"
@@ -404,7 +404,7 @@ class SystemReader:
         return pieces
 
     def read(self, ids: Sequence[Any], *where: ColumnElement[bool]) -> list[Claim]:
-        """The claims of these ids, of which the next run sees nothing new; `where`: what else is true of them."""
+        """The claims with these ids that were not edited since their assessment; `where`: further conditions."""
         border = self.database.border
         rows: list[Claim] = []
         with self.database.read() as connection:
@@ -415,14 +415,14 @@ class SystemReader:
         return rows
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
-        """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""
+        """Claims whose real deadline or evidence ends in this period and that may not be tried before, nearest first."""
         day = self.database.border.text("response_deadline")
-        # A day more on both sides: the zone of deadlines is looked at by the rules.
+        # A day more on both sides: the rules check the time zone of deadlines.
         is_near = and_(
             day >= (now - _A_DAY).date().isoformat(), day < f"{(until + _A_DAY).date().isoformat()}~"
         )
         is_ranked = and_(_c.rank_is_deadline == 1, _c.rank_at >= now, _c.rank_at <= until)
-        # Those that wait for a number have a place only once they get it.
+        # Claims without a number get a rank only with their number.
         is_unnumbered = and_(is_at_stage(Stage.UNNUMBERED), is_served_by(self.catalog.evidence_days))
         with self.database.read() as connection:
             of_clients = sorted(key for key in closed if carrier_of(key) != key)
@@ -437,7 +437,7 @@ class SystemReader:
     def _near(
         self, now: datetime, closed: Collection[str], of_clients: Sequence[str]
     ) -> Iterator[Select[Any]]:
-        """Ids by each index that can answer; what it yields is looked at again by the rules."""
+        """Queries for candidate ids, one for each suitable index; the rules check the claims again."""
         lanes = self.database.dialect.lanes()
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         over = _c.rank_is_deadline == 1, _c.rank_at < now
@@ -446,10 +446,10 @@ class SystemReader:
             yield self._first_of(lanes, keys, is_at_stage(Stage.READY), *to_come)
             yield self._first_of(lanes, keys, is_at_stage(Stage.NEW), *to_come)
             if any(carrier_of(key) in self.catalog.evidence_days for key in keys):
-                # Their evidence is over, but perhaps not their deadline.
+                # Their evidence has expired, but perhaps not their deadline.
                 yield self._first_of(lanes, keys, is_at_stage(Stage.READY), *over, latest=True)
                 yield self._first_of(lanes, keys, is_at_stage(Stage.NEW), *over, latest=True)
-        # The latest next retries are the likeliest to come after a deadline.
+        # The latest next retries are most likely to be after a deadline.
         yield select(_c.claim_id).where(awaits_retry()).order_by(_c.next_at.desc())
         yield select(_c.claim_id).where(is_at_stage(*ENDED), *to_come).order_by(_c.rank_at)
         of_known = is_served_by(["", *self.catalog.specs])
@@ -458,9 +458,9 @@ class SystemReader:
     def _first_of(
         self, lanes: CTE, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
     ) -> Select[Any]:
-        """The ids of the first claims by rank under one of these accounts' keys; `latest`: of the last ones.
+        """The ids of the first claims by rank under these account keys; `latest`: of the last ones.
 
-        Each account's are found by an index; those of all clients' accounts, `lanes`, in one query.
+        An index finds those of each account; one query covers all clients' accounts, `lanes`.
         """
         order = _c.rank_at.desc() if latest else _c.rank_at
         if len(keys) == 1:
@@ -476,7 +476,7 @@ class SystemReader:
 
 
 def united(queries: Sequence[Select[*tuple[Any, ...]]]) -> Iterator[CompoundSelect[Any]]:
-    """What these queries find, each in its own order and up to its own limit, by few statements; in no order."""
+    """Few statements that combine these queries, each with its own order and limit; their union is unordered."""
     for first in range(0, len(queries), _UNITED):
         parts = [query.subquery() for query in queries[first : first + _UNITED]]
         yield union_all(*(select(part) for part in parts))
@@ -488,9 +488,9 @@ def read_mark(connection: Connection) -> Mark:
 
 
 def conditions_without_row(border: Border, mark: Mark) -> list[list[ColumnElement[bool]]]:
-    """The claims that are worked on and that no run has taken in: none, or the condition under which they are found.
+    """The conditions that find claims for recours that no run has taken in; empty: they cannot be found cheaply.
 
-    After the first round of the sweep only by their keys, or by the optional index.
+    After the first complete sweep, only by their keys, or by the optional index.
     """
     has_no_row = [_c.claim_id.is_(None), border.is_worked_on]
     if not mark.is_swept:
@@ -501,9 +501,9 @@ def conditions_without_row(border: Border, mark: Mark) -> list[list[ColumnElemen
 
 
 def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
-    """Of each account that has claims: its key, waiting ones that are due, the counts of all stages, then the oldest.
+    """For each account with claims: its key, due waiting claims, the counts of all stages, then the oldest times.
 
-    By a few reads of one index for each account, however many claims there are.
+    Needs a few index reads for each account, regardless of the number of claims.
     """
     first = select(func.min(_c.lane).label("lane")).cte("lanes", recursive=True)
     next_lane = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
@@ -533,7 +533,7 @@ def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
 
 
 class FetchAnswer(NamedTuple):
-    """What came of one fetch at a carrier. `is_failure`: of its service, not about the parcel."""
+    """The result of one fetch. `is_failure`: of the carrier's service, not about the parcel."""
 
     at: datetime
     claim_id: Any
@@ -548,17 +548,17 @@ class Check(NamedTuple):
     is_failure: bool
 
 
-# Fewer parcels may be what the carrier stumbles over.
+# With fewer parcels, the parcels themselves may cause the failures.
 SEVERAL_PARCELS = 5
-# The next runs try again.
+# Shorter outages are left to the next runs.
 OUTAGE_LASTS = timedelta(hours=1)
 
 
 def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: datetime) -> datetime | None:
-    """Since when a carrier's service has given no answer for parcels in general; None: it is not known to be unavailable.
+    """Since when a carrier's service has been unavailable; None: it is not known to be.
 
-    Several parcels show that, a connection that cannot be made, or a check that fails. An answer about any parcel, or to a
-    check, ends it. `answers`: the newest first; `check`: the latest.
+    Failures for several parcels, failed connections or a failed check show an outage. An answer about any parcel, or to a
+    check, ends it. `answers`: newest first; `check`: the latest one.
     """
     answered_at = check.at if check and not check.is_failure else None
     streak = list(
@@ -576,14 +576,14 @@ def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: 
 
 
 def _answers(connection: Connection, carriers: Sequence[str], now: datetime) -> dict[str, list[FetchAnswer]]:
-    """The answers of each carrier, newest first, at least back to its last good one. Attempts without a call are left out."""
+    """The answers of each carrier, newest first, at least back to its last success; without attempts that made no call."""
     query = (
         select(_a.carrier, _a.started_at, _a.claim_id, _IS_OUTAGE, _a.calls > 0, _a.id)
         .where(_a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _IS_OUTAGE))
         .order_by(_a.started_at.desc(), _a.id.desc())
     )
     answers: dict[str, list[FetchAnswer]] = {key: [] for key in carriers}
-    unsure = list(carriers)  # those of which all answers that were read are failures
+    unsure = list(carriers)  # carriers whose answers read so far are all failures
     for limit in (_FIRST_ANSWERS, _MOST):
         answers |= {key: [] for key in unsure}
         of_each = [query.where(_a.carrier == key).limit(limit) for key in unsure]

@@ -127,7 +127,7 @@ def test_credentials_are_asked_for_without_echo_and_kept_sealed(
     person: Person, accounts: ClientAccounts
 ) -> None:
     printed = typed_on_terminal(person, {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": SECRET})
-    assert "The credentials of shop1@example.com at Chronopost are kept;" in printed
+    assert "The credentials of shop1@example.com at Chronopost are stored;" in printed
     assert SECRET not in printed
     assert GOOD not in printed
     (account,), (sealed,) = accounts.all(), accounts.sealed().values()
@@ -421,7 +421,7 @@ def test_a_shop_types_its_credentials_into_the_services_page(
     kept = recours.set_account(SHOPS[1], "Chronopost", CHRONOPOST, limits={"": "50/day"}, by="shop1")
     assert (
         kept.sentence
-        == "The credentials of shop1@example.com at Chronopost are kept; the next run asks with them."
+        == "The credentials of shop1@example.com at Chronopost are stored; the next run uses them."
     )
     assert (kept.client_id, kept.accepted) == (1, None)
     (account,) = accounts.all()

@@ -64,8 +64,7 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: App, service: Servic
     words = VerdictSentences("en")
     said = [words.sentence(problem, overview.at) for problem in verdict(overview).problems]
     assert any(
-        line.startswith(f"Chronopost refuses 1 account of a client ({WRONG}). 1 claim blocked")
-        for line in said
+        line.startswith(f"Chronopost rejects 1 client account ({WRONG}). 1 claim blocked") for line in said
     )
     assert any(
         f"There is no account at Chronopost for 1 client ({WITHOUT}). 1 claim blocked" in line
@@ -76,8 +75,8 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: App, service: Servic
     (backlog,) = [one for one in overview.as_json()["backlogs"] if one["carrier"] == "chronopost"]
     assert backlog["due"] == 2
     for reference, sentence in (
-        ("CLM-0002", f"Chronopost is asked with the account of {WRONG}."),
-        ("CLM-0003", f"There is no account at Chronopost for {WITHOUT}, nor one for all clients."),
+        ("CLM-0002", f"recours asks Chronopost with {WRONG}'s account."),
+        ("CLM-0003", f"{WITHOUT} has no account at Chronopost, and there is no default account."),
     ):
         found = explanation_of(seen, reference)
         assert found is not None

@@ -47,7 +47,7 @@ def test_reopened_claims_start_over_at_the_next_run_and_no_second_final_mail_goe
 
     service.wait_until_today()
     said = person.does("reopen", "CLM-0001")
-    assert said == "CLM-0001 starts over: the next run asks the carrier.\n"
+    assert said == "CLM-0001 reopened: the next run asks the carrier.\n"
     calls = len(service.box.calls)
     service.run(PODFetchWorker)  # either worker has made it ready
     assert rows(service, "stage, pod_retry_count") == [("ready", 0), ("given_up", 4)]
@@ -207,7 +207,7 @@ def test_a_pause_with_an_end_is_over_by_itself(service: Service, person: Person)
     assert "needs you" not in person.does("status")
     assert service.run().stats.skipped_carrier == 1
     again = person.does("pause", "chronopost", "--until", "tomorrow 8:00")
-    assert again.endswith("It was paused already: the new reason and end replace the old ones.\n")
+    assert again.endswith("It was already paused: the new reason and end replace the previous ones.\n")
     person.does("pause", "chronopost")
     assert person.json("plan")["attempts"] == 0
     person.does("pause", "chronopost", "--until", "3h")
@@ -221,7 +221,7 @@ def test_a_pause_until_a_time_that_is_past_is_refused(typist: Person, until: str
     done = typist.types("pause", "chronopost", "--until", until)
     assert (done.returncode, done.stdout) == (2, "")
     assert (
-        f"Error: '{until}' is no time within the next year: write for example 18:00, 'tomorrow 8:00',"
+        f"Error: '{until}' is not a time within the next year. Examples: 18:00, 'tomorrow 8:00',"
         in done.stderr
     )
 
@@ -238,4 +238,4 @@ def test_what_else_keeps_a_carrier_closed_is_told(person: Person) -> None:
 
 def test_who_else_serves_the_claims_is_told(person: Person) -> None:
     said = person.does("pause", "DHL")
-    assert "Its claims that are asked of DHL Express go on." in said
+    assert "Its claims that are fetched from DHL Express are not paused." in said

@@ -78,7 +78,7 @@ def test_a_pod_is_fetched_recorded_and_logged_like_any_other(
     reference = claim(GOOD)
     result = recours.fetch_claim(reference)
     assert (result.fetched, result.kind, result.signatory) == (True, None, "DUPONT")
-    assert result.sentence == f"{reference}: the proof of delivery is there, signed by DUPONT."
+    assert result.sentence == f"{reference}: proof of delivery fetched, signed by DUPONT."
     assert result.pod_path is not None
     assert Path(result.pod_path).read_bytes().startswith(b"%PDF-")
     assert result.delivered_at is not None
@@ -113,7 +113,7 @@ def test_a_failure_says_why_and_when_it_is_tried_next(
     assert result.next_try_at is not None
     assert timedelta(minutes=59) < result.next_try_at - before < timedelta(minutes=61)
     assert result.sentence.startswith(f"{reference}: no proof of delivery (not delivered yet): ")
-    assert result.sentence.endswith(f"Next try: {ENGLISH.minute(result.next_try_at)}.")
+    assert result.sentence.endswith(f"Next attempt: {ENGLISH.minute(result.next_try_at)}.")
     status = recours.claim_status(reference)
     assert (status.stage, status.attempts, status.next_try_at) == (
         recours.Standing.WAITING,
@@ -138,7 +138,7 @@ def test_without_quota_nobody_is_asked_and_no_attempt_is_used(
     assert (result.fetched, result.kind, result.attempt_used) == (False, ErrorKind.RATE_LIMITED, False)
     assert result.next_try_at is not None
     assert result.sentence.startswith(
-        f"{reference}: the carrier was not asked (quota or pause): Chronopost is at its limit (3 per day"
+        f"{reference}: the carrier was not asked (quota or rate limit): Chronopost is at its limit (3 per day"
     )
     assert box.calls_for("XY000000002FR") == []
     assert recours.claim_status(reference).attempts == 0
@@ -196,7 +196,7 @@ def test_a_database_that_is_gone(
     url = os.environ["DATABASE_URL"]
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{folder / 'none.db'}")
     for call in (recours.fetch_claim, recours.claim_status):
-        with pytest.raises(recours.TryLaterError, match="cannot be used at the moment; nothing was changed"):
+        with pytest.raises(recours.TryLaterError, match="cannot be used right now; nothing was changed"):
             call(reference)
     monkeypatch.setenv("DATABASE_URL", url)
     assert recours.fetch_claim(reference).fetched
@@ -222,7 +222,7 @@ def test_sentences_come_in_french_and_by_default_in_the_language_of_the_settings
 ) -> None:
     reference = claim(GOOD)
     assert recours.fetch_claim(reference, language="fr").sentence == (
-        f"{reference} : la preuve de livraison est là, signée par DUPONT."
+        f"{reference} : preuve de livraison obtenue, signée par DUPONT."
     )
     monkeypatch.setenv("RECOURS_LANGUAGE", "fr")
     with pytest.raises(recours.ShowExistingPODError, match="a déjà sa preuve de livraison"):
@@ -291,7 +291,7 @@ def test_the_example_page_fetches_shows_and_says_what_is_wrong(claim: Callable[.
     page.text_input[0].set_value(reference).run()
     assert any("waiting for its next attempt" in text or "new or was edited" in text for text in texts(page))
     page.button[0].click().run()
-    assert f"{reference}: the proof of delivery is there, signed by DUPONT." in texts(page)
+    assert f"{reference}: proof of delivery fetched, signed by DUPONT." in texts(page)
     downloads: Sequence[Any] = page.get("download_button")
     assert [button.label for button in downloads] == ["Download"]
     page.button[0].click().run()

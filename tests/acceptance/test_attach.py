@@ -166,7 +166,7 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
         "100 MB": (str(large), "it is larger than 20 MB"),
         "empty": (file(service, b"", "empty.pdf"), "it has only 0 bytes"),
         "cut off": (file(service, signature_png("x")[:400], "cut.png"), "the image is incomplete"),
-        "a login page": (file(service, BLANK, "l.html"), "as a proof it is refused"),
+        "a login page": (file(service, BLANK, "l.html"), "it is not accepted as a proof"),
         "another parcel": (file(service, proof("13572468"), "o.pdf"), "another parcel"),
         "another carrier without a number": (
             file(service, OF_CHRONOPOST, "c.html"),
@@ -200,9 +200,9 @@ def test_what_cannot_be_is_refused_with_what_to_do(person: Person, service: Serv
     cases: list[tuple[tuple[str, ...], str]] = [
         (("CLM-9999", path), "There is no claim 'CLM-9999'."),
         ((unnumbered, path), "has no tracking number"),
-        ((reference, path, "--at", tomorrow), "that is in the future"),
+        ((reference, path, "--at", tomorrow), "that date is in the future"),
         ((reference, path, "--at", ago(800).date().isoformat()), "more than a year later"),
-        ((reference, path, "--at", "0001-01-01T00:00+23:59"), "that is before 2000"),
+        ((reference, path, "--at", "0001-01-01T00:00+23:59"), "that date is before 2000"),
         ((reference, path, "--signed-by", " \t "), "is empty"),
         ((reference, path, "--kind", "record"), "'record' is not one of"),
     ]
@@ -215,7 +215,7 @@ def test_what_cannot_be_is_refused_with_what_to_do(person: Person, service: Serv
     person.does("attach", reference, path)
     again = person.types("attach", reference, path)
     assert again.returncode == 2
-    assert "has this very file already (by hand)" in again.stderr
+    assert "already has this file (by hand)" in again.stderr
     assert count(service, "recours_evidence") == 1
 
 
@@ -323,7 +323,7 @@ def test_a_kill_loses_nothing_and_doubles_nothing(
     assert killed.returncode == -9, killed.stderr
     is_recorded = (name, when) == ("record", "after")
     done = person.types("attach", reference, path)
-    assert (done.returncode, "very file already" in done.stderr) == (2, is_recorded)
+    assert (done.returncode, "already has this file" in done.stderr) == (2, is_recorded)
     if not is_recorded:
         assert SOON in done.stderr, "its lease still holds"
         service.sql("UPDATE recours_claims SET lease_until = ?", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
@@ -373,11 +373,11 @@ def test_the_service_s_own_application_attaches_too(service: Service) -> None:
     assert done.pod_path == done.path == facts(service, reference)["pod_url"]
     assert done.shows.startswith("signature de DUPONT le ")
     assert done.sentence.startswith(
-        f"{reference} : la preuve de livraison est là, jointe manuellement. Ce qu'elle montre : signature"
+        f"{reference} : preuve de livraison jointe. Elle montre : signature"
     )
     assert done.sentence.endswith("Ces documents prouvent la livraison en cas de litige pour colis perdu.")
     assert (done.support, service.sql('SELECT "by" FROM recours_changes')) == ("proves", [("Anna",)])
-    with pytest.raises(recours.CorrectFileError, match="has this very file already"):
+    with pytest.raises(recours.CorrectFileError, match="already has this file"):
         recours.attach(reference, path, by="Anna", language="en")
     status = recours.claim_status(reference, language="en")
     assert (status.stage, status.support) == (recours.Standing.FETCHED, "proves")
@@ -412,7 +412,7 @@ def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
     assert "clerk confirmed it" in str(service.sql("SELECT details FROM recours_changes"))
     person.does("verify")
     printed = person.does("detach", reference, "--why", "it was another parcel's")
-    assert "the proof was taken back" in printed
+    assert "the proof was withdrawn" in printed
     assert pod_row(service, reference) == ("failed", None, None)
     ((kept, refused, by),) = service.sql('SELECT path, refused, "by" FROM recours_evidence')
     assert (Path(kept).read_bytes(), refused) == (content, f"{by} took it back")
@@ -428,7 +428,7 @@ def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
     ]
     person.does("verify")
     again = person.types("detach", reference)
-    assert (again.returncode, "has no proof that could be taken back" in again.stderr) == (2, True)
+    assert (again.returncode, "has no proof to withdraw" in again.stderr) == (2, True)
     # The stored file is accepted and moved to the folder of proofs.
     accepted = person.json("attach", reference, kept, "--anyway", "--why", "it was ours")
     assert (accepted["path"], accepted["refused"]) == (done["path"], None)
@@ -444,10 +444,10 @@ def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(person: Pers
     letter = person.json("attach", reference, file(service, proof()))
     photo = person.json("attach", reference, file(service, signature_png("door"), "door.png"), "--kind=photo")
     assert photo["is_pod"] is False
-    assert "the best of the others counts" in person.does("detach", reference)
+    assert "The best of the other proofs counts" in person.does("detach", reference)
     assert pod_row(service, reference)[:2] == ("success", photo["path"])
     person.does("verify")
-    assert "runs look for another one" in person.does("detach", reference, photo["sha256"])
+    assert "Runs look for another one" in person.does("detach", reference, photo["sha256"])
     assert pod_row(service, reference)[:2] == ("failed", None)
     assert letter["sha256"] in {sha256 for (sha256,) in service.sql("SELECT sha256 FROM recours_evidence")}
     person.does("verify")
@@ -461,7 +461,7 @@ def test_a_proof_that_was_fetched_is_taken_back_and_runs_go_on(person: Person, s
     reference = "CLM-0001"
     assert pod_row(service, reference)[0] == "success"
     printed = person.does("detach", reference, "--why", "of another parcel")
-    assert "runs look for another one" in printed
+    assert "Runs look for another one" in printed
     assert pod_row(service, reference)[:2] == ("failed", None)
     assert facts(service, reference)["stage"] != DONE
     assert person.json("why", reference)["changes"][-1]["what"] == "detached"

@@ -233,8 +233,8 @@ def test_a_document_that_lacks_or_was_altered_is_told_and_the_rest_kept(
     Path(altered).write_bytes(b"another")
     done = person.types("backup", str(person.folder / "b"))
     assert done.returncode == 0, done.stderr
-    assert f"WARNING: {missing} is in the database, and not on disk." in done.stderr
-    assert f"WARNING: {altered} is not what was fetched any more" in done.stderr
+    assert f"WARNING: {missing} is in the database but not on disk." in done.stderr
+    assert f"WARNING: {altered} has changed since it was fetched" in done.stderr
     (made,) = (person.folder / "b").iterdir()
     checked = person.types("restore", "--check", str(made))
     assert (checked.returncode, checked.stderr.count("WARNING: ")) == (0, 2), checked.stderr
@@ -249,7 +249,7 @@ def test_a_file_outside_the_folder_of_the_documents_is_not_copied(filled: Servic
     filled.sql("UPDATE recours_evidence SET path = ? WHERE path = ?", str(outside), path)
     filled.sql("UPDATE recours_attempts SET document_path = ? WHERE document_path = ?", way_out, path)
     told = person.json("backup", str(person.folder / "b"))
-    assert {fault.split(" is not in ")[0] for fault in told["documents_missing"]} == {str(outside), way_out}
+    assert {fault.split(" is outside ")[0] for fault in told["documents_missing"]} == {str(outside), way_out}
     assert not [path for path in Path(told["folder"]).rglob("*") if path.name.startswith(".env")]
 
 
@@ -320,12 +320,12 @@ def _spoil_database(backup: Path) -> str:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
-    return f"{path.name} is not what it was when the backup was made"
+    return f"{path.name} has changed since the backup was made"
 
 
 def _no_sums(backup: Path) -> str:
     (backup / "SHA256SUMS").unlink()
-    return "is no whole backup (No such file or directory)"
+    return "is not a complete backup (No such file or directory)"
 
 
 def _other_schema(backup: Path) -> str:
@@ -442,7 +442,7 @@ def test_while_the_service_writes_nothing_is_restored_unless_forced(own: Service
         service.execute("UPDATE claims SET amount_requested = 77")
         refused = person.types("restore", str(made))
         assert refused.returncode == 1
-        assert f"Another program has {path} in a transaction" in refused.stderr
+        assert f"Another program has an open transaction on {path}" in refused.stderr
         service.execute("COMMIT")
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT DISTINCT amount_requested FROM claims").fetchall() == [(77,)]
@@ -457,7 +457,7 @@ def test_a_database_that_is_damaged_is_replaced_only_if_forced(own: Service) -> 
         path.unlink()
     (person.folder / "claims.db").write_bytes(b"no database at all" * 1000)
     done = person.types("restore", str(made))
-    assert (done.returncode, "Whether a run is under way cannot be found out" in done.stderr) == (1, True)
+    assert (done.returncode, "Cannot check whether a run is in progress" in done.stderr) == (1, True)
     person.does("restore", "--force", str(made))
     assert "Chronopost" in person.does("carriers")
 
@@ -483,7 +483,10 @@ def test_a_server_s_database_that_is_not_empty_is_left_alone(
     made = backup_of(person)
     done = person.types("restore", str(made))
     assert done.returncode == 1
-    assert "is not empty, and recours fills an empty database only. Create one (createdb NAME)" in done.stderr
+    assert (
+        "is not empty, and recours restores only into an empty database. Create one (createdb NAME)"
+        in done.stderr
+    )
 
 
 def test_a_backup_of_another_kind_of_database_is_refused(
@@ -493,4 +496,4 @@ def test_a_backup_of_another_kind_of_database_is_refused(
     made = backup_of(person)
     other = kinds("postgresql").empty(tmp_path).render_as_string(hide_password=False)
     done = person.types("restore", str(made), "--database-url", other)
-    assert (done.returncode, "This backup holds a database of the kind sqlite" in done.stderr) == (1, True)
+    assert (done.returncode, "This backup contains a sqlite database" in done.stderr) == (1, True)

@@ -107,7 +107,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(person: Person, b
     done = person.types("carriers", "check", "UPS")
     assert (done.returncode, done.stdout) == (1, "")
     assert "UPS rejects our credentials" in done.stderr
-    assert " from the environment.\nCorrect the credentials of UPS" in done.stderr
+    assert " from the environment.\nCorrect the UPS credentials" in done.stderr
     assert "UPS_CLIENT_ID" in done.stderr
     assert len(box.calls) == 1
     assert refusals(person, "ups") == (1,)
@@ -115,7 +115,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(person: Person, b
     box.accounts = {"10000001": PASSWORD}
     repaired = person.types("carriers", "check", "UPS")
     assert repaired.returncode == 0, repaired.stderr
-    said = "UPS accepts our credentials. The pause that a refusal had left is lifted.\n"
+    said = "UPS accepts our credentials. The pause after the earlier rejection is over.\n"
     assert repaired.stdout == said
     assert refusals(person, "ups") == (0,)
     assert {call.carrier for call in box.calls} == {"ups"}

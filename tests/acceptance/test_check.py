@@ -197,7 +197,7 @@ def test_what_does_not_work_is_told_with_what_to_do(
         "cron's copy of the log",
     }
     assert "has not run since" in faults["overdue pod_fetch_worker"]
-    assert "everybody on this machine may read it (644) → chmod 600 .env" in faults["permissions of .env"]
+    assert "readable by everyone on this machine (644) → chmod 600 .env" in faults["permissions of .env"]
     assert "pyproject.toml is not a folder" in faults["folder of the documents"]
     assert "rejects the login of us: 535" in faults["mail server"]
     assert found["ADMIN_EMAIL"][0] == "remark"

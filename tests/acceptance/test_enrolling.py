@@ -102,7 +102,9 @@ def test_asking_for_claims_that_are_not_there_decides_nothing_about_the_others(p
 def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, database: Database) -> None:
     run(person)
     person.does("enroll", "CLM-1", "CLM-3")
-    assert "excluded; no run works on it" in person.does("exclude", "CLM-1", "--why", "settled by phone")
+    assert "excluded: recours no longer works on it" in person.does(
+        "exclude", "CLM-1", "--why", "settled by phone"
+    )
     assert statuses(database)["CLM-1"] == "manual"
     assert "Found 1 claim(s) to fetch" in run(person).stderr
     assert "CLM-1" not in run(person, "--dry-run").stderr

@@ -145,21 +145,21 @@ def test_nothing_of_an_erased_client_is_left(service: Service, person: Person) -
     service.sql(
         "INSERT INTO recours_events (event, audience, carrier, tracking_number, run_id, created_at, facts)"
         " VALUES ('weekly_report', 'operator', '', '2026-W05', '', '2026-02-02', ?)",
-        json.dumps({"plain": f"No work is done with 1 account of a client ({ADDRESS})."}),
+        json.dumps({"plain": f"No work is done with 1 client account ({ADDRESS})."}),
     )
     before, files, others = rows_of(service, 2), files_of(service, 1), files_of(service, 2)
     assert files
     shown = person.does("erase", "--client", ADDRESS, "--dry-run")
-    assert "To be erased for good: claims 2, documents " in shown
+    assert "To be erased permanently: claims 2, documents " in shown
     assert where(service, SECRET)
     said = person.does("erase", "--client", ADDRESS, "--yes")
-    assert f"Erased: claims 2, documents {len(files)}, e-mails " in said
+    assert f"Erased: claims 2, documents {len(files)}, emails " in said
     assert "carrier accounts 1." in said
     assert "Not erased: backups, logs" in said
     assert where(service, SECRET) == []
     assert where(service, ADDRESS) in (["clients"], ["clients", "file"])  # the service's own
     shown = person.does("erase", "--client", ADDRESS, "--dry-run")
-    assert "claims 2, documents 0, e-mails 0, carrier accounts 0." in shown
+    assert "claims 2, documents 0, emails 0, carrier accounts 0." in shown
     assert not [path for path in files if path.exists()]
     assert (rows_of(service, 2), all(path.exists() for path in others)) == (before, True)
 
@@ -176,9 +176,7 @@ def test_another_client_with_the_same_address_keeps_all(service: Service, action
 
 def test_an_address_that_no_client_has_any_more_is_erased(service: Service, actions: Actions) -> None:
     service.sql("UPDATE clients SET email = 'new@shop.example' WHERE id = 1")
-    assert (
-        "claims 0, documents 0, e-mails 1, carrier accounts 1." in actions.erase(client=ADDRESS)[0].sentence
-    )
+    assert "claims 0, documents 0, emails 1, carrier accounts 1." in actions.erase(client=ADDRESS)[0].sentence
     assert ADDRESS not in everything(service)["recours_mails"]
 
 
@@ -186,7 +184,7 @@ def test_an_address_is_erased_after_its_claims(service: Service, actions: Action
     actions.erase(["CLM-0001", "CLM-0003"])
     service.sql("DELETE FROM recours_client_accounts")
     service.sql("UPDATE clients SET email = 'new@shop.example' WHERE id = 1")
-    assert "e-mails 0," in actions.erase(client=ADDRESS, dry_run=True)[0].sentence
+    assert "emails 0," in actions.erase(client=ADDRESS, dry_run=True)[0].sentence
     actions.erase(client=ADDRESS)
     assert ADDRESS not in everything(service)["recours_mails"]
 
@@ -246,7 +244,7 @@ def test_what_the_service_refuses_is_left_and_named(service: Service, actions: A
     service.sql("CREATE UNIQUE INDEX rule ON claims (client_id) WHERE id IN (1, 3) AND pod_url IS NULL")
     results = actions.erase(client=ADDRESS)
     assert "claims 1," in results[0].sentence
-    assert results[-1].sentence.startswith("CLM-0001 was not erased: the service's database refuses")
+    assert results[-1].sentence.startswith("CLM-0001 was not erased: the service's database rejected")
     assert len(files_of(service, 1)) == 1
     service.sql("DROP INDEX rule")
     assert all(result.is_done for result in actions.erase(client=ADDRESS))
@@ -302,7 +300,7 @@ def test_a_mail_about_others_too_goes_and_another_tells_the_rest(service: Servic
 
 
 def test_what_is_left_of_deleted_claims_is_named_and_erased(service: Service, person: Person) -> None:
-    assert "ok      deleted claims: nothing is kept of them" in person.types("check", "--offline").stdout
+    assert "ok       deleted claims: no data of them is kept" in person.types("check", "--offline").stdout
     service.sql("DELETE FROM notifications")
     service.sql("DELETE FROM claims WHERE id IN (1, 2, 3)")
     assert "Erased: claims 1, documents 0, " in person.does("erase", "CLM-0003", "--yes")
@@ -312,7 +310,7 @@ def test_what_is_left_of_deleted_claims_is_named_and_erased(service: Service, pe
     files = [Path(path) for (path,) in service.sql("SELECT path FROM recours_evidence")]
     assert "Erased: claims 2, documents 2, " in person.does("erase", "--deleted", "--yes")
     assert not [path for path in files if path.exists()]
-    assert "ok      deleted claims" in person.types("check", "--offline").stdout
+    assert "ok       deleted claims" in person.types("check", "--offline").stdout
     service.run(PODFetchWorker)
     assert service.sql("SELECT stage FROM recours_claims WHERE claim_id = 3") == [("erased",)]
 

@@ -44,9 +44,9 @@ def test_a_file_corrects_what_it_can_and_names_the_rest(service: Service, person
         "CLM-0001",
         "XY000000001FR, Chronopost",
         "XY000000091FR, Chronopost",
-        "CLM-0001: corrected; the next run starts over with it.",
+        "CLM-0001 corrected: the next run starts over.",
     ]
-    assert dry.stdout.endswith("8 lines: 2 can be done, 2 already so, 4 not possible. Nothing was changed.\n")
+    assert dry.stdout.endswith("8 lines: 2 can be done, 2 unchanged, 4 not possible. Nothing was changed.\n")
 
     done = person.types("correct", "--csv", file)
     assert (done.returncode, done.stderr) == (1, dry.stderr)
@@ -59,7 +59,7 @@ def test_a_file_corrects_what_it_can_and_names_the_rest(service: Service, person
     assert done.stdout.splitlines() == [
         "Line 8: CLM-0001 is already on line 2.",
         "Line 9: CLM-0004 already has this tracking number and this carrier.",
-        "8 lines: 2 done, 2 already so, 4 not possible.",
+        "8 lines: 2 done, 2 unchanged, 4 not possible.",
     ]
     assert numbers(service)[:2] == [
         ("CLM-0001", "XY000000091FR", "Chronopost"),
@@ -68,7 +68,7 @@ def test_a_file_corrects_what_it_can_and_names_the_rest(service: Service, person
     assert numbers(service)[2:] == before[2:]
     noted = changes(service)
     again = person.types("correct", "--csv", file)
-    assert again.stdout.endswith("8 lines: 0 done, 4 already so, 4 not possible.\n")
+    assert again.stdout.endswith("8 lines: 0 done, 4 unchanged, 4 not possible.\n")
     assert changes(service) == noted
     assert {what for _, what, *_ in noted} == {"corrected"}
 
@@ -80,11 +80,11 @@ def test_a_long_file_takes_seconds(service: Service, person: Person) -> None:
     rows = [f"CLM-{n:04d},XY{n + 500:09d}FR" for n in range(1, 301)]
     begun = time.monotonic()
     said = person.does("correct", "--csv", write(person, "\n".join(rows)))
-    assert said == "300 lines: 300 done, 0 already so, 0 not possible.\n"
+    assert said == "300 lines: 300 done, 0 unchanged, 0 not possible.\n"
     assert time.monotonic() - begun < 20
     assert numbers(service)[299][1] == "XY000000800FR"
     again = person.does("correct", "--csv", write(person, "\n".join(rows)))
-    assert again.endswith("300 lines: 0 done, 300 already so, 0 not possible.\n")
+    assert again.endswith("300 lines: 0 done, 300 unchanged, 0 not possible.\n")
     unknown = [f"CLM-X{n};XY{n:09d}FR" for n in range(MOST_CLAIMS)]
     done = person.types("correct", "--csv", write(person, "\n".join(unknown)))
     assert (done.returncode, done.stderr.count("There is no claim")) == (1, MOST_CLAIMS)
@@ -99,7 +99,7 @@ def test_an_exported_file_is_edited_and_read_again(service: Service, person: Per
         exported = person.does("export", "claims", *form).replace("XY000000001FR", "XY000000091FR")
         said = person.does("correct", "--csv", write(person, exported))
         done = 0 if form else 1
-        assert f"3 lines: {done} done, {3 - done} already so, 0 not possible." in said
+        assert f"3 lines: {done} done, {3 - done} unchanged, 0 not possible." in said
     assert [number for _, number, _ in numbers(service)] == [
         "XY000000000FR",
         "XY000000091FR",
@@ -114,14 +114,14 @@ def test_a_file_reopens_and_excludes(service: Service, person: Person) -> None:
     service.wait_until_today()
     file = write(person, "claim\nCLM-0001\nCLM-0002\nCLM-9\n")
     done = person.types("reopen", "--csv", file)
-    assert (done.returncode, done.stdout) == (1, "3 lines: 2 done, 0 already so, 1 not possible.\n")
+    assert (done.returncode, done.stdout) == (1, "3 lines: 2 done, 0 unchanged, 1 not possible.\n")
     again = person.types("reopen", "--csv", file)
-    assert again.stdout.endswith("3 lines: 0 done, 2 already so, 1 not possible.\n")
+    assert again.stdout.endswith("3 lines: 0 done, 2 unchanged, 1 not possible.\n")
     file = write(person, "CLM-0002\nCLM-0003")
     dry = person.does("exclude", "--csv", file, "--why", "settled", "--dry-run")
-    assert "2 lines: 2 can be done, 0 already so, 0 not possible. Nothing was changed." in dry
+    assert "2 lines: 2 can be done, 0 unchanged, 0 not possible. Nothing was changed." in dry
     assert person.does("exclude", "--csv", file, "--why", "settled").startswith("2 lines: 2 done")
-    assert "2 already so" in person.does("exclude", "--csv", file, "--why", "settled")
+    assert "2 unchanged" in person.does("exclude", "--csv", file, "--why", "settled")
     statuses = [("failed",), ("manual",), ("manual",)]
     assert service.sql("SELECT pod_fetch_status FROM claims ORDER BY id") == statuses
 
@@ -139,7 +139,7 @@ def test_a_claim_that_a_run_holds_is_named_and_the_others_are_done(service: Serv
         done.stderr
         == "Error: Line 1: CLM-0001 is being fetched by another run right now; try again in a minute.\n"
     )
-    assert done.stdout == "2 lines: 1 done, 0 already so, 1 not possible.\n"
+    assert done.stdout == "2 lines: 1 done, 0 unchanged, 1 not possible.\n"
     assert [number for _, number, _ in numbers(service)] == ["XY000000001FR", "XY000000092FR"]
 
 
@@ -176,7 +176,7 @@ def test_what_the_database_refuses_of_one_claim_stops_no_other(service: Service,
     service.sql("CREATE UNIQUE INDEX one_parcel ON claims (tracking_number)")
     done = person.types("correct", "--csv", write(person, "CLM-0001;XY000000003FR\nCLM-0002;XY000000092FR"))
     assert done.returncode == 1
-    assert done.stdout == "2 lines: 1 done, 0 already so, 1 not possible.\n"
+    assert done.stdout == "2 lines: 1 done, 0 unchanged, 1 not possible.\n"
     assert done.stderr.startswith("Error: Line 1: ")
     assert "UNIQUE" in done.stderr.upper()
     assert [str(number)[-4:] for _, number, _ in numbers(service)] == ["01FR", "92FR", "03FR"]
@@ -187,6 +187,7 @@ def test_claims_that_are_named_are_excluded_on_trial(service: Service, person: P
     said = person.does("exclude", "CLM-0001", "--why", "settled", "--dry-run")
     assert said == "Dry run: 1 claim would be excluded; nothing was changed.\n"
     assert (
-        person.does("exclude", "CLM-0001", "--why", "settled") == "CLM-0001: excluded; no run works on it.\n"
+        person.does("exclude", "CLM-0001", "--why", "settled")
+        == "CLM-0001 excluded: recours no longer works on it.\n"
     )
     assert person.types("exclude", "CLM-0001", "--why", " ").returncode == 2

@@ -105,7 +105,7 @@ def test_status_check_is_for_those_who_watch(service: Service, person: Person) -
     paused = person.types("status", "--check")
     assert paused.returncode == 1
     verdict, problem, remedy = paused.stdout.splitlines()
-    assert verdict == "1 thing needs you: Chronopost is paused."
+    assert verdict == "1 problem needs your attention: Chronopost is paused."
     assert re.fullmatch(
         r"! Chronopost is paused since \d\d:\d\d \w+ \(by .*: \"works\"\)\. 1 claim blocked\.", problem
     )
@@ -164,8 +164,8 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     )
     assert "Retries used: 1 of 4" in shown
     assert "Who can act: the client" in shown
-    assert "Compare the number and the carrier with the client's papers" in shown
-    assert "To try it at once: recours retry --claim CLM-0001" in shown
+    assert "Compare the tracking number and the carrier with the client's documents" in shown
+    assert "To retry it now: recours retry --claim CLM-0001" in shown
     attempt = line_of(section(shown, "History"), ENGLISH.minute(begun))
     assert attempt[1] == "Number unknown to the carrier"
     assert attempt[2].endswith("Retry 1 · Chronopost · XY000000001FR · 1 call, 0 s"), attempt

@@ -43,7 +43,7 @@ def test_a_test_mail_is_sent_and_the_answer_told(person: Person, smtp: MailServe
     done = person.types("mail", "test", "me@shop.example", **settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
-        f"E-mail to me@shop.example accepted by 127.0.0.1:{smtp.port} (from service@shop.example, no encryption).\n"
+        f"Email to me@shop.example accepted by 127.0.0.1:{smtp.port} (from service@shop.example, no encryption).\n"
     )
     assert smtp.recipients() == ["me@shop.example"]
     assert recorded(person) == [("tested", getpass.getuser(), {"to": "me@shop.example"})]
@@ -68,7 +68,7 @@ def test_what_the_server_says_is_told(person: Person, smtp: MailServer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("test", "me@shop.example"), "No mail server is set: SMTP_HOST"),
+        (("test", "me@shop.example"), "No mail server is set: set SMTP_HOST"),
         (("preview", "pod_lost"), "'pod_lost' is not one of"),
     ],
 )
@@ -78,7 +78,7 @@ def test_what_was_mistyped_gets_a_sentence(person: Person, arguments: tuple[str,
 
 
 def test_release_lets_go_of_what_is_held(person: Person) -> None:
-    assert person.types("mail", "release").stdout == "No mail is held.\n"
+    assert person.types("mail", "release").stdout == "No email is held.\n"
     row = (
         "(id, message_id, kind, recipient, language, subject, plain, html, state, run_id, created_at, tries)"
     )
@@ -88,7 +88,7 @@ def test_release_lets_go_of_what_is_held(person: Person) -> None:
             f"INSERT INTO recours_mails {row} VALUES (?, ?, 'pod_failed', 'a@b.example', 'fr', 's', 'p', 'h', ?, 'r', ?, 0)",
             number, f"<{number}@x>", state, "2026-02-02 08:00:00.000000",
         )  # fmt: skip
-    assert person.types("mail", "release").stdout == "2 mails released: the next run sends them.\n"
+    assert person.types("mail", "release").stdout == "2 emails released: the next run sends them.\n"
     assert sql(person, "SELECT state FROM recours_mails ORDER BY id") == [
         ("ready",),
         ("ready",),

@@ -76,9 +76,9 @@ def test_of_several_claims_those_that_can_are_reopened_and_each_is_told(
         "\udcff": False,
     }
     told = {result.subject: result.sentence for result in results}
-    assert told["CLM-0001"].startswith("CLM-0001 : nouvel essai")
+    assert told["CLM-0001"].startswith("CLM-0001 : recherche relancée")
     assert told["CLM-0009"].startswith("La réclamation « CLM-0009 » n'existe pas. Vouliez-vous dire CLM-000")
-    assert told["CLM-0003"].startswith("CLM-0003 n'est pas abandonnée : « recours why CLM-0003 »")
+    assert told["CLM-0003"].startswith("CLM-0003 n'est pas abandonnée. La commande « recours why CLM-0003 »")
     assert sorted(changes(service)) == [(1, "reopened", WHO, {}), (2, "reopened", WHO, {})]
     assert service.run().stats.total == 2
     assert done(actions.reopen(["CLM-0001"])) == {"CLM-0001": False}
@@ -109,7 +109,7 @@ def test_how_many_are_taken_at_once(service: Service, actions: Actions) -> None:
     too_many = [f"CLM-{n}" for n in range(MOST_CLAIMS + 1)]
     with pytest.raises(CorrectRequestError, match=f"{MOST_CLAIMS + 1} claims are too many at once"):
         actions.enroll(too_many)
-    with pytest.raises(CorrectRequestError, match=f"choose at most {MOST_CLAIMS}"):
+    with pytest.raises(CorrectRequestError, match=f"Choose at most {MOST_CLAIMS}"):
         actions.fetch(too_many)
     assert len(actions.enroll(too_many[1:])) == MOST_CLAIMS
 
@@ -159,21 +159,21 @@ def test_a_fetch_that_cannot_begin_says_why(service: Service, actions: Actions) 
     fetch.run()
     assert (fetch.outcomes, fetch.progress) == ([], 0)
     assert fetch.fault is not None
-    assert fetch.fault.startswith("The database cannot be used at the moment")
+    assert fetch.fault.startswith("The database cannot be used right now")
 
 
 def test_a_check_digit_that_does_not_fit_is_warned_of(service: Service, actions: Actions) -> None:
     service.add(*FOREVER)
     result = actions.correct("CLM-0001", carrier="UPS", number="1Z999AA10123456785")
     assert result.is_done
-    assert "The check digit of 1Z999AA10123456785 does not fit" in result.sentence
+    assert "The check digit of 1Z999AA10123456785 is wrong" in result.sentence
 
 
 def test_the_command_corrects_as_the_page_does(service: Service, person: Person) -> None:
     service.add(*FOREVER)
     said = person.does("correct", "CLM-0001", "--carrier", "ups", "--number", "1Z999AA10123456784")
-    assert said == "CLM-0001: corrected; the next run starts over with it.\n"
+    assert said == "CLM-0001 corrected: the next run starts over.\n"
     assert service.sql("SELECT carrier, tracking_number FROM claims") == [("UPS", "1Z999AA10123456784")]
     again = person.types("correct", "CLM-0001", "--carrier", "UPS")
-    assert (again.returncode, "Nothing of CLM-0001 would change" in again.stderr) == (2, True)
+    assert (again.returncode, "CLM-0001 already has this tracking number and this carrier" in again.stderr) == (2, True)
     assert person.types("correct", "CLM-0001").returncode == 2

@@ -41,7 +41,7 @@ def test_the_place_is_told_in_both_languages_and_as_json(service: Service) -> No
         day and day.isoformat() for day in days
     ]
     assert english.not_before == days[2]
-    assert english.sentence.endswith(f"Its turn comes not before {ENGLISH.weekday(days[2])} (estimate).")
+    assert english.sentence.endswith(f"It will not be tried before {ENGLISH.weekday(days[2])} (estimate).")
     assert french.sentence.endswith(
-        f"Son tour ne viendra pas avant le {FRENCH.weekday(days[2])} (estimation)."
+        f"Elle ne sera pas traitée avant le {FRENCH.weekday(days[2])} (estimation)."
     )

@@ -191,7 +191,7 @@ def test_a_demo_and_a_sandbox_fit_a_terminal_of_the_systems(tmp_path: Path, type
 
 
 def test_the_verdict_has_a_color_on_a_terminal_unless_no_color_is_set(person: Person) -> None:
-    verdict = r"\d things need you: [^\x1b]*"
+    verdict = r"\d problems need your attention: [^\x1b]*"
     assert re.match(rf"\x1b\[31m{verdict}\x1b\[0m\n", seen(person, 80, "status", "--check"))
     assert re.match(rf"{verdict}\n", seen(person, 80, "status", "--check", NO_COLOR="1"))
     assert "\x1b" not in person.types("status", "--check").stdout

@@ -102,7 +102,7 @@ def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
     text, page = text_of(report), html_of(report)
     for said in (
         '* Colissimo rejects our credentials ("Identifiant ou mot de passe incorrect", from the environment).',
-        "What you can do: Correct them, then: recours carriers check colissimo",
+        "What you can do: Correct the credentials, then run: recours carriers check colissimo",
         "* Week 6, from 2 Feb 2026 to 8 Feb 2026",
         "Success rate: 100% (1 of 1 closed claims)",
         "Per attempt: 50% (1 of 2)",

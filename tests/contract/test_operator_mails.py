@@ -110,7 +110,7 @@ def test_another_kind_of_trouble_at_the_same_carrier_is_new(world: World) -> Non
     world.run()
     world.clock.advance(16 * HOUR)
     world.fault("chronopost", "account_denied")
-    assert world.run() == ["Chronopost: account may not use the service"]
+    assert world.run() == ["Chronopost: service not enabled"]
 
 
 def test_trouble_that_was_over_for_days_is_new(world: World) -> None:

@@ -430,7 +430,7 @@ def test_mails_that_wait_for_a_dead_server_are_a_problem_for_all(world: World, d
         with database.write() as connection:
             connection.execute(insert(mails).values(row | texts))
     shown = world.types("status", "--check").stdout
-    assert "! 2 mails have waited for the mail server since " in shown
+    assert "! 2 emails have been waiting for the mail server since " in shown
     found = json.loads(world.types("status", "--json", "--check").stdout)["problems"]
     (waiting,) = (problem for problem in found if problem["kind"] == "mails_waiting")
     assert is_about(datetime.fromisoformat(waiting["since"]), world.now - 30 * HOUR)

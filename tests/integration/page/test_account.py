@@ -53,13 +53,13 @@ def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database,
         assert "These limits for Chronopost are invalid" in refused
         assert "Limits 100/day TRACKING=20/hour" in refused
     shown = page.post("/accounts/limits", OF_IT | back | {"limits": " "}).text
-    assert "at Chronopost: the carrier's limits." in shown
+    assert "at Chronopost: limits reset to the carrier's." in shown
     assert "Limits the carrier's" in shown
 
 
 def test_it_is_removed(page: PageClient, number: int) -> None:
     shown = page.post("/accounts/remove", OF_IT | {"back": f"/account?number={number}"}).text
-    assert "shop@shop.example at Chronopost: removed." in shown
+    assert "shop@shop.example at Chronopost: account removed." in shown
     assert page.get(f"/account?number={number}").status == 404
     assert "has no own account" in page.post("/accounts/remove", OF_IT).text
 

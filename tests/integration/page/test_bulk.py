@@ -45,18 +45,18 @@ def test_what_would_be_done_is_shown_and_confirmed(page: PageClient, database: D
     before = values(database)
     shown = preview(page, THREE)
     assert shown.status == 200
-    assert "4 lines: 1 can be done, 0 already so, 3 not possible. Nothing was changed." in shown.text
-    assert f"1 CLM-00000 {before[0]}, Chronopost XY000000091FR, Chronopost CLM-00000: corrected" in shown.text
+    assert "4 lines: 1 can be done, 0 unchanged, 3 not possible. Nothing was changed." in shown.text
+    assert f"1 CLM-00000 {before[0]}, Chronopost XY000000091FR, Chronopost CLM-00000 corrected" in shown.text
     assert '2 CLM-00001 "12" is not a Chronopost tracking number' in shown.text
     assert "3 <b>no</b> There is no claim '<b>no</b>'." in shown.text
     assert "<b>no</b>" not in shown.html
     assert "There is no carrier 'UPS & Co'" in shown.text
     assert values(database) == before
     done = confirm(page, shown)
-    assert "4 lines: 1 done, 0 already so, 3 not possible." in done.text
+    assert "4 lines: 1 done, 0 unchanged, 3 not possible." in done.text
     assert 'Line 2: "12" is not a Chronopost tracking number' in done.text
     assert values(database) == ["XY000000091FR", *before[1:]]
-    assert "4 lines: 0 done, 1 already so, 3 not possible." in confirm(page, shown).text
+    assert "4 lines: 0 done, 1 unchanged, 3 not possible." in confirm(page, shown).text
 
 
 def test_claims_are_excluded_with_a_reason_and_reopened(page: PageClient, database: Database) -> None:
@@ -73,7 +73,7 @@ def test_claims_are_excluded_with_a_reason_and_reopened(page: PageClient, databa
 def test_a_large_file_is_confirmed_and_one_too_large_refused(page: PageClient, database: Database) -> None:
     rows = [f"CLM-{n:05};XY{n + 500:09}FR;{'é' * 300}" for n in range(3000)]
     shown = preview(page, "\n".join(["claim;number;note", *rows]))
-    assert "3000 lines: 3 can be done, 0 already so, 2997 not possible." in shown.text
+    assert "3000 lines: 3 can be done, 0 unchanged, 2997 not possible." in shown.text
     assert "3000 lines: 3 done" in confirm(page, shown).text
     assert values(database)[2] == "XY000000502FR"
     assert "larger than 2 MB. Split it" in preview(page, b"x" * (LARGEST + 1)).text

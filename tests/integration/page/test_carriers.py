@@ -58,7 +58,7 @@ def test_a_carrier_is_paused_until_a_time(page: PageClient) -> None:
     # After 23:00 that is tomorrow, and the table names the day.
     assert re.search(f"until (?:[0-9]+ [A-Z][a-z]+, )?{until[1]}", row)
     assert "/carriers/resume" in row
-    assert "is no time within the next year" in page.post("/carriers/pause", fields | {"until": "0h"}).text
+    assert "is not a time within the next year" in page.post("/carriers/pause", fields | {"until": "0h"}).text
 
 
 @pytest.mark.usefixtures("claims")

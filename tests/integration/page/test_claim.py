@@ -128,7 +128,7 @@ def test_an_exact_reference_leads_to_its_claim(page: PageClient, address: str, l
 
 def test_a_pdf_is_drawn_and_can_be_saved(page: PageClient) -> None:
     shown = attach(page, PROOF, signed_by="", at="2026-02-01")
-    assert "CLM-00000: the proof of delivery is there, attached by hand." in shown.text
+    assert "CLM-00000: proof of delivery attached." in shown.text
     assert "signed by DUPONT" in shown.text
     assert re.search(r"Proof attached \S.* CET · the operator signed by DUPONT", shown.text)
     saved, drawn = documents_of(shown)
@@ -197,7 +197,7 @@ def test_a_document_is_saved_by_a_name_that_is_harmless(
 def test_each_piece_of_evidence_can_be_shown(page: PageClient) -> None:
     attach(page, PROOF)
     shown = attach(page, signature_png("a"), "signature.png", kind="signature")
-    assert "attached beside the proof of delivery" in shown.text
+    assert "attached as further evidence" in shown.text
     (other,) = re.findall(r'href="(/claim\?[^"]*piece=[^"]*)#proof"', shown.html)
     shown = page.get(other.replace("&amp;", "&"))
     assert "<h2>Signature</h2>" in shown.html
@@ -257,7 +257,7 @@ def test_an_action_stands_in_the_history_with_who_and_when(page: PageClient) -> 
     shown = page.post(
         "/claims/do", {"do": "exclude", "reference": "CLM-00000", "why": "paid <twice>", "back": CLAIM}
     )
-    assert "CLM-00000: excluded; no run works on it." in shown.text
+    assert "CLM-00000 excluded: recours no longer works on it." in shown.text
     history = shown.text.partition("History")[2]
     for fact in ("Excluded", "operator", "'paid <twice>'"):
         assert fact in history
@@ -320,7 +320,7 @@ def test_a_number_is_corrected(page: PageClient, database: Database) -> None:
     shown = page.post(
         "/claim/correct", {"reference": "CLM-00000", "number": "XY999999999FR", "carrier": "", "back": CLAIM}
     )
-    assert "CLM-00000: corrected; the next run starts over with it." in shown.text
+    assert "CLM-00000 corrected: the next run starts over." in shown.text
     assert "tracking number XY000000000FR → XY999999999FR" in shown.text
     with database.read() as connection:
         corrected = connection.scalar(text("SELECT tracking_number FROM claims ORDER BY id"))
@@ -335,7 +335,7 @@ def test_one_that_gave_up_starts_over(page: PageClient, database: Database) -> N
     changed(database, pod_retry_count=4)
     assert "Reopen" in page.get(CLAIM).text
     shown = page.post("/claims/do", {"do": "reopen", "reference": "CLM-00000", "back": CLAIM})
-    assert "CLM-00000 starts over: the next run asks the carrier." in shown.text
+    assert "CLM-00000 reopened: the next run asks the carrier." in shown.text
 
 
 def test_an_excluded_claim_is_enrolled_again(page: PageClient) -> None:
@@ -344,7 +344,7 @@ def test_an_excluded_claim_is_enrolled_again(page: PageClient) -> None:
     assert "Enroll" in shown.text
     assert 'value="exclude"' not in shown.html
     shown = page.post("/claims/do", {"do": "enroll", "reference": "CLM-00000", "back": CLAIM})
-    assert "CLM-00000: enrolled" in shown.text
+    assert "CLM-00000 enrolled" in shown.text
 
 
 def test_a_fetch_goes_on_while_its_notice_is_shown(page: PageClient) -> None:
@@ -385,7 +385,7 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
     page.post("/language", {"language": "fr", "back": "/"})
     shown = attach(page, PROOF)
     for phrase in (
-        "la preuve de livraison est là, jointe manuellement",
+        "preuve de livraison jointe",
         "Éléments de preuve",
         "Historique",
         "Preuve de livraison",
@@ -400,8 +400,8 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("Detach", "the proof was taken back", "took it back", "Accept as proof", "attached by hand", "Enter a reason")),
-        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "jointe manuellement", "Indiquez un motif")),
+        ("en", ("Detach", "the proof was withdrawn", "took it back", "Accept as proof", "proof of delivery attached", "Enter a reason")),
+        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "preuve de livraison jointe", "Indiquez un motif")),
     ],
 )  # fmt: skip
 def test_a_proof_is_taken_back_and_a_refused_file_accepted(

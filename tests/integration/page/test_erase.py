@@ -23,7 +23,7 @@ def _claims(database: Database, add_claims: Callable[..., None]) -> None:
 def confirm(page: PageClient, link: str) -> str:
     """Follow the link and press the button; return the final message."""
     shown = page.get(link)
-    assert "To be erased for good" in shown.text
+    assert "To be erased permanently" in shown.text
     fields = dict(re.findall(r'name="(back|reference|client)" value="([^"]*)"', shown.html))
     notice = page.post("/erase/do", {name: value.replace("&amp;", "&") for name, value in fields.items()})
     for _ in range(100):

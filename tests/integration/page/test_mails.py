@@ -75,7 +75,7 @@ def test_held_mails_are_released(page: PageClient, database: Database) -> None:
     shown = page.get("/mails")
     assert "1 email is held" in shown.text
     shown = page.post("/mails/release", {"back": "/mails"})
-    assert "1 mail released: the next run sends it." in shown.text
+    assert "1 email released: the next run sends it." in shown.text
     assert "is held" not in shown.text
     with database.read() as connection:
         assert connection.scalar(select(mails.c.state)) == MailState.READY
@@ -150,7 +150,7 @@ def test_a_test_mail_is_sent(
     page: PageClient, database: Database, environment: dict[str, str], smtp: MailServer
 ) -> None:
     environment |= smtp.settings
-    assert "E-mail to me@shop.example accepted by 127.0.0.1" in done(
+    assert "Email to me@shop.example accepted by 127.0.0.1" in done(
         page, "/mails/test", address=" me@shop.example "
     )
     assert smtp.recipients() == ["me@shop.example"]
@@ -162,9 +162,9 @@ def test_a_test_mail_is_sent(
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("a@b.example, c@d.example", "is not one mail address"),
-        ("me@shop.example\r\nBcc: all@shop.example", "is not one mail address"),
-        ("me@shop.example", "No mail server is set: SMTP_HOST"),
+        ("a@b.example, c@d.example", "is not an email address"),
+        ("me@shop.example\r\nBcc: all@shop.example", "is not an email address"),
+        ("me@shop.example", "No mail server is set: set SMTP_HOST"),
     ],
 )
 def test_what_cannot_be_sent_gets_a_sentence(

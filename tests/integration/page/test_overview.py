@@ -134,7 +134,9 @@ def test_rows_that_differ_are_counted_for_all(
     assert status(environment)["differences"] == {"repaired": 2, "owed": 1}
     for text in (page.get("/").text, typed("status", environment=environment).stdout):
         assert repaired in text
-        assert "The service's table has been without a result of 1 claim for more than an hour." in text
+        assert (
+            "The result of 1 claim has been missing from the service's table for more than an hour." in text
+        )
 
 
 @pytest.mark.usefixtures("filled")

@@ -243,5 +243,5 @@ def test_all_that_match_are_those_of_the_problem(page: PageClient) -> None:
         "do": "exclude",
         "why": "a test",
     }
-    assert "PIGEON: excluded; no run works on it." in page.post("/claims/do", fields).text
+    assert "PIGEON excluded: recours no longer works on it." in page.post("/claims/do", fields).text
     assert references(page.get("/claims?status=manual")) == ["PIGEON"]

@@ -153,13 +153,13 @@ def fault(number: int, account: str, kind: str, **facts: Any) -> OutboxEvent:
             "en",
             "Chronopost: 31 client accounts rejected",
             "credentials rejected: c1@",
-            "use the service: z@shop",
+            "service not enabled: z@shop",
         ),
         (
             "fr",
             "Chronopost : 31 comptes de clients refusés",
             "identifiants refusés : c1@",
-            "accès au service : z@shop",
+            "service non activé : z@shop",
         ),
     ],
 )

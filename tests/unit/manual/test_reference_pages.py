@@ -106,7 +106,7 @@ def known_messages() -> Iterator[tuple[str, str]]:
         "error",
         "There is no database file …. Correct DATABASE_PATH or DATABASE_URL, or create it with 'recours init-db'.",
     )
-    yield "problem", "nothing of this user starts it here"
+    yield "problem", "not scheduled for this user on this machine"
 
 
 def test_messages_of_the_code(pages: dict[str, str]) -> None:

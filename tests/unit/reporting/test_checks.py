@@ -26,7 +26,8 @@ def told(result: CheckResult) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("missing", "state", "words"), [("", "ok", "from .env"), ("A and B", "remark", "none → set A and B, if")]
+    ("missing", "state", "words"),
+    [("", "ok", "from .env"), ("A and B", "remark", "not set → set A and B, if")],
 )
 def test_credentials(missing: str, state: str, words: str) -> None:
     found = told(checks.credentials("UPS", ".env", missing))
@@ -42,12 +43,12 @@ def test_which_claims_wait_for_credentials() -> None:
 @pytest.mark.parametrize(
     ("mode", "state", "words"),
     [
-        (0o600, "ok", "only its owner reads it (600)"),
-        (0o400, "ok", "only its owner"),
-        (0o640, "remark", "its group may read it (640) → chmod 600 .env"),
-        (0o644, "fault", "everybody on this machine may read it (644) → chmod 600 .env"),
-        (0o604, "fault", "everybody"),
-        (None, "remark", "are not looked at on Windows → in the properties of .env"),
+        (0o600, "ok", "readable by its owner only (600)"),
+        (0o400, "ok", "readable by its owner only"),
+        (0o640, "remark", "readable by its group (640) → chmod 600 .env"),
+        (0o644, "fault", "readable by everyone on this machine (644) → chmod 600 .env"),
+        (0o604, "fault", "readable by everyone"),
+        (None, "remark", "not checked on Windows → in the properties of .env"),
     ],
 )
 def test_permissions(mode: int | None, state: str, words: str) -> None:
@@ -58,11 +59,11 @@ def test_permissions(mode: int | None, state: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("change", "state", "words"),
     [
-        ({}, "ok", "/pods: can be written, 500 MB free"),
-        ({"is_there": False}, "ok", "/pods: the first run makes it"),
-        ({"free": None}, "ok", "/pods: can be written →"),
+        ({}, "ok", "/pods: writable, 500 MB free"),
+        ({"is_there": False}, "ok", "/pods: the first run creates it"),
+        ({"free": None}, "ok", "/pods: writable →"),
         ({"trouble": "Read-only file system"}, "fault", "/pods: Read-only file system → give"),
-        ({"more": 2 * checks.MB}, "fault", "/pods, 500 MB free: 502 MB are wanted → make room"),
+        ({"more": 2 * checks.MB}, "fault", "/pods, 500 MB free: 502 MB are needed → free space"),
     ],
 )
 def test_folders(change: dict[str, Any], state: str, words: str) -> None:
@@ -86,7 +87,7 @@ def test_crons_copy_of_the_log(size: int, state: CheckState) -> None:
     ("offset", "state", "words"),
     [
         (None, "ok", "6 Feb 2026, 15:00 CET here →"),
-        (timedelta(seconds=-5), "ok", "and so says the database"),
+        (timedelta(seconds=-5), "ok", "and the database agrees"),
         (timedelta(seconds=6), "fault", "is 6 s behind the database's"),
         (timedelta(hours=-1), "fault", "is 3600 s ahead of the database's"),
     ],
@@ -109,16 +110,16 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
 @pytest.mark.parametrize(
     ("entries", "runs", "installed", "ran"),
     [
-        ([ENTRY], [run(HOUR)], "ok crontab, every hour", "ok the last one began 6 Feb 2026, 14:00 CET"),
-        ([ENTRY], [run(timedelta(0), None)], "ok crontab", "ok the last one began"),
+        ([ENTRY], [run(HOUR)], "ok crontab, every hour", "ok the last run started 6 Feb 2026, 14:00 CET"),
+        ([ENTRY], [run(timedelta(0), None)], "ok crontab", "ok the last run started"),
         ([ENTRY], [run(4 * HOUR)], "ok crontab", ""),
         ([ENTRY], [run(HOUR, 1)], "ok crontab", ""),
-        ([ENTRY], [], "ok crontab", "remark it never ran"),
-        ([], [], "fault nothing of this user starts it here", "fault it never ran"),
-        ([], [run(HOUR)], "remark it runs, started by something else", "ok"),
-        ([], [run(9 * HOUR)], "fault nothing", ""),
+        ([ENTRY], [], "ok crontab", "remark has never run"),
+        ([], [], "fault not scheduled for this user on this machine", "fault has never run"),
+        ([], [run(HOUR)], "remark not scheduled for this user here, but it runs", "ok"),
+        ([], [run(9 * HOUR)], "fault not scheduled", ""),
         ([ENTRY, ENTRY], [run(HOUR)], "remark 2 lines of the crontab start it", "ok"),
-        ([MORE], [run(HOUR)], "remark crontab: its line does other things too", "ok"),
+        ([MORE], [run(HOUR)], "remark crontab: its line also does other things", "ok"),
         ([MOVED], [run(HOUR)], "fault crontab: line 1 names /x, which does not exist", "ok"),
         ([ENTRY, GONE], [run(HOUR)], "fault crontab: line 3 names /gone/recours, which", "ok"),
     ],
@@ -139,15 +140,15 @@ def test_without_a_database_runs_are_not_judged() -> None:
     ("facts", "state", "words"),
     [
         (("h:587 (starttls)", "a@b.c", ""), "ok", "accepts the login; nothing was sent"),
-        (("h:587 (starttls)", "a@b.c", None, 2), "ok", "not tried (--offline); waiting: 2 mails"),
-        (("h:587 (starttls)", "", ""), "fault", "no sender's address → set SMTP_FROM"),
+        (("h:587 (starttls)", "a@b.c", None, 2), "ok", "not tried (--offline); waiting: 2 emails"),
+        (("h:587 (starttls)", "", ""), "fault", "no sender address is set → set SMTP_FROM"),
         (
             ("h:587 (starttls)", "a@b.c", "The mail server h:587 rejects the login"),
             "fault",
             "rejects the login",
         ),
         (("", "", None), "remark", "no mail server is set → set SMTP_HOST"),
-        (("", "", None, 1), "fault", "no mail server is set; waiting: 1 mail"),
+        (("", "", None, 1), "fault", "no mail server is set; waiting: 1 email"),
     ],
 )
 def test_the_mail_server(facts: tuple[Any, ...], state: str, words: str) -> None:

@@ -112,7 +112,7 @@ def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: 
 def test_one_that_is_asked_all_the_same_is_due(of: Claim) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)))
     assert found.position.next_at == NOW
-    assert found.notes == ("It is asked about after all others.",)
+    assert found.notes == ("It is tried after all claims that can still be won.",)
 
 
 def test_every_actor_has_its_words() -> None:
@@ -122,8 +122,8 @@ def test_every_actor_has_its_words() -> None:
 @pytest.mark.parametrize(
     ("of", "kind", "actor", "advice"),
     [
-        (claim(Stage.WAITING, kind=ErrorKind.NOT_FOUND), ErrorKind.NOT_FOUND, Actor.CLIENT, "Compare the number"),
-        (claim(Stage.WAITING, kind=ErrorKind.TIMEOUT), ErrorKind.TIMEOUT, Actor.CARRIER, "Chronopost answers too slowly"),
+        (claim(Stage.WAITING, kind=ErrorKind.NOT_FOUND), ErrorKind.NOT_FOUND, Actor.CLIENT, "Compare the tracking number"),
+        (claim(Stage.WAITING, kind=ErrorKind.TIMEOUT), ErrorKind.TIMEOUT, Actor.CARRIER, "Chronopost keeps answering too slowly"),
         (
             claim(Stage.GIVEN_UP, retries_used=4, kind=ErrorKind.TIMEOUT),
             ErrorKind.TIMEOUT,
@@ -175,8 +175,8 @@ def test_what_is_possible_with_a_claim(of: Claim, leased: bool, possible: set[st
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", "Runs in a row that died while fetching it: 3."),
-        ("fr", "Exécutions consécutives interrompues pendant la recherche : 3."),
+        ("en", "Runs in a row that died while fetching this claim: 3."),
+        ("fr", "Exécutions interrompues de suite pendant le traitement de cette réclamation : 3."),
     ],
 )
 def test_runs_that_died_are_told(language: str, said: str) -> None:
@@ -264,17 +264,17 @@ def served(
 
 def test_why_says_whose_account_serves_the_claim() -> None:
     found = served()
-    assert f"Chronopost is asked with the account of {SHOP}." in found.sentences
+    assert f"recours asks Chronopost with {SHOP}'s account." in found.sentences
     assert found.as_json()["account"] == "chronopost#17"
     remembered = served(DEFAULT_ACCOUNT, remembered=DEFAULT_ACCOUNT)
-    assert f"Chronopost denied the parcel to the account of {SHOP}, so it is asked" in " ".join(
+    assert f"Chronopost denied {SHOP}'s account access to the parcel, so recours now asks" in " ".join(
         remembered.sentences
     )
     others = served(DEFAULT_ACCOUNT, catalog=CATALOG.with_accounts({"chronopost"}, {8: {"chronopost": 18}}))
-    assert f"the default account: {SHOP} has none in use there." in " ".join(others.sentences)
+    assert f"the default account because {SHOP} has no account in use there." in " ".join(others.sentences)
     assert others.as_json()["account"] == "chronopost"
     nobody = served(DEFAULT_ACCOUNT, catalog=CATALOG.with_accounts((), {8: {"chronopost": 18}}))
-    assert f"There is no account at Chronopost for {SHOP}, nor one for all clients." in nobody.sentences
+    assert f"{SHOP} has no account at Chronopost, and there is no default account." in nobody.sentences
 
 
 def test_why_says_nothing_of_accounts_where_no_client_has_one() -> None:
@@ -287,13 +287,13 @@ def test_why_says_nothing_of_accounts_where_no_client_has_one() -> None:
     ("account", "kind", "advice"),
     [
         (17, ErrorKind.AUTH_FAILED, f"Ask {SHOP} for the right credentials and enter them: recours accounts add 7 chronopost"),
-        (17, ErrorKind.ACCOUNT_DENIED, f"{SHOP} has to ask Chronopost to let the account use this service."),
+        (17, ErrorKind.ACCOUNT_DENIED, f"Ask {SHOP} to have Chronopost enable this service for their account."),
         (17, ErrorKind.NOT_CONFIGURED, f"The credentials of {SHOP} cannot be used here"),
-        (17, ErrorKind.ACCESS_DENIED, f"The parcel is not on the contract of {SHOP} with Chronopost"),
+        (17, ErrorKind.ACCESS_DENIED, f"The parcel is not on {SHOP}'s contract with Chronopost"),
         (17, ErrorKind.RATE_LIMITED, "To raise it: recours accounts limits 7 chronopost"),
-        (17, ErrorKind.NOT_FOUND, "Compare the number and the carrier"),
-        (DEFAULT_ACCOUNT, ErrorKind.AUTH_FAILED, "Correct the credentials of Chronopost"),
-        (DEFAULT_ACCOUNT, ErrorKind.NOT_CONFIGURED, f"Add the account of {SHOP}: recours accounts add 7 chronopost"),
+        (17, ErrorKind.NOT_FOUND, "Compare the tracking number and the carrier"),
+        (DEFAULT_ACCOUNT, ErrorKind.AUTH_FAILED, "Correct the Chronopost credentials"),
+        (DEFAULT_ACCOUNT, ErrorKind.NOT_CONFIGURED, f"Add {SHOP}'s account: recours accounts add 7 chronopost"),
     ],
 )  # fmt: skip
 def test_what_to_do_about_the_account_of_a_client(account: int, kind: ErrorKind, advice: str) -> None:

@@ -96,18 +96,18 @@ def test_one_that_is_not_to_be_asked_about_does_not_stand_in_line(changed: dict[
     [
         (
             TODAY,
-            "Its turn may come today (estimate).",
-            "Son tour peut venir aujourd'hui (estimation).",
+            "It may be tried today (estimate).",
+            "Elle sera peut-être traitée aujourd'hui (estimation).",
         ),
         (
             TODAY + A_DAY,
-            "Its turn comes not before tomorrow (estimate).",
-            "Son tour ne viendra pas avant demain (estimation).",
+            "It will not be tried before tomorrow (estimate).",
+            "Elle ne sera pas traitée avant demain (estimation).",
         ),
         (
             date(2026, 12, 1),
-            "Its turn comes not before Tuesday 1 December (estimate).",
-            "Son tour ne viendra pas avant le mardi 1er décembre (estimation).",
+            "It will not be tried before Tuesday 1 December (estimate).",
+            "Elle ne sera pas traitée avant le mardi 1er décembre (estimation).",
         ),
     ],
 )

@@ -86,24 +86,24 @@ MANY_REFUSED = [account(n, H.REFUSED, "Invalid Password") for n in range(1, 201)
 OF_CLIENTS = [*WAITS, Backlog("x#1", {Stage.READY: 3}), Backlog("x#2", {Stage.WAITING: 1})]
 
 LOG = "tail -n 50 logs/pod_fetch_worker.log"
-OVERDUE = "See whether cron, the timer or the task still starts it (recours check); then try it by hand: recours fetch"
+OVERDUE = "Check that cron, the timer or the task still starts it (recours check), then run it by hand: recours fetch"
 CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ("well", seen(), []),
-    ("never ran", seen(runs=[]), [("pod_fetch_worker has never run on this database. It should run every 1 h.", "recours check")]),
+    ("never ran", seen(runs=[]), [("pod_fetch_worker has never run on this database. It should run every hour.", "recours check")]),
     (
         "overdue",
         seen(runs=[run(9)]),
-        [("pod_fetch_worker has not run since 08:00 UTC. It should run every 1 h. Is the machine off, or the schedule disabled?", OVERDUE)],
+        [("pod_fetch_worker has not run since 08:00 UTC. It should run every hour. Is the machine off, or the schedule disabled?", OVERDUE)],
     ),
     (
         "failed",
         seen(runs=[run(0.5, exit_status=1)]),
-        [("The last run of pod_fetch_worker (16:30 UTC) failed with exit status 1.", f"The end of its log says why: {LOG}")],
+        [("The last run of pod_fetch_worker (16:30 UTC) failed with exit status 1.", f"See the end of its log: {LOG}")],
     ),
     (
         "failed, and the next one has begun",
         seen(runs=[run(0.1, ended=False), run(1, exit_status=1)]),
-        [("The last run of pod_fetch_worker (16:00 UTC) failed with exit status 1.", f"The end of its log says why: {LOG}")],
+        [("The last run of pod_fetch_worker (16:00 UTC) failed with exit status 1.", f"See the end of its log: {LOG}")],
     ),
     (
         "a run in the future",
@@ -111,7 +111,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         [
             (
                 "1 run of pod_fetch_worker began in the future (26 Jun 2036, 17:00 UTC): the clock of a machine is or was wrong.",
-                "Check the time synchronisation (NTP) of each machine; docs/troubleshooting.md says how to delete these runs",
+                "Check the time synchronization (NTP) of each machine; docs/troubleshooting.md explains how to delete these runs",
             )
         ],
     ),
@@ -119,14 +119,14 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "killed",
         seen(runs=[run(0.5), run(9, ended=False), run(30, ended=False)]),
-        [("2 runs of pod_fetch_worker never ended, the latest of 08:00 UTC: they were killed, or the machine went down.", f"See what its log says: {LOG}")],
+        [("2 runs of pod_fetch_worker never ended, the latest at 08:00 UTC: they were killed, or the machine went down.", f"See its log: {LOG}")],
     ),
     (
         "a stalled fleet",
         seen(fleet=FleetStatus(NOW - timedelta(minutes=25), is_silent=True)),
         [
             (
-                "No long-lived worker has looked for claims that are due since 16:35 UTC. One should every minute.",
+                "No long-lived worker has looked for due claims since 16:35 UTC. They should look every minute.",
                 "On each of their machines: systemctl --user status recours-worker",
             )
         ],
@@ -137,8 +137,8 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, troubles=SINCE),
         [
             (
-                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next try 18:49 UTC.',
-                "Correct them, then: recours carriers check x",
+                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next attempt: 18:49 UTC.',
+                "Correct the credentials, then run: recours carriers check x",
             )
         ],
     ),
@@ -147,30 +147,30 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier(rejected=REFUSED._replace(until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
         [
             (
-                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next try: at the next run.',
-                "Correct them, then: recours carriers check x",
+                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next attempt: at the next run.',
+                "Correct the credentials, then run: recours carriers check x",
             )
         ],
     ),
     (
         "credentials, and no claim waits",
         seen(carriers=[carrier(REFUSED, rejected=REFUSED)]),
-        [('X rejects our credentials ("Invalid Password", from .env). Next try 18:49 UTC.', "Correct them, then: recours carriers check x")],
+        [('X rejects our credentials ("Invalid Password", from .env). Next attempt: 18:49 UTC.', "Correct the credentials, then run: recours carriers check x")],
     ),
     (
         "denied",
         seen(carriers=[carrier(DENIED, rejected=DENIED)], backlogs=WAITS, troubles=SINCE),
         [
             (
-                "X accepts our account but does not let it use this service. 32 claims blocked since 20 Nov 2026. Next try 18:49 UTC.",
-                "Ask X to enable it, then: recours carriers check x",
+                "X accepts our account but does not let it use this service. 32 claims blocked since 20 Nov 2026. Next attempt: 18:49 UTC.",
+                "Ask X to enable the service, then run: recours carriers check x",
             )
         ],
     ),
     (
         "no credentials",
         seen(carriers=[carrier(NO_CREDENTIALS, configured=False)], backlogs=WAITS),
-        [("X has no credentials. 32 claims blocked since 24 Nov 2026.", "Set X_KEY in .env, then: recours carriers check x")],
+        [("X has no credentials. 32 claims blocked since 24 Nov 2026.", "Set X_KEY in .env, then run: recours carriers check x")],
     ),
     ("no credentials, and none wanted", seen(carriers=[carrier(NO_CREDENTIALS, configured=False)]), []),
     (
@@ -218,9 +218,9 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "At this pace (51 a day) the last of 4,000 due claims at X is tried in 78 days, and 900 of them after their "
-                "deadline: the quota is the limit.",
-                "Ask X for more calls, then raise QUOTA_X. What comes when: recours plan",
+                "The X quota is too small for 4,000 due claims: at 51 a day the last one is tried in 78 days, and 900 of them "
+                "after their deadline.",
+                "Ask X for a higher quota, then raise QUOTA_X. For a forecast: recours plan",
             )
         ],
     ),
@@ -232,9 +232,9 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "2 claims are not asked for until they are corrected; in dispute: €4,210.00; the nearest deadline is that of "
+                "2 claims wait for a correction, and their carriers are not asked until then; in dispute: €4,210.00; nearest deadline: "
                 "CLM-8, on 28 Nov 2026.",
-                "The page lists them; 'recours export claims' too. Corrected, they are tried by the next run",
+                "Correct them (the dashboard and 'recours export claims' list them); the next run then asks the carriers",
             )
         ],
     ),
@@ -250,9 +250,9 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "X refuses 2 accounts of clients (c1@shop.example, c2@shop.example). 4 claims blocked since 17 Nov 2026. For more "
+                "X rejects 2 client accounts (c1@shop.example, c2@shop.example). 4 claims blocked since 17 Nov 2026. For more "
                 "than a week: c1@shop.example.",
-                "Ask the clients to correct them, then: recours accounts check",
+                "Ask the clients to correct their credentials, then run: recours accounts check",
             )
         ],
     ),
@@ -261,8 +261,8 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier()], accounts=MANY_REFUSED),
         [
             (
-                f"X refuses 200 accounts of clients ({', '.join(f'c{n}@shop.example' for n in range(1, 11))} and 190 more).",
-                "Ask the clients to correct them, then: recours accounts check",
+                f"X rejects 200 client accounts ({', '.join(f'c{n}@shop.example' for n in range(1, 11))} and 190 more).",
+                "Ask the clients to correct their credentials, then run: recours accounts check",
             )
         ],
     ),
@@ -271,7 +271,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier()], accounts=[account(1, H.UNUSABLE, "No key opens it")]),
         [
             (
-                'The credentials of 1 account of a client (c1@shop.example) at X cannot be used ("No key opens it").',
+                'The credentials of 1 client account (c1@shop.example) at X cannot be used ("No key opens it").',
                 "recours accounts list",
             )
         ],
@@ -303,7 +303,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         [
             (
                 "3 claims name a carrier that recours does not know.",
-                "Correct the carrier in the claims: 'recours export claims' lists them, 'recours carriers' the names",
+                "Correct the carrier in these claims: 'recours export claims' lists the claims, 'recours carriers' the known carriers",
             )
         ],
     ),
@@ -317,7 +317,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(troubles=Troubles(forgotten=[(NOW + 20 * HOUR, LATE), (NOW + 30 * HOUR, LATE)])),
         [
             (
-                "2 claims will not be tried before their carriers forget the parcels; the first is CLM-7, on 27 Nov 2026 at the "
+                "2 claims will not be tried before their carriers delete the parcels' data; the first is CLM-7, on 27 Nov 2026 at the "
                 "latest.",
                 "recours why CLM-7",
             )
@@ -334,9 +334,9 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "Documents of 5 parcels of X were refused within a day: it may have changed its layout "
+                "Documents of 5 X parcels were refused within a day: X may have changed its layout "
                 "(2.pdf, 3.pdf, 4.pdf, 5.pdf, 6.pdf).",
-                "Look at the files. If they are proofs, say so: recours attach CLAIM FILE --anyway --why TEXT",
+                "Look at the files. If they are proofs, accept them: recours attach CLAIM FILE --anyway --why TEXT",
             )
         ],
     ),
@@ -355,11 +355,11 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             }
         ),
         [
-            ("12 mails have waited for the mail server since 25 Nov 2026.", "recours mail test you@example.com"),
-            ("1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 16:00 UTC.", "recours mail release"),
+            ("12 emails have been waiting for the mail server since 25 Nov 2026.", "recours mail test you@example.com"),
+            ("1 email has been held by the send limit (RECOURS_MAIL_BRAKE) since 16:00 UTC.", "recours mail release"),
             (
-                "2 mails may not have arrived: a run died while sending them.",
-                "Ask the recipients: logs/email_sender.log names them",
+                "2 emails may not have arrived: a run died while sending them.",
+                "Ask the recipients; logs/email_sender.log lists their addresses",
             ),
         ],
     ),
@@ -407,7 +407,7 @@ def test_every_kind_has_its_text() -> None:
         (
             seen(backlogs=WAITS, carriers=[carrier(AT_LIMIT)]),
             "en",
-            "All is well: 0 proofs today, 32 claims in progress, 32 of them until a limit resets or a pause ends.",
+            "All is well: 0 proofs today, 32 claims in progress, 32 of them blocked until a limit resets or a pause ends.",
         ),
         (
             replace(seen(), success=success_of(tallies(None, 12), [NOW.date() - DAY, NOW.date()])),
@@ -422,18 +422,18 @@ def test_every_kind_has_its_text() -> None:
         (
             seen(backlogs=OF_CLIENTS, carriers=[carrier()], accounts=[account(1, H.PAUSED)]),
             "en",
-            "All is well: 0 proofs today, 36 claims in progress, 3 of them until a limit resets or a pause ends.",
+            "All is well: 0 proofs today, 36 claims in progress, 3 of them blocked until a limit resets or a pause ends.",
         ),
-        (seen(runs=[]), "en", "1 thing needs you: pod_fetch_worker has never run."),
+        (seen(runs=[]), "en", "1 problem needs your attention: pod_fetch_worker has never run."),
         (
             seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
             "en",
-            "2 things need you: pod_fetch_worker is overdue, the credentials of X.",
+            "2 problems need your attention: pod_fetch_worker is overdue, X credentials.",
         ),
         (
             seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
             "fr",
-            "2 points demandent votre attention : pod_fetch_worker est en retard, les identifiants X.",
+            "2 problèmes demandent votre attention : pod_fetch_worker est en retard, identifiants X.",
         ),
     ],
 )  # fmt: skip
@@ -480,7 +480,7 @@ def test_a_problem_says_what_its_claims_are_about() -> None:
         (
             "en",
             Problem(K.MAILS_WAITING, 1, NOW - 400 * DAY),
-            "1 mail has waited for the mail server since 22 Oct 2025.",
+            "1 email has been waiting for the mail server since 22 Oct 2025.",
         ),
     ],
 )
@@ -505,7 +505,7 @@ def test_what_is_said_of_rows_that_differ() -> None:
     assert WORDS["en"].differences(Differences()) == []
     assert WORDS["en"].differences(Differences(repaired=1, owed=1200)) == [
         "The sweep over all claims had to repair 1 row that differed from its claim.",
-        "The service's table has been without results of 1,200 claims for more than an hour.",
+        "The results of 1,200 claims have been missing from the service's table for more than an hour.",
     ]
     assert WORDS["fr"].differences(Differences(repaired=2)) == [
         "Le parcours de toutes les réclamations a dû corriger 2 lignes qui différaient de leurs réclamations."
