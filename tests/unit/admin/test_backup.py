@@ -26,7 +26,7 @@ def test_passwords_are_in_the_environment_and_not_among_the_arguments() -> None:
 
 
 def test_a_secret_that_only_a_command_line_could_carry_is_refused() -> None:
-    with pytest.raises(BackupError, match="take sslpassword on their command line only"):
+    with pytest.raises(BackupError, match="accept sslpassword only on the command line"):
         conninfo(Database(make_url("postgresql+psycopg://joe@db/claims?sslpassword=x")))
 
 
@@ -43,7 +43,7 @@ def test_without_the_program_it_is_said_what_to_install(
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("sleep 60", "it did not end within 0 s. It is as it was"),
+        ("sleep 60", "it did not end within 0 s. It is unchanged"),
         (
             "echo 'pg_restore: error: no space' >&2; echo 'detail' >&2; exit 1",
             "pg_restore: error: no space. It is",
