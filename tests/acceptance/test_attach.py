@@ -372,9 +372,7 @@ def test_the_service_s_own_application_attaches_too(service: Service) -> None:
     assert done.is_pod
     assert done.pod_path == done.path == facts(service, reference)["pod_url"]
     assert done.shows.startswith("signature de DUPONT le ")
-    assert done.sentence.startswith(
-        f"{reference} : preuve de livraison jointe. Elle montre : signature"
-    )
+    assert done.sentence.startswith(f"{reference} : preuve de livraison jointe. Elle montre : signature")
     assert done.sentence.endswith("Ces documents prouvent la livraison en cas de litige pour colis perdu.")
     assert (done.support, service.sql('SELECT "by" FROM recours_changes')) == ("proves", [("Anna",)])
     with pytest.raises(recours.CorrectFileError, match="already has this file"):

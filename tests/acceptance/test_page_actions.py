@@ -175,5 +175,8 @@ def test_the_command_corrects_as_the_page_does(service: Service, person: Person)
     assert said == "CLM-0001 corrected: the next run starts over.\n"
     assert service.sql("SELECT carrier, tracking_number FROM claims") == [("UPS", "1Z999AA10123456784")]
     again = person.types("correct", "CLM-0001", "--carrier", "UPS")
-    assert (again.returncode, "CLM-0001 already has this tracking number and this carrier" in again.stderr) == (2, True)
+    assert (
+        again.returncode,
+        "CLM-0001 already has this tracking number and this carrier" in again.stderr,
+    ) == (2, True)
     assert person.types("correct", "CLM-0001").returncode == 2
