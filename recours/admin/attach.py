@@ -144,7 +144,7 @@ class Attacher:
         return UnfitClaimsError(ClaimRefusal(Unfit.LEASED, claim.reference))
 
     def _findings(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Findings:
-        """What the file shows. Raises NotAttachedError if it is no proof of this claim, or already attached."""
+        """What the file shows. Raises NotAttachedError if it does not prove this claim or is already attached."""
         if attachment.kind not in PROOF_KINDS:
             raise NotAttachedError("kind", kind=attachment.kind)
         if claim.number is None:

@@ -134,7 +134,7 @@ def missing_texts(language: str, verdict: DisputeVerdict) -> list[str]:
 
 
 def findings_text(findings: Findings, delivery: Delivery | None, texts: Localized) -> str:
-    """What a document shows, and what only the carrier's tracking says: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; shows the tracking number"."""
+    """The content of a document, and facts only from tracking: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; …"."""
     text = texts("no readable text")
     if findings.is_readable or findings.has_signature is not None:
         text = _who(findings, texts) + _when(findings, texts)
@@ -167,7 +167,7 @@ def _when(findings: Findings, texts: Localized) -> str:
 
 
 def _tracked(findings: Findings, delivery: Delivery, texts: Localized) -> str:
-    """What only the tracking says."""
+    """The facts that only the tracking reports."""
     facts = []
     if delivery.signatory and not findings.signatory:
         facts.append(delivery.signatory)

@@ -2,7 +2,7 @@
 
 It is scheduled when a temporary error uses up the backoff, or when the next retry would be less than 6 h before the end of
 the deadline; not for `not_found`, which the client must learn while they can still act. Each number has at most one, which
-uses no retry. After a fault of the carrier or the network it is repeated an hour later.
+is not a retry. After a fault of the carrier or the network it is repeated an hour later.
 
 `State.last_attempt_at` is its time; until then `State.next_at` is the same. Afterwards the column keeps the time, so that no
 second one is scheduled. The time does not change with the setting, the deadline or `--max-retries`.

@@ -1,4 +1,4 @@
-"""How long a carrier or an account gets no calls: the carrier asked to wait or refused the account, or a person paused it."""
+"""How long a carrier or an account gets no calls: the carrier asked to wait or rejected the account, or a person paused it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace

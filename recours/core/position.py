@@ -95,7 +95,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a claim stands at one time. Datetimes are aware UTC.
+    """The position of a claim at one time. Datetimes are aware UTC.
 
     `asks`: whether a call is still planned; `refusal`: why its carrier takes no calls now, in that case. `is_due`: whether a
     run that starts now handles the claim: fetches it if its carrier takes calls, skips its retry, or gives up on it.

@@ -382,7 +382,7 @@ _NOT_ADMITTED = {
     NotAdmitted.UNPROTECTED: N_(
         "The dashboard requires a password at this address. Set RECOURS_DASHBOARD_PASSWORD_HASH to the output of 'recours dashboard --hash-password'. On the machine itself, http://127.0.0.1 works without a password."
     ),
-    NotAdmitted.NOT_NAMED: N_("Please sign in through the proxy. The dashboard cannot tell who you are."),
+    NotAdmitted.NOT_NAMED: N_("Please sign in through the proxy. The dashboard cannot identify you."),
 }
 
 

@@ -28,7 +28,7 @@ MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two
 LARGEST = 20 * 1024 * 1024  # bytes: larger documents are refused, from carriers and people alike
 _LONGEST_TEXT = 100_000  # bytes shown of a tracking record, which usually has a few hundred
 
-# Whatever a document contains: no scripts, no loading, no forms, no navigation. It keeps our origin so that page.js can
+# For any content of a document: no scripts, no loading, no forms, no navigation. It keeps our origin so that page.js can
 # measure its height, which gives it no advantage because its own scripts do not run.
 POLICY = (
     "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "

@@ -131,7 +131,7 @@ class NotificationManager:
         log.log(level, f"No email about {', '.join(references[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
-        """Write one email a day to the operator: what only they can fix, and the claims that recours gave up on.
+        """Write one email a day to the operator: problems only they can fix, and the claims that recours gave up on.
 
         A new fault is emailed at once, with everything that was pending.
         """

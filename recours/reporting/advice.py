@@ -101,7 +101,7 @@ def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str,
 
 
 def _against(language: str, kind: ErrorKind, claim: Claim, client: str) -> str:
-    """What can be done about an error of this kind, and whether it uses no attempt."""
+    """What can be done about an error of this kind, and whether it counts as an attempt."""
     text = TRAITS[kind].advice
     if client and claim.account != DEFAULT_ACCOUNT:
         text = TRAITS[kind].advice_of_client or text

@@ -338,7 +338,7 @@ class Reports:
 
 
 def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
-    """Tell whether a claim's deadline passes within a week without an attempt before, whatever its stage."""
+    """Tell whether a claim's deadline passes within a week without an attempt before, at any stage."""
     if claim.deadline is None or where.why in _NO_PROOF_IS_DUE:
         return False
     return _passes(where, deadline_end(claim.deadline, policy.zone), now)

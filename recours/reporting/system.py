@@ -161,7 +161,7 @@ class Rate:
     """Closed claims and attempts, without proofs that a person attached.
 
     `success`: proofs, each of one claim and one attempt; `given_up`: claims; `failed`: attempts; `left`: deferred attempts,
-    which used no retry, for example at a rate limit, and count in neither rate.
+    which are not retries, for example at a rate limit, and count in neither rate.
     """
 
     success: int = 0

@@ -135,4 +135,4 @@ def test_an_answer_of_which_nothing_proves_anything_is_kept_apart(
         check(world, ["letter"], refused=1)
         (tried,) = world.attempts()[1]
         assert tried["error_kind"] == "bad_response"
-        assert "is no document: it says that no proof is available" in tried["message"]
+        assert "invalid document as the proof: it says that no proof is available" in tried["message"]

@@ -102,7 +102,7 @@ def retyped(tree: object) -> object:
 
 
 def _secret_of(carrier: SimulatedCarrier, question: Question) -> str:
-    """The secrets of ours in a request; for Mondial Relay, whose key is not sent, the signature."""
+    """Our secrets in a request; for Mondial Relay, whose key is not sent, the signature."""
     if len(carrier.credentials) == 1 or question.details.get("by") == "key":
         return key_of(question.account, question.password)
     return question.bearer or question.details.get("security") or question.password

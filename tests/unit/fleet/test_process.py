@@ -31,7 +31,7 @@ def manager(
 
 
 def test_each_report_is_one_datagram(manager: socket.socket) -> None:
-    for state in ("READY=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=Finishing the calls under way"):
+    for state in ("READY=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=Finishing the calls in progress"):
         systemd_notify(state)
         assert manager.recv(1000).decode() == state
 

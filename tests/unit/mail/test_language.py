@@ -76,7 +76,7 @@ def every_mail(kind: MailKind, name: EventName, carrier: str) -> Iterator[Render
 
 
 def english_in(text: str) -> set[str]:
-    """The words of a text that the French dictionary lacks, except quoted ones, which may be a carrier's."""
+    """The words of a text that are missing in the French dictionary, except quoted ones, which may be a carrier's."""
     command = [program("hunspell", "hunspell-fr"), "-d", "fr", "-l", "-i", "utf-8"]
     own = _FOREIGN.sub("", text)
     done = subprocess.run(command, input=own, capture_output=True, encoding="utf-8", check=False)
