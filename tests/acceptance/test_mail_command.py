@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from recours.core.mail import MailKind
+from recours.core.translations import LANGUAGES
 from recours.database.schema.creation import create_file
 from tests.acceptance.person import Person, QuickPerson
 from tests.fakes.smtp import MailServer
+from tests.phrases import matches
 
 
 @pytest.fixture
@@ -108,11 +110,17 @@ def test_a_preview_is_printed_and_nothing_else(person: Person) -> None:
     assert recorded(person) == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", MailKind)
-def test_each_kind_of_mail_is_shown_without_naming_a_claim(person: Person, kind: MailKind) -> None:
-    shown = QuickPerson(person.folder, person.url).types("mail", "preview", kind.value)
+def test_each_kind_of_email_is_shown_without_phrases_to_avoid(
+    person: Person, kind: MailKind, language: str
+) -> None:
+    quick = QuickPerson(person.folder, person.url)
+    shown = quick.types("mail", "preview", kind.value, "--language", language)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert len(shown.stdout.splitlines()) > 5
+    sections = ("french",) if language == "fr" else ("everywhere", "users", "operators")
+    assert list(matches(shown.stdout, *sections)) == []
 
 
 # ---------------------------------------------------------------- encryption
