@@ -1,1 +1,1 @@
-"""Mail: what is sent to whom, its texts, and the mail server."""
+"""Email: who gets which, how they are rendered, and how they are sent."""

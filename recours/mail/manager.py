@@ -40,8 +40,8 @@ _KINDS = {
 }
 _AT_ONCE = 500  # events checked per query
 _SHOWN = 5  # references listed in a log line
-# An ongoing fault writes an event once a day.
-_GOES_ON = timedelta(days=2)
+# An ongoing fault writes an event once a day, so it has one in this time.
+_RECENTLY = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -99,25 +99,25 @@ class NotificationManager:
             frequency = preferences.frequency
             zone = self.policy.zone
             due = [event for event in of_kind if digest_due(event.written_at, frequency, now, zone)]
-            due = self._holding(due)
+            due = self._still_valid(due)
             mails += [
                 (recipient, preferences, kind, due[place : place + MOST_CLAIMS])
                 for place in range(0, len(due), MOST_CLAIMS)
             ]
         return mails
 
-    def _holding(self, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
+    def _still_valid(self, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
         """The events whose reason still applies; the others lapse."""
-        holding: list[OutboxEvent] = []
+        valid: list[OutboxEvent] = []
         for place in range(0, len(events), _AT_ONCE):
             some = events[place : place + _AT_ONCE]
             now = self.outbox.reasons(some, self.clock.now())
             lapsed: list[OutboxEvent] = []
             for event in some:
-                holds = is_still_valid(event, now, self.policy.skip_claim_statuses)
-                (holding if holds else lapsed).append(event)
+                applies = is_still_valid(event, now, self.policy.skip_claim_statuses)
+                (valid if applies else lapsed).append(event)
             self._decline(lapsed, LAPSED, logging.INFO)
-        return holding
+        return valid
 
     def _decline(self, events: Sequence[OutboxEvent], why: str, level: int) -> None:
         """Log and record that no email reports these events. An empty list means that another run has declined them."""
@@ -135,7 +135,7 @@ class NotificationManager:
 
         A new fault is emailed at once, with everything that was pending.
         """
-        events = self._holding(self.outbox.events_of_operator())
+        events = self._still_valid(self.outbox.events_of_operator())
         if not events:
             return 0
         if not is_address(self.settings.admin):
@@ -158,7 +158,7 @@ class NotificationManager:
     def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
         """Return whether one of the faults was in no recent email."""
         faults = {trouble_of(event) for event in events} - {None}
-        return bool(faults) and not faults <= set(map(trouble_of, self.outbox.faults_told(now - _GOES_ON)))
+        return bool(faults) and not faults <= set(map(trouble_of, self.outbox.faults_told(now - _RECENTLY)))
 
     def _write(
         self,

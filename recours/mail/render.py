@@ -112,7 +112,7 @@ def mail_of(
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 (loaded with the first mail)
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 (imported with the first email)
 
     return Environment(
         loader=FileSystemLoader(_TEMPLATES, encoding="utf-8"),

@@ -31,7 +31,7 @@ log = logging.getLogger("email_sender")
 run_log = logging.getLogger("__main__")
 
 _BATCH = 20
-_ENOUGH = 10  # consecutive refusals of our emails, too many for one recipient's policy
+_MOST_REFUSALS = 10  # consecutive refusals of our emails, too many for one recipient's policy
 _LARGEST_FILES = 2_000_000  # bytes, total of an email's attachments
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -60,7 +60,7 @@ class EmailSender:
     _tried: int = 0
     _sent_count: int = 0
     _refused_us: int = 0  # in a row
-    _put_off: list[str] = field(default_factory=list)  # the reason of each postponed email
+    _postponed: list[str] = field(default_factory=list)  # the reason of each postponed email
     _has_warned_of_copy: bool = False
 
     def send_all(self, go_on: Callable[[], bool]) -> int:
@@ -90,7 +90,7 @@ class EmailSender:
                 batch = self.mails.lease(ids[place : place + _BATCH], self.clock.now())
                 self._send_batch(server, batch, go_on)
         if self._refused_us and self._refused_us == self._tried:
-            raise MailServerError(self._put_off[-1])
+            raise MailServerError(self._postponed[-1])
 
     def _sum_up(self, trouble: str | None) -> None:
         """Log in the run's own log what waits and why, so that endless retries do not go unnoticed."""
@@ -100,9 +100,9 @@ class EmailSender:
         if waiting:
             log.error(f"{trouble}; emails wait")
             run_log.error(f"Emails wait for the next run ({waiting}): {trouble}")
-        elif self._put_off:
+        elif self._postponed:
             run_log.warning(
-                f"{plural(len(self._put_off), 'email')} postponed to a later run: {self._put_off[0]}"
+                f"{plural(len(self._postponed), 'email')} postponed to a later run: {self._postponed[0]}"
             )
 
     def _send_batch(
@@ -119,18 +119,18 @@ class EmailSender:
                 log.info(f"Email {mail.id} to {mail.recipient}: canceled, {why}")
                 continue
             if not go_on():
-                self._hand_back_untried(batch[place:], MailTrouble.RUN_ENDED.text())
+                self._return_untried(batch[place:], MailTrouble.RUN_ENDED.text())
                 return
             try:
                 self._send(server, mail)
             except StopRequestedError:
-                self._hand_back_untried(batch[place:], MailTrouble.RUN_ENDED.text())
+                self._return_untried(batch[place:], MailTrouble.RUN_ENDED.text())
                 return
             except MailServerError as fault:
-                self._hand_back_untried(batch[place + 1 :], str(fault))
+                self._return_untried(batch[place + 1 :], str(fault))
                 raise
 
-    def _hand_back_untried(self, mails: list[OutgoingMail], why: str) -> None:
+    def _return_untried(self, mails: list[OutgoingMail], why: str) -> None:
         for mail in mails:
             self.mails.give_back(mail, why, tried=False)
 
@@ -149,7 +149,7 @@ class EmailSender:
         label = f"Email {mail.id} ({mail.kind}) to {recipient}"
         self._tried += 1
         try:
-            is_sent = self._give(server, mail, recipient, label)
+            is_sent = self._hand_over(server, mail, recipient, label)
         except MailServerError as fault:
             self.mails.give_back(mail, str(fault), tried=True)
             raise
@@ -168,21 +168,21 @@ class EmailSender:
             self._end(mail, MailState.SENT)
             log.info(f'{label}: sent, "{mail.subject}"')
 
-    def _give(self, server: SmtpConnection, mail: OutgoingMail, recipient: str, label: str) -> bool:
+    def _hand_over(self, server: SmtpConnection, mail: OutgoingMail, recipient: str, label: str) -> bool:
         """Hand the email to the server; if the server rejects its content or size, again without attachments."""
 
-        def give(files: Mapping[str, bytes]) -> bool:
+        def send(files: Mapping[str, bytes]) -> bool:
             content = message_of(mail, recipient, self.envelope, files)
             return server.send(recipient, content, lambda: self.mails.sending(mail))
 
         files = self.attach(mail)
         try:
-            return give(files)
+            return send(files)
         except MailRefusedError as refusal:
             if not (files and refusal.of_content):
                 raise
             log.warning(f"{label}: sent without its attachments, {refusal}")
-            return give({})
+            return send({})
 
     def _refused(self, mail: OutgoingMail, label: str, refusal: MailRefusedError) -> None:
         """Record a refusal. Raises MailServerError after so many refusals of our emails that the server will refuse all."""
@@ -193,8 +193,8 @@ class EmailSender:
             return
         self.mails.give_back(mail, str(refusal), tried=True)
         log.warning(f"{label}: waits, {refusal}")
-        self._put_off.append(str(refusal))
-        if self._refused_us >= _ENOUGH:
+        self._postponed.append(str(refusal))
+        if self._refused_us >= _MOST_REFUSALS:
             raise MailServerError(str(refusal))
 
 

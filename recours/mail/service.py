@@ -292,7 +292,7 @@ def mail_service(app: App) -> MailService:
 
 def example_mail(app: App, kind: MailKind, language: str) -> "Rendered":
     """The email about a made-up claim, or the report on the last complete week. Raises RunError."""
-    from recours.mail.render import render  # noqa: PLC0415 (loaded with the first mail)
+    from recours.mail.render import render  # noqa: PLC0415 (imported with the first email)
 
     service = mail_service(app)
     now = app.clock.now()
@@ -309,7 +309,7 @@ def send_test(app: App, by: str, recipient: str) -> tuple["SmtpSettings | None",
 
     Returns the mail server, None if none is set, and the error, "" if there was none. `by`: the person.
     """
-    from recours.mail import smtp  # noqa: PLC0415 (loaded with the first mail)
+    from recours.mail import smtp  # noqa: PLC0415 (imported with the first email)
     from recours.mail.sender import Envelope, message_of  # noqa: PLC0415 (as above)
 
     server = mail_service(app).server()

@@ -91,8 +91,8 @@ def is_about_us(code: int, text: str) -> bool | None:
 TIMEOUT_S = 90.0
 # How long an ending run still waits for the answer to an email; without an answer its result is unknown.
 GRACE_S = 10.0
-_LOOK_S = 0.2  # interval at which a wait checks for the end of the run
-_GOOD_BYE_S = 5.0
+_POLL_S = 0.2  # interval at which a wait checks for the end of the run
+_QUIT_TIMEOUT_S = 5.0
 _OK = frozenset({250, 251})
 _GO_ON = 354
 _CLOSING = 421
@@ -174,7 +174,7 @@ class SmtpConnection:
         """Send QUIT and hang up, whether or not the server answers."""
         if self._smtp.is_connected:
             with suppress(SMTPException, OSError, StopRequestedError):
-                self._run(self._smtp.quit(), _GOOD_BYE_S)
+                self._run(self._smtp.quit(), _QUIT_TIMEOUT_S)
         self._hang_up()
         self._runner.close()
 
@@ -234,7 +234,7 @@ class SmtpConnection:
         ends = monotonic() + seconds
         try:
             while not task.done():
-                await asyncio.wait([task], timeout=min(_LOOK_S, seconds))
+                await asyncio.wait([task], timeout=min(_POLL_S, seconds))
                 if not self._go_on():
                     if not self._is_given:
                         raise StopRequestedError
