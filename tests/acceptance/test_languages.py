@@ -85,10 +85,8 @@ def test_why_and_the_log_are_english_regardless_of_the_row(
     assert f": {said}." in shown
     assert "Numéro" not in shown + caplog.text
     french = keyboard(service).does("why", "CLM-0001", "--language", "fr")
-    assert (
-        "  CLM-0001 : le transporteur est interrogé à la prochaine exécution : Numéro de suivi inconnu"
-        in french
-    )
+    assert "  CLM-0001 : la prochaine exécution des relances interrogera le transporteur. Der" in french
+    assert "Numéro de suivi inconnu chez UPS" in french
     assert "Qui peut agir : le client\n" in french
     assert said not in french
     assert "Historique\n  Date " in french
