@@ -93,7 +93,8 @@ def say_usage_error(error: click.UsageError) -> str:
     """Print click's usage error on stderr; return its sentence."""
     if error.ctx is not None:
         echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
-    sentence = harmless(error.format_message())
+    # click lists choices on separate lines: a line break there would be escaped.
+    sentence = harmless(error.format_message().replace("\n\t", " "))
     say_error(sentence)
     return sentence
 

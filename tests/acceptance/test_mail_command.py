@@ -72,6 +72,7 @@ def test_what_the_server_says_is_told(person: Person, smtp: MailServer) -> None:
     [
         (("test", "me@shop.example"), "No mail server is set: set SMTP_HOST"),
         (("preview", "pod_lost"), "'pod_lost' is not one of"),
+        (("preview",), "Missing argument 'KIND'. Choose from: pod_failed, pod_retrieved, "),
     ],
 )
 def test_what_was_mistyped_gets_a_sentence(person: Person, arguments: tuple[str, ...], says: str) -> None:
