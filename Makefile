@@ -28,7 +28,7 @@ test-rest: .venv/ready-dev
 
 test-full: test test-rest
 
-check: .venv/ready-dev
+check: .venv/ready-dev language
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
