@@ -1,1 +1,1 @@
-"""What a person does beside the runs. What they read is in `recours.reporting`."""
+"""Actions of people, outside the runs. Reports for people are in `recours.reporting`."""

@@ -1,4 +1,4 @@
-"""Operations on clients' accounts for people and the service's application, over an open database."""
+"""Operations on clients' carrier accounts, for people and for the claims service."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from recours.database.journal import ActionLog
 
 @dataclass(frozen=True)
 class AccountActions:
-    """The accounts of one database. All methods raise AccountRefusedError and RunError."""
+    """Works on the accounts of one database. All methods raise AccountRefusedError and RunError."""
 
     app: App
 
@@ -39,7 +39,7 @@ class AccountActions:
         return ClientAccounts(self.app.database)
 
     def seals(self) -> Seals:
-        """Seals and opens credentials."""
+        """Return what seals and opens credentials."""
         if not is_installed():
             raise AccountRefusedError("no_package")
         seals = make_seals(self.app.settings)
@@ -48,11 +48,11 @@ class AccountActions:
         return seals
 
     def client(self, named: Any) -> ServiceClient:
-        """By address or id."""
+        """Find a client by address or id."""
         return client_named(self.store.client_of(named), named)
 
     def accounts_of(self, named: Any) -> list[ClientAccount]:
-        """All accounts of a client, who may have been deleted."""
+        """Return all accounts of a client, who may have been deleted."""
         clients = self.store.client_of(named)
         text = str(named).strip().removeprefix("client ")
         of_gone = (
@@ -61,7 +61,7 @@ class AccountActions:
         return of_gone or self.store.all([client_named(clients, named).id])
 
     def account(self, client: Any, carrier: str) -> ClientAccount:
-        """The account of a client, who may have been deleted, by address or id."""
+        """Find an account by carrier, and by address or id of its client, who may have been deleted."""
         spec = carrier_named(CATALOG, carrier)
         accounts = self.accounts_of(client)
         for account in accounts:
@@ -76,14 +76,14 @@ class AccountActions:
         return [account for account in moved if self.store.confirm(account, by, self.app.clock.now())]
 
     def check_all(self, keys: Iterable[str], by: str) -> Iterator[AccountCheck]:
-        """Make one real call with each of these accounts, default or clients'; recorded if the carrier was asked."""
+        """Check each of these accounts with one real call, and record the check if the carrier was asked."""
         app = self.app
         queue = self.app.queue()
         try:
             for key in keys:
                 try:
                     checked = account_check(queue.check_credentials(key))
-                except RunError as error:  # such as an unreachable database: the check was not made
+                except RunError as error:  # such as an unreachable database: no call was made
                     checked = AccountCheck(CheckVerdict.NOT_TRIED, error=clean(error, 500).rstrip("."))
                 failed = {"kind": checked.kind} if checked.kind in OUTAGE_KINDS else {}
                 if failed or checked.verdict is not CheckVerdict.NOT_TRIED:
@@ -102,7 +102,7 @@ class AccountActions:
         credentials: Mapping[str, Any],
         limits: Mapping[str, str] | None,
     ) -> NewAccount:
-        """A validated account."""
+        """Validate an account's data and return the account."""
         spec = carrier_named(CATALOG, carrier)
         return NewAccount(
             self.client(client),
@@ -112,7 +112,7 @@ class AccountActions:
         )
 
     def put_all(self, accounts: Sequence[NewAccount], by: str, *, replace: bool = False) -> None:
-        """Store accounts with sealed credentials, all or none. `replace`: also existing accounts, which keep id and limits."""
+        """Store all accounts or none, with sealed credentials. `replace`: overwrite existing ones, which keep id and limits."""
         seals = self.seals()
         rows = []
         for new in accounts:
@@ -124,7 +124,7 @@ class AccountActions:
             raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
 
     def read_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
-        """`replace`: include existing accounts. Raises FileRefusedError."""
+        """Read accounts from a file. `replace`: accept existing accounts. Raises FileRefusedError."""
         current = () if replace else self.store.all()
         present = {(account.client_id, account.carrier) for account in current}
         file = AccountFile(CATALOG, cache(self.client), lambda client, spec: (client.id, spec.key) in present)

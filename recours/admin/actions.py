@@ -1,4 +1,4 @@
-"""Actions of people on claims, carriers, accounts and emails. Each action is recorded with author and time."""
+"""Actions of people on claims, carriers, accounts and emails. Each is recorded with its author and time."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,15 +61,15 @@ from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, Unfit
 from recours.runs.source import unknown_claim
 
 LONGEST_WHY = 300
-MOST_CLAIMS = 5000  # of one action
+MOST_CLAIMS = 5000  # in one action
 
 
 @dataclass(frozen=True)
 class ActionResult:
     """The result of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
 
-    `is_done`: False: nothing was changed, and `sentence` says why; for a check: the carrier did not accept the credentials.
-    `is_so_already`: no change was necessary. `before`, `after`: a claim's number and carrier before and after.
+    `is_done`: False: nothing was changed, and `sentence` says why; after a check: the carrier did not accept the credentials.
+    `is_so_already`: no change was necessary. `before`, `after`: the claim's number and carrier before and after the action.
     """
 
     subject: str
@@ -101,9 +101,9 @@ class AccountResult(ActionResult):
 
     client_id: Any = None
     carrier: str = ""  # its display name
-    accepted: bool | None = None  # by the carrier; None: it was not asked, or the answer is unclear
+    accepted: bool | None = None  # by the carrier; None: no call was made, or the answer is unclear
     kind: ErrorKind | None = None  # of the error; None: no error
-    error: str | None = None  # the carrier's answer, or why it was not asked
+    error: str | None = None  # the carrier's answer, or why no call was made
 
 
 class CorrectRequestError(RecoursError):
@@ -169,18 +169,18 @@ _AT_ONCE = 500  # claims in one transaction
 _MOST_GUESSED = 20  # unknown references for which a similar one is suggested
 _ATTACH = "attach"  # in the records of attempts, in place of a worker
 
-# Why an action on the claim with a reference is impossible; None: it is possible.
+# Returns why an action on the claim with this reference is impossible; None: it is possible.
 _WhyNot = Callable[[str, ListedClaim], ClaimRefusal | None]
-# Performs an action on claims for a person at a time; returns the ids of the claims that were not changed in between.
+# Acts on claims, given the person and the time; returns the ids of the claims that nobody had changed in the meantime.
 _Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 
 
 @dataclass(frozen=True)
 class Actions:
-    """Over one database. All methods raise RecoursError, whose text is a sentence for the person.
+    """Acts on one database. All methods raise RecoursError, whose message is a sentence for the person.
 
-    `by`: the person's name, for the records. `language`: the person's. Actions on several claims process all claims that
-    allow it and return a result for each, in the order of the references.
+    `by`: the person's name, as recorded. `language`: the person's. An action on several claims changes all claims that allow
+    it and returns a result for each, in the order of the references.
     """
 
     app: App
@@ -198,7 +198,7 @@ class Actions:
     # ---------------------------------------------------------------- claims
 
     def dossier(self, reference: str, language: str) -> bytes:
-        """The ZIP with a claim's evidence and a cover page in the language."""
+        """Return a ZIP with the claim's evidence and a cover page in this language."""
         with self._translating_errors():
             return make_dossier(self.app, reference, language)
 
@@ -210,7 +210,7 @@ class Actions:
         return RequestedFetch(self.app.settings, self._sentences, references, self.by)
 
     def reopen(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
-        """Retry given-up claims from the start. `dry_run`: only report which claims could be reopened."""
+        """Restart claims that recours gave up on. `dry_run`: only report which claims could be reopened."""
         app = self.app
 
         def why_not(_: str, listed: ListedClaim) -> ClaimRefusal | None:
@@ -252,14 +252,14 @@ class Actions:
         return self._each(references, why_not, enroll, partial(self._done, "enrolled"))
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
-        """Enroll all matching claims that nobody has decided on yet; return their number."""
+        """Enroll all matching claims that await a decision; return their number."""
         app = self.app
         return app.enrollment.enroll_all(criteria, app.policy, app.catalog, app.clock.now)
 
     def correct(
         self, reference: str, *, number: str | None = None, carrier: str | None = None
     ) -> ActionResult:
-        """Correct a claim's tracking number or its carrier, by any of its names; None: unchanged."""
+        """Correct a claim's tracking number or carrier (any name of the carrier); None: unchanged."""
         app = self.app
         now = self.app.clock.now()
         with self._translating_errors():
@@ -270,7 +270,7 @@ class Actions:
         return self._corrected(correction, reference, claim)
 
     def correct_all(self, rows: Sequence[FileRow], *, dry_run: bool = False) -> list[ActionResult]:
-        """The same for the claims of these rows. `dry_run`: see `reopen`."""
+        """Correct the claims in these rows. `dry_run`: see `reopen`."""
         by_reference = {row.reference: row for row in rows}
         corrections: dict[Any, Correction] = {}
 
@@ -293,7 +293,7 @@ class Actions:
         return self._each(list(by_reference), why_not, None if dry_run else do, done)
 
     def _correction(self, claim: Claim, number: str | None, carrier: str | None) -> Correction:
-        """Raises ClaimsRefusedError."""
+        """Validate a correction. Raises ClaimsRefusedError."""
         border = self.app.database.border
         correction = correction_of(claim, number, carrier, self.app.catalog, border.values_of("carrier"))
         require_room(border, correction.values)
@@ -311,7 +311,7 @@ class Actions:
     def act_on_file(
         self, action: FileAction, content: bytes, why: str = "", *, dry_run: bool = False
     ) -> list[FileResult]:
-        """Act on the claims of a CSV; return a result for each line. `why`: for exclusions. `dry_run`: see `reopen`."""
+        """Act on the claims of a CSV file; return a result per line. `why`: for exclusions. `dry_run`: see `reopen`."""
         with self._translating_errors():
             rows = read_claim_file(content, MOST_CLAIMS, needs_values=action is FileAction.CORRECT)
         readable = [row for row in rows if row.fault is None]
@@ -353,9 +353,9 @@ class Actions:
         at: date | None = None,
         anyway: str | None = None,
     ) -> AttachResult:
-        """Attach a proof to a claim. `name`: of the file, which is read if `content` is its path.
+        """Attach a proof to a claim. `name`: of the file. `content`: its bytes, or a path to read.
 
-        `at`: of the delivery, see `Attachment`. `anyway`: the reason to accept a file that is refused otherwise, or None.
+        `at`: the delivery time, see `Attachment`. `anyway`: why to accept a file that would be refused, or None.
         """
         app = self.app
         with self._translating_errors():
@@ -382,7 +382,7 @@ class Actions:
         return result
 
     def accept(self, reference: str, sha256: str, why: str) -> AttachResult:
-        """Accept a refused file, by its SHA-256. `why`: the person's reason, which is recorded."""
+        """Accept a refused file, given its SHA-256. `why`: the person's reason, which is recorded."""
         with self._translating_errors():
             listed = self._listed(reference)
             pieces = self.reports.records.evidence(listed.claim.id)
@@ -393,7 +393,7 @@ class Actions:
         return self.attach(reference, path, path.name, kind=piece.kind, anyway=why)
 
     def detach(self, reference: str, chosen: str = "", why: str = "") -> ActionResult:
-        """Withdraw a proof, by its path or its SHA-256 ("": the claim's POD). It is kept as refused."""
+        """Withdraw a proof, given its path or SHA-256 ("": the claim's POD). The file is kept as refused."""
         app = self.app
         now = self.app.clock.now()
         with self._translating_errors():
@@ -433,7 +433,7 @@ class Actions:
     ) -> list[ActionResult]:
         """Erase all data of these claims, of a client (address or id), or of claims that the service has deleted.
 
-        Return how much was erased, what is not erased, and what could not be. `dry_run`: only report how much it would be.
+        Return how much was erased, what recours cannot erase, and what failed. `dry_run`: only report how much would be erased.
         """
         with self._translating_errors():
             eraser = Eraser(self.app, self.by)
@@ -464,9 +464,9 @@ class Actions:
     # ---------------------------------------------------------------- carriers
 
     def pause(self, carrier: str, why: str = "", client: Any = "", until: str = "") -> ActionResult:
-        """Pause a carrier, by any of its names, or a client's account there, for all runs on all machines.
+        """Pause a carrier (any name) or a client's account there, for all runs on all machines.
 
-        `until`: see `time_ahead`; "": until it is resumed.
+        `until`: see `time_ahead`; "": until someone resumes it.
         """
         catalog = self.app.catalog
         zone = self.app.settings.policy.zone
@@ -515,7 +515,7 @@ class Actions:
     def _checked(
         self, key: str, checked: AccountCheck, account: ClientAccount | None = None
     ) -> AccountResult:
-        """The result of a check of the default account, or of a client's."""
+        """Return the result of a check of the default account, or of a client's account."""
         carrier = CATALOG.name_of(carrier_of(key), carrier_of(key))
         error = check_error(self.language, checked)
         client = account.client.named if account else ""
@@ -534,7 +534,7 @@ class Actions:
     # ---------------------------------------------------------------- accounts of clients
 
     def set_limits(self, client: Any, carrier: str, text: str) -> ActionResult:
-        """Set the limits of a client's account, such as `100/day TRACKING=20/hour`; "": the carrier's."""
+        """Set the limits of a client's account, such as `100/day TRACKING=20/hour`; "": the carrier's limits."""
         with self._translating_errors():
             accounts, account, names = self._account(client, carrier)
             own = limits_in(CATALOG.specs[account.carrier], text.split()) if text.strip() else None
@@ -561,7 +561,7 @@ class Actions:
         is_new: bool = False,
         check: bool = False,
     ) -> AccountResult:
-        """Store a client's credentials, sealed. `is_new`: the client must have none; `limits`: None: unchanged; `check`: test them."""
+        """Seal and store a client's credentials. `is_new`: refuse to replace any; `limits`: None: unchanged; `check`: test them."""
         with self._translating_errors():
             accounts = AccountActions(self.app)
             new = accounts.new(client, carrier, credentials, limits)
@@ -581,7 +581,7 @@ class Actions:
         return result
 
     def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[AccountResult]:
-        """The same for each of these accounts. An error of one does not affect the others."""
+        """Check each of these accounts. An error with one does not affect the others."""
         checks = AccountActions(self.app).check_all([account.key for account in chosen], self.by)
         for account, checked in zip(chosen, checks, strict=True):
             yield self._checked(account.key, checked, account)
@@ -619,7 +619,7 @@ class Actions:
     # ---------------------------------------------------------------- shared
 
     def _carrier_or_account(self, carrier: str, client: Any) -> tuple[str, str]:
-        """The key and the name of a carrier, or of the `client`'s account there."""
+        """Return the key and name of a carrier, or of the client's account there."""
         if not client:
             spec = carrier_named(CATALOG, carrier)
             return spec.key, spec.name
@@ -627,7 +627,7 @@ class Actions:
         return account.key, account_name(names["carrier"], names["client"])
 
     def _account(self, client: Any, carrier: str) -> tuple[AccountActions, ClientAccount, dict[str, Any]]:
-        """An account, with the names of its client and its carrier."""
+        """Find an account; return it with the names of its client and carrier."""
         accounts = AccountActions(self.app)
         account = accounts.account(client, carrier)
         carrier_name = CATALOG.specs[account.carrier].name
@@ -640,7 +640,7 @@ class Actions:
         do: _Do | None,
         done: Callable[[str, Claim], ActionResult],
     ) -> list[ActionResult]:
-        """Act on all claims that allow it; without `do`, only report. `done`: makes the result of a claim, by its reference."""
+        """Act on all claims that allow it; without `do`, only report. `done`: creates the result for a claim."""
         references = list(dict.fromkeys(references))
         with self._translating_errors():
             self._require_few(references)
@@ -674,7 +674,7 @@ class Actions:
         return [results[reference] for reference in references]
 
     def _do_with_all(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:
-        """Act on all claims at once, then one by one on the rest; yield each with its error. Raises DatabaseError."""
+        """Act on all claims at once, then on the failed ones one by one; yield each with its error. Raises DatabaseError."""
         fault = None
         now = self.app.clock.now()
         try:
@@ -693,7 +693,7 @@ class Actions:
                 yield claim, fault or self._why_not_done(claim, now).sentence(self.language)
 
     def _why_not_done(self, claim: Claim, now: datetime) -> ClaimRefusal:
-        """The refusal for a claim that allowed the action when it was read."""
+        """Return the refusal for a claim that allowed the action when it was read."""
         why = Unfit.LEASED if self.app.claims.is_leased(claim, now) else "changed"
         return ClaimRefusal(why, claim.reference, facts={"what": claim.reference})
 
@@ -741,7 +741,7 @@ class Actions:
 
 
 def _content_of(path: Path) -> bytes:
-    """Raises NotAttachedError if the file cannot be read."""
+    """Read a file. Raises NotAttachedError if that fails."""
     try:
         return read_file(path)
     except NotADocumentError as why:
@@ -753,5 +753,5 @@ def _parcel(number: str | None, carrier: str) -> str:
 
 
 def _reason(why: str) -> str:
-    """The reason on one line."""
+    """Return the reason on one line."""
     return clean(" ".join(why.split()), LONGEST_WHY)

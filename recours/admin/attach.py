@@ -1,7 +1,7 @@
-"""Attaches proofs that a person has, for example from a carrier's portal. They count like fetched ones.
+"""Attaches proofs that a person provides, for example from a carrier's portal. They count like fetched proofs.
 
-The claim is leased as for a fetch, so no run works on it. The file is stored before it is recorded. If the process dies in
-between, nothing is lost: the person still has the file, and the next run on the claim finds the stored one.
+The claim is leased as for a fetch, so that no run works on it. The file is stored before it is recorded. If the process dies
+in between, nothing is lost: the person still has the file, and the next run on the claim finds the stored copy.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 100  # characters, of a signatory
 _LEASE = timedelta(minutes=10)
-# Older deliveries are implausible: claims against a carrier lapse after a year (Code de commerce, L133-6).
+# Earlier deliveries are implausible: claims against a carrier lapse after a year (Code de commerce, L133-6).
 _LONGEST_BEFORE = timedelta(days=366)
 _NO_CARRIER = "other"  # the document folder of unknown carriers
 
 
 class NotAttachedError(ClaimsRefusedError):
-    """A file that cannot be attached, or not with these details. `why`: the key of its sentence."""
+    """The file cannot be attached, or not with these details. `why`: the key of the sentence."""
 
     def __init__(self, why: str, **facts: str) -> None:
         super().__init__(REFUSED[why].format(**facts))
@@ -74,7 +74,7 @@ REFUSED: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Attachment:
-    """`at`: of the delivery, in RECOURS_TIMEZONE without an offset; `anyway`: the reason to accept a refused file, or ""."""
+    """A file to attach. `at`: of the delivery, in RECOURS_TIMEZONE if it has no offset; `anyway`: why to accept a refused file, or ""."""
 
     reference: str
     name: str  # of the file, for display
@@ -88,7 +88,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Attacher:
-    """Attaches files. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
+    """Attaches files. `appraise` raises NotADocumentError; `token`: the unique token of the lease."""
 
     records: "DatabaseRecords"
     claims: "ClaimRepository"
@@ -100,7 +100,7 @@ class Attacher:
     def attach(self, attachment: Attachment, now: datetime) -> tuple[StoredDocument, str]:
         """Store a file as evidence of a claim; return the document and the claim's `pod_url`.
 
-        Raises NotAttachedError; UnfitClaimsError if there is no such claim, or a run is fetching it; RunError.
+        Raises NotAttachedError; UnfitClaimsError if the claim does not exist or a run is fetching it; RunError.
         """
         reference = attachment.reference
         listed = self.records.find(reference)
@@ -138,13 +138,13 @@ class Attacher:
         return document, document.path if is_pod else listed.pod_url or ""
 
     def _taken(self, claim: Claim, now: datetime) -> Exception:
-        """The error for a claim that could not be leased."""
+        """Return the error for a claim that could not be leased."""
         if not self.claims.is_leased(claim, now):
             return NotAttachedError("changed", reference=claim.reference)
         return UnfitClaimsError(ClaimRefusal(Unfit.LEASED, claim.reference))
 
     def _findings(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Findings:
-        """What the file shows. Raises NotAttachedError if it does not prove this claim or is already attached."""
+        """Return what the file shows. Raises NotAttachedError if it does not prove this claim or is already attached."""
         if attachment.kind not in PROOF_KINDS:
             raise NotAttachedError("kind", kind=attachment.kind)
         if claim.number is None:
@@ -175,7 +175,7 @@ class Attacher:
             claim.number or "",
             claim.client_text or "",
         )
-        # A file that was refused before keeps its source.
+        # A file that was refused earlier keeps its source.
         source = piece.source if piece else BY_HAND
         retrieved = Retrieved.single(attachment.content, delivery, source, html=True, kind=attachment.kind)
         (document,) = self.documents.store(label, replace(retrieved, is_accepted=bool(attachment.anyway)))
@@ -192,7 +192,7 @@ def _hollow(attachment: Attachment, claim: Claim, reason: str) -> NotAttachedErr
 def _delivery(
     attachment: Attachment, claim: Claim, findings: Findings, policy: Policy, now: datetime
 ) -> Delivery:
-    """The delivery as stated by the person, then as shown by the file, then as tracked."""
+    """Return the delivery as the person states it, completed from the file, then from tracking."""
     signatory = (
         attachment.signed_by if attachment.signed_by is None else clean(attachment.signed_by, LONGEST_NAME)
     )
@@ -206,7 +206,7 @@ def _delivery(
     if attachment.at:
         _check_time(at or attachment.at, claim, policy, now)
     else:
-        # The time of day is local to the place, whose time zone is unknown.
+        # Only the day is used: the time is local to a place whose time zone is unknown.
         day = date.fromisoformat(findings.delivered[:10]) if findings.delivered else None
         day = None if day and day > now.astimezone(policy.zone).date() else day
     stated = Delivery(at, signatory or findings.signatory, day, place=findings.place)
@@ -215,7 +215,7 @@ def _delivery(
 
 
 def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
-    """Raises NotAttachedError if the delivery time is impossible. `at`: a day, or an aware time."""
+    """Raise NotAttachedError if the delivery time is impossible. `at`: a day or an aware time."""
     if at.year < EARLIEST.year:
         raise NotAttachedError("before_all", at=at.isoformat())
     if (at > now) if isinstance(at, datetime) else (at > now.astimezone(policy.zone).date()):
@@ -231,7 +231,7 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
 def _goes_first(
     document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
 ) -> bool:
-    """Tell whether the file becomes the claim's POD: the claim has none yet, or a weaker one."""
+    """Tell whether the file becomes the claim's POD: the claim has no POD yet, or a weaker one."""
     if listed.claim.fetch_status != FetchStatus.SUCCESS or not listed.pod_url:
         return True
     present = next((piece for piece in pieces if piece.path == listed.pod_url), None)
@@ -243,7 +243,7 @@ def _goes_first(
 def piece_to_take_back(
     listed: ListedClaim, pieces: Sequence[KeptEvidence], chosen: str
 ) -> tuple[KeptEvidence, KeptEvidence | None]:
-    """The proof with this path or SHA-256 ("": the POD), and the best other proof. Raises NotAttachedError."""
+    """Return the proof with this path or SHA-256 ("": the POD), and the best other proof. Raises NotAttachedError."""
     proofs = [piece for piece in pieces if piece.refused is None and piece.kind in PROOF_KINDS]
     names = (chosen or listed.pod_url,)
     piece = next((piece for piece in proofs if piece.path in names or piece.sha256 in names), None)
@@ -254,9 +254,9 @@ def piece_to_take_back(
 
 
 def _order(piece: StoredDocument, at: datetime) -> tuple[int, bool, bool, float]:
-    """The sort key of a piece of evidence, best first. `at`: when it was obtained.
+    """Return the sort key of a piece of evidence, best first. `at`: when the piece was obtained.
 
-    Letters before signatures before photos; then signed pieces; then the carrier's own; then the latest.
+    Letters rank before signatures, signatures before photos; then signed pieces, pieces from the carrier, and the latest.
     """
     is_signed = bool(piece.delivery.signatory or piece.findings.signatory or piece.findings.has_signature)
     place = PROOF_KINDS.index(piece.kind) if piece.kind in PROOF_KINDS else len(PROOF_KINDS)

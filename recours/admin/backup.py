@@ -1,4 +1,4 @@
-"""Backups as folders: creating, verifying and restoring them.
+"""Creates, verifies and restores backups, each of which is a folder.
 
 The database is copied first, then every document that the copy names. Each document is on disk before the row that names it
 is committed, so the copy never names a document that is missing from the backup.
@@ -56,7 +56,7 @@ _v = evidence.c
 
 DOCUMENTS = "documents"
 PREFIX = "recours-backup-"
-COPIES = {name: dialect.backup_file for name, dialect in DIALECTS.items()}  # the database's copy, by its kind
+COPIES = {name: dialect.backup_file for name, dialect in DIALECTS.items()}  # the copy's name, by dialect
 _FACTS = "backup.json"
 _SUMS = "SHA256SUMS"
 _PARTIAL = ".partial"
@@ -71,10 +71,10 @@ class BackupError(RunError):
 class BackupFacts:
     """Metadata of a backup, stored as JSON."""
 
-    recours: str  # its version
+    recours: str  # the version that made the backup
     made_at: str
     database: str  # sqlite, postgresql
-    schema: str | None  # None: recours never touched the database
+    schema: str | None  # None: recours never changed the database
     pod_dir: str
     claims: int
     attempts: int
@@ -90,7 +90,7 @@ class Backup:
     sums: Mapping[str, str]  # SHA-256 by relative path, with / as the separator
 
     def faults(self) -> Iterator[str]:
-        """A sentence for each fault of the backup. Changes nothing."""
+        """Yield a sentence for each fault of the backup. Changes nothing."""
         for name, digest in self.sums.items():
             try:
                 is_same = sha256_of(self.folder / name) == digest
@@ -101,7 +101,7 @@ class Backup:
                 yield f"{clean(name)} has changed since the backup was made (different SHA-256)."
         if self.facts.schema not in (None, *REVISIONS):
             yield (
-                f"Its schema is {clean(self.facts.schema, 40)}, and this version of recours has {HEAD}: restore it with the "
+                f"The backup has schema {clean(self.facts.schema, 40)}, but this version of recours has {HEAD}. Restore it with the "
                 f"version that made it ({clean(self.facts.recours, 40)})."
             )
 
@@ -113,7 +113,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder to fill, renamed to `target` at the end and removed if anything fails. Raises BackupError."""
+    """Yield a folder to fill. Rename it to `target` at the end; remove it if anything fails. Raises BackupError."""
     parent = target.parent
     folder = target.with_name(f".{target.name}{_PARTIAL}")
     try:
@@ -150,7 +150,7 @@ def seal(folder: Path, facts: BackupFacts) -> None:
 
 
 def open_backup(folder: Path) -> Backup:
-    """Read the backup in a folder. Raises BackupError if there is none, or if it is incomplete."""
+    """Open the backup in a folder. Raises BackupError if it is missing or incomplete."""
     try:
         lines = (folder / _SUMS).read_text(encoding="utf-8").splitlines()
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
@@ -202,7 +202,7 @@ def make_backup(
 
 
 def _is_document(path: Path) -> bool:
-    """`path`: relative to the backup."""
+    """Tell whether a file of the backup is a document. `path`: relative to the backup."""
     return path.parts[0] == DOCUMENTS and path.parts[1] != FOLDER
 
 
@@ -211,7 +211,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
-    """Path and SHA-256 of every document and manifest that the database names; "" for timestamps, which have no SHA-256."""
+    """Return path and SHA-256 of every document and manifest in the database; for timestamps, the SHA-256 is ""."""
     of_attempts = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
     rows = connection.execute(union(of_attempts, select(_v.path, _v.sha256)))
     documents = [(path, sha256) for path, sha256 in rows]
@@ -263,7 +263,7 @@ class Restored:
 
 
 def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, *, force: bool) -> Restored:
-    """Restore a verified backup in place of the database. `force`: even during a run. Raises BackupError."""
+    """Replace the database with a verified backup. `force`: even during a run. Raises BackupError."""
     kind = database.dialect.name
     if backup.facts.database != kind:
         raise BackupError(
@@ -305,7 +305,7 @@ def _require_rest(database: Database) -> None:
 
 
 def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
-    """Copy the missing documents; return their number and the conflicting files, which are kept. Raises BackupError."""
+    """Restore missing documents; return their number, and the conflicting files, which are kept. Raises BackupError."""
     copied = 0
     other = []
     for source in sorted(path for path in (backup.folder / DOCUMENTS).rglob("*") if path.is_file()):
@@ -329,7 +329,7 @@ def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, 
 
 
 def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
-    """Update the document paths in the rows; return how many have changed. Raises DatabaseError."""
+    """Update document paths in the database; return how many changed. Raises DatabaseError."""
     former = backup.facts.pod_dir
     if backup.facts.schema is None or former == str(pod_dir):
         return 0
@@ -362,7 +362,7 @@ def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
 # ---------------------------------------------------------------- copies of SQLite databases
 
 
-_WAIT_S = 5.0  # for another transaction to end
+_WAIT_S = 5.0  # how long to wait for another transaction to end
 
 
 @contextmanager
@@ -385,9 +385,9 @@ def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
 def replacing(
     path: Path, copied: Path, aside: Path, access: Access, names: TableNames, *, force: bool
 ) -> Iterator[Database]:
-    """A copy that replaces the database at the end; the previous database is moved to `aside`. Raises BackupError.
+    """Yield a copy that replaces the database at the end, after moving that to `aside`. Raises BackupError.
 
-    `names`: the names of the service's table and columns. `force`: even during a transaction of others. If anything fails
+    `names`: of the service's table and columns. `force`: replace it even while another program is writing. If anything fails
     before the end, nothing is changed.
     """
     beside = path.with_name(f".{aside.name}.copy")
@@ -415,14 +415,14 @@ def replacing(
 
 
 def _require_no_transaction(path: Path) -> None:
-    """Raises BackupError if another program is writing: its commit would go to the file that was moved aside."""
+    """Raise BackupError if another program is writing: its commit would go to the file that was moved aside."""
     if not path.exists():
         return
     with closing(connection_to_file(path, _WAIT_S)) as connection:
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except FileError as error:
-            if "locked" in str(error):  # a damaged file must not prevent the restore
+            if "locked" in str(error):  # ignore other errors: a damaged file must not prevent the restore
                 raise BackupError(
                     f"Another program has an open transaction on {path}: stop the service's application, then repeat the "
                     "command. The database was not changed."
@@ -472,21 +472,21 @@ def require_empty(database: Database) -> None:
 
 
 def restore_into(database: Database, dump: Path) -> None:
-    """Read a dump into an empty database, in one transaction. Raises BackupError."""
+    """Restore a dump into an empty database in one transaction. Raises BackupError."""
     target, secrets = conninfo(database)
     options = ["--no-password", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
     if complaint := _run_program(["pg_restore", *options, f"--dbname={target}", str(dump)], secrets):
         raise BackupError(
-            f"pg_restore could not restore into {database.safe_url}: {complaint}. It is unchanged."
+            f"pg_restore could not restore into {database.safe_url}: {complaint}. The database is unchanged."
         )
 
 
 def conninfo(database: Database) -> tuple[str, dict[str, str]]:
-    """The connection string for PostgreSQL's programs, and the secrets as environment variables. Raises BackupError."""
+    """Return the connection string for PostgreSQL's programs, and environment variables with secrets. Raises BackupError."""
     from recours.database.postgres import address_of, option_names  # noqa: PLC0415 (needs the driver, an extra)
 
     _, url_arguments = database.engine.dialect.create_connect_args(database.url)
-    # Other options are the driver's own. `application_name` is set by recours to recognize its sessions.
+    # Other options belong to the driver. recours sets `application_name` to recognize its own sessions.
     keywords = option_names() - {"application_name"}
     options = {name: value for name, value in {**KEEPALIVES, **url_arguments}.items() if name in keywords}
     secrets = {name: str(options.pop(name)) for name in SECRET_QUERY if options.get(name) is not None}
@@ -524,7 +524,7 @@ def _run_program(command: Sequence[str], secrets: Mapping[str, str]) -> str:
         return f"{command[0]} cannot be started: {error.strerror or error}"
     if process.returncode == 0:
         return ""
-    # Use the first error; details such as the failed query follow it.
+    # Report the first error only; the lines after it are details such as the failed query.
     lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.search(line)]
     return clean(next(iter(errors or lines), f"it ended with status {process.returncode}")).rstrip(".")

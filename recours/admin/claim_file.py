@@ -1,4 +1,4 @@
-"""Reads files of claims: CSV as spreadsheets write it, one claim per line."""
+"""Reads claim files: CSV as spreadsheets write it, one claim per line."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ LARGEST_MB = 2
 LARGEST = LARGEST_MB * 1024 * 1024
 _LINES_NAMED = 5
 _BYTE_ORDER_MARK = "\ufeff"
-# Accepted column names in the first line, in plain letters; without such a line, the columns are in this order.
+# Accepted column names in the first line, without accents. Without a header line, the columns are in this order.
 _COLUMNS = {
     "reference": {"reference", "claim", "claim_reference", "reclamation"},
     "number": {"number", "tracking_number", "tracking number", "numero", "numero de suivi"},
@@ -23,7 +23,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class FileRow:
-    """One line. `number`, `carrier`: None: unchanged. `fault`: why the line cannot be processed."""
+    """One line of a claim file. `number`, `carrier`: None: unchanged. `fault`: why the line cannot be processed."""
 
     line: int
     reference: str = ""
@@ -33,7 +33,7 @@ class FileRow:
 
 
 def read_claim_file(content: bytes, limit: int, *, needs_values: bool) -> list[FileRow]:
-    """The rows, up to `limit`. `needs_values`: each must have a number or a carrier. Raises ClaimsRefusedError."""
+    """Read at most `limit` rows. `needs_values`: each row must have a number or a carrier. Raises ClaimsRefusedError."""
     lines = list(islice(read_lines(text_of(content)), limit + 2))
     if len(lines) > limit + 1:
         raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(limit)}))
@@ -48,7 +48,7 @@ def read_claim_file(content: bytes, limit: int, *, needs_values: bool) -> list[F
 
 
 def text_of(content: bytes) -> str:
-    """The text of a file. Excel writes UTF-8 or, in Western Europe, Windows-1252. Raises ClaimsRefusedError."""
+    """Decode a file. Excel writes UTF-8 or, in Western Europe, Windows-1252. Raises ClaimsRefusedError."""
     if len(content) > LARGEST:
         raise ClaimsRefusedError(ClaimRefusal("large_file", facts={"mb": str(LARGEST_MB)}))
     for encoding in ("utf-8", "cp1252"):
@@ -57,12 +57,12 @@ def text_of(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text.lstrip(_BYTE_ORDER_MARK)  # otherwise reading the text again would give another result
+            return text.lstrip(_BYTE_ORDER_MARK)  # otherwise a second reading would differ
     raise ClaimsRefusedError(ClaimRefusal("not_text"))
 
 
 def _heads(cells: Sequence[str]) -> list[str]:
-    """The columns named by the first line ("": ignored); empty: the line is a row."""
+    """Return the columns that the first line names ("": ignored), or an empty list if it is no header line."""
     names = [next((name for name, words in _COLUMNS.items() if plain(cell) in words), "") for cell in cells]
     return names if "reference" in names else []
 
@@ -85,7 +85,7 @@ def _row(line: int, cells: list[str] | None, names: Sequence[str], *, needs_valu
 
 
 def _without_repeats(rows: Sequence[FileRow]) -> list[FileRow]:
-    """Mark repeated claims: the same values are skipped, different values are a conflict."""
+    """Mark repeated claims: a repetition with the same values is skipped, different values are a conflict."""
     by_reference: dict[str, list[FileRow]] = defaultdict(list)
     for row in rows:
         if row.fault is None:

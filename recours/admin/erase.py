@@ -1,4 +1,4 @@
-"""Erasure of claims, of all data of a client, or of the remains of claims that the service deleted."""
+"""Erases claims, all data of a client, or the remaining data of claims that the service deleted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from recours.evidence.store import erase, erase_unrecorded
 from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import can_be_reference, unknown_claim
 
-_ERASE = "erase"  # in manifests, in place of a run
+_ERASE = "erase"  # in manifests, in place of a run's name
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What to erase: claims by id, each with its reference ("": no longer known); and a client."""
+    """What to erase: claims by id, with their references ("": no longer known), and possibly a client."""
 
     claims: Mapping[Any, str] = field(default_factory=dict)
     client: OfClient | None = None
@@ -35,7 +35,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Eraser:
-    """Over one database. `by`: the person. Raises ClaimsRefusedError, DatabaseError."""
+    """Erases data from one database. `by`: the person. Raises ClaimsRefusedError, DatabaseError."""
 
     app: App
     by: str
@@ -53,7 +53,7 @@ class Eraser:
         return Subject(known)
 
     def of_client(self, named: Any) -> Subject:
-        """By address or id. Emails and accounts may remain of an address that no client has anymore."""
+        """Find a client by address or id. An address that no client has anymore may still have emails and accounts."""
         accounts = AccountActions(self.app)
         if is_address(str(named)) and not accounts.store.client_of(named):
             former = OfClient(str(named).strip())
@@ -71,7 +71,7 @@ class Eraser:
         return self._erasure.outlook(list(subject.claims), subject.client)
 
     def erase(self, subject: Subject) -> tuple[Erased, list[ClaimRefusal]]:
-        """Return what was erased, and the claims that could not be erased with the reasons."""
+        """Return what was erased, and a refusal for each claim that could not be erased."""
         app = self.app
         pod_dir = app.settings.pod_dir
         erasure = self._erasure

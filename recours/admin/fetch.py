@@ -27,10 +27,10 @@ def fetch_claims(
     by: str = "",
     on_start: Callable[[Worker], None] = lambda _worker: None,
 ) -> list[FetchResult | RecoursError]:
-    """Fetch these claims in one run; return the result or the error of each, in order.
+    """Fetch these claims in one run; return the result or error for each, in order.
 
-    `by`: the person who requests it. `on_start` is called with the worker before it runs, to read its `stats` and to stop
-    it. Raises RunError for errors that concern all claims.
+    `by`: the person who requested the fetch. `on_start` is called with the worker before it runs, so that the caller can
+    read its `stats` and stop it. Raises RunError for errors that affect all claims.
     """
     with lines_to(log_file(settings, PODRetryScheduler.name)):
         app = open_database(settings)
@@ -89,7 +89,7 @@ def _run(worker: Worker, app: App, on_start: Callable[[Worker], None]) -> Report
 def _outcome(
     app: App, sentences: ResultSentences, reference: str, worker: Worker, report: Report
 ) -> FetchResult | RecoursError:
-    """What the run recorded for the claim, or why the carrier was not asked."""
+    """Return what the run recorded for the claim, or why the carrier was not asked."""
     reports = Reports(app)
     listed = reports.records.find(reference)
     if listed is None:
@@ -106,11 +106,11 @@ def _outcome(
         return sentences.bad_run(report.fault)
     if refusal := worker.refusals.get(listed.claim.account_key):
         return sentences.not_asked(listed, refusal, worker.run_id, next_at)
-    # Another run leased the claim first, or somebody edited it.
+    # Another run leased the claim first, or someone edited it.
     return sentences.refused(ClaimRefusal(Unfit.LEASED, reference))
 
 
-# Claims of one run. A run looks up all its claims before it starts, and a server that stops waits for the run in progress.
+# Claims per run. A run looks up all its claims before it starts, and a stopping server waits for the run in progress.
 _OF_ONE_RUN = 500
 
 
@@ -122,14 +122,14 @@ class RequestedFetch:
     sentences: ResultSentences
     references: Sequence[str]
     by: str
-    # Of the runs that are over, in the order of the references.
+    # Of the completed runs, in the order of the references.
     outcomes: list[FetchResult | RecoursError] = field(default_factory=list)
-    fault: str | None = None  # what concerned all of the rest
+    fault: str | None = None  # the error that prevented all remaining fetches
     _worker: Worker | None = None
 
     @property
     def progress(self) -> int:
-        """How many claims it has dealt with so far."""
+        """The number of claims processed so far."""
         worker = self._worker
         over = len(self.outcomes)
         return min(over + worker.stats.total, len(self.references)) if worker else over
@@ -139,10 +139,10 @@ class RequestedFetch:
         return sum(isinstance(outcome, FetchResult) and outcome.fetched for outcome in self.outcomes)
 
     def run(self) -> None:
-        """Fetch all of them; a server that is stopped begins no further run."""
+        """Fetch all claims. If the server is stopped, no further run starts."""
         try:
             for first in range(0, len(self.references), _OF_ONE_RUN):
-                if threading.main_thread().is_alive():  # else the server is stopped
+                if threading.main_thread().is_alive():  # otherwise the server was stopped
                     part = self.references[first : first + _OF_ONE_RUN]
                     self.outcomes += fetch_claims(
                         self.settings, self.sentences, part, by=self.by, on_start=self._note_worker

@@ -1,4 +1,4 @@
-"""Rehearsals: one trial fetch whose calls are recorded, and replaying a recording offline."""
+"""Rehearsals: record the calls of one trial fetch, and replay a recording offline."""
 
 import json
 import re
@@ -27,7 +27,7 @@ from recours.sandbox.scenarios import SimulatedClock
 from recours.settings.model import redactor
 
 _TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
-# Mondial Relay's signature: a hash of its short key, which could be guessed from it.
+# Mondial Relay's signature: a hash from which its short key could be guessed.
 _SIGNATURE = re.compile(rb"<(?:\w+:)?Security>([^<]+)<")
 # A signed link to an image in S3 gives access to the image without an account.
 _SIGNED_LINK = re.compile(rb"X-Amz-(?:Signature|Security-Token|Credential)=([^&\"\\\s]+)")
@@ -36,10 +36,10 @@ _LARGEST = 100 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Recording:
-    """One fetch. `options`: the carrier's settings by which its client reads answers; `kind`: see `kind_of`.
+    """The recording of one fetch. `options`: the carrier settings that its client needs to read answers; `kind`: see `kind_of`.
 
-    `calls`: what was sent, and the answer or the name of the HttpError that came in its place. Bytes of a body that are not
-    UTF-8 are lone surrogates, as Python's `surrogateescape` has them.
+    `calls`: each request with its answer, or with the name of the HttpError that was raised instead. Bytes of a body that are
+    not valid UTF-8 are stored as lone surrogates (Python's `surrogateescape`).
     """
 
     carrier: str
@@ -56,14 +56,14 @@ class Recording:
 
 
 def load(path: Path) -> Recording:
-    """Read a file. Raises OSError; KeyError, TypeError, ValueError or AttributeError if it is not a recording."""
+    """Load a recording. Raises OSError; KeyError, TypeError, ValueError or AttributeError if the file is not a recording."""
     recording = Recording(**json.loads(read_regular(path, _LARGEST)))
     _opened(recording)
     return recording
 
 
 def kind_of(outcome: Outcome) -> str:
-    """`success`, or the kind of error."""
+    """Return `success` or the kind of error."""
     return outcome.kind.value if isinstance(outcome, Failure) else "success"
 
 
@@ -85,7 +85,7 @@ class _Recorder:
 
 
 def rehearse(app: App, carrier: str, number: str) -> tuple[Outcome, Recording, Redactor] | Refusal:
-    """Fetch one number as a run would, or return why not; the recording contains no secrets. Raises RunError."""
+    """Fetch one number as a run would, or return the refusal. The recording contains no secrets. Raises RunError."""
     exchanges: list[tuple[Request, Response | HttpError]] = []
     opened = open_accounts(app.settings, app.clock, random, lambda sender: _Recorder(sender, exchanges))
     queue = make_queue(app.settings, app.database, app.clock, random, opened)
@@ -129,7 +129,7 @@ def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[
 
 
 def read_again(recording: Recording) -> Outcome:
-    """The outcome of replaying the recorded answers with the carrier's client."""
+    """Replay the recorded answers with the carrier's client; return the outcome."""
     client, session = _opened(recording)
     try:
         return client.fetch(recording.number, None, session)
@@ -138,7 +138,7 @@ def read_again(recording: Recording) -> Outcome:
 
 
 def _opened(recording: Recording) -> tuple[Client, HttpSession]:
-    """A client that gets the recorded answers. Raises KeyError, TypeError, ValueError, AttributeError."""
+    """Return a client that receives the recorded answers. Raises KeyError, TypeError, ValueError, AttributeError."""
     spec = CATALOG.specs[recording.carrier]
     client = CLIENTS[spec.key](dict.fromkeys(spec.credentials[0], "***") | dict(recording.options))
     answers = _Answers([answer_of(call) for call in recording.calls])
@@ -157,12 +157,12 @@ def answer_of(call: Mapping[str, Any]) -> Response | HttpError:
 
 @dataclass(frozen=True)
 class _Answers:
-    """The recorded answers, in order, in place of `Http`."""
+    """Returns the recorded answers in order, in place of `Http`."""
 
     remaining: list[Response | HttpError]
 
     def send(self, request: Request) -> Response:
-        """Raises the HttpError that was recorded in place of an answer."""
+        """Return the next answer, or raise the HttpError that was recorded instead."""
         del request
         if not self.remaining:
             raise UnacceptableAnswerError("has no further answer in the recording")
@@ -173,7 +173,7 @@ class _Answers:
 
 
 class Unlimited:
-    """A reservation without a quota."""
+    """A reservation that no quota limits."""
 
     def consume(self, capability: Capability) -> None:
         pass

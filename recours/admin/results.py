@@ -1,4 +1,4 @@
-"""Results of actions: of a fetch, of an attached file, or an error. Each has a sentence in English or French."""
+"""Results of fetching and attaching, and errors of actions. Each has a sentence in English or French."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from recours.runs.refusals import ClaimRefusal, Unfit
 
 @dataclass(frozen=True)
 class FetchResult:
-    """The result of a requested fetch. Datetimes are aware UTC; `sentence` sums it up for a person."""
+    """The result of a requested fetch, summed up by `sentence`. Datetimes are aware UTC."""
 
     reference: str
     fetched: bool
     sentence: str
     kind: ErrorKind | None = None  # None: the POD was fetched
-    error: str | None = None  # the carrier's answer, or why it was not asked
+    error: str | None = None  # the carrier's answer, or why no call was made
     attempt_used: bool = False  # False: the carrier was not asked, or the failure is not the claim's fault
     next_try_at: datetime | None = None
     pod_path: str | None = None
@@ -40,25 +40,25 @@ class FetchResult:
 
 @dataclass(frozen=True)
 class AttachResult:
-    """The result of attaching a file. `sentence` sums it up for a person."""
+    """The result of attaching a file, summed up by `sentence`."""
 
     reference: str
     sentence: str
-    path: str  # where it is stored
+    path: str  # of the stored file
     sha256: str
-    is_pod: bool  # it is the claim's POD now; otherwise `pod_path` takes precedence
+    is_pod: bool  # the file is now the claim's POD; otherwise `pod_path` takes precedence
     pod_path: str
-    shows: str  # what it shows, as a phrase
+    shows: str  # what the file shows, as a phrase
     # How well the claim's evidence supports its dispute: proves, partly, not, unknown; None: no dispute type is recorded.
     support: str | None = None
 
 
 class RecoursError(Exception):
-    """Nothing was fetched and nothing was changed. The text is a sentence for a person, in the requested language."""
+    """Nothing was fetched or changed. The message is a sentence for people, in the requested language."""
 
 
 class CorrectReferenceError(RecoursError):
-    """There is no such claim: correct the reference. `suggestion`: the most similar reference."""
+    """No claim has this reference: correct it. `suggestion`: the most similar reference."""
 
     def __init__(self, sentence: str, suggestion: str | None = None) -> None:
         super().__init__(sentence)
@@ -66,11 +66,11 @@ class CorrectReferenceError(RecoursError):
 
 
 class CorrectFileError(RecoursError):
-    """The file proves nothing about the claim, or its details are impossible: correct them, or use another file."""
+    """The file proves nothing about the claim, or its details are impossible: correct the details or use another file."""
 
 
 class CorrectAccountError(RecoursError):
-    """There is no such client, carrier or account, or the credentials or limits cannot be used: correct them."""
+    """The client, carrier or account does not exist, or the credentials or limits are invalid: correct the input."""
 
 
 class TryAgainSoonError(RecoursError):
@@ -86,11 +86,11 @@ class ShowExistingPODError(RecoursError):
 
 
 class NotWantedError(RecoursError):
-    """The claim's status says that no POD is needed anymore: leave it, or change the status."""
+    """The claim's status says that a POD is no longer needed: leave the claim, or change its status."""
 
 
 class TryLaterError(RecoursError):
-    """The database cannot be used now: try later, and tell the operator if it lasts."""
+    """The database cannot be used right now: try again later, and tell the operator if the error persists."""
 
 
 class AskOperatorError(RecoursError):
@@ -101,7 +101,7 @@ class AskOperatorError(RecoursError):
         self.faults = faults
 
 
-# ---------------------------------------------------------------- the sentences
+# ---------------------------------------------------------------- sentences
 
 # Results of requested fetches, and errors.
 ANSWERS: dict[str, str] = {
@@ -124,7 +124,7 @@ ANSWERS: dict[str, str] = {
 
 
 class ResultSentences(Localized):
-    """Results in one language."""
+    """Creates results in one language."""
 
     def fetched(self, listed: ListedClaim, attempt: PastAttempt, run_id: str) -> FetchResult:
         who = clean(attempt.signatory, 100) if attempt.signatory else None
@@ -144,7 +144,7 @@ class ResultSentences(Localized):
     def failed(
         self, listed: ListedClaim, attempt: PastAttempt, run_id: str, next_at: datetime | None
     ) -> FetchResult:
-        """The attempt returned no POD. `next_at`: when a run tries the claim next; None: no run does."""
+        """The result of an attempt without a POD. `next_at`: when the next attempt is due; None: there is none."""
         kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
         error = None
         if attempt.explanation or attempt.message:
@@ -172,7 +172,7 @@ class ResultSentences(Localized):
     def not_asked(
         self, listed: ListedClaim, refusal: Refusal, run_id: str, next_at: datetime | None
     ) -> FetchResult:
-        """The queue refused the call. `next_at`: see `failed`."""
+        """The result if the queue refused the call. `next_at`: see `failed`."""
         reference = listed.claim.reference
         reason = reason_of(self.language, refusal, clean(listed.claim.carrier_name, 60))
         text = self._no_pod("not_asked", reference, refusal.kind, reason) + self._say("left")
@@ -195,7 +195,7 @@ class ResultSentences(Localized):
     def attached(
         self, reference: str, document: StoredDocument, pod_url: str, evidence: ClaimEvidence
     ) -> AttachResult:
-        """`pod_url`: the claim's current one; `evidence`: all evidence of the claim."""
+        """The result of attaching `document`. `pod_url`: of the claim's current POD; `evidence`: all evidence of the claim."""
         piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
         shows = piece_text(piece, self)
         verdict = evidence.verdict
@@ -225,7 +225,7 @@ class ResultSentences(Localized):
         return (TryAgainSoonError if refused.why == "changed" else CorrectAccountError)(text)
 
     def refused(self, refused: ClaimRefusal, pod_path: str | None = None) -> RecoursError:
-        """The error for a claim that cannot be fetched."""
+        """Return the error for a claim that cannot be fetched."""
         text = refused.sentence(self.language)
         if refused.why is Unfit.UNKNOWN:
             return CorrectReferenceError(text, refused.suggestion)

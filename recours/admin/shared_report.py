@@ -1,8 +1,8 @@
 """A publishable report of a rehearsal: the fields of the answers and how they differ from the documented ones, no values.
 
-Everything that a carrier sends may name a person, a place or a parcel, even the key of a map, a code or the path of a URL.
-So the report repeats only what is part of recours itself: names that a simulated carrier's answers also contain, and codes
-in a table of the carrier's client, where the simulation has such codes.
+Anything that a carrier sends may name a person, a place or a parcel: even a JSON key, a code or a URL path. So the report
+repeats only text that recours itself contains: names that also occur in the simulated carrier's answers, and codes from the
+tables of the carrier's client, in fields where the simulation has such codes.
 """
 
 import re
@@ -26,7 +26,7 @@ from recours.sandbox.answers import HttpRequest
 
 _OF_A_CODE = re.compile(r"(?:code|type|status|statusnumber|stat|error)(?:\[\])?$", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[^/?]*")
-_ITEM = "[]"  # of a list
+_ITEM = "[]"  # stands for a list item in a path
 _TYPES: Mapping[type, str] = {
     bool: "true or false", int: "number", float: "number", dict: "object", list: "list", type(None): "null",
 }  # fmt: skip
@@ -46,7 +46,7 @@ _FACTS = {"at": "time", "day": "day", "signatory": "signatory", "place": "place"
 
 
 def shared_report(recording: Recording, version: str) -> str:
-    """The text for a public issue. `version`: of recours."""
+    """Return the text for a public issue. `version`: the version of recours."""
     documented = _documented(recording.carrier)
     delivery = read_again(recording).delivery
     facts = [text for name, text in _FACTS.items() if delivery and getattr(delivery, name)]
@@ -90,7 +90,7 @@ def _tree(body: bytes) -> Any:
 
 
 def _of_elements(elements: Iterable[Any]) -> dict[str, Any]:
-    """The elements as JSON: repeated names become lists, attributes become fields next to their element."""
+    """Convert XML elements to JSON: repeated names become lists, attributes become fields next to their element."""
     fields: defaultdict[str, list[Any]] = defaultdict(list)
     for element in elements:
         fields[element.tag].append(_of_elements(element) or (element.text or "").strip() or None)
@@ -101,7 +101,7 @@ def _of_elements(elements: Iterable[Any]) -> dict[str, Any]:
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Each leaf value with the names on its path; `_ITEM` stands for a list item."""
+    """Yield each leaf value with the names on its path; `_ITEM` stands for a list item."""
     if isinstance(tree, dict) and tree:
         for name, value in tree.items():
             yield from _leaves(value, (*path, name))
@@ -112,20 +112,20 @@ def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
         yield path, tree
 
 
-# ---------------------------------------------------------------- what is documented
+# ---------------------------------------------------------------- documented names
 
 
 @dataclass(frozen=True)
 class _Documented:
-    """What may be published: the names in the simulated carrier's answers, and the fields with codes of the client's tables."""
+    """Publishable names and codes: those in the simulated carrier's answers, and those in the client's tables."""
 
     box: Sandbox
     codes: frozenset[str]
     names: set[str] = field(default_factory=lambda: {_ITEM})
     headers: set[str] = field(default_factory=set)
-    steps: set[str] = field(default_factory=set)  # parts of the paths of calls
-    answers: list[set[str]] = field(default_factory=list)  # the fields of each
-    coded: set[str] = field(default_factory=set)  # fields that have codes
+    steps: set[str] = field(default_factory=set)  # path segments of calls
+    answers: list[set[str]] = field(default_factory=list)  # the fields of each answer
+    coded: set[str] = field(default_factory=set)  # fields that contain codes
 
     def send(self, request: Request) -> Response:
         """Return the simulated carrier's answer and collect its names."""
@@ -148,7 +148,7 @@ class _Documented:
         return answer
 
     def fields(self, answer: Response) -> Iterator[tuple[str, Any]]:
-        """Each field of an answer: its publishable name, and its value, which must not be published."""
+        """Yield each field of an answer: its publishable name, and its value, which must not be published."""
         for path, value in _leaves(_tree(answer.body)):
             names = (name if name in self.names else "?" for name in path)
             yield ".".join(names).replace(f".{_ITEM}", _ITEM), value
@@ -161,7 +161,7 @@ class _Documented:
         return "/".join(step if step in self.steps else "?" for step in path.split("/"))
 
     def form(self, field_name: str, value: Any) -> str:
-        """A known code in a field of codes; otherwise the type and the character classes of a short text."""
+        """Return the code if the field has known codes; otherwise the type, and the character classes of a short text."""
         if field_name in self.coded and str(value) in self.codes:
             return f"code {value}"
         if not isinstance(value, str):
@@ -173,7 +173,7 @@ class _Documented:
 
 
 def _documented(carrier: str) -> _Documented:
-    """Collect from simulated fetches of parcels in every scenario."""
+    """Collect names and codes from simulated fetches of parcels in every scenario."""
     client_type = CLIENTS[carrier]
     spec = client_type.spec
     clock = SimulatedClock()

@@ -334,7 +334,7 @@ def _other_schema(backup: Path) -> str:
     facts.write_text(json.dumps(json.loads(facts.read_text("utf-8")) | {"schema": "9999"}), encoding="utf-8")
     after = hashlib.sha256(facts.read_bytes()).hexdigest()
     sums.write_text(sums.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
-    return "Its schema is 9999, and this version of recours has"
+    return "The backup has schema 9999, but this version of recours has"
 
 
 FAULTS = [_lose, _spoil_database, _no_sums, _other_schema]
