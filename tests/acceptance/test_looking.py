@@ -374,4 +374,4 @@ def test_when_a_last_attempt_comes(service: Service, person: Person) -> None:
     service.add(Scenario.IN_TRANSIT, **used)
     service.run()
     why = person.does("why", "CLM-0002")
-    assert "CLM-0002 waits for one last attempt before its deadline, on " in why
+    assert "CLM-0002 is waiting for one last attempt before its deadline, on " in why

@@ -43,7 +43,7 @@ COUNTS = {"Proofs": "success", "Given up": "given_up", "Failed attempts": "faile
 RATES = {"Success": "success_rate", "Per attempt": "attempt_success_rate"}
 CHARTED = {"success": "success", "fetched": "success", "given up": "given_up", "Success rate": "success_rate"}
 
-HEALTH = {"open": "open", "paused": "paused", "refused": "refused by the carrier", "unusable": "unusable"}
+HEALTH = {"open": "active", "paused": "paused", "refused": "rejected by the carrier", "unusable": "unusable"}
 
 Figure = tuple[str, ...]
 Row = Mapping[str, str]
