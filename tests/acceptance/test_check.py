@@ -236,7 +236,7 @@ def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
     done = checkout.starts("-m", "recours", "check", "--offline")
     assert done.returncode == 1
     (told,) = [line for line in done.stdout.splitlines() if line.startswith("problem  folder of the ")]
-    assert told.endswith(f": this user may not write {theirs}"), told
+    assert told.endswith(f": this user may not write to {theirs}"), told
 
 
 def test_a_folder_among_the_documents_that_no_run_writes_to_is_no_fault(checkout: Checkout) -> None:

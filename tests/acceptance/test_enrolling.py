@@ -126,7 +126,7 @@ def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, da
     ("typed", "said"),
     [
         (("enroll", "CLM-4"), "CLM-4 has the status 'paid'"),
-        (("enroll", "CLM-1", "--carrier", "UPS"), "not both"),
+        (("enroll", "CLM-1", "--carrier", "UPS"), "cannot be combined"),
         (("exclude", "CLM-1", "--why", " "), "Enter a reason"),
     ],
 )

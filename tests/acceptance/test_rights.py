@@ -333,7 +333,7 @@ def look_and_act(page: PageClient, service: Service) -> None:
     shown = page.post("/claims/do", claim | {"do": "fetch"})
     notice = f"/notice?key={shown.response.url.params['notice']}"
     wait_for(lambda: "data-under-way" not in page.get(notice).html, 60)
-    assert "the proof of delivery is there" in page.get(notice).text
+    assert "proof of delivery fetched" in page.get(notice).text
 
 
 def test_a_correction_needs_a_right_that_runs_do_not(service: Service, owner: URL, role: str) -> None:
