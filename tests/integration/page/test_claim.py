@@ -364,7 +364,7 @@ def test_a_fetch_goes_on_while_its_notice_is_shown(page: PageClient) -> None:
     ("content", "name", "fields", "sentence"),
     [
         (PROOF, "", {}, "Select a file first."),
-        (b"MZ" * 500, "proof.exe", {}, "proof.exe cannot be attached: it is not a PDF"),
+        (b"MZ" * 500, "proof.exe", {}, "proof.exe cannot be attached: it is not an HTML"),
         (PROOF + bytes(20 * 1024 * 1024), "proof.pdf", {}, "proof.pdf is larger than 20 MB."),
         (PROOF, "proof.pdf", {"at": "yesterday"}, "'yesterday' is not a date."),
     ],
