@@ -295,7 +295,7 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_PING_URL", "https://h/{run}", "braces except in {worker}"),
         ("RECOURS_METRICS_FILE", "/var/lib/recours.txt", "must end in .prom"),
         ("CHRONOPOST_DOCUMENT_FIRST", "maybe", "must be true or false"),
-        ("QUOTA_CHRONOPOST", "1/day", "never be enough"),
+        ("QUOTA_CHRONOPOST", "1/day", "not enough for even one claim"),
         ("QUOTA_UPS", "1/hour", "which needs up to 2 calls, one of them for a token"),
         ("QUOTA_FEDEX", "2/day", "which needs up to 3 calls, one of them for a token"),
         ("QUOTA_GLS", "3/day", "which needs up to 4 calls, one of them for a token"),
