@@ -218,7 +218,7 @@ TOUCHED = {
         "UPDATE claims SET pod_url = (SELECT path FROM recours_evidence WHERE claim_id = 1) WHERE id = 4", ["CLM-0004: pod_url is"],
     ),
     "no proof": ("UPDATE claims SET pod_url = NULL WHERE id = 4", ["CLM-0004: pod_url is empty"]),
-    "who signed": ("UPDATE claims SET pod_delivery_person = 'X' WHERE id = 4", ["CLM-0004: its pod_delivery_person"]),
+    "who signed": ("UPDATE claims SET pod_delivery_person = 'X' WHERE id = 4", ["CLM-0004: pod_delivery_person"]),
     "a manifest's hash": (f"UPDATE recours_manifests SET sha256 = {OTHER} WHERE id = 1",
                           ["Manifest 1 was changed", "Manifest 2 does not follow manifest 1"]),
     "a manifest's row": ("DELETE FROM recours_manifests WHERE id = 1", ["Manifest 2 does not follow manifest 0", NOT_NAMED]),

@@ -126,5 +126,6 @@ def test_a_file_that_came_again_is_named_again_since_its_row_reports_it(run: Run
     Verification(custody, problems.append).run()
     # No file was created here, and no run is recorded.
     assert all(
-        "is missing" in problem or "No run" in problem or "do not agree" in problem for problem in problems
+        "is missing" in problem or "no recorded run" in problem or "different proofs" in problem
+        for problem in problems
     )

@@ -138,8 +138,7 @@ def test_one_whose_client_moved_is_closed_until_a_person_confirms_it(
     there.settle_moved(START)
     assert (there.of_clients, there[key].client, unsealed) == ({}, None, [])
     assert (
-        "had shop1@example.com when the account was added and now has new@example.com now"
-        in there[key].missing
+        "had shop1@example.com when the account was added and now has new@example.com" in there[key].missing
     )
     stored.confirm(stored.all()[0], "lea", START)
     there.refresh()

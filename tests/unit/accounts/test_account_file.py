@@ -87,7 +87,7 @@ SECOND = "hunter2secret"
         (f"{SECOND},57,Chronopost,0198,pw", "the table clients has no client"),  # shifted by one column
         (f"57,Chronopost,,{SECOND},", "Credentials for Chronopost are missing: CHRONOPOST_ACCOUNT"),
         (f"57,Chronopost,0198,pw,{SECOND}", "the limits are invalid"),
-        (f"57,Chronopost,0198,{SECOND},1/day", "can never be enough for one claim"),
+        (f"57,Chronopost,0198,{SECOND},1/day", "is not enough for even one claim"),
         (f"57,Chronopost,{SECOND}", "the row has 3 cells, the first line has 5"),
         (f"57,Chronopost,0198,pw,,{SECOND}", "the row has 6 cells, the first line has 5"),
         (f"56,Chronopost,0198,{SECOND},", "the client and carrier are the same as in row 56 (line 57)"),
