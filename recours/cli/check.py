@@ -1,4 +1,4 @@
-"""`recours check`: checks everything that runs depend on, and says how to fix each problem.
+"""`recours check`: checks everything that runs depend on, and shows how to fix each problem.
 
 This module gathers the facts; `recours.reporting.checks` assesses them.
 """

@@ -22,7 +22,7 @@ def width_of(stream: TextIO) -> int | None:
 
 def display_width(text: str) -> int:
     """The displayed width of a text, without its color codes."""
-    return sum(1 + (unicodedata.east_asian_width(sign) in _WIDE) for sign in _COLOR.sub("", text))
+    return sum(1 + (unicodedata.east_asian_width(char) in _WIDE) for char in _COLOR.sub("", text))
 
 
 def wrapped(line: str, width: int) -> str:

@@ -81,9 +81,9 @@ class Checkout:
         return posixpath.join(self.home, self._expanded(folder), self._expanded(path))
 
     def _expanded(self, path: str) -> str:
-        for sign in ("~/", "$HOME/", "${HOME}/"):
-            if path.startswith(sign):
-                return posixpath.join(self.home, path.removeprefix(sign))
+        for prefix in ("~/", "$HOME/", "${HOME}/"):
+            if path.startswith(prefix):
+                return posixpath.join(self.home, path.removeprefix(prefix))
         return path
 
 

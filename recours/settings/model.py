@@ -444,12 +444,12 @@ class Settings:
     carrier_concurrency: int = _setting("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "the maximum number of concurrent calls of one process to one carrier, 1 to 64")
     pod_dir: Path = _setting("RECOURS_POD_DIR", "data/pods", path, "the document folder")
     log_dir: Path = _setting("RECOURS_LOG_DIR", "logs", path, "the log folder")
-    # To what is made in these folders, and to the embedded database.
+    # Permissions of new files in these folders, and of the embedded database.
     access: Access = _setting(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; without it, only the user that runs the workers may")
-    log_max_bytes: int = _setting("RECOURS_LOG_MAX_MB", "5", then(between(0.01, 1000), lambda number: int(number * 2**20)), "the size at which a log file is rotated")
+    log_max_bytes: int = _setting("RECOURS_LOG_MAX_MB", "5", then(between(0.01, 1000), lambda number: int(number * 2**20)), "the size in MB at which a log file is rotated")
     tsa_url: str = _setting("RECOURS_TSA_URL", "", authority_url, "a timestamping authority (RFC 3161) that confirms each run's manifest of documents")
     tsa_certificate: Path | None = _setting("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a PEM file with the authority's root certificate, which 'recours verify' uses to verify the timestamps")
-    # The first seals the credentials of clients in the database, any opens them.
+    # The first key seals clients' credentials in the database; any key opens them.
     accounts_keys: tuple[str, ...] = _setting("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that encrypts clients' credentials in the database; older keys follow, separated by commas", secret=True)
     dashboard_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the dashboard's password, as printed by 'recours dashboard --hash-password'", secret=True)
     dashboard_viewer_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH", "", read_hash, "a second password with read-only access, printed by the same command", secret=True)
