@@ -170,7 +170,7 @@ def test_on_a_terminal_it_shows_and_asks(plain: Place, answer: str, status: int,
     os.close(terminal)
     assert done.returncode == status
     assert re.search(r"\+ \*/30 .*\+ 0 ", done.stdout, re.DOTALL)
-    assert "Do that? [y/N]" in done.stderr
+    assert "Apply these changes? [y/N]" in done.stderr
     assert ("Nothing was changed." in done.stderr) is (status == 1)
     assert len(plain.ours()) == lines
 
