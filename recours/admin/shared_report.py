@@ -30,7 +30,7 @@ _ITEM = "[]"  # stands for a list item in a path
 _TYPES: Mapping[type, str] = {
     bool: "true or false", int: "number", float: "number", dict: "object", list: "list", type(None): "null",
 }  # fmt: skip
-_SIGNS = (
+_CHARACTER_CLASSES = (
     (re.compile(r"[^\W\d_]+"), "A"),
     (re.compile(r"\d+"), "9"),
     (re.compile(r"-+"), "-"),
@@ -167,8 +167,8 @@ class _Documented:
         if not isinstance(value, str):
             return _TYPES[type(value)]
         form = value
-        for signs, sign in _SIGNS:
-            form = signs.sub(sign, form)
+        for characters, symbol in _CHARACTER_CLASSES:
+            form = characters.sub(symbol, form)
         return f"text {form}".rstrip() if len(form) <= _LONGEST_FORM else "text"
 
 

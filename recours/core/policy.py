@@ -1,4 +1,4 @@
-"""The settings that the rules depend on, and when a claim is retried next."""
+"""Settings that the rules depend on, and the times of retries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from recours.core.claim import EARLIEST, Claim, State
 
 DEFAULT_MAX_RETRIES = 4
 DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
-# How early a retry counts as due. An hourly run never starts on the exact second: a wait of 1 hour would become 2.
+# How early a retry counts as due. An hourly run never starts on the exact second, so a wait of 1 hour would become 2.
 DUE_SLACK = timedelta(minutes=5)
 
 
 def faults_of(waits: tuple[timedelta, ...]) -> list[str]:
-    """Phrases that describe what is wrong with the waits."""
+    """Return phrases that say what is wrong with the waits."""
     if not waits:
         return ["the list of waits is empty"]
     faults = []
@@ -33,7 +33,7 @@ def faults_of(waits: tuple[timedelta, ...]) -> list[str]:
 @dataclass(frozen=True)
 class Policy:
     zone: ZoneInfo
-    # Before retries 1, 2, 3, … Retries beyond the table repeat its last wait.
+    # The waits before retries 1, 2, 3, … Later retries repeat the last wait.
     waits: tuple[timedelta, ...] = DEFAULT_WAITS
     max_retries: int = DEFAULT_MAX_RETRIES
     skip_claim_statuses: frozenset[str] = frozenset({"paid"})
@@ -49,41 +49,41 @@ class Policy:
     last_attempt: timedelta | None = None  # before the end of the deadline; None: no last attempt
 
     def wait(self, retry: int) -> timedelta:
-        """The wait before a retry (numbered from 1)."""
+        """Return the wait before a retry (numbered from 1)."""
         return self.waits[min(max(retry, 1), len(self.waits)) - 1]
 
     def next_retry(self, retries_used: int, since: datetime) -> datetime:
-        """When the next retry is due. `since`: the time of the last retry, or of the failure."""
+        """Return when the next retry is due. `since`: the time of the last retry or of the failure."""
         return since + self.wait(retries_used + 1)
 
     def last_retry(self, retries_used: int, next_at: datetime) -> datetime:
-        """When the final retry is due if all retries from `next_at` on are on time."""
+        """Return when the final retry is due if all retries from `next_at` on are on time."""
         later = (self.wait(retry) for retry in range(retries_used + 2, self.max_retries + 1))
         return next_at + sum(later, timedelta())
 
     def due_until(self, now: datetime) -> datetime:
-        """Retries up to this time count as due at `now`."""
+        """Return the time up to which retries count as due at `now`."""
         return now + DUE_SLACK
 
     def horizon(self, now: datetime) -> datetime:
-        """The latest possible time of a retry scheduled at `now` or before."""
+        """Return the latest possible time of a retry scheduled at or before `now`."""
         return now + self.waits[-1]
 
     def sets_aside(self, claim: Claim) -> bool:
-        """Tell whether the claim's own status says that no POD is wanted any more."""
+        """Tell whether the claim's own status says that a POD is no longer needed."""
         return (
             claim.claim_status is not None and claim.claim_status.strip().lower() in self.skip_claim_statuses
         )
 
 
-# The service may write times of its own zone without an offset.
+# The claims service may write local times without an offset.
 _ZONES = timedelta(days=1)
 # A creation time further in the future than clock differences is ignored.
 _CLOCKS = timedelta(hours=1)
 
 
 class EnrollNew(StrEnum):
-    """`RECOURS_ENROLL_NEW`."""
+    """The values of RECOURS_ENROLL_NEW."""
 
     AUTO = "auto"  # only if recours added the column, so that the service cannot set `pending`
     TRUE = "true"
@@ -108,8 +108,8 @@ class Adoption(NamedTuple):
     def is_new(self, claim_id: Any, created_at: datetime | None, now: datetime) -> bool:
         """Tell whether this claim is newer than the adoption.
 
-        By its creation time. If that is unknown (None) or in the future, a higher id decides. A higher id also outweighs a
-        creation time within the day before, which may be of another time zone. `claim_id`: None if ids are not numbers.
+        The creation time decides. If it is unknown (None) or in the future, the id decides. A higher id also outweighs a creation
+        time up to one day before the adoption, which may be in another time zone. `claim_id`: None if ids are not numbers.
         """
         is_higher = claim_id is not None and (
             self.highest_claim_id is None or claim_id > self.highest_claim_id
@@ -120,9 +120,9 @@ class Adoption(NamedTuple):
 
 
 def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:
-    """When (UTC) the claim's carrier deletes the parcel's data at the latest; None if it is not known to delete data.
+    """Return when (UTC) the carrier deletes the parcel's data at the latest; None if the carrier is not known to do so.
 
-    Carriers count from events such as the pickup, whose day is unknown; it was before the delivery and before the claim.
+    Carriers count from events such as the pickup, whose day is unknown. It precedes the delivery and the claim.
     """
     days = policy.evidence_days.get(claim.carrier or "")
     delivered_at = state.delivery.latest if state.delivery else None

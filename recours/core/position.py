@@ -1,6 +1,6 @@
-"""Where a claim stands, when and why it is tried next, and who can act.
+"""The status of a claim for display: its stage, when and why its next attempt is due, and who can act.
 
-Used by everything that shows a claim: `recours why`, `claim_status()`, the dashboard, the weekly report, `recours status`
+Used wherever a claim is shown: `recours why`, `claim_status()`, the dashboard, the weekly report, `recours status`
 and `--dry-run`. Runs use the same rules of `recours.core`. Pure.
 """
 
@@ -20,7 +20,7 @@ from recours.core.sentences import classify
 
 
 class Standing(StrEnum):
-    """Where a claim stands, for display: its stage, or a condition that takes precedence."""
+    """The status of a claim for display: its stage, or a condition that takes precedence."""
 
     FETCHED = "fetched"  # it has its POD
     IN_HAND = "in_hand"  # a run is fetching it
@@ -37,7 +37,7 @@ class Standing(StrEnum):
 
 
 class Why(StrEnum):
-    """Why a claim is tried at its time, or why it is not tried."""
+    """Why a claim's next attempt is due when it is, or why there is none."""
 
     BY_BACKOFF = "by_backoff"  # its next attempt is scheduled
     DUE = "due"  # the next run of the scheduler fetches it
@@ -45,8 +45,8 @@ class Why(StrEnum):
     NOT_ASKED = "not_asked"  # the next run records, without a call, what is missing
     OTHERS = "others"  # another program marked it as being fetched
     CLOSED = "closed"  # its carrier takes no calls until then
-    # These have no next attempt.
-    BLOCKED = "blocked"  # its carrier takes no calls until somebody acts
+    # Claims without a next attempt.
+    BLOCKED = "blocked"  # its carrier takes no calls until someone acts
     IN_HAND = "in_hand"
     HAS_POD = "has_pod"
     LEFT_ALONE = "left_alone"
@@ -64,13 +64,13 @@ class Closing(StrEnum):
 
     STOPPED = "stopped"  # by a person
     REJECTED = "rejected"  # it rejects our credentials
-    DENIED = "denied"  # it accepts them but does not allow this service
+    DENIED = "denied"  # it accepts our credentials but does not allow this service
     UNCONFIGURED = "unconfigured"
     LIMIT = "limit"  # a quota is used up, or the carrier asked us to wait
 
 
 def closing_of(refusal: Refusal) -> Closing:
-    """Why the carrier takes no calls."""
+    """Return why the carrier takes no calls, for display."""
     of_account = {
         ErrorKind.AUTH_FAILED: Closing.REJECTED,
         ErrorKind.ACCOUNT_DENIED: Closing.DENIED,
@@ -85,7 +85,7 @@ def closing_of(refusal: Refusal) -> Closing:
 class Evidence:
     """When the carrier deletes the parcel's data at the latest (aware UTC).
 
-    `counts`: that is before the claim's deadline and a call is still planned; or it is past and a proof is still needed.
+    `counts`: it precedes the claim's deadline and a call is still planned, or it has passed and a proof is still needed.
     """
 
     ends_at: datetime
@@ -97,14 +97,14 @@ class Evidence:
 class Position:
     """The position of a claim at one time. Datetimes are aware UTC.
 
-    `asks`: whether a call is still planned; `refusal`: why its carrier takes no calls now, in that case. `is_due`: whether a
-    run that starts now handles the claim: fetches it if its carrier takes calls, skips its retry, or gives up on it.
+    `asks`: whether a call is still planned; if so, `refusal`: why the carrier takes no calls now. `is_due`: whether a run that
+    starts now handles the claim: fetches it if its carrier takes calls, skips its retry, or gives up on it.
     """
 
     standing: Standing
     state: State  # as the next run finds it
     why: Why
-    next_at: datetime | None = None  # the earliest time at which a run tries it; None: it is not tried
+    next_at: datetime | None = None  # the earliest time of the next attempt; None: there is none
     kind: ErrorKind | None = None  # what prevents the fetch
     actor: Actor | None = None  # who can act
     refusal: Refusal | None = None
@@ -112,11 +112,11 @@ class Position:
     is_due: bool = False
     is_last: bool = False  # the next attempt is the last one before its deadline
     stage: Stage | None = None  # as stored; ready if its retry is due and no run has updated it yet
-    evidence: Evidence | None = None  # None: its carrier is not known to delete data, or it has its POD
+    evidence: Evidence | None = None  # None: no end is known, or the claim has its POD
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the claim itself is still to be tried."""
+        """Tell whether an attempt is still planned, or only a tracking number is missing."""
         return self.asks or self.why is Why.UNNUMBERED
 
 
@@ -128,7 +128,7 @@ def position(
     refusal: Refusal | None = None,
     leased: bool = False,
 ) -> Position:
-    """Where a claim stands. `refusal`: why its carrier takes no calls now; `leased`: a run is fetching it."""
+    """Return the claim's position. `refusal`: why its carrier takes no calls now; `leased`: a run is fetching the claim."""
     state = state_for_next_run(claim, now, policy)
     planned = _planned(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)
@@ -171,7 +171,7 @@ def _evidence(claim: Claim, where: Position, now: datetime, policy: Policy) -> E
 
 
 def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> bool:
-    """Tell whether the claim has a retry or its last attempt left. `at`: when it is tried next."""
+    """Tell whether the claim has a retry or its last attempt left. `at`: when its next attempt is due."""
     if claim.is_pending or state.retries_used < policy.max_retries:
         return True
     return is_in_time(replace(claim, state=state), at, policy)
@@ -196,7 +196,7 @@ def _standing(claim: Claim, why: Why, stage: Stage, *, is_due: bool) -> Standing
 
 
 def _stage_now(claim: Claim, state: State, planned: Why) -> Stage:
-    """Its stage; a claim whose retry is due is ready, even if no run has updated it yet."""
+    """Return the stage. A claim whose retry is due is ready, even if no run has updated it yet."""
     if state.stage not in (Stage.WAITING, Stage.NEW):
         return state.stage or Stage.WAITING
     if planned in (Why.BY_BACKOFF, Why.OTHERS):
@@ -212,7 +212,7 @@ def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy)
 
 
 def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
-    """Why and when it is tried according to its own state."""
+    """Return why and when the next attempt is due according to the claim's own state."""
     if claim.fetch_status == FetchStatus.FETCHING:
         abandoned = abandoned_at(replace(claim, state=state), now)
         if abandoned > now:
@@ -226,7 +226,7 @@ def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple
 
 
 def _at_carrier(planned: tuple[Why, datetime], refusal: Refusal | None) -> tuple[Why, datetime | None]:
-    """The same, given that the carrier may take no calls now."""
+    """Return `planned`, adjusted to when the carrier takes calls."""
     if refusal is None:
         return planned
     if refusal.until is None:
@@ -276,5 +276,5 @@ def _actor(why: Why, kind: ErrorKind | None, refusal: Refusal | None) -> Actor |
 
 
 def passes_by_itself(kind: ErrorKind) -> bool:
-    """Tell whether the error resolves itself: with time, or by the carrier."""
+    """Tell whether the error resolves itself, with time or because the carrier fixes it."""
     return TRAITS[kind].actor in (Actor.CARRIER, Actor.NOBODY)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# A run waits for windows up to this length; at longer ones it stops calling the carrier.
+# A run waits for the end of windows up to this length; if a longer window is full, it stops calling the carrier.
 SHORT = timedelta(minutes=1)
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
@@ -19,19 +19,19 @@ _FORM = re.compile(
 
 
 class Capability(StrEnum):
-    """The purpose of a call; limits can be set for each."""
+    """The purpose of a call. Each can have its own limits."""
 
     TRACKING = "TRACKING"
     POD = "POD"
     TOKEN = "TOKEN"  # noqa: S105 (the name of a capability)
 
 
-# The number of calls of one fetch by capability, or the most that it may need.
+# The number of calls of one fetch by capability, or the maximum that it may need.
 CallBudget = dict[Capability, int]
 
 
 class Window(NamedTuple):
-    """A fixed window: `seconds` long, aligned to the epoch; or, if `seconds` is 0, a calendar day in `zone`."""
+    """A fixed window of `seconds`, aligned to the epoch; if `seconds` is 0, a calendar day in `zone`."""
 
     seconds: int = 0
     zone: str = "UTC"
@@ -50,11 +50,11 @@ class Window(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The window's key in the quota store, which does not depend on the limit's number."""
+        """The window's key in the quota store. It does not depend on the number of calls allowed."""
         return f"day@{self.zone}" if self.seconds == 0 else f"{self.seconds}s"
 
     def around(self, at: datetime) -> tuple[datetime, datetime]:
-        """The start and end (aware UTC) of the window that contains `at`. Days may have 23 or 25 hours."""
+        """Return start and end (aware UTC) of the window that contains `at`. Days may have 23 or 25 hours."""
         if self.seconds:
             second = int(at.timestamp()) // self.seconds * self.seconds
             return datetime.fromtimestamp(second, UTC), datetime.fromtimestamp(second + self.seconds, UTC)
@@ -65,7 +65,7 @@ class Window(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """At most `number` calls to `carrier` in one window. `capability`: None: all calls together."""
+    """At most `number` calls to `carrier` per window. `capability`: None: all calls together."""
 
     carrier: str
     number: int
@@ -81,12 +81,12 @@ class Limit(NamedTuple):
         return f"{self.number} per {self.window.label}"
 
     def units(self, calls: CallBudget) -> int:
-        """How many units of this limit the calls use."""
+        """Return how many units of this limit the calls use."""
         return sum(count for kind, count in calls.items() if self.capability in (None, kind))
 
 
 def parse_limits(text: str, carrier: str, capability: Capability | None, zone: str) -> tuple[Limit, ...]:
-    """Parse `250/day@UTC,1/second`. A day without a zone is in `zone`. Raises ValueError with a phrase."""
+    """Parse limits such as `250/day@UTC,1/second`. Days are in `zone` by default. Raises ValueError with a phrase."""
     limits = tuple(_parse_limit(part.strip(), carrier, capability, zone) for part in text.split(","))
     if len({limit.window.key for limit in limits}) != len(limits):
         raise ValueError("it has the same window twice")
@@ -119,7 +119,7 @@ def _known_zone(name: str) -> str:
 
 
 class QuotaRequest(NamedTuple):
-    """A request for units of one limit. `headroom`: units of the limit to leave to others."""
+    """A request for units of one limit. `headroom`: units that must remain for others."""
 
     limit: Limit
     units: int
@@ -139,11 +139,11 @@ class Exhausted(NamedTuple):
 
     limit: Limit
     available: int  # units available now
-    at_best: int  # units available if this run returned all that it has reserved
+    at_best: int  # units available if this run returned all its reserved units
     resets_at: datetime
 
     def fitting(self, fetches: Sequence[CallBudget]) -> list[CallBudget]:
-        """The first fetches, as many as the available units allow."""
+        """Return as many of the first fetches as the available units allow."""
         fitting: list[CallBudget] = []
         remaining = self.available
         for calls in fetches:
@@ -158,34 +158,34 @@ class Usage(NamedTuple):
     """The usage of a limit in its current window."""
 
     limit: Limit
-    calls: int  # a unit counts from its reservation
+    calls: int  # each counts as soon as it is reserved
     resets_at: datetime
 
     @property
     def remaining(self) -> int:
-        """The calls that are still allowed."""
+        """The number of calls that are still allowed."""
         return max(0, self.limit.number - self.calls)
 
     def exhausted(self, headroom: int, unsent: int) -> Exhausted:
-        """The available units. `headroom`: units left to others. `unsent`: units that this run has reserved but not sent."""
+        """Return the limit as exhausted. `headroom`: units kept for others. `unsent`: units that this run has reserved but not used."""
         available = self.limit.number - headroom - self.calls
         return Exhausted(self.limit, max(0, available), max(0, available + unsent), self.resets_at)
 
 
-# From this time on, in the quota's zone, no calls are kept for others, because unused calls would be lost.
+# After this time, in the quota's zone, no calls are kept for others, because calls not used by midnight are lost.
 _KEPT_UNTIL = time(16)
-# The largest share of a day's calls that is kept: with more, new claims would wait for days if calls are scarce.
+# The largest share of a day's calls that is kept. With more, new claims would wait for days when calls are scarce.
 MOST_KEPT = 0.75
 
 
 def kept_for_others(limit: Limit, urgent: CallBudget, now: datetime) -> int:
-    """How many of a day's calls a worker leaves to the other worker's more `urgent` claims."""
+    """Return how many of a day's calls a worker leaves to the other worker's more `urgent` claims."""
     if limit.window.seconds or now >= kept_until(limit, now):
         return 0
     return min(int(limit.number * MOST_KEPT), limit.units(urgent))
 
 
 def kept_until(limit: Limit, now: datetime) -> datetime:
-    """The time of this day (aware UTC) from which no calls are kept for others."""
+    """Return the time today (aware UTC) after which no calls are kept for others."""
     zone = ZoneInfo(limit.window.zone)
     return datetime.combine(now.astimezone(zone).date(), _KEPT_UNTIL, zone).astimezone(UTC)

@@ -1,7 +1,7 @@
-"""The sentences about failed fetches: one for each key, quoting the carrier's own text.
+"""Sentences about failed fetches: one for each key. They may quote the carrier's own text.
 
-The kind, the key and the carrier's text are stored. The sentence is rendered where it is shown, in the reader's language.
-Errors of other software, which have no key, are classified here too. Pure.
+The kind, the key and the carrier's text are stored. The sentence is rendered on display, in the reader's language. Errors
+that other software wrote have no key; they are classified here too. Pure.
 """
 
 import re
@@ -24,8 +24,8 @@ _K = ErrorKind
 class Sentence(StrEnum):
     """A sentence without the carrier's own text. Values are stored and must not change.
 
-    `{carrier}` is the carrier's name. Brackets mark the part that quotes the carrier's text, if there is any; without
-    brackets the quotation comes last.
+    `{carrier}` is the carrier's name. The part in brackets quotes the carrier's text and is left out if there is none; without
+    brackets, the quotation is appended.
     """
 
     kind: ErrorKind | None  # None: the sentence does not determine the kind
@@ -174,7 +174,7 @@ class SentenceParts:
     key: Sentence
     carrier: str = ""
     words: str = ""
-    client: str = ""  # address of the client whose account it is about; "": the default account, or none
+    client: str = ""  # address of the client whose account is meant; "": the default account, or no account
 
 
 _S = Sentence
@@ -193,13 +193,13 @@ _OF_CLIENTS: dict[Sentence, str] = {
     _S.NOT_CONFIGURED: N_("The {carrier} account of {client} cannot be used[: {words}]"),
 }
 
-# Variants of sentences about our account and one parcel for a client's account. They name no client: rows store them.
+# Variants of sentences about our account and one parcel for a client's account. They are stored, so they name no client.
 OF_CLIENT = {
     _S.PARCEL_NOT_OURS: _S.PARCEL_NOT_CLIENTS,
     _S.PARCEL_DENIED: _S.PARCEL_DENIED_TO_CLIENT,
     _S.PROOFS_TURNED_OFF: _S.PROOFS_TURNED_OFF_FOR_CLIENT,
 }
-# The same, for the client as the reader.
+# Variants of these for emails to that client.
 _YOURS: dict[Sentence, str] = {
     _S.PARCEL_NOT_CLIENTS: N_("The parcel does not belong to your {carrier} contract"),
     _S.PARCEL_DENIED_TO_CLIENT: N_("{carrier} accepts your account but denies access to this parcel"),
@@ -223,7 +223,7 @@ def kind_of(key: Sentence) -> ErrorKind:
 
 
 def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_client: bool = False) -> str:
-    """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Accepts any carrier text.
+    """Render a sentence without its final period, whatever the carrier's text. `detail`: for the log, such as an HTTP status.
 
     `to_client`: the reader is the client who owns the claim.
     """
@@ -415,18 +415,18 @@ _PATTERNS: tuple[tuple[ErrorKind, str], ...] = (
         r"|maintenance|erreur interne",
     ),
 )
-# Status codes have three digits: no pattern matches digits of a longer number.
+# Status codes have three digits: no pattern may match digits of a longer number.
 _LONG_NUMBER = re.compile(r"[0-9]{4,}")
 
 
 def classify(text: str | None) -> ErrorKind:
-    """The kind of error that a text describes, ours or foreign; `server_error`, which is temporary, if unknown."""
+    """Return the kind of error that our own or other text describes; if unknown, `server_error`, which is temporary."""
     if not text:
         return _UNKNOWN
     return _kind_of(_LONG_NUMBER.sub(lambda number: "0" * len(number[0]), text[:_LONGEST]))
 
 
-# A million failures share few distinct texts, apart from the tracking numbers in them.
+# A million failures have few distinct texts, apart from their tracking numbers.
 @lru_cache(maxsize=1024)
 def _kind_of(text: str) -> ErrorKind:
     if ours := kind_of_text(text):

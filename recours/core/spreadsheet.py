@@ -1,4 +1,4 @@
-"""Reads CSV as spreadsheet programs write it; the first line determines the separator."""
+"""Reads CSV as spreadsheet programs write it. The first line determines the separator."""
 
 import csv
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _NOTHING = _DELIMITERS + ' "\r\n'
 
 
 def read_lines(text: str) -> Iterator[tuple[int, list[str] | None]]:
-    """The lines that are not empty, with their numbers; None: the line cannot be read.
+    """Yield the cells of each line that is not empty, with its line number; None: the line cannot be read.
 
     Lines are read separately, so that a missing quotation mark affects only one line.
     """

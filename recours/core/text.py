@@ -21,7 +21,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
 
 
 def clean(text: object, limit: int = LIMIT) -> str:
-    """Escape control characters and truncate to `limit` characters, so that external text cannot forge a line."""
+    """Escape control characters and truncate to `limit` characters, so that external text cannot forge a log line."""
     raw = text if isinstance(text, str) else str(text)
     # Truncate first: the text may be megabytes long.
     cut = raw[: limit + 1].strip() if len(raw) <= limit else raw[: limit + 1]
@@ -49,7 +49,7 @@ _ALPHABETS = 0x2000  # upper bound of Latin, Greek, Cyrillic and similar letters
 
 
 def plain(text: str) -> str:
-    """Lower-case text without accents, for comparing user input."""
+    """Return the text in lower case without accents, for comparing user input."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 
 
 def spellings(text: str) -> Iterator[list[str]]:
-    """For each position, the letters that `plain` maps to this text; then the same with ligatures."""
+    """Yield, for each position, the letters that `plain` maps to this text; then the same with ligatures."""
     folded = plain(text)
     joined = folded
     for letters, ligature in _LIGATURES.items():
@@ -69,7 +69,7 @@ def spellings(text: str) -> Iterator[list[str]]:
 
 @cache
 def _variants() -> dict[str, str]:
-    """All letters that `plain` maps to the same letter, keyed by that letter; ligatures as their own key."""
+    """Return all letters that `plain` maps to the same letter, keyed by that letter; ligatures have their own key."""
     variants: dict[str, str] = {}
     for letter in map(chr, range(_ALPHABETS)):
         bare = plain(letter)
@@ -80,12 +80,12 @@ def _variants() -> dict[str, str]:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 attempt`, `2 attempts`."""
+    """Format a count, such as `1 attempt` or `2 attempts`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The most similar known word; None if none is similar. `cutoff`: from 0 (any word) to 1 (the same word)."""
+    """Return the most similar known word, if any. `cutoff`: the least similarity, from 0 (any word) to 1 (the same word)."""
     from difflib import get_close_matches  # noqa: PLC0415 (0.2 MB, for mistakes only)
 
     return next(iter(get_close_matches(word, words, n=1, cutoff=cutoff)), None)
@@ -101,7 +101,7 @@ def is_text(value: str) -> bool:
 
 
 def is_one_line(text: str) -> bool:
-    """Tell whether a text has no line break and no other control character."""
+    """Tell whether a text contains no line break or other control character."""
     return not any(ord(char) < ord(" ") for char in text)
 
 
@@ -122,8 +122,8 @@ _GOES_ON = re.compile(r"[A-Za-z0-9]")
 class Redactor:
     """Replaces secrets that occur as whole tokens, in plain text and in the usual encodings.
 
-    Whole tokens only: a password of six digits must not mask part of a tracking number. Secrets may be added while other
-    threads redact: those of clients' accounts are added when an account is opened.
+    Only whole tokens are masked: a password of six digits must not mask part of a tracking number. Secrets may be added while
+    other threads redact: those of a client's account are added when the account is opened.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -134,7 +134,7 @@ class Redactor:
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Also redact these."""
+        """Redact these secrets too."""
         long_enough = (secret for secret in secrets if len(secret) >= _SHORTEST)
         forms = {form for secret in long_enough for form in _forms(secret) if len(form) >= _SHORTEST}
         with self._lock:
@@ -146,8 +146,8 @@ class Redactor:
                 by_length.setdefault(len(form), set()).add(form)
             self._by_length = dict(sorted(by_length.items(), reverse=True))
             # Match the first character before the lookbehind, for speed: every log line passes through here.
-            signs = "".join(sorted({re.escape(form[0]) for form in self._sorted}))
-            self._begins = re.compile(rf"(?=[{signs}]){_BEFORE}")
+            first = "".join(sorted({re.escape(form[0]) for form in self._sorted}))
+            self._begins = re.compile(rf"(?=[{first}]){_BEFORE}")
 
     def __call__(self, text: str) -> str:
         if self._begins is None:
@@ -165,7 +165,7 @@ class Redactor:
         return "".join([*parts, text[end:]])
 
     def _secret_at(self, text: str, begin: int) -> int:
-        """The length of the longest secret that starts there as a whole token; 0 if there is none."""
+        """Return the length of the longest secret that starts at `begin` as a whole token; 0 if there is none."""
         for length, forms in self._by_length.items():
             end = begin + length
             if text[begin:end] in forms and not _GOES_ON.match(text, end):
@@ -183,7 +183,7 @@ class Redactor:
         return cut[0]
 
 
-# For `str.translate`, as in the module html, which would load its table of entities in every run.
+# For `str.translate`. The module html does the same, but would load its table of entities in every run.
 MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 ATTRIBUTE_MARKUP = MARKUP | {ord('"'): "&quot;", ord("'"): "&#x27;"}
 
@@ -192,12 +192,12 @@ _quote_all = partial(quote, safe="")
 
 
 def _forms(secret: str) -> set[str]:
-    """The secret in every form in which it is sent or echoed: plain, and escaped by each usual rule."""
+    """Return every form in which the secret is sent or echoed: plain, and in each usual encoding."""
     encoded = base64.b64encode(secret.encode()).decode()
     in_markup = {secret, secret.translate(MARKUP), secret.translate(ATTRIBUTE_MARKUP)}
     return {
         *in_markup,
-        # XML may be sent in a query.
+        # XML may be sent in a query string.
         *(quoted(text) for text in in_markup for quoted in (_quote_all, quote_plus)),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
@@ -208,7 +208,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def format_minute(at: datetime | None, local: LocalTime) -> str:
-    """A local time to the minute, for display."""
+    """Format a local time to the minute, for display."""
     return f"{local(at):%Y-%m-%d %H:%M}" if at else "an unknown time"
 
 
@@ -216,7 +216,7 @@ _LONGEST_ZONE_NAME = 5
 
 
 def zone_name(at: datetime) -> str:
-    """The display name of a time zone: `CET`, or `UTC+05:30` if it has no such name."""
+    """Return the display name of a time zone: its abbreviation (`CET`) or, if there is none, its offset (`UTC+05:30`)."""
     name = at.tzname() or ""
     if name.isascii() and name.isalpha() and len(name) <= _LONGEST_ZONE_NAME:
         return name
@@ -225,7 +225,7 @@ def zone_name(at: datetime) -> str:
 
 
 def format_span(span: timedelta) -> str:
-    """`30 min`, `5 h`, `3 days`."""
+    """Format a duration, such as `30 min`, `5 h` or `3 days`."""
     hours = span.total_seconds() / 3600
     if hours < 1:
         return f"{hours * 60:.0f} min"

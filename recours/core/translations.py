@@ -1,6 +1,6 @@
 """Translation of messages: the code contains the English, `locale/fr/LC_MESSAGES/recours.po` the French.
 
-The .po file is read directly, so a checkout needs no build step; it is loaded with the first French text.
+The .po file is read directly, so that a checkout needs no build step. It is loaded when the first French text is needed.
 """
 
 import gettext
@@ -26,14 +26,14 @@ def N_(message: str) -> str:  # noqa: N802 (the name that gettext tools expect)
 
 
 class Counted(NamedTuple):
-    """The singular and plural of a message about a count, marked like `N_`."""
+    """The singular and plural of a message with a count, to be translated like a message in `N_`."""
 
     one: str
     several: str
 
 
 class PoTranslations(gettext.GNUTranslations):
-    """The messages of an uncompiled catalog with two plural forms; the second is used for any count but 1."""
+    """The messages of an uncompiled catalog with two plural forms, the second for any count other than 1."""
 
     def _parse(self, fp: "_TranslationsReader") -> None:
         self._catalog: dict[str | tuple[str, int], str] = {}
@@ -63,7 +63,7 @@ class PoTranslations(gettext.GNUTranslations):
 
 @cache
 def translations(language: str) -> gettext.NullTranslations:
-    """The messages of a language; English needs no catalog. Raises RunError."""
+    """Load the messages of a language; English needs no catalog. Raises RunError."""
     if language == "en":
         return gettext.NullTranslations()
     file = LOCALE / language / "LC_MESSAGES" / "recours.po"
@@ -77,25 +77,25 @@ def translations(language: str) -> gettext.NullTranslations:
 
 
 def translate(language: str, message: str) -> str:
-    """The message in a language, with its placeholders."""
+    """Translate a message; its placeholders are kept."""
     return translations(language).gettext(message)
 
 
-_LONGEST = 200  # characters of a fact
+_LONGEST = 200  # characters per fact
 
 
 class RecordedPhrase(Enum):
-    """A phrase stored as English text and translated on display. Subclasses are sets of phrases with placeholders for facts."""
+    """A phrase, stored in English and translated on display. Subclasses list phrases, with placeholders for facts."""
 
     value: str
 
     def text(self, **facts: str | int) -> str:
-        """The phrase as it is stored."""
+        """Return the English phrase, as it is stored."""
         return self.value.format(**facts)
 
     @classmethod
     def translated(cls, language: str, recorded: str) -> str:
-        """The stored phrase in a language; unknown text is quoted."""
+        """Translate a stored phrase; quote unknown text."""
         if language == "en":
             return clean(recorded)
         for phrase, pattern in cls._patterns():
