@@ -1,4 +1,4 @@
-"""The order of due claims, and which of them expire instead. Pure."""
+"""The order of due claims, and which claims expire instead. Pure."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 from recours.core.claim import NEVER, Claim, State, deadline_end
 from recours.core.policy import Policy, evidence_end
 
-# The assumed deadline of a claim without response_deadline: from its failure, or from its creation.
+# The assumed deadline of a claim without response_deadline, counted from its failure or its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
 
-# The sort key of a due claim, lowest first: its tier, and its rank there.
+# The sort key of a due claim, lowest first: its tier, and its rank within the tier.
 Urgency = tuple[int, datetime]
 # The tier of claims whose real deadline or evidence has passed.
 LAST = 2
 
 
 def urgency(state: State, now: datetime) -> Urgency:
-    """The sort key of a due claim, lowest first.
+    """Return the sort key of a due claim, lowest first.
 
     A call is worth most for a claim that can still be won. Claims whose real deadline or evidence has passed come last;
     claims without a deadline whose assumed deadline has passed come in between.
@@ -28,14 +28,14 @@ def urgency(state: State, now: datetime) -> Urgency:
 
 
 def comes_last(state: State, now: datetime) -> bool:
-    """Tell whether a due claim comes after all that can still be won: its real deadline or evidence has passed."""
+    """Tell whether a due claim ranks behind all claims that can still be won: its real deadline or evidence has passed."""
     return urgency(state, now)[0] == LAST
 
 
 def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Policy) -> tuple[datetime, bool]:
-    """The time by which a due claim is ranked, and whether the claim can no longer be won after it.
+    """Return the time by which a due claim is ranked, and whether the claim can no longer be won after that time.
 
-    It is the end of its deadline or of its evidence, whichever comes first. A claim without a deadline has 14 days from
+    The time is the end of the deadline or of the evidence, whichever is earlier. A claim without a deadline has 14 days from
     `since`, its failure or its creation; after that, its evidence counts.
     """
     forgotten_at = evidence_end(claim, state, policy)
@@ -49,19 +49,19 @@ def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Pol
 
 
 def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """The state of a failed claim with its rank; a failure in the future counts as now."""
+    """Return the state of a failed claim with its rank. A failure in the future counts as now."""
     return _ranked_since(claim, state, min(state.failed_at or now, now), now, policy)
 
 
 def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state with its rank recomputed for now."""
+    """Return the claim's state with its rank recomputed for now."""
     place = ranked_pending if claim.is_pending else ranked
     state = place(claim, claim.state, now, policy)
     return asked_about(claim, state, policy) if state.was_asked else state
 
 
 def ranked_pending(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """The same for a pending claim; a creation in the future counts as now."""
+    """Return the state of a pending claim with its rank. A creation time in the future counts as now."""
     return _ranked_since(claim, state, min(claim.created_at or now, now), now, policy)
 
 
@@ -74,12 +74,12 @@ def _ranked_since(claim: Claim, state: State, since: datetime, now: datetime, po
 
 
 def asked_about(claim: Claim, state: State, policy: Policy) -> State:
-    """The state after the carrier was asked: the claim may expire from now on, see `is_expired`."""
+    """Return the state after the carrier was asked: from now on the claim may expire, see `is_expired`."""
     return replace(state, expire_from=expires_from(claim, state.since, policy))
 
 
 def expires_from(claim: Claim, since: datetime | None, policy: Policy) -> datetime:
-    """Only the deadline counts: the end of its evidence is not known exactly."""
+    """Return when the claim may expire. Only its deadline counts: the end of its evidence is not known exactly."""
     if claim.deadline is None:
         return NEVER
     end = deadline_end(claim.deadline, policy.zone)

@@ -1,4 +1,4 @@
-"""The outcome of a carrier's answer: evidence, or a failure with its sentence; and how evidence is stored."""
+"""Outcomes of a carrier's answer (evidence, or a failure with its sentence), and stored evidence."""
 
 import json
 import re
@@ -29,16 +29,16 @@ class Piece:
     """A piece of evidence as received, not examined yet."""
 
     content: bytes = field(repr=False)
-    source: str  # the call and carrier that it came from, as recorded
+    source: str  # the carrier and call that returned it, as recorded
     kind: EvidenceKind = EvidenceKind.LETTER
-    html: bool = False  # it may be a web page
+    html: bool = False  # web pages are accepted
 
 
 @dataclass(frozen=True)
 class Retrieved:
     """The carrier returned evidence. `pieces`: the best first."""
 
-    # Attributes of a failure, so that every outcome has them.
+    # Attributes of a failure, so that all outcomes have them.
     kind: ClassVar[None] = None
     retry_at: ClassVar[None] = None
     closes_carrier: ClassVar[bool] = False
@@ -64,7 +64,7 @@ class Retrieved:
         return self.pieces[0]
 
     def with_pieces_of(self, other: "Outcome | None") -> "Retrieved":
-        """This outcome with the evidence of another call, if there is any."""
+        """Return this outcome with the evidence of another call added, if there is any."""
         return replace(self, pieces=self.pieces + (other.pieces if isinstance(other, Retrieved) else ()))
 
 
@@ -79,13 +79,13 @@ class Failure:
     kind: ErrorKind
     message: str
     http_status: int | None = None
-    # If the carrier asked to wait: until this time (aware UTC); None: no time given.
+    # The time (aware UTC) until which the carrier asked us to wait, if any.
     retry_at: datetime | None = None
-    # A delivery learned during the fetch, which need not be asked again.
+    # The delivery, if this fetch found out about it; it need not be requested again.
     delivery: Delivery | None = None
     # A code from the carrier that recours does not know, with its context, for the log.
     unknown: str | None = None
-    # False only if no connection was made, so that certainly nothing was sent.
+    # False only if no connection was made, so that certainly no data was sent.
     connected: bool = True
     resolved: bool = True  # False only if the host name of the carrier could not be resolved
     # The account is refused only for this claim; other claims may be fetched.
@@ -95,7 +95,7 @@ class Failure:
 
     @property
     def closes_carrier(self) -> bool:
-        """Return whether the carrier must not be called again in this run, for any claim."""
+        """Tell whether the carrier must not be called again in this run, for any claim."""
         is_closing = self.kind in REFUSED_KINDS or self.kind is ErrorKind.RATE_LIMITED
         return not self.alone and (is_closing or self.retry_at is not None)
 
@@ -111,10 +111,10 @@ class Failure:
         message: str | None = None,
         **facts: Any,
     ) -> "Failure":
-        """A failure with this sentence. `words`: the carrier's own words. `facts`: other fields of the failure.
+        """Create a failure with this sentence. `words`: the carrier's own text. `facts`: other fields of the failure.
 
-        The log shows the sentence with `detail` appended, or `message` in its place: information that changes no
-        action.
+        The log shows the sentence with `detail` appended, or `message` instead: information that does not affect
+        what to do.
         """
         explanation = SentenceParts(
             key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_MESSAGE) if words else ""
@@ -127,7 +127,7 @@ Outcome = Retrieved | Failure
 
 
 def unknown_of(outcome: Outcome) -> list[str]:
-    """The unknown codes in an outcome, without duplicates."""
+    """Return the unknown codes in an outcome, without duplicates."""
     failure_code = outcome.unknown if isinstance(outcome, Failure) else None
     delivery_code = outcome.delivery.unknown if outcome.delivery else None
     return list(dict.fromkeys(code for code in (failure_code, delivery_code) if code))
@@ -140,7 +140,7 @@ class CallError(Exception):
 
 
 class NoTokenError(CallError):
-    """The call was not made because another thread failed to get the token that it needs."""
+    """The call was not made because another thread could not get the required token."""
 
 
 _HEAD = 4096  # bytes of a page that are examined
@@ -160,7 +160,7 @@ _PAGE_START = re.compile(
 
 
 def begins_as(content: bytes, *, html: bool = False) -> str | None:
-    """The media type of a document by its first bytes; None: unknown. `html`: accept web pages."""
+    """Return a document's media type by its first bytes; None: unknown. `html`: accept web pages."""
     if html and _PAGE_START.match(content[:_HEAD]):
         return "text/html"
     return next((kind for start, kind in _SIGNATURES if content.startswith(start)), None)
@@ -181,11 +181,11 @@ class StoredDocument:
     sha256: str
     size: int  # bytes
     media_type: str
-    delivery: Delivery  # the delivery as known apart from the document
+    delivery: Delivery  # the delivery according to other sources than the document
     source: str
     kind: EvidenceKind = EvidenceKind.LETTER
     findings: Findings = field(default_factory=Findings)
-    refused: str | None = None  # why it was rejected, as a phrase; None: it was not
+    refused: str | None = None  # why the document was rejected, as a phrase; None: it was not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,18 +200,18 @@ class KeptEvidence(StoredDocument):
     by: str | None = None  # the person who attached it
 
 
-# The kinds that make an attempt a success, the best first. A tracking record is not among them: recours wrote it.
+# The kinds that make an attempt a success, best first. Tracking records do not, because recours writes them itself.
 PROOF_KINDS = (EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO)
 
 
 def best_proof(documents: Iterable[StoredDocument]) -> StoredDocument | None:
-    """The document that makes an attempt a success: a letter before a signature before a photo; None: none does."""
+    """Return the document that makes an attempt a success (a letter, else a signature, else a photo); None: there is none."""
     proofs = (document for document in documents if document.refused is None and document.kind in PROOF_KINDS)
     return min(proofs, key=lambda document: PROOF_KINDS.index(document.kind), default=None)
 
 
 class RecoveredEvidence(NamedTuple):
-    """Evidence that dead runs stored for a claim. `is_complete`: all of an answer with a proof, the proof first."""
+    """Evidence that dead runs stored for a claim. `is_complete`: a whole answer that includes a proof, the proof first."""
 
     documents: tuple[StoredDocument, ...] = ()
     is_complete: bool = False
@@ -219,13 +219,13 @@ class RecoveredEvidence(NamedTuple):
 
 @dataclass(frozen=True)
 class Label:
-    """The values from which a stored document's name is made, and by which it is found again."""
+    """The values that make up a stored document's name and identify the document later."""
 
     carrier: str
     claim_id: Any
     reference: str
     number: str
-    client: str = ""  # the client's key in the service; a document is found again only for the same client
+    client: str = ""  # the client's key in the claims service; a document is only found for the same client
 
 
 # ---------------------------------------------------------------- from answers to outcomes
@@ -235,7 +235,7 @@ class Label:
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
-# Errors that a carrier may return for any parcel without a document, delivered or not.
+# Errors that a carrier may return for any parcel without a document, whether it was delivered or not.
 _SHOWS_NOTHING_UNTRACKED = (ABOUT_PARCEL | {ErrorKind.ACCESS_DENIED}) - {ErrorKind.POD_NEVER_AVAILABLE}
 
 
@@ -247,13 +247,13 @@ class Case:
     client: str = ""  # the address of the client whose account was used; "": the default account
     source: str = ""  # where the account's credentials come from
     mask: Callable[[str], str] = str  # hides secrets in the carrier's texts
-    delivery: Delivery | None = None  # known from this fetch
+    delivery: Delivery | None = None  # if this fetch found it out
     is_assumed: bool = False  # the document was requested before the parcel was tracked
     is_mistyped: bool = False  # the number's check digit is wrong
-    retry_at: datetime | None = None  # until when the claim, account or carrier is not called
+    retry_at: datetime | None = None  # until when no calls are made for the claim, account or carrier
     blame: Blame | None = None  # who caused a rejection of our account; None: it was not rejected
     documents: Refusal | None = None  # why the account gets no documents, if that is the cause
-    # How the account was rejected before, if the answer to a check does not show whether it still is.
+    # How the account was rejected before, if a check does not show whether that is still so.
     unchecked: ErrorKind | None = None
     unusable: str | None = None  # why the document proves nothing; None: it is a proof
 
@@ -269,7 +269,7 @@ def make_outcome(answer: Failure, case: Case) -> Failure: ...
 @overload
 def make_outcome(answer: Outcome, case: Case) -> Outcome: ...
 def make_outcome(answer: Outcome, case: Case) -> Outcome:
-    """The final outcome of an answer in this context. `answer`: from the client, or why no call was made."""
+    """Return the final outcome in this context. `answer`: from the carrier's client, or why no call was made."""
     if isinstance(answer, Failure):
         return _failure(answer, case)
     if case.unusable is None:
@@ -281,7 +281,7 @@ def make_outcome(answer: Outcome, case: Case) -> Outcome:
 
 
 def refusal_text(answer: Failure, case: Case) -> str:
-    """The sentence about our account, with the carrier's words and the source of the credentials."""
+    """Return the sentence about our account, with the carrier's text and the source of the credentials."""
     text = case.mask(answer.message)
     if case.client and answer.explanation:
         words = case.mask(answer.explanation.words)
@@ -300,7 +300,7 @@ def _failure(answer: Failure, case: Case) -> Failure:
     delivery = case.delivery and _masked(case.delivery, case.mask)
     retry_at = case.retry_at
     if case.is_assumed:
-        # If our account gets no documents, the parcel is tracked instead of waiting for one.
+        # If our account gets no documents, track the parcel instead of waiting for a document.
         delivery = None
         retry_at = None if alone else retry_at
         if kind in _SHOWS_NOTHING_UNTRACKED:
@@ -321,7 +321,7 @@ def _failure(answer: Failure, case: Case) -> Failure:
 
 
 def _statement(answer: Failure, case: Case) -> _Statement:
-    """The statement about a failure, which may include the carrier's own words."""
+    """Return the statement about a failure, which may include the carrier's own text."""
     message = case.mask(answer.message)
     explanation = answer.explanation and replace(
         answer.explanation, words=case.mask(answer.explanation.words)
@@ -355,15 +355,15 @@ def _masked(delivery: Delivery, mask: Callable[[str], str]) -> Delivery:
 
 
 # ---------------------------------------------------------------- a delivery without a document
-# Some carriers issue no documents, or none for some parcels. Then the tracking of the delivery is recorded: it is evidence,
-# but not a proof that makes a claim a success.
+# Some carriers issue no documents, or none for some parcels. recours then records the tracking of the delivery, which is
+# evidence, but not a proof that makes a claim a success.
 
 
 MEDIA_TYPE = "application/json"
 
 
 def delivery_to_record(claim: Claim, failure: Failure) -> Delivery | None:
-    """The delivery to record because there will be no other evidence; None: there may be, or the day is unknown."""
+    """Return the delivery to record; None: there may still be other evidence, or the day is unknown."""
     if failure.kind is not ErrorKind.POD_NEVER_AVAILABLE:
         return None
     delivery = failure.delivery or claim.state.delivery
@@ -371,7 +371,7 @@ def delivery_to_record(claim: Claim, failure: Failure) -> Delivery | None:
 
 
 def record_of(claim: Claim, delivery: Delivery) -> Piece:
-    """The tracking record of a delivery. Equal facts give equal bytes: sorted keys, no whitespace, UTF-8."""
+    """Return the tracking record of a delivery. Equal facts give equal bytes (sorted keys, no whitespace, UTF-8)."""
     facts = {
         "carrier": claim.carrier,
         "reference": claim.reference,
@@ -387,7 +387,7 @@ def record_of(claim: Claim, delivery: Delivery) -> Piece:
 
 
 def record_findings(delivery: Delivery) -> Findings:
-    """The findings of a tracking record. The time is the carrier's, in UTC."""
+    """Return the findings of a tracking record. The time is the carrier's, in UTC."""
     at = delivery.at or delivery.day
     return Findings(
         is_readable=True,

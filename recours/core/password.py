@@ -13,7 +13,7 @@ _WORK = {"n": 2**15, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024, "dklen": 32}
 SALT_BYTES = 16
 SHORTEST = 10  # characters
 
-_FREE_TRIES = 3
+_FREE_ATTEMPTS = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0
 _MOST_ADDRESSES = 1000
 
@@ -26,21 +26,21 @@ class PasswordHash:
     digest: bytes = field(repr=False)
 
     def __str__(self) -> str:
-        """The text for the setting, without characters that a shell or a dotenv file would change."""
+        """Return the text for the setting, without characters that a shell or a dotenv file would change."""
         return f"scrypt:{self.salt.hex()}:{self.digest.hex()}"
 
     def fits(self, password: str) -> bool:
-        """Return whether the password is right, in constant time."""
+        """Tell whether the password is right, in constant time."""
         return hmac.compare_digest(_digest(password, self.salt), self.digest)
 
 
 def hash_of(password: str, salt: bytes) -> PasswordHash:
-    """The hash of a new password; `salt` is random."""
+    """Hash a new password with a random `salt`."""
     return PasswordHash(salt, _digest(password, salt))
 
 
 def _digest(password: str, salt: bytes) -> bytes:
-    # Do not fail on lone surrogates that a keyboard or a paste may produce.
+    # Do not fail on lone surrogates, which typed or pasted text may contain.
     return hashlib.scrypt(password.encode(errors="surrogatepass"), salt=salt, **_WORK)
 
 
@@ -55,13 +55,13 @@ def read_hash(text: str) -> PasswordHash | None:
 
 
 @dataclass
-class _Tries:
+class _Attempts:
     failures: int = 0
     not_before: float = 0.0
 
 
 class LoginThrottle:
-    """Checks passwords for all visitors of this process. After some wrong ones, an address must wait increasingly long.
+    """Checks passwords for all visitors of this process. After some wrong passwords, an address must wait increasingly long.
 
     Passwords are checked one at a time, because each check uses much memory by design.
     """
@@ -70,30 +70,30 @@ class LoginThrottle:
         """`monotonic`: returns seconds."""
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._tries: OrderedDict[str, _Tries] = OrderedDict()
+        self._attempts: OrderedDict[str, _Attempts] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
         with self._lock:
-            return self._wait(self._tries.get(address, _Tries()))
+            return self._wait(self._attempts.get(address, _Attempts()))
 
     def matches(self, password: str, hashes: Sequence[PasswordHash], address: str) -> list[PasswordHash]:
-        """The hashes that match the password; none, without a check, if the address must wait."""
+        """Return the hashes that match the password; none, without checking, if the address must wait."""
         with self._lock:
-            tries = self._tries.setdefault(address, _Tries())
-            self._tries.move_to_end(address)
-            if self._wait(tries):
+            attempts = self._attempts.setdefault(address, _Attempts())
+            self._attempts.move_to_end(address)
+            if self._wait(attempts):
                 return []
             if fitting := [password_hash for password_hash in hashes if password_hash.fits(password)]:
-                del self._tries[address]
+                del self._attempts[address]
                 return fitting
-            tries.failures += 1
-            over = tries.failures - _FREE_TRIES
+            attempts.failures += 1
+            over = attempts.failures - _FREE_ATTEMPTS
             if over >= 0:
                 wait_s = min(_FIRST_WAIT_S * 2.0 ** min(over, 10), _LONGEST_WAIT_S)
-                tries.not_before = self._monotonic() + wait_s
-            while len(self._tries) > _MOST_ADDRESSES:
-                self._tries.popitem(last=False)
+                attempts.not_before = self._monotonic() + wait_s
+            while len(self._attempts) > _MOST_ADDRESSES:
+                self._attempts.popitem(last=False)
             return []
 
-    def _wait(self, tries: _Tries) -> float:
-        return max(tries.not_before - self._monotonic(), 0.0)
+    def _wait(self, attempts: _Attempts) -> float:
+        return max(attempts.not_before - self._monotonic(), 0.0)

@@ -1,4 +1,4 @@
-"""How long a carrier or an account gets no calls: the carrier asked to wait or rejected the account, or a person paused it."""
+"""Pauses: how long a carrier or account gets no calls because of a rate limit, a rejected account or a person."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,13 +15,13 @@ LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
 # Clocks of machines differ by less. Times further in the future come from a wrong clock.
 CLOCKS_DIFFER = timedelta(hours=1)
-# So do ends later than this.
+# An end later than this comes from a wrong clock too.
 FURTHEST_END = LONGEST_PAUSE + CLOCKS_DIFFER
 _AFTER_REFUSALS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 
 def pause_until(requested_until: datetime | None, now: datetime) -> datetime:
-    """When calls resume to a carrier that asked to wait until `requested_until` (None: it named no time)."""
+    """Return when calls to a carrier resume that asked us to wait until `requested_until` (None: it named no time)."""
     if requested_until is None:
         return now + UNNAMED_PAUSE
     return min(max(requested_until, now), now + LONGEST_PAUSE)
@@ -33,38 +33,38 @@ def lasts(until: datetime | None, now: datetime) -> bool:
 
 
 def next_try_after_refusals(refusals: int, now: datetime) -> datetime:
-    """When to try our account again after `refusals` (at least 1) in a row: 1 h, 6 h, then daily.
+    """Return when to try our account again after `refusals` (at least 1) in a row: after 1 h, 6 h, then daily.
 
-    Minus the slack of a retry, because an hourly run never starts on the exact second.
+    The slack of a retry is subtracted, because an hourly run never starts on the exact second.
     """
     return now + _AFTER_REFUSALS[min(max(refusals, 1), len(_AFTER_REFUSALS)) - 1] - DUE_SLACK
 
 
 class AccountState(NamedTuple):
-    """Shared state of the refusals of an account."""
+    """The refusals of an account, shared by all processes."""
 
     refusals: int = 0  # in a row
     refused_until: datetime | None = None
     refusal: str | None = None  # the carrier's text, sanitized
-    # A fingerprint of the refused credentials, to notice that they were changed.
+    # A fingerprint of the refused credentials, to notice when they are changed.
     salt: str | None = None
     credentials_print: str | None = None
     kind: ErrorKind = ErrorKind.AUTH_FAILED  # of the refusal: one of REFUSED_KINDS
-    # The claim whose call was refused last; None: the sample number's call. Kept after an acceptance.
+    # The claim whose call was refused last; None: the call for the sample number. Kept after an acceptance.
     claim: Any = None
 
 
 # How long a fetched document proves the account's right to documents.
 _TELLS_FOR = timedelta(days=30)
 _NOTED_AGAIN_AFTER = timedelta(days=1)
-# While documents are refused: four calls a day, each for a different claim.
+# While documents are refused, four calls a day are made, each for a different claim.
 _BETWEEN_CALLS = timedelta(hours=6)
 SAME_CLAIM_AFTER = LONGEST_PAUSE
 
 
 @dataclass(frozen=True)
 class DocumentRight:
-    """Shared state of an account's right to documents. Datetimes are aware UTC.
+    """An account's right to documents, shared by all processes. Datetimes are aware UTC.
 
     At many carriers, tracking and documents are separate rights. A refused document call after accepted tracking is
     attributed to the account until a document has been fetched; from then on, to the parcel.
@@ -76,7 +76,7 @@ class DocumentRight:
     words: str | None = None  # the carrier's text, sanitized
 
     def is_shown(self, now: datetime) -> bool:
-        """Tell whether a recent document proves the right."""
+        """Tell whether a recently fetched document proves the right."""
         return self.came_at is not None and now - self.came_at < _TELLS_FOR
 
     def is_paused(self, now: datetime) -> bool:
@@ -84,7 +84,7 @@ class DocumentRight:
         return self.refused_at is not None and lasts(self.next_call_at, now)
 
     def after_call(self, now: datetime) -> Self:
-        """The state after a document call while the right is unclear."""
+        """Return the state after a document call while the right is unclear."""
         earliest = self.next_call_at if self.next_call_at and lasts(self.next_call_at, now) else now
         return replace(self, next_call_at=min(earliest + _BETWEEN_CALLS, now + LONGEST_PAUSE))
 
@@ -93,11 +93,11 @@ class DocumentRight:
         return replace(counted, refused_at=self.refused_at or now, words=words)
 
     def after_grant(self) -> Self:
-        """The state after an answer or a person granted documents; the next document calls will show whether that is right."""
+        """Return the state after an answer or a person granted documents; the next calls show whether that is correct."""
         return replace(self, refused_at=None, next_call_at=None, words=None)
 
     def after_document(self, now: datetime) -> Self:
-        """The state after a fetched document, recorded once a day."""
+        """Return the state after a fetched document, which is recorded once a day."""
         is_new = self.came_at is None or now - self.came_at >= _NOTED_AGAIN_AFTER
         return replace(self.after_grant(), came_at=now if is_new else self.came_at)
 
@@ -132,13 +132,13 @@ class CarrierState:
     documents: DocumentRight = field(default_factory=DocumentRight)  # this account's
 
     def at(self, now: datetime) -> Self:
-        """The same without expired stops."""
+        """Return the state without expired stops."""
         stopped = self.stopped if self.stopped and self.stopped.holds(now) else None
         own_stop = self.own_stop if self.own_stop and self.own_stop.holds(now) else None
         return replace(self, stopped=stopped, own_stop=own_stop)
 
     def pause_at(self, now: datetime) -> Pause | None:
-        """The pause in effect now that lasts longest."""
+        """Return the pause in effect now that lasts longest."""
         pauses = [pause for pause in (self.outage, self.pause) if pause and lasts(pause.until, now)]
         return max(pauses, default=None, key=lambda pause: pause.until)
 
@@ -163,7 +163,7 @@ class Blame(StrEnum):
 def blame(
     kind: ErrorKind, call: Capability, *, accepted: Collection[Capability], proven: bool, closed_by_it: bool
 ) -> Blame:
-    """What a refusal (one of REFUSED_KINDS) is attributed to, before any check.
+    """Return what a refusal (one of REFUSED_KINDS) is attributed to, before any check.
 
     `call`: the capability of the refused call. `accepted`: the capabilities for which answers of this run have shown that
     the carrier accepts our account. `proven`: an answer has shown that our account may use the service. `closed_by_it`: this
@@ -179,7 +179,7 @@ def blame(
 
 
 def blame_after_check(call: Capability, *, accepted: bool, refused: bool, closed_by_it: bool) -> Blame:
-    """The attribution after a check with the sample number; a check that could not be made is neither accepted nor refused."""
+    """Attribute a refusal after a check with the sample number. A check that was not made is neither accepted nor refused."""
     if accepted or (closed_by_it and not refused):  # no claim closes an account twice in a row
         return Blame.DOCUMENTS if call is Capability.POD else Blame.CLAIM
     return Blame.ACCOUNT
@@ -198,7 +198,7 @@ class Refusal(NamedTuple):
     why: Blocked
     reason: str  # for people
     until: datetime | None = None
-    # Only units reserved by others are missing: they may be released within seconds.
+    # Only units that others reserved are missing; they may be released within seconds.
     passing: bool = False
     kind: ErrorKind = ErrorKind.RATE_LIMITED
     # The remaining calls are reserved for new claims, or for more urgent ones.
@@ -210,23 +210,23 @@ class Refusal(NamedTuple):
 
 
 class AccountStatus(NamedTuple):
-    """An account at a carrier with its state and quota. Reading it does not use up an attempt with a refused account."""
+    """The state and quota of an account at a carrier. Reading them uses no attempt with a refused account."""
 
     uses: Sequence[Usage] = ()  # limits of single capabilities first, the longest window last
-    closings: Sequence[Refusal] = ()  # every reason besides the quota why it takes no calls
+    closings: Sequence[Refusal] = ()  # all reasons other than the quota why the account takes no calls
     at_limit: Refusal | None = None  # its quota is used up
     rejected: Refusal | None = (
         None  # the account, or its right to documents, was refused and not accepted since
     )
-    documents: Refusal | None = None  # why it gets no documents, and since when
+    documents: Refusal | None = None  # why the account gets no documents, and since when
     documents_until: datetime | None = None  # no document calls before
     stopped: Stop | None = None  # the carrier, or this account of a client, by a person
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why it takes no calls."""
+        """Why the account takes no calls."""
         return next(iter(self.closings), self.at_limit)
 
     def refusal_for(self, *, document: bool) -> Refusal | None:
-        """The same for one claim; `document`: only its document is missing."""
+        """Return why a claim gets no call. `document`: only its document is missing."""
         return self.refusal or (self.documents if document else None)
