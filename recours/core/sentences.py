@@ -223,7 +223,7 @@ def kind_of(key: Sentence) -> ErrorKind:
 
 
 def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_client: bool = False) -> str:
-    """Render a sentence without its final period, whatever the carrier's text. `detail`: for the log, such as an HTTP status.
+    """Render a sentence without its final period, for any carrier text. `detail`: for the log, such as an HTTP status.
 
     `to_client`: the reader is the client who owns the claim.
     """
