@@ -106,7 +106,7 @@ def test_on_sqlite_it_says_that_a_fleet_needs_postgresql(tmp_path: Path, place: 
     for arguments in (["worker"], ["init-db", "--fleet"]):
         done = commands.recours(*arguments, environment=given)
         assert done.returncode == 2, done
-        assert "need PostgreSQL: set DATABASE_URL" in done.stderr
+        assert "need PostgreSQL; set DATABASE_URL" in done.stderr
 
 
 @pytest.mark.usefixtures("application")
