@@ -258,7 +258,7 @@ def test_claims_are_exported_as_they_are_filtered(service: Service, person: Pers
     assert exported("--carrier", "UPS", "--carrier", "dhl") == ["CLM-0003"]
     assert exported("--carrier", "Chrono-PÔST") == ["CLM-0001", "CLM-0002"]
     assert exported("--from", "1d") == ["CLM-0001", "CLM-0003"]
-    assert exported("--to", f"{now_minus(days=2):%Y-%m-%d}") == ["CLM-0002"]
+    assert exported("--to", f"{now_minus(days=1):%Y-%m-%d}") == ["CLM-0002"]
     assert exported("--client", "7") == ["CLM-0002"]
     assert exported("--stage", "given_up") == []
     assert person.types("export", "claims", "--json", "--carrier", "Pigeon").returncode == 2
