@@ -332,6 +332,7 @@ def _facts(claim: Claim, state: State, failure: Failure | None) -> dict[str, Any
         "kind": state.kind,
         "error": failure.message if failure else claim.last_error,
         "attempts": attempts_beside_last(state),
+        **({"deadline": claim.deadline.isoformat()} if claim.deadline else {}),
         **({"last_attempt": True} if state.last_attempt_at else {}),
         **facts_of(failure.explanation if failure else claim.explanation),
     }

@@ -276,6 +276,8 @@ def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[st
     if event.facts.get("final") and event.facts.get("last_attempt"):
         lines.append((texts("How it ended"), _end(event, texts)))
     lines.append((texts("What you can do"), remedy))
+    if deadline := event.facts.get("deadline"):
+        lines.append((texts("Deadline of the claim"), texts.day(date.fromisoformat(deadline))))
     lines.append((texts("Technical detail"), _error(event, carrier, texts, to_client=True)))
     return lines
 

@@ -275,6 +275,7 @@ _ABOUT = {
 # Of a made-up claim.
 _FACTS: dict[str, Any] = {
     "reference": "CLM-2026-0001",
+    "deadline": "2026-02-09",
     "kind": ErrorKind.INVALID_TRACKING,
     **facts_of(SentenceParts(Sentence.NUMBER_REJECTED)),
     "attempts": 5,

@@ -500,6 +500,7 @@ def test_the_facts_of_the_end() -> None:
         "reference": "CLM-7",
         "kind": ErrorKind.NOT_FOUND,
         "error": "the carrier's words",
+        "deadline": "2026-02-09",
         "attempts": 5,
         "final": True,
     }

@@ -136,6 +136,13 @@ def test_a_client_reads_of_none_where_none_was_made_or_the_search_goes_on(facts:
     assert "How it ended" not in plain_of(facts, "en", *CLIENTS)
 
 
+def test_a_client_reads_the_deadline_of_the_claim() -> None:
+    facts = TEMPORARY | {"deadline": "2026-12-09"}
+    assert "  Deadline of the claim: 9 Dec 2026\n" in plain_of(facts, "en", *CLIENTS)
+    assert "  Échéance de la réclamation : 09/12/2026\n" in plain_of(facts, "fr", *CLIENTS)
+    assert "Deadline of the claim" not in plain_of(TEMPORARY, "en", *CLIENTS)
+
+
 # ---------------------------------------------------------------- accounts of clients
 
 
