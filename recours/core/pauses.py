@@ -210,7 +210,7 @@ class Refusal(NamedTuple):
 
 
 class AccountStatus(NamedTuple):
-    """The state and quota of an account at a carrier. Reading them does not count as an attempt with a refused account."""
+    """The state and quota of an account at a carrier. Reading them is not an attempt with a refused account."""
 
     uses: Sequence[Usage] = ()  # limits of single capabilities first, the longest window last
     closings: Sequence[Refusal] = ()  # all reasons other than the quota why the account takes no calls
