@@ -1,4 +1,4 @@
-"""Evidence: its findings, the reasons for rejecting it, and the manifests of its files. See also `recours.evidence`."""
+"""Evidence: what it shows, why it is rejected, and the manifests of its files. See also `recours.evidence`."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ class EvidenceKind(StrEnum):
 
 
 class Expected(NamedTuple):
-    """The parcel that a document should be about. `number`: upper case, without spaces."""
+    """The parcel that a document should show. `number`: upper case, without spaces."""
 
     carrier: str  # the carrier's key
     number: str  # "": unknown
@@ -29,7 +29,7 @@ class Expected(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """The facts read from a document itself, without the tracking. None: not on the document, or unreadable."""
+    """The facts on the document itself, not from tracking. None: not on the document, or unreadable."""
 
     is_readable: bool = False  # False: a scan or an image without readable text
     number: bool | None = None  # whether the tracking number is on it
@@ -83,7 +83,7 @@ NOTHING_BEFORE = "0" * 64  # the SHA-256 of the previous manifest in the first o
 PREVIOUS = "# previous "
 ERASED = "# erased "
 RECORD = "# record "
-_LONGEST_NAME = 1000  # three times the length of recours's names; other software may write longer ones
+_LONGEST_NAME = 1000  # three times the length of recours's names; other software may write longer names
 
 
 class Manifest(NamedTuple):
@@ -95,12 +95,12 @@ class Manifest(NamedTuple):
 
     @property
     def token_name(self) -> str:
-        """The name of the file with the manifest's timestamp."""
+        """The name of the file that contains the manifest's timestamp."""
         return f"{self.name.removesuffix('.txt')}.tsr"
 
 
 def manifest_line(sha256: str, path: str, folder: PurePath) -> str:
-    """The line of a manifest for a row's file, relative to the folder; a path outside the folder is not changed."""
+    """Return the manifest line for a row's file, relative to the folder. A path outside the folder is not changed."""
     with suppress(ValueError):
         path = PurePath(path).relative_to(folder).as_posix()
     name = path[:_LONGEST_NAME].replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
@@ -110,23 +110,23 @@ def manifest_line(sha256: str, path: str, folder: PurePath) -> str:
 
 
 def record_line(line: str, values: Sequence[str | None]) -> str:
-    """The line that makes changes of a row detectable: the SHA-256 of its `values` and of the `line` of its file."""
+    """Return the line that makes changes of a row detectable: the SHA-256 of its `values` and of its file's `line`."""
     digest = hashlib.sha256(repr((line, *values)).encode(errors="backslashreplace")).hexdigest()
     return f"{RECORD}{digest}  {line.partition('  ')[2]}"
 
 
 def digest_of(line: str) -> str:
-    """The SHA-256 in a line of a manifest, even in that of an erased file."""
+    """Return the SHA-256 in a manifest line, also in that of an erased file."""
     return line.removeprefix(ERASED).removeprefix("\\")[:64]
 
 
 def manifest_name(number: int, run_id: str, written_at: datetime) -> str:
-    """`manifests/2026/02/000123-<run>.txt`."""
+    """Return a name such as `manifests/2026/02/000123-<run>.txt`."""
     return f"{FOLDER}/{written_at.astimezone(UTC):%Y/%m}/{number:06}-{run_id}.txt"
 
 
 def manifest_text(number: int, run_id: str, written_at: datetime, previous: str, lines: Iterable[str]) -> str:
-    """`run_id`: the run or command that writes the manifest; `previous`: the SHA-256 of the previous one."""
+    """Return the manifest's text. `run_id`: the run or command that writes it; `previous`: the previous manifest's SHA-256."""
     head = (
         f"# recours manifest {number}",
         f"# run {run_id}",

@@ -1,11 +1,11 @@
-"""The last attempt: an extra attempt for a claim with a real deadline, some hours before the end of that day.
+"""The last attempt: an extra attempt for a claim with a real deadline, some hours before the end of the deadline day.
 
 It is scheduled when a temporary error uses up the backoff, or when the next retry would be less than 6 h before the end of
-the deadline; not for `not_found`, which the client must learn while they can still act. Each number has at most one, which
-is not a retry. After a fault of the carrier or the network it is repeated an hour later.
+the deadline; not for `not_found`, because the client must be notified while they can still act. Each number has at most one
+last attempt. It is not a retry. After a fault of the carrier or the network it is repeated an hour later.
 
-`State.last_attempt_at` is its time; until then `State.next_at` is the same. Afterwards the column keeps the time, so that no
-second one is scheduled. The time does not change with the setting, the deadline or `--max-retries`.
+`State.last_attempt_at` is its time, which until then equals `State.next_at`. The time is kept afterwards, so that no second
+last attempt is scheduled. Changes of the setting, the deadline or `--max-retries` do not move it.
 """
 
 from dataclasses import replace
@@ -16,11 +16,11 @@ from recours.core.errors import OUTAGE_KINDS, ErrorKind, is_persistent
 from recours.core.outcome import Failure
 from recours.core.policy import Policy
 
-# Its minimum distance from the previous answer; a retry this close to the end of the deadline is too late.
+# The minimum time between the previous answer and the last attempt; a retry this close to the deadline's end is too late.
 LEAST_APART = timedelta(hours=6)
 # Faults of the carrier or the network, as opposed to answers about the parcel.
 _FAULTS = OUTAGE_KINDS | {ErrorKind.BAD_RESPONSE}
-# The wait before it is repeated after a fault.
+# The wait before the last attempt is repeated after a fault.
 _AGAIN_AFTER = timedelta(hours=1)
 
 
@@ -37,20 +37,20 @@ def is_in_time(claim: Claim, now: datetime, policy: Policy) -> bool:
 
 
 def made_at(state: State, now: datetime) -> datetime | None:
-    """When the last attempt for the current number was made; None: not yet."""
+    """Return when the last attempt for the current number was made; None: not yet."""
     at = state.last_attempt_at
     return None if at is None or at > now or awaits_last_attempt(state) else at
 
 
 def attempts_beside_last(state: State) -> int:
-    """Attempts of a given-up claim, without its last attempt if that was made."""
+    """Return the number of attempts of a given-up claim, not counting its last attempt."""
     return state.attempts - (state.last_attempt_at is not None)
 
 
 def last_attempt_due(
     claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy
 ) -> datetime | None:
-    """When to make the last attempt, given the answer in `state`; None: no last attempt.
+    """Return when to make the last attempt, given the answer in `state`; None: there is none.
 
     `retry_at`: the next retry; ignored if all retries are used.
     """
@@ -68,13 +68,13 @@ def last_attempt_due(
 
 
 def set_next_attempt(claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy) -> State:
-    """The state with its next attempt: the last attempt if there is one, otherwise the retry."""
+    """Return the state with its next attempt: the last attempt if one is due, otherwise the retry."""
     at = last_attempt_due(claim, state, retry_at, now, policy)
     return replace(state, next_at=at or retry_at, last_attempt_at=at or made_at(state, now))
 
 
 def repeated_at(claim: Claim, failure: Failure, now: datetime, policy: Policy) -> datetime | None:
-    """When to repeat the last attempt after this failure; None: it counts, or there is no time left."""
+    """Return when to repeat the last attempt after this failure; None: the failure counts, or no time is left."""
     if claim.deadline is None or failure.kind not in _FAULTS or not awaits_last_attempt(claim.state):
         return None
     at = max(now + _AGAIN_AFTER, failure.retry_at or now)
@@ -82,7 +82,7 @@ def repeated_at(claim: Claim, failure: Failure, now: datetime, policy: Policy) -
 
 
 def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
-    """When the next retry is due, from the last retry or from the failure; now if none is left."""
+    """Return when the next retry is due, counted from the last retry or the failure; now if no retry is left."""
     if state.retries_used >= policy.max_retries:
         return now
     since = state.last_retry_at if state.retries_used else state.failed_at
@@ -90,7 +90,7 @@ def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
 
 
 def last_attempt_text(claim: Claim, state: State, policy: Policy, time_text: str) -> str:
-    """`one last attempt on 3 Feb 2026, 18:00 CET, 30 h before the deadline`. `time_text`: its time, formatted."""
+    """Return `one last attempt on 3 Feb 2026, 18:00 CET, 30 h before the deadline`. `time_text`: the formatted time."""
     text = f"one last attempt on {time_text}"
     if claim.deadline is None or state.last_attempt_at is None:
         return text

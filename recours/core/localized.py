@@ -1,6 +1,6 @@
-"""Numbers, money, dates, times and plurals in a language; times are in one zone, which is named.
+"""Formats numbers, money, dates, times and plurals in a language. Times are in one zone and name it.
 
-Babel formats them. It is imported on first use, because most runs display nothing.
+Babel does the formatting. It is imported on first use, because most runs display nothing.
 """
 
 from collections.abc import Mapping
@@ -48,11 +48,11 @@ class Localized:
     zone: tzinfo = UTC
 
     def __call__(self, message: str, /, **facts: Any) -> str:
-        """The translated message with its placeholders filled in."""
+        """Translate a message and fill in its placeholders."""
         return translate(self.language, message).format(**facts)
 
     def number(self, number: float | Decimal | None, digits: int = 2) -> str:
-        """A number such as `12,345.6`, with at most `digits` decimals."""
+        """Format a number such as `12,345.6`, with at most `digits` decimals."""
         from babel.numbers import format_decimal  # noqa: PLC0415
 
         value = _bounded(number, digits)
@@ -62,7 +62,7 @@ class Localized:
         return format_decimal(value, pattern, locale=_locale(self.language))
 
     def money(self, amount: float | Decimal | None, currency: str | None, *, cents: bool = True) -> str:
-        """An amount such as `€1,234.50` or `€1,235`. An unknown currency follows the amount as it was written."""
+        """Format an amount such as `€1,234.50` or `€1,235`. An unknown currency is written after the amount, unchanged."""
         from babel.numbers import format_currency, format_decimal  # noqa: PLC0415
 
         value, locale = _bounded(amount, 2 if cents else 0), _locale(self.language)
@@ -77,11 +77,11 @@ class Localized:
         return f"{format_decimal(value, pattern, locale=locale)} {clean(currency or '', 10)}".rstrip()
 
     def sums(self, amounts: Mapping[str, float], *, cents: bool = True) -> str:
-        """Amounts in several currencies, joined by `+`; "" if there are none."""
+        """Format amounts in several currencies, joined by `+`; "" if there are none."""
         return " + ".join(self.money(amount, currency, cents=cents) for currency, amount in amounts.items())
 
     def percent(self, percent: float | None) -> str:
-        """A percentage such as `66.7%`; `percent` is 0 to 100."""
+        """Format a percentage such as `66.7%`; `percent` is 0 to 100."""
         from babel.numbers import format_percent  # noqa: PLC0415
 
         value = _bounded(percent, 1)
@@ -91,7 +91,7 @@ class Localized:
         return format_percent(value / 100, pattern, locale=_locale(self.language))
 
     def plural(self, number: float) -> PluralForm:
-        """The plural form for a number."""
+        """Return the plural form for a number."""
         value = _bounded(number, 6)
         if value is None:
             return "other"
@@ -100,20 +100,20 @@ class Localized:
         return "one" if form == "one" else "other"
 
     def in_context(self, context: str, message: str, /, **facts: Any) -> str:
-        """The translated message in a context, for words with several meanings."""
+        """Translate a message in a context, for words with several meanings."""
         return translations(self.language).pgettext(context, message).format(**facts)
 
     def label(self, messages: Mapping[Any, str], value: str) -> str:
-        """The label of a stored value; a value unknown to this version is shown as it is."""
+        """Return the label of a stored value. A value that this version does not know is shown unchanged."""
         return self(messages[value]) if value in messages else value
 
     def counted(self, singular: str, plural: str, count: float, /, **facts: Any) -> str:
-        """The message form for a count. `{count}` is the formatted count, unless the facts contain their own."""
+        """Translate the message form for a count. `{count}` is the formatted count, unless the facts contain another."""
         form = translations(self.language).ngettext(singular, plural, 1 if self.plural(count) == "one" else 2)
         return form.format(**{"count": self.number(count)} | facts)
 
     def local(self, at: datetime) -> datetime:
-        """The time in the reader's zone."""
+        """Convert a time to the reader's zone."""
         try:
             return at.astimezone(self.zone)
         except (OverflowError, ValueError):  # on the first and last day of the range of datetime
@@ -123,49 +123,49 @@ class Localized:
         return self.local(at).date() == self.local(other).date()
 
     def zone_name(self, at: datetime) -> str:
-        """The name of the zone at that time, such as `CET` or `CEST`."""
+        """Return the name of the zone at that time, such as `CET` or `CEST`."""
         return zone_name(self.local(at))
 
     def day(self, day: date | datetime | None) -> str:
-        """`26 Nov 2026`, `26/11/2026`; the day of a datetime is that of the reader's zone."""
+        """Format a day: `26 Nov 2026`, `26/11/2026`. For a datetime, the day in the reader's zone."""
         return self._dated(day, _DAY[self.language])
 
     def short_day(self, day: date | datetime | None) -> str:
-        """`26 Nov`, `26/11`, where the year is clear."""
+        """Format a day without its year: `26 Nov`, `26/11`."""
         return self._dated(day, _SHORT_DAY[self.language])
 
     def weekday(self, day: date | datetime | None) -> str:
-        """`Tuesday 1 December`, for days in the near future."""
+        """Format a day in the near future: `Tuesday 1 December`."""
         return self._dated(day, "EEEE d MMMM")
 
     def month(self, day: date) -> str:
-        """`November 2026`."""
+        """Format a month: `November 2026`."""
         return self._dated(day, "LLLL y")
 
     def time(self, at: datetime | None) -> str:
-        """`14:05 CET`, `14 h 05 CET`."""
+        """Format a time of day: `14:05 CET`, `14 h 05 CET`."""
         return f"{self._dated(at, _TIME[self.language])} {self.zone_name(at)}" if at else UNKNOWN
 
     def minute(self, at: datetime | None) -> str:
-        """`26 Nov 2026, 14:05 CET`, `26/11/2026 à 14 h 05 CET`."""
+        """Format a time to the minute: `26 Nov 2026, 14:05 CET`, `26/11/2026 à 14 h 05 CET`."""
         return f"{self._dated(at, self._with_time(_DAY))} {self.zone_name(at)}" if at else UNKNOWN
 
     def printed(self, text: str) -> str:
-        """An ISO date or time from a document. A time with an offset is converted to the reader's zone, others are not."""
+        """Format an ISO date or time from a document. Only a time with an offset is converted to the reader's zone."""
         at = datetime.fromisoformat(text)
         if "T" not in text or at.tzinfo:
             return self.minute(at) if "T" in text else self.day(at.date())
         return self._dated(at.replace(tzinfo=self.zone), self._with_time(_DAY))
 
     def short_minute(self, at: datetime | None, now: datetime) -> str:
-        """The shortest clear form, without the zone: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
+        """Format a time as briefly as is clear, without the zone: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
         if at and self.is_same_day(at, now):
             return self._dated(at, _TIME[self.language])
         is_this_year = at is not None and self.local(at).year == self.local(now).year
         return self._dated(at, self._with_time(_SHORT_DAY if is_this_year else _DAY))
 
     def age(self, span: timedelta | None) -> str:
-        """A duration in a compact form: `5h`, `3d`, `3 j`; a negative one is `0m`."""
+        """Format a duration compactly: `5h`, `3d`, `3 j`. A negative duration is `0m`."""
         from babel.dates import format_timedelta  # noqa: PLC0415
 
         if span is None:
@@ -175,7 +175,7 @@ class Localized:
         return format_timedelta(span, unit, threshold=1e9, format=form, locale=_locale(self.language))
 
     def ago(self, at: datetime | None, now: datetime) -> str:
-        """`3 days ago`, `in 5 hours`."""
+        """Format a time relative to now: `3 days ago`, `in 5 hours`."""
         from babel.dates import format_timedelta  # noqa: PLC0415
 
         if at is None:
@@ -185,7 +185,7 @@ class Localized:
         return format_timedelta(span, unit, threshold=1e9, add_direction=True, locale=locale)
 
     def _with_time(self, day: Mapping[str, str]) -> str:
-        """The pattern of a day of this form and a time."""
+        """Return the pattern of a day in this form, followed by a time."""
         return f"{day[self.language]}{_BEFORE_TIME[self.language]}{_TIME[self.language]}"
 
     def _dated(self, at: date | None, pattern: str) -> str:
@@ -204,7 +204,7 @@ class Localized:
 
 
 def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:
-    """The number capped and rounded to `digits` decimals; None if it is not a number."""
+    """Cap the number and round it to `digits` decimals; None if it is not a number."""
     if number is None:
         return None
     try:

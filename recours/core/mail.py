@@ -1,4 +1,4 @@
-"""Email rules: events, clients' preferences, digest times, addresses, and whether an event is still worth an email."""
+"""Email rules: events, clients' preferences, digest times, addresses, and whether an event is still valid."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ class EventName(StrEnum):
     ACCOUNT_FAULT = "account_fault"
     ACCOUNT_REFUSED = "account_refused"  # a client's own account
     RUN_FAULT = "run_fault"
-    # Problems of `recours status`, with the same names.
+    # Problems that `recours status` shows, under the same names.
     OUTAGE = "outage"
     TO_CORRECT = "to_correct"  # more than a few claims within a day
     REFUSED_DOCUMENTS = "refused_documents"
@@ -39,7 +39,7 @@ class EventName(StrEnum):
 
 
 class Event(NamedTuple):
-    """Something to report, at most once per claim, carrier and tracking number."""
+    """An event to report, at most once per claim, carrier and tracking number."""
 
     name: EventName
     audience: Actor
@@ -53,7 +53,7 @@ _DIGEST = 8  # characters of the hash at the end of a truncated key
 
 
 def key_of(text: str) -> str:
-    """The form in which an event stores a tracking number or carrier name: one line of at most 60 characters."""
+    """Return a tracking number or carrier name as an event stores it: one line of at most 60 characters."""
     cut = clean(text.strip(), _LONGEST_KEY)
     if cut == clean(text.strip(), _LONGEST_KEY + 1):
         return cut
@@ -82,7 +82,7 @@ class MailState(StrEnum):
 
     READY = "ready"
     HELD = "held"  # by the send limit, until someone releases it
-    SENDING = "sending"  # the server has it, or may have it
+    SENDING = "sending"  # the server has the email, or may have it
     SENT = "sent"
     FAILED = "failed"  # permanently refused
     CANCELLED = "cancelled"  # its reason no longer applies
@@ -92,13 +92,13 @@ class MailState(StrEnum):
 # States of emails that are not finished.
 OPEN_STATES = (MailState.READY, MailState.HELD, MailState.SENDING)
 
-# Recorded with an event whose claim was corrected before any email. Unlike any other, such an event is reported after
-# all if its reason returns.
+# Recorded with an event whose claim was corrected before an email was sent. Unlike other events, it is reported after all if
+# its reason returns.
 LAPSED = "its claim was mended before anybody was told"
 
 
 class MailTrouble(RecordedPhrase):
-    """Why an email was not sent, or may have been sent. `{where}`: the server; `{said}`: its answer, or the system's error."""
+    """Why an email was not sent, or may have been. `{where}`: the server; `{said}`: its answer or the system's error."""
 
     REFUSES_RECIPIENT = N_("the server rejects the recipient: {said}")
     REFUSES_MESSAGE = N_("the server rejects the message: {said}")
@@ -130,12 +130,12 @@ class Preferences(NamedTuple):
     account_refused: bool = True
 
     def wants(self, kind: MailKind) -> bool:
-        """Return whether the client wants this kind of email. Each kind that can be declined has a field of the same name."""
+        """Tell whether the client wants this kind of email. Each kind that can be declined has a field with its name."""
         return bool(getattr(self, kind, True))
 
 
 def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str | None]:
-    """A client's preferences, and an error if some are unreadable; those count as missing."""
+    """Return a client's preferences, and an error if some are unreadable. Unreadable preferences count as missing."""
     usual = Preferences(language=language)
     if text is None or not text.strip():
         return usual, None
@@ -154,7 +154,7 @@ def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str
             values[name] = allowed[value]
         elif value is not None:
             faults.append(name)
-    # A client who declines `pod_failed` also declines `account_refused`, unless it is set.
+    # A client who declines `pod_failed` also declines `account_refused`, unless that is set.
     values.setdefault("account_refused", values.get("pod_failed", usual.pod_failed))
     fault = f"notification_preferences: cannot read {', '.join(faults)}" if faults else None
     return usual._replace(**values), fault
@@ -171,17 +171,17 @@ _PREFERENCES: dict[str, Mapping[Any, Any]] = {
 
 
 def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
-    """Return whether an event written at that time is due for an email; one dated in the future by a wrong clock always is."""
+    """Tell whether an event is due for an email. An event dated in the future by a wrong clock always is."""
     if frequency is Frequency.IMMEDIATE or written_at > now + CLOCKS_DIFFER:
         return True
     return written_at < _last_digest(frequency, now, zone)
 
 
 def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
-    """Return whether the operator's daily email is due. `last`: when the latest one was written.
+    """Tell whether the operator's daily email is due. `last`: when the previous one was written.
 
-    One a day, from the digest hour on; after a day without one, at any hour. A `last` dated in the future by a wrong clock
-    does not count.
+    It is due once a day, from the digest hour on; after a day without one, at any hour. A time in the future, due to a wrong
+    clock, does not count.
     """
     if last is None or last > now + CLOCKS_DIFFER:
         return True
@@ -191,19 +191,19 @@ def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
 
 
 def reported_week(now: datetime, zone: ZoneInfo) -> date:
-    """The Monday of the latest week to report: the week that had ended when weekly digests were last due."""
+    """Return the Monday of the latest week to report: the week that had ended when weekly digests were last due."""
     made_up = _last_digest(Frequency.WEEKLY, now, zone).astimezone(zone).date()
     return made_up - timedelta(days=7)
 
 
 def week_label(monday: date) -> str:
-    """The ISO 8601 week, such as `2026-W06`."""
+    """Format the ISO 8601 week, such as `2026-W06`."""
     year, week, _ = monday.isocalendar()
     return f"{year}-W{week:02}"
 
 
 def _last_digest(frequency: Frequency, now: datetime, zone: ZoneInfo) -> datetime:
-    """The latest time up to `now` at which digests were due."""
+    """Return when digests were last due."""
     local_now = now.astimezone(zone)
     day = local_now.replace(hour=_DIGEST_HOUR, minute=0, second=0, microsecond=0)
     if local_now < day:
@@ -221,7 +221,7 @@ _LONGEST_ADDRESS = 254
 
 
 def is_address(text: str | None) -> bool:
-    """Return whether the text is one plain email address, with nothing that could forge a header."""
+    """Tell whether the text is one plain email address that cannot forge a header."""
     return text is not None and len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
@@ -271,14 +271,14 @@ class OutgoingMail(Draft):
 
 @dataclass(frozen=True)
 class Reasons:
-    """The current state of the claims and accounts that some events are about."""
+    """The current state of the claims and accounts that events concern."""
 
     claims: Mapping[Any, Claim] = field(default_factory=dict)  # by id
     refused_accounts: Collection[str] = ()  # keys of clients' accounts that carriers reject
 
 
 def things(events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
-    """The issues of an email. A claim that recours gave up on is one issue, even if another event says why."""
+    """Return the events that an email lists: one for a claim that recours gave up on, even if another event says why."""
     gave_up = {_subject(event) for event in events if event.name is EventName.GAVE_UP}
     return [
         event for event in events if event.name is not EventName.POD_FAILED or _subject(event) not in gave_up
@@ -299,24 +299,24 @@ FAULTS = (
 
 
 def is_of_client(event: OutboxEvent) -> bool:
-    """Return whether the event is about a client's account."""
+    """Tell whether the event concerns a client's account."""
     return carrier_of(event.carrier) != event.carrier
 
 
 def is_listed_with_others(event: OutboxEvent) -> bool:
-    """Return whether the event is listed together with other client accounts. Denied parcels are not: each needs its own command."""
+    """Tell whether an email lists client accounts together. Denied parcels are listed singly: each needs its own command."""
     return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
 
 
 def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
-    """What identifies a fault across days and clients; None if the event is not a fault."""
+    """Return what identifies a fault across days and clients; None if the event is not a fault."""
     if event.name not in FAULTS:
         return None
     return event.name, carrier_of(event.carrier), is_of_client(event), kind_of(event)
 
 
 def is_still_valid(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
-    """Return whether the reason of an event still applies.
+    """Tell whether the reason for an event still applies.
 
     The claim still has no proof, the same number and carrier, and no skipped status; or the carrier still rejects the account.
     """
