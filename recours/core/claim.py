@@ -13,16 +13,16 @@ from recours.core.errors import ErrorKind
 from recours.core.sentences import SentenceParts, sentence
 from recours.core.text import clean
 
-# Carriers reuse numbers after a year or more. A delivery this long before the order and the claim is another parcel's.
+# Carriers reuse numbers after a year or more. A delivery this long before order and claim belongs to another parcel.
 REUSED_AFTER = timedelta(days=120)
 # An earlier time is a placeholder, such as 0001-01-01 or 1970-01-01.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-# A time that never comes.
+# A time that is never reached.
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class FetchStatus(StrEnum):
-    """`claims.pod_fetch_status`, which the service's application also writes."""
+    """The values of `claims.pod_fetch_status`, which the claims service also writes."""
 
     PENDING = "pending"
     FETCHING = "fetching"  # written by other software only
@@ -30,18 +30,18 @@ class FetchStatus(StrEnum):
     SUCCESS = "success"
 
 
-# The status of excluded claims; the service uses it too.
+# The status of excluded claims. The claims service uses it too.
 MANUAL = "manual"
 
 
 class Stage(StrEnum):
     """The stage of a claim (`recours_claims.stage`) while a worker is responsible for it."""
 
-    UNNUMBERED = "unnumbered"  # pending, without a tracking number: waits for one
+    UNNUMBERED = "unnumbered"  # pending, waits for a tracking number
     NEW = "new"  # pending, ready for the fetch worker
-    WAITING = "waiting"  # its next retry has a time
-    READY = "ready"  # its retry is due, the scheduler may call the carrier
-    SETTLED = "settled"  # a persistent error was confirmed: its retries pass without a call
+    WAITING = "waiting"  # its next retry is scheduled
+    READY = "ready"  # its retry is due; the scheduler may call the carrier
+    SETTLED = "settled"  # needs correction: a persistent error was confirmed, so its retries are skipped
     SHELVED = "shelved"  # its claim status excludes it from fetching (paid)
     GIVEN_UP = "given_up"  # all retries used
 
@@ -63,7 +63,7 @@ class Delivery:
     at: datetime | None = None
     signatory: str | None = None
     day: date | None = None
-    # A code in the answer that recours does not know; logged like that of a failure, and never stored.
+    # A code in the answer that recours does not know; logged as for a failure, never stored.
     unknown: str | None = field(default=None, compare=False)
     # The carrier's fields that distinguish parcels with the same number, for the next call; never stored.
     hints: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -75,7 +75,7 @@ class Delivery:
 
     @property
     def latest(self) -> datetime | None:
-        """The latest possible time of the delivery: for a day, its end in the westernmost time zone (UTC-12)."""
+        """The latest possible time of the delivery; for a day, its end in the westernmost time zone (UTC-12)."""
         if self.at is not None or self.day is None:
             return self.at
         try:
@@ -84,7 +84,7 @@ class Delivery:
             return NEVER
 
     def as_json(self) -> dict[str, str | None]:
-        """The stored form; `from_json` is the inverse."""
+        """Return the stored form; `from_json` is the inverse."""
         return {
             "at": self.at.isoformat() if self.at else None,
             "signatory": self.signatory,
@@ -105,7 +105,7 @@ class Delivery:
         )
 
     def completed_by(self, earlier: "Delivery") -> "Delivery":
-        """This delivery, with missing facts taken from an earlier one."""
+        """Return this delivery with missing facts taken from an earlier delivery."""
         at = self.at or (earlier.at if self.day is None else None)
         day = None if at else self.day or earlier.day
         return Delivery(
@@ -132,17 +132,17 @@ class State:
     failed_at: datetime | None = None  # the time of failure, fixed when first seen
     kind: ErrorKind | None = None
     delivery: Delivery | None = None  # learned by an earlier attempt with the same number
-    rank_at: datetime | None = None  # determines the order of due claims
+    rank_at: datetime | None = None  # the time by which due claims are ordered
     rank_is_deadline: bool = (
         False  # `rank_at` is the last chance: the deadline, or the expiry of the evidence
     )
     interruptions: int = 0  # how many runs in a row died while fetching this claim
-    # The latest of creation, enrollment and reopening, as far as known.
+    # The latest known time of creation, enrollment and reopening.
     since: datetime | None = None
     expire_from: datetime | None = (
         None  # the start of the period after which it expires; None: not asked since
     )
-    expired_at: datetime | None = None  # when it was given up because its deadline had long passed
+    expired_at: datetime | None = None  # when recours gave up because the deadline had long passed
     last_attempt_at: datetime | None = (
         None  # when the last attempt is planned, or was made: see core.last_attempt
     )
@@ -152,7 +152,7 @@ class State:
 
     @property
     def was_asked(self) -> bool:
-        """Return whether the carrier was asked about the claim since `since`."""
+        """Tell whether the carrier was asked about the claim since `since`."""
         return self.expire_from is not None
 
 
@@ -165,7 +165,7 @@ class Erasure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A row of `claims`, read. Values that could not be read are None and named in `unreadable`."""
+    """A row of `claims` as read. Unreadable values are None and named in `unreadable`."""
 
     id: Any
     reference: str
@@ -186,9 +186,9 @@ class Claim:
     amount: Decimal = Decimal(0)  # in dispute, as the service wrote it; 0: unknown
     retries_counted: int = 0  # the current pod_retry_count; NULL, negative and unreadable values are 0
     state: State = field(default_factory=State)
-    # The values that the state was assessed on. None: never assessed.
+    # The values on which the state is based. None: never assessed.
     assessed: "Snapshot | None" = None
-    erased: Erasure | None = None  # an erased claim is never worked on again
+    erased: Erasure | None = None  # erased claims are never processed again
     unreadable: tuple[str, ...] = ()
     # The service's values as text of its database, to detect edits.
     texts: tuple[str | None, ...] = field(default=(), compare=False, repr=False)
@@ -196,36 +196,36 @@ class Claim:
 
     @property
     def last_error(self) -> str:
-        """The last failure according to the row, for the log; in English if recours wrote it; "": none."""
+        """The last failure according to the row, for the log, in English if recours wrote it; "": none."""
         return sentence("en", self.explanation) if self.explanation else clean(self.error_text or "")
 
     def earliest_delivery(self, now: datetime) -> datetime | None:
-        """The time before which a delivery is another parcel's. None: unknown, even if the claim has dates in the future."""
+        """Return the time before which a delivery belongs to another parcel. None: unknown. Future dates do not count."""
         times = [at for at in (self.ordered_at, self.created_at) if at and EARLIEST <= at <= now]
         return min(times) - REUSED_AFTER if times else None
 
     @property
     def is_pending(self) -> bool:
-        """Return whether the claim is the fetch worker's; an abandoned `fetching` counts as pending."""
+        """Tell whether the fetch worker is responsible for the claim. An abandoned `fetching` counts as pending."""
         return self.fetch_status in (FetchStatus.PENDING, FetchStatus.FETCHING)
 
     @property
     def is_ours(self) -> bool:
-        """Return whether a worker is responsible for the claim; not with another status, such as `manual`."""
+        """Tell whether a worker is responsible for the claim: not with other statuses, such as `manual`."""
         return self.erased is None and (self.is_pending or self.fetch_status == FetchStatus.FAILED)
 
     @property
     def account_key(self) -> str:
-        """The key of the account that serves the claim; "": none, because its carrier is not supported."""
+        """The key of the account that serves the claim; "": none, because the carrier is not supported."""
         return str(AccountKey(self.carrier, self.account)) if self.carrier else ""
 
     def key_with(self, state: State) -> str:
-        """The key of the account that serves the claim in this state; the default account if that one worked."""
+        """Return the key of the account that serves the claim in this state: the default account if that account worked."""
         return self.carrier or "" if state.account == DEFAULT_ACCOUNT else self.account_key
 
     @property
     def is_edited(self) -> bool:
-        """Return whether the row was edited since it was assessed, or was never assessed."""
+        """Tell whether the row was edited since its last assessment, or was never assessed."""
         return self.assessed != Snapshot(
             self.fetch_status, self.number, self.account_key, self.retries_counted, self.client_text
         )
@@ -233,9 +233,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The values of the service's columns at the last assessment, to notice corrections.
+    """The values of the service's columns at the last assessment, to detect corrections.
 
-    `account`: the key of the account that served the claim then ("": none). If another one serves it today, because
+    `account`: the key of the account that served the claim then ("": none). If another account serves it today, because
     credentials were added or removed or a carrier is new, the claim restarts as after a correction.
     """
 
@@ -244,25 +244,25 @@ class Snapshot:
     account: str | None
     retries_used: int
     client: str | None = None  # the client's id as text
-    # Determines the last attempt. A changed deadline is not a correction, so the claim does not restart.
+    # Determines the last attempt. Changing the deadline is not a correction, so the claim does not restart.
     deadline: date | None = field(default=None, compare=False)
     carrier_name: str = field(default="", compare=False)  # as the service wrote it
 
 
 def attempt_name(claim: Claim, state: State, *, is_last: bool = False) -> str:
-    """The name of an attempt in the log. First fetches and last attempts have no number."""
+    """Return the name of an attempt in the log. First fetches and last attempts have no number."""
     if claim.is_pending:
         return "Fetch"
     return "Last attempt" if is_last else f"Retry #{state.retries_used + 1}"
 
 
 def tidy_number(raw: object) -> str | None:
-    """A tracking number in upper case without whitespace; None if nothing is left."""
+    """Return the tracking number in upper case without whitespace; None if nothing is left."""
     return "".join(str(raw).split()).upper() or None if raw is not None else None
 
 
 def deadline_end(deadline: date, zone: ZoneInfo) -> datetime:
-    """The end (UTC) of a deadline day in `zone`."""
+    """Return the end (UTC) of a deadline day in `zone`."""
     try:
         return datetime.combine(deadline + timedelta(days=1), time(), zone).astimezone(UTC)
     except OverflowError:  # the year 9999

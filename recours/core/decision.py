@@ -1,4 +1,4 @@
-"""Decisions about due claims: what to do next, and what an answer means."""
+"""Decisions about due claims: what to do next, and what an answer changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,13 +29,13 @@ from recours.core.quota import CallBudget
 from recours.core.sentences import LONGEST_MESSAGE, Sentence, SentenceParts, facts_of
 from recours.core.text import clean, plural
 
-# After so many runs in a row died while fetching a claim, it is not fetched again.
+# A claim is not fetched again after this many runs in a row died while fetching it.
 MOST_INTERRUPTIONS = 3
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to record after an attempt, or after a retry that passed without a call."""
+    """What to record after an attempt, or after a retry that was skipped."""
 
     state: State
     fetch_status: FetchStatus
@@ -53,7 +53,7 @@ class Action(StrEnum):
     """What to do with a due claim."""
 
     CALL = "call"
-    PASS = "pass"  # noqa: S105 (not a password: the retry passes without a call)
+    PASS = "pass"  # noqa: S105 (not a password: the retry is skipped)
     GIVE_UP = "give_up"
     SHELVE = "shelve"
     WAIT = "wait"
@@ -61,7 +61,7 @@ class Action(StrEnum):
 
 
 def next_action(claim: Claim, now: datetime, policy: Policy, *, by_name: bool = False) -> Action:
-    """What to do with a due claim, or with a claim requested `by_name`, that is by its reference."""
+    """Decide what to do with a due claim, or with a claim that someone requested by its reference (`by_name`)."""
     if policy.sets_aside(claim):
         return Action.SHELVE
     if by_name:
@@ -78,9 +78,9 @@ def next_action(claim: Claim, now: datetime, policy: Policy, *, by_name: bool = 
 
 
 def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Delivery | None:
-    """The known delivery for a fetch; None: the parcel is tracked first.
+    """Return the known delivery for a fetch; None: the parcel is tracked first.
 
-    With the document first, a new claim counts as delivered although nothing is known yet.
+    With `document_first`, a new claim's parcel is assumed to be delivered although nothing is known yet.
     """
     delivery = claim.state.delivery
     form = spec.untracked_form if spec.key in policy.document_first else None
@@ -90,21 +90,21 @@ def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Deliv
 
 
 def calls_of_others(spec: CarrierSpec, stage: Stage, count: int, policy: Policy) -> CallBudget:
-    """The calls that `count` more urgent claims at a stage need and that a worker reserves for them."""
+    """Return the calls that a worker reserves for `count` more urgent claims at a stage."""
     is_document_first = stage is Stage.NEW and spec.key in policy.document_first
     calls = spec.calls_for(Delivery() if is_document_first else None)
     return {kind: count * number for kind, number in calls.items()} if count else {}
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:
-    """When a claim that other software is fetching counts as abandoned; without a time in its row, as first assessed."""
+    """Return when a claim that other software is fetching counts as abandoned; without `updated_at`, as first assessed."""
     if claim.updated_at is not None and claim.updated_at <= now:
         return claim.updated_at + ABANDONED_AFTER
     return claim.state.next_at or now
 
 
 def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """Let a retry of a settled claim pass without a call: schedule the next retry, or give up."""
+    """Skip a retry of a settled claim, without a call: schedule the next retry, or give up."""
     retries_used = claim.state.retries_used + 1
     state = replace(
         claim.state, stage=Stage.SETTLED, retries_used=retries_used, last_retry_at=now, interruptions=0
@@ -121,7 +121,7 @@ def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
 def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     """Give up on a claim whose deadline passed long ago (`is_expired`), with an event for the operator.
 
-    None: its status says that no POD is needed.
+    None: its status says that a POD is no longer needed.
     """
     if policy.sets_aside(claim):
         return None
@@ -149,9 +149,9 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
 def decide(
     claim: Claim, failure: Failure, now: datetime, policy: Policy, *, by_name: bool = False
 ) -> Decision:
-    """What a failed attempt means for the claim.
+    """Decide what a failed attempt changes.
 
-    `by_name`: someone requested this claim by its reference; retry count, next attempt and stage do not change.
+    `by_name`: someone requested this claim by its reference, so retry count, next attempt and stage do not change.
     """
     delivery = failure.delivery or claim.state.delivery
     again_at = None if by_name else repeated_at(claim, failure, now, policy)
@@ -184,15 +184,15 @@ def decide(
 
 
 def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, policy: Policy) -> State:
-    """The claim's state with the delivery known now, which may bring its rank forward."""
+    """Return the claim's state with the delivery known now, which may raise its rank."""
     if delivery == claim.state.delivery:
         return replace(claim.state, delivery=delivery)  # perhaps with other hints
-    learnt = replace(claim, state=replace(claim.state, delivery=delivery))
-    return ranked_anew(learnt, now, policy)
+    informed = replace(claim, state=replace(claim.state, delivery=delivery))
+    return ranked_anew(informed, now, policy)
 
 
 def put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
-    """Make the claim wait without using a retry, at most for the longest wait of the backoff."""
+    """Defer the claim without using a retry, at most for the longest wait of the backoff."""
     until = min(until, policy.horizon(now))
     last_attempt_at = until if awaits_last_attempt(state) else state.last_attempt_at
     state = replace(state, stage=Stage.WAITING, next_at=until, last_attempt_at=last_attempt_at)
@@ -200,9 +200,9 @@ def put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: 
 
 
 def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
-    """A failure that does not change the backoff. The service sees the newest failure if there was one before.
+    """Record a failure that does not change the backoff. The service sees it only if the claim had failed before.
 
-    A persistent error is kept, because it explains why the carrier is no longer asked; a temporary one does not replace it.
+    A temporary error does not replace a persistent one, which explains why the carrier is no longer asked.
     """
     state = replace(state, interruptions=0)
     decision = replace(_failed(state, failure), kind=failure.kind)
@@ -215,7 +215,7 @@ def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
 
 
 def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Findings | None = None) -> Decision:
-    """A checked document was fetched; `findings`: what it shows. The client is notified if it took a retry."""
+    """Record a fetched document, which shows `findings`. The client is notified if the claim had failed before."""
     attempts = claim.state.attempts + 1
     state = State(attempts=attempts, delivery=retrieved.delivery, account=claim.state.account)
     if claim.fetch_status != FetchStatus.FAILED:
@@ -226,7 +226,7 @@ def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Finding
 
 
 def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
-    """A person attached a proof: no retry is used, and the client is notified if the claim had failed."""
+    """Record a proof that a person attached, without using a retry. The client is notified if the claim had failed."""
     state = State(
         retries_used=claim.retries_counted,
         attempts=claim.state.attempts,
@@ -241,7 +241,7 @@ def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
 
 
 def attach_beside(claim: Claim) -> Decision:
-    """A person attached further evidence: the claim keeps its proof."""
+    """Record further evidence that a person attached. The claim keeps its proof."""
     return Decision(claim.state, FetchStatus.SUCCESS, uses_attempt=False)
 
 
@@ -275,7 +275,7 @@ def _after_retry(
 def _after_last_attempt(
     claim: Claim, state: State, now: datetime, policy: Policy, failure: Failure
 ) -> Decision:
-    """Give up, or continue the remaining retries, of which the last attempt is none."""
+    """Give up, or continue with the remaining retries. The last attempt does not count as a retry."""
     state = replace(state, next_at=None, last_attempt_at=min(now, state.last_attempt_at or now))
     if state.retries_used >= policy.max_retries:
         return _after_retry(claim, replace(state, last_retry_at=now), now, policy, failure)
@@ -290,7 +290,7 @@ def _between_retries(
     failure: Failure | None,
     retry_at: datetime | None = None,
 ) -> Decision:
-    """`retry_at`: when the next retry is due; None: counted from now."""
+    """Schedule the next attempt. `retry_at`: when the next retry is due; None: counted from now."""
     retry_at = retry_at or policy.next_retry(state.retries_used, now)
     state = ranked(claim, set_next_attempt(claim, state, retry_at, now, policy), now, policy)
     decision = _failed(state, failure)
@@ -303,14 +303,14 @@ def _between_retries(
 
 
 def _failed(state: State, failure: Failure | None) -> Decision:
-    """`failure`: None if no call was made."""
+    """Record a failure. `failure`: None if no call was made."""
     if failure is None:
         return Decision(state, FetchStatus.FAILED, kind=state.kind)
     return Decision(state, FetchStatus.FAILED, failure.message, state.kind, explanation=failure.explanation)
 
 
 def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
-    """Tell whether to notify before the last retry: because of the setting, or because the deadline is earlier."""
+    """Tell whether to notify before the last retry, because of the setting or because the deadline is earlier."""
     if policy.tell_persistent_at_once:
         return True
     if claim.deadline is None or state.next_at is None:

@@ -1,7 +1,7 @@
-"""What a dispute requires as proof, and whether the evidence of a claim provides it. Pure.
+"""Whether a claim's evidence proves what its dispute requires. Pure.
 
-From the view of a shop whose customer or carrier contests a delivery. "Delivered" alone does not prove the delivery to the
-recipient, because it names nobody. Pieces are assessed together: the number may be on a letter, the signature on an image.
+The requirements are those of a shop whose customer or carrier contests a delivery. "Delivered" alone does not prove delivery
+to the recipient, because it names nobody. Pieces are assessed together: a letter may show the number, an image the signature.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Support(StrEnum):
     PROVES = "proves"
     PARTLY = "partly"
     NOT = "not"
-    UNKNOWN = "unknown"  # a person must decide: for a scan, or for an unknown dispute type
+    UNKNOWN = "unknown"  # a person must decide: the evidence is a scan, or the dispute type is unknown
 
 
 class Missing(StrEnum):
@@ -31,7 +31,7 @@ class Missing(StrEnum):
     SIGNATURE = "signature"
     DATE = "date"
     CONDITION = "condition"
-    RECIPIENT_ONLY_TRACKED = "recipient_only_tracked"  # the carrier's tracking names one, no document does
+    RECIPIENT_ONLY_TRACKED = "recipient_only_tracked"  # only the tracking names a recipient
     DATE_ONLY_TRACKED = "date_only_tracked"
     UNREAD = "unread"  # a scan or an image may show it
 
@@ -42,8 +42,8 @@ class DisputeVerdict:
     missing: tuple[Missing, ...] = ()
 
 
-# Requirements by the claim's `dispute_type`; without the first one, nothing is proven.
-_TAKES: dict[str, tuple[Missing, ...]] = {
+# Requirements by the claim's `dispute_type`. If the first requirement is not met, nothing is proven.
+_REQUIRED: dict[str, tuple[Missing, ...]] = {
     "lost": (Missing.RECIPIENT, Missing.NUMBER),
     "late_delivery": (Missing.DATE, Missing.NUMBER),
     "invalid_pod": (Missing.RECIPIENT, Missing.NUMBER, Missing.DATE),
@@ -57,18 +57,18 @@ _TRACKED = {
 
 
 def support(dispute_type: str, pieces: Sequence[Findings], delivery: Delivery | None) -> DisputeVerdict:
-    """How well the documents of a claim support its dispute. `pieces`: without refused documents and tracking records.
+    """Assess how well a claim's documents support its dispute. `pieces`: excluding refused documents and tracking records.
 
-    `delivery`: the carrier's tracking, of which a record is a copy.
+    `delivery`: according to the carrier's tracking, of which a tracking record is a copy.
     """
-    takes = _TAKES.get(dispute_type)
-    if takes is None:
+    required = _REQUIRED.get(dispute_type)
+    if required is None:
         return DisputeVerdict(Support.UNKNOWN)
-    unmet = [need for need in takes if not any(_has(piece, need) for piece in pieces)]
+    unmet = [need for need in required if not any(_has(piece, need) for piece in pieces)]
     if not unmet:
         return DisputeVerdict(Support.PROVES)
     missing = tuple(_TRACKED[need] if _is_tracked(delivery, need) else need for need in unmet)
-    if takes[0] not in unmet or _is_tracked(delivery, takes[0]):
+    if required[0] not in unmet or _is_tracked(delivery, required[0]):
         return DisputeVerdict(Support.PARTLY, missing)
     # An image may show more than can be read automatically: a person must look at it.
     if any(not piece.is_readable and piece.has_signature is None for piece in pieces):
@@ -122,19 +122,19 @@ _MISSING = {
 
 
 def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) -> str:
-    """How well the evidence supports the dispute, and what is missing; without a full stop."""
+    """Say how well the evidence supports the dispute and what is missing, without a final period."""
     missing = ", ".join(missing_texts(language, verdict) or [translate(language, _MISSING[None])])
     dispute = translate(language, _DISPUTES[dispute_type]) if dispute_type in _DISPUTES else ""
     return translate(language, _VERDICTS[verdict.support]).format(dispute=dispute, missing=missing)
 
 
 def missing_texts(language: str, verdict: DisputeVerdict) -> list[str]:
-    """What the evidence does not show, one phrase each."""
+    """Return a phrase for each fact that the evidence does not show."""
     return [translate(language, _MISSING[need]) for need in verdict.missing]
 
 
 def findings_text(findings: Findings, delivery: Delivery | None, texts: Localized) -> str:
-    """The content of a document, and facts only from tracking: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; …"."""
+    """Describe a document and facts that only tracking reports: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; …"."""
     text = texts("no readable text")
     if findings.is_readable or findings.has_signature is not None:
         text = _who(findings, texts) + _when(findings, texts)
@@ -167,7 +167,7 @@ def _when(findings: Findings, texts: Localized) -> str:
 
 
 def _tracked(findings: Findings, delivery: Delivery, texts: Localized) -> str:
-    """The facts that only the tracking reports."""
+    """Return the facts that only the tracking reports."""
     facts = []
     if delivery.signatory and not findings.signatory:
         facts.append(delivery.signatory)

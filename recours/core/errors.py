@@ -1,4 +1,4 @@
-"""The kinds of failed fetches, their classification, and who can act on them."""
+"""The kinds of failed fetches, how they are classified, and who can fix them."""
 
 import errno
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from recours.core.translations import N_
 
 
 class ErrorKind(StrEnum):
-    """The kind that every failed answer is mapped to. Values are stored and must not change."""
+    """The kind of a failed fetch. Values are stored and must not change."""
 
     INVALID_TRACKING = "invalid_tracking"
     POD_NEVER_AVAILABLE = "pod_never_available"
@@ -31,7 +31,7 @@ class ErrorKind(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who can fix it."""
+    """Who can fix an error."""
 
     CLIENT = "client"
     OPERATOR = "operator"
@@ -200,27 +200,27 @@ REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
 # Answers to a document call that carriers give only to accounts with the right to documents.
 NO_DOCUMENT_KINDS = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE})
 
-# Failures that say where a parcel is, or why it has no document.
+# Failures that report where a parcel is, or why there is no document.
 KNOWS_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.RETURNED_TO_SENDER}
 
-# Answers about the parcel: a service that checks the account gives them only to a known account.
+# Answers about the parcel. A service that checks the account gives these answers only to known accounts.
 ABOUT_PARCEL = KNOWS_PARCEL | {ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND}
 
-# The account at the carrier, as opposed to a parcel.
+# Errors of the account at the carrier, as opposed to a parcel.
 ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 
 
 def is_persistent(kind: ErrorKind, *, last_retry: bool = False) -> bool:
-    """Tell whether waiting cannot help. An unknown number counts as persistent only at the last retry."""
+    """Tell whether retrying later cannot help. An unknown number counts as persistent only at the last retry."""
     return TRAITS[kind].persistent or (last_retry and kind is ErrorKind.NOT_FOUND)
 
 
 class RunError(Exception):
     """The run itself cannot continue: database, log or document folder. The text is a sentence for the operator."""
 
-    needs_person = False  # True: only another request can succeed, exit status 2
+    needs_person = False  # True: only a different request can succeed; exit status 2
 
     def __init__(self, sentence: str, details: Sequence[str] = ()) -> None:
-        """`details`: lines that help to fix it, such as SQL to run."""
+        """`details`: lines that help to fix the error, such as SQL to run."""
         super().__init__(sentence)
         self.details = tuple(details)

@@ -254,21 +254,21 @@ def names_text(language: str, names: str) -> str:
 
 @cache
 def _parts(language: str, message: str) -> tuple[str, str, str]:
-    """The text before the quotation, the quotation's pattern, and the text after it."""
+    """Return the text before the quotation, the quotation's pattern, and the text after it."""
     text = translate(language, message)
     parts = _SENTENCE.fullmatch(text if "[" in text else text + translate(language, _LAST))
     if parts is None:
-        raise ValueError(f"this is no sentence: {text}")
+        raise ValueError(f"not a sentence: {text}")
     return parts["before"], parts["words"], parts["after"]
 
 
 def stored(key: str | None, carrier: str, words: str | None) -> SentenceParts | None:
-    """The stored sentence; None without a key."""
+    """Return the stored sentence; None if there is no key."""
     return SentenceParts(Sentence(key), carrier, words or "") if key else None
 
 
 def carrier_message(reason: str) -> str:
-    """The carrier's text in the stored English sentence about our account; "" if there is none.
+    """Return the carrier's text in a stored English sentence about our account; "" if there is none.
 
     `Chronopost rejects our credentials: Invalid Password (credentials from .env)` → `Invalid Password`.
     """
@@ -277,27 +277,27 @@ def carrier_message(reason: str) -> str:
 
 
 def facts_of(explanation: SentenceParts | None) -> dict[str, str]:
-    """The facts of a sentence that an event stores, for `explanation_in`."""
+    """Return the facts of a sentence that an event stores, for `explanation_in`."""
     return {"sentence": explanation.key, "words": explanation.words} if explanation else {}
 
 
 def explanation_in(facts: Mapping[str, Any], carrier: str) -> SentenceParts | None:
-    """The sentence that an event stored; None if it stored none."""
+    """Return the sentence that an event stored, if any."""
     explanation = stored(facts.get("sentence"), carrier, facts.get("words"))
     return explanation and replace(explanation, client=facts.get("client", ""))
 
 
 def explanation_if_same(text: str, explanation: SentenceParts | None) -> SentenceParts | None:
-    """The explanation, if the stored text is still its sentence, in any language; else None.
+    """Return the explanation if `text` is still its sentence in any language; otherwise None.
 
-    Other software may have written another text since, and the claim may have another carrier today.
+    Other software may have changed the text since, and the claim's carrier may have changed.
     """
     is_it = explanation is not None and any(text == sentence(language, explanation) for language in LANGUAGES)
     return explanation if is_it else None
 
 
 def kind_of_text(text: str) -> ErrorKind | None:
-    """The kind of error of one of our sentences, for any carrier and text; None: not one of our sentences."""
+    """Return the kind of error of one of our sentences, for any carrier and quotation; None: not one of our sentences."""
     folded = plain(text)
     for language in LANGUAGES:  # an expired claim has the kind of its last answer
         head, words, _ = _parts(language, _S.EXPIRED.text)
