@@ -62,7 +62,7 @@ class OpenedAccounts(Mapping[str, Account]):
             return self._opened[key][1]
 
     def __contains__(self, key: object) -> bool:
-        """Tell whether this is the key of an account, open or not."""
+        """Return whether this is the key of an account, open or not."""
         try:
             return isinstance(key, str) and AccountKey.parse(key).carrier in self._own_accounts
         except ValueError:
@@ -97,7 +97,7 @@ class OpenedAccounts(Mapping[str, Account]):
             self._stored.settle_moved(now)
 
     def refresh(self) -> bool:
-        """Tell whether accounts changed in the database; changed accounts are reopened on next use. Raises DatabaseError."""
+        """Return whether accounts changed in the database; changed accounts are reopened on next use. Raises DatabaseError."""
         version = self._stored.version() if self._stored else None
         with self._lock:
             if version == self._version:

@@ -61,7 +61,7 @@ class Seals:
 
 
 def is_installed() -> bool:
-    """Tell whether the extra `accounts` is installed."""
+    """Return whether the extra `accounts` is installed."""
     return find_spec(PACKAGE) is not None
 
 

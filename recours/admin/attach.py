@@ -231,7 +231,7 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
 def _goes_first(
     document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
 ) -> bool:
-    """Tell whether the file becomes the claim's POD: the claim has no POD yet, or a weaker one."""
+    """Return whether the file becomes the claim's POD: the claim has no POD yet, or a weaker one."""
     if listed.claim.fetch_status != FetchStatus.SUCCESS or not listed.pod_url:
         return True
     present = next((piece for piece in pieces if piece.path == listed.pod_url), None)

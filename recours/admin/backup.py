@@ -202,7 +202,7 @@ def make_backup(
 
 
 def _is_document(path: Path) -> bool:
-    """Tell whether a file of the backup is a document. `path`: relative to the backup."""
+    """Return whether a file of the backup is a document. `path`: relative to the backup."""
     return path.parts[0] == DOCUMENTS and path.parts[1] != FOLDER
 
 

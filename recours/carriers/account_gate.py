@@ -62,7 +62,7 @@ class Refusals:
     # ---------------------------------------------------------------- before a call
 
     def keeps_closed(self, key: str, state: AccountState) -> bool:
-        """Tell whether the account was refused and neither its credentials have changed nor the wait is over.
+        """Return whether the account was refused and neither its credentials have changed nor the wait is over.
 
         Once the wait is over, this call reserves the next attempt with the account for this run.
         """
@@ -172,7 +172,7 @@ class Refusals:
         return self._quota.carrier_state(key).documents
 
     def grants_documents(self, key: str) -> bool:
-        """Tell whether the account is known to have the right to documents."""
+        """Return whether the account is known to have the right to documents."""
         if key not in self._grants_documents and self.documents(key).is_shown(self._clock.now()):
             self._grants_documents.add(key)
         return key in self._grants_documents
@@ -272,7 +272,7 @@ class AccountGate:
         return self._documents_refusal(key, self.refusals.documents(key))
 
     def asks_alone(self, key: str) -> bool:
-        """Tell whether to start one fetch at a time, because this run has no answer yet that accepts our account."""
+        """Return whether to start one fetch at a time, because this run has no answer yet that accepts our account."""
         if self.refusals.accepted(key):
             return False
         # If the account is tried again after a refusal, a check comes before the first call.

@@ -361,7 +361,7 @@ _WITH_CHECK_CHARACTER = re.compile(r"[0-9]{14}[0-9A-Z]")
 
 
 def same_number(number: str, other: str) -> bool:
-    """Tell whether two texts are the same number, ignoring leading zeros, case, blanks and GeoPost's check character."""
+    """Return whether two texts are the same number, ignoring leading zeros, case, blanks and GeoPost's check character."""
     short, long = sorted((_tidy(number), _tidy(other)), key=len)
     is_checked = _WITH_CHECK_CHARACTER.fullmatch(long) is not None
     return short.lstrip("0") == long.lstrip("0") or (is_checked and long[:-1] == short)
@@ -497,6 +497,6 @@ _READ_OF_TEXTS = 300  # characters
 
 
 def turns_back(words: str | None) -> bool:
-    """Tell whether the label of an event says that the parcel is going, or has gone, back to its sender."""
+    """Return whether the label of an event says that the parcel is going, or has gone, back to its sender."""
     text = plain((words or "")[:_READ_OF_TEXTS])
     return any(re.search(pattern, text) for pattern in _TURNED_BACK_TEXTS) and not re.search(_CONDITION, text)

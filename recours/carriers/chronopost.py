@@ -196,13 +196,13 @@ def _delivery(scans: Sequence[Scan]) -> Delivery:
 
 
 def is_person(label: str) -> bool:
-    """Tell whether the value under this label is a person's name, and not an address or a date."""
+    """Return whether the value under this label is a person's name, and not an address or a date."""
     parts = set(re.findall(r"[a-z]+", plain(label[:_READ_OF_LABELS])))
     return bool(parts & _OF_A_PERSON) and parts <= _OF_A_PERSON | _LITTLE
 
 
 def is_known_label(label: str) -> bool:
-    """Tell whether this label is known, whether or not its value is a person's name."""
+    """Return whether this label is known, whether or not its value is a person's name."""
     return is_person(label) or " ".join(plain(label[:_READ_OF_LABELS]).split()) in NOT_PERSONS
 
 
@@ -223,7 +223,7 @@ def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = Evidenc
 
 
 def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
-    """Tell whether an image is worth a call: the document is missing, and neither an error nor a status explains why."""
+    """Return whether an image is worth a call: the document is missing, and neither an error nor a status explains why."""
     if isinstance(outcome, Retrieved):
         return not answers.is_document(outcome.best)
     result = _result(answer, "searchPOD")

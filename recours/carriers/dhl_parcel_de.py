@@ -240,7 +240,7 @@ def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcom
 
 
 def _is_of_delivery(signature: Any, number: str, delivery: Delivery) -> bool:
-    """Tell whether a signature is for this number, as far as it says, and not for an earlier parcel with the same number."""
+    """Return whether a signature is for this number, as far as it says, and not for an earlier parcel with the same number."""
     day = answers.parse_french_time(soap.attribute(signature, "event-date"))
     is_earlier = bool(day and delivery.at and delivery.at - day > REUSED_AFTER)
     other = soap.attribute(signature, "searched-piece-code") or number

@@ -61,7 +61,7 @@ class AccessToken:
     until: datetime  # when to renew it, some time before it expires
 
     def serves(self, now: datetime, refused: _Use | None = None) -> bool:
-        """Tell whether the token is still valid and is not the one that a call refused."""
+        """Return whether the token is still valid and is not the one that a call refused."""
         return now < self.until and (refused is None or refused[0] != self.text)
 
 

@@ -95,18 +95,18 @@ class _Answer(NamedTuple):
 
     @property
     def shows_account(self) -> bool:
-        """Tell whether the carrier accepts our account. A denial for the sample number, which is not ours, shows that too."""
+        """Return whether the carrier accepts our account. A denial for the sample number, which is not ours, shows that too."""
         return bool(self.accepted) or self.outcome.kind is ErrorKind.ACCESS_DENIED
 
     @property
     def is_proof_of_rights(self) -> bool:
-        """Tell whether the answer shows that the account may use the service, because it contains data of a parcel."""
+        """Return whether the answer shows that the account may use the service, because it contains data of a parcel."""
         tells_of_delivery = isinstance(self.outcome, Retrieved) or self.delivery is not None
         return bool(self.accepted) and (tells_of_delivery or self.outcome.kind in KNOWS_PARCEL)
 
     @property
     def grants_documents(self) -> bool:
-        """Tell whether the answer to a document call shows that the account has the right to documents."""
+        """Return whether the answer to a document call shows that the account has the right to documents."""
         is_grant = isinstance(self.outcome, Retrieved) or self.outcome.kind in NO_DOCUMENT_KINDS
         return is_grant and self.last is Capability.POD and Capability.POD in self.accepted
 
@@ -217,7 +217,7 @@ class Bundle:
         return self.tracking.get(parcel.number, self.outage) if parcel.delivery is None else None
 
     def is_skipped(self, parcel: ParcelQuery) -> bool:
-        """Tell whether no call was made for this claim because the carrier is down."""
+        """Return whether no call was made for this claim because the carrier is down."""
         return self.outage is not None and parcel.delivery is None and parcel.number not in self.tracking
 
     def closed_for(self, parcel: ParcelQuery) -> Failure | None:

@@ -133,14 +133,14 @@ class Account:
         return SentenceParts(key, self.spec.name, words, self.client_address)
 
     def presents(self, capability: Capability) -> bool:
-        """Tell whether calls with this capability send the account's credentials."""
+        """Return whether calls with this capability send the account's credentials."""
         return (
             capability is not Capability.TRACKING or self.client is None or self.client.tracking_shows_account
         )
 
     @property
     def has_document_right(self) -> bool:
-        """Tell whether the right to documents is separate from the right to track, so that tracking does not show it."""
+        """Return whether the right to documents is separate from the right to track, so that tracking does not show it."""
         return self.presents(Capability.TRACKING)
 
     def right(self, capability: Capability | None) -> Capability:

@@ -160,5 +160,5 @@ def result_of(
 
 
 def blames_request(fault: Any) -> bool:
-    """Tell whether a Fault blames the request; otherwise the server failed (inferred)."""
+    """Return whether a Fault blames the request; otherwise the server failed (inferred)."""
     return (text(fault, "faultcode") or "").rpartition(":")[2] == "Client"

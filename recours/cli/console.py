@@ -128,7 +128,7 @@ def flushed(status: int) -> int:
 
 
 def _has_lost() -> bool:
-    """Tell whether output could not be flushed. Such output is discarded."""
+    """Return whether output could not be flushed. Such output is discarded."""
     lost = False
     for stream in (sys.stdout, sys.stderr):
         try:

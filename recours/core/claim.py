@@ -152,7 +152,7 @@ class State:
 
     @property
     def was_asked(self) -> bool:
-        """Tell whether the carrier was asked about the claim since `since`."""
+        """Return whether the carrier was asked about the claim since `since`."""
         return self.expire_from is not None
 
 
@@ -206,12 +206,12 @@ class Claim:
 
     @property
     def is_pending(self) -> bool:
-        """Tell whether the fetch worker is responsible for the claim. An abandoned `fetching` counts as pending."""
+        """Return whether the fetch worker is responsible for the claim. An abandoned `fetching` counts as pending."""
         return self.fetch_status in (FetchStatus.PENDING, FetchStatus.FETCHING)
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether a worker is responsible for the claim: not with other statuses, such as `manual`."""
+        """Return whether a worker is responsible for the claim: not with other statuses, such as `manual`."""
         return self.erased is None and (self.is_pending or self.fetch_status == FetchStatus.FAILED)
 
     @property
@@ -225,7 +225,7 @@ class Claim:
 
     @property
     def is_edited(self) -> bool:
-        """Tell whether the row was edited since its last assessment, or was never assessed."""
+        """Return whether the row was edited since its last assessment, or was never assessed."""
         return self.assessed != Snapshot(
             self.fetch_status, self.number, self.account_key, self.retries_counted, self.client_text
         )

@@ -310,7 +310,7 @@ def _failed(state: State, failure: Failure | None) -> Decision:
 
 
 def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
-    """Tell whether to notify before the last retry, because of the setting or because the deadline is earlier."""
+    """Return whether to notify before the last retry, because of the setting or because the deadline is earlier."""
     if policy.tell_persistent_at_once:
         return True
     if claim.deadline is None or state.next_at is None:

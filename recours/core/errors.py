@@ -211,7 +211,7 @@ ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 
 
 def is_persistent(kind: ErrorKind, *, last_retry: bool = False) -> bool:
-    """Tell whether retrying later cannot help. An unknown number counts as persistent only at the last retry."""
+    """Return whether retrying later cannot help. An unknown number counts as persistent only at the last retry."""
     return TRAITS[kind].persistent or (last_retry and kind is ErrorKind.NOT_FOUND)
 
 

@@ -25,12 +25,12 @@ _AGAIN_AFTER = timedelta(hours=1)
 
 
 def awaits_last_attempt(state: State) -> bool:
-    """Tell whether the claim's next attempt is its last attempt."""
+    """Return whether the claim's next attempt is its last attempt."""
     return state.last_attempt_at is not None and state.last_attempt_at == state.next_at
 
 
 def is_in_time(claim: Claim, now: datetime, policy: Policy) -> bool:
-    """Tell whether the claim waits for a last attempt that is still before the end of its deadline."""
+    """Return whether the claim waits for a last attempt that is still before the end of its deadline."""
     if claim.deadline is None or not awaits_last_attempt(claim.state):
         return False
     return now < deadline_end(claim.deadline, policy.zone)

@@ -130,7 +130,7 @@ class Preferences(NamedTuple):
     account_refused: bool = True
 
     def wants(self, kind: MailKind) -> bool:
-        """Tell whether the client wants this kind of email. Each kind that can be declined has a field with its name."""
+        """Return whether the client wants this kind of email. Each kind that can be declined has a field with its name."""
         return bool(getattr(self, kind, True))
 
 
@@ -171,14 +171,14 @@ _PREFERENCES: dict[str, Mapping[Any, Any]] = {
 
 
 def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether an event is due for an email. An event dated in the future by a wrong clock always is."""
+    """Return whether an event is due for an email. An event dated in the future by a wrong clock always is."""
     if frequency is Frequency.IMMEDIATE or written_at > now + CLOCKS_DIFFER:
         return True
     return written_at < _last_digest(frequency, now, zone)
 
 
 def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether the operator's daily email is due. `last`: when the previous one was written.
+    """Return whether the operator's daily email is due. `last`: when the previous one was written.
 
     It is due once a day, from the digest hour on; after a day without one, at any hour. A time in the future, due to a wrong
     clock, does not count.
@@ -221,7 +221,7 @@ _LONGEST_ADDRESS = 254
 
 
 def is_address(text: str | None) -> bool:
-    """Tell whether the text is one plain email address that cannot forge a header."""
+    """Return whether the text is one plain email address that cannot forge a header."""
     return text is not None and len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
@@ -299,12 +299,12 @@ FAULTS = (
 
 
 def is_of_client(event: OutboxEvent) -> bool:
-    """Tell whether the event concerns a client's account."""
+    """Return whether the event concerns a client's account."""
     return carrier_of(event.carrier) != event.carrier
 
 
 def is_listed_with_others(event: OutboxEvent) -> bool:
-    """Tell whether an email lists client accounts together. Denied parcels are listed singly: each needs its own command."""
+    """Return whether an email lists client accounts together. Denied parcels are listed singly: each needs its own command."""
     return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
 
 
@@ -316,7 +316,7 @@ def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
 
 
 def is_still_valid(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
-    """Tell whether the reason for an event still applies.
+    """Return whether the reason for an event still applies.
 
     The claim still has no proof, the same number and carrier, and no skipped status; or the carrier still rejects the account.
     """

@@ -28,7 +28,7 @@ def urgency(state: State, now: datetime) -> Urgency:
 
 
 def comes_last(state: State, now: datetime) -> bool:
-    """Tell whether a due claim ranks behind all claims that can still be won: its real deadline or evidence has passed."""
+    """Return whether a due claim ranks behind all claims that can still be won: its real deadline or evidence has passed."""
     return urgency(state, now)[0] == LAST
 
 
@@ -87,7 +87,7 @@ def expires_from(claim: Claim, since: datetime | None, policy: Policy) -> dateti
 
 
 def is_expired(state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether recours gives up on a due claim because its deadline passed long ago.
+    """Return whether recours gives up on a due claim because its deadline passed long ago.
 
     If the carrier was never asked, or a run died while fetching the claim (and may have stored its proof), recours asks once
     first.

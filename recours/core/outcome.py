@@ -95,7 +95,7 @@ class Failure:
 
     @property
     def closes_carrier(self) -> bool:
-        """Tell whether the carrier must not be called again in this run, for any claim."""
+        """Return whether the carrier must not be called again in this run, for any claim."""
         is_closing = self.kind in REFUSED_KINDS or self.kind is ErrorKind.RATE_LIMITED
         return not self.alone and (is_closing or self.retry_at is not None)
 

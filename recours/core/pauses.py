@@ -28,7 +28,7 @@ def pause_until(requested_until: datetime | None, now: datetime) -> datetime:
 
 
 def lasts(until: datetime | None, now: datetime) -> bool:
-    """Tell whether a pause or a refusal that ends at `until` is still in effect."""
+    """Return whether a pause or a refusal that ends at `until` is still in effect."""
     return until is not None and now < until <= now + FURTHEST_END
 
 
@@ -76,11 +76,11 @@ class DocumentRight:
     words: str | None = None  # the carrier's text, sanitized
 
     def is_shown(self, now: datetime) -> bool:
-        """Tell whether a recently fetched document proves the right."""
+        """Return whether a recently fetched document proves the right."""
         return self.came_at is not None and now - self.came_at < _TELLS_FOR
 
     def is_paused(self, now: datetime) -> bool:
-        """Tell whether document calls are paused now."""
+        """Return whether document calls are paused now."""
         return self.refused_at is not None and lasts(self.next_call_at, now)
 
     def after_call(self, now: datetime) -> Self:

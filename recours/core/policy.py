@@ -70,7 +70,7 @@ class Policy:
         return now + self.waits[-1]
 
     def sets_aside(self, claim: Claim) -> bool:
-        """Tell whether the claim's own status says that a POD is no longer needed."""
+        """Return whether the claim's own status says that a POD is no longer needed."""
         return (
             claim.claim_status is not None and claim.claim_status.strip().lower() in self.skip_claim_statuses
         )
@@ -102,11 +102,11 @@ class Adoption(NamedTuple):
         return setting is EnrollNew.TRUE or (setting is EnrollNew.AUTO and self.status_column_added)
 
     def is_undecided(self, setting: EnrollNew) -> bool:
-        """Tell whether a decision about claims that are not enrolled is still pending."""
+        """Return whether a decision about claims that are not enrolled is still pending."""
         return not self.decided and setting is not EnrollNew.FALSE
 
     def is_new(self, claim_id: Any, created_at: datetime | None, now: datetime) -> bool:
-        """Tell whether this claim is newer than the adoption.
+        """Return whether this claim is newer than the adoption.
 
         The creation time decides. If it is unknown (None) or in the future, the id decides. A higher id also outweighs a creation
         time up to one day before the adoption, which may be in another time zone. `claim_id`: None if ids are not numbers.

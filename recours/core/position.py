@@ -116,7 +116,7 @@ class Position:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether an attempt is still planned, or only a tracking number is missing."""
+        """Return whether an attempt is still planned, or only a tracking number is missing."""
         return self.asks or self.why is Why.UNNUMBERED
 
 
@@ -171,7 +171,7 @@ def _evidence(claim: Claim, where: Position, now: datetime, policy: Policy) -> E
 
 
 def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> bool:
-    """Tell whether the claim has a retry or its last attempt left. `at`: when its next attempt is due."""
+    """Return whether the claim has a retry or its last attempt left. `at`: when its next attempt is due."""
     if claim.is_pending or state.retries_used < policy.max_retries:
         return True
     return is_in_time(replace(claim, state=state), at, policy)
@@ -205,7 +205,7 @@ def _stage_now(claim: Claim, state: State, planned: Why) -> Stage:
 
 
 def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether a run that starts now handles a claim at this stage."""
+    """Return whether a run that starts now handles a claim at this stage."""
     if why in (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE, Why.ERASED):
         return False
     return stage in DUE or (stage is Stage.SETTLED and is_due(state, now, policy))
@@ -276,5 +276,5 @@ def _actor(why: Why, kind: ErrorKind | None, refusal: Refusal | None) -> Actor |
 
 
 def passes_by_itself(kind: ErrorKind) -> bool:
-    """Tell whether the error resolves itself, with time or because the carrier fixes it."""
+    """Return whether the error resolves itself, with time or because the carrier fixes it."""
     return TRAITS[kind].actor in (Actor.CARRIER, Actor.NOBODY)

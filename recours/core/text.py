@@ -92,7 +92,7 @@ def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 def is_text(value: str) -> bool:
-    """Tell whether an external value was valid UTF-8: invalid bytes are decoded as lone surrogates."""
+    """Return whether an external value was valid UTF-8: invalid bytes are decoded as lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -101,7 +101,7 @@ def is_text(value: str) -> bool:
 
 
 def is_one_line(text: str) -> bool:
-    """Tell whether a text contains no line break or other control character."""
+    """Return whether a text contains no line break or other control character."""
     return not any(ord(char) < ord(" ") for char in text)
 
 

@@ -65,7 +65,7 @@ class PageRequest:
 
     @property
     def is_from_elsewhere(self) -> bool:
-        """Tell whether somebody other than the local user could have sent such a request.
+        """Return whether somebody other than the local user could have sent such a request.
 
         That is possible from another machine, if the dashboard listens there; through a proxy; and through a local browser,
         with a foreign host name that resolves to 127.0.0.1.
@@ -117,7 +117,7 @@ def visitor_of(
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:
-    """Tell whether a post comes from the dashboard. Browsers send the origin of each post, and scripts cannot change it."""
+    """Return whether a post comes from the dashboard. Browsers send the origin of each post, and scripts cannot change it."""
     try:
         origin = urlsplit(headers.get("origin", "")).netloc
     except ValueError:

@@ -144,7 +144,7 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
 
 
 def _proves_something(case: _Case) -> bool:
-    """Tell whether the weights add up to enough. Negative conditions are evaluated only if the positive ones suffice."""
+    """Return whether the weights add up to enough. Negative conditions are evaluated only if the positive ones suffice."""
     total = sum(weight for weight, _, holds in _WEIGHTS if weight > 0 and holds(case))
     if total < _ENOUGH:
         return False
@@ -190,7 +190,7 @@ def _why_unseen(reading: Reading, expected: Expected) -> str | None:
 
 
 def _shows_a_picture(reading: Reading, expected: Expected) -> bool:
-    """Tell whether a document that cannot be read looks like a proof. Print counts only if a letter is expected."""
+    """Return whether a document that cannot be read looks like a proof. Print counts only if a letter is expected."""
     expects_print = expected.kind is EvidenceKind.LETTER
     return reading.has_handwriting or (reading.has_picture and (expects_print or not reading.is_print))
 
@@ -210,7 +210,7 @@ def _why_hollow(case: _Case) -> str:
 def _has_signature(
     reading: Reading, text: str, expected: Expected, signatory: str | None = None
 ) -> bool | None:
-    """Tell whether a signature is drawn. None: unknown, or a picture may be one."""
+    """Return whether a signature is drawn. None: unknown, or a picture may be one."""
     if expected.kind is EvidenceKind.SIGNATURE and not text and _shows_a_picture(reading, expected):
         return True
     if reading.has_handwriting and text:

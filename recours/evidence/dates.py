@@ -78,7 +78,7 @@ def has_date(folded: str) -> bool:
 
 
 def begins_with_date(folded: str) -> bool:
-    """Tell whether a line begins with a date, with or without a day of the week."""
+    """Return whether a line begins with a date, with or without a day of the week."""
     begins = _BEGINS.match(folded)
     return begins is not None and _DATE.match(folded, begins.end()) is not None
 

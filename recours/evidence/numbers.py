@@ -31,7 +31,7 @@ _NAMED = re.compile(
 
 
 def shows(text: str, number: str) -> bool:
-    """Tell whether a text shows the number: in any grouping, with its check digit, or in a bar code."""
+    """Return whether a text shows the number: in any grouping, with its check digit, or in a bar code."""
     if not _DIGIT.search(text):  # most sentences
         return False
     bare = "".join(_WORD.findall(number))
@@ -53,7 +53,7 @@ def shows(text: str, number: str) -> bool:
 
 
 def is_like(text: str, number: str) -> bool:
-    """Tell whether a text is only a number with this format or with that of any carrier."""
+    """Return whether a text is only a number with this format or with that of any carrier."""
     bare = text.replace(" ", "")
     is_plain = bare.isdigit() or (bare.isalnum() and bare == text.strip().upper())
     return is_plain and (

@@ -114,7 +114,7 @@ class Page:
                     yield cell.text.upper()
 
     def is_dated(self) -> bool:
-        """Tell whether the statement of delivery has a day. For a status, the day may be anywhere."""
+        """Return whether the statement of delivery has a day. For a status, the day may be anywhere."""
         if self._own_row is not None or any(map(self.has_status, self._all)):
             return any(has_date(cell.folded) for cells in self.rows for cell in cells)
         return any(
@@ -123,7 +123,7 @@ class Page:
         )
 
     def is_contradicted(self) -> bool:
-        """Tell whether the last statement about our parcel is that it did not arrive."""
+        """Return whether the last statement about our parcel is that it did not arrive."""
         if self._own_row is not None and not self._says_own_row_so():
             return True
         last = self.last_statement
@@ -165,12 +165,12 @@ class Page:
         return None, []
 
     def _is_field(self, row: int) -> bool:
-        """Tell whether a row is a field name with its value, and not a row of a list."""
+        """Return whether a row is a field name with its value, and not a row of a list."""
         cells = self.rows[row]
         return len(cells) % 2 == 0 and not any(char.isdigit() for cell in cells[::2] for char in cell.text)
 
     def _says_own_row_so(self) -> bool:
-        """Tell whether our row of a list says that our parcel was delivered. If no row does, a sentence about all counts."""
+        """Return whether our row of a list says that our parcel was delivered. If no row does, a sentence about all counts."""
         if self._own_row is None:
             return False
         return self._tells_of_delivery(self._own_row) or (
@@ -185,7 +185,7 @@ class Page:
         )
 
     def _tells_of_delivery(self, row: int) -> bool:
-        """Tell whether a row of a list reports a delivery, or has a value in a column for the delivery date or the signatory."""
+        """Return whether a row of a list reports a delivery, or has a value in a column for the delivery date or the signatory."""
         cells = self.rows[row]
         if any(pattern.search(cell.folded) for cell in cells for pattern in (OBJECTION, UNDELIVERED)):
             return False
@@ -208,7 +208,7 @@ class Page:
         return any(name_of(value) or has_date(fold(value)) or read_time(fold(value)) for value in values)
 
     def _is_of_another(self, text: str, *labeled: str) -> bool:
-        """Tell whether a sentence or a row names another parcel, while ours is named elsewhere."""
+        """Return whether a sentence or a row names another parcel, while ours is named elsewhere."""
         if not (self._own and any(map(str.isdigit, text))):
             return False
         upper = text.upper()
@@ -243,7 +243,7 @@ class Page:
         return span if is_apart else self._all
 
     def _is_numbered(self, row: int) -> bool:
-        """Tell whether a row is a label for a parcel number with a number in our format."""
+        """Return whether a row is a label for a parcel number with a number in our format."""
         cells = self.rows[row]
         if not (is_label(cells[0]) and cells[0].labels[0].kind is Kind.NUMBER):
             return False
@@ -253,14 +253,14 @@ class Page:
         )
 
     def _is_event(self, row: int) -> bool:
-        """Tell whether a row says when something happened: it contains a date, or is a line that begins with one."""
+        """Return whether a row says when something happened: it contains a date, or is a line that begins with one."""
         cells = self.rows[row]
         if len(cells) > 1:
             return any(has_date(cell.folded[:_MOST_READ]) for cell in cells)
         return begins_with_date(cells[0].folded)
 
     def _is_step(self, row: int) -> bool:
-        """Tell whether "Delivered" is only a step of a progress bar: another step without a date is beside it."""
+        """Return whether "Delivered" is only a step of a progress bar: another step without a date is beside it."""
         neighbors = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
         return any(STATUS.fullmatch(_unnumbered(cell.folded)) for cell in self.rows[row]) and any(
             map(_is_undated_step, neighbors)
@@ -278,7 +278,7 @@ class Page:
                         yield self._values_of(row, place, number)
 
     def _is_planned(self, folded: str, label: FactLabel) -> bool:
-        """Tell whether a label is about a planned delivery or another parcel."""
+        """Return whether a label is about a planned delivery or another parcel."""
         head = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
         tail = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
         is_of_ours = label.kind in (Kind.NUMBER, Kind.OTHER) or not self._is_of_another(head + tail)
@@ -325,7 +325,7 @@ class Page:
         return [(row, 0)] if is_behind_value else places  # for tables that are read from right to left
 
     def _is_left_blank(self, row: int, place: int, number: int) -> bool:
-        """Tell whether a label has no value. "Delivered" alone is a status, unless its field is filled with dots or "N/A"."""
+        """Return whether a label has no value. "Delivered" alone is a status, unless its field is filled with dots or "N/A"."""
         if self._values_of(row, place, number):
             return False
         cell = self.rows[row][place]
@@ -337,7 +337,7 @@ class Page:
         )
 
     def has_status(self, row: int) -> bool:
-        """Tell whether "Delivered" is alone in a row and is not a future step."""
+        """Return whether "Delivered" is alone in a row and is not a future step."""
         cells = self.rows[row]
         return (
             sum(map(is_label, cells)) == 1
@@ -406,12 +406,12 @@ def _behind(cell: Text, number: int) -> str:
 
 
 def _is_blank(text: str) -> bool:
-    """Tell whether a field is empty: nothing, dots or lines, or words such as "N/A"."""
+    """Return whether a field is empty: nothing, dots or lines, or words such as "N/A"."""
     return labels.NO_VALUE.fullmatch(" ".join(_ALNUM.findall(fold(text[:_MOST_READ])))) is not None
 
 
 def _is_heading(cells: Cells) -> bool:
-    """Tell whether a row has labels whose values are below it. A row of label-value pairs does not."""
+    """Return whether a row has labels whose values are below it. A row of label-value pairs does not."""
     are_labels = [is_label(cell) for cell in cells]
     is_of_pairs = len(cells) > 2 and are_labels == [True, False] * (len(cells) // 2)  # noqa: PLR2004
     return sum(are_labels) > 1 and not is_of_pairs
@@ -422,7 +422,7 @@ def states_delivery(row: Cells) -> bool:
 
 
 def _is_undated_step(row: Cells) -> bool:
-    """Tell whether a row says where a parcel is on its way, without a date."""
+    """Return whether a row says where a parcel is on its way, without a date."""
     text = " ".join(_unnumbered(cell.folded) for cell in row)[:_MOST_READ]
     return ON_ITS_WAY.search(text) is not None and not any(map(str.isdigit, text))
 
@@ -433,5 +433,5 @@ def _unnumbered(folded: str) -> str:
 
 
 def is_label(cell: Text) -> bool:
-    """Tell whether a cell begins with a label, with or without a value after it."""
+    """Return whether a cell begins with a label, with or without a value after it."""
     return bool(cell.labels) and cell.labels[0].start <= 3  # noqa: PLR2004

@@ -221,7 +221,7 @@ class Sheet:
         return self._drawing.without([text.box for text in self.texts])
 
     def _is_readable(self, text: DrawnText) -> bool:
-        """Tell whether a text stands out from its background, or a scan shows something at its position."""
+        """Return whether a text stands out from its background, or a scan shows something at its position."""
         return text.size >= _SMALLEST_LETTERS and self._drawing.has_contrast(text.box)
 
     def _look_at(
@@ -326,7 +326,7 @@ class Sheet:
             self.strokes += slanted
 
     def _is_at_the_top(self, point: Point) -> bool:
-        """Tell whether a point is at the top of the page as a viewer turns it."""
+        """Return whether a point is at the top of the page as a viewer turns it."""
         left, bottom, right, top = self._box
         x, y = point
         across = (x - left) / ((right - left) or 1)
@@ -373,7 +373,7 @@ class Drawing:
         return page
 
     def has_contrast(self, box: Box) -> bool:
-        """Tell whether a box of the page contains both light and dark dots."""
+        """Return whether a box of the page contains both light and dark dots."""
         start, first, end, last = self.dots(box)
         if start >= end or first >= last:
             return False
@@ -384,7 +384,7 @@ class Drawing:
 
 
 def _is_seen(page: Any, number: int) -> bool:
-    """Tell whether an annotation is visible and more than a link."""
+    """Return whether an annotation is visible and more than a link."""
     note = raw.FPDFPage_GetAnnot(page, number)
     kind = raw.FPDFAnnot_GetSubtype(note)
     flags = raw.FPDFAnnot_GetFlags(note)

@@ -157,7 +157,7 @@ def _has_patches_of_grain(gray: Any) -> bool:
 
 
 def _is_noise(gray: Any) -> bool:
-    """Tell whether the picture has the same random dots everywhere."""
+    """Return whether the picture has the same random dots everywhere."""
     if min(gray.size) >= _LARGE:
         gray = gray.reduce(_BLOCK)
     side = max(_SMALLEST_SQUARE, min(gray.size) // _SQUARES)

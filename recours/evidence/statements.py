@@ -157,7 +157,7 @@ def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Matc
 
 
 def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
-    """Tell whether "collected" or "received" is about the recipient. In a claim, it is about the claim."""
+    """Return whether "collected" or "received" is about the recipient. In a claim, it is about the claim."""
     head = sentence[: participle.start()]
     tail = sentence[participle.end() :]
     is_signed = phrases.SIGNED.match(participle[0]) is not None
@@ -175,7 +175,7 @@ def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
 
 
 def is_denied(head: str, tail: str = "") -> bool:
-    """Tell whether the words around a participle make it a plan, an attempt, a rule, a doubt or a future step."""
+    """Return whether the words around a participle make it a plan, an attempt, a rule, a doubt or a future step."""
     return bool(
         phrases.CONDITION.search(head)
         or phrases.DOUBT.search(head)

@@ -320,7 +320,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_inside(folder: Path, path: str) -> bool:
-    """Tell whether a path from a row leads into the folder of documents after following links.
+    """Return whether a path from a row leads into the folder of documents after following links.
 
     Other software can write rows. A file outside the folder is neither read, copied nor deleted.
     """

@@ -79,7 +79,7 @@ def how_to_install_again() -> str:
 
 
 def is_checkout() -> bool:
-    """Tell whether the package runs from a checkout of the repository, not from an installed copy."""
+    """Return whether the package runs from a checkout of the repository, not from an installed copy."""
     return os.path.isfile(os.path.join(ROOT, "scripts", "pod_fetch_worker.py"))
 
 

@@ -76,7 +76,7 @@ class Search:
 
     @property
     def _is_filtered(self) -> bool:
-        """Tell whether finding the claims may read the whole table, which should happen only once."""
+        """Return whether finding the claims may read the whole table, which should happen only once."""
         return self.criteria != ClaimFilter()
 
     @cached_property
@@ -282,5 +282,5 @@ def _as_text(at: datetime) -> str:
 
 
 def _can_be_stored(typed: str) -> bool:
-    """Tell whether databases accept this text as a value."""
+    """Return whether databases accept this text as a value."""
     return is_text(typed) and "\0" not in typed

@@ -384,7 +384,7 @@ class Simulation:
         return bundle
 
     def _needs_call(self, run: _Run, account: AccountFacts, place: int, claim: Claim) -> bool:
-        """Tell whether a ready claim needs a call; handle it if it does not."""
+        """Return whether a ready claim needs a call; handle it if it does not."""
         now = run.now
         until = account.documents_until
         action = next_action(claim, now, self._policy)
@@ -407,7 +407,7 @@ class Simulation:
         return delivery_to_assume(claim, account.spec, self._policy)
 
     def _is_refused(self, run: _Run, key: str, claim: Claim, calls: CallBudget) -> bool:
-        """Tell whether the quota is used up or reserved for more urgent claims of the other worker."""
+        """Return whether the quota is used up or reserved for more urgent claims of the other worker."""
         rivals = run.rivals.get(key, [])
         now = run.now
         for quota in self._quotas[key]:
@@ -545,7 +545,7 @@ def day_in_line(
 
 
 def stands_in_line(where: Position) -> bool:
-    """Tell whether a claim is due and its carrier takes calls, now or automatically later."""
+    """Return whether a claim is due and its carrier takes calls, now or automatically later."""
     takes_calls = where.refusal is None or closing_of(where.refusal) is Closing.LIMIT
     is_open = where.why in (Why.NEW, Why.DUE) or (where.why is Why.CLOSED and takes_calls)
     return where.is_due and where.asks and is_open

@@ -76,7 +76,7 @@ class Reports:
 
     @property
     def is_by_fleet(self) -> bool:
-        """Tell whether long-lived workers do the fetching."""
+        """Return whether long-lived workers do the fetching."""
         now = self.app.clock.now()
         return is_by_fleet(self.system.latest_runs(now), now)
 
@@ -338,14 +338,14 @@ class Reports:
 
 
 def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
-    """Tell whether a claim's deadline passes within a week without an attempt before, at any stage."""
+    """Return whether a claim's deadline passes within a week without an attempt before, at any stage."""
     if claim.deadline is None or where.why in _NO_PROOF_IS_DUE:
         return False
     return _passes(where, deadline_end(claim.deadline, policy.zone), now)
 
 
 def loses_evidence(where: Position, now: datetime) -> bool:
-    """Tell whether a claim's evidence expires within a week and before its deadline, without an attempt before."""
+    """Return whether a claim's evidence expires within a week and before its deadline, without an attempt before."""
     evidence = where.evidence
     if evidence is None or not evidence.counts or not where.is_open:
         return False

@@ -288,18 +288,18 @@ def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
 
 
 def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
-    """Tell whether long-lived workers do the work, or should: nothing has replaced them."""
+    """Return whether long-lived workers do the work, or should: nothing has replaced them."""
     fleet = fleet_status(runs, now)
     return fleet is not None and not fleet.is_replaced
 
 
 def is_of_fleet(run: Run) -> bool:
-    """Tell whether the run is one hour of a long-lived worker."""
+    """Return whether the run is one hour of a long-lived worker."""
     return _TICKED_AT in run.stats
 
 
 def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:
-    """Tell whether a process that was running at the last tick did not stop cleanly."""
+    """Return whether a process that was running at the last tick did not stop cleanly."""
     newest = {}
     for run in sorted(of_fleet, key=lambda run: run.started_at):
         newest[str(run.stats.get(_PROCESS))] = run

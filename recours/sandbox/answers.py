@@ -114,7 +114,7 @@ class SimulatedCarrier(ABC):
         return PROOF if question.tracking and self.tracks_for_all else PROOF | WHEREABOUTS
 
     def shows(self, question: Question, account: str, password: str) -> bool:
-        """Tell whether a question contains this account and its password."""
+        """Return whether a question contains this account and its password."""
         return question.credentials == (account, password)
 
     def settings(self, account: str, password: str) -> dict[str, str]:

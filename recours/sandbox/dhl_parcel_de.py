@@ -134,7 +134,7 @@ def _check_digit(digits: str) -> str:
 
 
 def _is_checked(number: str) -> bool:
-    """Tell whether a number's check digit is correct, if it has one."""
+    """Return whether a number's check digit is correct, if it has one."""
     has_check_digit = number.isdigit() and len(number) in _WEIGHTS
     return not has_check_digit or number[-1] == _check_digit(number[:-1])
 

@@ -330,7 +330,7 @@ def _output(output: dict[str, Any]) -> Answer:
 
 
 def _is_the_parcel(question: Question, state: ParcelState) -> bool:
-    """Tell whether the request's details other than the number match this parcel."""
+    """Return whether the request's details other than the number match this parcel."""
     details = question.details
     day = (french_time(state.delivered_at) - _ON_THE_ROAD).date().isoformat()
     return (

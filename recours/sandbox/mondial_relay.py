@@ -84,7 +84,7 @@ class MondialRelay(soap.SoapCarrier):
         )
 
     def shows(self, question: Question, account: str, password: str) -> bool:
-        """Tell whether the brand belongs to this account and the signature was made with its key."""
+        """Return whether the brand belongs to this account and the signature was made with its key."""
         signed = (question.details["signed"] + password).encode()
         fits = hashlib.md5(signed, usedforsecurity=False).hexdigest().upper() == question.details["security"]
         return fits and question.account == _brand_of(account)

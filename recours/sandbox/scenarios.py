@@ -182,7 +182,7 @@ class ParcelState:
 
     @property
     def is_delivered(self) -> bool:
-        """Tell whether the parcel has arrived anywhere. Only IN_TRANSIT has not."""
+        """Return whether the parcel has arrived anywhere. Only IN_TRANSIT has not."""
         return self.scenario is not Scenario.IN_TRANSIT
 
     def alternate(self, items: Sequence[_Item]) -> _Item:

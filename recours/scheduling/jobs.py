@@ -41,7 +41,7 @@ class Checkout:
 
     @property
     def names_home(self) -> bool:
-        """Tell whether an entry must set RECOURS_HOME, because its program would choose another home."""
+        """Return whether an entry must set RECOURS_HOME, because its program would choose another home."""
         return bool(self.program or self.code)
 
     def command_line(self, job: ScheduledJob, python: str) -> list[str]:

@@ -263,7 +263,7 @@ _NUMBERS = ("connect_timeout", "keepalives", "keepalives_idle", "keepalives_inte
 
 
 def has_password(url: str) -> bool:
-    """Tell whether a database URL seems to contain a password. The URL may be invalid."""
+    """Return whether a database URL seems to contain a password. The URL may be invalid."""
     return _PASSWORD.search(url) is not None
 
 

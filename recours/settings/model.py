@@ -127,7 +127,7 @@ def path(text: str) -> Path:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself, without asking DNS."""
+    """Return whether a host is this machine itself, without asking DNS."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -52,7 +52,7 @@ def first_cells() -> list[str]:
 
 
 def is_said(message: str) -> bool:
-    """Tell whether each sentence of a message is in a text of the code, apart from variable parts."""
+    """Return whether each sentence of a message is in a text of the code, apart from variable parts."""
     return all(map(_is_said, filter(None, map(words_of, re.split(r"[.:;?] ", message)))))
 
 
