@@ -1,19 +1,19 @@
-"""The accounts that carriers are called with: the default account, from the settings, or a client's own."""
+"""Accounts at carriers: the default account from the settings, or a client's own account."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from shlex import quote
 from typing import Any, NamedTuple
 
-# The number of the default account at every carrier. Clients' accounts have unique numbers from 1, across all carriers.
+# The number of the default account at every carrier. Clients' accounts are numbered from 1 across all carriers.
 DEFAULT_ACCOUNT = 0
 _SEPARATOR = "#"
 
 
 class AccountKey(NamedTuple):
-    """An account at a carrier. Its text is the key of the account's lane and limits.
+    """An account at a carrier. As text, it is the key of the account's lane and limits.
 
-    The text of the default account is the carrier's key alone.
+    As text, the default account is only the carrier's key.
     """
 
     carrier: str  # canonical key
@@ -24,7 +24,7 @@ class AccountKey(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "AccountKey":
-        """The inverse of `str`. Raises ValueError."""
+        """Parse the text form. Raises ValueError."""
         carrier, separator, number = text.partition(_SEPARATOR)
         if not separator:
             return cls(carrier)
@@ -34,17 +34,17 @@ class AccountKey(NamedTuple):
 
 
 def carrier_of(key: str) -> str:
-    """The carrier of an account's key; for any other text, the part before the number."""
+    """Return the carrier of an account's key; for any other text, the part before the separator."""
     return key.partition(_SEPARATOR)[0]
 
 
 def account_name(carrier: str, client: str) -> str:
-    """An account's name: the carrier's name, and the address of the client that owns it ("": the default account)."""
+    """Return an account's name: the carrier's name and the address of the client that owns it ("": the default account)."""
     return f"{carrier} ({client})" if client else carrier
 
 
 class ServiceClient(NamedTuple):
-    """A client of the service, as far as its accounts need it."""
+    """A client of the claims service, with the data that its accounts need."""
 
     id: Any
     email: str
@@ -58,7 +58,7 @@ class ServiceClient(NamedTuple):
 class ClientAccount(NamedTuple):
     """A client's account at a carrier, without its credentials.
 
-    `client_address`: the client's address when the account was added, see `address_key`. `email`: its address now;
+    `client_address`: the client's address when the account was added, see `address_key`. `email`: the current address;
     None: unknown.
     """
 
@@ -71,7 +71,7 @@ class ClientAccount(NamedTuple):
     added_by: str
     changed_at: datetime
     client_address: str = ""
-    moved_at: datetime | None = None  # since when runs do not use it because the address changed
+    moved_at: datetime | None = None  # since when runs ignore the account because the address changed
     email: str | None = None
 
     @property
@@ -80,15 +80,15 @@ class ClientAccount(NamedTuple):
 
     @property
     def is_moved(self) -> bool:
-        """Return whether the client with this id no longer exists, or has another address than when the account was added.
+        """Tell whether the client with this id no longer exists or has changed its address since the account was added.
 
-        It may be a different client, because a service may reuse the id of a deleted client.
+        The client may be a different one, because a service may reuse the id of a deleted client.
         """
         return self.email is not None and address_key(self.email) != self.client_address
 
     @property
     def moved_text(self) -> str:
-        """Why a moved account is not used, and what to do."""
+        """Why runs ignore a moved account, and what to do."""
         client = quote(str(self.client_id))
         old = self.client_address or "no address"
         new = f"now has {self.email}" if self.email else "now has none or no longer exists"
@@ -108,10 +108,10 @@ class ClientAccount(NamedTuple):
 
 
 def address_key(email: str) -> str:
-    """The form in which an account stores its client's address."""
+    """Return a client's address as its accounts store it."""
     return email.strip().lower()
 
 
 def owner_of(client_id: Any, carrier: str) -> str:
-    """See `ClientAccount.owner`."""
+    """Return the owner of sealed credentials, see `ClientAccount.owner`."""
     return f"{client_id}/{carrier}"

@@ -1,4 +1,4 @@
-"""Actions of people on claims, carriers, accounts and emails, and other changes of claims besides attempts."""
+"""Records of people's actions, and of changes to claims other than attempts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from recours.core.text import clean
 # The subject of actions on emails.
 MAILS = "mails"
 
-# Recorded as the author if the person has no name.
+# Recorded as the author if the person's name is unknown.
 OPERATOR = "operator"  # on a dashboard without names
 SERVICE = "service"  # other software that edits claims
 SOMEONE = "someone"  # if the operating system account has no name
@@ -20,12 +20,12 @@ _BY = "by "
 
 
 def authored(by: str, why: str) -> str:
-    """Author and reason as one stored text."""
+    """Join author and reason to the text that is stored."""
     return f"{_BY}{by}: {why}" if why else f"{_BY}{by}"
 
 
 def author_and_reason(text: str | None) -> tuple[str, str]:
-    """The inverse of `authored`; other software may have written the reason alone."""
+    """Split the stored text of `authored`. Other software may have written only a reason."""
     if not (text or "").startswith(_BY):
         return SOMEONE, text or ""
     who, _, reason = (text or "").removeprefix(_BY).partition(": ")
@@ -33,7 +33,7 @@ def author_and_reason(text: str | None) -> tuple[str, str]:
 
 
 class ActionKind(StrEnum):
-    """`recours_actions.what`."""
+    """The values of `recours_actions.what`."""
 
     PAUSED = "paused"  # a carrier, or a client's account
     RESUMED = "resumed"
@@ -48,11 +48,11 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True)
 class OperatorAction:
-    """`subject`: the key of a carrier or an account, or MAILS. `by`: the person. `details`: their reason, a verdict, a count, an address."""
+    """An action to record. `subject`: the key of a carrier or account, or MAILS. `details`: a reason, verdict, count or address."""
 
     kind: ActionKind
     subject: str
-    by: str
+    by: str  # the person
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -66,38 +66,38 @@ class PastAction(NamedTuple):
     details: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """Without its subject."""
+        """Return the action for JSON, without its subject."""
         facts = {"what": self.kind, "by": self.by, "details": dict(self.details)}
         return {"at": self.at.isoformat()} | facts
 
 
 class ChangeKind(StrEnum):
-    """`recours_changes.what`."""
+    """The values of `recours_changes.what`."""
 
-    EDITED = "edited"  # the service changed its row
-    SET_ASIDE = "set_aside"  # its claim status says that no POD is needed anymore (paid)
-    RESUMED = "resumed"  # its claim status no longer says so
-    REOPENED = "reopened"  # it had been given up
+    EDITED = "edited"  # the claims service changed the row
+    SET_ASIDE = "set_aside"  # the claim status says that a POD is no longer needed (paid)
+    RESUMED = "resumed"  # the claim status requires a POD again
+    REOPENED = "reopened"  # after recours had given up
     EXCLUDED = "excluded"
     ENROLLED = "enrolled"  # by reference; bulk enrollment is not recorded as a change
     ATTACHED = "attached"  # a person attached evidence
     DETACHED = "detached"  # a person withdrew evidence
-    ASKED = "asked"  # a person had its carrier asked, regardless of the backoff
-    CORRECTED = "corrected"  # a person corrected its number or its carrier
+    ASKED = "asked"  # a person requested a fetch, regardless of the backoff
+    CORRECTED = "corrected"  # a person corrected the number or the carrier
 
 
 @dataclass(frozen=True)
 class ClaimChange:
-    """`details`: for edits and corrections, the old and the new value of each changed column; for actions, the reason."""
+    """A change to record. `details`: old and new values by column, for edits and corrections; otherwise the reason."""
 
     kind: ChangeKind
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def edits(claim: Claim) -> dict[str, list[Any]]:
-    """The values, old and new, that differ from those at the last assessment; empty for a new claim.
+    """Return old and new values that changed since the last assessment; empty for a new claim.
 
-    A change of the account that serves the claim is not an edit: nobody touched the row.
+    A change of the account that serves the claim is not an edit, because the row did not change.
     """
     assessed = claim.assessed
     if assessed is None:
@@ -113,7 +113,7 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
 
 def shelving_change(claim: Claim, state: State) -> ClaimChange | None:
-    """The change if the claim status sets the claim aside or resumes it; None: neither, or the claim is new."""
+    """Return the change if the claim status sets the claim aside or resumes it; None: neither, or a new claim."""
     was_shelved, is_shelved = (each_state.stage is Stage.SHELVED for each_state in (claim.state, state))
     if claim.assessed is None or state.stage is None or was_shelved == is_shelved:
         return None

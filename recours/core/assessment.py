@@ -1,4 +1,4 @@
-"""Assessment: the state of a claim that is new to recours or was edited by other software, computed from its row."""
+"""Assessment: computes the state of a claim that is new to recours, or that other software edited, from its row."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,10 +18,10 @@ _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_U
 
 
 def assess(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state of a claim that is new to recours, or that other software has edited since.
+    """Return the state of a claim that is new to recours, or that other software has edited since.
 
-    A corrected number or carrier, or a retry count that was reset, starts the claim over: due now. So does another account,
-    except the default account if it has worked for the claim.
+    A corrected number or carrier, or a reset retry count, starts the claim over: it is due now. Another account does too,
+    except the default account if that account has worked for the claim.
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, was_asked = _since(claim, now)
@@ -34,7 +34,7 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
-    """Since when recours handles the claim, and whether its carrier was asked since."""
+    """Return since when recours handles the claim, and whether the carrier was asked since then."""
     assessed = claim.assessed
     if assessed is None:
         times = [at for at in (claim.created_at, claim.state.since) if at is not None and at <= now]
@@ -56,7 +56,7 @@ def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
     state = ranked_pending(claim, state, now, policy)
     if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
         return state
-    # The outcome is unknown: keep the recorded state in case the claim comes back unchanged.
+    # The outcome is unknown: keep the recorded state in case the claim returns unchanged.
     state_on_record = state if _corrected(claim) else claim.state
     since = min(claim.updated_at or now, now)
     return replace(
@@ -93,14 +93,14 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
-    """Return whether an expired claim now has a future deadline, or none."""
+    """Tell whether an expired claim now has a future deadline, or no deadline."""
     if claim.state.expired_at is None:
         return False
     return claim.deadline is None or deadline_end(claim.deadline, policy.zone) >= now
 
 
 def _corrected(claim: Claim) -> bool:
-    """Return whether number, carrier, account or client have changed since the last assessment."""
+    """Tell whether number, carrier, account or client have changed since the last assessment."""
     assessed = claim.assessed
     if assessed is None:
         return False
@@ -109,7 +109,7 @@ def _corrected(claim: Claim) -> bool:
 
 
 def lost_its_proof(claim: Claim) -> bool:
-    """Return whether a claim had its POD and its row requests a fetch again, without a correction."""
+    """Tell whether a claim had its POD and its row requests a fetch again, without a correction."""
     had_pod = claim.assessed is not None and claim.assessed.fetch_status == FetchStatus.SUCCESS
     return had_pod and claim.is_ours and not _corrected(claim)
 
@@ -136,7 +136,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
-    """From the row, never later than now; None if unreadable: due now."""
+    """Return the time of failure from the row, never later than now; None if unreadable, so that the claim is due now."""
     if claim.updated_at is None and "updated_at" in claim.unreadable:
         return None
     if claim.updated_at is None and claim.created_at is None:
@@ -154,7 +154,7 @@ def _resume(state: State, now: datetime, policy: Policy) -> State:
 
 
 def _after_others(state: State, now: datetime, policy: Policy) -> State:
-    """Other software tried in between and failed: the backoff continues, or is used up."""
+    """Continue or end the backoff after other software has made an attempt that failed."""
     awaited = state.last_attempt_at and state.last_attempt_at > now
     if state.retries_used >= policy.max_retries and not awaited:
         return replace(state, stage=Stage.GIVEN_UP, next_at=None)
@@ -167,7 +167,7 @@ def _stage_between_retries(state: State) -> Stage:
 
 
 def retimed(state: State, now: datetime, policy: Policy) -> State:
-    """Recompute the next retry from the last one or from the failure; a pending last attempt keeps its time."""
+    """Recompute the next retry from the last retry or the failure. A pending last attempt keeps its time."""
     since = state.last_retry_at if state.retries_used else state.failed_at
     since = since if since and since <= now else now
     next_at = policy.next_retry(state.retries_used, since)
@@ -178,20 +178,20 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
 
 
 def with_possible_time(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The claim's state, with the next retry recomputed if the waits cannot have produced it."""
+    """Return the claim's state; the next retry is recomputed if it is later than any wait allows."""
     state = claim.state
     is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
     return retimed(state, now, policy) if is_impossible and not awaits_last_attempt(state) else state
 
 
 def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
-    """Resume a claim that was given up under a lower `--max-retries`."""
+    """Resume a claim that recours gave up on under a lower `--max-retries`."""
     state = retimed(replace(claim.state, stage=_stage_between_retries(claim.state)), now, policy)
     return ranked(claim, state, now, policy)
 
 
 def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state in which the next run would find the claim; assessed in memory if the claim is new or was edited."""
+    """Return the state in which the next run would find the claim, assessed in memory if the claim is new or edited."""
     state = claim.state
     if not claim.is_ours:
         return state
@@ -204,11 +204,11 @@ def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def goes_on(state: State, policy: Policy) -> bool:
-    """Return whether a claim that was given up under a lower `--max-retries` resumes."""
+    """Tell whether a claim that recours gave up on under a lower `--max-retries` resumes."""
     gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
     return gave_up and state.retries_used < policy.max_retries
 
 
 def is_due(state: State, now: datetime, policy: Policy) -> bool:
-    """Return whether the next retry of a waiting or settled claim is due."""
+    """Tell whether the next retry of a waiting or settled claim is due."""
     return state.next_at is None or state.next_at <= policy.due_until(now)

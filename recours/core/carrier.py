@@ -1,4 +1,4 @@
-"""The fixed facts about carriers, and the catalog that finds the carrier and account of a claim."""
+"""Fixed facts about carriers, and the catalog that finds the carrier and account for a claim."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ class Option(NamedTuple):
     name: str
     default: str
     form: re.Pattern[str]
-    description: str  # of the form, after "must be"
+    description: str  # of the allowed form, after "must be"
 
     def parse(self, text: str) -> str:
         """Return the text. Raises ValueError if it does not have the form."""
@@ -29,32 +29,32 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class CarrierSpec:
-    """A carrier's fixed facts; the carrier's module names their sources."""
+    """A carrier's fixed facts. The carrier's module names their sources."""
 
     key: str  # canonical, lower case, as in the database
     name: str  # as people write it
     limits: Mapping[Capability | None, str]  # default limits, in the form of the QUOTA_ settings
-    credentials: tuple[tuple[str, ...], ...]  # names of settings: alternative sets, the best first
+    credentials: tuple[tuple[str, ...], ...]  # names of settings: alternative sets, best first
     base_url: str
     number_form: re.Pattern[str]  # of an upper-case number without spaces
     number_example: str  # a typical number, as people know it
-    calls: Mapping[Capability, int]  # the most calls that a fetch may need, without a token
+    calls: Mapping[Capability, int]  # the maximum calls of a fetch, without those for a token
     sample_number: str  # has the carrier's form but belongs to no parcel; used to check credentials
     spellings: tuple[str, ...] = ()  # other than `name` and `key`
     options: tuple[Option, ...] = ()
     issues_documents: bool = (
         True  # False: only tracking exists, and no more calls are made after the delivery
     )
-    # The document comes with, or through, the tracking, which is called even if the parcel is known to be delivered.
+    # The document is part of the tracking answer or linked there, so tracking is called even if the delivery is known.
     tracks_always: bool = False
     # Numbers whose document can be requested without tracking the parcel first; None: none.
     untracked_form: re.Pattern[str] | None = None
     evidence_days: int | None = (
         None  # the carrier deletes a parcel's data after this many days; None: not known
     )
-    # The most parcels in one tracking call; other calls are each about one parcel. Must be 1 if `tracks_always`.
+    # The maximum number of parcels in one tracking call; other calls are for one parcel. Must be 1 if `tracks_always`.
     numbers_per_call: int = 1
-    # Whether a number's check digit is right. A wrong one makes the number doubtful, but it is still tried.
+    # Tells whether a number's check digit is right. A number with a wrong check digit is doubtful but still fetched.
     check_digit_fits: Callable[[str], bool] | None = None
 
     @property
@@ -77,21 +77,21 @@ class CarrierSpec:
         return tuple(dict.fromkeys(name for names in self.credentials for name in names))
 
     def complete_credentials(self, present: Collection[str]) -> tuple[str, ...] | None:
-        """The first set whose names are all present; None: no set is complete."""
+        """Return the first set whose names are all present; None: no set is complete."""
         return next((names for names in self.credentials if set(names) <= set(present)), None)
 
     def missing_credentials(self, present: Collection[str]) -> list[list[str]]:
-        """The missing names of each set of which some are present, or of all sets if none are."""
+        """Return the missing names of each partly present set, or of all sets if no name is present."""
         incomplete = [names for names in self.credentials if set(names) & set(present)] or self.credentials
         return [[name for name in names if name not in present] for names in incomplete]
 
     def calls_for(self, delivery: Delivery | None) -> dict[Capability, int]:
-        """The calls that a fetch may need; a parcel known to be delivered is not tracked again."""
+        """Return the calls that a fetch may need. A parcel known to be delivered is not tracked again."""
         skipped = {Capability.TRACKING} if delivery and not self.tracks_always else set()
         return {kind: count for kind, count in self.calls.items() if kind not in skipped}
 
     def calls_for_bundle(self, deliveries: Sequence[Delivery | None]) -> list[dict[Capability, int]]:
-        """The calls that each of several fetches may need, in order; the first one that tracks includes the others."""
+        """Return the calls that each of several fetches may need, in order. The first tracking call covers the other parcels."""
         calls_of_each = [self.calls_for(delivery) for delivery in deliveries]
         tracking = [calls for calls in calls_of_each if Capability.TRACKING in calls]
         for place, calls in enumerate(tracking):
@@ -100,7 +100,7 @@ class CarrierSpec:
         return calls_of_each
 
     def is_doubtful(self, number: str) -> bool:
-        """Return whether a number of the right form has a wrong check digit."""
+        """Tell whether a number of the right form has a wrong check digit."""
         return self.check_digit_fits is not None and not self.check_digit_fits(number)
 
     @property
@@ -109,9 +109,9 @@ class CarrierSpec:
         return [None, *sorted({kind for kind in (*self.calls, *self.limits) if kind is not None})]
 
     def limits_of(self, kind: Capability | None, text: str, account: str = "") -> tuple[Limit, ...]:
-        """Parse limits in the form of the QUOTA_ settings for an account, by its key; "": the default account.
+        """Parse limits in the form of the QUOTA_ settings. `account`: its key; "": the default account.
 
-        Raises ValueError, also for a limit that is too small for a single claim.
+        Raises ValueError, including for a limit that is too small for a single claim.
         """
         usual = self.limits.get(kind) or self.limits.get(None, "")
         zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
@@ -127,7 +127,7 @@ class CarrierSpec:
         return limits
 
     def limits_of_client(self, account: str, overrides: Mapping[str, str] | None) -> tuple[Limit, ...]:
-        """The limits of a client's account: its own, by capability ("": all calls), else the carrier's defaults.
+        """Return the limits of a client's account: its own by capability ("": all calls), else the carrier's defaults.
 
         Raises ValueError.
         """
@@ -153,7 +153,7 @@ class Substitute(NamedTuple):
 
 
 class Catalog:
-    """The supported carriers, found by any name that a database of claims may contain."""
+    """The supported carriers, found by any name that a claims database may contain."""
 
     def __init__(
         self,
@@ -164,8 +164,8 @@ class Catalog:
     ) -> None:
         """A catalog of these carriers.
 
-        `configured`: the keys of carriers with a default account. `of_clients`: for each client with accounts, their
-        numbers by carrier key.
+        `configured`: the keys of carriers with a default account. `of_clients`: account numbers by carrier key, for each
+        client with accounts.
         """
         self.specs = {spec.key: spec for spec in specs}
         self.substitutes = tuple(substitutes)
@@ -191,11 +191,11 @@ class Catalog:
 
     @property
     def evidence_days(self) -> dict[str, int]:
-        """After how many days carriers delete a parcel's data, by carrier key, for those that do."""
+        """After how many days carriers delete a parcel's data, by carrier key, where that is known."""
         return {spec.key: spec.evidence_days for spec in self.specs.values() if spec.evidence_days}
 
     def resolve(self, name: str, number: str | None = None, client_id: Any = None) -> str | None:
-        """The key of the carrier whose account serves a claim; None if `name` is not a supported carrier."""
+        """Return the key of the carrier whose account serves a claim; None if `name` is not a supported carrier."""
         for substitute in self._substitutes_of(name, self._configured_for(client_id)):
             if substitute.numbers is None or substitute.numbers.fullmatch(number or ""):
                 return substitute.served_by
@@ -204,9 +204,9 @@ class Catalog:
     def resolve_again(
         self, served: str | None, name: str, number: str | None, client_id: Any = None
     ) -> str | None:
-        """Like `resolve`, for a claim served by `served` so far: another carrier needs credentials to take it over.
+        """Resolve a claim that `served` has served so far. Another carrier takes over only if it has credentials.
 
-        Credentials that are missing only for one run, as while a file is replaced, must not restart claims.
+        Credentials that are missing for one run, such as while a file is being replaced, must not restart claims.
         """
         key = self.resolve(name, number, client_id)
         if (
@@ -224,10 +224,10 @@ class Catalog:
     def account_for(
         self, client_id: Any, carrier: str | None, remembered: int | None, assessed: str = ""
     ) -> int:
-        """The number of the account that serves a client's claim at a carrier: the client's own, else the default account.
+        """Return the number of the account for a client's claim at a carrier: the client's own, else the default account.
 
-        `remembered`: the account that worked for this claim. `assessed`: the key of the account that it was assessed
-        for; a number that is not known here is newer than what is, and holds: another run has read it.
+        `remembered`: the account that worked for this claim. `assessed`: the key of the account at the last assessment;
+        a number that is unknown here is kept, because another run has read newer accounts.
         """
         if remembered == DEFAULT_ACCOUNT and carrier in self.configured:
             return DEFAULT_ACCOUNT
@@ -238,12 +238,12 @@ class Catalog:
         return DEFAULT_ACCOUNT if number is None else number
 
     def _configured_for(self, client_id: Any) -> Collection[str]:
-        """The keys of the carriers with a default account, or one of this client's."""
+        """Return the keys of carriers where a default account or this client's account exists."""
         accounts = self.of_clients.get(client_id)
         return self.configured.union(accounts) if accounts else self.configured
 
     def keys_of(self, name: str) -> tuple[str, ...]:
-        """The possible keys of claims at this carrier; empty if recours does not know `name`."""
+        """Return the possible keys of claims at this carrier; empty if recours does not know `name`."""
         key = self.keys_by_name.get(fold(name))
         if key is None:
             return ()
@@ -261,7 +261,7 @@ class Catalog:
         return tuple(sorted(set(keys), key=lambda served_by: (served_by != key, served_by)))
 
     def accounts_of(self, carriers: Collection[str]) -> list[str]:
-        """The keys of all accounts of these carriers: default accounts and clients' accounts."""
+        """Return the keys of all accounts at these carriers, default and clients'."""
         of_clients = (
             AccountKey(*account) for accounts in self.of_clients.values() for account in accounts.items()
         )
@@ -280,23 +280,23 @@ class Catalog:
         ]
 
     def spec_of(self, key: str) -> CarrierSpec | None:
-        """The carrier of an account's key; None if it is not supported."""
+        """Return the carrier for an account's key; None if it is not supported."""
         return self.specs.get(carrier_of(key))
 
     def name_of(self, key: str | None, otherwise: str = "") -> str:
-        """The display name of a carrier, by its key or an account's; `otherwise` if it is not supported."""
+        """Return a carrier's display name, given its key or an account's; `otherwise` if it is not supported."""
         spec = self.spec_of(key or "")
         return spec.name if spec else otherwise
 
     def label_of(self, key: str) -> str:
-        """The display name with the number of a client's account: `UPS (account 17)`; "" if it is not supported."""
+        """Return the display name with the number of a client's account: `UPS (account 17)`; "" if it is not supported."""
         name = self.name_of(key)
         return (
             f"{name} (account {AccountKey.parse(key).account})" if name and key != carrier_of(key) else name
         )
 
     def no_such(self, name: str) -> str:
-        """The error for an unknown name, with the most similar name, or all names."""
+        """Return the error for an unknown name, with the most similar name or else all names."""
         nearest_name = nearest(fold(name), self.keys_by_name)
         suggestion = (
             f"Did you mean {self.specs[self.keys_by_name[nearest_name]].name}?" if nearest_name else ""
@@ -304,7 +304,7 @@ class Catalog:
         return f"there is no carrier '{clean(name, 60)}'. {suggestion or 'Supported: ' + ', '.join(self.names) + '.'}"
 
 
-@lru_cache(maxsize=1024)  # called for every claim that is read, with few different names
+@lru_cache(maxsize=1024)  # called for every claim, but with few different names
 def fold(name: str) -> str:
     """Reduce a name to letters and digits, so that `DHL Express`, `dhl_express` and `DHL-EXPRESS` are equal."""
     return "".join(c for c in plain(name) if c.isalnum())
