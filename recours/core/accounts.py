@@ -80,7 +80,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def is_moved(self) -> bool:
-        """Tell whether the client with this id no longer exists or has changed its address since the account was added.
+        """Return whether the client with this id no longer exists or has changed its address since the account was added.
 
         The client may be a different one, because a service may reuse the id of a deleted client.
         """

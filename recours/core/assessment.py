@@ -93,14 +93,14 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
-    """Tell whether an expired claim now has a future deadline, or no deadline."""
+    """Return whether an expired claim now has a future deadline, or no deadline."""
     if claim.state.expired_at is None:
         return False
     return claim.deadline is None or deadline_end(claim.deadline, policy.zone) >= now
 
 
 def _corrected(claim: Claim) -> bool:
-    """Tell whether number, carrier, account or client have changed since the last assessment."""
+    """Return whether number, carrier, account or client have changed since the last assessment."""
     assessed = claim.assessed
     if assessed is None:
         return False
@@ -109,7 +109,7 @@ def _corrected(claim: Claim) -> bool:
 
 
 def lost_its_proof(claim: Claim) -> bool:
-    """Tell whether a claim had its POD and its row requests a fetch again, without a correction."""
+    """Return whether a claim had its POD and its row requests a fetch again, without a correction."""
     had_pod = claim.assessed is not None and claim.assessed.fetch_status == FetchStatus.SUCCESS
     return had_pod and claim.is_ours and not _corrected(claim)
 
@@ -204,11 +204,11 @@ def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def goes_on(state: State, policy: Policy) -> bool:
-    """Tell whether a claim that recours gave up on under a lower `--max-retries` resumes."""
+    """Return whether a claim that recours gave up on under a lower `--max-retries` resumes."""
     gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
     return gave_up and state.retries_used < policy.max_retries
 
 
 def is_due(state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether the next retry of a waiting or settled claim is due."""
+    """Return whether the next retry of a waiting or settled claim is due."""
     return state.next_at is None or state.next_at <= policy.due_until(now)

@@ -100,7 +100,7 @@ class CarrierSpec:
         return calls_of_each
 
     def is_doubtful(self, number: str) -> bool:
-        """Tell whether a number of the right form has a wrong check digit."""
+        """Return whether a number of the right form has a wrong check digit."""
         return self.check_digit_fits is not None and not self.check_digit_fits(number)
 
     @property
