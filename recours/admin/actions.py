@@ -19,7 +19,7 @@ from recours.accounts.rules import (
     limits_text,
 )
 from recours.admin.accounts import AccountActions
-from recours.admin.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, piece_to_take_back
+from recours.admin.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, proof_to_withdraw
 from recours.admin.claim_file import FileRow, read_claim_file
 from recours.admin.dossier import make_dossier
 from recours.admin.erase import Eraser
@@ -166,7 +166,7 @@ SENTENCES: dict[str, str] = {
 }
 
 _AT_ONCE = 500  # claims in one transaction
-_MOST_GUESSED = 20  # unknown references for which a similar one is suggested
+_MOST_SUGGESTIONS = 20  # unknown references for which a similar one is suggested
 _ATTACH = "attach"  # in the records of attempts, in place of a worker
 
 # Returns why an action on the claim with this reference is impossible; None: it is possible.
@@ -400,7 +400,7 @@ class Actions:
             listed = self._listed(reference)
             claim = listed.claim
             pieces = self.reports.records.evidence(listed.claim.id)
-            piece, following = piece_to_take_back(listed, pieces, chosen)
+            piece, following = proof_to_withdraw(listed, pieces, chosen)
             documents = DocumentStore(app.settings.pod_dir, app.settings.access)
             path = Path(piece.path)
             apart = documents.refuse(path) if is_inside(documents.folder, piece.path) else path
@@ -561,7 +561,7 @@ class Actions:
         is_new: bool = False,
         check: bool = False,
     ) -> AccountResult:
-        """Seal and store a client's credentials. `is_new`: refuse to replace any; `limits`: None: unchanged; `check`: test them."""
+        """Seal and store a client's credentials. `is_new`: do not replace any; `limits`: None: unchanged; `check`: test them."""
         with self._translating_errors():
             accounts = AccountActions(self.app)
             new = accounts.new(client, carrier, credentials, limits)
@@ -651,7 +651,7 @@ class Actions:
                 row = listed.get(reference)
                 if row:
                     refusal = why_erased(row.claim) or why_not(reference, row)
-                elif len(references) - len(listed) <= _MOST_GUESSED:
+                elif len(references) - len(listed) <= _MOST_SUGGESTIONS:
                     refusal = unknown_claim(self.app.claims, reference)
                 else:
                     refusal = ClaimRefusal(Unfit.UNKNOWN, reference)

@@ -74,7 +74,7 @@ REFUSED: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file to attach. `at`: of the delivery, in RECOURS_TIMEZONE if it has no offset; `anyway`: why to accept a refused file, or ""."""
+    """`at`: of the delivery, in RECOURS_TIMEZONE if it has no offset. `anyway`: why to accept a refused file, or ""."""
 
     reference: str
     name: str  # of the file, for display
@@ -122,7 +122,7 @@ class Attacher:
             raise self._taken(claim, now)
         try:
             document = self._stored(attachment, claim, delivery, duplicate)
-            is_pod = _goes_first(document, now, listed, pieces)
+            is_pod = _becomes_pod(document, now, listed, pieces)
             why = attachment.anyway or None
             attempt = Attempt.by_person(
                 leased, document, now, by=attachment.by, why=why, is_beside=not is_pod
@@ -228,7 +228,7 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
         )
 
 
-def _goes_first(
+def _becomes_pod(
     document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
 ) -> bool:
     """Return whether the file becomes the claim's POD: the claim has no POD yet, or a weaker one."""
@@ -240,7 +240,7 @@ def _goes_first(
     return _order(document, now) < _order(present, present.obtained_at)
 
 
-def piece_to_take_back(
+def proof_to_withdraw(
     listed: ListedClaim, pieces: Sequence[KeptEvidence], chosen: str
 ) -> tuple[KeptEvidence, KeptEvidence | None]:
     """Return the proof with this path or SHA-256 ("": the POD), and the best other proof. Raises NotAttachedError."""

@@ -28,7 +28,7 @@ from recours.core.outcome import (
     make_outcome,
     refusal_text,
 )
-from recours.core.pauses import PUT_OFF, SAME_CLAIM_AFTER, Blame, Blocked, Refusal, pause_until
+from recours.core.pauses import DEFERRAL, SAME_CLAIM_AFTER, Blame, Blocked, Refusal, pause_until
 from recours.core.quota import CallBudget, Capability, Exhausted, QuotaRequest, kept_for_others, kept_until
 from recours.core.sentences import Sentence
 from recours.core.text import Minute, Redactor, plural
@@ -654,7 +654,7 @@ class APIRequestQueue(AccountGate):
             refusal = self.why_no_documents(key)
             return replace(case, blame=blamed, documents=refusal, retry_at=now + SAME_CLAIM_AFTER)
         if blamed is Blame.CLAIM_LATER:
-            return replace(case, blame=blamed, retry_at=now + PUT_OFF)
+            return replace(case, blame=blamed, retry_at=now + DEFERRAL)
         return replace(case, blame=Blame.CLAIM, retry_at=None)
 
     def _blamed(self, fetch: _Fetch, answer: _Answer, kind: ErrorKind, claim: Any) -> tuple[Blame, Any]:

@@ -48,7 +48,7 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True)
 class OperatorAction:
-    """An action to record. `subject`: the key of a carrier or account, or MAILS. `details`: a reason, verdict, count or address."""
+    """An action to record. `subject`: a carrier or account key, or MAILS. `details`: a reason, verdict, count or address."""
 
     kind: ActionKind
     subject: str

@@ -160,7 +160,7 @@ def decide(
         if again_at is None and failure.alone and not by_name:
             again_at = failure.retry_at
         if again_at:
-            state = put_off(claim, state, again_at, now, policy)
+            state = defer(claim, state, again_at, now, policy)
         return Decision(
             state=state,
             fetch_status=FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED,
@@ -169,7 +169,7 @@ def decide(
         )
     if by_name:
         state = _with_delivery(claim, delivery, now, policy)
-        return _tried_by_hand(claim, failure, asked_about(claim, state, policy))
+        return _after_requested_fetch(claim, failure, asked_about(claim, state, policy))
     attempts = claim.state.attempts + 1
     state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, attempts=attempts)
     state = asked_about(claim, state, policy)
@@ -191,7 +191,7 @@ def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, polic
     return ranked_anew(informed, now, policy)
 
 
-def put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
+def defer(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
     """Defer the claim without using a retry, at most for the longest wait of the backoff."""
     until = min(until, policy.horizon(now))
     last_attempt_at = until if awaits_last_attempt(state) else state.last_attempt_at
@@ -199,7 +199,7 @@ def put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: 
     return asked_about(claim, replace(state, interruptions=0), policy)
 
 
-def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
+def _after_requested_fetch(claim: Claim, failure: Failure, state: State) -> Decision:
     """Record a failure that does not change the backoff. The service sees it only if the claim had failed before.
 
     A temporary error does not replace a persistent one, which explains why the carrier is no longer asked.

@@ -55,8 +55,8 @@ class AccountState(NamedTuple):
 
 
 # How long a fetched document proves the account's right to documents.
-_TELLS_FOR = timedelta(days=30)
-_NOTED_AGAIN_AFTER = timedelta(days=1)
+_PROVEN_FOR = timedelta(days=30)
+_RECORDED_AGAIN_AFTER = timedelta(days=1)
 # While documents are refused, four calls a day are made, each for a different claim.
 _BETWEEN_CALLS = timedelta(hours=6)
 SAME_CLAIM_AFTER = LONGEST_PAUSE
@@ -77,7 +77,7 @@ class DocumentRight:
 
     def is_shown(self, now: datetime) -> bool:
         """Return whether a recently fetched document proves the right."""
-        return self.came_at is not None and now - self.came_at < _TELLS_FOR
+        return self.came_at is not None and now - self.came_at < _PROVEN_FOR
 
     def is_paused(self, now: datetime) -> bool:
         """Return whether document calls are paused now."""
@@ -98,7 +98,7 @@ class DocumentRight:
 
     def after_document(self, now: datetime) -> Self:
         """Return the state after a fetched document, which is recorded once a day."""
-        is_new = self.came_at is None or now - self.came_at >= _NOTED_AGAIN_AFTER
+        is_new = self.came_at is None or now - self.came_at >= _RECORDED_AGAIN_AFTER
         return replace(self.after_grant(), came_at=now if is_new else self.came_at)
 
 
@@ -109,7 +109,7 @@ class Stop(NamedTuple):
     why: str | None = None  # author and reason
     until: datetime | None = None
 
-    def holds(self, now: datetime) -> bool:
+    def is_in_effect(self, now: datetime) -> bool:
         return self.until is None or now < self.until
 
 
@@ -133,8 +133,8 @@ class CarrierState:
 
     def at(self, now: datetime) -> Self:
         """Return the state without expired stops."""
-        stopped = self.stopped if self.stopped and self.stopped.holds(now) else None
-        own_stop = self.own_stop if self.own_stop and self.own_stop.holds(now) else None
+        stopped = self.stopped if self.stopped and self.stopped.is_in_effect(now) else None
+        own_stop = self.own_stop if self.own_stop and self.own_stop.is_in_effect(now) else None
         return replace(self, stopped=stopped, own_stop=own_stop)
 
     def pause_at(self, now: datetime) -> Pause | None:
@@ -149,7 +149,7 @@ class CarrierState:
 
 
 # Wait before retrying a claim whose refusal says nothing about the account.
-PUT_OFF = timedelta(hours=6)
+DEFERRAL = timedelta(hours=6)
 
 
 class Blame(StrEnum):

@@ -177,7 +177,7 @@ def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> b
     return is_in_time(replace(claim, state=state), at, policy)
 
 
-_WHATEVER_ITS_STAGE = {
+_OVERRIDING_STANDINGS = {
     Why.HAS_POD: Standing.FETCHED,
     Why.IN_HAND: Standing.IN_HAND,
     Why.LEFT_ALONE: Standing.LEFT_ALONE,
@@ -187,8 +187,8 @@ _WHATEVER_ITS_STAGE = {
 
 
 def _standing(claim: Claim, why: Why, stage: Stage, *, is_due: bool) -> Standing:
-    if why in _WHATEVER_ITS_STAGE:
-        return _WHATEVER_ITS_STAGE[why]
+    if why in _OVERRIDING_STANDINGS:
+        return _OVERRIDING_STANDINGS[why]
     if claim.is_edited or claim.state.stage is None:
         return Standing.NOT_SEEN
     ends_now = is_due and why in (Why.ENDING, Why.EXPIRING)
@@ -272,9 +272,9 @@ def _actor(why: Why, kind: ErrorKind | None, refusal: Refusal | None) -> Actor |
         return Actor.OPERATOR
     if kind is None:
         return None
-    return Actor.OPERATOR if why is Why.GIVEN_UP and passes_by_itself(kind) else TRAITS[kind].actor
+    return Actor.OPERATOR if why is Why.GIVEN_UP and resolves_itself(kind) else TRAITS[kind].actor
 
 
-def passes_by_itself(kind: ErrorKind) -> bool:
+def resolves_itself(kind: ErrorKind) -> bool:
     """Return whether the error resolves itself, with time or because the carrier fixes it."""
     return TRAITS[kind].actor in (Actor.CARRIER, Actor.NOBODY)

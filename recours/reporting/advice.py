@@ -7,7 +7,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ACCOUNT_KINDS, TRAITS, ErrorKind
 from recours.core.policy import Policy
-from recours.core.position import Closing, Position, Why, closing_of, passes_by_itself
+from recours.core.position import Closing, Position, Why, closing_of, resolves_itself
 from recours.core.translations import N_, translate
 from recours.host.installation import pasteable, quoted_word
 from recours.runs.attempt import known_failure
@@ -74,7 +74,7 @@ def advice(
     texts = [translate(language, TEXTS[key]) for key in _whatever_its_kind(where, possible)]
     if not texts and where.kind and claim.fetch_status != FetchStatus.SUCCESS:
         is_given_up = where.state.stage is Stage.GIVEN_UP
-        if is_given_up and passes_by_itself(where.kind):
+        if is_given_up and resolves_itself(where.kind):
             texts.append(translate(language, TEXTS["passed"]))
         else:
             texts.append(_against(language, where.kind, claim, client))

@@ -26,9 +26,9 @@ from recours.core.decision import (
     abandoned_at,
     calls_of_others,
     decide,
+    defer,
     delivery_to_assume,
     next_action,
-    put_off,
 )
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.localized import Localized
@@ -395,7 +395,7 @@ class Simulation:
         elif failure := known_failure(claim, self.terms.catalog):
             self._attempt(run, place, claim, failure)
         elif until and claim.state.delivery and self._policy.due_until(now) < until:
-            state = put_off(claim, claim.state, until, now, self._policy)
+            state = defer(claim, claim.state, until, now, self._policy)
             self._wait(replace(claim, state=state), place, until)
         else:
             return True

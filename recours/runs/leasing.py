@@ -15,10 +15,10 @@ from recours.core.decision import (
     Action,
     abandoned_at,
     calls_of_others,
+    defer,
     delivery_to_assume,
     give_up,
     next_action,
-    put_off,
 )
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName
@@ -379,7 +379,7 @@ class Leasing:
             self._deps.claims.release([(claim, state)], lease)
         elif action is Action.CALL and (until := self._documents_until(claim)):
             self._deps.claims.release(
-                [(claim, put_off(claim, claim.state, until, now, self._deps.policy))], lease
+                [(claim, defer(claim, claim.state, until, now, self._deps.policy))], lease
             )
         elif action in (Action.GIVE_UP, Action.PASS):
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
