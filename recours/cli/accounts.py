@@ -211,7 +211,7 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
     """Test accounts with one real call each.
 
     Without arguments, all accounts are tested; with CLIENT, all accounts of this client; with CLIENT and CARRIER, that
-    account. Limits and pauses still apply. If the carrier accepts a refused account again, the next run uses it. The exit
+    account. Limits and pauses still apply. If the carrier accepts a rejected account again, the next run uses it. The exit
     status is 1 if any account is not accepted.
     """
     with with_actions(database_url) as actions:

@@ -205,7 +205,7 @@ def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
         raise SystemExit(USAGE)
 
 
-@command.command("rehearse", short_help="Test-fetch one proof and record the exchange.")
+@command.command("rehearse", short_help="Fetch one proof as a test, and record the exchange.")
 @click.argument("spec", metavar="NAME", type=Carrier())
 @click.option(
     "--tracking",
@@ -220,7 +220,7 @@ def _need_credentials(settings: Settings, spec: CarrierSpec) -> None:
 )
 @click.pass_obj
 def rehearse(settings: Settings, spec: CarrierSpec, tracking: str, share: bool) -> None:
-    """Test-fetch one proof, and record the requests and answers in data/recordings.
+    """Fetch one proof as a test, and record the requests and answers in data/recordings.
 
     The calls count against the quota. No claim is changed, no attempt is used and no document is stored. The recording
     contains no credentials, but it does contain the names and addresses that the carrier sent; only you may read it.

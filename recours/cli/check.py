@@ -68,7 +68,7 @@ _COLORS = {CheckState.OK: "green", CheckState.REMARK: "yellow", CheckState.FAULT
 )
 @json_option
 def command(database_url: str | None, offline: bool, as_json: bool) -> None:
-    """Check everything that runs depend on, and say how to fix each problem. No carrier is called."""
+    """Check everything that the workers depend on, and say how to fix each problem. No carrier is called."""
     redact = Redactor([])
     try:
         settings = load_at_home(os.environ, CATALOG, database_url=database_url)
@@ -252,7 +252,7 @@ def _schema(schema: Schema) -> CheckResult:
 
 
 def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
-    """Rights on existing tables; the creator of a table has all rights on it."""
+    """Check the rights on existing tables. Whoever creates a missing table has all rights on it."""
     if not schema.missing_rights:
         yield ok(checks.RIGHTS, "all granted that runs need")
     for optional in (False, True):

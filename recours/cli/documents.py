@@ -75,7 +75,7 @@ def attach_command(
     database_url: str | None,
     as_json: bool,
 ) -> None:
-    """Attach a proof to a claim, from a carrier's portal or from a carrier that offers no proofs to programs.
+    """Attach a proof to a claim, such as a file from a carrier's portal or from a carrier without an API for proofs.
 
     recours examines the file like a fetched document and refuses it if it proves nothing or belongs to another parcel.
     --anyway accepts such a file, even one that was refused earlier. The file is copied; your original stays in place. The
@@ -190,7 +190,7 @@ def prune_command(
 ) -> None:
     """Delete data past its retention period: PODs and their files, signatories, attempts, changes, the text of sent emails.
 
-    Only closed claims are pruned: claims with a POD, claims that recours gave up on, and claims that it no longer tries.
+    Only closed claims are pruned: claims with a POD, claims that recours gave up on, and claims that it no longer fetches.
     Claims that a run has leased are skipped. A pruned POD is not fetched again. The command shows what it will delete and
     asks for confirmation. Deleted data can only be restored from a backup.
     """
@@ -256,7 +256,7 @@ _PROGRESS = 1000  # proofs
 def verify_command(
     references: tuple[str, ...], database_url: str | None, appraises: bool, as_json: bool
 ) -> None:
-    """Verify that no evidence was changed, deleted or added: files, their records, manifests, and what claims show of them.
+    """Verify that no evidence was changed, deleted or added: files, their records, manifests, and the POD columns of claims.
 
     The command reads all manifests with their timestamps, and all files; with CLAIM, only the files of these claims. It
     reports each problem and what to do about it, and changes nothing. The exit status is 1 if there are problems, else 0.

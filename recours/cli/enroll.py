@@ -73,9 +73,9 @@ def command(
 ) -> None:
     """Enroll claims: set their pod_fetch_status to `pending`, so that the fetch worker fetches their proofs.
 
-    With CLAIM, the named claims are enrolled, even if they were excluded. Otherwise, all open claims with a tracking number
-    that nobody has enrolled or excluded yet are enrolled; the command shows how many calls they cost and asks for
-    confirmation. Claims with the status `refunded` are skipped unless you select them with --status.
+    With CLAIM, the named claims are enrolled, even if they were excluded. Without CLAIM, the command enrolls all open
+    claims with a tracking number that were neither enrolled nor excluded before. It shows how many calls they cost and asks
+    for confirmation. Claims with the status `refunded` are skipped unless you select them with --status.
     """
     if references and (carrier or statuses or since is not None):
         raise click.UsageError("Claims cannot be combined with --carrier, --status or --since.")

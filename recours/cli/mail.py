@@ -1,4 +1,4 @@
-"""`recours mail`: release held emails, test the mail server, preview an email."""
+"""`recours mail`: releases held emails, tests the mail server, previews an email."""
 
 import click
 
@@ -13,7 +13,7 @@ from recours.mail.service import example_mail
 @database_option
 @click.pass_context
 def command(context: click.Context, database_url: str | None) -> None:
-    """Release held emails, test the mail server, preview emails."""
+    """Release held emails, test the mail server, or preview an email."""
     context.obj = database_url
 
 

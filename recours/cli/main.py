@@ -15,10 +15,10 @@ from recours.cli.console import USAGE, make_tolerant, report_losses, say_usage_e
 # command that shares the module's name is `command` there; others are `<name>_command`.
 _COMMANDS = {
     "accounts": ("accounts", "Manage clients' own accounts with carriers."),
-    "attach": ("documents", "Attach a proof that you have, such as one from a carrier's portal, to a claim."),
+    "attach": ("documents", "Attach a proof to a claim, such as one from a carrier's portal."),
     "backup": ("database", "Back up the database and its documents; runs may continue."),
     "carriers": ("carriers", "Show the carriers with their credentials and quotas, or test an account."),
-    "check": ("check", "Check everything that runs depend on, and say how to fix each problem."),
+    "check": ("check", "Check everything that the workers depend on, and say how to fix each problem."),
     "correct": ("documents", "Correct a claim's tracking number or carrier."),
     "dashboard": (
         "dashboard",
