@@ -158,7 +158,7 @@ def _translating_errors(language: str | None) -> Iterator[tuple[Settings, Result
 
 @contextmanager
 def _acting(by: str, language: str | None) -> Iterator[Actions]:
-    """Provide the actions of a person; see `_translating_errors`."""
+    """Open the database and provide the actions of a person. Errors: see `_translating_errors`."""
     with _translating_errors(language) as (settings, sentences):
         app = open_app(settings)
         with closing(app.database):

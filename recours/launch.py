@@ -123,7 +123,7 @@ def _plain(name: str) -> str:
 
 
 def _numbers(version: str) -> "tuple[int, ...]":
-    """2.1.0rc1 is (2, 1, 0)."""
+    """Parse the numbers of a version: (2, 1, 0) for 2.1.0rc1."""
     numbers = []
     for part in version.split("."):
         digits = part[: len(part) - len(part.lstrip("0123456789"))]

@@ -23,7 +23,7 @@ from recours.settings.model import Settings
 
 
 class AccountHealth(StrEnum):
-    """Whether runs use an account."""
+    """Whether runs use an account, and if not, why."""
 
     OPEN = "open"
     PAUSED = "paused"  # by a person, by the carrier or because of the carrier's outage
@@ -118,7 +118,7 @@ def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | N
 def account_uses(
     settings: Settings, database: Database, clock: Clock, keys: Iterable[str]
 ) -> dict[str, list[Usage]]:
-    """The use of these accounts' limits by account key, for limits with calls. Raises DatabaseError."""
+    """By account key, the use of those limits for which calls were counted. Raises DatabaseError."""
     opened = open_accounts(settings, clock, random, database=database)
     opened_keys = [key for key in keys if key in opened]
     opened.open_all(opened_keys)

@@ -62,7 +62,7 @@ class OpenedAccounts(Mapping[str, Account]):
             return self._opened[key][1]
 
     def __contains__(self, key: object) -> bool:
-        """Return whether this is the key of an account, open or not."""
+        """Return whether this is the key of a known carrier's account, whether or not the account is open."""
         try:
             return isinstance(key, str) and AccountKey.parse(key).carrier in self._own_accounts
         except ValueError:

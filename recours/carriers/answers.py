@@ -1,4 +1,4 @@
-"""What several carriers' answers have in common: failures, parcel statuses, documents, and the delivery of a parcel."""
+"""Parsing shared by several carriers: failures, parcel statuses, documents, and the delivery of a parcel."""
 
 import base64
 import re
@@ -172,7 +172,7 @@ class EncodedPiece(NamedTuple):
     encoding: Literal["base64", "hex"] = "base64"
 
     def decode(self) -> bytes:
-        """Raises ValueError."""
+        """Decode the document from base64 or hex. Raises ValueError."""
         text = "".join(self.encoded.split())
         if self.encoding == "hex":
             return bytes.fromhex(text)

@@ -187,7 +187,7 @@ class Colissimo(Client):
 
 
 def tracking_request(number: str, settings: Mapping[str, str]) -> Request:
-    """`timelineCompany`, with the credentials beside the number."""
+    """A call of `timelineCompany`, with the credentials in the same object as the number."""
     return json_api.post(_TIMELINE, {**_credential(settings), "parcelNumber": number, "lang": _LANGUAGE})
 
 

@@ -119,7 +119,7 @@ class DhlParcelDe(Client):
 
 
 def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str]) -> Request:
-    """An operation on numbers. The second pair of credentials is part of the query."""
+    """The request for an operation on these numbers. Its query contains the second pair of credentials."""
     key, secret, user, password = (settings[name] for name in SPEC.credentials[0])
     attributes = {
         "appname": user,

@@ -216,7 +216,7 @@ def _numbers(complete: Any) -> list[str | None]:
 
 
 def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """A number may belong to several parcels."""
+    """The delivery of the parcel, or a failure. `results`: one for each parcel with this number."""
     errors = [_coded(json_api.at(result, "error")) for result in results]
     good = [result for result, error in zip(results, errors, strict=True) if error is None]
     if not good:

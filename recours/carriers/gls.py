@@ -118,7 +118,7 @@ class Gls(Client):
     token_service = TokenService(path="/oauth2/v2/token")
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """See Client. No call is made for a delivered parcel if the account gets no proofs."""
+        """See Client. If GLS_POD is "no", no call is made for a delivered parcel, because the account gets no proofs."""
         if delivery is not None and self.settings["GLS_POD"] == "no":
             return _never_given(delivery)
         return super().fetch(number, delivery, session)

@@ -132,7 +132,7 @@ def _numbers(item: Any) -> list[str]:
 
 
 def _answer_of(item: Any, answer: Response) -> Response:
-    """The answer as if the parcel had been requested alone, because the HTTP status of several says nothing about one."""
+    """The answer as if this parcel had been requested alone: the HTTP status of a joint answer says nothing about one parcel."""
     code = json_api.text(item, "returnCode") or ""
     return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else HTTPStatus.OK)
 
@@ -158,7 +158,7 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
 
 
 def _shipment(item: Any) -> Shipment:
-    """`isParcelBack`: recorded (hedii/colissimo-api). The events of a return may say no more than "delivered"."""
+    """A parcel. `isParcelBack` reveals a return, whose events may only say "delivered"; source: hedii/colissimo-api."""
     body = json_api.at(item, "shipment")
     entry = answers.parse_time(json_api.text(body, "entryDate"), PARIS)
     accepted = [Scan(status=ParcelStatus.ACCEPTED, at=entry)] if entry else []

@@ -221,7 +221,7 @@ class Bundle:
         return self.outage is not None and parcel.delivery is None and parcel.number not in self.tracking
 
     def closed_for(self, parcel: ParcelQuery) -> Failure | None:
-        """Why a claim that needs another call gets none: the carrier is no longer called. None if it gets one or needs none."""
+        """Return why no more calls are made to the carrier, if the claim needs another call; else None."""
         result = self.tracking_of(parcel)
         is_complete = isinstance(result, Failure) and not result.closes_carrier
         return None if is_complete else self.closed

@@ -228,5 +228,5 @@ class AccountStatus(NamedTuple):
         return next(iter(self.closings), self.at_limit)
 
     def refusal_for(self, *, document: bool) -> Refusal | None:
-        """Return why a claim gets no call. `document`: only its document is missing."""
+        """Return why no call is made for a claim, or None. `document`: only the claim's document is missing."""
         return self.refusal or (self.documents if document else None)

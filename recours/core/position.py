@@ -226,7 +226,7 @@ def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple
 
 
 def _at_carrier(planned: tuple[Why, datetime], refusal: Refusal | None) -> tuple[Why, datetime | None]:
-    """Return `planned`, adjusted to when the carrier takes calls."""
+    """Return `planned`, or the later time at which the carrier can be called again (None: unknown) and the reason."""
     if refusal is None:
         return planned
     if refusal.until is None:

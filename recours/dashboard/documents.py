@@ -49,7 +49,7 @@ class Absent(StrEnum):
 
 @dataclass(frozen=True)
 class Document:
-    """A document of a claim. `is_changed`: its digest is no longer the recorded one."""
+    """A document of a claim. `is_changed`: its digest differs from the recorded one."""
 
     name: str
     media_type: str

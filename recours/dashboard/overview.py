@@ -207,7 +207,7 @@ def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
-    """The buttons for a problem, the best first. A schedule must be fixed on its machine: the button lists waiting claims."""
+    """The buttons for a problem, the best first. A schedule can only be fixed on its machine, so its button lists the waiting claims."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
     fixes = _first_of(problem)

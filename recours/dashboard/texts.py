@@ -1,4 +1,4 @@
-"""Texts of the dashboard beside those of its templates, in one language and time zone."""
+"""Texts of the dashboard that are not in its templates, in one language and time zone."""
 
 from recours.core.errors import Actor
 from recours.core.localized import Localized

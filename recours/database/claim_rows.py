@@ -296,7 +296,7 @@ def read_in_batches(
 
 
 def unchanged(connection: Connection, claims_: Sequence[Claim]) -> list[Claim]:
-    """The claims among these that are unchanged since they were read, locked until the end of the transaction."""
+    """Lock and return those of the claims that have not changed since they were read; the locks last until the transaction ends."""
     if dialect_of(connection).has_one_writer or not claims_:
         return list(claims_)
     query = select(_c.claim_id, _c.version).where(_c.claim_id.in_([claim.id for claim in claims_]))

@@ -115,7 +115,7 @@ class Database:
         connections: int | None = None,
         names: TableNames = USUAL_NAMES,
     ) -> None:
-        """Does not connect yet.
+        """Prepare the engine without connecting.
 
         `waits`: how long to wait for a server. `connections`: the most open at once; None: no limit. `names`: the names
         in the service's tables.
@@ -367,7 +367,7 @@ def offset_between(start: datetime, other_time: datetime, end: datetime) -> time
 
 
 def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
-    """Leases or pauses that have ended, or that a wrong clock set to end later than is possible."""
+    """The condition for a lease or pause that has ended, or whose end is impossibly late because a clock was wrong."""
     return or_(until <= now, until > now + FURTHEST_END)
 
 

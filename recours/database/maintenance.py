@@ -85,7 +85,7 @@ class ClaimMaintenance:
     def rank_overdue(
         self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
     ) -> int:
-        """Rank ready claims of these carriers again if their days without a deadline have ended; returns how many.
+        """Rank these carriers' ready claims again if their assumed deadlines of 14 days have passed; return how many.
 
         Takes one lookup per lane in the index of ready claims.
         """
@@ -258,7 +258,7 @@ class ClaimMaintenance:
     ) -> Iterator[tuple[Claim, Decision]]:
         """Give up on claims at this stage whose deadlines passed long ago, with their events; see `is_expired`.
 
-        Applies to claims whose time has run since `cutoff` or longer. Otherwise like `pass_retries`.
+        `cutoff`: the latest `expire_from` of these claims. Otherwise the method works like `pass_retries`.
         """
         is_over = is_at_stage(stage), has_deadline(), _c.expire_from <= cutoff, _c.interruptions == 0
         query = self._keys(now, *is_over, self._serves(carriers)).order_by(_c.expire_from).limit(CHUNK)

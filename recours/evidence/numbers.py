@@ -104,7 +104,7 @@ def _strong(text: str) -> Iterator[str]:
 
 
 def _joined(words: Sequence[str], size: int) -> str | None:
-    """The first words joined to a text of this size, or None."""
+    """Join as many of the first words as have exactly this many characters; None if they do not fit."""
     joined = ""
     for word in words:
         joined += word

@@ -238,7 +238,7 @@ def _without_rules(ink: Any) -> Any:
 
 
 def _marks(ink: Any) -> list[_Mark]:
-    """The marks of a picture; empty if it is just noise."""
+    """The marks of a picture: its connected areas of ink. Empty if there are too many, as in noise."""
     pixels = ink.tobytes()
     runs: list[Run] = []
     touched: list[int] = []  # union-find: for each run, another run of the same mark

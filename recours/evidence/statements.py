@@ -157,7 +157,7 @@ def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Matc
 
 
 def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
-    """Return whether "collected" or "received" is about the recipient. In a claim, it is about the claim."""
+    """Return whether "collected" or "received" is about the recipient. In "we received your claim", it is not."""
     head = sentence[: participle.start()]
     tail = sentence[participle.end() :]
     is_signed = phrases.SIGNED.match(participle[0]) is not None

@@ -165,7 +165,7 @@ def read_stored(folder: Path, name: str) -> bytes:
 
 
 def reappraise(custody: DatabaseCustody, claim_ids: Collection[Any] = ()) -> Iterator[str | None]:
-    """For each accepted proof of these claims, or of all claims: why it would be refused today, or None if it would be accepted.
+    """Yield for each accepted proof of these claims (or of all) why it would be refused today; None: it would be accepted.
 
     Raises DatabaseError.
     """

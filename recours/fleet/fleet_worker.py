@@ -176,7 +176,7 @@ class FleetWorker:
         return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
 
     def __post_init__(self) -> None:
-        """Does not connect yet."""
+        """Prepare the worker without connecting."""
         settings = self.app.settings
         database = self.app.database
         self.clock = self.app.clock

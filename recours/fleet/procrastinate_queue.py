@@ -36,7 +36,7 @@ class ProcrastinateQueue:
     """The job queue. Uses at most three connections, two of them to LISTEN."""
 
     def __init__(self, url: URL) -> None:
-        """Does not connect yet."""
+        """Prepare the queue without connecting."""
         self._conninfo = conninfo_of(url)
 
     @staticmethod

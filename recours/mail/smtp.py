@@ -143,7 +143,7 @@ class SmtpConnection:
         timeout_s: float = TIMEOUT_S,
         go_on: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Does not connect yet. `timeout_s`: for connecting, and for each email.
+        """Prepare a connection without opening it. `timeout_s`: the time limit for connecting, and for each email.
 
         `go_on`: returns false when the run must end; it is checked continuously.
         """

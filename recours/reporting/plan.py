@@ -264,7 +264,7 @@ class Simulation:
     until: datetime
 
     def __post_init__(self) -> None:
-        """No run has been counted yet."""
+        """Queue the claims, before any run is simulated."""
         self._policy = self.terms.policy
         self._waiting: list[tuple[float, int, Claim]] = []
         self._ready: dict[Stage, dict[str, list[_Entry]]] = {Stage.NEW: {}, Stage.READY: {}}

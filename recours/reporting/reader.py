@@ -318,7 +318,7 @@ def claims_of_mail(database: Database, number: int, limit: int) -> list[str]:
 
 
 def _listed(row: RowMapping) -> ListedMail:
-    """Read a row; an unknown state of a later version stays text."""
+    """Convert a row to a ListedMail. A state from a later version stays a string."""
     return ListedMail(
         row["id"],
         row["kind"],

@@ -394,7 +394,7 @@ def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
 
 
 def _lines_of(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[str, list[InLine]]:
-    """By account, the unassessed claims that will be due and whose ranks are in the future."""
+    """By account, the claims among these that will be due once they are assessed, with ranks in the future."""
     lines = defaultdict[str, list[InLine]](list)
     for claim in claims:
         where = position(claim, now, policy)
@@ -408,7 +408,7 @@ def _lines_of(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[st
 def overlong_backlog(
     pace: Pace, due: int, line: Sequence[InLine], now: datetime, opens_at: datetime | None = None
 ) -> OverlongBacklog | None:
-    """The backlog of `due` claims if deadlines pass within it; else None.
+    """The backlog of `due` claims if some are attempted after their deadlines; else None.
 
     `line`: the claims whose ranks are in the future. `opens_at`: when the account can be called again; None: now.
     """

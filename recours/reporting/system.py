@@ -92,7 +92,7 @@ class Backlog:
         return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in IN_PROGRESS))
 
     def capped(self, number: int) -> int:
-        """A sum, which means "or more" if one of its parts does."""
+        """Cap a sum at the number up to which claims are counted, so that it is displayed as "or more" like its parts."""
         return min(number, self.counted_up_to)
 
 
@@ -207,7 +207,7 @@ class InLine(NamedTuple):
 
 @dataclass(frozen=True)
 class OverlongBacklog:
-    """A backlog of one account in which deadlines pass before claims are tried, at the pace of the quota."""
+    """An account's backlog in which claims are attempted after their deadlines, at the pace of the quota."""
 
     due: int
     days: int  # until the last claim is tried
@@ -222,7 +222,7 @@ def usual_calls(calls: CallBudget, delivery: Delivery | None) -> CallBudget:
 
 
 def counted_by_hour(limit: Limit) -> Limit:
-    """A limit per seconds or minute, which runs wait out, converted to an hourly one; other limits unchanged."""
+    """Convert a limit per second or minute to an hourly one, because runs wait for short windows to end; return others unchanged."""
     if not limit.window.is_short:
         return limit
     number = limit.number * _HOUR_S // limit.window.seconds

@@ -476,7 +476,7 @@ class SystemReader:
 
 
 def united(queries: Sequence[Select[*tuple[Any, ...]]]) -> Iterator[CompoundSelect[Any]]:
-    """Few statements that combine these queries, each with its own order and limit; their union is unordered."""
+    """Combine these queries, each with its own order and limit, into few UNIONs, whose rows are unordered."""
     for first in range(0, len(queries), _UNITED):
         parts = [query.subquery() for query in queries[first : first + _UNITED]]
         yield union_all(*(select(part) for part in parts))
@@ -533,7 +533,7 @@ def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
 
 
 class FetchAnswer(NamedTuple):
-    """The result of one fetch. `is_failure`: of the carrier's service, not about the parcel."""
+    """The result of one fetch. `is_failure`: the carrier's service failed, so the answer says nothing about the parcel."""
 
     at: datetime
     claim_id: Any

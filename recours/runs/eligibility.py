@@ -192,7 +192,7 @@ class Selection:
 
 
 def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) -> Selection:
-    """Count what `Actions.reopen_all` would do. `parts`: claims, each with whether a run is fetching it."""
+    """Count the claims that `Actions.reopen_all` would reopen or skip. `parts`: claims, and whether a run is fetching them."""
     selection = Selection()
     for part in parts:
         for claim, is_leased in part:

@@ -192,7 +192,7 @@ class Engine:
     # ---------------------------------------------------------------- a bundle, in a thread of the pool
 
     def _fetch(self, bundle: list[LeasedClaim]) -> None:
-        """Fetch each claim, store its documents, and pass its answer to the main thread before the next claim."""
+        """Fetch each claim, store its documents, and pass its answer to the main thread before fetching the next one."""
         unasked = list(bundle)
         is_closed = False
         try:

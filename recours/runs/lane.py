@@ -51,7 +51,7 @@ def describe_mistake(error: Exception) -> Mistake:
 
 
 def _remedy_of(error: Exception) -> str | None:
-    """What to do about faults of the machine; None for others. One answer that is too large may also exhaust memory."""
+    """What to do about a fault of the machine; None for other faults. A single answer that is too large may exhaust memory too."""
     causes = (error, error.__cause__)
     if any(isinstance(cause, MemoryError) for cause in causes):
         return "This machine has too little memory for a run; '--concurrency 1' needs the least"
@@ -287,7 +287,7 @@ class LaneOrder:
         return outdated
 
     def returned(self, key: str, place: Urgency) -> None:
-        """Note that a claim with this place is ready in the lane again."""
+        """Record that a claim with this urgency is ready in the lane again."""
         self.move(key, min(self._heads.get(key, place), place))
 
     def move(self, key: str, head: Urgency | None) -> None:

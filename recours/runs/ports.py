@@ -36,7 +36,7 @@ class Clock(Protocol):
 
 
 class NotRecordedError(RunError):
-    """Some of several attempts could not be recorded.
+    """Raised if some attempts of a group could not be recorded.
 
     `recorded`: the ids of the claims whose attempts were recorded, each with the result of `ClaimRepository.record`.
     """

@@ -139,7 +139,7 @@ def purpose(limit: Limit) -> str:
 
 
 def worth_showing(uses: Sequence[Usage]) -> Sequence[Usage]:
-    """The uses of long windows; those of short windows, outdated when read, only if there are no others."""
+    """The uses of long windows; without any, those of short windows, which are outdated by the time they are read."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 

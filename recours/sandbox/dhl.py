@@ -102,7 +102,7 @@ class Dhl(SimulatedCarrier):
 
 
 def _problem(status: int, title: str, detail: str) -> Answer:
-    """An error in the service's format, with a number as `status`."""
+    """An error in the service's format, with a numeric `status`."""
     return json_api.problem(status, title, detail, Correlation_Id="00000000-0000-0000-0000-000000000000")
 
 

@@ -97,7 +97,7 @@ class LaPoste(TracksSeveral):
         return [json.loads(answer.body)] if isinstance(part_of(answer, "returnCode"), int) else None
 
     def joined(self, items: Sequence[Any]) -> Answer:
-        """All items, each with the status that it would have alone."""
+        """An answer with all items, each with the status that it would have in an answer of its own."""
         is_well = all(isinstance(item, dict) and item.get("returnCode") == _OK for item in items)
         return json_api.answer(list(items), _OK if is_well else _SEVERAL_STATUSES)
 

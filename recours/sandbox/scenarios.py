@@ -182,7 +182,7 @@ class ParcelState:
 
     @property
     def is_delivered(self) -> bool:
-        """Return whether the parcel has arrived anywhere. Only IN_TRANSIT has not."""
+        """Return whether the parcel has arrived anywhere, as in all scenarios except IN_TRANSIT."""
         return self.scenario is not Scenario.IN_TRANSIT
 
     def alternate(self, items: Sequence[_Item]) -> _Item:
@@ -236,10 +236,10 @@ class ScriptProgress:
     ) -> ParcelState:
         """Return the state for a call and use up the step.
 
-        `goes_on`: in these scenarios the call uses up nothing, because the following call does, such as the POD call after a
-        tracking call that answers "delivered". `refused`: the password is wrong, which overrides the script. `hidden`: an account
-        other than the owner's asks, and gets NOT_OURS in these scenarios without using up anything; None for the owner. A different
-        script object for the number starts over.
+        `goes_on`: scenarios in which this call does not use up the step, because another call follows that does, such as the
+        POD call after a tracking call that answers "delivered". `refused`: the password is wrong, which overrides the script.
+        `hidden`: None if the owner's account calls; otherwise the scenarios in which the account gets NOT_OURS, without using up
+        a step. If the script of the number is another object than before, it starts over.
         """
         at = now.replace(microsecond=0)
         progress = self._progress.get(number)

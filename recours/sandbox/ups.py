@@ -1,14 +1,14 @@
 """Simulates UPS's token service and its tracking with proof of delivery. Pure: uses only the request and the parcel's state.
 
 Sources: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers in the issues of their
-repository, and karrio's connector. Inferred, without a source: the code of an error that the sources show without one (here its
-HTTP status), the text for an invalid request, that an unknown query parameter makes it invalid, and that the date of delivery is
-local. How the carrier says that there will be no proof is unknown, and another customer's parcel gets none either (issue 57). So
-POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS are all a delivered parcel without a proof and without a signature.
+repository, and karrio's connector. These facts are assumed, without a source: an error that the sources show without a code has its HTTP
+status as the code; the text for an invalid request; an unknown query parameter makes a request invalid; the date of delivery is
+local. It is not known how the carrier reports that there will be no proof, and no proof is sent for another customer's parcel
+(issue 57). Therefore POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all show a delivered parcel without proof or signature.
 UTC times have colons, as in real answers. DELIVERED_PNG has them as in the document's example, and DELIVERED_NO_SIGNATORY has only
 the local time (issue 38). IN_TRANSIT shows a different status at each attempt. RETURNED_TO_SENDER alternately shows a parcel that
 is back and the delivery at the end of a return.
-The single call requires the token, so AUTH_REFUSED occurs there. The proof is a web page, or invalid content instead (BAD_BASE64,
+AUTH_REFUSED occurs in the only call, which requires the token. The proof is a web page, or invalid content (BAD_BASE64,
 NOT_A_DOCUMENT, BROKEN_PDF). DELIVERED_PNG and DELIVERED_GIF have the image of the signature and no proof.
 """
 

@@ -1,4 +1,4 @@
-"""Checks what a database has of what a run needs; few statements if nothing is missing."""
+"""Checks whether a database has everything that a run needs, with few statements if nothing is missing."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -54,7 +54,7 @@ def look(database: Database) -> Schema:
 
 
 def look_closer(database: Database, connection: Connection) -> Schema:
-    """Inspect the database completely, with the service's tables again, even if parts are missing."""
+    """Inspect the whole database, including the service's tables again, even if parts are missing."""
     database.look_again(connection)
     return _schema(connection, database.border, version_of(connection))
 
