@@ -39,7 +39,9 @@ _COUNTS = ("Attempts", "Calls", "Still due")  # columns
     PODRetryScheduler.usual_batch,
     "Use the scheduler's --batch-size; the fetch worker is assumed to use 50.",
 )
-@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Assume that the scheduler uses this --max-retries.")
+@number_option(
+    "--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Assume that the scheduler uses this --max-retries."
+)
 @database_option
 @json_option
 def command(hours: int, batch_size: int, max_retries: int, database_url: str | None, as_json: bool) -> None:

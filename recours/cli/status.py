@@ -152,7 +152,9 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 
 @click.command("why")
 @click.argument("typed", metavar="CLAIM")
-@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Assume that the scheduler uses this --max-retries.")
+@number_option(
+    "--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Assume that the scheduler uses this --max-retries."
+)
 @click.option(
     "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Use this language."
 )
