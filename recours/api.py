@@ -130,9 +130,9 @@ def set_account(
 def check_account(
     client: Any, carrier: str, *, by: str = "the service's application", language: str | None = None
 ) -> AccountResult:
-    """Check a client's credentials with one real call, within limits and pauses. `by`: as recorded.
+    """Check a client's credentials with one real call, within limits and pauses. `by`: the person's name for the record.
 
-    Raises CorrectAccountError if the client has no account there, TryLaterError, AskOperatorError.
+    Raises CorrectAccountError if the client has no account with the carrier, TryLaterError, AskOperatorError.
     """
     with _acting(by, language) as actions:
         return actions.check_account(client, carrier)

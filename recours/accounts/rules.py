@@ -70,7 +70,7 @@ REFUSED: dict[str, str] = {
 
 
 def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
-    """The only client among those found by `named`, an address or an id. Raises AccountRefusedError."""
+    """The only client with this address or id (`named`). Raises AccountRefusedError."""
     name = clean(str(named).strip(), 100)
     if not clients:
         raise AccountRefusedError("no_client", client=name)

@@ -44,7 +44,7 @@ _NO_CARRIER = "other"  # the document folder of unknown carriers
 
 
 class NotAttachedError(ClaimsRefusedError):
-    """The file cannot be attached, or not with these details. `why`: the key of the sentence."""
+    """The file or its details are not accepted. `why`: the key of the sentence."""
 
     def __init__(self, why: str, **facts: str) -> None:
         super().__init__(REFUSED[why].format(**facts))

@@ -124,7 +124,7 @@ class Client(ABC):
 
 
 class OneCallClient(Client):
-    """A carrier whose single call returns both the status and the document. It is made even if the delivery is known.
+    """A carrier whose single call returns both the status and the document. The call is made even if the delivery is known.
 
     `fetch_proof` makes the call and completes the answer with what is already known about the delivery.
     """

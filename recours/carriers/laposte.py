@@ -1,6 +1,6 @@
-"""La Poste, "Suivi v2": the status of everything the group carries. JSON over HTTP. It has neither documents nor signatories.
+"""La Poste, "Suivi v2": the status of all parcels of the group, in JSON over HTTP, without documents or signatories.
 
-Sources: three public clients, and a study of the gateway of September 2026. We tried nothing ourselves against the live
+Sources: three public clients, and a study of the gateway from September 2026. Nothing was tested against the live
 service.
 """
 

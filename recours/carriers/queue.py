@@ -523,7 +523,7 @@ class APIRequestQueue(AccountGate):
         bundle.note_tracking(numbers, answer)
 
     def _mention_failures(self, key: str, bundle: Bundle) -> None:
-        """Log failed shared calls. Otherwise a carrier that rejects several numbers would go unnoticed and only cost more calls."""
+        """Log failed shared calls. Otherwise nobody would notice a carrier that rejects them, which costs calls."""
         name = self._accounts[key].name
         parcels = plural(len(bundle.numbers), "parcel")
         if upsetting := len(bundle.upsetting):

@@ -207,7 +207,7 @@ class QuotaReservation:
         self._has_called = True
 
     def _may_still_begin(self) -> None:
-        """Raise CalledOffError, or CallError after a first call, if the run must make no more calls. It concerns only this claim."""
+        """Raise CalledOffError, or CallError after a first call, if the run must make no more calls. Other claims are unaffected."""
         if self._go_on():
             return
         if not self._has_called:
@@ -222,7 +222,7 @@ class QuotaReservation:
                 slot.release()
 
     def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
-        """The limits of whose current window the call has no unit. A window may end while the call waits for others."""
+        """The limits without a reserved unit in their current window: a window may end while the call waits for other limits."""
         now = self._clock.now()
         for limit in limits:
             _, end = limit.window.around(now)

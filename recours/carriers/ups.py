@@ -263,7 +263,7 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def _delivered_at(arrival: Handover) -> tuple[datetime | None, date | None]:
-    """The time of the delivery activity, or else the date of delivery at the place.
+    """The time of the delivery activity, or else the date of delivery, in the time zone of the place.
 
     Some answers contain the time in UTC, others only the local time. The local time is exact in a country with one time zone; in
     other countries only the day is used.

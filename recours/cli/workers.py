@@ -303,7 +303,7 @@ def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) ->
 
 
 def _stop_on_signals(worker: Worker, database: Database) -> None:
-    """Make SIGINT and SIGTERM end the run in order, or at once if the database does not answer."""
+    """Let SIGINT and SIGTERM end the run after the calls in progress, or immediately if the database does not answer."""
 
     def stop(number: int, _frame: object) -> None:
         worker.stop(number)

@@ -239,16 +239,16 @@ class Border:
 
     @cached_property
     def is_edited(self) -> ColumnElement[bool]:
-        """Claims whose edits since the last assessment invalidate a carrier's answer.
+        """The condition for claims with edits since the last assessment that invalidate a carrier's answer.
 
-        Written as a CASE: PostgreSQL expects two columns to be equal in one row of two hundred.
+        It is a CASE, because for a comparison PostgreSQL estimates that two columns are equal in only one row of 200.
         """
         names = [name for name in SEEN if name not in _OF_NO_ANSWER]
         return case((self._differ(names), true()), else_=false())
 
     @cached_property
     def differs(self) -> ColumnElement[bool]:
-        """Claims that have to be assessed again: any difference from the last assessment."""
+        """The condition for claims that must be assessed again, because they differ from the last assessment."""
         return self._differ(SEEN)
 
     def _differ(self, names: Iterable[str]) -> ColumnElement[bool]:
@@ -300,7 +300,7 @@ class Border:
         )
 
     def lock(self, ids: Collection[Any]) -> Select[Any]:
-        """Lock those of these claims that nobody else has locked, until the end of the transaction."""
+        """Lock these claims until the end of the transaction, except those that are locked already."""
         query = select(self.key).where(self.key.in_(ids))
         return query.order_by(self.key).with_for_update(skip_locked=True)
 
@@ -354,7 +354,7 @@ class Border:
 
     @cached_property
     def client_id(self) -> ColumnElement[Any]:
-        """A client of `naming_clients` by id, in the type of the claims' column."""
+        """The client's id, for `naming_clients`, in the type of the claims' column."""
         key = self._client_key
         if not self.has("client_id"):
             return type_coerce(key, CLIENT_KEY)

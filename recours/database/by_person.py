@@ -203,7 +203,7 @@ def detach(
 def _projection(
     connection: Connection, claim: Claim, following: "KeptEvidence | None", now: datetime
 ) -> dict[str, Any]:
-    """The new values of the service's row. A pending email about the withdrawn proof is not sent."""
+    """Record the effects of a withdrawn proof, cancel a pending email about it, and return the service's new values."""
     # Written if the claim had failed before.
     retrieved = _e.claim_id == claim.id, _e.event == EventName.POD_RETRIEVED
     connection.execute(update(events).where(*retrieved, _e.told.is_(None)).values(told=LAPSED))
@@ -272,7 +272,7 @@ class ClaimEnrollment:
     def undecided_ids(self, limit: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
         """The ids of up to `limit` of these claims, without those that the next run of the fetch worker enrolls.
 
-        `adopted`: None: read from the database.
+        `adopted`: read from the database if None.
         """
         with self.database.read() as connection:
             adopted = adopted or read_adoption(connection)

@@ -100,7 +100,7 @@ class ClientAccounts:
         return numbers_in_use(self.all())
 
     def version(self) -> tuple[Any, ...]:
-        """A value that differs after any change of an account."""
+        """A value that changes whenever any account changes."""
         counts = func.count(), func.count(_a.removed_at)
         return tuple(tuple(row.values()) for row in self._rows(select(*counts, func.max(_a.changed_at))))
 

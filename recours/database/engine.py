@@ -239,8 +239,8 @@ class Database:
     ) -> None:
         """Begin a transaction with its settings.
 
-        Not as a listener of SQLAlchemy's event: an engine with a listener checks for others at each step of each
-        statement, which makes up a sixth of the time of a small transaction.
+        This is no listener of a SQLAlchemy event: an engine with a listener looks for other listeners at each step of
+        each statement, which takes a sixth of the time of a small transaction.
         """
         driver: Any = connection.connection.driver_connection
         # Directly through the driver: through SQLAlchemy this takes a third of the time of a transaction.

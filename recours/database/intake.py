@@ -200,7 +200,7 @@ class Assessor:
         return [replace(claim, state=state) for claim, state in states]
 
     def _assessed(self, claim: Claim, stage: str | None, now: datetime) -> tuple[State, dict[str, Any]]:
-        """The state of a claim and the values of our row; empty: delete the row. `stage`: of the existing row."""
+        """Return a claim's state and the values of our row (empty: delete the row). `stage`: the existing row's stage."""
         state = self.assess(claim, now)
         if claim.is_ours:
             return state, assessed_values(claim, state, now)

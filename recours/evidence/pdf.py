@@ -99,7 +99,7 @@ def read(pdf: PdfDocument) -> Reading:
 
 @dataclass(frozen=True)
 class DrawnText:
-    """Text drawn in one operation, turned upright. `x` points right, `y` up; `size` is that of its letters in points.
+    """Text drawn in one operation, turned upright. `x` points right, `y` up; `size`: the font size in points.
 
     `box`: its position on the page, not turned.
     """

@@ -124,7 +124,7 @@ def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
 
 
 def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Match[str] | None:
-    """The participle by which a sentence says that a person took our parcel, in words that alone may be about a depot or a message.
+    """Find the participle in a sentence that says that a person took our parcel. It may also refer to a depot or a message.
 
     `text` and `folded` continue after the sentence, because the day and the person may be there.
     """

@@ -269,7 +269,7 @@ def _lines(note: Path) -> list[bytes]:
 
 
 def _owner(label: Label) -> list[str]:
-    """Identifies the claim of an answer, because names alone may look alike."""
+    """The values that identify the claim of an answer, because file names alone may be equal."""
     return [label.carrier, str(label.claim_id), label.reference, label.number, label.client]
 
 

@@ -171,7 +171,7 @@ class FleetWorker:
 
     @property
     def workable(self) -> Collection[str]:
-        """The carriers whose slices this process can do now; after a fault of its own, it leaves a carrier to others."""
+        """The carriers that this process can work on now; after a fault of its own, it leaves a carrier to other processes."""
         now = self.clock.monotonic()
         return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
 

@@ -110,7 +110,7 @@ class Process:
             ending.set_result(None)
 
     def _do_jobs(self) -> None:
-        """Do jobs until the worker is stopped, starting again after connection losses. Raises NoFleetError."""
+        """Process jobs until the worker is stopped, starting again after connection losses. Raises NoFleetError."""
         log = run_log()
         told_at = 0.0
         while not self.fleet_worker.stopped:
@@ -141,7 +141,7 @@ class Process:
         self._has_logged_ready = is_ready and is_well
 
     def _report_alive(self) -> None:
-        """Report to systemd's watchdog, which restarts the process if the loop that does jobs has stalled."""
+        """Report to systemd's watchdog, which restarts the process if the loop that processes jobs has stalled."""
         if monotonic() - self._alive_at < _STANDS_STILL_S:
             systemd_notify("WATCHDOG=1")
 

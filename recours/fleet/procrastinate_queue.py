@@ -67,7 +67,7 @@ class ProcrastinateQueue:
             runner.run(self._work(tasks, jobs, slots, ready))
 
     async def _work(self, app: App, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
-        """Do jobs. Raises QueueError, or the exception that ended a worker."""
+        """Process jobs. Raises QueueError, or the exception that ended a worker."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots + 2 * _AT_ONCE))
         async with app.open_async():
             if not await app.check_connection_async():

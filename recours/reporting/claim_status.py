@@ -106,9 +106,9 @@ class StatusSentences(Localized):
         now: datetime | None = None,
         evidence: ClaimEvidence = _NO_EVIDENCE,
     ) -> ClaimStatus:
-        """The status of a claim. `carrier`: its name for people; `asked_count`: how often it was asked about the claim.
+        """The status of a claim. `carrier`: its name for people; `asked_count`: how often the carrier was asked about the claim.
 
-        `not_before`: the estimated earliest day of its attempt, as of `now`; None: it does not wait for others.
+        `not_before`: the estimated earliest day of its attempt, as of `now`; None if no more urgent claims delay it.
         """
         claim = listed.claim
         standing = where.standing

@@ -318,7 +318,7 @@ class Reports:
     ) -> tuple[list[Claim], list[tuple[datetime, Claim]]]:
         """Claims without an attempt before their deadline, or before their evidence expires if that is earlier.
 
-        `behind`: the ids of claims that are too far back in the line.
+        `behind`: the ids of claims with too many more urgent claims before them.
         """
         policy = self.app.policy
         forgotten = []
@@ -345,7 +345,7 @@ def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> boo
 
 
 def loses_evidence(where: Position, now: datetime) -> bool:
-    """Return whether a claim's evidence expires within a week and before its deadline, without an attempt before."""
+    """Return whether a claim's evidence expires within a week and before its deadline, with no attempt planned before then."""
     evidence = where.evidence
     if evidence is None or not evidence.counts or not where.is_open:
         return False

@@ -489,7 +489,7 @@ def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
 
 @dataclass(frozen=True)
 class CarrierNow:
-    """The current state of a carrier. `refusal`: why it takes no calls now, and until when."""
+    """The current state of a carrier. `refusal`: why it cannot be called now, and until when."""
 
     key: str
     name: str

@@ -237,7 +237,7 @@ class SystemReader:
     def backlogs(
         self, due_until: datetime | None = None, limit: int = COUNTED_UP_TO, mark: Mark | None = None
     ) -> list[Backlog]:
-        """Open claims by account; each stage is counted up to `limit`. `mark`: None reads it.
+        """Open claims by account; each stage is counted up to `limit`. `mark`: read from the database if None.
 
         Waiting claims whose retry is due by `due_until` are counted as ready, even if no run has updated them yet.
         """

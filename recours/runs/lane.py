@@ -80,9 +80,9 @@ class Mistakes:
 
     @property
     def ranks_last(self) -> bool:
-        """Return whether the excused claims go last, so that they do not block the carrier's other claims in every run.
+        """Return whether the excused claims are ranked last, so that they do not block the carrier's other claims in every run.
 
-        If a package is missing, they keep their place: these claims did not cause the failure.
+        They keep their rank if a package is missing, because the claims did not cause this failure.
         """
         return self.is_run_at_fault and not self._of_any_claim
 
@@ -277,7 +277,7 @@ class LaneOrder:
                     self._outdated.add(key)
 
     def suffices(self, keys: Collection[str], count: int) -> bool:
-        """Return whether the `count` most urgent claims certainly lie in these lanes, the first in the order."""
+        """Return whether these lanes, the first in the order, are certain to contain the `count` most urgent claims."""
         return len(keys) - len(self._outdated.intersection(keys)) >= count
 
     def take_outdated(self) -> list[str]:

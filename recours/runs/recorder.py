@@ -32,7 +32,7 @@ class UnknownCodes:
         self._texts: dict[tuple[str, str], str] = {}
 
     def note(self, key: str, carrier: str, outcome: Outcome) -> None:
-        """Count by code alone: the text that comes with it may differ from parcel to parcel."""
+        """Count the unknown codes of an outcome, without their texts, which may differ from parcel to parcel."""
         for text in unknown_of(outcome):
             code = (key, text.partition(" (")[0])
             self._counts[code] += 1

@@ -143,7 +143,7 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 
 def _read_image(request: HttpRequest) -> Question:
-    """S3 accepts a URL only unchanged, and no authorization or Amazon header that its signature does not include."""
+    """Parse a request for an image. Like S3, refuse a changed URL, and headers for authorization that it does not sign."""
     json_api.needs(request, "GET", page(405, "Method not allowed", ""))
     values = json_api.first_values(request.query)
     number = values.get("number", "")

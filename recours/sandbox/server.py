@@ -205,7 +205,7 @@ class Sandbox:
             self.calls.append(Call(self._now(), carrier, NOT_KNOWN, NOT_KNOWN, "", None))
 
     def _token(self, carrier: GivesTokens, question: Question) -> Answer:
-        """A new token, different from all earlier ones, or a refusal."""
+        """Issue a token that differs from all earlier ones, or refuse the request."""
         with self._lock:
             at, account = self._now(), self._account(carrier, question)
             scenario = Scenario.AUTH_REFUSED if account is None else None
@@ -231,7 +231,7 @@ class Sandbox:
         return next((name for name, password in accounts if carrier.shows(question, name, password)), None)
 
     def _record(self, carrier: SimulatedCarrier, question: Question) -> list[tuple[Question, ParcelState]]:
-        """The state of each parcel of the call, as if it had been requested alone."""
+        """Record the call, and return the state of each of its parcels, as if each had been requested alone."""
         with self._lock:
             at, account = self._now(), self._account(carrier, question)
             if question.bearer in self.tokens:

@@ -339,7 +339,7 @@ class Crontab:
             raise ScheduleError(f"'crontab' cannot be used: {error.strerror or error}.") from error
 
     def _python(self, text: str) -> tuple[str, list[str]]:
-        """The Python for the scripts, the guide's `python3` if cron finds it or else the .venv's, and notes."""
+        """Return the Python for the scripts (the guide's `python3` if cron finds it, otherwise the .venv's), and notes."""
         if self.checkout.program:  # its first line names its Python
             return "", []
         if self.checkout.python:

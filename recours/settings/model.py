@@ -366,7 +366,7 @@ class Credentials:
         return " and ".join(dict.fromkeys(self.sources.values())) or "nowhere"
 
     def pairs(self) -> list[str]:
-        """Every pair of them joined like name and password in an Authorization header."""
+        """Every pair of these secrets, joined like the name and password of an Authorization header."""
         texts = list(self.values.values())
         return [f"{first}:{second}" for first in texts for second in texts if first != second]
 

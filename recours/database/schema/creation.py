@@ -1,4 +1,4 @@
-"""Creates a database, and adds to the service's database what a run needs; once, even if several runs start together.
+"""Creates a database, and adds to the service's database what a run needs. Only one run does so, even if several start together.
 
 On SQLite this is one transaction that locks the whole file. On PostgreSQL it is also one transaction, which never waits
 long for the service's table; then the index on that table is built concurrently with reads and writes.
@@ -201,7 +201,7 @@ def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
 
 
 def _sql_of_intake(border: Border, now: str) -> str:
-    """The SQL that records the adoption, once. `border`: before columns are added to the service's tables. `now`: SQL.
+    """The SQL that records the adoption, once. `border`: as it was before columns were added. `now`: an SQL expression.
 
     If the service already has the status column, its values determine which claims recours works on.
     """
@@ -241,7 +241,7 @@ def _copied_aside(database: Database, schema: Schema) -> list[str]:
 def _add_sql(
     fault: DatabaseError, database: Database, sql_for: Callable[[str | None], list[str]]
 ) -> DatabaseError:
-    """The fault, with the SQL for an administrator if this user lacks the rights to change the schema."""
+    """Return the error, with the SQL for an administrator if this user may not change the schema."""
     if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _SIGNS_OF_REFUSAL):
         return fault
     user = None
