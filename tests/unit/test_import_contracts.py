@@ -34,7 +34,7 @@ def broken_contracts(checkout: Path) -> str:
     return done.stdout.partition("Broken contracts")[2]
 
 
-def test_what_carriers_share_may_be_imported(checkout: Path) -> None:
+def test_shared_carrier_modules_may_be_imported(checkout: Path) -> None:
     (checkout / "recours/carriers/acme.py").write_text("from recours.carriers import client, message, soap\n")
     (checkout / "recours/sandbox/acme.py").write_text("from recours.sandbox import answers, soap\n")
     assert broken_contracts(checkout) == ""

@@ -23,7 +23,7 @@ def test_no_old_word_comes_back() -> None:
     assert not said, "\n".join(said)
 
 
-def test_what_is_renamed_is_off_the_list() -> None:
+def test_renamed_names_are_off_the_lists() -> None:
     """So that it cannot come back."""
     done = sorted(STILL_TO_BE_RENAMED - found().keys()), sorted(STILL_SEVERAL_CLASSES - several_classes())
     assert done == ([], []), (

@@ -39,7 +39,7 @@ def needs(name: str, extras: set[str]) -> Iterator[Requirement]:
             yield need
 
 
-def test_what_the_pinned_requirements_list_is_all_that_the_dependencies_need() -> None:
+def test_every_required_package_is_pinned() -> None:
     """Including the requested extras."""
     todo = own()
     needed: set[str] = set()
@@ -63,7 +63,7 @@ def test_every_pin_names_the_extras_that_another_package_asks_for(file: str) -> 
     assert extras - {(name, extra) for name, pin in pinned.items() for extra in pin.extras} == set()
 
 
-def test_what_a_run_looks_for_before_it_starts_is_what_the_project_asks_for() -> None:
+def test_packages_checked_at_start_match_the_declared_dependencies() -> None:
     """With the same minimum versions."""
     asked = {canonicalize_name(need.name): need for need in own()}
     looked_for = {canonicalize_name(name): oldest for name, oldest in launch.NEEDED}

@@ -117,7 +117,7 @@ def test_every_wrong_row_is_named() -> None:
     ]
 
 
-def test_of_very_many_wrong_rows_some_are_named() -> None:
+def test_at_most_100_wrong_rows_are_listed() -> None:
     lines = faults("\n".join([HEAD, *["x,Chronopost,0198,pw,"] * 250]))
     assert lines[-2:] == ["… and 150 more rows.", "250 rows cannot be used; nothing was written."]
     assert len(lines) == 102
@@ -138,7 +138,7 @@ def test_of_very_many_wrong_rows_some_are_named() -> None:
         (b"x" * (LARGEST + 1), "larger than 10 MB"),
     ],
 )
-def test_what_is_no_such_file_is_refused_in_a_sentence(content: str | bytes, said: str) -> None:
+def test_an_invalid_file_is_rejected_with_the_reason(content: str | bytes, said: str) -> None:
     assert said in faults(content)[0]
 
 

@@ -56,13 +56,13 @@ def test_credentials_have_the_names_of_their_settings_or_the_end_of_these(given:
     assert usable_credentials(CHRONOPOST, given) == expected
 
 
-def test_what_could_mean_two_things_is_refused() -> None:
+def test_an_ambiguous_credential_is_rejected() -> None:
     twice = {"account": "1", "CHRONOPOST_account": "2", "password": "p"}
     with pytest.raises(AccountRefusedError, match="CHRONOPOST_ACCOUNT was given twice"):
         usable_credentials(CHRONOPOST, twice)
 
 
-def test_of_several_sets_the_first_that_is_complete_is_kept() -> None:
+def test_the_first_complete_set_of_credentials_is_kept() -> None:
     assert usable_credentials(COLISSIMO, {"api_key": "K", "login": ""}) == {"COLISSIMO_API_KEY": "K"}
     both = {"api_key": "K", "login": "L", "password": SECRET}
     first = COLISSIMO.credentials[0]
@@ -139,7 +139,7 @@ def test_limits_that_cannot_serve_a_claim_are_refused(texts: list[str], said: st
 # ---------------------------------------------------------------- health
 
 
-def test_what_stands_in_the_way_of_an_account_comes_first() -> None:
+def test_account_health_reports_the_most_important_obstacle() -> None:
     paused = CarrierState(pause=Pause(LATER, "slow down"))
     refused = CarrierState(account=AccountState(2, LATER, "Invalid Password"))
     stopped = replace(refused, stopped=Stop(NOW, "by lea"))

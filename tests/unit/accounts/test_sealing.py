@@ -15,7 +15,7 @@ VALUES = {"CHRONOPOST_ACCOUNT": "19869502", "CHRONOPOST_PASSWORD": "pläin-secre
 OWNER = "17/chronopost"
 
 
-def test_what_is_sealed_is_opened_and_does_not_show() -> None:
+def test_sealed_credentials_can_be_opened_and_contain_no_plain_text() -> None:
     sealed = Seals([NEW]).seal(VALUES, OWNER)
     assert Seals([NEW]).open(sealed, OWNER) == VALUES
     assert "secret" not in sealed

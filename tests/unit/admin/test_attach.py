@@ -93,7 +93,7 @@ def test_a_claim_that_has_no_proof_any_more_gets_it() -> None:
 
 
 @pytest.mark.parametrize("fault", [RunError("the disk is full"), KeyboardInterrupt()])
-def test_what_stops_it_leaves_the_claim_to_others(fault: BaseException) -> None:
+def test_a_failed_attachment_releases_the_claim(fault: BaseException) -> None:
     records, claims, documents = Mock(), Mock(), Mock()
     records.find.return_value = ListedClaim(CLAIM)
     records.evidence.return_value = []

@@ -29,7 +29,7 @@ def faults(content: str) -> dict[int, str]:
         "réclamation;numéro\nCLM-1;XY1".encode("cp1252"), "CLM-1;XY1\r", "\ufeff\ufeffCLM-1;XY1", "Re\u0301clamation;Nume\u0301ro\nCLM-1;XY1",
     ],
 )  # fmt: skip
-def test_what_spreadsheets_write_is_read(content: str | bytes) -> None:
+def test_spreadsheet_formats_are_read(content: str | bytes) -> None:
     assert read(content) == [ROW]
 
 
@@ -73,7 +73,7 @@ def test_a_claim_that_is_named_twice_is_named() -> None:
         (b"reference;number\n", "contains no claims"),
     ],
 )
-def test_what_is_no_such_file_is_refused(content: bytes, says: str) -> None:
+def test_an_invalid_file_is_rejected(content: bytes, says: str) -> None:
     with pytest.raises(ClaimsRefusedError, match=says):
         read_claim_file(content, MOST, needs_values=True)
 

@@ -111,7 +111,7 @@ def test_a_second_call_goes_when_the_first_is_answered(
     assert (len(account.used), second.refused) == (2, None)
 
 
-def test_it_is_not_made_where_the_first_was_refused(
+def test_the_second_call_is_not_made_if_the_first_was_rejected(
     account: Account, first: WaitingReservation, second: Waiting
 ) -> None:
     account.refusal = REFUSAL

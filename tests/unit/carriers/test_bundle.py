@@ -38,7 +38,7 @@ def test_one_number_of_thirty_takes_eleven_calls_at_most(failure: Failure) -> No
         assert (bundle.upsetting, bundle.outage, bundle.unanswered) == ({bad}, None, [])
 
 
-def test_of_two_that_fail_together_only_both_go_alone() -> None:
+def test_at_most_two_numbers_are_isolated_for_one_bad_number() -> None:
     for bad in THIRTY:
         sizes, bundle = calls_of([bad], alone=False)
         assert len(sizes) <= 11

@@ -187,7 +187,7 @@ def test_a_piece_or_another_name_of_it_is_ours_and_so_is_a_parcel_without_a_numb
         assert isinstance(judged(*shipments), Handover)
 
 
-def test_of_several_parcels_of_a_number_the_newest_counts() -> None:
+def test_the_newest_parcel_with_the_number_counts() -> None:
     new, old = of(NUMBER, told=(P.ON_ITS_WAY,), days=500), of(NUMBER)
     nameless = of(told=(P.DELIVERED,), days=900)
     for shipments in ([old, new], [new, old], [nameless, old, new]):

@@ -19,7 +19,7 @@ def test_a_key_is_read_as_it_was_written(key: AccountKey, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["ups#", "ups#0", "ups#-1", "ups#1#2", "ups#x", "ups#²"])
-def test_what_is_no_key_is_refused(text: str) -> None:
+def test_an_invalid_account_key_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not the key of an account"):
         AccountKey.parse(text)
 

@@ -58,7 +58,7 @@ def test_new_claims_are_enrolled_where_the_service_cannot_say_so(
     assert adoption(added=added).enrolls_new(setting) is enrolls
 
 
-def test_it_is_undecided_until_a_person_has_decided() -> None:
+def test_adoption_is_undecided_until_a_person_decides() -> None:
     assert adoption().is_undecided(EnrollNew.AUTO)
     assert adoption().is_undecided(EnrollNew.TRUE)
     assert not adoption().is_undecided(EnrollNew.FALSE)

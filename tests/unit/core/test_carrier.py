@@ -128,7 +128,7 @@ def test_any_complete_set_of_credentials_is_named_once() -> None:
     assert spec.credential_names == ("A", "B", "C", "D")
 
 
-def test_what_the_settings_of_a_carrier_are_called() -> None:
+def test_setting_names_begin_with_the_carrier_key() -> None:
     assert CHRONOPOST.base_url_setting == "CHRONOPOST_BASE_URL"
     assert DHL.prefix == "DHL_EXPRESS"
     assert DHL.base_url_setting == "DHL_EXPRESS_BASE_URL"

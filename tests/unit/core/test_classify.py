@@ -30,7 +30,7 @@ def test_an_accent_may_be_a_sign_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", " ", "?", "x" * 100_000, "\x00\ud800"])
-def test_what_no_pattern_knows_is_temporary(text: str | None) -> None:
+def test_an_unknown_text_is_a_temporary_error(text: str | None) -> None:
     assert classify(text) == "server_error"
     assert not is_persistent(classify(text))
 

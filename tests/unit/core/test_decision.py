@@ -210,7 +210,7 @@ def test_a_claim_that_others_are_fetching_is_as_urgent_as_any_that_is_pending() 
     assert (state.rank_at, state.rank_is_deadline) == (NOW - 9 * HOUR + FORTNIGHT, False)
 
 
-def test_what_a_pending_claim_learnt_is_kept_until_its_number_is_corrected() -> None:
+def test_known_facts_of_a_pending_claim_are_kept_until_its_number_is_corrected() -> None:
     knowing = assessed(claim("pending", state=State(delivery=DELIVERED, interruptions=2)))
     assert assess(knowing, NOW, POLICY).delivery == DELIVERED
     assert assess(knowing, NOW, POLICY).interruptions == 2
@@ -324,7 +324,7 @@ def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
         (2, None, Stage.WAITING),
     ],
 )
-def test_a_claim_that_is_no_longer_set_aside_goes_on_where_it_was(
+def test_a_claim_that_is_no_longer_set_aside_resumes_at_its_previous_stage(
     retries: int, kind: ErrorKind | None, stage: Stage
 ) -> None:
     state = assess(at_retry(retries, Stage.SHELVED, kind=kind), NOW, POLICY)
@@ -378,7 +378,7 @@ def test_an_impossible_time_is_recomputed(state: State, next_at: datetime, faile
         (ErrorKind.TIMEOUT, Stage.WAITING),
     ],
 )
-def test_a_given_up_claim_goes_on_under_a_higher_limit(kind: ErrorKind, stage: Stage) -> None:
+def test_a_given_up_claim_is_retried_under_a_higher_limit(kind: ErrorKind, stage: Stage) -> None:
     state = go_on(at_retry(4, Stage.GIVEN_UP, kind=kind), NOW, POLICY)
     assert (state.stage, state.retries_used, state.next_at) == (stage, 4, NOW + 42 * HOUR)
     assert state.rank_at == NOW - 60 * HOUR + timedelta(days=14)
@@ -399,7 +399,9 @@ def test_a_given_up_claim_goes_on_under_a_higher_limit(kind: ErrorKind, stage: S
         (4, 4, Stage.SETTLED, Action.GIVE_UP),
     ],
 )
-def test_what_a_retry_is_used_for(retries: int, most: int, stage: Stage, what: Action) -> None:
+def test_the_next_action_depends_on_the_retries_used_and_the_stage(
+    retries: int, most: int, stage: Stage, what: Action
+) -> None:
     assert next_action(at_retry(retries, stage), NOW, replace(POLICY, max_retries=most)) is what
 
 
@@ -438,7 +440,7 @@ def test_a_claim_that_others_are_fetching_without_saying_since_when_is_called_in
     assert next_action(row, NOW + ABANDONED_AFTER, POLICY) is Action.CALL
 
 
-def test_what_the_row_says_of_when_others_began_counts_before_our_first_sight() -> None:
+def test_the_start_time_in_the_row_takes_precedence_over_our_first_sight() -> None:
     row = claim("fetching", updated_at=NOW, state=State(next_at=NOW - HOUR))
     assert next_action(row, NOW, POLICY) is Action.WAIT
 
@@ -527,7 +529,7 @@ def test_a_claim_whose_time_of_failure_was_lost_is_ranked_from_now() -> None:
     assert {decision.state.interruptions for decision in decisions} == {0}
 
 
-def test_what_gave_up_keeps_its_rank() -> None:
+def test_a_given_up_claim_keeps_its_rank() -> None:
     state = decide(at_retry(3, deadline=date(2026, 2, 9)), failing(ErrorKind.TIMEOUT), NOW, POLICY).state
     assert (state.rank_at, state.rank_is_deadline) == (datetime(2026, 2, 9, 23, tzinfo=UTC), True)
 
@@ -551,7 +553,7 @@ def test_a_pending_claim_that_must_wait_stays_pending() -> None:
     assert decide(row, failing(ErrorKind.RATE_LIMITED), NOW, POLICY).fetch_status is FetchStatus.PENDING
 
 
-def test_what_was_learnt_before_the_wait_is_kept() -> None:
+def test_a_rate_limit_keeps_the_known_delivery() -> None:
     decision = decide(at_retry(1), failing(ErrorKind.RATE_LIMITED, delivery=DELIVERED), NOW, POLICY)
     assert decision.state.delivery == DELIVERED
 
@@ -628,7 +630,7 @@ def test_a_deadline_does_not_hurry_a_temporary_failure() -> None:
     assert told(decide(row, failing(ErrorKind.NOT_FOUND), NOW, policy)) == []
 
 
-def test_it_can_be_reported_at_once_always() -> None:
+def test_persistent_errors_can_be_reported_at_once() -> None:
     policy = replace(POLICY, tell_persistent_at_once=True)
     decision = decide(at_retry(0), failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, policy)
     assert told(decision) == [("pod_failed", "operator")]
@@ -719,13 +721,13 @@ def test_a_proof_may_still_come_however_long_ago_the_delivery_was(days: int) -> 
     assert (decision.kind, decision.state.stage) == (ErrorKind.POD_NOT_AVAILABLE_YET, Stage.WAITING)
 
 
-def test_what_the_carrier_says_now_counts_before_what_was_learnt() -> None:
+def test_a_new_delivery_replaces_the_known_one() -> None:
     row = at_retry(0, delivery=Delivery(NOW - timedelta(days=40)))
     fresh = failing(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=Delivery(NOW - HOUR))
     assert decide(row, fresh, NOW, POLICY).state.delivery == Delivery(NOW - HOUR)
 
 
-def test_of_a_delivery_on_a_day_its_end_counts_wherever_that_was() -> None:
+def test_a_delivery_day_ends_when_it_ends_in_the_last_time_zone() -> None:
     latest = datetime(2026, 1, 11, 12, tzinfo=UTC)  # midnight at UTC-12
     assert Delivery(day=date(2026, 1, 10)).latest == latest
 
@@ -734,7 +736,7 @@ def test_the_last_day_of_the_calendar_has_an_end_too() -> None:
     assert Delivery(day=date.max).latest == datetime.max.replace(tzinfo=UTC)
 
 
-def test_what_is_missing_of_a_delivery_is_taken_from_what_was_known() -> None:
+def test_missing_delivery_facts_are_completed_from_known_ones() -> None:
     day = NOW.date()
     assert Delivery(day=day).completed_by(Delivery(NOW, "A")) == Delivery(None, "A", day)
     assert Delivery(NOW).completed_by(Delivery(None, "A", day)) == Delivery(NOW, "A")
@@ -764,14 +766,14 @@ def test_a_retrieved_proof_ends_it_and_the_client_is_notified() -> None:
     }
 
 
-def test_of_a_delivery_on_a_day_the_day_is_reported() -> None:
+def test_a_delivery_without_a_time_is_reported_with_its_day() -> None:
     got = Retrieved.single(b"%PDF", Delivery(day=date(2026, 10, 5)), "ups track")
     facts = succeed(at_retry(1), got, NOW).events[0].facts
     assert (facts["delivered_at"], facts["delivered_day"]) == (None, "2026-10-05")
 
 
 @pytest.mark.parametrize("status", ["pending", "fetching", None])
-def test_of_a_first_fetch_nobody_needs_to_be_notified(status: str | None) -> None:
+def test_a_successful_first_fetch_notifies_nobody(status: str | None) -> None:
     row = replace(at_retry(1), fetch_status=status)
     decision = succeed(row, Retrieved.single(b"%PDF", DELIVERED, "x"), NOW)
     assert decision.state == State(attempts=row.state.attempts + 1, delivery=DELIVERED)
@@ -815,7 +817,7 @@ def test_only_a_first_fetch_asks_for_the_document_before_tracking(
         assert found is row.state.delivery
 
 
-def test_what_has_no_number_to_ask_with_is_tracked_first() -> None:
+def test_a_claim_whose_number_cannot_be_used_directly_is_tracked_first() -> None:
     pieces = replace(CHRONOPOST, untracked_form=re.compile("[0-9]+"))
     assert delivery_to_assume(claim("pending"), pieces, FIRST) is None
     assert delivery_to_assume(claim("pending", number="123"), pieces, FIRST) is not None

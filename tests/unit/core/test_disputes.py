@@ -130,7 +130,7 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
         ),
     ],
 )
-def test_what_a_document_shows_in_two_languages(
+def test_document_findings_are_described_in_both_languages(
     shown: Findings, delivery: Delivery | None, english: str, french: str
 ) -> None:
     assert findings_text(shown, delivery, Localized("en", ZONE)) == english

@@ -45,7 +45,7 @@ def test_only_an_unknown_number_becomes_hopeless_at_the_last_retry(kind: ErrorKi
     assert is_persistent(kind, last_retry=True) == (SPECIFIED[kind][0] or kind == "not_found")
 
 
-def test_what_is_an_outage_and_what_is_our_account() -> None:
+def test_outage_kinds_and_account_kinds() -> None:
     assert {"server_error", "timeout", "network"} == OUTAGE_KINDS
     assert {"auth_failed", "account_denied", "not_configured"} == ACCOUNT_KINDS
 

@@ -89,7 +89,7 @@ def test_one_is_set_so_long_before_the_deadline_when_the_backoff_is_used_up(kind
 
 @pytest.mark.parametrize("kind", HOPELESS)
 @pytest.mark.parametrize("used", [2, 3])
-def test_none_is_set_where_the_client_or_the_operator_must_hear_of_it(kind: ErrorKind, used: int) -> None:
+def test_a_hopeless_claim_gets_no_last_attempt(kind: ErrorKind, used: int) -> None:
     at = END - 60 * HOUR
     assert after(at, used, kind=kind) == after(at, used, OFF, kind)
     assert after(at, 3, kind=kind).gave_up
@@ -99,7 +99,7 @@ def test_none_is_set_where_the_client_or_the_operator_must_hear_of_it(kind: Erro
     ("before_end", "is_set"),
     [(500, True), (36.01, True), (36, True), (35.99, False), (20, False), (-20, False)],
 )
-def test_it_is_at_least_6_h_away(before_end: float, *, is_set: bool) -> None:
+def test_the_last_attempt_is_at_least_6_h_away(before_end: float, *, is_set: bool) -> None:
     decision = after(END - before_end * HOUR)
     assert awaits_last_attempt(decision.state) is is_set
     if not is_set:
@@ -360,7 +360,7 @@ def test_turned_on_it_revives_nothing_and_comes_with_the_next_answer() -> None:
     assert awaits_last_attempt(decide(waits, fail(), START, ON).state)
 
 
-def test_a_claim_that_goes_on_under_a_raised_limit_has_no_second_one() -> None:
+def test_a_raised_retry_limit_gives_no_second_last_attempt() -> None:
     over = claim(made().state)
     policy = replace(ON, max_retries=6, last_attempt=12 * HOUR)
     at = END - 28 * HOUR

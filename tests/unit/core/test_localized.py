@@ -35,7 +35,7 @@ def test_a_number_is_written_as_the_language_does(number: float, english: str, f
     [None, float("nan"), Decimal("sNaN"), 10**5000],
     ids=["missing", "nan", "signaling", "endless"],
 )
-def test_what_is_not_a_number_is_a_dash(nothing: float | None) -> None:
+def test_an_unknown_number_is_shown_as_a_dash(nothing: float | None) -> None:
     for texts in (EN, FR):
         shown = {texts.number(nothing), texts.money(nothing, "EUR"), texts.percent(nothing)}
         assert shown == {UNKNOWN}
@@ -142,7 +142,7 @@ def test_a_span_has_one_unit(span: timedelta, short: str) -> None:
     assert EN.age(span) == short
 
 
-def test_what_is_past_and_what_is_to_come() -> None:
+def test_past_and_future_times_are_relative() -> None:
     assert EN.ago(NOW - timedelta(days=3), NOW) == "3 days ago"
     assert FR.ago(NOW - timedelta(days=3), NOW) == "il y a 3 jours"
     assert FR.ago(NOW + timedelta(hours=5), NOW) == "dans 5 heures"

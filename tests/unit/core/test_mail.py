@@ -99,7 +99,7 @@ def test_addresses(text: str) -> None:
         "x" * 65 + "@shop.example", "a@" + "b" * 250 + ".example", "a@[127.0.0.1]", '"a"@shop.example',
     ],
 )  # fmt: skip
-def test_what_is_not_an_address(text: str | None) -> None:
+def test_invalid_addresses_are_rejected(text: str | None) -> None:
     assert not is_address(text)
 
 
@@ -192,7 +192,7 @@ def test_the_operators_email_comes_once_a_day(last: str | None, now: str, due: b
     assert summary_due(in_paris(last) if last else None, in_paris(now), PARIS) is due
 
 
-def test_the_same_trouble_goes_on_regardless_of_its_day_and_client() -> None:
+def test_a_problem_is_the_same_regardless_of_day_and_client_account() -> None:
     def trouble(name: EventName, carrier: str, kind: str = "auth_failed", day: str = "2026-02-02") -> object:
         return trouble_of(
             OutboxEvent(1, name, None, carrier, day, in_paris(day), {"kind": kind, "error": day})

@@ -36,7 +36,7 @@ def test_nothing_set_is_no_password() -> None:
 @pytest.mark.parametrize(
     "text", ["correct horse", str(HASH)[:-1], str(HASH).upper(), str(HASH).replace(SALT.hex(), "00")]
 )
-def test_a_faulty_hash_is_told_with_how_to_make_one(text: str) -> None:
+def test_the_error_about_a_faulty_hash_names_the_command_that_makes_one(text: str) -> None:
     with pytest.raises(ValueError, match="not a password hash") as error:
         read_hash(text)
     assert "recours dashboard --hash-password" in str(error.value)

@@ -39,7 +39,7 @@ def test_a_refused_account_is_tried_again_after_1_h_then_6_h_then_daily(refusals
     assert next_try_after_refusals(refusals, NOW) == NOW + timedelta(hours=hours) - timedelta(minutes=5)
 
 
-def test_of_an_unknown_carrier_nothing_bad_is_assumed() -> None:
+def test_the_default_carrier_state_has_no_pause_or_fault() -> None:
     assert CarrierState() == CarrierState(None, None, None, AccountState(0, None, None, None, None))
 
 
@@ -55,7 +55,5 @@ def test_of_an_unknown_carrier_nothing_bad_is_assumed() -> None:
         (timedelta(days=1400), False),
     ],
 )
-def test_what_ends_later_than_any_pause_was_left_by_a_wrong_clock(
-    ends_in: timedelta | None, holds: bool
-) -> None:
+def test_a_pause_that_has_ended_or_ends_too_late_is_ignored(ends_in: timedelta | None, holds: bool) -> None:
     assert lasts(NOW + ends_in if ends_in is not None else None, NOW) is holds

@@ -82,7 +82,7 @@ def world() -> World:
     return World()
 
 
-def test_one_that_another_program_goes_on_fetching_is_left_to_it(world: World) -> None:
+def test_a_claim_that_another_program_keeps_fetching_is_not_due(world: World) -> None:
     """Each change of the row shows it; the time that a run stored when it first saw the claim is less reliable."""
     started = world.now - HOUR / 2
     world.table.add("CLM-1", number="XY000000001FR", fetch_status=FetchStatus.FETCHING, updated_at=started)

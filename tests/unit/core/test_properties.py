@@ -228,7 +228,7 @@ def test_a_persistent_error_costs_one_confirming_call_and_is_reported_at_the_las
 
 @MODEST
 @given(st.lists(KINDS, min_size=1, max_size=30), st.integers(1, 8), st.lists(st.integers(0, 280), min_size=1))
-def test_every_claim_ends_within_its_retries_and_none_comes_early(
+def test_every_claim_ends_within_its_retries_and_is_never_retried_early(
     answers: list[ErrorKind], most: int, late_s: list[int]
 ) -> None:
     small = failed_claim()

@@ -106,9 +106,7 @@ def test_a_window_of_seconds_is_aligned(seconds: int, start: datetime) -> None:
         (3600, False, "hour", "3600s"),
     ],
 )
-def test_what_a_window_is_called_and_whether_it_is_waited_out(
-    seconds: int, short: bool, label: str, key: str
-) -> None:
+def test_window_labels_and_keys(seconds: int, short: bool, label: str, key: str) -> None:
     window = Window(seconds, PARIS)
     assert (window.is_short, window.label, window.key) == (short, label, key)
 
@@ -180,7 +178,7 @@ FORM = "is not a limit; write for example 100/day, 250/day@UTC, 200/hour or 1400
         ("5/day,6/day@Europe/Paris", "it has the same window twice"),
     ],
 )
-def test_what_is_no_limit_is_refused_with_a_sentence(text: str, sentence: str) -> None:
+def test_an_invalid_limit_is_rejected_with_the_reason(text: str, sentence: str) -> None:
     with pytest.raises(ValueError) as refused:
         parsed(text)
     assert str(refused.value) == sentence
@@ -204,7 +202,7 @@ def test_the_units_that_calls_take(
     assert Limit("ups", 10, Window(), capability).units(calls) == units
 
 
-def test_what_a_limit_is_called() -> None:
+def test_limit_labels_and_keys() -> None:
     assert str(Limit("ups", 200, Window(3600))) == "200 per hour"
     assert Limit("ups", 200, Window(3600)).key == "ups/*/3600s"
     assert Limit("ups", 200, Window(0, PARIS), Capability.POD).key == "ups/POD/day@Europe/Paris"
@@ -218,7 +216,7 @@ def test_another_number_in_the_same_window_is_the_same_window() -> None:
 
 
 @pytest.mark.parametrize(("used", "left"), [(0, 10), (5, 5), (10, 0), (13, 0)])
-def test_what_is_left_is_never_less_than_nothing(used: int, left: int) -> None:
+def test_the_remaining_quota_is_never_negative(used: int, left: int) -> None:
     assert Usage(Limit("ups", 10, Window()), used, utc(2026, 1, 1)).remaining == left
 
 
@@ -240,7 +238,7 @@ def test_what_is_left_is_never_less_than_nothing(used: int, left: int) -> None:
         (30, utc(2026, 7, 6, 22), 30),
     ],
 )
-def test_what_more_urgent_claims_need_is_left_to_them_until_four_oclock(
+def test_calls_are_kept_for_more_urgent_claims_until_four_oclock(
     calls: int, moment: datetime, kept: int
 ) -> None:
     """But never more than three quarters of the day's calls."""

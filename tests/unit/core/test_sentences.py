@@ -212,7 +212,7 @@ def test_a_detail_is_for_the_log() -> None:
     assert failure.explanation == SentenceParts(Sentence.UNAVAILABLE, "UPS", "Down")
 
 
-def test_what_was_stored_is_read_again() -> None:
+def test_stored_sentences_are_recognized() -> None:
     assert stored(None, "UPS", "x") is None
     assert stored("unavailable", "UPS", None) == SentenceParts(Sentence.UNAVAILABLE, "UPS")
 

@@ -25,7 +25,7 @@ def test_nothing_in_a_text_can_forge_a_line_or_hide(text: str, shown: str) -> No
     assert clean(text) == shown
 
 
-def test_what_is_no_text_is_shown_as_one() -> None:
+def test_values_that_are_not_strings_are_converted() -> None:
     assert clean(ValueError("bad\nnews")) == "bad\\x0anews"
     assert clean(42) == "42"
     assert clean(None) == "None"

@@ -86,13 +86,13 @@ def test_a_catalog_that_cannot_be_read_is_said_in_a_sentence(
 
 
 @pytest.mark.parametrize("phrase", [*DocumentFlaw, *MailTrouble], ids=lambda phrase: phrase.name)
-def test_what_is_recorded_is_said_in_french_with_its_facts(phrase: RecordedPhrase) -> None:
+def test_recorded_phrases_are_translated_with_their_facts(phrase: RecordedPhrase) -> None:
     recorded = phrase.text(**FACTS)
     assert phrase.translated("en", recorded) == recorded
     assert phrase.translated("fr", recorded) == translate("fr", phrase.value).format(**FACTS)
 
 
-def test_what_was_said_in_the_document_is_quoted_as_it_is() -> None:
+def test_text_from_a_document_is_quoted_verbatim_in_a_translation() -> None:
     recorded = DocumentFlaw.ERROR_PAGE.text(said='error 500 ("oops")')
     assert DocumentFlaw.translated("fr", recorded) == "c'est une page d'erreur (« error 500 (\"oops\") »)"
 

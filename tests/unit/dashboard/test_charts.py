@@ -41,7 +41,7 @@ def test_nothing_at_all_is_an_empty_ground() -> None:
     assert stacked("what", ["x"], [Series("a", "good", [0])], EN).scale == ("1", "", "0")
 
 
-def test_of_many_columns_some_are_named() -> None:
+def test_only_some_of_many_columns_are_labeled() -> None:
     days = {date(2026, 1, 1) + timedelta(n): Rate(n, 1, 0) for n in range(30)}
     named = [bar.name for bar in charts.by_day(days, FR).bars if bar.is_named]
     assert named == ["01/01", "06/01", "11/01", "16/01", "21/01", "26/01"]

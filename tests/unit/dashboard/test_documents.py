@@ -39,14 +39,14 @@ def test_a_document_in_the_folder_is_read(folder: Path) -> None:
         ".",
     ],
 )
-def test_what_lies_elsewhere_is_not_opened(folder: Path, where: str) -> None:
+def test_files_outside_the_folder_are_not_opened(folder: Path, where: str) -> None:
     (folder / "link.png").symlink_to(folder.parent / "secret.png")
     found = read_document(where.format(folder=folder), folder)
     assert isinstance(found, NoDocument)
     assert found.why is Absent.ELSEWHERE
 
 
-def test_what_is_not_a_document_is_reported(folder: Path) -> None:
+def test_missing_and_invalid_documents_are_reported(folder: Path) -> None:
     def why(name: str, content: bytes | None) -> Absent:
         if content is not None:
             (folder / name).write_bytes(content)

@@ -23,7 +23,7 @@ def test_every_problem_has_a_button_or_a_command() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_typed_on_the_machine_stands_apart(language: str) -> None:
+def test_terminal_commands_are_split_from_the_remedy(language: str) -> None:
     typed = {
         K.NEVER_RAN: "recours check",
         K.OVERDUE: "recours {command}",
@@ -40,7 +40,7 @@ def test_what_is_typed_on_the_machine_stands_apart(language: str) -> None:
         assert f"{before} {command}".strip() == remedy
 
 
-def test_what_waits_for_a_worker_is_what_it_would_take() -> None:
+def test_a_stopped_worker_links_to_its_waiting_claims() -> None:
     addresses = [
         fixes_of(Problem(kind, facts={"worker": worker} if worker else {}))[0].address
         for kind, worker in (
@@ -63,6 +63,6 @@ def test_no_list_is_offered_of_no_claims() -> None:
     ]
 
 
-def test_what_is_done_at_once_names_the_carrier() -> None:
+def test_the_resume_button_names_the_carrier() -> None:
     resume, *_ = fixes_of(Problem(K.CARRIER_PAUSED, carrier="ups"))
     assert (resume.address, resume.fields) == ("/carriers/resume", {"carrier": "ups"})

@@ -22,6 +22,6 @@ def test_blanks_in_prose_do_not_break(html: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("tag", ["pre", "option", "textarea", "script", "style"])
-def test_what_is_sent_back_or_set_by_its_writer_stays(tag: str) -> None:
+def test_preformatted_text_and_form_values_are_unchanged(tag: str) -> None:
     html = f"<{tag} id=x>a : b\n<b>c ; d</b></{tag}>"
     assert typeset(html, "fr") == html

@@ -55,7 +55,7 @@ def test_who_sits_at_this_machine_needs_no_password(host: str) -> None:
         {"host": "localhost", "via": "1.1 proxy"},
     ],
 )
-def test_what_others_may_have_sent_is_from_elsewhere(headers: dict[str, str]) -> None:
+def test_requests_from_other_origins_are_recognized(headers: dict[str, str]) -> None:
     assert PageRequest(headers, "127.0.0.1").is_from_elsewhere
 
 

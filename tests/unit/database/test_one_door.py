@@ -65,7 +65,7 @@ def test_the_border_alone_knows_the_services_tables() -> None:
     assert faults == []
 
 
-def test_what_is_said_to_be_harmless_is_still_there() -> None:
+def test_exempted_modules_still_name_columns_of_the_service() -> None:
     for path in SAID:
         source = (ROOT / path).read_text(encoding="utf-8")
         assert any(f'"{name}"' in source for name in COLUMNS), path
@@ -88,5 +88,5 @@ def test_another_module_that_knows_them_is_a_fault(source: str) -> None:
 @pytest.mark.parametrize(
     "source", ['"""UPDATE claims, and so on."""', "claims.c.stage", 'text("SELECT * FROM recours_claims")']
 )
-def test_what_is_ours_is_none(source: str) -> None:
+def test_comments_and_our_own_tables_are_allowed(source: str) -> None:
     assert not list(faults_in("recours/runs/worker.py", source))

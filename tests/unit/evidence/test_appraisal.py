@@ -172,7 +172,7 @@ def test_the_place_is_a_town(text: str, town: str | None) -> None:
     assert judged(f"{NUMBER} delivered\n{text}").findings.place == town
 
 
-def test_of_a_list_of_parcels_ours_counts() -> None:
+def test_facts_come_from_the_row_of_our_parcel() -> None:
     text = (
         "Colis|Livré le|Signataire|Ville\n"
         "AB987654321FR|04/10/2026|MARTIN|PARIS\n"
@@ -183,7 +183,7 @@ def test_of_a_list_of_parcels_ours_counts() -> None:
     assert (found.signatory, found.delivered, found.place) == ("DUPONT", "2026-10-05", "LILLE")
 
 
-def test_of_several_parcels_each_in_a_part_of_its_own_ours_counts() -> None:
+def test_facts_come_from_the_section_of_our_parcel() -> None:
     parcels = (("AB987654321FR", "MARTIN", 4), (NUMBER, "DUPONT", 5), ("CD987654321FR", "ROUX", 6))
     text = "\n".join(
         f"N° de colis : {number}\nLivré le : 0{day}/10/2026\nSignataire : {name}"
@@ -193,12 +193,12 @@ def test_of_several_parcels_each_in_a_part_of_its_own_ours_counts() -> None:
     assert (found.signatory, found.delivered) == ("DUPONT", "2026-10-05")
 
 
-def test_of_several_parcels_that_were_handed_over_together_the_facts_count_for_each() -> None:
+def test_shared_facts_apply_to_every_parcel_handed_over_together() -> None:
     text = f"Colis : {NUMBER}\nColis : AB987654321FR\nLivré le : 05/10/2026\nSignataire : DUPONT"
     assert shown(text).signatory == "DUPONT"
 
 
-def test_of_a_list_of_events_the_delivery_counts() -> None:
+def test_facts_come_from_the_delivery_event() -> None:
     text = (
         f"{NUMBER}\nDate|Lieu|Événement\n02/10/2026 09:00|PARIS|Pris en charge\n"
         "05/10/2026 07:10|LYON|En cours de livraison\n05/10/2026 10:31|LILLE|Livré"
@@ -292,14 +292,14 @@ def test_a_number_of_our_form_is_one(text: str, is_like: bool) -> None:
         ("Livré", {}, None),
     ],
 )
-def test_a_signature_is_told_only_if_it_can_be(
+def test_a_signature_is_found_denied_or_undecided(
     text: str, reading: dict[str, bool], expected: bool | None
 ) -> None:
     assert judged(f"{NUMBER} {text}", NUMBER, "chronopost", **reading).findings.has_signature is expected
 
 
 @pytest.mark.parametrize(("signed", "hollow"), [(True, False), (False, True)])
-def test_of_a_scan_with_text_only_what_is_no_letter_counts_as_a_picture(signed: bool, hollow: bool) -> None:
+def test_only_ink_besides_the_text_of_a_scan_counts_as_a_picture(signed: bool, hollow: bool) -> None:
     sheet = paper((1240, 1754), 250)
     lines = [f"Récépissé du colis {NUMBER}", "Nom : __________", "Signature :"]
     print_on(sheet, 150, 200, lines, size=24)
@@ -360,7 +360,7 @@ def texts(section: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", texts("hollow"))
-def test_what_tells_of_no_delivery_is_hollow(text: str) -> None:
+def test_a_document_that_shows_no_delivery_is_hollow(text: str) -> None:
     assert judged(text).hollow
 
 
@@ -371,7 +371,7 @@ def test_another_paper_is_hollow_though_it_is_signed(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", texts("proof"))
-def test_what_tells_of_a_delivery_is_a_proof(text: str) -> None:
+def test_a_document_that_shows_a_delivery_is_a_proof(text: str) -> None:
     assert judged(text).hollow is None
 
 
@@ -388,7 +388,7 @@ def test_a_menu_of_links_names_no_paper() -> None:
 
 
 @pytest.mark.parametrize("words", ["DRIVER RELEASE", "Signature not required", "Signature not on file"])
-def test_what_stands_where_nobody_signed_is_no_signatory(words: str) -> None:
+def test_a_remark_that_nobody_signed_is_not_a_signatory(words: str) -> None:
     assert judged(f"{NUMBER} delivered\nReceived by: {words}").findings.signatory is None
 
 
@@ -404,7 +404,7 @@ def test_a_login_beside_a_delivery_of_the_parcel_is_no_login_page() -> None:
     assert judged("Livré le : 05/10/2026", asks_for_password=True).hollow == "it is a login page"
 
 
-def test_what_a_picture_may_show_is_not_denied() -> None:
+def test_unreadable_pictures_leave_every_finding_undecided() -> None:
     assert judged("Scanned with PocketScan", has_picture=True) == Appraisal(Findings())
     letters_without_meaning = "\ufffd" * 50
     assert judged(letters_without_meaning, has_ink=True, has_picture=True) == Appraisal(Findings())
@@ -567,7 +567,7 @@ def test_a_text_without_end_is_judged_in_one_pass(unit: str) -> None:
     judged(text)
 
 
-def test_of_a_signed_page_of_dates_they_are_counted_once() -> None:
+def test_dates_of_a_signed_page_are_counted_once() -> None:
     began = time.process_time()
     judged("signé par DUPONT\n" + "date 5/5/26\ndate 6/5/26\n" * 1500)
     assert time.process_time() - began < 5  # seconds; 20 if counted again at each date

@@ -40,6 +40,6 @@ def test_a_large_file_is_not_read_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nowhere.png", "a\0b", "x" * 5000])
-def test_what_cannot_be_opened_is_said_so(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_opened_is_rejected(tmp_path: Path, name: str) -> None:
     with pytest.raises(NotADocumentError, match="it cannot be read "):
         read_file(tmp_path / name)

@@ -125,7 +125,7 @@ def test_no_hollow_document_is_accepted_and_two_good_ones_are_refused_at_most(co
 
 @pytest.mark.full("all languages of the corpora: make test assesses one of each kind")
 @pytest.mark.parametrize("corpus", ["invisible", "undecodable"])
-def test_what_nobody_can_see_or_decode_is_refused(corpus: str) -> None:
+def test_invisible_and_undecodable_documents_are_rejected(corpus: str) -> None:
     assert misjudged(TEMPLATES[corpus]) == ([], [])
 
 
@@ -179,7 +179,7 @@ def test_the_number_is_read_on_every_proof_but_on_pictures(results: list[Result]
 
 
 @pytest.mark.parametrize(("fact", "least"), [("signatory", 0.8), ("delivered", 0.99), ("place", 0.65)])
-def test_what_is_read_on_a_proof_is_what_it_shows(fact: str, least: float, legible: list[Result]) -> None:
+def test_facts_extracted_from_a_proof_are_correct(fact: str, least: float, legible: list[Result]) -> None:
     """Most printed facts are extracted, and nothing else."""
     facts = {result.document.name: result.facts(fact) for result in legible}
     wrong = {name: pair for name, pair in facts.items() if pair[1] not in (None, pair[0])}

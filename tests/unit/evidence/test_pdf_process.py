@@ -170,7 +170,7 @@ def stand_in(process: PdfProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @ON_LINUX
 @pytest.mark.parametrize("name", BY_FILE)
-def test_what_happens_twice_is_the_files_doing(name: str, stand_in: Any) -> None:
+def test_a_crash_that_repeats_is_attributed_to_the_file(name: str, stand_in: Any) -> None:
     stand_in(BY_FILE[name])
     assert read_pdf(PROOF) == UNREADABLE
 
@@ -186,7 +186,7 @@ def test_one_that_never_answers_is_the_files_doing_and_one_that_is_never_ready_i
 
 @ON_LINUX
 @pytest.mark.parametrize("name", OURS)
-def test_what_is_our_own_fault_is_not_the_files(name: str, stand_in: Any) -> None:
+def test_our_own_fault_is_not_attributed_to_the_file(name: str, stand_in: Any) -> None:
     script, error, words = OURS[name]
     stand_in(script)
     with pytest.raises(error, match=words):
@@ -246,14 +246,14 @@ def test_one_process_serves_all_threads(process: PdfProcess) -> None:
 
 
 @ON_LINUX
-def test_it_sees_nothing_of_the_environment(stand_in: Any) -> None:
+def test_the_process_gets_no_environment_variables(stand_in: Any) -> None:
     stand_in(
         "send(0); send(2, b'%d' % len(set(os.environ) - {'LC_CTYPE', 'LD_LIBRARY_PATH'})); time.sleep(60)"
     )
     assert count_pages(PROOF) == 0
 
 
-def test_it_imports_nothing_of_the_folder_that_we_are_in(
+def test_the_process_imports_nothing_from_the_working_directory(
     process: PdfProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pypdfium2.py").write_text("raise SystemExit('the wrong one')")
@@ -272,7 +272,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @ON_LINUX
-def test_it_ends_when_the_run_is_killed() -> None:
+def test_the_process_ends_when_the_run_is_killed() -> None:
     done = subprocess.run(
         [sys.executable, "-c", ORPHANED], cwd=ROOT, input=PROOF, capture_output=True, check=False
     )
@@ -331,7 +331,7 @@ def test_the_page_is_drawn_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no PDF", broken_pdf(), PROOF[:900]])
-def test_what_is_not_a_pdf_is_not_drawn(content: bytes) -> None:
+def test_invalid_pdfs_are_not_drawn(content: bytes) -> None:
     with pytest.raises(NotDrawnError):
         draw_page(content, 1)
     with pytest.raises(NotADocumentError, match=r"the PDF cannot be opened \(Data format error\)"):

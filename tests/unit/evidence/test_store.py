@@ -122,7 +122,7 @@ def test_a_document_is_one(content: bytes, kind: str) -> None:
         (pdf_of(1, "secret", algorithm="RC4-128"), "the PDF cannot be opened"),
     ],
 )  # fmt: skip
-def test_what_is_no_document_is_told_why(content: bytes, why: str) -> None:
+def test_an_invalid_document_is_rejected_with_the_reason(content: bytes, why: str) -> None:
     with pytest.raises(NotADocumentError) as caught:
         media_type_of(content)
     assert why in str(caught.value)
@@ -344,7 +344,7 @@ def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> No
 
 
 @pytest.mark.parametrize("name", PROVING)
-def test_what_may_prove_something_is_kept(name: str, store: DocumentStore) -> None:
+def test_possible_proofs_are_stored(name: str, store: DocumentStore) -> None:
     document = stored(store, LABEL, Retrieved.single(PROVING[name], DELIVERY, SOURCE, html=True))
     assert document.refused is None
     assert Path(document.path).read_bytes() == PROVING[name]
@@ -464,7 +464,7 @@ def test_a_document_is_kept_as_it_came(content: bytes, suffix: str, store: Docum
     )
 
 
-def test_what_is_no_document_is_kept_apart(store: DocumentStore) -> None:
+def test_an_invalid_document_is_stored_separately(store: DocumentStore) -> None:
     refused = stored(store, LABEL, Retrieved.single(b"no document at all" * 10, DELIVERY, SOURCE))
     why = "it is not a PDF, PNG, JPEG, GIF or TIFF file"
     assert (refused.media_type, refused.refused) == ("application/octet-stream", why)
@@ -607,7 +607,7 @@ def test_another_claim_number_or_client_finds_nothing(
         *((True, left) for left in (None, b"", bytes(100), b'{"owner": ["chron')),  # as after a power failure
     ],
 )
-def test_what_is_not_whole_is_not_found(left: bytes | None, store: DocumentStore, *, is_note: bool) -> None:
+def test_incomplete_files_are_not_found(left: bytes | None, store: DocumentStore, *, is_note: bool) -> None:
     document = stored(store, LABEL, PROOF)
     path = note(store) if is_note else Path(document.path)
     path.unlink()
@@ -629,7 +629,7 @@ def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(store: DocumentStore, *,
     assert store.find(LABEL).documents == ()
 
 
-def test_of_what_is_on_record_no_note_is_left(store: DocumentStore) -> None:
+def test_notes_of_recorded_documents_are_deleted(store: DocumentStore) -> None:
     other = stored(store, OTHER, PROOF)
     documents = store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY))
     store.discard_notes(documents)
@@ -755,7 +755,9 @@ def test_a_run_that_dies_on_the_way_leaves_no_half_document(
 
 
 @pytest.mark.parametrize(("suffix", "days"), [(".pdf.part", 1), (".jsonl.part", 1), (".jsonl", 90)])
-def test_what_a_run_that_died_left_unfinished_is_swept(store: DocumentStore, suffix: str, days: int) -> None:
+def test_old_unfinished_files_of_killed_runs_are_deleted(
+    store: DocumentStore, suffix: str, days: int
+) -> None:
     parts = store.folder / ".parts"
     parts.mkdir(parents=True)
     old, fresh = parts / f"old{suffix}", parts / f"fresh{suffix}"

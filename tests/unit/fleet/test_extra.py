@@ -23,7 +23,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
     monkeypatch.setattr(job_queue, "version", found)
 
 
-def test_what_is_asked_for_is_what_the_project_declares() -> None:
+def test_required_packages_match_the_declared_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = project["optional-dependencies"]["fleet"]
     assert declared[0] == job_queue.REQUIREMENT

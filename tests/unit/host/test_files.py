@@ -101,7 +101,7 @@ def test_a_group_may_read_where_one_is_named(
     check_rights(tmp_path / "new" / "folder", shared)
 
 
-def test_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
+def test_existing_files_keep_their_permissions(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     folder.chmod(0o755)
@@ -114,7 +114,7 @@ def test_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
     assert (mode(folder), mode(folder / "x.log"), mode(folder / ".__x.lock")) == (0o755, 0o644, 0o644)
 
 
-def test_a_group_that_is_not_there_is_told_before_a_carrier_is_called(tmp_path: Path) -> None:
+def test_a_missing_group_is_reported_before_a_carrier_is_called(tmp_path: Path) -> None:
     words = r"the group 'no-such-group' does not exist \(RECOURS_SHARED_GROUP\)"
     for folder in (tmp_path / "pods", tmp_path):  # a new one, an existing one
         with pytest.raises(RunError, match=f"Documents cannot be stored in .*: {words}"):
@@ -132,7 +132,7 @@ def public() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_what_everybody_may_read_is_found(public: Path) -> None:
+def test_the_first_world_readable_file_is_found(public: Path) -> None:
     (public / "kept").mkdir()
     for name, right in (("kept/secret", 0o644), ("own", 0o600), ("open", 0o604)):
         (public / name).write_text("Durand")

@@ -40,7 +40,7 @@ class TestNotOnThePath:
         monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / name))
         assert program() == f"{shlex.quote(sys.executable)} -m recours"
 
-    def test_what_is_pasted_runs(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_a_pasted_command_runs(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         for folder in (tmp_path, SCRIPT.parents[2]):
             monkeypatch.chdir(folder)
             _, command = pasteable("Look at it: recours status --help").split(": ")

@@ -85,7 +85,7 @@ def test_the_folder_is_made(started: Started, tmp_path: Path) -> None:
     assert log.path.is_file()
 
 
-def test_what_is_there_stays(started: Started, tmp_path: Path) -> None:
+def test_existing_lines_are_kept(started: Started, tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     path.write_text("before\n")
     log, _ = started(path)
@@ -198,9 +198,7 @@ def test_a_log_that_cannot_be_written_is_a_fault_of_the_run(in_the_way: str, tmp
     assert not [h for h in logging.getLogger().handlers if isinstance(h, logs._File)]
 
 
-def test_a_line_that_could_not_be_written_is_told_once(
-    started: Started, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_is_reported_once(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
     log, console = started()
     assert log.fault is None
 
@@ -291,7 +289,7 @@ def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
         yield lambda: portalocker.unlock(lock)
 
 
-def test_a_lock_that_another_program_holds_is_told_once_and_holds_no_run(
+def test_a_lock_of_another_program_is_reported_once_and_does_not_block_the_run(
     started: Started, held: Callable[[], None]
 ) -> None:
     log, console = started()

@@ -35,6 +35,6 @@ def test_colors_take_no_room_and_emoji_take_two_signs() -> None:
     assert display_width("\x1b[1mok\x1b[0m ✅") == 5
 
 
-def test_what_is_no_terminal_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_is_not_a_terminal_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "90")
     assert width_of(io.StringIO()) is None

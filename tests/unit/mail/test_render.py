@@ -73,7 +73,9 @@ def test_the_sentence_is_in_the_readers_language(which: tuple[MailKind, EventNam
 
 
 @pytest.mark.parametrize("which", [CLIENTS, OPERATORS])
-def test_what_an_older_version_wrote_is_quoted_under_its_kind(which: tuple[MailKind, EventName]) -> None:
+def test_errors_stored_by_older_versions_are_quoted_after_the_error_kind(
+    which: tuple[MailKind, EventName],
+) -> None:
     assert "numéro inconnu du transporteur : « UPS does not recognize this tracking number: No »" in plain_of(
         ENGLISH, "fr", *which
     )
@@ -92,7 +94,7 @@ def test_only_a_client_reads_of_their_own_contract() -> None:
         assert operator in plain_of(facts, "fr", *OPERATORS)
 
 
-def test_what_is_said_of_an_account_without_a_key_is_quoted_in_another_language() -> None:
+def test_an_untranslatable_account_error_is_quoted_in_french() -> None:
     facts = {"kind": "internal_error", "error": "recours itself failed on UPS"}
     assert "« recours itself failed on UPS »" in plain_of(facts, "fr", *ACCOUNTS)
     english = plain_of(facts, "en", *ACCOUNTS)
@@ -132,7 +134,9 @@ def test_client_and_operator_read_of_a_last_attempt(facts: dict[str, Any], engli
 
 
 @pytest.mark.parametrize("facts", [TEMPORARY, TEMPORARY | LAST | {"final": False}, ENGLISH | LAST])
-def test_a_client_reads_of_none_where_none_was_made_or_the_search_goes_on(facts: dict[str, Any]) -> None:
+def test_a_client_email_omits_the_last_attempt_if_there_was_none_or_the_search_continues(
+    facts: dict[str, Any],
+) -> None:
     assert "How it ended" not in plain_of(facts, "en", *CLIENTS)
 
 

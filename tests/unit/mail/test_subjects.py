@@ -55,7 +55,7 @@ def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expe
         (EventName.REFUSED_DOCUMENTS, "ups", 6, "UPS: documents of 6 parcels refused"),
     ],
 )
-def test_a_problem_is_told_with_the_count_of_the_verdict(
+def test_the_subject_of_a_problem_contains_the_count_of_the_verdict(
     name: EventName, carrier: str, claims: int, subject: str
 ) -> None:
     assert summary("en", told(name, carrier, problem="It is so.", count=claims), ups=3) == subject

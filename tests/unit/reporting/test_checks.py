@@ -156,7 +156,7 @@ def test_the_mail_server(facts: tuple[Any, ...], state: str, words: str) -> None
     assert (found[0], words in found[1]) == (state, True), found
 
 
-def test_what_a_fleet_needs() -> None:
+def test_a_fleet_needs_its_tables_and_rights() -> None:
     assert told(checks.fleet("3.10.0", [], [], []))[0] == "ok"
     state, text = told(checks.fleet("3.10.0", ["procrastinate_jobs"], [], []))
     assert (state, "missing tables: procrastinate_jobs;" in text, "recours init-db --fleet" in text) == (

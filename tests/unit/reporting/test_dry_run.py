@@ -40,7 +40,7 @@ def references(result: Preview) -> list[str]:
     return [claim.reference for claim, _ in result.batch]
 
 
-def test_what_is_due_would_be_taken_in_the_order_of_a_run(world: World) -> None:
+def test_due_claims_are_listed_in_the_order_of_a_run(world: World) -> None:
     for reference, deadline in {
         "late": date(2026, 1, 20),
         "soon": date(2026, 2, 5),

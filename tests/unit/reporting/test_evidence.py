@@ -79,7 +79,9 @@ PARIS = ZoneInfo("Europe/Paris")
         ),
     ],
 )
-def test_what_a_piece_shows(piece: KeptEvidence, english: str, french: str) -> None:
+def test_findings_of_a_piece_are_described_in_both_languages(
+    piece: KeptEvidence, english: str, french: str
+) -> None:
     assert piece_text(piece, Localized("en", PARIS)) == english
     assert piece_text(piece, Localized("fr", PARIS)) == french
 

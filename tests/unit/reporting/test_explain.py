@@ -52,7 +52,7 @@ THERE_CAN_BE = [
 ]
 
 
-def test_every_claim_has_a_sentence_and_none_contradicts_another() -> None:
+def test_every_claim_has_consistent_sentences() -> None:
     for kind, (status, stage) in product(ErrorKind, THERE_CAN_BE):
         with row(kind, status, stage):
             fits_together(explained(claim(stage, status, kind=kind)), status, stage)
@@ -164,7 +164,7 @@ IDLE = replace(claim(Stage.WAITING, None), assessed=None)
         (claim(Stage.WAITING, "success"), False, {"attach"}),
     ],
 )
-def test_what_is_possible_with_a_claim(of: Claim, leased: bool, possible: set[str]) -> None:
+def test_possible_actions_depend_on_the_claim(of: Claim, leased: bool, possible: set[str]) -> None:
     if of.number == "XY1FR":
         seen = of.assessed and replace(of.assessed, number="XY000000001FR")
         of = replace(of, number="XY000000001FR", assessed=seen)
@@ -189,7 +189,7 @@ REJECTED = Refusal(Blocked.CARRIER, "Rejected", NOW + 9 * HOUR, kind=ErrorKind.A
 
 
 @pytest.mark.parametrize("refusal", [PAUSED, REJECTED])
-def test_what_the_carrier_said_last_is_told_once_with_its_own_kind(refusal: Refusal) -> None:
+def test_the_last_answer_is_quoted_once_with_its_own_error_kind(refusal: Refusal) -> None:
     of = replace(claim(Stage.READY, kind=ErrorKind.SERVER_ERROR), error_text=PAUSED.reason)
     found = explained(of, refusal=refusal)
     assert " ".join(found.sentences).count("(HTTP 503)") == 1
@@ -232,7 +232,7 @@ def test_when_it_comes_is_said() -> None:
     assert found.as_json()["last_attempt_at"] == AT.isoformat()
 
 
-def test_that_it_is_due_is_said() -> None:
+def test_a_due_last_attempt_is_announced() -> None:
     said = "CLM-1 is due. The next run makes one last attempt before its deadline."
     assert at_last(NOW, Stage.READY).sentences == (said,)
 
@@ -296,6 +296,6 @@ def test_why_says_nothing_of_accounts_where_no_client_has_one() -> None:
         (DEFAULT_ACCOUNT, ErrorKind.NOT_CONFIGURED, f"Add {SHOP}'s account: recours accounts add 7 chronopost"),
     ],
 )  # fmt: skip
-def test_what_to_do_about_the_account_of_a_client(account: int, kind: ErrorKind, advice: str) -> None:
+def test_advice_about_a_client_account(account: int, kind: ErrorKind, advice: str) -> None:
     found = served(account, kind=kind)
     assert advice in " ".join(found.advice).replace(f"{program()} ", "recours ")

@@ -82,7 +82,7 @@ def test_the_next_look_is_at_a_full_minute() -> None:
     assert next_tick(NOW + timedelta(milliseconds=1)) == NOW + timedelta(minutes=1)
 
 
-def test_it_says_when_it_last_looked() -> None:
+def test_the_status_contains_the_time_of_the_last_tick() -> None:
     found = fleet_status([worker(ticked=40), worker("b:1", ticked=12)], NOW)
     assert found is not None
     assert found.as_json() == {"ticked_at": "2026-02-02T07:48:00+00:00", "silent": True}

@@ -51,7 +51,7 @@ def test_a_carrier_that_asked_to_wait_does_not_make_it_wait_for_others() -> None
     assert turn(claim(0), refusal=refusal) is None
 
 
-def test_no_day_is_told_of_a_worker_that_has_stopped() -> None:
+def test_a_stopped_worker_gives_no_estimated_day() -> None:
     last_runs = {RETRY: NOW - 9 * HOUR, FETCH: NOW - HOUR / 3}
     assert turn(*of_all(20), last_runs=last_runs) is None
 
@@ -111,6 +111,6 @@ def test_one_that_is_not_to_be_asked_about_does_not_stand_in_line(changed: dict[
         ),
     ],
 )
-def test_what_is_said(day: date, english: str, french: str) -> None:
+def test_the_estimated_day_is_described_in_both_languages(day: date, english: str, french: str) -> None:
     assert day_in_line_text(Localized("en"), day, NOW) == english
     assert day_in_line_text(Localized("fr"), day, NOW) == french

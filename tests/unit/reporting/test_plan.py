@@ -44,7 +44,7 @@ def test_a_quota_spreads_the_attempts_over_days() -> None:
     assert chronopost.empty_on == TODAY + 2 * DAY
 
 
-def test_what_is_left_lasts_at_the_pace_of_the_last_day() -> None:
+def test_remaining_days_are_extrapolated_from_the_last_day() -> None:
     [chronopost] = plan(*map(claim, range(40)), quota="11/day@UTC", policy=ONE_RETRY).carriers
     assert (chronopost.attempts, chronopost.left) == (30, 10)
     assert (chronopost.empty_on, chronopost.days_left) == (None, 1)
@@ -63,7 +63,7 @@ def test_a_parcel_whose_number_made_a_shared_call_fail_takes_a_call_of_its_own()
     assert (fedex.attempts, fedex.calls) == (30, 4)
 
 
-def test_claims_that_need_no_call_take_none_and_fill_the_batch() -> None:
+def test_claims_without_a_call_use_no_quota_but_count_in_the_batch() -> None:
     claims = claim(1, number="malformed"), claim(2, name="Nobody"), claim(3)
     made = plan(*claims, policy=ONE_RETRY, retry=2, hours=1, quota="1000/day@UTC")
     assert [(carrier.key, carrier.attempts, carrier.calls) for carrier in made.carriers] == [

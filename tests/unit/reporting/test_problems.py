@@ -368,7 +368,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
 
 
 @pytest.mark.parametrize(("overview", "told"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_what_needs_a_person(overview: Overview, told: list[tuple[str, str]]) -> None:
+def test_every_problem_has_a_sentence_and_a_remedy(overview: Overview, told: list[tuple[str, str]]) -> None:
     found = problems(overview)
     words = WORDS["en"]
     assert [(words.sentence(one, NOW), words.remedy(one, NOW)) for one in found] == told
@@ -501,7 +501,7 @@ def test_the_carriers_own_words(recorded_text: str, expected: str) -> None:
     assert carrier_message(recorded_text) == expected
 
 
-def test_what_is_said_of_rows_that_differ() -> None:
+def test_rows_that_differ_are_described_in_both_languages() -> None:
     assert WORDS["en"].differences(Differences()) == []
     assert WORDS["en"].differences(Differences(repaired=1, owed=1200)) == [
         "The sweep over all claims had to repair 1 row that differed from its claim.",

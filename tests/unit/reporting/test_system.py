@@ -104,7 +104,7 @@ def test_a_carrier_that_is_not_known_is_one_in_whatever_spelling() -> None:
     assert found.by_carrier == {"Colis Privé": Rate(failed=3)}
 
 
-def test_what_is_beside_the_attempts_counts_for_no_rate() -> None:
+def test_attached_proofs_do_not_count_in_the_success_rate() -> None:
     """Proofs that a person attached."""
     beside = Tally(DAY, "chronopost", 7, "attached", None, 4)
     assert success_of([*TALLIES, beside], [DAY]) == success_of(TALLIES, [DAY])
@@ -119,5 +119,5 @@ def test_what_is_beside_the_attempts_counts_for_no_rate() -> None:
         (Backlog("", {}, unassessed=1), 0, 1),
     ],
 )
-def test_what_of_a_backlog_is_due_or_in_progress(backlog: Backlog, due: int, in_progress: int) -> None:
+def test_due_and_in_progress_claims_of_a_backlog(backlog: Backlog, due: int, in_progress: int) -> None:
     assert (backlog.due, backlog.in_progress) == (due, in_progress)

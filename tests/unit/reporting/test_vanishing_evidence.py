@@ -74,7 +74,7 @@ def test_why_says_when_the_evidence_ends_where_it_counts(
     assert found.as_json()["evidence_until"] == ("2026-05-20T09:00:00+00:00" if is_known else None)
 
 
-def test_one_that_gave_up_is_told_to_be_forgotten() -> None:
+def test_a_given_up_claim_mentions_evidence_only_once_it_has_expired() -> None:
     claim = ups(retries_counted=4)
     gave_up = replace(claim, state=replace(claim.state, stage=Stage.GIVEN_UP, retries_used=4))
     gave_up = replace(gave_up, assessed=Snapshot("failed", claim.number, "ups", 4))

@@ -104,7 +104,9 @@ EVENTFUL = week_report(
         ),
     ],
 )
-def test_it_has_the_figures_of_the_week_and_what_waits(language: str, subject: str, lines: list[str]) -> None:
+def test_the_report_contains_the_figures_of_the_week_and_the_backlog(
+    language: str, subject: str, lines: list[str]
+) -> None:
     mail = rendered(EVENTFUL, language)
     assert mail.subject == subject
     shown = [line.strip() for line in mail.plain.splitlines()]
@@ -116,7 +118,7 @@ def test_it_has_the_figures_of_the_week_and_what_waits(language: str, subject: s
 
 @pytest.mark.parametrize("overview", [case[1] for case in CASES], ids=[case[0] for case in CASES])
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_it_says_what_status_says(overview: Overview, language: str) -> None:
+def test_the_report_contains_the_sentences_of_recours_status(overview: Overview, language: str) -> None:
     mail, sentences = rendered(week_report(now=overview), language), VerdictSentences(language, PARIS)
     found = verdict(overview)
     told = [sentences.verdict(found)]

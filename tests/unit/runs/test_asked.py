@@ -29,7 +29,7 @@ def found(world: World) -> Iterator[tuple[Claim, bool]]:
         yield claim, False
 
 
-def test_what_was_learnt_of_the_old_number_is_not_used_for_the_corrected_one(world: World) -> None:
+def test_facts_about_the_old_number_are_not_used_for_the_corrected_one(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none", delivery=DELIVERY)]
     world.retry()
@@ -76,7 +76,7 @@ def test_a_claim_of_another_status_that_is_asked_for_and_deferred_is_left_alone_
 
 
 @pytest.mark.parametrize("ahead", [None, 9000 * HOUR], ids=["not told", "in the future"])
-def test_an_abandoned_fetch_is_taken_up_after_an_hour_although_its_time_is(
+def test_an_abandoned_fetch_without_a_usable_start_time_is_resumed(
     world: World, ahead: timedelta | None
 ) -> None:
     told: dict[str, Any] = {} if ahead is None else {"updated_at": world.now + ahead}
@@ -89,7 +89,7 @@ def test_an_abandoned_fetch_is_taken_up_after_an_hour_although_its_time_is(
     assert world.asked == [N]
 
 
-def test_of_equally_urgent_claims_a_preview_shows_the_first_found(world: World) -> None:
+def test_a_preview_shows_the_first_of_equally_urgent_claims(world: World) -> None:
     for place in range(4):
         world.failed(f"CLM-{place}")
     got = preview(found(world), Stage.READY, 3, (), {}, world.policy, world.now)

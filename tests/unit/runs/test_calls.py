@@ -142,7 +142,7 @@ def wait_until(happened: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.RATE_LIMITED, ErrorKind.AUTH_FAILED])
-def test_what_was_leased_before_a_refusal_is_not_called_for(
+def test_claims_leased_before_a_refusal_are_not_fetched(
     world: World, kind: ErrorKind, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(6)
@@ -257,7 +257,7 @@ def test_each_claim_of_a_bundle_is_recorded_while_the_next_is_asked_about(world:
 
 
 @pytest.mark.usefixtures("_three_a_call")
-def test_what_is_left_of_a_bundle_goes_back_when_the_run_is_stopped(
+def test_stopping_the_run_releases_the_rest_of_a_bundle(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(3)
@@ -331,7 +331,7 @@ def test_an_internal_error_costs_the_claim_a_retry_and_shows_its_traceback(
     assert (claim.state.kind, claim.retries_counted) == (ErrorKind.INTERNAL_ERROR, 1)
 
 
-def test_what_is_not_a_document_is_a_bad_response_and_what_was_learnt_is_kept(world: World) -> None:
+def test_an_invalid_document_is_a_bad_response_that_keeps_the_known_delivery(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [Retrieved.single(b"<html>", DELIVERY, "x"), GOT]
     world.retry()
@@ -551,7 +551,7 @@ def test_where_a_call_was_sent_before_the_attempt_is_used(world: World) -> None:
 
 
 @pytest.mark.parametrize("reached", [0, 1, 2])
-def test_of_calls_that_could_not_connect_none_uses_an_attempt(world: World, reached: int) -> None:
+def test_failed_connections_use_no_attempt(world: World, reached: int) -> None:
     numbers = world.many_failed(3)
     for place, number in enumerate(numbers):
         if place != reached:
@@ -876,7 +876,7 @@ def test_a_label_that_no_table_has_is_reported_of_a_delivered_parcel_too(
     ]
 
 
-def test_what_no_table_has_is_reported_of_a_run_that_ends_in_a_fault_too(
+def test_unknown_carrier_codes_are_logged_even_if_the_run_fails(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     (number,) = world.many_failed(1)

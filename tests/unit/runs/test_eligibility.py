@@ -23,7 +23,7 @@ UPS = "1Z999AA10123456784"
         ("1Z999AA10123456785", "UPS", Correction("1Z999AA10123456785", "UPS", doubtful=True)),
     ],
 )
-def test_what_is_written(number: str, carrier: str | None, correction: Correction) -> None:
+def test_a_valid_correction_is_normalized(number: str, carrier: str | None, correction: Correction) -> None:
     assert correction_of(CLAIM, number, carrier, CONFIGURED) == correction
 
 
@@ -55,7 +55,9 @@ def test_the_old_and_the_new_values_are_kept() -> None:
         ("\udcff", None, "1 to 60 characters", "1 à 60 caractères"),
     ],
 )  # fmt: skip
-def test_what_is_refused(number: str | None, carrier: str | None, english: str, french: str) -> None:
+def test_invalid_corrections_are_rejected_in_both_languages(
+    number: str | None, carrier: str | None, english: str, french: str
+) -> None:
     with pytest.raises(ClaimsRefusedError) as refused:
         correction_of(CLAIM, number, carrier, CONFIGURED)
     assert english in str(refused.value)
@@ -69,7 +71,7 @@ def test_a_claim_that_has_its_proof_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("carrier", ["", "Pigeon Post"])
-def test_of_a_carrier_that_is_not_known_any_number_is_taken(carrier: str) -> None:
+def test_any_number_is_accepted_for_an_unknown_carrier(carrier: str) -> None:
     claim = Claim(1, "CLM-1", carrier_name=carrier, number=None, fetch_status="pending")
     assert correction_of(claim, "a 1", None, CONFIGURED) == Correction(number="A1")
 

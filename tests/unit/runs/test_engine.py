@@ -188,7 +188,7 @@ def test_each_claim_that_is_leased_is_asked_about_once(scene: Scene) -> None:
 )
 @example(Scene([GOT] * 5, 2, 2, per_call=1, batch_size=5, accepts=False, calls_left=5))
 @example(Scene([GOT] * 5, 2, 2, per_call=1, batch_size=2, accepts=True, calls_left=3))
-def test_a_lease_ends_without_a_call_only_if_the_carrier_takes_none_or_the_run_is_stopped(
+def test_a_lease_ends_without_a_call_only_if_the_carrier_is_closed_or_the_run_is_stopped(
     scene: Scene,
 ) -> None:
     watched = Watched(scene)

@@ -47,7 +47,9 @@ def shown(world: World) -> Preview:
     return preview(rows, Stage.READY, 30, (), {}, world.policy, world.now)
 
 
-def test_it_is_asked_once_and_then_given_up(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_expired_claim_is_tried_once_and_then_given_up(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     pending(world)
     world.fetch()
     world.clock.advance(2 * HOUR)
@@ -94,7 +96,7 @@ def test_no_later_run_takes_it_up_again(world: World) -> None:
     ],
     ids=["no deadline", "not long over", "made since"],
 )
-def test_it_is_not_given_up_before_its_time(world: World, columns: dict[str, Any]) -> None:
+def test_a_claim_that_has_not_expired_is_not_given_up(world: World, columns: dict[str, Any]) -> None:
     pending(world, **columns)
     world.fetch()
     world.clock.advance(2 * HOUR)

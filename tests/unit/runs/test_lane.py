@@ -39,7 +39,7 @@ def test_success_closes_nothing() -> None:
     assert lane().note(GOT) is None
 
 
-def test_what_closes_it_says_why_and_until_when() -> None:
+def test_a_closed_lane_gives_the_reason_and_the_end() -> None:
     limited = Failure(ErrorKind.RATE_LIMITED, "asks us to wait", retry_at=UNTIL)
     assert lane().note(limited) == Refusal(Blocked.RATE_LIMIT, "asks us to wait", UNTIL)
     refused = Failure(ErrorKind.AUTH_FAILED, "rejects our credentials", retry_at=UNTIL)
@@ -55,7 +55,7 @@ def test_what_closes_it_says_why_and_until_when() -> None:
     assert told.closes
 
 
-def test_it_closes_once() -> None:
+def test_a_lane_keeps_its_first_refusal() -> None:
     closed = lane()
     assert closed.note(Failure(ErrorKind.RATE_LIMITED, "first")) is not None
     assert closed.note(Failure(ErrorKind.AUTH_FAILED, "second")) is None

@@ -42,7 +42,9 @@ def lines(caplog: pytest.LogCaptureFixture, part: str) -> list[str]:
     return [line for record in caplog.records if part in (line := record.getMessage())]
 
 
-def test_it_is_announced_made_and_counted(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_last_attempt_is_announced_made_and_counted(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     used_up(world)
     assert lines(caplog, "last attempt") == [
         "❌ FAILED: CLM-1 - The parcel is on its way; one last attempt on 2026-02-11 18:00, 30 h before the deadline"
@@ -154,7 +156,9 @@ def test_its_position_before_and_when_it_is_due(world: World) -> None:
         ),
     ],
 )
-def test_the_service_is_told_so(world: World, language: str, waits: str, is_due: str) -> None:
+def test_the_status_for_the_service_mentions_the_last_attempt(
+    world: World, language: str, waits: str, is_due: str
+) -> None:
     used_up(world)
     claim, sentences = world.table["CLM-1"], StatusSentences(language, world.policy.zone)
     for at, begins in ((world.now, waits), (claim.state.next_at or world.now, is_due)):

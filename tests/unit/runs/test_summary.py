@@ -36,7 +36,7 @@ def test_the_summary_is_the_guide_s() -> None:
     ]
 
 
-def test_what_the_guide_s_summary_does_not_know_is_reported_where_there_is_something_to_tell() -> None:
+def test_counts_beyond_the_guide_are_reported_only_if_not_zero() -> None:
     more = replace(report(), stats=Stats(3, 2, 4, 5, 6, 1, 7, 8))
     assert [line for line in more.lines() if line not in report().lines()] == [
         "⚠️ Skipped (kept for other claims): 7",

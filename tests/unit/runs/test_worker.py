@@ -303,7 +303,7 @@ def test_the_wait_of_a_claim_that_others_retried_counts_from_their_retry(world: 
     assert world.retry().stats.total == 1
 
 
-def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
+def test_a_claim_exhausted_by_others_is_given_up_without_notification(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
@@ -355,7 +355,7 @@ def test_values_that_cannot_be_read_are_reported_once(world: World, caplog: pyte
     ]
 
 
-def test_of_many_unreadable_values_twenty_are_shown(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_at_most_twenty_unreadable_values_are_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
     for place in range(23):
         world.failed(f"CLM-{place}")
         world.table.spoil(f"CLM-{place}", "created_at")
@@ -368,7 +368,9 @@ def test_of_many_unreadable_values_twenty_are_shown(world: World, caplog: pytest
 # ---------------------------------------------------------------- claims that need no call
 
 
-def test_what_cannot_be_fetched_at_all_costs_no_call(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_claim_without_a_valid_number_or_carrier_costs_no_call(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.failed("CLM-1", number=None)
     world.failed("CLM-2", number="123")
     world.failed("CLM-3", carrier="Heppner")
@@ -399,7 +401,9 @@ def test_a_claim_that_gave_up_is_fetched_when_asked_for(world: World) -> None:
     assert world.asked == [N]
 
 
-def test_it_stays_given_up_if_that_fails(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_given_up_claim_stays_given_up_if_a_requested_attempt_fails(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.retry()
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
@@ -429,7 +433,7 @@ def test_more_claims_than_a_slice_can_be_asked_for(world: World) -> None:
     assert counts(world.retry(1, claims=references, concurrency=5)) == {"total": 12, "success": 12}
 
 
-def test_what_cannot_be_asked_for_is_refused_with_a_sentence_each(world: World) -> None:
+def test_each_claim_that_cannot_be_requested_is_rejected_with_a_reason(world: World) -> None:
     world.failed("CLM-2024-001")
     world.failed("CLM-2024-002", claim_status="paid")
     world.failed("CLM-2024-003")
@@ -470,7 +474,7 @@ def test_a_journal_that_cannot_be_begun_ends_the_run_at_once(world: World) -> No
         world.retry()
 
 
-def test_a_database_that_fails_on_the_way_is_told_in_the_report(
+def test_a_database_failure_during_the_run_is_in_the_report(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.many_failed(20)
@@ -562,7 +566,7 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
     assert report.exit_status == 0
 
 
-def test_the_operator_is_told_of_an_account_once_a_day(world: World) -> None:
+def test_a_rejected_account_is_reported_to_the_operator_once_a_day(world: World) -> None:
     world.failed("CLM-1")
     world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, "refused", kind=ErrorKind.AUTH_FAILED)
     world.each_hour(30, world.retry)

@@ -389,7 +389,7 @@ def other(box: Sandbox) -> dict[str, str]:
     return OTHER
 
 
-def test_what_others_ask_uses_up_nothing(box: Sandbox, other: dict[str, str]) -> None:
+def test_requests_of_other_accounts_do_not_advance_the_script(box: Sandbox, other: dict[str, str]) -> None:
     script(box, S.POD_LATE, S.DELIVERED, owner=other["account"])
     for _ in range(3):
         pod(box)

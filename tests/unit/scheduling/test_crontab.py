@@ -164,7 +164,7 @@ def test_without_the_folder_of_the_log_nothing_is_written() -> None:
     assert debian.text is None
 
 
-def test_a_crontab_that_keeps_half_is_told() -> None:
+def test_a_truncated_crontab_is_reported() -> None:
     debian = Debian("# mine\n")
 
     def keeping_half(command: Sequence[str], given: bytes) -> Done:

@@ -96,7 +96,7 @@ def test_a_line_is_ours_if_its_worker_works_in_this_home(command: str, is_ours: 
     assert len(find(line, HOME_APART)) == is_ours
 
 
-def test_what_is_installed_comes_after_what_is_there() -> None:
+def test_our_lines_are_appended() -> None:
     assert install(FOREIGN, [RETRY], HERE) == FOREIGN + GUIDE + "\n"
     assert install("", [RETRY], HERE) == GUIDE + "\n"
     assert install("# mine", [RETRY], HERE) == "# mine\n" + GUIDE + "\n"
@@ -166,7 +166,7 @@ NOT_OURS = [
 
 
 @pytest.mark.parametrize("line", NOT_OURS)
-def test_what_is_not_ours_is_left_alone(line: str) -> None:
+def test_foreign_lines_are_unchanged(line: str) -> None:
     assert find(line, HERE) == []
     assert install(line, [RETRY], HERE) == f"{line}\n{GUIDE}\n"
     assert remove(line, WORKERS, HERE) == line

@@ -353,7 +353,7 @@ def test_the_home_is_named_in_the_environment_alone(
     assert warning.startswith("RECOURS_HOME in .env is not a setting.")
 
 
-def test_names_of_others_are_none_of_our_business(settings: Callable[..., Settings]) -> None:
+def test_foreign_variables_cause_no_warning(settings: Callable[..., Settings]) -> None:
     assert settings(PATH="/bin", DATABASE="x", POSTGRES_URL="x").warnings == ()
 
 
@@ -558,7 +558,7 @@ def test_the_option_comes_before_every_source(tmp_path: Path) -> None:
     assert found.warnings == ()
 
 
-def test_of_two_names_the_url_holds_and_that_is_said(tmp_path: Path) -> None:
+def test_database_url_takes_precedence_over_database_path_with_a_warning(tmp_path: Path) -> None:
     found = load(tmp_path, {"DATABASE_URL": "sqlite:////a.db", "DATABASE_PATH": "b.db"}, CATALOG)
     assert found.database_url.database == str(Path("/a.db").absolute())
     assert "DATABASE_PATH in the environment is not used" in found.warnings[0]
