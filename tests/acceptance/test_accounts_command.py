@@ -144,7 +144,7 @@ def test_credentials_are_asked_for_without_echo_and_kept_sealed(
         (("1", "Chronopost"), {"account": GOOD, SECRET: "password"}, "something else was given"),
     ],
 )
-def test_what_cannot_be_added_is_refused_and_changes_nothing(
+def test_an_invalid_account_is_rejected_and_changes_nothing(
     gives: Callable[..., Done],
     added: Callable[..., None],
     accounts: ClientAccounts,
@@ -448,7 +448,7 @@ def test_a_shop_types_its_credentials_into_the_services_page(
         (lambda: recours.check_account(1, "Chronopost"), "has no own account"),
     ],
 )
-def test_what_an_application_cannot_do_is_a_sentence(
+def test_an_invalid_call_by_an_application_raises_a_clear_error(
     application: Service, asked: Callable[[], Any], said: str
 ) -> None:
     with pytest.raises(recours.CorrectAccountError, match=said) as refused:

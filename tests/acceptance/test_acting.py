@@ -93,7 +93,7 @@ CANNOT = [
 ]
 
 
-def test_of_claims_of_which_one_cannot_be_reopened_none_is(mixed: Service, person: Person) -> None:
+def test_no_claim_is_reopened_if_one_of_them_cannot_be(mixed: Service, person: Person) -> None:
     before = rows(mixed, "*")
     for reference, says in CANNOT:
         done = person.types("reopen", "CLM-0001", reference, "CLM-0008")
@@ -162,7 +162,7 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
         (("pause", "Chronpost"), "there is no carrier 'Chronpost'. Did you mean Chronopost?"),
     ],
 )
-def test_what_was_mistyped_gets_a_sentence(typist: Person, arguments: tuple[str, ...], says: str) -> None:
+def test_a_mistyped_command_gets_a_clear_error(typist: Person, arguments: tuple[str, ...], says: str) -> None:
     done = typist.types(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
@@ -226,7 +226,7 @@ def test_a_pause_until_a_time_that_is_past_is_refused(typist: Person, until: str
     )
 
 
-def test_what_else_keeps_a_carrier_closed_is_told(person: Person) -> None:
+def test_missing_credentials_are_reported_besides_a_pause(person: Person) -> None:
     bare = {"UPS_CLIENT_ID": "", "UPS_CLIENT_SECRET": ""}
     assert "UPS has no credentials: set UPS_CLIENT_ID and UPS_CLIENT_SECRET" in person.does(
         "resume", "UPS", **bare
@@ -236,6 +236,6 @@ def test_what_else_keeps_a_carrier_closed_is_told(person: Person) -> None:
     assert re.search(r"set UPS_CLIENT_ID and UPS_CLIENT_SECRET\n +UPS was paused on", table)
 
 
-def test_who_else_serves_the_claims_is_told(person: Person) -> None:
+def test_pausing_dhl_mentions_claims_fetched_from_dhl_express(person: Person) -> None:
     said = person.does("pause", "DHL")
     assert "Its claims that are fetched from DHL Express are not paused." in said

@@ -83,7 +83,7 @@ def test_no_advice_would_be_refused(service: Service, person: Person) -> None:
             assert found["advice"] or found["who_can_act"] is None
 
 
-def test_what_a_closed_carrier_has_advised_would_be_accepted(service: Service, person: Person) -> None:
+def test_the_command_suggested_for_a_paused_carrier_is_accepted(service: Service, person: Person) -> None:
     service.add(*UNKNOWN)
     person.does("pause", "Chronopost")
     (advice,) = person.json("why", "CLM-0001")["advice"]

@@ -122,7 +122,7 @@ def test_an_outage_uses_one_attempt_however_many_claims_share_a_call(carrier: st
 NEW = {"pod_fetch_status": "pending", "pod_fetch_error": None}
 
 
-def test_what_amazon_says_of_a_delivery_is_kept_beside_its_photo_and_without_one(
+def test_amazon_delivery_facts_are_stored_with_a_photo_and_without_one(
     make: Callable[..., Service],
 ) -> None:
     service = make()

@@ -112,7 +112,7 @@ def parcel_at_a_door() -> Image.Image:
     return photo
 
 
-def test_what_a_person_says_of_the_delivery_is_recorded(person: Person, service: Service) -> None:
+def test_delivery_facts_given_by_a_person_are_recorded(person: Person, service: Service) -> None:
     reference = claim(service)
     photo = io.BytesIO()
     parcel_at_a_door().save(photo, "JPEG")
@@ -192,7 +192,7 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
     assert [path for path in (service.folder / "data" / "pods").rglob("*") if path.is_file()] == []
 
 
-def test_what_cannot_be_is_refused_with_what_to_do(person: Person, service: Service) -> None:
+def test_an_invalid_attachment_is_rejected_with_advice(person: Person, service: Service) -> None:
     reference, path = claim(service), file(service, proof())
     unnumbered = claim(service, number="x")
     service.sql("UPDATE claims SET tracking_number = NULL WHERE claim_reference = ?", unnumbered)
@@ -251,9 +251,7 @@ def in_process(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("in_process")
-def test_of_several_people_at_the_same_time_each_file_is_recorded_once(
-    person: Person, service: Service
-) -> None:
+def test_concurrent_attachments_are_each_recorded_once(person: Person, service: Service) -> None:
     reference = claim(service)
     files = [
         file(service, proof(signatory=f"{name} DUPONT"), f"{name}.pdf")

@@ -124,7 +124,7 @@ def test_nothing_outside_the_folder_is_read_regardless_of_the_database(
 
 
 @pytest.mark.parametrize("change", ["client_id = 2", "tracking_number = 'XY000000099FR'"])
-def test_what_is_somebody_elses_or_of_another_parcel_is_not_attached(
+def test_documents_of_another_client_or_parcel_are_not_attached(
     service: Service, smtp: MailServer, change: str
 ) -> None:
     fetch_while_the_server_is_away(service)
@@ -132,7 +132,7 @@ def test_what_is_somebody_elses_or_of_another_parcel_is_not_attached(
     assert files_of(send(service, smtp)) == []
 
 
-def test_what_is_too_large_is_left_out(service: Service, smtp: MailServer) -> None:
+def test_files_that_make_the_email_too_large_are_not_attached(service: Service, smtp: MailServer) -> None:
     fetch_while_the_server_is_away(service, *[S.DELIVERED] * 3)
     paths = [Path(path) for (path,) in service.sql("SELECT pod_url FROM claims ORDER BY id")]
     for path, size in zip(paths, (1_500_000, 600_000, 500_000), strict=True):

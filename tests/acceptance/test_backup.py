@@ -94,7 +94,7 @@ def test_a_backup_restored_elsewhere_is_the_same(
     assert "Chronopost" in other.does("carriers")  # a run could begin
 
 
-def test_what_the_service_is_owed_names_the_documents_where_they_are_restored(
+def test_results_owed_to_the_service_name_the_restored_documents(
     filled: Service, person: Person, kind: Kind, tmp_path: Path
 ) -> None:
     """The service's table, which has a different name here, was locked for the whole run."""
@@ -225,7 +225,7 @@ def test_a_backup_taken_while_runs_go_on_is_a_consistent_whole(
 # ---------------------------------------------------------------- what a backup meets
 
 
-def test_a_document_that_lacks_or_was_altered_is_told_and_the_rest_kept(
+def test_a_missing_or_altered_document_is_reported_and_the_others_are_copied(
     filled: Service, person: Person
 ) -> None:
     (missing, _), (altered, _) = recorded_of(filled)
@@ -340,7 +340,7 @@ def _other_schema(backup: Path) -> str:
 FAULTS = [_lose, _spoil_database, _no_sums, _other_schema]
 
 
-def test_what_is_wrong_with_a_backup_is_said_and_nothing_restored(filled: Service, person: Person) -> None:
+def test_a_faulty_backup_is_reported_and_not_restored(filled: Service, person: Person) -> None:
     made = backup_of(person)
     before = filled.sql("SELECT * FROM claims ORDER BY id")
     for spoil in FAULTS:

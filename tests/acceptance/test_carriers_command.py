@@ -121,7 +121,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(person: Person, b
     assert {call.carrier for call in box.calls} == {"ups"}
 
 
-def test_what_cannot_be_tried_is_told(person: Person, box: Sandbox) -> None:
+def test_credentials_that_cannot_be_tested_are_reported(person: Person, box: Sandbox) -> None:
     limited = box.example("ups", "21")
     done = person.types("carriers", "rehearse", "ups", "--tracking", limited)
     assert (done.returncode, "Read as rate_limited" in done.stdout) == (0, True)
@@ -140,7 +140,7 @@ def test_what_cannot_be_tried_is_told(person: Person, box: Sandbox) -> None:
         (("rehearse", "ups", "--tracking", "12"), 2, '"12" is not a UPS tracking number (example: 1Z'),
     ],
 )
-def test_what_was_mistyped_gets_a_sentence(
+def test_a_mistyped_command_gets_a_clear_error(
     person: Person, box: Sandbox, arguments: tuple[str, ...], status: int, says: str
 ) -> None:
     done = person.types("carriers", *arguments)

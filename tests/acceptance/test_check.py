@@ -164,7 +164,7 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
     assert found["permissions of .env"][0] == "ok"
 
 
-def test_what_does_not_work_is_told_with_what_to_do(
+def test_every_fault_is_reported_with_its_remedy(
     checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None], smtp: MailServer
 ) -> None:
     add_claims(
@@ -220,9 +220,7 @@ def test_the_first_run_is_announced_and_nothing_changes(checkout: Checkout, tmp_
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("name", ["logs/.__pod_retry_scheduler.lock", "data/pods/ups/ab"])
-def test_what_somebody_else_left_in_a_folder_that_can_be_written_is_told(
-    checkout: Checkout, name: str
-) -> None:
+def test_files_of_another_user_in_a_writable_folder_are_reported(checkout: Checkout, name: str) -> None:
     """Such files remain after root has once run a worker; the mode of the folder does not reveal them."""
     scheduler = "scripts/pod_retry_scheduler.py"
     assert checkout.starts(scheduler).returncode == 0
@@ -250,7 +248,7 @@ def test_a_folder_among_the_documents_that_no_run_writes_to_is_no_fault(checkout
 
 
 @pytest.mark.full("every command at a closed folder: tests/acceptance/test_bad_input.py has a run")
-def test_a_folder_of_the_database_that_may_not_be_entered_is_told(checkout: Checkout) -> None:
+def test_an_inaccessible_database_folder_is_reported(checkout: Checkout) -> None:
     assert checkout.starts("-m", "recours", "init-db").returncode == 0
     assert checkout.starts("-m", "recours", "backup").returncode == 0
     (backup,) = (checkout.folder / "data" / "backups").iterdir()

@@ -146,7 +146,7 @@ def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_res
     assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(14,)]
 
 
-def test_it_is_reported_wherever_refusals_are_and_a_check_by_a_person_ends_it(
+def test_denied_documents_are_reported_everywhere_until_a_person_checks_the_account(
     make: Callable[..., Service], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: SimulatedClock
 ) -> None:
     service = make()

@@ -130,7 +130,7 @@ def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, da
         (("exclude", "CLM-1", "--why", " "), "Enter a reason"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_nothing_is_changed(
+def test_an_impossible_enrollment_is_rejected_and_changes_nothing(
     person: Person, database: Database, typed: tuple[str, ...], said: str
 ) -> None:
     run(person)

@@ -224,7 +224,7 @@ def test_no_run_takes_an_erased_claim_up_again(service: Service, actions: Action
     assert service.sql("SELECT pod_fetch_status FROM claims WHERE id = 1") == [("success",)]
 
 
-def test_what_a_run_is_fetching_is_left_and_named(service: Service, actions: Actions) -> None:
+def test_a_claim_in_use_by_a_run_is_reported_and_not_erased(service: Service, actions: Actions) -> None:
     until = f"{service.clock.now() + timedelta(minutes=5):%Y-%m-%d %H:%M:%S}"
     service.sql("UPDATE recours_claims SET lease_token = 'run', lease_until = ? WHERE claim_id = 3", until)
     results = actions.erase(client=ADDRESS)
@@ -239,7 +239,9 @@ def test_what_a_run_is_fetching_is_left_and_named(service: Service, actions: Act
     assert where(service, SECRET) == []
 
 
-def test_what_the_service_refuses_is_left_and_named(service: Service, actions: Actions) -> None:
+def test_a_claim_that_the_service_database_rejects_is_reported_and_not_erased(
+    service: Service, actions: Actions
+) -> None:
     """Claim 3 has no document: no other claim of the client may lose its own."""
     service.sql("CREATE UNIQUE INDEX rule ON claims (client_id) WHERE id IN (1, 3) AND pod_url IS NULL")
     results = actions.erase(client=ADDRESS)
@@ -258,7 +260,7 @@ def test_all_claims_that_had_a_reference_are_erased(service: Service, actions: A
     assert service.sql("SELECT count(*) FROM recours_claims WHERE stage = 'erased'") == [(2,)]
 
 
-def test_what_a_run_stored_before_it_died_goes_too(service: Service, actions: Actions) -> None:
+def test_files_of_a_killed_run_are_erased(service: Service, actions: Actions) -> None:
     (path,) = files_of(service, 1)
     stem = path.name.rpartition("_")[0]
     note = service.settings.pod_dir / ".parts" / f"{stem}.jsonl"
@@ -299,7 +301,7 @@ def test_a_mail_about_others_too_goes_and_another_tells_the_rest(service: Servic
     assert service.sql("SELECT told FROM recours_events WHERE id = ?", other) == [(None,)]
 
 
-def test_what_is_left_of_deleted_claims_is_named_and_erased(service: Service, person: Person) -> None:
+def test_remaining_data_of_deleted_claims_is_reported_and_erased(service: Service, person: Person) -> None:
     assert "ok       deleted claims: no data of them is kept" in person.types("check", "--offline").stdout
     service.sql("DELETE FROM notifications")
     service.sql("DELETE FROM claims WHERE id IN (1, 2, 3)")
@@ -315,7 +317,7 @@ def test_what_is_left_of_deleted_claims_is_named_and_erased(service: Service, pe
     assert service.sql("SELECT stage FROM recours_claims WHERE claim_id = 3") == [("erased",)]
 
 
-def test_it_shows_and_asks_first(service: Service, person: Person) -> None:
+def test_erase_asks_for_confirmation(service: Service, person: Person) -> None:
     before = everything(service)
     shown = person.types("erase", "CLM-0001", answers="n\n")
     assert "Erase permanently? [y/N]" in shown.stderr

@@ -156,21 +156,21 @@ def test_a_claim_that_a_run_holds_is_named_and_the_others_are_done(service: Serv
         (("exclude", "--csv", "no-such-file"), "Missing option '--why'"),
     ],
 )
-def test_what_was_mistyped_gets_a_sentence(typist: Person, arguments: tuple[str, ...], says: str) -> None:
+def test_a_mistyped_command_gets_a_clear_error(typist: Person, arguments: tuple[str, ...], says: str) -> None:
     done = typist.types(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"CLM-1;\0", b"CLM-1;1\n" * (MOST_CLAIMS + 2), b"x" * 10_000_000])
-def test_a_file_that_is_none_is_refused(typist: Person, tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_file_is_rejected(typist: Person, tmp_path: Path, content: bytes) -> None:
     done = typist.types("correct", "--csv", write(typist, content))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: The file ")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_the_database_refuses_of_one_claim_stops_no_other(service: Service, person: Person) -> None:
+def test_a_claim_that_the_database_rejects_does_not_stop_the_others(service: Service, person: Person) -> None:
     for _ in range(3):
         service.add(*FOREVER)
     service.sql("CREATE UNIQUE INDEX one_parcel ON claims (tracking_number)")

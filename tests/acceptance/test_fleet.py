@@ -189,7 +189,7 @@ def asked_of(place: Place, numbers: set[str]) -> set[str]:
     return {call.number for call in list(place.box.calls)} & numbers
 
 
-def test_it_shows_its_health_and_its_metrics(place: Place, worker: FleetWorker) -> None:
+def test_a_worker_serves_its_health_and_metrics(place: Place, worker: FleetWorker) -> None:
     tick(place.database)
     wait_for(lambda: worker.health["done"].get("tick", 0) >= 2, 10, worker)
     health = worker.health

@@ -280,7 +280,7 @@ def test_an_export_goes_over_no_other_file(typist: Person) -> None:
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("arguments", [["export", "claims"], ["status"], ["--help"]], ids=" ".join)
-def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
+def test_a_full_disk_is_reported(typist: Person, arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "recours", *arguments],
@@ -323,7 +323,7 @@ def test_a_console_that_is_not_there_takes_what_is_said(
     ],
     ids=lambda value: " ".join(value)[:60].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )  # fmt: skip
-def test_what_is_mistyped_is_told(
+def test_a_mistyped_command_gets_a_clear_error(
     typist: Person, sandbox: Sandbox, clock: SimulatedClock, arguments: list[str], status: int, sentence: str
 ) -> None:
     service = Service(typist.folder, sandbox, clock, url=typist.url)
@@ -340,7 +340,7 @@ READERS = [["status"], ["why", "CLM-1"], ["export", "claims"], ["plan"]]
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("arguments", READERS, ids=" ".join)
-def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
+def test_a_database_without_claims_is_reported_and_unchanged(
     empty_url: str, tmp_path: Path, arguments: list[str]
 ) -> None:
     person = Person(tmp_path, empty_url)
@@ -351,9 +351,7 @@ def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("arguments", READERS, ids=" ".join)
-def test_a_database_that_no_run_has_completed_is_told(
-    service: Service, person: Person, arguments: list[str]
-) -> None:
+def test_an_outdated_database_is_reported(service: Service, person: Person, arguments: list[str]) -> None:
     service.sql("DROP TABLE recours_schema_version")
     done = person.types(*arguments)
     assert (done.returncode, done.stdout) == (1, "")

@@ -51,7 +51,7 @@ def test_a_test_mail_is_sent_and_the_answer_told(person: Person, smtp: MailServe
     assert recorded(person) == [("tested", getpass.getuser(), {"to": "me@shop.example"})]
 
 
-def test_what_the_server_says_is_told(person: Person, smtp: MailServer) -> None:
+def test_responses_of_the_mail_server_are_reported(person: Person, smtp: MailServer) -> None:
     smtp.refuse_recipients = {"me@shop.example": "550 no such user"}
     done = person.types("mail", "test", "me@shop.example", **smtp.settings)
     assert (
@@ -75,7 +75,7 @@ def test_what_the_server_says_is_told(person: Person, smtp: MailServer) -> None:
         (("preview",), "Missing argument 'KIND'. Choose from: pod_failed, pod_retrieved, "),
     ],
 )
-def test_what_was_mistyped_gets_a_sentence(person: Person, arguments: tuple[str, ...], says: str) -> None:
+def test_a_mistyped_command_gets_a_clear_error(person: Person, arguments: tuple[str, ...], says: str) -> None:
     done = person.types("mail", *arguments)
     assert (done.returncode, says in done.stderr) == (2, True), done.stderr
 

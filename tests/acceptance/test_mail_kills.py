@@ -60,9 +60,7 @@ def run(service: Service, url: str, *command: str) -> int:
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a signal of POSIX")
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("point", POINTS)
-def test_no_mail_is_lost_and_none_is_sent_twice(
-    service: Service, url: str, smtp: MailServer, point: str
-) -> None:
+def test_no_email_is_lost_or_sent_twice(service: Service, url: str, smtp: MailServer, point: str) -> None:
     service.environment |= smtp.settings
     service.wait_until_today()
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'a@shop.example')")

@@ -239,9 +239,7 @@ def test_emails_wait_while_the_server_is_down_and_go_once(
     assert tries == [(4,)]
 
 
-def test_what_the_server_says_of_one_recipient_is_that_ones_matter(
-    service: Service, smtp: MailServer
-) -> None:
+def test_a_rejected_recipient_does_not_affect_the_others(service: Service, smtp: MailServer) -> None:
     smtp.refuse_recipients = {"b@shop.example": "550 no such user", "c@shop.example": "451 try again later"}
     client(service, 2, "b@shop.example")
     client(service, 3, "c@shop.example")
@@ -365,9 +363,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
     assert [m for m in caplog.messages if "No email about" in m] == [f"No email about CLM-0001: {lapsed}"]
 
 
-def test_what_a_canceled_mail_told_is_reported_if_its_reason_comes_back(
-    service: Service, smtp: MailServer
-) -> None:
+def test_the_reason_of_a_canceled_email_is_reported_if_it_recurs(service: Service, smtp: MailServer) -> None:
     service.environment |= {"SMTP_PORT": "9", "RECOURS_NOTIFY_PERSISTENT": "at-once"}
     service.add(S.NOT_OURS, client_id=1)
     service.run_hourly(2)
@@ -432,7 +428,7 @@ def test_without_an_address_to_send_from_emails_wait_and_the_log_reports_it(
     assert (level, "no sender address: set SMTP_FROM" in said) == ("ERROR", True)
 
 
-def test_a_machine_whose_own_name_is_none_ends_no_run(
+def test_an_invalid_host_name_of_the_machine_does_not_end_the_run(
     service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("socket.getfqdn", lambda: "pc-été.corp.local")
@@ -585,7 +581,7 @@ def test_an_email_leased_by_another_run_is_left_alone(service: Service, smtp: Ma
     assert len(smtp.taken) == 1
 
 
-def test_a_run_that_is_to_end_sends_no_more_and_the_next_one_goes_on(
+def test_a_run_that_is_ending_leaves_the_remaining_emails_to_the_next_run(
     service: Service, smtp: MailServer
 ) -> None:
     service.environment["RECOURS_MAIL_BRAKE"] = "100"

@@ -364,7 +364,7 @@ def test_erased_files_of_a_prune_that_was_killed_are_not_missing(stored: Service
     assert problems_of(stored) == []
 
 
-def test_what_the_service_has_start_over_is_no_problem(stored: Service) -> None:
+def test_a_claim_restarted_by_the_service_is_not_a_problem(stored: Service) -> None:
     stored.sql(
         "UPDATE claims SET pod_fetch_status = 'pending', pod_url = NULL, pod_delivery_person = NULL WHERE id = 4"
     )

@@ -146,7 +146,7 @@ def test_the_suites_of_all_carriers_take_it(project: Project) -> None:
     assert int(passed[1]) > 25
 
 
-def test_it_keeps_the_import_contracts(project: Project) -> None:
+def test_the_new_carrier_keeps_the_import_contracts(project: Project) -> None:
     assert "0 broken" in project.types(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
 
 

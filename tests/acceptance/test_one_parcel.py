@@ -95,7 +95,7 @@ def _presented(sandbox: Sandbox) -> int:
 # ---------------------------------------------------------------- an account without a right
 
 
-def test_what_the_real_carriers_say_of_a_missing_right_settles_no_claim(
+def test_real_answers_about_a_missing_account_right_settle_no_claim(
     make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make(RECOURS_NOTIFY_PERSISTENT="at-once")

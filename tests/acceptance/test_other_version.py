@@ -15,7 +15,9 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def test_it_is_left_alone_and_explained_in_one_sentence(service: Service, person: Person, url: str) -> None:
+def test_a_newer_database_is_unchanged_and_explained_in_one_sentence(
+    service: Service, person: Person, url: str
+) -> None:
     service.add(Scenario.DELIVERED)
     service.sql("UPDATE recours_schema_version SET version_num = '0002_next'")
     before = content(url)

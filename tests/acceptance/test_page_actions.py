@@ -57,9 +57,7 @@ def recorded(actions: Actions) -> list[PastAction]:
 # ---------------------------------------------------------------- claims
 
 
-def test_of_several_claims_those_that_can_are_reopened_and_each_is_told(
-    service: Service, actions: Actions
-) -> None:
+def test_reopening_several_claims_reports_each_of_them(service: Service, actions: Actions) -> None:
     service.add(*FOREVER)
     service.add(*FOREVER)
     give_up(service)

@@ -89,5 +89,5 @@ def test_a_run_warns_in_its_log(tmp_path: Path, name: str) -> None:
         ("nonsense", False),
     ],
 )
-def test_what_holds_a_password(url: str, holds_one: bool) -> None:
+def test_passwords_in_urls_are_detected(url: str, holds_one: bool) -> None:
     assert has_password(url) is holds_one

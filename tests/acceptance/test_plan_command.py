@@ -93,7 +93,7 @@ def test_typing_errors_are_reported(typist: Person, arguments: list[str], says: 
     assert says in done.stderr
 
 
-def test_it_says_once_why_a_carrier_takes_no_call(person: Person) -> None:
+def test_plan_names_the_missing_credentials_of_a_carrier(person: Person) -> None:
     output = person.does("plan", CHRONOPOST_ACCOUNT="")
     assert "\nChronopost has no credentials: set CHRONOPOST_ACCOUNT" in output
 

@@ -107,7 +107,7 @@ def test_changes_past_their_time_go_in_parts(service: Service, person: Person) -
     assert "Nothing is older" in person.does("prune", *OLDER, "--yes")
 
 
-def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: Person) -> None:
+def test_only_expired_data_is_deleted(years: Service, person: Person) -> None:
     before = {number: of(years, f"{STATE}, {PERSONAL}", number) for number in (3, 4, 5)}
     old, new, held = documents_of(years)[0], of(years, "pod_url", 3)[0], of(years, "pod_url", 4)[0]
     known = [of(years, STATE, number) for number in (1, 2)]
@@ -167,7 +167,9 @@ def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, p
     assert "No attempts recorded ('recours prune' deletes old ones)." in said
 
 
-def test_what_was_reported_loses_its_facts_and_is_not_told_again(service: Service, person: Person) -> None:
+def test_reported_events_lose_their_facts_and_are_not_reported_again(
+    service: Service, person: Person
+) -> None:
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     service.add(Scenario.DELIVERED, client_id=1)
     service.add(*FOREVER, client_id=1)
@@ -199,7 +201,7 @@ def test_what_was_reported_loses_its_facts_and_is_not_told_again(service: Servic
 # ---------------------------------------------------------------- shown and asked
 
 
-def test_it_shows_and_asks_first(years: Service, person: Person) -> None:
+def test_prune_asks_for_confirmation(years: Service, person: Person) -> None:
     before = everything(years), files(years)
     shown = person.types("prune", *OLDER, answers="n\n")
     assert shown.returncode == 0
@@ -326,7 +328,7 @@ class Mortal(OldData):
 
 
 @pytest.mark.full("deaths at every statement of recours prune")
-def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
+def test_a_prune_killed_at_any_statement_is_completed_by_the_next_one(
     service: Service, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recours.database.pruning._CHUNK", 2)

@@ -43,7 +43,7 @@ def rows(service: Service) -> tuple[int, ...]:
     return tuple(int(service.sql(f"SELECT count(*) FROM {table}")[0][0]) for table in tables)
 
 
-def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -> None:
+def test_only_old_records_are_deleted_in_portions(service: Service) -> None:
     service.add(Scenario.DELIVERED)
     service.run()
     kept = service.sql("SELECT limit_key, taken FROM recours_quota WHERE limit_key NOT LIKE 'limit-%'")
@@ -66,7 +66,7 @@ def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -
     )
 
 
-def test_what_is_known_of_claims_that_are_done_goes_after_a_month(service: Service) -> None:
+def test_rows_of_done_claims_are_deleted_after_a_month(service: Service) -> None:
     for steps in ((Scenario.DELIVERED,), (Scenario.DELIVERED,), (Scenario.UNKNOWN,) * 9):
         service.add(*steps)
     service.run()

@@ -120,7 +120,7 @@ def whole_table(right: Right) -> bool:
     return right.column is None and right.privilege != USAGE
 
 
-def test_what_the_list_asks_of_the_services_tables_is_needed(
+def test_every_listed_right_on_the_service_tables_is_needed(
     service: Service, owner: URL, role: str, smtp: MailServer
 ) -> None:
     """Without any one of these rights, a sentence names the table and the GRANT, which fixes it."""
@@ -179,7 +179,7 @@ def test_after_init_db_by_an_administrator_the_role_is_shown_every_grant(
     assert service.run_hourly(1)[-1].stats.success == 1
 
 
-def test_a_log_names_the_command_that_prints_the_sql_and_repeats_none_of_it(
+def test_the_log_names_the_command_that_prints_the_sql_without_the_sql(
     service: Service, owner: URL, role: str
 ) -> None:
     """Each line of a log begins with a date, so SQL of several lines could not be copied from it."""

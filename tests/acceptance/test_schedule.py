@@ -141,7 +141,7 @@ BAD = {
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("case", BAD)
-def test_what_cannot_be_installed_is_reported_and_changes_nothing(plain: Place, case: str) -> None:
+def test_an_impossible_installation_is_reported_and_changes_nothing(plain: Place, case: str) -> None:
     options, text, status, sentence = BAD[case]
     text = text.format(line=f"0 * * * * cd {plain.checkout} && python3 scripts/pod_retry_scheduler.py")
     plain.machine.write_crontab(text)

@@ -69,7 +69,9 @@ def test_the_database_is_as_it_was_to_the_byte(
     assert "contains nothing of recours" in keeper.does("uninstall", "--columns")
 
 
-def test_it_says_what_it_would_drop_and_asks(service: Service, person: Person, url: str) -> None:
+def test_uninstall_lists_what_it_drops_and_asks_for_confirmation(
+    service: Service, person: Person, url: str
+) -> None:
     with closing(Database(make_url(url))) as database:
         before = dump(database)
         done = person.types("uninstall", answers="n\n")
@@ -85,7 +87,7 @@ def test_it_says_what_it_would_drop_and_asks(service: Service, person: Person, u
     assert service.run().fault is None  # everything is created again
 
 
-def test_it_waits_for_no_run_and_disturbs_none(service: Service, person: Person, url: str) -> None:
+def test_uninstall_stops_if_a_run_is_in_progress(service: Service, person: Person, url: str) -> None:
     service.add(Scenario.DELIVERED)
     service.run()
     with closing(Database(make_url(url))) as database:
@@ -99,7 +101,7 @@ def test_it_waits_for_no_run_and_disturbs_none(service: Service, person: Person,
         assert dump(database) == before
 
 
-def test_what_earlier_states_added_goes_too(service: Service, person: Person, url: str) -> None:
+def test_objects_of_earlier_schema_versions_are_dropped(service: Service, person: Person, url: str) -> None:
     for name in EARLIER_COLUMNS:
         service.sql(f"ALTER TABLE claims ADD COLUMN {name} TEXT")
     service.sql("CREATE INDEX ix_claims_pod_ready ON claims (pod_carrier_key) WHERE pod_stage = 'ready'")
@@ -114,7 +116,9 @@ def test_what_earlier_states_added_goes_too(service: Service, person: Person, ur
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
-def test_who_may_not_drop_them_is_told_what_to_do(service: Service, person: Person, url: str) -> None:
+def test_a_role_without_the_right_to_drop_tables_gets_advice(
+    service: Service, person: Person, url: str
+) -> None:
     owner = make_url(url)
     with role_without_rights(owner, "Job") as role:
         person.does("init-db", "--grant-to", role)

@@ -42,7 +42,7 @@ def go_to(service: Service, moment: datetime) -> None:
 
 
 @pytest.mark.full("days of runs: the rules and the queue are tested without them")
-def test_it_comes_once_a_week_by_the_first_run_after_eight_on_monday(
+def test_the_report_is_sent_by_the_first_run_after_eight_on_monday(
     service: Service, smtp: MailServer
 ) -> None:
     service.add(S.DELIVERED)
@@ -71,7 +71,7 @@ def test_it_comes_once_a_week_by_the_first_run_after_eight_on_monday(
 
 
 @pytest.mark.parametrize("more", [{"RECOURS_WEEKLY_REPORT": "false"}, {"ADMIN_EMAIL": ""}])
-def test_who_wants_none_gets_none(
+def test_a_disabled_report_is_not_sent(
     service: Service, smtp: MailServer, more: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     service.environment |= more
@@ -86,7 +86,7 @@ def test_who_wants_none_gets_none(
 # ---------------------------------------------------------------- what it says
 
 
-def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
+def test_the_report_contains_the_figures_of_the_week_and_current_problems(
     service: Service, smtp: MailServer
 ) -> None:
     service.environment["COLISSIMO_LOGIN"], service.environment["COLISSIMO_PASSWORD"] = "12345", "wrong"
