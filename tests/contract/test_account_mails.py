@@ -124,7 +124,7 @@ def test_several_carriers_are_one_mail(world: World) -> None:
     [{"is_active": literal_column("false")}, {"email": "none"}, {"notification_preferences": '{"pod_failed": false}'},
      {"notification_preferences": '{"account_refused": false}'}],
 )  # fmt: skip
-def test_who_wants_none_gets_none(world: World, chosen: dict[str, Any]) -> None:
+def test_inactive_clients_and_clients_without_emails_get_none(world: World, chosen: dict[str, Any]) -> None:
     world.change(SERVICE_CLIENTS, SERVICE_CLIENTS.c.id == 1, **chosen)
     world.refuse(1)
     assert world.run() == []

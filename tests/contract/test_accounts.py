@@ -111,7 +111,7 @@ def test_credentials_that_lack_for_one_run_start_nothing_over(keeper: Keeper, st
     assert keeper.row(WAYBILL) == ("ready", "dhl", 0)
 
 
-def test_what_is_known_already_changes_nothing_and_writes_nothing(keeper: Keeper) -> None:
+def test_known_accounts_write_nothing(keeper: Keeper) -> None:
     keeper.keep("dhl", "dhl_express")
     keeper.settle(WAYBILL, Stage.SETTLED, "invalid_tracking")
     before = keeper.row(WAYBILL)

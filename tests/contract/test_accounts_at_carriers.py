@@ -124,9 +124,7 @@ def kind_of_others(several: Several) -> ErrorKind:
 
 
 @pytest.mark.parametrize(("asks", "owner"), [(DEFAULT_ACCOUNT, FIRST), (SECOND, FIRST)])
-def test_of_another_accounts_parcel_it_gets_what_the_carrier_tells_everybody(
-    several: Several, asks: str, owner: str
-) -> None:
+def test_a_parcel_of_another_account_gets_the_public_answer(several: Several, asks: str, owner: str) -> None:
     several.gets_its_own(asks)  # otherwise it might be refused all documents
     number = several.parcel_of(owner)
     outcome = several.ask(asks, number)

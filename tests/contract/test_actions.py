@@ -125,7 +125,7 @@ def test_an_action_is_done_and_recorded_together_or_not_at_all(
 
 
 @pytest.mark.parametrize("act", [resume, release])
-def test_what_changes_nothing_is_not_recorded(database: Database, act: Callable[[Database], None]) -> None:
+def test_actions_without_effect_are_not_recorded(database: Database, act: Callable[[Database], None]) -> None:
     act(database)
     assert recorded(database) == []
 

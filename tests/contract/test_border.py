@@ -96,7 +96,7 @@ def test_every_value_is_read_as_a_text_whatever_its_type(ready: Application) -> 
     assert all(text is None or isinstance(text, str) for text in claim.texts)
 
 
-def test_what_was_assessed_differs_once_it_is_edited_and_no_sooner(ready: Application) -> None:
+def test_an_assessed_claim_differs_only_after_an_edit(ready: Application) -> None:
     assess(ready)
     border = ready.database.border
     assert not holds(ready, border.differs)
@@ -118,7 +118,7 @@ def test_what_was_assessed_differs_once_it_is_edited_and_no_sooner(ready: Applic
 
 
 @pytest.mark.parametrize("told", [FAILED, SUCCESS], ids=["failed", "success"])
-def test_what_the_service_is_told_fits_its_types(ready: Application, told: dict[str, Any]) -> None:
+def test_results_fit_the_column_types_of_the_service(ready: Application, told: dict[str, Any]) -> None:
     assess(ready)
     claim, border = read(ready), ready.database.border
     before = ready.row(1)
@@ -137,7 +137,7 @@ def test_what_the_service_is_told_fits_its_types(ready: Application, told: dict[
     assert others == {name: before[name] for name in others}
 
 
-def test_a_claim_that_was_edited_is_told_nothing(ready: Application) -> None:
+def test_no_result_is_written_to_an_edited_claim(ready: Application) -> None:
     assess(ready)
     claim = read(ready)
     ready.change(1, tracking_number=OTHER_NUMBER)
@@ -203,7 +203,7 @@ NEEDED = "id INTEGER PRIMARY KEY, claim_reference TEXT, carrier TEXT"
         ),
     ],
 )
-def test_what_makes_work_impossible_is_said_in_a_sentence(
+def test_an_unusable_schema_is_explained_in_a_sentence(
     empty_url: str, statements: tuple[str, ...], fault: str
 ) -> None:
     (sentence,) = faults_of(make_url(empty_url), *statements)

@@ -344,7 +344,7 @@ def test_too_many_calls_hold_for_the_whole_bundle(bundles: Bundles) -> None:
     assert refusal.until == TOO_MANY.retry_at
 
 
-def test_what_the_shared_call_told_is_kept_when_the_carrier_asks_to_wait_later(bundles: Bundles) -> None:
+def test_a_later_rate_limit_keeps_the_deliveries_from_the_shared_call(bundles: Bundles) -> None:
     bundles.script.tracking |= {"A": DELIVERY, "C": DELIVERY}
     bundles.script.proofs["A"] = TOO_MANY
     fetched = bundles.fetch("A", "B", "C", ParcelQuery("D", None))
@@ -483,7 +483,7 @@ def test_a_mistake_about_one_parcel_alone_ends_the_bundle_and_gives_units_back(b
 
 
 @pytest.mark.parametrize("ours", [DatabaseError("gone"), ImportError("no package")])
-def test_what_is_no_parcels_doing_ends_the_bundle_at_once(bundles: Bundles, ours: Exception) -> None:
+def test_a_fault_of_our_own_ends_the_bundle_at_once(bundles: Bundles, ours: Exception) -> None:
     bundles.script.whole["B"] = ours
     with pytest.raises(type(ours)):
         bundles.fetch("A", "B", "C")

@@ -55,7 +55,7 @@ def of_changes(seen: Sequence[str]) -> list[str]:
 # ---------------------------------------------------------------- the first sight
 
 
-def test_of_new_claims_nothing_is_noted_and_no_statement_more_is_run(
+def test_new_claims_record_no_change_and_run_no_extra_statement(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     paid = {"status": "paid"}
@@ -66,7 +66,7 @@ def test_of_new_claims_nothing_is_noted_and_no_statement_more_is_run(
     assert changes(database) == []
 
 
-def test_what_recours_itself_writes_is_not_a_change(
+def test_results_written_by_recours_are_not_changes(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED, {"pod_fetch_status": "pending"}])
@@ -290,7 +290,7 @@ def test_a_fault_on_the_way_leaves_a_claim_as_it_was(
     assert changes(database) == []
 
 
-def test_what_the_service_edits_beside_or_afterwards_is_noted(
+def test_edits_by_the_service_during_and_after_a_reopening_are_recorded(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])
@@ -319,7 +319,7 @@ def test_a_claim_that_a_person_excludes_and_enrolls_has_both_and_no_edit(
     assert changes(database) == [(1, "excluded", "ann", {"why": "damaged"}), (1, "enrolled", "bob", {})]
 
 
-def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(
+def test_a_later_edit_of_an_enrolled_claim_is_recorded(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [{"pod_fetch_status": "manual"}])
@@ -333,7 +333,9 @@ def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(
     assert changes(database)[1:] == [(1, "edited", "service", {"status": ["failed", "pending"]})]
 
 
-def test_what_is_refused_is_not_noted(run: Run, database: Database, add_claims: Callable[..., None]) -> None:
+def test_rejected_actions_are_not_recorded(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
     add_claims(database, [FAILED])
     run.keep()
     enrollment = ClaimEnrollment(assessor(database))

@@ -198,7 +198,7 @@ def test_a_deadline_ends_with_its_day_in_paris(
     assert references(run.take(now=at)) == expected
 
 
-def test_what_a_run_holds_no_other_takes_until_the_lease_ends(
+def test_no_other_run_leases_a_claim_until_the_lease_ends(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}] * 3)
@@ -262,7 +262,7 @@ def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold_but_for_its_own_ru
     assert len(other.take()) == 1
 
 
-def test_what_is_released_is_as_it_was_taken(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
+def test_releasing_a_claim_restores_its_state(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{}])
     run.keep()
     (before,) = joined_rows(run.database)
@@ -273,7 +273,7 @@ def test_what_is_released_is_as_it_was_taken(run: Run, other: Run, add_claims: C
     assert len(other.take()) == 1
 
 
-def test_what_is_released_after_an_edit_keeps_the_edit(
+def test_releasing_an_edited_claim_keeps_the_edit(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}])
@@ -287,7 +287,7 @@ def test_what_is_released_after_an_edit_keeps_the_edit(
     assert again.number == "XY009999999FR"
 
 
-def test_what_another_run_holds_by_now_is_not_released(
+def test_a_claim_leased_by_another_run_is_not_released(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}])
@@ -338,7 +338,7 @@ def test_a_persistent_error_that_is_confirmed_is_never_taken_again(
     assert run.claims.waiting().count == 1
 
 
-def test_of_two_stages_and_two_carriers_only_the_ones_asked_for(
+def test_only_claims_of_the_requested_stage_and_carriers_are_leased(
     run: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(
@@ -458,7 +458,7 @@ def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
     assert [tuple(row.values()) for row in outcomes] == [("run-1", "failed"), ("run-2", "success")]
 
 
-def test_of_two_answers_about_a_claim_that_a_run_took_twice_one_counts(
+def test_a_run_that_leased_a_claim_twice_records_one_answer(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
     """After the machine slept, the lease had expired before the first answer, and another run had leased the claim."""
@@ -540,7 +540,7 @@ RULES = {
 
 
 @pytest.mark.parametrize(("kind", "refusing", "allowing"), RULES.values(), ids=RULES, indirect=["kind"])
-def test_what_the_services_own_rules_refuse_is_recorded_and_told_once_they_allow_it(
+def test_a_result_that_the_service_rejects_is_owed_until_it_is_accepted(
     run: Run, add_claims: Callable[..., None], refusing: str, allowing: str
 ) -> None:
     add_claims(run.database, [{"carrier": "CHRONOPOST", "pod_fetch_error": ""}, {}])
@@ -583,7 +583,7 @@ def test_where_another_program_writes_nothing_is_recorded_or_released(
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # where several are recorded in one transaction
-def test_what_was_recorded_before_a_fault_is_reported_even_where_each_had_to_be_looked_at_alone(
+def test_results_recorded_one_by_one_before_a_fault_are_reported(
     run: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}] * 3)
@@ -727,7 +727,7 @@ def test_the_same_number_leads_to_one_event_whatever_happens(
     ]
 
 
-def test_what_is_written_is_naive_utc_regardless_of_the_time_zone_of_the_process(
+def test_times_are_written_as_naive_utc_in_any_time_zone(
     run: Run, add_claims: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "America/New_York")

@@ -142,7 +142,7 @@ def test_limits_are_changed_and_taken_back(accounts: ClientAccounts) -> None:
     assert row_of(accounts, account.id)["is_applied"]  # each claim has the same account as before
 
 
-def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: ClientAccounts) -> None:
+def test_the_state_of_an_account_combines_its_own_and_its_carriers(accounts: ClientAccounts) -> None:
     first, second = add(accounts, 1), add(accounts, 2)
     keys = [first.key, second.key]
     states = QuotaTables(accounts.database).carrier_states
@@ -169,7 +169,7 @@ def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: Clien
 # ---------------------------------------------------------------- many at once
 
 
-def test_of_two_who_add_the_same_account_one_does(accounts: ClientAccounts) -> None:
+def test_concurrent_additions_of_an_account_create_one(accounts: ClientAccounts) -> None:
     def try_to(number: int) -> int | None:
         return put_account(accounts, 1, "chronopost", f"by-{number}", "lea", NOW)
 

@@ -202,7 +202,7 @@ def test_the_house_is_asked_about_a_parcel_that_is_denied_to_a_client(scene: Sce
     assert used["chronopost"][0] + used[KEYS[0]][0] == fetched.calls
 
 
-def test_what_the_house_sees_without_a_proof_counts_and_is_remembered(scene: Scene) -> None:
+def test_an_answer_of_the_default_account_without_a_proof_counts_and_is_remembered(scene: Scene) -> None:
     queue = scene.queue()
     scene.parcel(NUMBER, OF_DEFAULT, Scenario.POD_LATE)
     fetched = fetch(queue, KEYS[0])
@@ -211,7 +211,7 @@ def test_what_the_house_sees_without_a_proof_counts_and_is_remembered(scene: Sce
     assert fetched.outcome.delivery is not None, "the client's account has tracked it"
 
 
-def test_what_is_denied_to_both_is_denied(scene: Scene) -> None:
+def test_a_parcel_denied_to_both_accounts_is_denied(scene: Scene) -> None:
     queue = scene.queue()
     scene.parcel(NUMBER, SHOPS[1])
     fetched = fetch(queue, KEYS[0])
@@ -325,7 +325,7 @@ def test_a_check_asks_no_other_account(scene: Scene) -> None:
     assert OF_DEFAULT not in scene.asked_with()
 
 
-def test_threads_of_a_run_keep_every_limit_and_none_waits_for_another(
+def test_threads_of_a_run_keep_every_limit_without_waiting_for_each_other(
     database: Database, clock: SimulatedClock
 ) -> None:
     with Sandbox(now=clock.now) as box:

@@ -50,7 +50,7 @@ def sums(path: Path) -> tuple[int, int]:
         return one, two
 
 
-def test_what_is_in_the_write_ahead_log_alone_is_in_the_copy(database: Path, tmp_path: Path) -> None:
+def test_a_copy_includes_the_write_ahead_log(database: Path, tmp_path: Path) -> None:
     before = sums(database)[0]
     add_one(database, 1)
     with closing(
@@ -113,7 +113,7 @@ def broken(path: Path) -> None:
     ("spoil", "says"),
     [(broken, "is not a SQLite database"), (Path.unlink, "cannot be opened")],
 )
-def test_what_cannot_be_copied_gets_a_sentence(
+def test_a_failed_copy_is_explained_in_a_sentence(
     tmp_path: Path, spoil: Callable[[Path], None], says: str
 ) -> None:
     path = tmp_path / "claims.db"

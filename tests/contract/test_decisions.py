@@ -90,7 +90,7 @@ def test_claims_are_excluded_if_the_column_can_say_so(ready: Application) -> Non
     [(name, "postgresql") for name in ("native enums, UUID", "bigint numbers", "Django")],
     indirect=True,
 )
-def test_what_a_column_cannot_hold_is_refused_before_anything_is_written(ready: Application) -> None:
+def test_a_value_that_does_not_fit_a_column_is_rejected_before_any_write(ready: Application) -> None:
     wrong = {
         "native enums, UUID": (
             Correction(carrier="Chronopost"),

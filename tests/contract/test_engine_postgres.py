@@ -80,7 +80,7 @@ def ask(database: Database, query: str = "SELECT 1") -> Any:
         return connection.exec_driver_sql(query).scalar()
 
 
-def test_what_waits_for_a_silent_server_ends_and_what_comes_after_it_does_not_wait(server_url: URL) -> None:
+def test_after_a_timeout_later_statements_fail_without_waiting(server_url: URL) -> None:
     with Proxy(server_url.port or 0) as proxy:
         database = Database(server_url.set(port=proxy.port), waits=SHORT)
         assert ask(database) == 1

@@ -199,7 +199,7 @@ def test_one_claim_is_enrolled_before_any_run_has_taken_it_in(service: Database)
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # a writer locks the whole SQLite database
-def test_what_the_service_has_locked_is_left_for_later(service: Database) -> None:
+def test_a_claim_locked_by_the_service_is_enrolled_later(service: Database) -> None:
     adopt(service)
     add_new(service, 3)
     found = enrollment(service)
@@ -210,7 +210,7 @@ def test_what_the_service_has_locked_is_left_for_later(service: Database) -> Non
     assert found.enroll([1, 2, 3], NOW + 2 * HOUR) == {2}
 
 
-def test_what_a_person_enrolls_is_fetched_by_the_very_next_lease(service: Database) -> None:
+def test_an_enrolled_claim_is_leased_next(service: Database) -> None:
     adopt(service)
     add(service, 1, NOW - DAY)
     assert enrollment(service).enroll([1], NOW + HOUR) == {1}
@@ -282,7 +282,7 @@ def test_a_person_enrolls_what_they_choose(service: Database) -> None:
     assert pending(service) == [1, 2]
 
 
-def test_what_changes_meanwhile_is_left_as_it_is(service: Database) -> None:
+def test_a_claim_edited_in_the_meantime_is_not_enrolled(service: Database) -> None:
     add(service, 1, NOW - DAY)
     adopt(service)
     execute(service, "UPDATE claims SET pod_fetch_status = 'not_available'")

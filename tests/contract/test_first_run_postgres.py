@@ -96,7 +96,7 @@ def leases(database: Database) -> list[tuple[Any, ...]]:
         return connection.execute("SELECT name, holder, held_until FROM recours_leases").fetchall()
 
 
-def test_what_was_there_is_left_as_it_is(old: Database) -> None:
+def test_the_first_run_keeps_existing_rows_and_views(old: Database) -> None:
     with service(old) as connection:
         before = connection.execute("SELECT * FROM claims ORDER BY id").fetchall()
         view = connection.execute("SELECT pg_get_viewdef('open_claims')").fetchall()
@@ -141,7 +141,7 @@ def _first_run_elsewhere(url: str, start: Any, answers: Any) -> None:
 
 
 @pytest.mark.full("many first runs at once: each by itself is shown")
-def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(old: Database) -> None:
+def test_one_of_several_concurrent_first_runs_upgrades_the_database(old: Database) -> None:
     with service(old) as connection:  # large enough that building an index takes a moment
         connection.execute(
             "INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested)"
@@ -162,7 +162,7 @@ def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(old: D
     assert leases(old) == []
 
 
-def test_a_run_goes_on_without_the_index_that_another_one_builds(old: Database) -> None:
+def test_a_run_does_not_wait_for_an_index_that_another_run_builds(old: Database) -> None:
     first_run(old)
     until = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=30)
     with service(old) as connection:
@@ -230,7 +230,7 @@ def test_a_schema_that_another_run_keeps_is_explained(old: Database, monkeypatch
 # ---------------------------------------------------------------- the index
 
 
-def test_what_a_builder_that_died_left_is_dropped_and_built_anew(old: Database) -> None:
+def test_an_index_left_incomplete_is_rebuilt(old: Database) -> None:
     first_run(old)
     statement = old.border.index
     assert statement
@@ -283,7 +283,7 @@ def test_a_user_who_may_not_alter_tables_gets_the_sql_for_someone_who_may(
         )
 
 
-def test_a_user_who_may_not_build_the_index_is_told_so_once(old: Database, unprivileged: Database) -> None:
+def test_a_missing_right_to_build_the_index_is_reported_once(old: Database, unprivileged: Database) -> None:
     """If the service has all columns, anyone who may create tables creates recours's."""
     columns = ", ".join(f"ADD COLUMN {name} {kind}" for name, kind in POD_COLUMNS.items())
     execute(

@@ -39,7 +39,7 @@ def test_a_database_without_them_has_none(owner: URL) -> None:
     assert "procrastinate_fetch_job_v2" in found.missing
 
 
-def test_what_the_installed_version_makes_is_all_that_it_needs(owner: URL) -> None:
+def test_the_installed_version_creates_every_table_it_needs(owner: URL) -> None:
     install(owner)
     assert look(owner) == JobTables(tuple(sorted(need.name for need in NEEDS)), ())
 

@@ -300,7 +300,7 @@ def test_other_statuses_are_left_alone(service: Service) -> None:
     assert service.select("SELECT * FROM claims ORDER BY id") == before
 
 
-def test_what_we_write_is_read_by_the_service_as_naive_utc(service: Service) -> None:
+def test_the_service_reads_our_times_as_naive_utc(service: Service) -> None:
     service.add("it", updated_at=LONG_AGO)
     service.run()
     row = service.rows()["it"]

@@ -195,7 +195,7 @@ def test_exhausted_claims_of_many_kinds_become_what_assessing_them_one_by_one_ma
     assert at_once == one_by_one
 
 
-def test_adoption_goes_on_where_a_crash_ended_it(
+def test_adoption_resumes_where_a_crash_ended_it(
     runs: Runs, database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_ADOPTION_SIZE", 4)
@@ -311,7 +311,7 @@ def test_a_claim_that_was_given_up_long_ago_is_left_to_the_sweep(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_a_claim_that_is_paid_and_unpaid_goes_on_where_it_was(
+def test_a_claim_that_is_paid_and_then_reopened_resumes_where_it_was(
     runs: Runs, database: Database, add_claims: AddClaims
 ) -> None:
     add_claims(database, [{}, {"pod_retry_count": 2}])
@@ -539,7 +539,7 @@ def owed(runs: Runs, database: Database, add_claims: AddClaims) -> None:
 
 
 @pytest.mark.usefixtures("owed")
-def test_what_is_owed_is_reported_once(runs: Runs, database: Database) -> None:
+def test_an_owed_result_is_written_once(runs: Runs, database: Database) -> None:
     assert runs.intake().write_owed(NOW) == 2
     assert (claim_of(database).pod_fetch_status, claim_of(database).pod_url) == ("success", "a.pdf")
     row = row_of(database)
@@ -550,7 +550,7 @@ def test_what_is_owed_is_reported_once(runs: Runs, database: Database) -> None:
 
 
 @pytest.mark.usefixtures("owed")
-def test_what_is_owed_is_never_told_over_an_edit(runs: Runs, database: Database) -> None:
+def test_an_owed_result_never_overwrites_an_edit(runs: Runs, database: Database) -> None:
     set_claim(database, tracking_number="XY009999999FR")
     assert runs.intake().write_owed(NOW) == 1
     assert runs.take_in() == [1]
@@ -576,7 +576,7 @@ def test_an_update_that_the_service_leaves_out_keeps_no_other_claim_from_being_r
 
 @on_postgres
 @pytest.mark.usefixtures("owed")
-def test_what_is_owed_of_a_locked_claim_stays_owed(runs: Runs, database: Database) -> None:
+def test_the_result_of_a_locked_claim_stays_owed(runs: Runs, database: Database) -> None:
     service = Database(database.url)
     with service.write() as connection:
         connection.execute(text("SELECT 1 FROM claims WHERE id = 1 FOR UPDATE")).all()
@@ -587,7 +587,7 @@ def test_what_is_owed_of_a_locked_claim_stays_owed(runs: Runs, database: Databas
 
 
 @pytest.mark.usefixtures("owed")
-def test_what_the_service_refuses_holds_nothing_else_up(runs: Runs, database: Database) -> None:
+def test_a_result_that_the_service_rejects_delays_no_other(runs: Runs, database: Database) -> None:
     edit(database, "CREATE UNIQUE INDEX one_file ON claims (pod_url)")
     set_claim(database, 2, pod_url="a.pdf")
     assert runs.intake().write_owed(NOW) == 1
@@ -596,7 +596,7 @@ def test_what_the_service_refuses_holds_nothing_else_up(runs: Runs, database: Da
     assert claim_of(database, 2).pod_retry_count == 3
 
 
-def test_what_is_owed_is_reported_through_a_view(empty_url: str) -> None:
+def test_owed_results_are_written_through_a_view(empty_url: str) -> None:
     database = Database(make_url(empty_url))
     edit(
         database,

@@ -159,7 +159,7 @@ def test_jobs_of_strangers_are_removed_that_would_come_first_or_never_end(
     assert left == [("other", 100), ("recours_ups", 0)]
 
 
-def test_what_the_queue_itself_writes_is_not_taken_for_strange(url: URL, database: Database) -> None:
+def test_jobs_deferred_by_the_queue_are_not_removed_as_strange(url: URL, database: Database) -> None:
     jobs = RecordedJobs(workable=())
     queue = ProcrastinateQueue(url)
     queue.defer_fetch("CLM-1")

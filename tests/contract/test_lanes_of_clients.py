@@ -217,7 +217,7 @@ def test_the_account_that_worked_is_remembered(
 
 
 @pytest.mark.usefixtures("claims")
-def test_what_is_remembered_is_forgotten_with_the_number_and_with_other_credentials(
+def test_a_new_number_or_new_credentials_clear_the_remembered_account(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
     number = add(accounts, SHOP)

@@ -137,7 +137,7 @@ def test_claims_are_counted_until_there_are_enough(repository: ClaimRepository, 
         assert min(counted, most) == min(all_there, most)
 
 
-def test_of_lanes_that_are_named_it_tells_these_only(repository: ClaimRepository) -> None:
+def test_ready_claims_are_reported_only_for_the_named_lanes(repository: ClaimRepository) -> None:
     every = repository.ready_by_carrier(Stage.READY, NOW)
     for count in (1, 3, len(every)):
         named = list(every)[:count]
@@ -149,7 +149,7 @@ def test_of_lanes_that_are_named_it_tells_these_only(repository: ClaimRepository
 @pytest.mark.sample("more histories at random: one on each database is lived through", every=3)
 @pytest.mark.parametrize("of_lanes", [of_carriers, of_clients_accounts])
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
+def test_the_most_urgent_claim_of_all_lanes_with_room_is_leased_next(
     database: Database, add_claims: Callable[..., None], of_lanes: Callable[..., ClaimRepository], seed: int
 ) -> None:
     repository = of_lanes(database, add_claims)

@@ -147,7 +147,7 @@ def test_one_whose_client_moved_is_closed_until_a_person_confirms_it(
 
 
 @pytest.mark.parametrize("key", ["chronopost#0", "chronopost#x", "nobody#1", "nobody", ""])
-def test_what_is_no_key_of_an_account_is_not_in_it(
+def test_invalid_account_keys_are_not_found(
     stored: ClientAccounts, settings: Callable[..., Settings], key: str
 ) -> None:
     there = opened_by(settings(), stored.database)

@@ -66,7 +66,7 @@ def world(database: Database) -> World:
     return World(database)
 
 
-def test_what_goes_on_all_day_is_one_mail_in_the_morning(world: World) -> None:
+def test_an_ongoing_problem_is_one_email_each_morning(world: World) -> None:
     world.fault("chronopost")
     assert world.run() == ["Chronopost: credentials rejected"]
     subjects = []
@@ -85,7 +85,7 @@ def test_what_goes_on_all_day_is_one_mail_in_the_morning(world: World) -> None:
     assert "CLM-24\n" not in world.mails()[1].plain
 
 
-def test_what_is_new_is_mailed_at_once_with_what_waited(world: World) -> None:
+def test_a_new_problem_is_mailed_at_once_with_the_waiting_ones(world: World) -> None:
     world.fault("chronopost")
     world.run()
     world.clock.advance(HOUR)

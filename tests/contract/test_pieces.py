@@ -112,7 +112,7 @@ def test_nothing_is_kept_of_what_is_attached_to_a_claim_that_was_edited_meanwhil
     assert (row["pod_url"], row["lease_token"]) == (None, None)
 
 
-def test_what_is_obtained_again_has_one_row_that_tells_of_the_last_time(run: Run) -> None:
+def test_a_document_obtained_again_has_one_row_with_the_latest_facts(run: Run) -> None:
     (claim,) = run.take()
     for at, document in ((NOW, BLANK), (LATER, replace(BLANK, refused=None, path="/pods/c.pdf"))):
         with run.database.write() as connection:
@@ -162,7 +162,7 @@ def test_refused_files_that_cannot_be_deleted_do_not_keep_others_from_it(run: Ru
     assert sum(forget_refused(run.database, LATER, erase, LATER) for _ in range(30)) == 10
 
 
-def test_what_came_again_while_it_was_deleted_is_not_said_to_be_erased(run: Run) -> None:
+def test_a_document_obtained_again_during_its_deletion_is_not_recorded_as_erased(run: Run) -> None:
     (claim,) = run.take()
     record(run, claim, LETTER, BLANK)
 

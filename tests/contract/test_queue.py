@@ -104,7 +104,7 @@ def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: Si
     assert [QuotaTables(database).uses([limit], at)[0].calls for at in moments] == [0, 1]
 
 
-def test_of_several_processes_one_counts_a_document_call(database: Database, clock: SimulatedClock) -> None:
+def test_concurrent_processes_count_a_document_call_once(database: Database, clock: SimulatedClock) -> None:
     quota = QuotaTables(database)
     unknown = DocumentRight()
     once = unknown.after_call(clock.now())
@@ -127,7 +127,7 @@ def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
     assert len(run.reserve("chronopost", [BOTH, BOTH])[0]) == 1
 
 
-def test_what_a_dead_process_had_reserved_is_lost_until_the_window_ends(
+def test_units_reserved_by_a_dead_process_are_lost_until_the_window_ends(
     clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
     """It may have sent them; nobody can know."""
@@ -174,7 +174,7 @@ def test_a_call_that_is_refused_keeps_no_other_waiting(queue: Callable[..., APIR
 # ---------------------------------------------------------------- what is granted
 
 
-def test_of_several_limits_all_are_taken_or_none(queue: Callable[..., APIRequestQueue]) -> None:
+def test_units_are_reserved_from_every_limit_or_from_none(queue: Callable[..., APIRequestQueue]) -> None:
     both = queue("10/day,5/hour")
     reservations, refusal = both.reserve("chronopost", [BOTH] * 3)
     assert len(reservations) == 2
@@ -234,7 +234,7 @@ def test_a_unit_counts_from_its_reservation_and_what_is_left_over_goes_back_once
         assert counts(run) == [1]
 
 
-def test_what_was_not_sent_goes_back_with_the_next_reservation(
+def test_unused_units_are_returned_with_the_next_reservation(
     database: Database, queue: Callable[..., APIRequestQueue]
 ) -> None:
     run = queue("10/day")
@@ -247,7 +247,7 @@ def test_what_was_not_sent_goes_back_with_the_next_reservation(
     assert counts(run) == [1]
 
 
-def test_what_was_not_sent_is_not_lost_with_a_reservation_that_is_refused(
+def test_a_refused_reservation_does_not_lose_unused_units(
     database: Database, queue: Callable[..., APIRequestQueue]
 ) -> None:
     run, other = queue("10/day,2/hour"), queue("10/day,2/hour")
@@ -433,7 +433,7 @@ def test_short_windows_are_waited_out_by_the_clock_that_is_passed_in(
         ("1/second,2/hour", datetime(2026, 2, 2, 8, 59, 59, 400_000, tzinfo=UTC)),
     ],
 )
-def test_of_several_limits_none_is_exceeded_in_any_of_its_windows(
+def test_no_limit_is_exceeded_in_any_of_its_windows(
     database: Database, limits: str, begins: datetime
 ) -> None:
     clock = SimulatedClock(begins)
@@ -569,7 +569,7 @@ def test_a_longer_pause_that_stands_is_kept(database: Database) -> None:
     assert quota.carrier_state("chronopost").pause == Pause(NOW + timedelta(hours=6), "longer")
 
 
-def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
+def test_a_pause_set_by_a_clock_years_ahead_is_ignored(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after="600")

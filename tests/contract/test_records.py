@@ -274,7 +274,7 @@ def test_backlogs_count_what_is_not_done_by_carrier_and_stage(
     assert backlog_of(records, "other").due == 1
 
 
-def test_what_no_run_has_looked_at_is_not_hidden(
+def test_unassessed_claims_are_counted_in_the_backlog(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}, {"pod_fetch_status": "pending"}, {"pod_fetch_status": "success"}])

@@ -72,7 +72,7 @@ def test_lists_are_filtered_searched_and_sorted(filled: Application) -> None:
 @pytest.mark.sample(
     "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
 )
-def test_what_is_not_done_is_counted_and_planned(filled: Application) -> None:
+def test_open_claims_are_counted_and_planned(filled: Application) -> None:
     database, schema = filled.database, look(filled.database)
     [backlog] = [one for one in SystemReader(database, CATALOG).backlogs(NOW + DAY) if one.carrier == "dpd"]
     assert backlog == Backlog("dpd", backlog.stages, backlog.oldest)

@@ -54,7 +54,7 @@ def test_a_proof_that_an_older_row_does_not_know_is_reported_again(run: Run) -> 
         f"{OLDER}, claim_reference = 'CLM-00000b'",
     ],
 )
-def test_what_a_person_wants_again_or_has_corrected_is_fetched(run: Run, edited: str) -> None:
+def test_a_restarted_or_corrected_claim_is_fetched_again(run: Run, edited: str) -> None:
     edit(run.database, f"UPDATE claims SET {edited} WHERE id = 1")
     run.keep(NOW + HOUR)
     [row] = rows(run.database, "SELECT stage, owed FROM recours_claims WHERE claim_id = 1")

@@ -169,7 +169,7 @@ def assert_untouched(before: dict[str, Any], path: Path) -> None:
     assert defined["claims"].startswith(claims.rstrip(")").rstrip())
 
 
-def test_what_was_there_is_left_as_it_is(old: Path) -> None:
+def test_an_upgrade_keeps_existing_data(old: Path) -> None:
     before = dump(old)
     (copied, told, built) = upgrade(old)
     assert_untouched(before, old)
@@ -279,7 +279,7 @@ def test_columns_that_someone_dropped_are_named(old: Path) -> None:
         ),
     ],
 )
-def test_what_is_not_the_services_database_is_said_and_not_changed(
+def test_a_database_without_usable_claims_is_reported_and_not_changed(
     empty_url: str, statements: str, said: str
 ) -> None:
     database = Database(make_url(empty_url))
