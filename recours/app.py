@@ -23,7 +23,15 @@ from recours.database.dialect import USUAL, Waits
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset
 from recours.database.intake import Assessor, read_adoption
 from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
-from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
+from recours.database.schema.inspection import (
+    HEAD,
+    Schema,
+    dropped_columns,
+    look,
+    require_claims,
+    require_rights,
+    rights_remarks,
+)
 from recours.database.schema.rights import MISSING
 from recours.host.logs import LogFile, run_log
 from recours.runs.ports import Clock
@@ -233,6 +241,8 @@ def open_app(settings: Settings) -> App:
 def _current_schema(database: Database) -> Schema:
     schema = look(database)
     require_claims(database, schema)
+    if schema.version == HEAD and schema.missing_columns:
+        raise dropped_columns(database, schema)
     if not schema.is_current:
         raise DatabaseError(
             f"The schema of {database.safe_url} is not up to date. A run of either worker upgrades it, or "

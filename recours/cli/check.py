@@ -27,7 +27,7 @@ from recours.database.border import INDEX
 from recours.database.dialect import files_of_sqlite, is_file
 from recours.database.engine import Database, DatabaseError, clock_offset
 from recours.database.erasing import ClaimErasure
-from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
+from recours.database.schema.inspection import HEAD, Schema, dropped_columns, granting, look, require_claims
 from recours.database.schema.rights import named
 from recours.evidence.store import PARTS
 from recours.evidence.store import REFUSED as REFUSED_FOLDER
@@ -220,7 +220,7 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
         yield remark("database", text, named)
     else:
         yield ok("database", f"connected to {database.safe_url}")
-    yield _schema(schema)
+    yield _schema(database, schema)
     if not database.is_sqlite:
         yield from _rights(database, schema)
     if facts.app:
@@ -234,12 +234,14 @@ def _database_fault(name: str, error: DatabaseError) -> CheckResult:
     return fault(name, str(error), checks.granting(error.details) if error.details else "see docs/connect.md")
 
 
-def _schema(schema: Schema) -> CheckResult:
+def _schema(database: Database, schema: Schema) -> CheckResult:
+    if schema.version == HEAD and schema.missing_columns:
+        return _database_fault("schema", dropped_columns(database, schema))
     if not schema.is_current:
         columns = ", ".join(schema.missing_columns) or "none"
         return remark(
             "schema",
-            f"{schema.version or 'not created yet'}; columns that the first run will add to claims: {columns}",
+            f"{schema.version or 'not created yet'}; columns that the first run will add to {database.border.table}: {columns}",
             "preview with recours retry --dry-run, then start a run or recours init-db",
         )
     if schema.lacks_index:

@@ -35,6 +35,7 @@ class _DryRun:
     """The claims that were read, and the preview of a run."""
 
     database: str  # for display
+    table: str  # of claims, for display
     catalog: Catalog
     schema: Schema
     closed: dict[str, Refusal]
@@ -100,7 +101,17 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         else:
             counts = {"would_enroll": 0, "not_enrolled": enrollment.count_later_undecided(MOST_NOT_ENROLLED)}
         waiting = claims.waiting() if schema.is_current else None
-        return _DryRun(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
+        return _DryRun(
+            database.safe_url,
+            database.border.table,
+            catalog,
+            schema,
+            closed,
+            result,
+            waiting,
+            counts,
+            bool(named),
+        )
 
 
 def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
@@ -108,7 +119,7 @@ def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
     catalog = dry_run.catalog
     if not dry_run.schema.is_current:
         missing = ", ".join(dry_run.schema.missing_columns) or "none"
-        yield f"A run would first bring the schema up to date; columns it would add to claims: {missing}"
+        yield f"A run would first bring the schema up to date; columns it would add to {dry_run.table}: {missing}"
     yield f"Would fetch {plural(len(result.batch), 'claim')}"
     for place, (claim, state) in enumerate(result.batch, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)

@@ -18,7 +18,7 @@ from recours.app import open_database
 from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import inspection
-from recours.database.schema.creation import bring_up_to_date
+from recours.database.schema.creation import bring_up_to_date, sql_of_additions
 from recours.database.schema.inspection import look, require_claims
 from recours.database.tables import metadata
 from recours.host.home import migrations
@@ -264,8 +264,12 @@ def test_columns_that_someone_dropped_are_named(old: Path) -> None:
         connection.execute("ALTER TABLE claims DROP COLUMN pod_signature_url")
         connection.commit()
     before = dump(old)
-    with pytest.raises(DatabaseError, match="claims has no pod_signature_url"):
+    with pytest.raises(DatabaseError, match="claims has no pod_signature_url") as raised:
         upgrade(old)
+    (statement,) = raised.value.details
+    assert statement == "ALTER TABLE claims ADD COLUMN pod_signature_url TEXT;"
+    with closing(Database(make_url(f"sqlite:///{old}"))) as database:
+        assert sql_of_additions(database, look(database)) == [statement]
     assert dump(old) == before
 
 

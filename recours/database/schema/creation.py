@@ -27,6 +27,7 @@ from recours.database.engine import Database, DatabaseError, SystemClock, lease_
 from recours.database.schema.inspection import (
     HEAD,
     Schema,
+    dropped_columns,
     look,
     look_closer,
     require_claims,
@@ -175,12 +176,11 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
         return schema_before, []
     schema_after = look(database)
     if not schema_after.is_current:
-        raise DatabaseError(
-            f"The schema of {database.safe_url} is {schema_after.version}, but claims has no "
-            f"{', '.join(schema_after.missing_columns)}. Add the columns again, or restore a backup."
-        )
+        raise dropped_columns(database, schema_after)
     added = ", ".join(schema_before.missing_columns) or "nothing"
-    remarks.append(f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}")
+    remarks.append(
+        f"The schema of {database.safe_url} is now {HEAD}; added to {database.border.table}: {added}"
+    )
     return schema_after, remarks
 
 
@@ -268,6 +268,8 @@ def sql_of_additions(
 
 
 def _sql_to_head(database: Database, schema: Schema) -> list[str]:
+    if schema.version == HEAD:  # somebody dropped columns
+        return _lines(database.border.additions())
     if schema.version is not None:
         with database.read() as connection:
             return _migrate(connection, from_version=schema.version).splitlines()

@@ -112,6 +112,16 @@ def require_claims(database: Database, schema: Schema) -> None:
     require_version(database, schema)
 
 
+def dropped_columns(database: Database, schema: Schema) -> DatabaseError:
+    """The error for columns that somebody dropped after recours added them, with the SQL that adds them again."""
+    missing = ", ".join(schema.missing_columns)
+    return DatabaseError(
+        f"The schema of {database.safe_url} is {schema.version}, but {database.border.table} has no {missing}. "
+        "Restore a backup, or add the empty columns again with the SQL printed by: recours init-db --sql",
+        [f"{statement};" for statement in database.border.additions()],
+    )
+
+
 def require_version(database: Database, schema: Schema) -> None:
     """Check that this version of recours knows the schema. Raises SchemaError."""
     if schema.version not in (None, *REVISIONS):
