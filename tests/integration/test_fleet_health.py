@@ -85,7 +85,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 # ---------------------------------------------------------------- the database is spared
 
 
-def test_what_metrics_read_from_the_database_is_kept_for_a_while(
+def test_database_metrics_are_cached(
     server: HealthServer, fleet_worker: FleetWorker, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "recours_reading 1" in get(server, "/metrics")[1]

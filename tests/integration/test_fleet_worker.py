@@ -408,7 +408,7 @@ def test_a_machine_that_cannot_store_documents_leaves_the_work_to_others(
 
 
 @pytest.mark.parametrize("reference", ["CLM-99999", "CLM-00000"])
-def test_what_cannot_be_fetched_is_logged_and_harms_nothing(
+def test_a_claim_that_cannot_be_fetched_is_logged_without_harm(
     fleet: Fleet, caplog: pytest.LogCaptureFixture, reference: str
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")

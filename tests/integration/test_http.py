@@ -442,7 +442,7 @@ def test_a_connection_is_not_used_again_after_a_fault() -> None:
         assert server.connections == 2
 
 
-def test_what_is_sent_is_what_was_asked_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_only_the_given_request_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password of-a-file\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -692,7 +692,7 @@ KINDS = {
 
 @pytest.mark.sample("more cases of the same test, each of which waits", every=2)
 @pytest.mark.parametrize(("scenario", "expected"), KINDS.items(), ids=list(KINDS))
-def test_what_is_repeated_once_with_its_unit_and_what_is_not(
+def test_only_bad_gateways_and_network_failures_are_repeated_once(
     database: Database,
     clock: SimulatedClock,
     sandbox: Sandbox,

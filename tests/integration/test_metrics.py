@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_written_is_a_warning(
 # ---------------------------------------------------------------- the format, and the file
 
 
-def test_what_labels_hold_comes_back_as_it_was() -> None:
+def test_label_values_are_escaped_reversibly() -> None:
     hostile = 'a "quoted" \\ back\\nslash\nline }'
     name = "recours_backlog_claims"
     metric: Metric = (name, [({"carrier": hostile, "b": "é"}, 0.1), ({}, 1e9)])
@@ -194,7 +194,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert path.read_text() == "recours_x 2\n"
 
 
-def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_previous_file(tmp_path: Path) -> None:
     path = tmp_path / "x.prom"
     replace_file(path, "recours_x 1\n", "first")
     with pytest.raises(UnicodeEncodeError):

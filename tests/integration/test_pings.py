@@ -241,7 +241,7 @@ def test_a_check_that_hangs_is_left_after_two_attempts(
     assert caplog.messages == ["Could not ping RECOURS_PING_URL (start): 127.0.0.1 did not answer in time"]
 
 
-def test_what_is_sent_is_short_and_harmless(check: Check) -> None:
+def test_ping_bodies_are_short_and_contain_no_secrets(check: Check) -> None:
     secret = Pings(check.url, "w", RUN_ID, lambda line: line.replace("pa55", "***"))
     secret.ended(1, ["é" * 900] * 20 + ["pa55\nforged"])
     assert len(check.pings[0].body.encode()) in (LONGEST_BODY - 1, LONGEST_BODY)

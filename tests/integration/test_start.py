@@ -58,7 +58,7 @@ def python(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("script", WORKERS, ids=lambda script: script.stem)
-def test_what_only_work_needs_is_not_imported_by_a_run_with_nothing_to_do(
+def test_an_idle_run_does_not_import_modules_that_only_work_needs(
     script: Path, url: str, tmp_path: Path
 ) -> None:
     done = python(

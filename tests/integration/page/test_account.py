@@ -34,7 +34,7 @@ def test_an_account_is_shown_with_its_limits(page: PageClient, database: Databas
     assert "Added 2 Feb 2026, 13:00 CET · zoe Limits the carrier's limits" in shown
 
 
-def test_it_is_paused_with_a_reason_and_resumed(page: PageClient, number: int) -> None:
+def test_an_account_is_paused_with_a_reason_and_resumed(page: PageClient, number: int) -> None:
     back = {"back": f"/account?number={number}"}
     shown = page.post("/carriers/pause", OF_IT | back | {"why": "<i>unpaid"}).text
     assert 'Reason by the operator: "<i>unpaid"' in shown
@@ -57,7 +57,7 @@ def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database,
     assert "Limits the carrier's" in shown
 
 
-def test_it_is_removed(page: PageClient, number: int) -> None:
+def test_an_account_is_removed(page: PageClient, number: int) -> None:
     shown = page.post("/accounts/remove", OF_IT | {"back": f"/account?number={number}"}).text
     assert "shop@shop.example at Chronopost: account removed." in shown
     assert page.get(f"/account?number={number}").status == 404

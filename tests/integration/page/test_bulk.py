@@ -39,7 +39,7 @@ def values(database: Database, column: str = "tracking_number") -> list[str]:
     return list(database.scalars(query))
 
 
-def test_what_would_be_done_is_shown_and_confirmed(page: PageClient, database: Database) -> None:
+def test_a_preview_is_shown_before_the_confirmation(page: PageClient, database: Database) -> None:
     assert 'href="/claims/file"' in page.get("/claims").html
     assert "Preview" in page.get("/claims/file").text
     before = values(database)
@@ -88,7 +88,7 @@ def test_an_invalid_file_is_refused(page: PageClient, content: bytes, says: str)
     assert says in preview(page, content).text
 
 
-def test_what_no_form_of_the_page_sends_is_refused(page: PageClient) -> None:
+def test_forged_forms_are_rejected(page: PageClient) -> None:
     assert preview(page, THREE, "delete").status == 404
     assert page.post("/claims/apply", {"action": "delete", "rows": THREE}).status == 404
     assert "Select a file first." in page.post("/claims/preview", {"back": "/claims/file"}).text

@@ -101,7 +101,7 @@ def test_there_is_no_such_claim(page: PageClient) -> None:
         assert page.get(f"/claim?reference={reference}").status == 404
 
 
-def test_what_others_wrote_stays_text(page: PageClient) -> None:
+def test_external_text_is_escaped(page: PageClient) -> None:
     shown = page.get("/claim?reference=CLM-%3Cb%3E1")
     assert "CLM-<b>1" in shown.text.replace("&lt;", "<")
     assert "<b>1" not in shown.html
@@ -206,7 +206,7 @@ def test_each_piece_of_evidence_can_be_shown(page: PageClient) -> None:
     assert page.get(picture).response.headers["content-disposition"] == "inline"
 
 
-def test_a_file_that_was_changed_since_is_told(page: PageClient, tmp_path: Path) -> None:
+def test_a_file_changed_since_it_was_stored_is_reported(page: PageClient, tmp_path: Path) -> None:
     attach(page, PROOF)
     (stored,) = tmp_path.rglob("*.pdf")
     stored.chmod(0o600)
@@ -224,7 +224,7 @@ def test_who_signed_is_shown_of_a_proof_that_other_software_fetched(
 
 
 @pytest.mark.parametrize("place", ["/etc/hostname", "https://elsewhere.example/pod.pdf"])
-def test_what_other_software_stored_is_shown_as_text_and_never_opened(
+def test_documents_of_other_software_are_shown_as_text_and_never_opened(
     page: PageClient, database: Database, place: str
 ) -> None:
     changed(database, pod_fetch_status="success", pod_url=place)
@@ -347,7 +347,7 @@ def test_an_excluded_claim_is_enrolled_again(page: PageClient) -> None:
     assert "CLM-00000 enrolled" in shown.text
 
 
-def test_a_fetch_goes_on_while_its_notice_is_shown(page: PageClient) -> None:
+def test_a_notice_is_updated_until_the_fetch_ends(page: PageClient) -> None:
     attach(page, PROOF)
     shown = page.post("/claims/do", {"do": "fetch", "reference": "CLM-00000", "back": CLAIM})
     key = shown.response.url.params["notice"]

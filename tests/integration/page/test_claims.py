@@ -77,7 +77,9 @@ def test_the_same_address_is_the_same_view_for_everybody(visitor: Callable[..., 
         ("/claims?text=%00%ED%A0%80", ""),
     ],
 )
-def test_what_an_address_names_wrongly_is_left_out(page: PageClient, address: str, remark: str) -> None:
+def test_invalid_values_in_an_address_are_ignored_with_a_remark(
+    page: PageClient, address: str, remark: str
+) -> None:
     shown = page.get(address)
     assert shown.status == 200
     assert remark in shown.text
@@ -207,7 +209,7 @@ def test_all_that_match_are_fetched_as_many_as_of_any_other_action(
 
 
 @pytest.mark.usefixtures("sixty")
-def test_what_is_shown_is_exported(page: PageClient) -> None:
+def test_the_export_contains_the_claims_shown(page: PageClient) -> None:
     shown = page.get("/claims.csv?sort=amount&order=desc&status=failed")
     assert shown.response.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(shown.response.content.decode("utf-8-sig"))))

@@ -28,7 +28,7 @@ def write(database: Database, number: int, state: str, **more: object) -> None:
         connection.execute(insert(mails).values(row | more))
 
 
-def test_what_waits_and_what_was_sent_is_listed(page: PageClient, database: Database) -> None:
+def test_waiting_and_latest_emails_are_listed(page: PageClient, database: Database) -> None:
     for number, state in enumerate((*MailState, "of a later version"), start=1):
         write(database, number, state)
     shown = page.get("/mails")
@@ -130,7 +130,7 @@ def test_a_mail_that_there_is_not_is_not_found(page: PageClient, database: Datab
         assert page.get(f"{path}?number={number}").status == 404
 
 
-def test_what_another_wrote_is_not_a_mail_of_this_page(
+def test_email_texts_are_denied_to_requests_from_elsewhere(
     visitor: Callable[..., PageClient], database: Database
 ) -> None:
     write(database, 1, MailState.READY)
@@ -167,7 +167,7 @@ def test_a_test_mail_is_sent(
         ("me@shop.example", "No mail server is set: set SMTP_HOST"),
     ],
 )
-def test_what_cannot_be_sent_gets_a_sentence(
+def test_a_test_email_that_cannot_be_sent_is_explained(
     page: PageClient, database: Database, address: str, says: str
 ) -> None:
     assert says in done(page, "/mails/test", address=address)

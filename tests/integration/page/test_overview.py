@@ -184,7 +184,9 @@ def test_every_figure_is_that_of_status(page: PageClient, environment: dict[str,
 
 
 @pytest.mark.usefixtures("filled")
-def test_of_thirty_days(page: PageClient, environment: dict[str, str]) -> None:
+def test_the_figures_of_thirty_days_match_recours_status(
+    page: PageClient, environment: dict[str, str]
+) -> None:
     read, seen = Read(page.get("/?days=30")), status(environment, "--days", "30")
     assert read.cards["Fetched"] == str(seen["success"]["all"]["success"]) == "2"
     assert len(read.tables["Success by day"]) == 31

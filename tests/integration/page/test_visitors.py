@@ -380,7 +380,7 @@ def test_a_fault_that_nobody_foresaw_tells_nothing_and_is_kept_nowhere(
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
-def test_what_is_looked_at_takes_no_post_and_what_is_done_no_get(page: PageClient) -> None:
+def test_pages_reject_post_and_actions_reject_get(page: PageClient) -> None:
     assert {page.post(path).status for path in GET_ROUTES} == {405}
     assert {page.get(path).status for path in POST_ROUTES if path not in GET_ROUTES} <= {405}
 
