@@ -186,7 +186,7 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[s
     assert (failure.unknown is not None) is ("<code>ZZ<" in "".join(after))
 
 
-def test_what_is_destroyed_or_canceled_is_not_waited_for() -> None:
+def test_a_destroyed_or_canceled_parcel_is_never_delivered() -> None:
     destroyed = failure_of(with_events(an_event("DR", EARLY), an_event("IV", NOON)))
     assert destroyed.kind is ErrorKind.POD_NEVER_AVAILABLE
     assert destroyed.message == (
@@ -490,7 +490,7 @@ def test_a_tracking_shows_nothing_of_our_account() -> None:
     ],
     ids=["empty", "few", "text", "pdf", "png", "jpg", "html"],
 )
-def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path: Path) -> None:
+def test_an_invalid_document_is_a_bad_response(content: bytes, tmp_path: Path) -> None:
     claim = Claim(id=1, reference="CLM-1", carrier="chronopost", number=NUMBER)
     answers = iter([CarrierAnswer(Retrieved.single(content, KNOWN, "a test"), 2, 0)])
     reservation: Any = None

@@ -303,7 +303,7 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet(steps: Sequence[Any]) ->
 
 
 @pytest.mark.parametrize("code", of_status(P.SEIZED, P.PROHIBITED))
-def test_what_is_seized_or_prohibited_is_not_waited_for(code: str) -> None:
+def test_a_seized_or_prohibited_parcel_is_never_delivered(code: str) -> None:
     later = an_event("DSCCLO", "2026-10-09T00:00:00.000")
     failure = failure_of(tracked(later, an_event(code, label="Saisi par les douanes")))
     assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, None)
@@ -667,7 +667,7 @@ def test_the_bytes_are_passed_on_as_they_came(content: bytes, kind: str) -> None
         (raw(PDF, 404, "application/pdf"), K.BAD_RESPONSE),
     ],
 )
-def test_what_is_not_a_document(answer: Response, kind: ErrorKind) -> None:
+def test_answers_without_a_document_are_failures(answer: Response, kind: ErrorKind) -> None:
     failure = failure_of(LISTED, answer, known=KNOWN)
     assert (failure.kind, failure.delivery) == (kind, KNOWN)
 

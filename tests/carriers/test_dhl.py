@@ -97,7 +97,7 @@ def test_the_table_is_that_of_the_sources() -> None:
     assert set(STATUSES) == {"delivered", "pre-transit", "transit", "failure", "unknown"}
 
 
-def test_the_delivery_of_a_return_is_none_to_the_recipient() -> None:
+def test_a_delivered_return_is_returned_to_the_sender() -> None:
     shipment = a_shipment("delivered", PROOF) | {"returnFlag": True}
     failure = failure_of(tracked(shipment))
     assert (failure.kind, failure.delivery, failure.unknown) == (K.RETURNED_TO_SENDER, None, None)
@@ -128,7 +128,7 @@ def test_a_return_in_the_words_of_an_event_wins_over_the_delivery() -> None:
     assert (on_its_way.kind, on_its_way.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
-def test_a_delivery_to_the_sender_is_none_to_the_recipient() -> None:
+def test_a_delivery_to_the_shipper_is_returned_to_the_sender() -> None:
     failure = failure_of(tracked(a_shipment("delivered", PROOF, description="Delivered to the shipper")))
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
 
@@ -160,7 +160,7 @@ def test_a_parcel_without_a_description_has_a_status() -> None:
     assert "(transit)" in failure_of(tracked(bare)).message
 
 
-def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
+def test_the_requested_shipment_counts_among_several() -> None:
     other = a_shipment("transit", number="JJD9")
     ours = a_shipment("delivered", PROOF | {"documentUrl": LINK})
     for listed in ([other, ours], [ours, other], [ours | {"id": "0" + NUMBER}, other]):

@@ -234,7 +234,7 @@ LATER = {"time": "14:00:00"}
         ([HANDED_OVER, DESTROYED], K.POD_NEVER_AVAILABLE, "was destroyed, so it will never be delivered"),
     ],
 )
-def test_what_is_final_and_no_delivery_to_the_recipient(
+def test_final_events_without_a_delivery_to_the_recipient(
     events: list[Any], kind: ErrorKind, words: str
 ) -> None:
     for ordered in (events, events[::-1]):
@@ -262,7 +262,7 @@ def test_a_piece_is_tracked_by_its_identifier_and_proved_by_its_waybill(known: D
     assert (session.accepted, session.known) == (True, KNOWN)
 
 
-def test_of_several_shipments_the_one_of_the_piece_counts() -> None:
+def test_the_shipment_of_the_requested_piece_counts_among_several() -> None:
     other = a_shipment(IN_TRANSIT, number="9999999999") | {"pieces": [{"number": 1, "trackingNumber": "JD1"}]}
     ours = a_shipment(HANDED_OVER) | {"pieces": [{"number": 1, "trackingNumber": PIECE}]}
     for listed in ([other, ours], [ours, other]):
@@ -359,7 +359,7 @@ def test_a_name_in_an_event_before_the_delivery_is_not_a_signatory() -> None:
     assert fetch(tracked(other, an_event("OK")), WITH_POD)[0] == Retrieved.single(PDF, Delivery(AT), SOURCE)
 
 
-def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
+def test_the_requested_shipment_counts_among_several() -> None:
     other, ours = a_shipment(IN_TRANSIT, number="9999999999"), a_shipment(HANDED_OVER)
     for listed in ([other, ours], [ours, other]):
         outcome, _ = fetch(response({"shipments": listed}), WITH_POD)

@@ -326,7 +326,7 @@ def test_hexadecimal_digits_are_read_in_any_case_and_in_lines(text: str) -> None
 
 
 @pytest.mark.parametrize("text", ["474", "R0lGODlh", "0x47", "٤٧", "é"])
-def test_what_is_not_hexadecimal_is_not_a_proof(text: str) -> None:
+def test_a_proof_that_is_not_hexadecimal_is_a_bad_response(text: str) -> None:
     failure = as_failure(of(signed(text), known=KNOWN))
     assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, KNOWN)
     assert failure.message == "DHL Parcel DE sent a proof that is not valid hex"
@@ -353,7 +353,7 @@ def test_all_signatures_are_kept() -> None:
         (DELIVERED, K.POD_NOT_AVAILABLE_YET),
     ],
 )
-def test_what_is_not_a_signature_of_this_delivery(answer: Response, kind: ErrorKind) -> None:
+def test_answers_without_a_signature_of_this_delivery_are_failures(answer: Response, kind: ErrorKind) -> None:
     failure = as_failure(of(answer, known=KNOWN))
     assert (failure.kind, failure.delivery) == (kind, KNOWN)
 

@@ -174,7 +174,7 @@ def test_only_the_latest_code_is_reported() -> None:
         assert "23" in failure.unknown
 
 
-def test_of_traces_of_one_time_the_last_one_counts() -> None:
+def test_the_last_of_several_traces_of_the_same_time_counts() -> None:
     assert failure_of(shipment(a_trace("13"), a_trace("30"))).unknown is None
     assert failure_of(shipment(a_trace("30"), a_trace("13"))).unknown is not None
 
@@ -446,7 +446,7 @@ def test_delivered_without_a_usable_image_is_not_a_proof_yet(images: str) -> Non
         ("25012345678901", "25012345678901"),
     ],
 )
-def test_of_each_way_to_write_a_number_the_fourteen_digits_are_sent(number: str, sent: str) -> None:
+def test_the_fourteen_digits_of_any_form_of_number_are_sent(number: str, sent: str) -> None:
     assert malformed(number, SPEC) is None
     assert not SPEC.is_doubtful(number) or number == "250123456789012"
     _, session = fetched(Dpd(SETTINGS), number, [WITH_POD])
@@ -515,7 +515,7 @@ def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
     return SandboxSession(Dpd(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
-def test_what_our_account_may_not_do_has_two_names() -> None:
+def test_an_account_or_ip_address_without_access_is_account_denied() -> None:
     session = a_session(S.ACCOUNT_DENIED)
     failures = [as_failure(session.fetch()) for _ in range(2)]
     assert {failure.kind for failure in failures} == {ErrorKind.ACCOUNT_DENIED}

@@ -476,7 +476,7 @@ def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(name: str) -
 @pytest.mark.parametrize(
     "status", [{"code": "DL"}, {"derivedCode": "DL"}, {"code": "DL", "derivedCode": "IT"}]
 )
-def test_what_means_delivered(status: dict[str, str]) -> None:
+def test_delivered_statuses(status: dict[str, str]) -> None:
     assert fetch(tracked(a_result(latestStatusDetail=status)), WITH_POD)[0] == GOT
 
 
@@ -513,7 +513,7 @@ def test_the_other_words_serve_where_there_are_no_french_ones() -> None:
     assert failure.message == "The parcel has not been delivered yet (On its way)"
 
 
-def test_that_an_image_is_there_means_no_delivery_and_that_none_is_not_a_refusal() -> None:
+def test_the_list_of_images_decides_neither_delivery_nor_refusal() -> None:
     waiting = tracked(a_result(latestStatusDetail=a_status("OD")))
     assert failure_of(waiting).kind is ErrorKind.NOT_DELIVERED_YET
     assert fetch(tracked(a_result(availableImages=[])), WITH_POD)[0] == GOT
@@ -597,7 +597,7 @@ def test_an_invalid_result_is_its_numbers_own() -> None:
         (raw(b"<html/>"), ErrorKind.BAD_RESPONSE),
     ],
 )
-def test_an_answer_about_none_of_the_numbers_is_one_failure(answer: Response, kind: ErrorKind) -> None:
+def test_an_answer_without_any_of_the_numbers_is_one_failure(answer: Response, kind: ErrorKind) -> None:
     assert kinds_of(answer) == kind
     found = parse_tracking(answer, ALL)
     assert isinstance(found, Failure)
@@ -652,7 +652,7 @@ def test_a_number_that_is_reported_twice_is_one() -> None:
 # ---------------------------------------------------------------- several results
 
 
-def test_of_deliveries_without_scans_the_latest_counts() -> None:
+def test_the_latest_of_several_deliveries_without_scans_counts() -> None:
     def delivered(day: str) -> dict[str, Any]:
         dates = [{"type": "ACTUAL_DELIVERY", "dateTime": f"{day}T10:31:00+02:00"}]
         return a_result(dateAndTimes=dates, scanEvents=None)
@@ -680,7 +680,7 @@ def test_the_latest_parcel_of_a_number_counts() -> None:
         assert failure_of(tracked(*results)).kind is ErrorKind.NOT_DELIVERED_YET
 
 
-def test_what_is_reported_of_other_numbers_does_not_count() -> None:
+def test_results_of_other_numbers_are_ignored() -> None:
     others = [
         {"trackingNumber": "999999999999", "trackResults": [a_result(latestStatusDetail=a_status("IT"))]}
     ]

@@ -183,7 +183,7 @@ def test_a_number_is_sent_as_what_it_is(number: str, sent: dict[str, str]) -> No
     assert [json.loads(request.body or b"") for _, request in session.asked[1:]] == [sent, sent]
 
 
-def test_what_is_known_is_not_asked_again() -> None:
+def test_known_deliveries_are_not_tracked_again() -> None:
     assert app(fetch(DELIVERED, SIGNED, WITH_POD)[1])[1:] == [NUMBER, "parceldetails", "parcelpod"]
     assert app(fetch(SIGNED, WITH_POD, known=TRACKED)[1])[1:] == ["parceldetails", "parcelpod"]
     outcome, session = fetch(WITH_POD, known=KNOWN)
@@ -266,7 +266,7 @@ def test_the_latest_event_tells_where_the_parcel_is_regardless_of_the_order() ->
         assert "(late)" in failure_of(tracked(a_parcel("INTRANSIT", *events))).message
 
 
-def test_of_several_parcels_the_one_that_was_asked_for_counts() -> None:
+def test_the_requested_parcel_counts_among_several() -> None:
     other = a_parcel("INTRANSIT", requested="1", unitno="2")
     by_name, by_unit = a_parcel("DELIVERED", unitno="2"), a_parcel("DELIVERED", requested="1")
     for listed in ([other, by_name], [other, by_unit], [by_name, other]):
@@ -303,7 +303,7 @@ ALONE = dated("DELIVERED", NEW, "90000000001")
         ([{"requested": TRACK_ID, "errorCode": "E_500_01", "errorMessage": "x"}, ALONE], None),
     ],
 )
-def test_of_parcels_with_one_track_id_the_newest_counts_if_all_are_delivered(
+def test_the_newest_parcel_of_a_track_id_counts_if_all_are_delivered(
     parcels: list[Any], kind: ErrorKind | None
 ) -> None:
     for listed in (parcels, parcels[::-1]):
@@ -382,11 +382,11 @@ def test_a_parcel_of_which_nothing_is_reported_is_left_out(parcels: list[Any]) -
         (raw(b"", 401), K.AUTH_FAILED),
     ],
 )
-def test_an_answer_about_none_of_the_parcels_is_one_failure(answer: Response, kind: ErrorKind) -> None:
+def test_an_answer_without_any_of_the_parcels_is_one_failure(answer: Response, kind: ErrorKind) -> None:
     assert kinds_of(answer) is kind
 
 
-def test_of_a_number_that_is_reported_twice_the_parcel_that_has_it_counts() -> None:
+def test_the_parcel_with_the_number_counts_if_a_number_is_reported_twice() -> None:
     twice = tracked(named(NUMBER, unitno="2"), named(NUMBER, "DELIVERED", NUMBER), named(OTHER))
     assert kinds_of(twice) == {NUMBER: None, OTHER: K.NOT_DELIVERED_YET}
 

@@ -209,7 +209,7 @@ def test_a_return_goes_before_a_delivery_whichever_is_the_later(back: str) -> No
             assert failure.delivery is None
 
 
-def test_of_events_of_the_same_time_the_first_is_the_newest() -> None:
+def test_the_first_of_several_events_of_the_same_time_is_the_newest() -> None:
     returned, turned = (failure_of(tracked(an_event("RE1"), an_event(code))) for code in ("DI2", "DI1"))
     assert (returned.kind, turned.kind) == (K.RETURNED_TO_SENDER, K.NOT_DELIVERED_YET)
     assert failure_of(tracked(an_event("DI1"), an_event("RE1"))).kind is K.RETURNED_TO_SENDER
@@ -233,7 +233,7 @@ def test_a_delivery_before_the_acceptance_is_another_parcels() -> None:
     )
 
 
-def test_of_two_shipments_of_a_number_the_newest_counts() -> None:
+def test_the_newest_shipment_of_a_number_counts() -> None:
     old = item(NUMBER, an_event("DI1", "2025-03-05T11:20:00+02:00"))
     old["shipment"]["entryDate"] = "2025-03-01T11:20:00+02:00"
     for new, kind in (
@@ -537,7 +537,7 @@ def test_an_answer_about_one_of_several_parcels_is_that_ones() -> None:
         (raw(b"<html/>"), K.BAD_RESPONSE),
     ],
 )
-def test_an_answer_about_none_of_the_parcels_is_one_failure(answer: Response, kind: ErrorKind) -> None:
+def test_an_answer_without_any_of_the_parcels_is_one_failure(answer: Response, kind: ErrorKind) -> None:
     assert kinds_of(answer) is kind
 
 

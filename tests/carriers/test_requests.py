@@ -81,7 +81,7 @@ def test_every_object_of_a_schema_is_closed() -> None:
 
 
 @pytest.mark.parametrize("carrier", sorted(CATALOG.specs))
-def test_what_a_client_sends_keeps_to_the_schema(carrier: str) -> None:
+def test_requests_of_a_client_match_the_schema(carrier: str) -> None:
     assert [fault for sent in real(carrier) for fault in faults_of(sent, carrier)] == []
 
 
@@ -362,7 +362,7 @@ def test_a_simulated_carrier_refuses_what_the_schema_rejects(name: str) -> None:
         ("POST", "/tracking-cxf/TrackingServiceWS", b"<a><Body><searchPODs/></Body></a>"),
     ],
 )
-def test_what_is_no_operation_is_rejected(method: str, path: str, body: bytes) -> None:
+def test_unknown_operations_are_rejected(method: str, path: str, body: bytes) -> None:
     assert faults_of(Sent(method, path, {}, body, ""))
 
 

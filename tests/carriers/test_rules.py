@@ -69,7 +69,7 @@ def test_check_digits(table: Table) -> None:
 
 
 @of_carriers_with_documents
-def test_what_is_known_is_not_asked_again(table: Table) -> None:
+def test_known_facts_are_not_requested_again(table: Table) -> None:
     outcome, session = table.fetch(*table.answers)
     assert outcome == table.proof
     again, of_known = table.fetch(*answers_if_known(table), known=table.known)
@@ -307,7 +307,7 @@ def test_base64_in_lines_is_read(table: Table, width: int) -> None:
 
 
 @of_carriers("bare", "nameless")
-def test_what_was_known_fills_what_the_answer_lacks(table: Table) -> None:
+def test_known_facts_complete_an_answer(table: Table) -> None:
     assert table.bare
     assert table.nameless
     rest = table.answers[1:]

@@ -84,7 +84,7 @@ def test_a_carrier_without_documents_is_asked_for_the_status_alone(carrier: str)
 
 
 @of_every_carrier
-def test_what_comes_of_each_scenario(carrier: str) -> None:
+def test_outcomes_of_each_scenario(carrier: str) -> None:
     for scenario in EVERY_STEP:
         with row(scenario):
             assert_outcomes(carrier, scenario)
@@ -129,7 +129,7 @@ def calls_in(carrier: str, scenario: AnyStep, *, is_delivered: bool) -> tuple[st
 
 
 @pytest.mark.parametrize("carrier", ASKED_FOR_DOCUMENTS)
-def test_what_comes_of_each_scenario_where_the_delivery_is_known(carrier: str) -> None:
+def test_outcomes_of_each_scenario_with_a_known_delivery(carrier: str) -> None:
     for scenario in EVERY_STEP:
         with row(scenario):
             assert_outcomes_of_known(carrier, scenario)
@@ -176,7 +176,7 @@ def test_place_and_status_of_a_delivery_are_kept_in_the_carriers_own_text(carrie
 
 
 @of_every_carrier
-def test_a_script_goes_one_step_a_fetch(carrier: str) -> None:
+def test_each_fetch_advances_the_script_by_one_step(carrier: str) -> None:
     steps = (S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.NOT_OURS, S.RETURNED_TO_SENDER, S.DELIVERED)
     session = a_session(carrier, *steps)
     assert [result(session.fetch()) for _ in steps] == [expected(carrier, step) for step in steps]
@@ -223,7 +223,7 @@ def test_wrong_credentials_are_refused_at_once(carrier: str) -> None:
 
 # Chronopost has no such answer, and for GLS the tracking reveals its meaning.
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in ("chronopost", "gls")])
-def test_what_is_denied_our_account_is_not_an_answer_about_the_parcel(carrier: str) -> None:
+def test_a_denial_of_our_account_is_not_an_answer_about_the_parcel(carrier: str) -> None:
     message = as_failure(a_session(carrier, S.ACCOUNT_DENIED).fetch()).message
     assert any(words in message for words in ("our account", "our key", "our IP address"))
 
@@ -241,7 +241,7 @@ def test_a_hostile_text_repeats_what_was_shown_for_the_queue_to_hide(carrier: st
 
 @of_every_carrier
 @pytest.mark.parametrize("wait", ["120", None])
-def test_it_asks_to_wait_in_its_own_words(carrier: str, wait: str | None) -> None:
+def test_a_rate_limit_has_the_words_of_the_carrier(carrier: str, wait: str | None) -> None:
     session = a_session(carrier, S.RATE_LIMITED, retry_after=wait)
     assert result(session.fetch()) is ErrorKind.RATE_LIMITED
     answer = session.answers[-1]
@@ -289,7 +289,7 @@ def test_a_link_to_an_image_is_not_taken_with_an_account(header: str) -> None:
 
 
 @of_every_carrier
-def test_what_is_not_a_number_costs_no_call(carrier: str) -> None:
+def test_a_malformed_number_costs_no_call(carrier: str) -> None:
     spec = CATALOG.specs[carrier]
     for number in NO_NUMBERS:
         with row(number):
@@ -300,7 +300,7 @@ def test_what_is_not_a_number_costs_no_call(carrier: str) -> None:
 
 
 @of_every_carrier
-def test_it_is_made_for_the_settings_that_the_client_reads(carrier: str) -> None:
+def test_simulated_settings_are_complete_credentials_of_the_client(carrier: str) -> None:
     spec = CATALOG.specs[carrier]
     settings = SIMULATED[carrier].settings("7", "x")
     assert any(set(names) <= set(settings) <= set(spec.credential_names) for names in spec.credentials)

@@ -245,7 +245,7 @@ def test_a_number_that_looks_good_is_asked_again_after_a_refusal() -> None:
     assert failure_of(TV1002, TW0001).kind is ErrorKind.NOT_FOUND
 
 
-def test_what_was_known_fills_a_second_answer_too() -> None:
+def test_known_facts_complete_a_second_answer() -> None:
     bare = told(a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None)))
     assert fetch(TV1002, bare, known=KNOWN)[0] == fetch(bare, known=KNOWN)[0] == GOT
     assert fetch(TV1002, bare)[0] == fetch(bare)[0] == replace(GOT, delivery=Delivery())
@@ -333,7 +333,7 @@ UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
         *(a_status("D", "999"), a_status("D", "000")),  # a code without a meaning: by the type
     ],
 )
-def test_what_means_delivered(status: dict[str, Any]) -> None:
+def test_delivered_statuses(status: dict[str, Any]) -> None:
     assert fetch(told(a_package(currentStatus=status)))[0] == GOT
 
 
@@ -494,7 +494,7 @@ def test_an_alternate_number_is_the_packages_too() -> None:
     assert fetch(told(package))[0] == GOT
 
 
-def test_of_two_packages_of_our_number_the_newest_counts() -> None:
+def test_the_newest_package_of_our_number_counts() -> None:
     old = a_package(activity=[an_activity(day="20240305")])
     on_its_way = a_package(
         currentStatus=a_status("I", "005"), activity=[an_activity("I", "DP", "005", day="20261009")]
