@@ -109,7 +109,7 @@ def test_any_answer_leads_to_an_outcome(carrier: str) -> None:
 @pytest.mark.parametrize(
     "carrier", sorted(k for k, spec in CATALOG.specs.items() if spec.numbers_per_call > 1)
 )
-def test_any_answer_about_several_parcels_tells_of_none_but_these(carrier: str) -> None:
+def test_an_answer_about_several_parcels_concerns_only_these(carrier: str) -> None:
     box = quiet_sandbox()
     numbers = [
         CATALOG.specs[carrier].sample_number,
@@ -142,7 +142,7 @@ def test_any_answer_about_several_parcels_tells_of_none_but_these(carrier: str) 
 
 
 @pytest.mark.parametrize("carrier", sorted(CATALOG.specs))
-def test_what_is_not_spoiled_is_understood(carrier: str) -> None:
+def test_unmodified_answers_are_understood(carrier: str) -> None:
     """Otherwise the answers above would only be refusals of our requests."""
     spec = CATALOG.specs[carrier]
     number = spec.sample_number
