@@ -171,7 +171,7 @@ class App:
 
     @cached_property
     def client_accounts(self) -> Sequence[ClientAccount]:
-        """Raises DatabaseError."""
+        """Read all accounts of clients. Raises DatabaseError."""
         return ClientAccounts(self.database).all()
 
     @cached_property

@@ -305,7 +305,7 @@ class AccountFile:
         return accounts
 
     def _account(self, row: str, cells: dict[str, str], fault: str) -> NewAccount:
-        """Raises ClaimsRefusedError. Cell contents are not quoted: in a shifted row, they may be credentials."""
+        """Validate a row. Raises ClaimsRefusedError, without cell contents: in a shifted row, they may be credentials."""
         if fault:
             raise ClaimsRefusedError(fault)
         client_name = cells.pop(CLIENT)

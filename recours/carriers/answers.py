@@ -140,7 +140,7 @@ def status_of(codes: Iterable[str], table: Mapping[str, ParcelStatus]) -> Parcel
 
 
 def not_handed_over(name: str, answer: Response, scan: "Scan", table: Mapping[str, ParcelStatus]) -> Failure:
-    """The failure for a parcel that its recipient does not have. Codes that are not in the table are reported."""
+    """The failure for a parcel that its recipient has not received. Codes that are not in the table are reported."""
     carrier_text = clean(scan.label or scan.code or "no details", _LONGEST_LABEL)
     if scan.status in FINAL:
         return Failure.of(FINAL[scan.status], name, carrier_text, answer.status)

@@ -73,7 +73,7 @@ class Dhl(LinkClient):
     hosts = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """`GET /track/shipments`."""
+        """Track the parcel with `GET /track/shipments`."""
         request = tracking_request(number, self.settings["DHL_API_KEY"])
         return parse_tracking(session.call(Capability.TRACKING, request), number)
 

@@ -206,7 +206,7 @@ _READ_OF_TEXTS = 300  # characters
 
 
 def _signatory(event: Any) -> str | None:
-    """`signedBy`, or the name in the description, as in `Delivered : DUPONT`, which some events have instead."""
+    """`signedBy`, or the name in the description, as in `Delivered : DUPONT`, if the event has no `signedBy`."""
     match = _SIGNED.search((json_api.text(event, "description") or "")[:_READ_OF_TEXTS])
     return json_api.text(event, "signedBy") or (match[1].strip() if match else None)
 

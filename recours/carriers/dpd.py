@@ -143,7 +143,7 @@ class Dpd(OneCallClient):
     spec = SPEC
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Make the call. `delivery` completes the answer."""
+        """Make the call, and complete its answer with the facts in `delivery`."""
         account = (self.settings[name] for name in SPEC.credentials[0])
         answer = session.call(Capability.TRACKING, trace_request(number, *account))
         return parse(answer, self.settings["DPD_DELIVERED_CODES"].split(","), delivery)

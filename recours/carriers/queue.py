@@ -658,7 +658,7 @@ class APIRequestQueue(AccountGate):
         return replace(case, blame=Blame.CLAIM, retry_at=None)
 
     def _blamed(self, fetch: _Fetch, answer: _Answer, kind: ErrorKind, claim: Any) -> tuple[Blame, Any]:
-        """The cause of a refusal, and the claim with which to close the account, if it closes. A check decides unclear cases.
+        """The cause of a refusal, and the claim to name if the account is closed. In unclear cases, the credentials are checked.
 
         `claim`: None if the call was about several claims.
         """

@@ -21,7 +21,7 @@ class Option(NamedTuple):
     description: str  # of the allowed form, after "must be"
 
     def parse(self, text: str) -> str:
-        """Return the text. Raises ValueError if it does not have the form."""
+        """Return the text. Raises ValueError if it does not match the option's form."""
         if text != self.default and not self.form.fullmatch(text):
             raise ValueError(f"it must be {self.description}")
         return text

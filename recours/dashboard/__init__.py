@@ -1,1 +1,1 @@
-"""The page: what the operator sees in a browser."""
+"""The dashboard, which the operator opens in a browser."""

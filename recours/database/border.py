@@ -276,7 +276,7 @@ class Border:
 
     @cached_property
     def is_not_enrolled(self) -> ColumnElement[bool]:
-        """Claims with a number that nobody has enrolled."""
+        """The condition for claims with a tracking number that nobody has enrolled."""
         has_no_status = func.coalesce(self.text("pod_fetch_status"), "") == ""
         return and_(has_no_status, func.trim(self.text("tracking_number")) != "")
 

@@ -1,4 +1,4 @@
-"""Rows of claims, recours's and the service's: read for the rules, and written."""
+"""Reads and writes the rows of claims: recours's own and the service's."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -414,10 +414,10 @@ class ClaimRepository:
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         """Record attempts and their consequences, in order.
 
-        False for a claim that has changed since it was leased: only its attempt is recorded, and it is assessed
-        again. Nothing of a person's attachment to it is kept: they are asked to retry. If the service has locked a
-        claim, or its own rules refuse the new values, they are written later. Raises NotRecordedError after trying
-        all others.
+        Returns False for a claim that has changed since it was leased: only its attempt is recorded, and the claim is
+        assessed again. If a person attached a file to it, nothing is recorded, and the person is asked to try again.
+        If the service has locked the claim, or the service's rules refuse the new values, they are written later.
+        Raises NotRecordedError after trying all others.
         """
         if len(ended) > 1:
             with suppress(_ChangedError):

@@ -108,7 +108,7 @@ class _Dialect:
     def columns_of(
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
-        """The columns of those of these tables or views that exist, by name."""
+        """The columns of these tables or views by name, without those that do not exist."""
         columns_by_table = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
         return {name: columns for (_, name), columns in columns_by_table.items()}
 
@@ -253,7 +253,7 @@ class _Sqlite(_Dialect):
     def columns_of(
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
-        """SQLAlchemy would first list all tables and views. It reads an unknown type, such as UUID, as a number."""
+        """Like the base class, without listing all tables first. An unknown type, such as UUID, is NullType, not a number."""
         columns_by_table = {}
         for name in names:
             with suppress(NoSuchTableError):
@@ -416,7 +416,7 @@ def _glob(spelling: Iterable[str], accents: str) -> str:
 
 
 def _regular(letters: str) -> str:
-    """The same as a regular expression."""
+    """A regular expression for one of these letters."""
     return f"[{letters}]" if len(letters) > 1 else re.escape(letters)
 
 

@@ -331,7 +331,7 @@ class SystemClock:
         return _now() + self._offset
 
     def adjust(self, offset: timedelta) -> None:
-        """Use another offset from now on, because this machine's clock was set or drifted."""
+        """Use this new clock offset, because the machine's clock was set or has drifted."""
         self._offset = offset
 
     def monotonic(self) -> float:

@@ -593,11 +593,11 @@ class ClaimIntake:
 def _proofs_to_write_again(
     connection: Connection, border: Border, claims_: Sequence[Claim]
 ) -> dict[Any, dict[str, Any]]:
-    """The values to write again for claims that are older than their proofs, by claim id and column.
+    """By claim id and column, the values to write again for claims that the service restored from a backup.
 
-    The service has restored these claims from a backup, and they need not be fetched again. Applies only to proofs that
-    are recorded for the claim's number and exist on disk. A row with a document or a fetch time is not an old one:
-    to fetch a POD again, people reset only the status.
+    These claims were fetched after the backup, and need not be fetched again. Applies only to proofs that are recorded
+    for the claim's number and exist on disk. A row with a document or a fetch time was not restored from a backup: people
+    who want to fetch a POD again reset only the status.
     """
     without_proof = [claim for claim in claims_ if lost_its_proof(claim)]
     numbers = {claim.id: clean(claim.number or "", LONGEST_NUMBER) for claim in without_proof}

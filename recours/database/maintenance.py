@@ -168,7 +168,7 @@ class ClaimMaintenance:
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
-        """An exclusive transaction, because it changes rows in no fixed order and two of its kind could deadlock."""
+        """An exclusive transaction: two such transactions, which change rows in no fixed order, could deadlock."""
         with self.database.long(), self.database.write() as connection:
             if not self.database.dialect.has_one_writer:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))

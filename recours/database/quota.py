@@ -284,7 +284,7 @@ class QuotaTables:
     def _pause(
         self, table: Table, row: Mapping[str, Any], until: datetime, reason: str, now: datetime
     ) -> None:
-        """Store a pause; a longer existing pause is kept, unless it is longer than any pause can be."""
+        """Store a pause; a longer existing pause is kept, unless its end is impossibly late."""
         values = {"paused_until": until, "reason": reason}
         stands = table.c.paused_until
         longer = or_(stands.is_(None), stands < until, stands > now + FURTHEST_END)

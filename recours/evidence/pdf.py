@@ -286,7 +286,7 @@ class Sheet:
             self._pictures.append((box, look))
 
     def _add_picture(self, box: Box, look: Look) -> None:
-        """Add a picture. For a scan with text, only what remains beside the text counts, because the letters are the text."""
+        """Add a picture. For a scan with text, only the picture beside the letters counts, because the letters are read as text."""
         height = self._box[3] - self._box[1]
         if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
             self.is_scan = True

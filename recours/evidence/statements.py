@@ -104,7 +104,7 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
 
 
 def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
-    """The participle by which a sentence says that something was delivered, or None."""
+    """Find the participle in a sentence that says that something was delivered; else return None."""
     for participle in islice(phrases.DELIVERED.finditer(sentence), _MOST_PARTICIPLES):
         head = sentence[: participle.start()]
         tail = sentence[participle.end() :]

@@ -79,7 +79,7 @@ def may_listen(conninfo: str) -> bool:
 
 
 def _notifications_arrive(listener: psycopg.Connection, conninfo: str) -> bool:
-    """Find out by sending a notification; takes two seconds if they do not arrive."""
+    """Return whether notifications arrive, by sending one. This takes two seconds if none arrives."""
     listener.execute(f"LISTEN {_CHANNEL}")
     with connected(conninfo) as other:
         other.execute(f"NOTIFY {_CHANNEL}")

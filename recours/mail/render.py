@@ -94,7 +94,7 @@ def render(
 def mail_of(
     subject: str, intro: str, items: Sequence[Item], texts: Localized, head: Branding, *, name: str = ""
 ) -> Rendered:
-    """Render an email from its sections. `name`: the reader's."""
+    """Render an email from its sections. `name`: the reader's name."""
     values = {
         "subject": subject,
         "hello": texts("Hello {name},", name=name) if name else texts("Hello,"),

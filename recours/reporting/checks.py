@@ -87,7 +87,7 @@ def folder(
     """Whether a folder is writable and has enough free space.
 
     `trouble`: why it is not writable; None: it is. `free`: bytes; None: unknown. `more`: bytes needed in addition to the
-    usual ones.
+    usual amount.
     """
     name = f"folder of the {title}"
     if trouble:

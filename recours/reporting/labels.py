@@ -99,7 +99,7 @@ def explain_or_quote(
     *,
     to_client: bool = False,
 ) -> str:
-    """The sentence that `explanation` stands for; without one, the kind and the recorded text in quotation marks."""
+    """The sentence of `explanation`; if there is none, the kind of error and the recorded text in quotation marks."""
     if explanation:
         return sentence(language, explanation, to_client=to_client)
     if kind:

@@ -87,10 +87,10 @@ class Mistakes:
         return self.is_run_at_fault and not self._of_any_claim
 
     def note(self, claim_id: Any, mistake: Mistake | None) -> int:
-        """Note an answer (None) or an internal error.
+        """Register an answer (None) or an internal error.
 
-        Returns how many claims are excused if the run is at fault from now on, else 0. Claims that leave `waiting` may
-        be recorded.
+        If this error shows that the run itself is at fault, return the number of excused claims; else 0.
+        Claims that leave `waiting` may be recorded.
         """
         if mistake is None:
             self.waiting.clear()
@@ -176,7 +176,7 @@ class Lane:
         )
 
     def note(self, outcome: Outcome, *, called: bool = True, shows_outage: bool = False) -> Refusal | None:
-        """Note an answer; return a refusal if it just closed the lane.
+        """Register an answer; return a refusal if the answer closed the lane.
 
         `called`: a call was made for this claim alone. If not, the answer is from a shared call and does not count
         again toward an outage. `shows_outage`: several calls in a row failed.

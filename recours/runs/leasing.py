@@ -170,7 +170,7 @@ class Leasing:
         return rooms
 
     def _read_heads(self) -> None:
-        """Read the heads of lanes whose place is only an estimate. Raises RunError."""
+        """Read the most urgent claims of the lanes whose place in the order is only an estimate. Raises RunError."""
         outdated = self._order.take_outdated()
         ready = self._source.ready(self._deps.clock.now(), 1, outdated)
         for key in outdated:
@@ -393,7 +393,7 @@ class Leasing:
         return True
 
     def _documents_until(self, claim: Claim) -> datetime | None:
-        """If only the document is missing and the account gets none now, the time of the next attempt; else None."""
+        """The time of the next attempt if only the document is missing and the account may not fetch documents now; else None."""
         lane = self._lane(claim.account_key)
         if lane.documents is None or self._recorder.by_name or claim.state.delivery is None:
             return None

@@ -118,7 +118,7 @@ class Worker(ABC):
         """Hook for maintenance that only one of the workers does."""
 
     def run(self) -> Report:
-        """Do a whole run. Raises UnfitClaimsError, or RunError if the run cannot begin; the report has later faults."""
+        """Execute a run. Raises UnfitClaimsError, or RunError if the run cannot begin; later faults are in the report."""
         self.open()
         self._try_to(self.maintain)
         if not self._fault:

@@ -1,10 +1,10 @@
 """Simulates DHL Parcel DE Tracking v0. Pure: uses only the request and the parcel's state.
 
-Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events of July 2024 in
-the same place, and public clients. Inferred: that the gateway refuses a request that is not as documented, that a call about
+Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events from July
+2024 in the same connector, and public clients. Inferred: that the gateway refuses a request that is not as documented, that a call about
 several parcels names the unknown ones, that one wrong check digit invalidates the whole call, and that another customer's parcel
 is unknown (NOT_OURS). The service cannot say that there will be no signature: POD_LATE, POD_NEVER and POD_NONE are code 100;
-POD_UNSAID is a list without one. IN_TRANSIT shows a different status at each attempt. Operations and attributes that a fetch does
+POD_UNSAID is a list without a signature. IN_TRANSIT shows a different status at each attempt. Operations and attributes that a fetch does
 not need are refused.
 """
 

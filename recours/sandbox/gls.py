@@ -70,7 +70,7 @@ class Gls(GivesTokens, TracksSeveral):
         return _read_shipit(request) if request.path.startswith(_SHIPIT) else _read_tracking(request)
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """A token, whose lifetime is a text."""
+        """A token, with its lifetime as a string."""
         del question
         if token is None:
             return _no_token("Invalid client identifier")
