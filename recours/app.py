@@ -136,7 +136,7 @@ def connect(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: i
     if not database.is_there():
         raise DatabaseError(
             f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL, "
-            "or create it with 'recours init-db'."
+            "or create the database with 'recours init-db'."
         )
     return database
 

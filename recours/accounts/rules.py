@@ -16,7 +16,7 @@ from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
 from recours.core.sentences import SentenceParts
 from recours.core.spreadsheet import read_lines
-from recours.core.text import clean, is_one_line, is_text, nearest, plural
+from recours.core.text import clean, enumeration, is_one_line, is_text, nearest, plural
 from recours.core.translations import N_, translate
 from recours.runs.ports import CarrierAnswer
 from recours.runs.refusals import NO_CARRIER, ClaimsRefusedError
@@ -118,7 +118,7 @@ def usable_credentials(spec: CarrierSpec, content: object) -> dict[str, str]:
                 raise AccountRefusedError("option", name=option.name, reason=str(error)) from None
     complete = spec.complete_credentials(texts.keys())
     if complete is None:
-        missing = ", or ".join(map(" and ".join, spec.missing_credentials(texts.keys())))
+        missing = ", or ".join(map(enumeration, spec.missing_credentials(texts.keys())))
         raise AccountRefusedError("incomplete", carrier=spec.name, missing=missing)
     setting_names = (*complete, *(option.name for option in spec.options))
     return {name: texts[name] for name in setting_names if name in texts}

@@ -149,11 +149,12 @@ SENTENCES: dict[str, str] = {
     "not_paused": N_("{carrier} was not paused; nothing was changed."),
     "closed_otherwise": N_("{carrier} was not paused; nothing was changed. It takes no calls: {reason}."),
     "refusal_lifted": N_("The pause after the earlier rejection is over."),
-    "limits_changed": N_("{client} at {carrier}: limits {limits}."),
-    "limits_default": N_("{client} at {carrier}: limits reset to the carrier's."),
-    "account_kept": N_("The credentials of {client} at {carrier} are stored; the next run uses them."),
+    "limits_changed": N_("{client}'s account with {carrier}: limits {limits}."),
+    "limits_default": N_("{client}'s account with {carrier}: limits reset to the carrier's."),
+    "account_kept": N_("{client}'s credentials for {carrier} are stored; the next run uses them."),
     "account_removed": N_(
-        "{client} at {carrier}: account removed. Its claims now use the default account, if there is one."
+        "{client}'s account with {carrier} was removed. The client's claims now use the default account, if "
+        "there is one."
     ),
     "released": N_("{count} emails released: the next run sends them."),
     "released_one": N_("1 email released: the next run sends it."),

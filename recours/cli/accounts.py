@@ -40,7 +40,7 @@ from recours.cli.console import (
 from recours.core.accounts import ClientAccount
 from recours.core.carrier import CarrierSpec
 from recours.core.localized import Localized
-from recours.core.text import clean, plural
+from recours.core.text import clean, enumeration, plural
 from recours.host.files import open_to_all
 from recours.host.installation import pasteable
 from recours.reporting.snapshot import Reports
@@ -140,7 +140,7 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
             "No terminal is available to ask for credentials. Pass them on stdin: --credentials -"
         )
     if len(spec.credentials) > 1:
-        sets = ", or ".join(" and ".join(names) for names in spec.credentials)
+        sets = ", or ".join(map(enumeration, spec.credentials))
         echo(f"{spec.name} requires {sets}. Leave the others empty.", err=True)
     values = {
         name: click.prompt(name, default="", show_default=False, hide_input=True, err=True)

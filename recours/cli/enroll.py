@@ -210,7 +210,7 @@ def reopen_command(
     by_selection = carrier is not None or since is not None or error is not None
     if [bool(references), by_selection, file is not None].count(True) != 1:
         raise click.UsageError(
-            "Give either claims, --csv, or a selection with --carrier, --error and --since."
+            "Give exactly one of these: claims, --csv, or a selection with --carrier, --error and --since."
         )
     if account is not None and carrier is None:
         raise click.UsageError("--account requires --carrier.")

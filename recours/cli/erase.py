@@ -37,7 +37,7 @@ def command(
     must clean backups, logs, exported files and the claims service's own tables yourself.
     """
     if [bool(references), client is not None, deleted].count(True) != 1:
-        raise click.UsageError("Give either claims, --client or --deleted.")
+        raise click.UsageError("Give exactly one of these: claims, --client, --deleted.")
     with with_actions(database_url) as actions:
         erase = partial(actions.erase, references, client=client, deleted=deleted)
         say(*erase(dry_run=True))

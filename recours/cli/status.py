@@ -35,9 +35,9 @@ _COUNTED = {
     "Waiting": "waiting",
     "To correct": "to_correct",
     "Given up": "given_up",
-    "Not seen yet": "unjudged",
+    "Not assessed": "unjudged",
     "No number": "unnumbered",
-    "Set aside": "shelved",
+    "Not needed": "shelved",
 }
 _HEALTH = {
     Health.FINE: "fine",
@@ -190,7 +190,7 @@ def _show_explanation(explanation: Explanation, catalog: Catalog, language: str,
     claim = explanation.claim
     status = explanation.status
     colon = colon_of(language)
-    deadline = f"{texts('Deadline')}{colon}{claim.deadline}" if claim.deadline else ""
+    deadline = texts("deadline: {day}", day=texts.day(claim.deadline)) if claim.deadline else ""
     head = ", ".join(filter(None, (explanation.carrier, claim.number, deadline)))
     say(f"{claim.reference}{colon}{head}")
     for sentence in explanation.sentences:

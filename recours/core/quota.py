@@ -97,7 +97,7 @@ def _parse_limit(text: str, carrier: str, capability: Capability | None, zone: s
     match = _FORM.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"'{text[:40]}' is not a limit; write for example 100/day, 250/day@UTC, 200/hour or 1400/10seconds"
+            f"'{text[:40]}' is not a limit; examples: 100/day, 250/day@UTC, 200/hour, 1400/10seconds"
         )
     number, count, unit = int(match["number"]), match["count"], match["unit"].lower()
     if not 1 <= number <= _LARGEST:
@@ -115,7 +115,7 @@ def _known_zone(name: str) -> str:
     try:
         return str(ZoneInfo(name))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"'{name[:40]}' is not a time zone; write for example Europe/Paris or UTC") from None
+        raise ValueError(f"'{name[:40]}' is not a time zone; examples: Europe/Paris, UTC") from None
 
 
 class QuotaRequest(NamedTuple):

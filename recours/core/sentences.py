@@ -44,7 +44,7 @@ class Sentence(StrEnum):
     NUMBER_MISSING = ("number_missing", _K.INVALID_TRACKING,
         N_("The claim has no tracking number"))
     NUMBER_MALFORMED = ("number_malformed", _K.INVALID_TRACKING,
-        N_("This is not a valid {carrier} tracking number[ (example: {words})]"))
+        N_("This is not a {carrier} tracking number[ (example: {words})]"))
     NUMBER_REJECTED = ("number_rejected", _K.INVALID_TRACKING,
         N_("{carrier} rejects this tracking number as invalid"))
     NUMBER_REJECTED_MISTYPED = ("number_rejected_mistyped", _K.INVALID_TRACKING,
@@ -110,8 +110,8 @@ class Sentence(StrEnum):
     PROOFS_NOT_ISSUED = ("proofs_not_issued", _K.POD_NEVER_AVAILABLE,
         N_("The parcel was delivered[ ({words})], but {carrier} issues no proof of delivery"))
     PROOFS_ELSEWHERE = ("proofs_elsewhere", _K.POD_NEVER_AVAILABLE,
-        N_("The parcel was delivered[ ({words})], but {carrier}'s tracking has no documents; for a Colissimo "
-           "parcel, the credentials of a Colissimo contract give access to the proof of delivery"))
+        N_("The parcel was delivered[ ({words})], but {carrier}'s tracking has no documents; with the "
+           "credentials of a Colissimo contract, recours can fetch the proofs of Colissimo parcels"))
     PROOFS_TURNED_OFF = ("proofs_turned_off", _K.POD_NEVER_AVAILABLE,
         N_("The parcel was delivered, but {carrier} provides no proofs of delivery to our account"))
     PROOFS_TURNED_OFF_FOR_CLIENT = ("proofs_turned_off_for_client", _K.POD_NEVER_AVAILABLE,
@@ -163,7 +163,7 @@ class Sentence(StrEnum):
     INTERNAL = ("internal", _K.INTERNAL_ERROR,
         N_("recours itself failed; see its log for details"))
     EXPIRED = ("expired", None,
-        N_("Given up: its response deadline has long passed[ (last answer: {words})]"))
+        N_("Given up: the claim's response deadline passed long ago[ (last answer: {words})]"))
     # fmt: on
 
 

@@ -84,6 +84,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def enumeration(names: Iterable[str]) -> str:
+    """Join names: `A`, `A and B`, `A, B and C`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the most similar known word, if any. `cutoff`: the least similarity, from 0 (any word) to 1 (the same word)."""
     from difflib import get_close_matches  # noqa: PLC0415 (0.2 MB, for mistakes only)

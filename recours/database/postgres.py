@@ -190,8 +190,8 @@ def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engi
         if encoding not in _COMPLETE_ENCODINGS:
             connection.close()
             raise DatabaseError(
-                f"The encoding of the database {safe_text(url)} is {encoding}, which cannot store all names and carrier "
-                "answers; such texts would end runs. Move the data to a database with the encoding UTF8: createdb "
+                f"The encoding of the database {safe_text(url)} is {encoding}, which cannot store every name and carrier "
+                "answer, so runs would fail. Move the data to a database with the encoding UTF8: createdb "
                 "--encoding UTF8 --template template0, then pg_dump and pg_restore."
             )
 

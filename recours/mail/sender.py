@@ -140,7 +140,7 @@ class EmailSender:
             self._has_warned_of_copy = True
             run_log.warning(
                 f"An email's result could not be copied to the table notifications of your application ({fault}). "
-                "recours_mails has it."
+                "The table recours_mails has the result."
             )
 
     def _send(self, server: SmtpConnection, mail: OutgoingMail) -> None:

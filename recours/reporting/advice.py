@@ -23,19 +23,19 @@ TEXTS: dict[str, str] = {
     "no_attempt": N_("No attempt is used in the meantime."),
     "the_carrier": N_("the carrier"),
     "again": N_("To retry it now: recours retry --claim {reference}"),
-    "enroll": N_("To have its POD fetched: recours enroll {reference}"),
+    "enroll": N_("To have the proof fetched: recours enroll {reference}"),
     "expired": N_("If you still need the proof, reopen the claim: recours reopen {reference}"),
     "shelved": N_(
-        "Nothing to do if its status is right. Otherwise correct the status: the next run resumes the claim. "
-        "RECOURS_SKIP_CLAIM_STATUSES lists the statuses that are set aside."
+        "Nothing to do if the claim's status is right. Otherwise correct the status, and the next run "
+        "resumes the claim. RECOURS_SKIP_CLAIM_STATUSES lists the statuses of claims that are not fetched."
     ),
     "set_aside": N_(
-        "Nothing to do if its status is right: claims with this status are not fetched "
+        "Nothing to do if the claim's status is right: claims with this status are not fetched "
         "(RECOURS_SKIP_CLAIM_STATUSES)."
     ),
-    "unnumbered": N_("Enter its tracking number: the next run asks the carrier."),
+    "unnumbered": N_("Enter the claim's tracking number, and the next run asks the carrier."),
     "resume": N_("Resume {carrier}: recours resume {key}"),
-    "passed": N_("All its retries are used, so recours does not retry it automatically."),
+    "passed": N_("All retries of the claim are used, so recours no longer retries it automatically."),
     "start_over": N_("To start over: recours reopen {reference}"),
 }
 

@@ -91,7 +91,7 @@ def folder(
     """
     name = f"folder of the {title}"
     if trouble:
-        remedy = "give the user who runs the jobs write access to it, or set another folder"
+        remedy = "give the user who runs the jobs write access to the folder, or set another folder"
         return fault(name, f"{path}: {trouble}", remedy)
     room = "" if free is None else f", {free // MB} MB free"
     if free is not None and free < _ROOM + more:
@@ -103,7 +103,7 @@ def copied_log(path: str, size: int, limit: int) -> CheckResult:
     """Cron's copy of the log, which recours does not rotate. `limit`: the maximum size of its own logs, in bytes."""
     name = "cron's copy of the log"
     if size > limit:
-        remedy = "delete it and set up logrotate (docs/schedule.md)"
+        remedy = "delete the file and set up logrotate (docs/schedule.md)"
         return fault(name, f"{path} has grown to {size // MB} MB, and nothing rotates it", remedy)
     return ok(name, f"{path}: {-(-size // MB)} MB")
 
@@ -117,7 +117,7 @@ def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Che
     remedy = granting(sql)
     if optional:
         return remark(RIGHTS, f"{text}; claims are fetched, but emails are not sent or not copied", remedy)
-    return fault(RIGHTS, f"{text}; no run can work", remedy)
+    return fault(RIGHTS, f"{text}; every run fails without them", remedy)
 
 
 def granting(sql: Sequence[str]) -> str:
@@ -134,7 +134,7 @@ def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Loca
         text = f"this machine's clock is {apart} the database's clock, which runs use"
         return fault("clock", text, "check the time synchronization (NTP) of both")
     agreed = "" if offset is None else ", and the database agrees"
-    return ok("clock", f"{texts.minute(now)} here{agreed}")
+    return ok("clock", f"{texts.minute(now)} on this machine{agreed}")
 
 
 # ---------------------------------------------------------------- schedule
@@ -154,21 +154,21 @@ def _installed(worker: str, entries: Sequence[Entry], health: Health | None) -> 
     if not entries:
         if health in (Health.FINE, Health.RUNNING, Health.FAILED):
             elsewhere = (
-                "not scheduled for this user here, but it runs: systemd, a container, Windows, another "
-                "machine or another user starts it"
+                "not scheduled for this user here, but it runs, started by systemd, a container, Windows, "
+                "another machine or another user"
             )
             return remark(name, elsewhere, "recours schedule install, if this machine should start it")
         return fault(name, "not scheduled for this user on this machine", "recours schedule install")
     for entry in entries:
         if entry.problem:
-            by_hand = "correct that line by hand, because it also does other things"
+            by_hand = "correct the line with 'crontab -e', because it also runs other commands"
             remedy = "recours schedule install" if entry.plain else by_hand
             return fault(name, f"crontab: {entry.problem}", remedy)
     if len(entries) > 1:
         several = f"{len(entries)} lines of the crontab start it"
         return remark(name, several, "recours schedule show, then remove or install")
     if not entries[0].plain:
-        return remark(name, "crontab: its line also does other things", "recours schedule show")
+        return remark(name, "crontab: the line also runs other commands", "recours schedule show")
     often = "30 minutes" if worker == PODFetchWorker.name else "hour"
     return ok(name, f"crontab, every {often}")
 
@@ -185,9 +185,11 @@ def fleet(
     """Whether the database has Procrastinate's tables and functions, and its user the rights on them."""
     if missing:
         remedy = "recours init-db --fleet, as the owner of the database"
-        return fault(FLEET, f"missing tables: {', '.join(missing)}; no fleet can work", remedy)
+        return fault(
+            FLEET, f"missing tables: {', '.join(missing)}; long-lived workers cannot run without them", remedy
+        )
     if missing_rights:
-        text = f"missing rights: {', '.join(missing_rights)}; no fleet can work"
+        text = f"missing rights: {', '.join(missing_rights)}; long-lived workers cannot run without them"
         return fault(FLEET, text, granting(sql))
     return ok(FLEET, f"Procrastinate {version or 'is not installed'}; all its tables and rights are present")
 
@@ -211,14 +213,18 @@ def problems(verdict: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]
     """The problems of `recours status`."""
     for problem in verdict.problems:
         if problem.kind is not ProblemKind.NEVER_RAN:
-            name = " ".join([problem.kind.replace("_", " "), str(problem.facts.get("worker", ""))]).strip()
-            yield fault(name, texts.sentence(problem, verdict.at), texts.remedy(problem, verdict.at))
+            worker = str(problem.facts.get("worker", ""))
+            name = f"{problem.kind.replace('_', ' ')} {worker}".strip()
+            text = texts.sentence(problem, verdict.at).removeprefix(
+                f"{worker} "
+            )  # the name already shows the worker
+            yield fault(name, text, texts.remedy(problem, verdict.at))
 
 
 def deleted_claims(attempts: int, files: int) -> CheckResult:
     """Whether data of deleted claims, or of claims whose erasure was interrupted, is still kept."""
     if not (attempts or files):
-        return ok("deleted claims", "no data of them is kept")
+        return ok("deleted claims", "none of their data is kept")
     text = f"{plural(attempts, 'attempt')} and {plural(files, 'file')} of deleted or erased claims are still kept"
     return remark("deleted claims", text, "recours erase --deleted")
 

@@ -58,7 +58,7 @@ STATUS: dict[Standing, str] = {
     Standing.SETTLED: N_(
         "{reference} needs correction: the carrier is not asked again until someone corrects the claim.{error}"
     ),
-    Standing.SHELVED: N_("{reference}: the status of the claim says that no proof is needed any more."),
+    Standing.SHELVED: N_("{reference}: the status of the claim says that a proof is no longer needed."),
     Standing.GIVEN_UP: N_("recours gave up on {reference}: {asked}.{error}"),
 }
 

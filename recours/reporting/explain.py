@@ -128,7 +128,7 @@ def message_json(message: Message) -> dict[str, Any]:
 
 _NOTES = {
     "own": N_("recours asks {carrier} with {client}'s account."),
-    "no_account": N_("{client} has no account at {carrier}, and there is no default account."),
+    "no_account": N_("{client} has no account with {carrier}, and there is no default account."),
     "denied": N_(
         "{carrier} denied {client}'s account access to the parcel, so recours now asks with the default "
         "account."

@@ -171,8 +171,8 @@ _LONGEST_WHY = 300
 
 CHANGES: dict[str, str] = {
     ChangeKind.EDITED: N_("edited"),
-    ChangeKind.SET_ASIDE: N_("set aside"),
-    ChangeKind.RESUMED: N_("no longer set aside"),
+    ChangeKind.SET_ASIDE: N_("no longer needed"),
+    ChangeKind.RESUMED: N_("needed again"),
     ChangeKind.REOPENED: N_("reopened"),
     ChangeKind.EXCLUDED: N_("excluded"),
     ChangeKind.ENROLLED: N_("enrolled"),

@@ -391,8 +391,8 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     _K.OVERDUE: ProblemText(
         N_("{worker} is overdue"),
         N_(
-            "Check that cron, the timer or the task still starts it (recours check), then run it by hand: "
-            "recours {command}"
+            "Check that cron, the timer or the task still starts it (see its schedule in 'recours check'), "
+            "then run it manually: recours {command}"
         ),
         N_(
             "{worker} has not run{since}. It should run {often}. Is the machine off, or the schedule "
@@ -429,8 +429,8 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     ),
     _K.FLEET_SILENT: ProblemText(
         N_("stalled long-lived workers"),
-        N_("On each of their machines: systemctl --user status recours-worker"),
-        N_("No long-lived worker has looked for due claims{since}. They should look every minute."),
+        N_("Run on each worker's machine: systemctl --user status recours-worker"),
+        N_("No long-lived worker has checked for due claims{since}. The workers should check every minute."),
         is_typed=True,
     ),
     _K.CREDENTIALS_REJECTED: ProblemText(
@@ -449,19 +449,19 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         N_("{name} has no credentials.{blocked}"),
     ),
     _K.NO_ACCOUNT: ProblemText(
-        N_("no account at {name}"),
+        N_("no account with {name}"),
         N_("recours accounts add CLIENT {carrier}, or set {missing} in .env for all clients"),
-        N_("There is no account at {name} for {clients}.{blocked}"),
+        N_("No account with {name} is set up for {clients}.{blocked}"),
     ),
     _K.ACCOUNTS_REFUSED: ProblemText(
-        N_("client accounts at {name}"),
+        N_("client accounts with {name}"),
         N_("Ask the clients to correct their credentials, then run: recours accounts check"),
         N_("{name} rejects {accounts}.{blocked}{long}"),
     ),
     _K.ACCOUNTS_UNUSABLE: ProblemText(
-        N_("client credentials at {name}"),
+        N_("client credentials for {name}"),
         N_("recours accounts list"),
-        N_("The credentials of {accounts} at {name} cannot be used{quoted}.{blocked}"),
+        N_("The {name} credentials of {accounts} cannot be used{quoted}.{blocked}"),
     ),
     _K.CARRIER_PAUSED: ProblemText(
         N_("{name} is paused"),
@@ -477,15 +477,15 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         N_("the {name} backlog"),
         N_("Ask {name} for a higher quota, then raise {setting}. For a forecast: recours plan"),
         N_(
-            "The {name} quota is too small for {count} due claims: at {pace} a day the last one is tried in "
-            "{days} days, and {late} of them after their deadline."
+            "The {name} quota is too small for {count} due claims: at {pace} claims a day, the last claim "
+            "will be attempted in {days} days, and {late} claims will be attempted after their deadlines."
         ),
     ),
     _K.UNKNOWN_CARRIER: ProblemText(
         N_("claims with an unknown carrier"),
         N_(
-            "Correct the carrier in these claims: 'recours export claims' lists the claims, 'recours "
-            "carriers' the known carriers"
+            "Correct the carrier in these claims: 'recours export claims' lists the claims, and 'recours "
+            "carriers' lists the known carriers"
         ),
         Counted(
             "{count} claim names a carrier that recours does not know.",
@@ -495,12 +495,12 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     _K.TO_CORRECT: ProblemText(
         N_("claims to correct"),
         N_(
-            "Correct them (the dashboard and 'recours export claims' list them); the next run then asks the "
-            "carriers"
+            "Correct these claims (the dashboard and 'recours export claims' list them); the next run then "
+            "asks the carriers"
         ),
         Counted(
-            "{count} claim waits for a correction, and its carrier is not asked until then{money}{nearest}.",
-            "{count} claims wait for a correction, and their carriers are not asked until "
+            "{count} claim needs correction, and recours does not ask its carrier until then{money}{nearest}.",
+            "{count} claims need correction, and recours does not ask their carriers until "
             "then{money}{nearest}.",
         ),
     ),
@@ -544,10 +544,10 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     ),
     _K.INTERNAL_ERRORS: ProblemText(
         N_("internal errors"),
-        N_("grep -A 20 Traceback logs/*.log"),
+        N_("See the tracebacks in the logs: grep -A 20 Traceback logs/*.log"),
         Counted(
-            "{count} attempt ended in an internal error of recours since yesterday.",
-            "{count} attempts ended in an internal error of recours since yesterday.",
+            "{count} attempt has ended in an internal error of recours since yesterday.",
+            "{count} attempts have ended in an internal error of recours since yesterday.",
         ),
         is_typed=True,
     ),

@@ -47,7 +47,7 @@ class EnrollCriteria:
         ):
             return ""
         if candidate.status in policy.skip_claim_statuses:
-            return f"status '{clean(candidate.status, 30)}': such claims are not fetched"
+            return f"status '{clean(candidate.status, 30)}': claims with this status are not fetched"
         if candidate.status in LEFT_OUT - set(self.statuses):
             return f"status '{candidate.status}'; to enroll them anyway: --status {candidate.status}"
         if self.since is None:
@@ -198,7 +198,7 @@ def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) ->
         for claim, is_leased in part:
             if policy.sets_aside(claim):
                 status = clean(claim.claim_status, 30)
-                selection.skipped[f"status '{status}': such claims are not fetched"] += 1
+                selection.skipped[f"status '{status}': claims with this status are not fetched"] += 1
             elif is_leased:
                 selection.skipped["being fetched by a run"] += 1
             else:

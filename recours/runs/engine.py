@@ -169,7 +169,9 @@ class Engine:
             return None
         remedy = result.mistake.remedy or "Please report it, with the traceback from the log"
         reason = f"Internal error in recours for {lane.name} ({result.mistake.message}). {remedy}"
-        self._lane_faults.append(RunError(f"{reason}. No attempt was used ({plural(excused, 'claim')})."))
+        self._lane_faults.append(
+            RunError(f"{reason}. Deferred without using an attempt: {plural(excused, 'claim')}.")
+        )
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 
     def _fail(self, fault: RunError) -> None:
@@ -359,5 +361,5 @@ class Engine:
             return
         raise RunError(
             "No carrier could be reached: check this machine's network and DNS. "
-            f"No attempt was used ({plural(len(unreachable), 'claim')})."
+            f"Deferred without using an attempt: {plural(len(unreachable), 'claim')}."
         )

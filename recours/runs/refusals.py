@@ -27,7 +27,8 @@ _SENTENCES: dict[str, str] = {
     "near": N_("There is no claim '{reference}'. Did you mean {near}?"),
     Unfit.HAS_POD: N_("{reference} already has its proof of delivery; nothing was done."),
     Unfit.NOT_WANTED: N_(
-        "{reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+        "{reference} has the status '{status}': claims with this status are not fetched "
+        "(RECOURS_SKIP_CLAIM_STATUSES)."
     ),
     Unfit.LEASED: N_("{reference} is being fetched by another run right now; try again in a minute."),
     "erased": ERASED,

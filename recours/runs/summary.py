@@ -147,7 +147,7 @@ def waiting_line(waiting: Waiting, local: LocalTime) -> str:
     if not waiting.count:
         return "No failed claims are waiting for a retry"
     claims = "1 failed claim is" if waiting.count == 1 else f"{waiting.count} failed claims are"
-    return f"{claims} waiting for a retry, the next one at {format_minute(waiting.first_at, local)}"
+    return f"{claims} waiting for a retry, the earliest at {format_minute(waiting.first_at, local)}"
 
 
 # Claims are counted up to this number, shown as "10000 or more".

@@ -93,7 +93,7 @@ class Entry:
 
     workers: tuple[str, ...]
     text: str = ""
-    plain: bool = True  # starts one worker and does nothing else
+    plain: bool = True  # starts one worker and runs nothing else
     number: int = 0  # line number, from 0
     programs: tuple[str, ...] = ()  # and scripts: absolute paths, or names that cron looks up in its PATH
     problem: str = ""  # why the line does not work
@@ -101,7 +101,7 @@ class Entry:
     @property
     def remark(self) -> str:
         """A note for the operator; "": none."""
-        return self.problem or ("" if self.plain else "this line does other things too")
+        return self.problem or ("" if self.plain else "this line also runs other commands")
 
 
 @dataclass(frozen=True)

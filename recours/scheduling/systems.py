@@ -120,7 +120,7 @@ def install(text: str, jobs: Sequence[ScheduledJob], checkout: Checkout, python:
     """The crontab with exactly one line for each of these jobs, in place of an older line or at the end.
 
     A last line without a newline gets one if lines follow, because cron requires it. Raises ScheduleError if a line that
-    starts one of the workers does other things too.
+    starts one of the workers also runs other commands.
     """
     lines = _lines(text)
     ours = _replaceable(text, [job.worker for job in jobs], checkout)
@@ -174,8 +174,8 @@ def _replaceable(text: str, workers: Collection[str], checkout: Checkout) -> lis
     for line in ours:
         if not line.plain:
             raise ScheduleError(
-                f"Line {line.number + 1} of the crontab starts {' and '.join(line.workers)} and does other things too, "
-                "so it was not changed. Remove the worker from the line with 'crontab -e', then try again. The line is: "
+                f"Line {line.number + 1} of the crontab starts {' and '.join(line.workers)} and also runs other "
+                "commands, so it was not changed. Remove the worker from the line with 'crontab -e', then try again. The line is: "
                 f"{clean(line.text)}"
             )
     return ours

@@ -22,7 +22,7 @@ from recours.core.mail import is_address
 from recours.core.password import PasswordHash, read_hash
 from recours.core.policy import EnrollNew, Policy, faults_of
 from recours.core.quota import Limit
-from recours.core.text import Redactor, is_one_line, nearest
+from recours.core.text import Redactor, enumeration, is_one_line, nearest
 from recours.core.translations import LANGUAGES
 from recours.database.border import COLUMNS, USUAL_NAMES, TableNames
 from recours.host.files import SETTING as SHARED_GROUP
@@ -378,7 +378,7 @@ def credentials_of(spec: CarrierSpec, values: Mapping[str, Value], options: Mapp
     return Credentials(
         {name: value.text for name, value in chosen.items()},
         {name: value.source for name, value in chosen.items()},
-        "" if complete else ", or ".join(map(" and ".join, spec.missing_credentials(values.keys()))),
+        "" if complete else ", or ".join(map(enumeration, spec.missing_credentials(values.keys()))),
         options,
     )
 

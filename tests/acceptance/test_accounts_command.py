@@ -127,7 +127,7 @@ def test_credentials_are_asked_for_without_echo_and_kept_sealed(
     person: Person, accounts: ClientAccounts
 ) -> None:
     printed = typed_on_terminal(person, {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": SECRET})
-    assert "The credentials of shop1@example.com at Chronopost are stored;" in printed
+    assert "shop1@example.com's credentials for Chronopost are stored;" in printed
     assert SECRET not in printed
     assert GOOD not in printed
     (account,), (sealed,) = accounts.all(), accounts.sealed().values()
@@ -420,8 +420,7 @@ def test_a_shop_types_its_credentials_into_the_services_page(
 ) -> None:
     kept = recours.set_account(SHOPS[1], "Chronopost", CHRONOPOST, limits={"": "50/day"}, by="shop1")
     assert (
-        kept.sentence
-        == "The credentials of shop1@example.com at Chronopost are stored; the next run uses them."
+        kept.sentence == "shop1@example.com's credentials for Chronopost are stored; the next run uses them."
     )
     assert (kept.client_id, kept.accepted) == (1, None)
     (account,) = accounts.all()

@@ -67,7 +67,7 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: App, service: Servic
         line.startswith(f"Chronopost rejects 1 client account ({WRONG}). 1 claim blocked") for line in said
     )
     assert any(
-        f"There is no account at Chronopost for 1 client ({WITHOUT}). 1 claim blocked" in line
+        f"No account with Chronopost is set up for 1 client ({WITHOUT}). 1 claim blocked" in line
         for line in said
     )
     accounts = {one["client"]: (one["health"], one["due"]) for one in overview.as_json()["accounts"]}
@@ -76,7 +76,7 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: App, service: Servic
     assert backlog["due"] == 2
     for reference, sentence in (
         ("CLM-0002", f"recours asks Chronopost with {WRONG}'s account."),
-        ("CLM-0003", f"{WITHOUT} has no account at Chronopost, and there is no default account."),
+        ("CLM-0003", f"{WITHOUT} has no account with Chronopost, and there is no default account."),
     ):
         found = explanation_of(seen, reference)
         assert found is not None

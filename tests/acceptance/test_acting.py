@@ -83,7 +83,7 @@ def mixed(service: Service) -> Service:
 CANNOT = [
     ("CLM-0002", r"CLM-0002 already has its proof of delivery; nothing was done\."),
     ("CLM-0003", r"CLM-0003 is not given up\. Run 'recours why CLM-0003' to see its status\."),
-    ("CLM-0004", r"CLM-0004 has the status 'paid': such claims are not fetched"),
+    ("CLM-0004", r"CLM-0004 has the status 'paid': claims with this status are not fetched"),
     ("CLM-0005", r"CLM-0005 is being fetched by another run right now; try again in a minute\."),
     ("CLM-0006", r"CLM-0006 is not given up"),
     ("CLM-0007", r"CLM-0007 is not given up"),
@@ -119,7 +119,7 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     assert shown.returncode == 0
     assert re.search(r"^  Chronopost +2$", shown.stdout, re.MULTILINE)
     assert "Skipped: 1 claim (being fetched by a run)." in shown.stdout
-    assert "Skipped: 1 claim (status 'paid': such claims are not fetched)." in shown.stdout
+    assert "Skipped: 1 claim (status 'paid': claims with this status are not fetched)." in shown.stdout
     assert "Reopen 2 claims? [y/N]" in shown.stderr
     assert "Nothing was changed." in shown.stderr
     assert rows(mixed, "*") == before
@@ -157,7 +157,7 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("reopen",), "Give either claims, --csv, or a selection with --carrier,"),
+        (("reopen",), "Give exactly one of these: claims, --csv, or a selection with --carrier,"),
         (("reopen", "--since", "999999d"), "is not valid; give a date"),
         (("pause", "Chronpost"), "there is no carrier 'Chronpost'. Did you mean Chronopost?"),
     ],

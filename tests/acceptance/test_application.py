@@ -175,7 +175,9 @@ def test_a_claim_that_has_its_pod_is_not_paid_for_twice(claim: Callable[..., str
 
 
 def test_a_claim_whose_status_says_that_no_pod_is_wanted(claim: Callable[..., str]) -> None:
-    with pytest.raises(recours.NotWantedError, match="has the status 'paid': such claims are not fetched"):
+    with pytest.raises(
+        recours.NotWantedError, match="has the status 'paid': claims with this status are not fetched"
+    ):
         recours.fetch_claim(claim(GOOD, status="paid"))
 
 

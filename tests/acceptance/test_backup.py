@@ -426,7 +426,7 @@ def test_while_a_run_is_under_way_nothing_is_restored_unless_forced(own: Service
     own.sql("INSERT INTO recours_runs (id, worker, started_at) VALUES ('r', 'pod_retry_scheduler', ?)", at)
     done = person.types("restore", str(made))
     assert done.returncode == 1
-    assert "1 claim being fetched, 1 run without an end yet. Disable the jobs" in done.stderr
+    assert "claims being fetched: 1, unfinished runs: 1. Disable the jobs" in done.stderr
     assert list(person.folder.glob("*.before-restore*")) == []
     assert person.types("restore", "--force", str(made)).returncode == 0
     assert len(list(person.folder.glob("*.before-restore*Z"))) == 1

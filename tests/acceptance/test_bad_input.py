@@ -507,7 +507,7 @@ CASES = [
     case("nobody listens", 0, "Chronopost could not be reached: the connection failed; no attempt was used",
          env={"CHRONOPOST_BASE_URL": "http://127.0.0.1:1"}, calls=True),
     case("no name is resolved", 1, "No carrier could be reached: check this machine's network",
-         "No attempt was used (1 claim)", env={"CHRONOPOST_BASE_URL": "https://nobody.invalid"}, calls=True),
+         "Deferred without using an attempt: 1 claim.", env={"CHRONOPOST_BASE_URL": "https://nobody.invalid"}, calls=True),
 ]  # fmt: skip
 
 

@@ -63,8 +63,8 @@ def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Servic
     for line in (
         rf"Reopened +{ME}",
         r"Edited: response_deadline 2026-06-01 → 2026-07-01 +the service",
-        r"Set aside: status 'paid' +the service",
-        r"No longer set aside: status 'appealed' +the service",
+        r"No longer needed: status 'paid' +the service",
+        r"Needed again: status 'appealed' +the service",
         rf"Excluded: 'handled by phone' +{ME}",
         rf"Enrolled +{ME}",
     ):

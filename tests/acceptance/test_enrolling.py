@@ -80,7 +80,7 @@ def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database
     shown = person.does("enroll", "--dry-run")
     assert "Dry run: 2 claims would be enrolled; nothing was changed." in shown
     assert "Skipped: 1 claim (status 'refunded'; to enroll them anyway: --status refunded)." in shown
-    assert "Skipped: 1 claim (status 'paid': such claims are not fetched)." in shown
+    assert "Skipped: 1 claim (status 'paid': claims with this status are not fetched)." in shown
     assert "UPS: 2 calls for the first fetches." in shown
     assert person.types("enroll").returncode == 2, "there is no terminal to ask on"
     assert person.types("enroll", answers="n\n").returncode == 0

@@ -302,7 +302,7 @@ def test_a_mail_about_others_too_goes_and_another_tells_the_rest(service: Servic
 
 
 def test_remaining_data_of_deleted_claims_is_reported_and_erased(service: Service, person: Person) -> None:
-    assert "ok       deleted claims: no data of them is kept" in person.types("check", "--offline").stdout
+    assert "ok       deleted claims: none of their data is kept" in person.types("check", "--offline").stdout
     service.sql("DELETE FROM notifications")
     service.sql("DELETE FROM claims WHERE id IN (1, 2, 3)")
     assert "Erased: claims 1, documents 0, " in person.does("erase", "CLM-0003", "--yes")
@@ -324,8 +324,8 @@ def test_erase_asks_for_confirmation(service: Service, person: Person) -> None:
     assert "Nothing was erased." in shown.stderr
     for arguments, says in (
         (("CLM-0001",), "repeat the command with --yes"),
-        ((), "Give either claims, --client or --deleted."),
-        (("CLM-0001", "--deleted", "--yes"), "Give either claims, --client or --deleted."),
+        ((), "Give exactly one of these: claims, --client, --deleted."),
+        (("CLM-0001", "--deleted", "--yes"), "Give exactly one of these: claims, --client, --deleted."),
         (("CLM-9", "--yes"), "There is no claim 'CLM-9'."),
         (("--client", "", "--yes"), "There is no client"),
         (("--client", "99", "--yes"), "There is no client 99"),

@@ -151,7 +151,10 @@ def test_a_claim_that_a_run_holds_is_named_and_the_others_are_done(service: Serv
         (("correct", "CLM-1", "--number", "1", "--dry-run"), "--dry-run requires --csv."),
         (("correct", "--csv", "x", "--number", "1"), "with --csv, give neither"),
         (("correct", "--csv", "no-such-file"), "no-such-file: No such file or directory."),
-        (("reopen", "CLM-1", "--csv", "x"), "Give either claims, --csv, or a selection with --carrier,"),
+        (
+            ("reopen", "CLM-1", "--csv", "x"),
+            "Give exactly one of these: claims, --csv, or a selection with --carrier,",
+        ),
         (("exclude", "--why", "x"), "Give either claims or --csv."),
         (("exclude", "--csv", "no-such-file"), "Missing option '--why'"),
     ],

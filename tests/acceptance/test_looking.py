@@ -157,7 +157,7 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     service.run()
     shown = person.does("why", "CLM-0001")
     next_at = (begun + 6 * HOUR).astimezone(PARIS)
-    assert shown.startswith("CLM-0001: Chronopost, XY000000001FR, Deadline: ")
+    assert shown.startswith("CLM-0001: Chronopost, XY000000001FR, deadline: ")
     assert (
         f"CLM-0001 is waiting for its next attempt on {ENGLISH.minute(next_at)}. Last result: Chronopost does not recognize this tracking number"
         in shown

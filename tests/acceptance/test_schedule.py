@@ -134,7 +134,7 @@ BAD = {
         2,
         "No terminal is available to ask for confirmation. Nothing was changed; repeat the command with --yes",
     ),
-    "a line that does more": (["--yes"], "{line} && ./mine.sh\n", 1, "does other things too"),
+    "a line that does more": (["--yes"], "{line} && ./mine.sh\n", 1, "also runs other commands"),
     "a broken crontab": (["--yes"], "99 * * * * true\n", 1, "crontab refuses the change"),
 }
 

@@ -33,9 +33,9 @@ STAGES = {
     "waiting": ("Waiting",),
     "to_correct": ("To correct",),
     "given_up": ("Given up",),
-    "unjudged": ("Not seen yet",),
+    "unjudged": ("Not assessed",),
     "unnumbered": ("No number",),
-    "shelved": ("Set aside",),
+    "shelved": ("Not needed",),
 }
 STAGE_OF_HEAD = {head: stage for stage, heads in STAGES.items() for head in heads}
 ON_PAGE = ("due", "waiting", "to_correct", "given_up")

@@ -62,7 +62,7 @@ def test_only_what_was_asked_about_is_given_up_at_its_retry(run: Run) -> None:
     assert owed_in(row["owed"]) == {
         "pod_fetch_status": "failed",
         "pod_fetch_error": (
-            "Given up: its response deadline has long passed (last answer: Chronopost did not answer in time)"
+            "Given up: the claim's response deadline passed long ago (last answer: Chronopost did not answer in time)"
         ),
     }
     told = rows(run.database, "SELECT event, audience, told FROM recours_events")

@@ -161,7 +161,7 @@ def test_a_process_of_a_fleet_that_looks_for_nothing_is_not_ready(
     monkeypatch.setattr(module, "SILENT_AFTER", timedelta(0))
     fleet_worker.keep_record()
     assert get(server, "/ready") == (503, '{"ready": false}')
-    assert "has looked for due claims" in get(server, "/health")[1]
+    assert "has checked for due claims" in get(server, "/health")[1]
 
 
 def test_an_internal_error_is_logged_and_answered(

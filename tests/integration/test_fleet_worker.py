@@ -337,7 +337,7 @@ def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(fleet
     for one in (fleet_worker, other):
         one.keep_record()
         assert one.is_silent
-        assert "No long-lived worker has looked for due claims since" in (one.fault or "")
+        assert "No long-lived worker has checked for due claims since" in (one.fault or "")
     assert fleet.rows("SELECT DISTINCT exit_status FROM recours_runs") == [(1,)]
     app = App(fleet_worker.app.settings, fleet.database, fleet_worker.app.schema, fleet.clock)
     assert ProblemKind.FLEET_SILENT in [problem.kind for problem in verdict(Reports(app).overview()).problems]

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, inspect, select
 
-from recours.core.text import plural
 from recours.database.border import INDEX
 from recours.database.claim_rows import free
 from recours.database.engine import Database, DatabaseError
@@ -127,4 +126,4 @@ def work_under_way(database: Database, now: datetime) -> str:
         unfinished = connection.scalar(select(func.count()).where(runs.c.ended_at.is_(None), recent)) or 0
     if not leased and not unfinished:
         return ""
-    return f"{plural(leased, 'claim')} being fetched, {plural(unfinished, 'run')} without an end yet"
+    return f"claims being fetched: {leased}, unfinished runs: {unfinished}"

@@ -43,12 +43,12 @@ def test_without_the_program_it_is_said_what_to_install(
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("sleep 60", "it did not end within 0 s. It is unchanged"),
+        ("sleep 60", "it did not end within 0 s. The database is unchanged"),
         (
             "echo 'pg_restore: error: no space' >&2; echo 'detail' >&2; exit 1",
-            "pg_restore: error: no space. It is",
+            "pg_restore: error: no space. The database is",
         ),
-        ("exit 3", "it ended with status 3. It is"),
+        ("exit 3", "it ended with status 3. The database is"),
     ],
 )
 def test_a_program_that_fails_or_does_not_end_is_reported(

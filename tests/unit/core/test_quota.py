@@ -144,7 +144,7 @@ def test_a_limit_belongs_to_its_carrier_and_capability() -> None:
     assert (short.carrier, short.capability) == ("chronopost", Capability.TOKEN)
 
 
-FORM = "is not a limit; write for example 100/day, 250/day@UTC, 200/hour or 1400/10seconds"
+FORM = "is not a limit; examples: 100/day, 250/day@UTC, 200/hour, 1400/10seconds"
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ FORM = "is not a limit; write for example 100/day, 250/day@UTC, 200/hour or 1400
         ("5/hour@UTC", "'5/hour@UTC': only a limit per day can have a time zone"),
         (
             "5/day@Mars/Olympus",
-            "'Mars/Olympus' is not a time zone; write for example Europe/Paris or UTC",
+            "'Mars/Olympus' is not a time zone; examples: Europe/Paris, UTC",
         ),
         (
             "5/day@" + "z" * 50,
-            f"'{'z' * 40}' is not a time zone; write for example Europe/Paris or UTC",
+            f"'{'z' * 40}' is not a time zone; examples: Europe/Paris, UTC",
         ),
-        ("5/day@/etc/passwd", "'/etc/passwd' is not a time zone; write for example Europe/Paris or UTC"),
+        ("5/day@/etc/passwd", "'/etc/passwd' is not a time zone; examples: Europe/Paris, UTC"),
         ("5/hour,6/hour", "it has the same window twice"),
         ("5/minute,6/60seconds", "it has the same window twice"),
         ("5/day,6/day@Europe/Paris", "it has the same window twice"),

@@ -104,7 +104,7 @@ def known_messages() -> Iterator[tuple[str, str]]:
     yield "ERROR", "The run failed with an internal error"
     yield (
         "error",
-        "There is no database file …. Correct DATABASE_PATH or DATABASE_URL, or create it with 'recours init-db'.",
+        "There is no database file …. Correct DATABASE_PATH or DATABASE_URL, or create the database with 'recours init-db'.",
     )
     yield "problem", "not scheduled for this user on this machine"
 

@@ -86,7 +86,7 @@ def test_crons_copy_of_the_log(size: int, state: CheckState) -> None:
 @pytest.mark.parametrize(
     ("offset", "state", "words"),
     [
-        (None, "ok", "6 Feb 2026, 15:00 CET here →"),
+        (None, "ok", "6 Feb 2026, 15:00 CET on this machine →"),
         (timedelta(seconds=-5), "ok", "and the database agrees"),
         (timedelta(seconds=6), "fault", "is 6 s behind the database's"),
         (timedelta(hours=-1), "fault", "is 3600 s ahead of the database's"),
@@ -119,7 +119,7 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
         ([], [run(HOUR)], "remark not scheduled for this user here, but it runs", "ok"),
         ([], [run(9 * HOUR)], "fault not scheduled", ""),
         ([ENTRY, ENTRY], [run(HOUR)], "remark 2 lines of the crontab start it", "ok"),
-        ([MORE], [run(HOUR)], "remark crontab: its line also does other things", "ok"),
+        ([MORE], [run(HOUR)], "remark crontab: the line also runs other commands", "ok"),
         ([MOVED], [run(HOUR)], "fault crontab: line 1 names /x, which does not exist", "ok"),
         ([ENTRY, GONE], [run(HOUR)], "fault crontab: line 3 names /gone/recours, which", "ok"),
     ],

@@ -136,7 +136,7 @@ def test_every_actor_has_its_words() -> None:
             Actor.CLIENT,
             "Ask the client",
         ),
-        (replace(claim(Stage.UNNUMBERED, "pending"), number=None), ErrorKind.INVALID_TRACKING, Actor.CLIENT, "Enter its"),
+        (replace(claim(Stage.UNNUMBERED, "pending"), number=None), ErrorKind.INVALID_TRACKING, Actor.CLIENT, "Enter the claim's"),
         (claim(Stage.WAITING, "manual"), None, Actor.OPERATOR, "recours enroll CLM-1"),
     ],
 )  # fmt: skip
@@ -274,7 +274,7 @@ def test_why_says_whose_account_serves_the_claim() -> None:
     assert f"the default account because {SHOP} has no account in use there." in " ".join(others.sentences)
     assert others.as_json()["account"] == "chronopost"
     nobody = served(DEFAULT_ACCOUNT, catalog=CATALOG.with_accounts((), {8: {"chronopost": 18}}))
-    assert f"{SHOP} has no account at Chronopost, and there is no default account." in nobody.sentences
+    assert f"{SHOP} has no account with Chronopost, and there is no default account." in nobody.sentences
 
 
 def test_why_says_nothing_of_accounts_where_no_client_has_one() -> None:

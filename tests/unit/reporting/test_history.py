@@ -27,7 +27,7 @@ def test_every_kind_has_a_name() -> None:
             "corrected: tracking number none → A1, carrier UPS → DHL",
             "corrigée : numéro de suivi aucun → A1, transporteur UPS → DHL",
         ),
-        ("set_aside", {"status": "paid"}, "set aside: status 'paid'", "mise de côté : status « paid »"),
+        ("set_aside", {"status": "paid"}, "no longer needed: status 'paid'", "sans objet : status « paid »"),
         ("edited", {"status": ["failed", "x"]}, "edited: pod_fetch_status failed → x", "modifiée : pod_fetch_status failed → x"),
         ("of somebody", {"a": [1, 2, 3]}, "of somebody: a '[1, 2, 3]'", "of somebody : a « [1, 2, 3] »"),
     ],

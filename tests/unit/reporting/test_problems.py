@@ -86,7 +86,7 @@ MANY_REFUSED = [account(n, H.REFUSED, "Invalid Password") for n in range(1, 201)
 OF_CLIENTS = [*WAITS, Backlog("x#1", {Stage.READY: 3}), Backlog("x#2", {Stage.WAITING: 1})]
 
 LOG = "tail -n 50 logs/pod_fetch_worker.log"
-OVERDUE = "Check that cron, the timer or the task still starts it (recours check), then run it by hand: recours fetch"
+OVERDUE = "Check that cron, the timer or the task still starts it (see its schedule in 'recours check'), then run it manually: recours fetch"
 CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ("well", seen(), []),
     ("never ran", seen(runs=[]), [("pod_fetch_worker has never run on this database. It should run every hour.", "recours check")]),
@@ -126,8 +126,8 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(fleet=FleetStatus(NOW - timedelta(minutes=25), is_silent=True)),
         [
             (
-                "No long-lived worker has looked for due claims since 16:35 UTC. They should look every minute.",
-                "On each of their machines: systemctl --user status recours-worker",
+                "No long-lived worker has checked for due claims since 16:35 UTC. The workers should check every minute.",
+                "Run on each worker's machine: systemctl --user status recours-worker",
             )
         ],
     ),
@@ -218,8 +218,8 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "The X quota is too small for 4,000 due claims: at 51 a day the last one is tried in 78 days, and 900 of them "
-                "after their deadline.",
+                "The X quota is too small for 4,000 due claims: at 51 claims a day, the last claim will be attempted in 78 days, and 900 "
+                "claims will be attempted after their deadlines.",
                 "Ask X for a higher quota, then raise QUOTA_X. For a forecast: recours plan",
             )
         ],
@@ -232,9 +232,9 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "2 claims wait for a correction, and their carriers are not asked until then; in dispute: €4,210.00; nearest deadline: "
+                "2 claims need correction, and recours does not ask their carriers until then; in dispute: €4,210.00; nearest deadline: "
                 "CLM-8, on 28 Nov 2026.",
-                "Correct them (the dashboard and 'recours export claims' list them); the next run then asks the carriers",
+                "Correct these claims (the dashboard and 'recours export claims' list them); the next run then asks the carriers",
             )
         ],
     ),
@@ -271,7 +271,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier()], accounts=[account(1, H.UNUSABLE, "No key opens it")]),
         [
             (
-                'The credentials of 1 client account (c1@shop.example) at X cannot be used ("No key opens it").',
+                'The X credentials of 1 client account (c1@shop.example) cannot be used ("No key opens it").',
                 "recours accounts list",
             )
         ],
@@ -286,7 +286,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "There is no account at X for 2 clients (d@shop.example, client 5). 32 claims blocked since 24 Nov 2026.",
+                "No account with X is set up for 2 clients (d@shop.example, client 5). 32 claims blocked since 24 Nov 2026.",
                 "recours accounts add CLIENT x, or set X_KEY in .env for all clients",
             )
         ],
@@ -303,7 +303,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         [
             (
                 "3 claims name a carrier that recours does not know.",
-                "Correct the carrier in these claims: 'recours export claims' lists the claims, 'recours carriers' the known carriers",
+                "Correct the carrier in these claims: 'recours export claims' lists the claims, and 'recours carriers' lists the known carriers",
             )
         ],
     ),
@@ -343,7 +343,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "internal errors",
         seen(recent=tallies("internal_error", 3)),
-        [("3 attempts ended in an internal error of recours since yesterday.", "grep -A 20 Traceback logs/*.log")],
+        [("3 attempts have ended in an internal error of recours since yesterday.", "See the tracebacks in the logs: grep -A 20 Traceback logs/*.log")],
     ),
     (
         "mails",

@@ -511,7 +511,7 @@ def test_if_no_call_could_connect_no_attempt_is_used_and_the_run_fails(world: Wo
     report = world.retry()
     assert report.exit_status == 1
     assert report.fault == (
-        "No carrier could be reached: check this machine's network and DNS. No attempt was used (3 claims)."
+        "No carrier could be reached: check this machine's network and DNS. Deferred without using an attempt: 3 claims."
     )
     assert report.stats.total == 0
     assert retries_of(world) == [0, 0, 0]
@@ -931,7 +931,7 @@ def test_a_missing_package_does_not_count_as_an_attempt_and_ends_the_run_with_a_
     assert report.fault is not None
     assert "No module named 'lxml'" in report.fault
     assert "pip install --require-hashes -r requirements.txt" in report.fault
-    assert "No attempt was used (1 claim)" in report.fault
+    assert "Deferred without using an attempt: 1 claim." in report.fault
     assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (1, 0, 5)
     assert retries_of(world)[:5] == [0] * 5
     assert told(world) == [("run_fault", "operator", "chronopost")]

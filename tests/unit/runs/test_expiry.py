@@ -58,7 +58,7 @@ def test_an_expired_claim_is_tried_once_and_then_given_up(
     assert world.asked == [N], "once"
     assert (claim.state.stage, claim.fetch_status) == (Stage.GIVEN_UP, "failed")
     assert claim.error_text == (
-        "Given up: its response deadline has long passed (last answer: The parcel is on its way)"
+        "Given up: the claim's response deadline passed long ago (last answer: The parcel is on its way)"
     )
     assert report.stats.max_retries_reached == 1
     assert expired_lines(caplog) == [

@@ -120,9 +120,9 @@ def test_times_are_shown_to_the_minute() -> None:
     ("waiting", "line"),
     [
         (Waiting(0, None), "No failed claims are waiting for a retry"),
-        (Waiting(1, MIDNIGHT), "1 failed claim is waiting for a retry, the next one at 2026-02-07 00:00"),
-        (Waiting(7, MIDNIGHT), "7 failed claims are waiting for a retry, the next one at 2026-02-07 00:00"),
-        (Waiting(2, None), "2 failed claims are waiting for a retry, the next one at an unknown time"),
+        (Waiting(1, MIDNIGHT), "1 failed claim is waiting for a retry, the earliest at 2026-02-07 00:00"),
+        (Waiting(7, MIDNIGHT), "7 failed claims are waiting for a retry, the earliest at 2026-02-07 00:00"),
+        (Waiting(2, None), "2 failed claims are waiting for a retry, the earliest at an unknown time"),
     ],
 )
 def test_how_many_wait_and_until_when(waiting: Waiting, line: str) -> None:

@@ -143,12 +143,12 @@ def test_with_nothing_due_it_is_said_how_many_wait(world: World, caplog: pytest.
     world.retry()
     assert said(caplog)[:2] == [
         "No failed PODs eligible for retry",
-        "1 failed claim is waiting for a retry, the next one at 2026-02-02 10:00",
+        "1 failed claim is waiting for a retry, the earliest at 2026-02-02 10:00",
     ]
     world.failed("CLM-2", updated_at=world.now)
     caplog.clear()
     world.retry()
-    assert "2 failed claims are waiting for a retry, the next one at 2026-02-02 10:00" in said(caplog)
+    assert "2 failed claims are waiting for a retry, the earliest at 2026-02-02 10:00" in said(caplog)
 
 
 def test_with_nothing_pending_it_is_said_too(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -445,7 +445,7 @@ def test_each_claim_that_cannot_be_requested_is_rejected_with_a_reason(world: Wo
     assert str(refused.value).splitlines() == [
         "There is no claim 'CLM-2024-0O1'. Did you mean CLM-2024-001?",
         "There is no claim 'zzz'.",
-        "CLM-2024-002 has the status 'paid': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
+        "CLM-2024-002 has the status 'paid': claims with this status are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
         "CLM-2024-003 is being fetched by another run right now; try again in a minute.",
         "CLM-2024-004 already has its proof of delivery; nothing was done.",
     ]

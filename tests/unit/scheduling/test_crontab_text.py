@@ -190,7 +190,7 @@ def test_a_line_that_does_more_is_reported_and_not_touched(line: str) -> None:
     (entry,) = find(line, HERE)
     assert "pod_retry_scheduler" in entry.workers
     assert not entry.plain
-    more = r"Line 1 of the crontab .* does other things too"
+    more = r"Line 1 of the crontab .* also runs other commands"
     with pytest.raises(ScheduleError, match=more):
         install(line, [RETRY], HERE)
     with pytest.raises(ScheduleError, match=more):
