@@ -264,7 +264,7 @@ class FleetWorker:
                 enqueue(next_lane)
 
     def _slice(self, kind: type[Worker], lane: WorkerLane, enqueue: Enqueue) -> bool:
-        """Do a slice of the lane; returns whether there is work for another one. Raises RunError."""
+        """Process a slice of the lane; return whether there is work for another slice. Raises RunError."""
         with self._piece_of_work("slice", kind) as worker:
             ready = self._ready(worker, lane)
             if ready > SLICE:
@@ -312,7 +312,7 @@ class FleetWorker:
     def _fetch_new(self, claim: Claim) -> None:
         lane = WorkerLane(PODFetchWorker.name, claim.account_key)
         if self._is_closed(lane):
-            run_log().info(f"{claim.reference} waits, because its carrier takes no calls now")
+            run_log().info(f"{claim.reference} waits, because its carrier cannot be called now")
             return
         refusals = self._fetch_named(claim, PODFetchWorker)
         retried = self._claim(claim.reference)
@@ -397,7 +397,7 @@ class FleetWorker:
             return True
 
     def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
-        """Note the end of a slice; returns the lanes of the account that waited, the other worker's first, for fairness."""
+        """Register the end of a slice; return the lanes of the account that waited, the other worker's first, for fairness."""
         with self._guard:
             self._slices[lane.carrier] -= 1
             waiting = {other for other in self._waiting if other.carrier == lane.carrier}
