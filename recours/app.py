@@ -166,7 +166,7 @@ class App:
 
     @cached_property
     def policy(self) -> Policy:
-        """Raises DatabaseError."""
+        """The rules set by the settings and the database. Raises DatabaseError."""
         return read_policy(self.settings, self.database)
 
     @cached_property
@@ -181,7 +181,7 @@ class App:
 
     @cached_property
     def claims(self) -> ClaimRepository:
-        """Raises DatabaseError."""
+        """The repository of claims, for actions outside runs. Raises DatabaseError."""
         return ClaimRepository(self.database, self.catalog, "", "operations", redactor(self.settings))
 
     def log_remarks(self) -> None:
@@ -222,7 +222,7 @@ class App:
         return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).named
 
     def refusal_of(self, claim: Claim) -> Refusal | None:
-        """Why the claim's account takes no calls now; None: it does. Raises DatabaseError."""
+        """Why the claim's account cannot be used now, or None. Raises DatabaseError."""
         if not claim.carrier:
             return None
         return self.queue().status(claim.account_key).refusal_for(document=claim.state.delivery is not None)

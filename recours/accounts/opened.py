@@ -52,7 +52,7 @@ class OpenedAccounts(Mapping[str, Account]):
         self._opened: dict[str, tuple[ClientAccount | None, Account]] = {}
 
     def __getitem__(self, key: str) -> Account:
-        """Raises KeyError, DatabaseError."""
+        """Return the account, and open it if necessary. Raises KeyError, DatabaseError."""
         if account := self._own_accounts.get(key):
             return account
         if key not in self:
@@ -138,7 +138,7 @@ class OpenedAccounts(Mapping[str, Account]):
         return self._make(key, limits, credentials, row.client.named)
 
     def _credentials(self, row: ClientAccount, spec: CarrierSpec, sealed: str) -> Credentials:
-        """Raises SealError."""
+        """Open the sealed credentials. Raises SealError."""
         if row.is_moved:
             raise SealError(row.moved_text)
         seals = make_seals(self._settings)

@@ -129,7 +129,7 @@ def _names_of(spec: CarrierSpec) -> tuple[str, ...]:
 
 
 def _one_line(name: str, value: Any) -> str:
-    """Raises AccountRefusedError, also for a number, which may have lost leading zeros."""
+    """Return the stripped text. Raises AccountRefusedError, also for a number, which may have lost leading zeros."""
     text = value.strip() if isinstance(value, str) else ""
     if not 0 < len(text) <= _LONGEST or not (is_text(text) and is_one_line(text)):
         raise AccountRefusedError("not_text", name=name, longest=str(_LONGEST))
@@ -367,7 +367,7 @@ def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def _heads(cells: list[str]) -> list[str]:
-    """Raises FileRefusedError."""
+    """Validate the column names of the file. Raises FileRefusedError."""
     names = [cell.strip().lower() for cell in cells]
     while names and not names[-1]:
         names.pop()

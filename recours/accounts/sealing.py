@@ -71,7 +71,7 @@ def make_seals(settings: Settings) -> Seals | None:
 
 
 def _package() -> Any:
-    """Raises SealError without the extra."""
+    """Import the package `cryptography`. Raises SealError if the extra is not installed."""
     if not is_installed():
         raise SealError(
             f"Clients' credentials require the package {PACKAGE}, which is not installed: {INSTALL}"

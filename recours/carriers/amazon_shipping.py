@@ -125,7 +125,7 @@ class AmazonShipping(LinkClient):
     )
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """`GET /shipping/v2/tracking`."""
+        """Track the parcel with `GET /shipping/v2/tracking`."""
         return parse_tracking(self.call(Capability.TRACKING, tracking_request(number), session), number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:

@@ -1,6 +1,6 @@
-"""`APIRequestQueue`, through which every call to a carrier goes. It grants calls, or says when one will be free, and makes them.
+"""`APIRequestQueue` makes every call to a carrier, if the quota allows it; otherwise it returns when a call will be possible.
 
-Its counts are in the database, so both workers and all machines share them exactly. It works per account.
+The calls of each account are counted in the database, so both workers and all machines share the counts exactly.
 """
 
 import threading

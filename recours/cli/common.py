@@ -156,7 +156,7 @@ def show_problems(problems: Sequence[Problem], sentences: VerdictSentences, now:
 
 
 def refusal_text(refusal: Refusal, texts: Localized) -> str:
-    """Why an account takes no calls, and until when."""
+    """Why an account cannot be used, and until when."""
     until = f"; no call before {texts.minute(refusal.until)}" if refusal.until else ""
     return refusal.reason if refusal.stopped else f"{refusal.reason}{until}"
 
@@ -231,7 +231,7 @@ def write_new_file(pieces: Iterable[bytes], path: Path) -> None:
 
 
 def _write(pieces: Iterable[bytes], path: Path) -> None:
-    """Raises OSError."""
+    """Write a new file, which appears when it is complete. Raises OSError."""
     if path.exists():
         raise FileExistsError(path)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

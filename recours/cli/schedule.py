@@ -44,7 +44,7 @@ def checkout() -> Checkout:
 
 
 def crontab() -> Crontab:
-    """Raises ScheduleError on Windows."""
+    """The user's crontab. Raises ScheduleError on Windows."""
     if sys.platform == "win32":
         raise ScheduleError(
             "On Windows, use the Task Scheduler to start the workers; docs/schedule.md has the commands to paste."

@@ -72,7 +72,7 @@ def _work(
     max_retries: int,
     port: int,
 ) -> None:
-    """Raises RunError if the process cannot start."""
+    """Run the process until it is stopped. Raises RunError if it cannot start."""
     threads = min(settings.carrier_concurrency, concurrency)
     slots = ceil(concurrency / threads)
     logs.run_log().info(

@@ -122,7 +122,7 @@ _MISSING = {
 
 
 def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) -> str:
-    """Say how well the evidence supports the dispute and what is missing, without a final period."""
+    """State how well the evidence supports the dispute and what is missing, without a final period."""
     missing = ", ".join(missing_texts(language, verdict) or [translate(language, _MISSING[None])])
     dispute = translate(language, _DISPUTES[dispute_type]) if dispute_type in _DISPUTES else ""
     return translate(language, _VERDICTS[verdict.support]).format(dispute=dispute, missing=missing)

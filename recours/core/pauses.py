@@ -114,7 +114,7 @@ class Stop(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """A carrier, or one account there, takes no calls until this time."""
+    """A carrier cannot be called, or an account not be used, until this time."""
 
     until: datetime
     reason: str | None = None
@@ -186,7 +186,7 @@ def blame_after_check(call: Capability, *, accepted: bool, refused: bool, closed
 
 
 class Blocked(StrEnum):
-    """Why a carrier takes no calls now."""
+    """Why a carrier cannot be called now."""
 
     RATE_LIMIT = "rate_limit"
     CARRIER = "carrier"
@@ -213,7 +213,7 @@ class AccountStatus(NamedTuple):
     """The state and quota of an account at a carrier. Reading them is not an attempt with a refused account."""
 
     uses: Sequence[Usage] = ()  # limits of single capabilities first, the longest window last
-    closings: Sequence[Refusal] = ()  # all reasons other than the quota why the account takes no calls
+    closings: Sequence[Refusal] = ()  # all reasons other than the quota why the account cannot be used
     at_limit: Refusal | None = None  # its quota is used up
     rejected: Refusal | None = (
         None  # the account, or its right to documents, was refused and not accepted since
@@ -224,7 +224,7 @@ class AccountStatus(NamedTuple):
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why the account takes no calls."""
+        """Why the account cannot be used."""
         return next(iter(self.closings), self.at_limit)
 
     def refusal_for(self, *, document: bool) -> Refusal | None:

@@ -44,9 +44,9 @@ class Why(StrEnum):
     NEW = "new"  # the next run of the fetch worker fetches it
     NOT_ASKED = "not_asked"  # the next run records, without a call, what is missing
     OTHERS = "others"  # another program marked it as being fetched
-    CLOSED = "closed"  # its carrier takes no calls until then
+    CLOSED = "closed"  # its carrier cannot be called until then
     # Claims without a next attempt.
-    BLOCKED = "blocked"  # its carrier takes no calls until someone acts
+    BLOCKED = "blocked"  # its carrier cannot be called until someone acts
     IN_HAND = "in_hand"
     HAS_POD = "has_pod"
     LEFT_ALONE = "left_alone"
@@ -60,7 +60,7 @@ class Why(StrEnum):
 
 
 class Closing(StrEnum):
-    """Why a carrier takes no calls, for display."""
+    """Why a carrier cannot be called, for display."""
 
     STOPPED = "stopped"  # by a person
     REJECTED = "rejected"  # it rejects our credentials
@@ -70,7 +70,7 @@ class Closing(StrEnum):
 
 
 def closing_of(refusal: Refusal) -> Closing:
-    """Return why the carrier takes no calls, for display."""
+    """Return why the carrier cannot be called, for display."""
     of_account = {
         ErrorKind.AUTH_FAILED: Closing.REJECTED,
         ErrorKind.ACCOUNT_DENIED: Closing.DENIED,
@@ -97,7 +97,7 @@ class Evidence:
 class Position:
     """The position of a claim at one time. Datetimes are aware UTC.
 
-    `asks`: whether a call is still planned; if so, `refusal`: why the carrier takes no calls now. `is_due`: whether a run that
+    `asks`: whether a call is still planned; if so, `refusal`: why the carrier cannot be called now. `is_due`: whether a run that
     starts now handles the claim: fetches it if its carrier takes calls, skips its retry, or gives up on it.
     """
 
@@ -128,7 +128,7 @@ def position(
     refusal: Refusal | None = None,
     leased: bool = False,
 ) -> Position:
-    """Return the claim's position. `refusal`: why its carrier takes no calls now; `leased`: a run is fetching the claim."""
+    """Return the claim's position. `refusal`: why its carrier cannot be called now; `leased`: a run is fetching the claim."""
     state = state_for_next_run(claim, now, policy)
     planned = _planned(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)

@@ -219,7 +219,7 @@ class Border:
 
     @cached_property
     def columns(self) -> list[ColumnElement[Any]]:
-        """Everything read of a claim, by recours's names: its key and its client's unchanged, the rest as texts."""
+        """Everything read of a claim, by recours's names: its key and its client's unchanged, all other columns as texts."""
         client_id = self.column("client_id") if self.has("client_id") else null()
         names = [name for name in (*NEEDED, *OPTIONAL, *POD_COLUMNS) if name not in ("id", "client_id")]
         return [

@@ -62,7 +62,7 @@ STARTED_OVER = {"pod_retry_count": 0, "pod_last_retry_at": None}
 
 
 def require_room(border: Border, values: Mapping[str, str]) -> None:
-    """Raises ClaimsRefusedError if a column of the service is too short for this text."""
+    """Raise ClaimsRefusedError if a column of the service is too short for this text."""
     for name, value in values.items():
         if not border.takes(name, value):
             facts = {"column": border.column(name).name, "type": border.type_of(name), "text": value}

@@ -290,7 +290,7 @@ class MailOutbox:
             connection.execute(statement, self._leased(mail) | values)
 
     def sending(self, mail: OutgoingMail) -> bool:
-        """Mark the email before its handover to the server; False if another run holds it."""
+        """Mark the email before its handover to the server; False if another run has leased it."""
         values = {"state": MailState.SENDING}
         with self.database.write(durable=True) as connection:
             return bool(connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount)

@@ -74,7 +74,7 @@ class Patience:
         self.silent_at = _NEVER if is_connected else self.now()
 
     def doubt(self) -> None:
-        """Note that a statement timed out: the connection may be broken, or the server unresponsive behind a proxy.
+        """Register a statement that timed out: the connection may be broken, or the server unresponsive behind a proxy.
 
         The next statement finds out, and may take as long as opening a connection.
         """

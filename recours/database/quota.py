@@ -137,12 +137,12 @@ class QuotaTables:
         return use.exhausted(request.headroom, units)
 
     def use(self, reserved: Reserved, units: int = 1) -> None:
-        """Note that reserved units of a long window are about to be sent or, if `units` is negative, were not sent."""
+        """Register reserved units of a long window as about to be sent or, if `units` is negative, as not sent."""
         with self._guard:
             self._reserved[reserved] -= units
 
     def give_back(self, reserved: Reserved, units: int = 1) -> None:
-        """Note units that were certainly not sent; `settle` returns them."""
+        """Register units that were certainly not sent; `settle` returns them to the quota."""
         with self._guard:
             self._unsent[reserved] += units
             if not reserved.limit.window.is_short:

@@ -50,7 +50,7 @@ class ProcrastinateQueue:
             defer_fetch(self._conninfo, reference)
 
     def run(self, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
-        """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish jobs in progress.
+        """Process jobs, up to `slots` slices at once, until `jobs.stopped`; then finish jobs in progress.
 
         Does not use Windows' default event loop, which psycopg does not support. Raises QueueError if the database
         becomes unavailable; the caller tries again.

@@ -1,4 +1,4 @@
-"""Where a claim stands and why, in sentences: for `recours why`, the dashboard and the API.
+"""The state of a claim and the reason, in sentences: for `recours why`, the dashboard and the API.
 
 Pure: the claim, its records, the state of its carrier and the time are parameters.
 """
@@ -33,7 +33,7 @@ class Facts:
     messages: Sequence[Message] = ()
     changes: Sequence[PastChange] = ()
     leased_until: datetime | None = None  # by a run
-    refusal: Refusal | None = None  # why its carrier takes no calls now
+    refusal: Refusal | None = None  # why its carrier cannot be called now
     not_before: date | None = (
         None  # the earliest day of its next attempt; None: it does not wait for other claims
     )
@@ -44,7 +44,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where a claim stands. Sentences are for display; datetimes are aware UTC.
+    """The state of a claim. Sentences are for display; datetimes are aware UTC.
 
     `notes`: other obstacles and facts.
     """
@@ -64,7 +64,7 @@ class Explanation:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Where it stands, and the notes."""
+        """The claim's state, and the notes."""
         return self.status.sentence, *self.notes
 
     def as_json(self) -> dict[str, Any]:

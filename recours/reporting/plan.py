@@ -58,7 +58,7 @@ class AccountFacts:
     name: str
     spec: CarrierSpec | None = None
     uses: Sequence[Usage] = ()
-    closing: Refusal | None = None  # why it takes no calls, besides the quota
+    closing: Refusal | None = None  # why it cannot be called, besides the quota
     documents_until: datetime | None = None  # it tracks, but gets no documents before
     setup_calls: CallBudget = field(default_factory=dict)  # before the first call of a run
     asks_alone: bool = False  # one call at a time until the first answer
@@ -575,7 +575,7 @@ _WITHOUT_A_TIME = (Why.IN_HAND, Why.SHELVED, Why.UNNUMBERED, Why.GIVEN_UP)
 class Preview:
     """The claims that a run would fetch, in order, and why the others wait.
 
-    `batch`: each claim as the run would find it. `left_behind`: due claims whose carrier takes no calls, by lane. `waiting`:
+    `batch`: each claim as the run would find it. `left_behind`: due claims whose carrier cannot be called, by lane. `waiting`:
     all others; due claims by the reason why they are not fetched, claims that are not due as BY_BACKOFF.
     """
 

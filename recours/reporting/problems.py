@@ -118,7 +118,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All problems, and the claims in progress. `blocked`: claims in progress whose carrier takes no calls now."""
+    """All problems, and the claims in progress. `blocked`: claims in progress whose carrier cannot be called now."""
 
     at: datetime
     problems: Sequence[Problem]
@@ -181,7 +181,7 @@ _BY_CLOSING = {
 
 
 def _carrier_problems(overview: Overview) -> Iterator[Problem]:
-    """Carriers that take no calls until somebody acts, if they have claims or configured credentials."""
+    """Carriers that cannot be called until somebody acts, if they have claims or configured credentials."""
     of_default = {backlog.carrier: backlog for backlog in overview.backlogs}
     of_all = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
     with_accounts = {listed.account.carrier for listed in overview.accounts}
@@ -233,7 +233,7 @@ _BY_HEALTH = {
 
 
 def _account_problems(overview: Overview) -> Iterator[Problem]:
-    """Client accounts that take no calls until somebody acts: one problem for each carrier."""
+    """Client accounts that cannot be used until somebody acts: one problem for each carrier."""
     backlogs = {backlog.carrier: backlog for backlog in overview.backlogs}
     streaks = overview.troubles.account_streaks
     for health, kind in _BY_HEALTH.items():

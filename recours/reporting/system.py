@@ -570,7 +570,7 @@ class Overview:
 
     @property
     def blocked(self) -> int:
-        """Claims in progress whose account takes no calls now, or whose carrier is unavailable."""
+        """Claims in progress whose account cannot be used now, or whose carrier is unavailable."""
         closed = {carrier.key for carrier in self.carriers if carrier.refusal}
         closed |= {listed.account.key for listed in self.accounts if listed.health is not AccountHealth.OPEN}
         out = {carrier.key for carrier in self.carriers if carrier.unavailable_since}

@@ -136,7 +136,7 @@ class Engine:
         return None
 
     def _take_in(self, message: AttemptFinished | BundleFinished | None) -> None:
-        """Raises RunError."""
+        """Process the end of an attempt or of a bundle. Raises RunError."""
         if isinstance(message, AttemptFinished):
             self._take_answer(message)
         elif message:
@@ -149,7 +149,7 @@ class Engine:
                 self.leasing.return_claims(message.unasked)
 
     def _take_answer(self, answer: AttemptFinished) -> None:
-        """Note what an answer means for its lane; the answer is recorded later. Raises RunError."""
+        """Apply an answer to its lane; the answer is recorded later. Raises RunError."""
         result = answer.result
         lane = answer.leased.lane
         calls = plural(result.fetched.calls, "call")
@@ -163,7 +163,7 @@ class Engine:
             self.leasing.close(lane, refusal)
 
     def _refusal_for_mistake(self, lane: Lane, result: AttemptResult) -> Refusal | None:
-        """Note an exception of recours itself; return the refusal if the lane is closed for such exceptions."""
+        """Register an exception of recours itself; return the refusal if the lane is closed for such exceptions."""
         excused = lane.mistakes.note(result.claim.id, result.mistake)
         if result.mistake is None or not excused:
             return None

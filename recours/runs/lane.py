@@ -269,7 +269,7 @@ class LaneOrder:
             yield key
 
     def leased(self, keys: Collection[str], last: Urgency | None) -> None:
-        """Note that claims of these lanes were leased, up to the place `last`; None: all their ready claims."""
+        """Register that claims of these lanes were leased, up to the place `last` (None: all their ready claims)."""
         if self._is_long:
             for key in keys:
                 if (head := self._heads.get(key)) is not None and (last is None or head <= last):

@@ -214,7 +214,7 @@ class Leasing:
         return list(filter(None, leased))
 
     def end_bundle(self, lane: Lane) -> None:
-        """Note that a bundle of the lane is finished."""
+        """Register the end of a bundle of the lane."""
         lane.in_flight -= 1
         self.in_flight -= 1
 

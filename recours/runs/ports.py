@@ -54,7 +54,7 @@ class Reservation(Protocol):
         """Use a reserved unit for the next call; waits for other calls and for short windows. Raises CallError."""
 
     def called(self) -> None:
-        """Note that the call has ended, so that another may begin."""
+        """Register the end of the call, so that another may begin."""
 
     def refund(self) -> None:
         """Return the unit of the last call, of which certainly nothing was sent."""

@@ -268,7 +268,7 @@ def has_password(url: str) -> bool:
 
 
 def _database_url(text: str) -> URL:
-    """Raises ValueError with the rest of a sentence about the URL, which never contains its values."""
+    """Parse a database URL. Raises ValueError with the end of a sentence about the URL, without values from it."""
     if not is_one_line(text):
         raise ValueError("contains a line break or another control character")
     if text.startswith("postgres://"):
@@ -291,7 +291,7 @@ def _database_url(text: str) -> URL:
 
 
 def _check_options(url: URL) -> None:
-    """Raises ValueError if no connection can be made with this PostgreSQL URL."""
+    """Raise ValueError if the options of this PostgreSQL URL are invalid."""
     try:
         _, options = url.get_dialect()().create_connect_args(url)
     except (ArgumentError, ValueError):
