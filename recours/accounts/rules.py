@@ -178,7 +178,7 @@ class NewAccount:
     limits: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
-        """Without the credentials."""
+        """Show the account without its credentials."""
         return f"NewAccount({self.client.id}, {self.spec.key})"
 
 

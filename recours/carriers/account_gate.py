@@ -47,7 +47,7 @@ _TRY = timedelta(minutes=10)
 
 @dataclass(eq=False)
 class Refusals:
-    """What this run learns about refusals of our accounts, and shares with all processes. Thread-safe."""
+    """Collects what this run learns about refusals of our accounts, and shares it with all processes. Thread-safe."""
 
     _accounts: Mapping[str, Account]
     _quota: QuotaTables
@@ -110,7 +110,7 @@ class Refusals:
     def blame(
         self, key: str, kind: ErrorKind, claim: Any, capability: Capability, accepted: Collection[Capability]
     ) -> Blame:
-        """What a refusal is due to, as far as it is clear without a check. `accepted`: by earlier calls of the same fetch."""
+        """The cause of a refusal, as far as it is clear without a check. `accepted`: by earlier calls of the same fetch."""
         by_it = self._closed_by(key, claim)
         kinds = self._accepted.get(key, set()).union(accepted)
         return blame(kind, capability, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
@@ -118,7 +118,7 @@ class Refusals:
     def blame_after_check(
         self, key: str, claim: Any, capability: Capability, *, accepted: bool, refused: bool
     ) -> Blame:
-        """What a refusal is due to, after a check with the sample number."""
+        """The cause of a refusal, after a check with the sample number."""
         by_it = self._closed_by(key, claim)
         return blame_after_check(capability, accepted=accepted, refused=refused, closed_by_it=by_it)
 

@@ -129,12 +129,12 @@ class Chronopost(Client):
 
 
 def tracking_request(number: str) -> Request:
-    """`trackSkybillV2`, which needs no credentials. CXF requires the elements in the order of the schema."""
+    """A call of `trackSkybillV2`, which needs no credentials. CXF requires the elements in the order of the schema."""
     return _request("trackSkybillV2", [("language", _LANGUAGE), ("skybillNumber", number)])
 
 
 def pod_request(number: str, account: str, password: str, *, pdf: bool = True) -> Request:
-    """`searchPOD` for a PDF or for an image of the signature."""
+    """A call of `searchPOD` for a PDF or for an image of the signature."""
     fields = [
         ("accountNumber", account),
         ("password", password),

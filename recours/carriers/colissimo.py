@@ -196,7 +196,7 @@ def documents_request(number: str, settings: Mapping[str, str]) -> Request:
 
 
 def document_request(number: str, listed: Listed, settings: Mapping[str, str]) -> Request:
-    """`document`, which returns the bytes. Accepts any content type, because the sources name none."""
+    """A call of `document`, which returns the bytes. It accepts any content type, because the sources name none."""
     content = {"credential": _credential(settings), "lang": _LANGUAGE, "cab": number}
     place = {"path": listed.path, "uuid": listed.uuid}
     return json_api.post(_DOCUMENT, content | place, {"Accept": "*/*"})

@@ -113,12 +113,12 @@ class DhlExpress(Client):
         return super().fetch(delivery.hints[_HINT], delivery, session)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """`GET /shipments/{number}/tracking`, or `GET /tracking` for the identifier of a piece."""
+        """Track with `GET /shipments/{number}/tracking`, or `GET /tracking` for the identifier of a piece."""
         request = tracking_request(number, self._headers())
         return parse_tracking(session.call(Capability.TRACKING, request), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`GET /shipments/{number}/proof-of-delivery`. `number`: the waybill."""
+        """Request `GET /shipments/{number}/proof-of-delivery`. `number`: the waybill."""
         request = pod_request(number, self._account, self._headers())
         return parse_pod(session.call(Capability.POD, request), number, delivery)
 

@@ -162,7 +162,7 @@ def tracking_request(numbers: Sequence[str]) -> Request:
 
 
 def document_request(number: str, delivery: Delivery, account: str) -> Request:
-    """`trackingdocuments` for one number, because nothing in the answer says which parcel a document belongs to."""
+    """A call of `trackingdocuments` for one number, because nothing in the answer says which parcel a document belongs to."""
     # The days between which a parcel delivered at that time may have been shipped.
     ship_dates: dict[str, str] = {}
     with suppress(OverflowError):  # at either end of the calendar

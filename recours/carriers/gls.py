@@ -126,7 +126,7 @@ class Gls(Client):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """`GET /tracking/simple/trackids/{number},{number}` of Track & Trace."""
+        """Track with `GET /tracking/simple/trackids/{number},{number}` of Track & Trace."""
         answer = self.call(Capability.TRACKING, tracking_request(numbers), session)
         return parse_tracking(answer, numbers)
 
@@ -153,7 +153,7 @@ def tracking_request(numbers: Sequence[str]) -> Request:
 
 
 def shipit_request(operation: str, number: str) -> Request:
-    """`parceldetails` or `parcelpod`. A Track ID may consist of digits only, and is shorter than a parcel number."""
+    """A call of `parceldetails` or `parcelpod`. A Track ID may consist of digits only, and is shorter than a parcel number."""
     field = "ParcelNumber" if _PARCEL_NUMBER.fullmatch(number) else "TrackID"
     headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
     return json_api.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)

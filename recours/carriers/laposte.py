@@ -79,7 +79,7 @@ class LaPoste(StatusClient):
     spec = SPEC
 
     def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Failure] | Failure:
-        """`idships`. A delivery is returned as a failure too, with the delivery and without a proof."""
+        """Track with `idships`. A delivery is also returned as a failure, which contains the delivery but no proof."""
         request = tracking_request(numbers, self.settings["LAPOSTE_API_KEY"])
         return parse_tracking(session.call(Capability.TRACKING, request), numbers)
 
@@ -108,7 +108,7 @@ def tracking_request(numbers: Sequence[str], key: str) -> Request:
 
 
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Failure] | Failure:
-    """By number, where the parcel is or what went wrong; one failure if the answer is about none of the numbers.
+    """Return by number where the parcel is or what failed; a single failure if the answer is about none of the numbers.
 
     For a delivered parcel, the failure contains the delivery.
     """

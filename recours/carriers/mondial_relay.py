@@ -136,7 +136,7 @@ def shipment_of(number: str) -> str:
 
 
 def tracing_request(number: str, brand: str, key: str) -> Request:
-    """`WSI2_TracingColisDetaille`, signed. Brands are often written with trailing blanks."""
+    """A signed call of `WSI2_TracingColisDetaille`. Brands are often written with trailing blanks."""
     values = (brand.strip(), shipment_of(number), _LANGUAGE)
     fields = [*zip(("Enseigne", "Expedition", "Langue"), values, strict=True)]
     fields.append(("Security", signature(values, key)))

@@ -622,7 +622,7 @@ class APIRequestQueue(AccountGate):
         return self._closing(key, check.refusal, case, None) if check.refusal else case
 
     def _checked_before(self, fetch: _Fetch, bundle: Bundle) -> Outcome | None:
-        """If the account is tried again and one of these claims must not test it, make a check first.
+        """Check the credentials first if a rejected account is tried again and one of these claims must not be used as the test.
 
         Returns a failure if the account is not accepted; the claims are then not fetched.
         """

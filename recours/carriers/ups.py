@@ -243,7 +243,7 @@ def _codes(status: Any) -> list[str]:
 
 
 def _means(status: Any) -> ParcelStatus | None:
-    """By its codes, or by its type if the codes do not say where the parcel is."""
+    """The meaning of its codes, or of its type if the codes do not say where the parcel is."""
     by_code = answers.status_of(_codes(status), CODES_OF_STATUS)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code

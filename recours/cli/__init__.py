@@ -1,1 +1,1 @@
-"""What a person may type."""
+"""The command-line interface."""

@@ -1,4 +1,4 @@
-"""`recours check`: checks everything that runs depend on, and shows how to fix each problem.
+"""`recours check`: checks everything that the workers depend on, and shows how to fix each problem.
 
 This module gathers the facts; `recours.reporting.checks` assesses them.
 """
@@ -129,7 +129,7 @@ class CheckContext:
     """The subject of the checks. The database is contacted once; all checks share the result."""
 
     def __init__(self, settings: Settings, *, offline: bool) -> None:
-        """Opens no connection."""
+        """Prepare the checks without opening a connection."""
         self.settings = settings
         self.offline = offline
         self.texts = Localized("en", settings.policy.zone)

@@ -210,7 +210,7 @@ class Visit:
 
     @property
     def today(self) -> date:
-        """In the reader's zone."""
+        """The current date in the reader's time zone."""
         return self.texts.local(self.now).date()
 
     def link(self, **changes: object) -> str:

@@ -271,7 +271,7 @@ class Border:
 
     @cached_property
     def is_pending(self) -> ColumnElement[bool]:
-        """Without a cast, so that the optional index is used."""
+        """The condition for pending claims, without a cast, so that the optional index is used."""
         return self.column("pod_fetch_status") == literal_column("'pending'")
 
     @cached_property

@@ -1,1 +1,1 @@
-"""What people read of the system and of claims: status, problems, results, plans."""
+"""Reports about the system and its claims: status, problems, results, plans."""

@@ -42,7 +42,7 @@ from recours.scheduling.jobs import SUBCOMMANDS
 
 
 class ProblemKind(StrEnum):
-    """Values are printed as JSON."""
+    """The kind of a problem. Values are part of the JSON output."""
 
     NEVER_RAN = "never_ran"
     OVERDUE = "overdue"

@@ -266,12 +266,12 @@ class FleetStatus:
 
 
 def signs(process: str, ticked_at: datetime | None, *, stopped: bool) -> dict[str, Any]:
-    """What a process adds to its record, to be found by `fleet_status`."""
+    """The marks that a process adds to its record, so that `fleet_status` finds it."""
     return {_PROCESS: process, _TICKED_AT: iso(ticked_at), _STOPPED: stopped}
 
 
 def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
-    """What the runs of the last day say of a fleet; None if they are those of cron alone."""
+    """The state of the fleet according to the last day's runs; None if cron started all of them."""
     runs = [
         run for run in runs if run.worker in WORKERS and now - SINCE <= run.started_at <= now + CLOCKS_DIFFER
     ][:MOST_RECORDS]

@@ -122,7 +122,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
 
 
 def _event(code: str, status: str, text: str, when: datetime) -> dict[str, object]:
-    """Times have no offset."""
+    """An event; its time has no offset."""
     return {
         "timestamp": _stamp(when),
         "statusCode": code,

@@ -137,7 +137,7 @@ def _invalid(reason: str) -> BadRequestError:
 
 
 def _error(code: str, message: str) -> Answer:
-    """As recorded at EPrint: the content of `Error` has no namespace."""
+    """A fault, as recorded at EPrint: the content of `Error` has no namespace."""
     error = elements([("ErrorId", code), ("ErrorMessage", message)])
     return soap.fault("soap:Server", message, f"<Error>{error}</Error>")
 

@@ -25,7 +25,7 @@ class SchemaError(DatabaseError):
 
 
 class Schema(NamedTuple):
-    """What a database has of what a run needs, apart from the service's tables."""
+    """The parts of a database that runs need, apart from the service's tables: what exists, and what is missing."""
 
     version: str | None  # None: recours never changed this database
     missing_columns: tuple[str, ...] = ()  # of the service's claims; the first run adds them
