@@ -2,19 +2,41 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from recours.core.actions import SERVICE, ChangeKind
 from recours.core.carrier import Catalog
 from recours.core.mail import MailState
 from recours.core.sentences import sentence
 from recours.core.text import clean
-from recours.dashboard.texts import EVENTS, MAIL_STATES, NOTIFIED, OUTCOMES, PageTexts
-from recours.reporting.labels import change_text, quoted
+from recours.core.translations import N_
+from recours.dashboard.texts import (
+    CLAIM_STATUSES,
+    EVENTS,
+    FETCH_STATUSES,
+    MAIL_STATES,
+    NOTIFIED,
+    OUTCOMES,
+    PageTexts,
+)
+from recours.reporting.evidence import KIND_NAMES
+from recours.reporting.labels import CHANGES, colon, quoted
 from recours.reporting.records import Message, PastAttempt, PastChange
 from recours.runs.ports import ATTACHED
 
 _ICONS = {"success": "check", "failed": "cross", ATTACHED: "clip"}
+_LONGEST_REASON = 300
+# The names of changed values.
+_PARTS = {
+    "number": N_("tracking number"),
+    "carrier": N_("carrier"),
+    "count": N_("retry count"),
+    "kind": N_("kind"),
+    "status": N_("fetch status"),
+    "deadline": N_("deadline"),
+}
+_OF_CLAIM_STATUS = (ChangeKind.SET_ASIDE, ChangeKind.RESUMED)
 
 
 @dataclass(frozen=True)
@@ -104,10 +126,43 @@ class History:
         return HistoryEntry(at, "mail", title, [delivery])
 
     def _change(self, change: PastChange) -> HistoryEntry:
-        title = _capitalized(change_text(self.texts.language, change))
+        title = _capitalized(change_text(self.texts, change))
         return HistoryEntry(
             change.at, "edit" if change.by == SERVICE else "person", title, by=self.texts.who(change.by)
         )
+
+
+def change_text(texts: PageTexts, change: PastChange) -> str:
+    """`edited: carrier UPS → DHL, deadline none → 9 Mar 2026`."""
+    parts = []
+    names = _PARTS | {"status": N_("claim status")} if change.what in _OF_CLAIM_STATUS else _PARTS
+    for name, value in change.details.items():
+        label = texts.label(names, clean(name, 40))
+        match name, value:
+            case _, None:
+                continue
+            case "why", _:
+                parts.append(texts("'{value}'", value=clean(value, _LONGEST_REASON)))
+            case _, [old, new]:
+                parts.append(
+                    f"{label} {_value(texts, change, name, old)} → {_value(texts, change, name, new)}"
+                )
+            case _:
+                quotation = texts("'{value}'", value=_value(texts, change, name, value))
+                parts.append(f"{label} {quotation}")
+    title = texts.label(CHANGES, change.what)
+    return f"{title}{colon(texts.language)}{', '.join(parts)}" if parts else title
+
+
+def _value(texts: PageTexts, change: PastChange, name: str, value: Any) -> str:
+    if name == "status":
+        statuses = CLAIM_STATUSES if change.what in _OF_CLAIM_STATUS else FETCH_STATUSES
+        return clean(texts.label(statuses, (value or "").lower()), 60)
+    if name == "deadline":
+        return texts.day(date.fromisoformat(value)) if value else texts.in_context("deadline", "none")
+    if name == "kind":
+        return clean(texts.label(KIND_NAMES, value), 60)
+    return texts("none") if value is None else clean(value, 60)
 
 
 def _capitalized(text: str) -> str:

@@ -11,7 +11,6 @@ from recours.core.position import Closing, Evidence, Standing, closing_of
 from recours.core.sentences import SentenceParts, carrier_message, classify, sentence
 from recours.core.text import clean
 from recours.core.translations import N_, translate
-from recours.reporting.records import PastChange
 
 STANDING: dict[Standing, str] = {
     Standing.FETCHED: N_("fetched"),
@@ -167,8 +166,6 @@ def check_error(language: str, check: AccountCheck) -> str:
 
 # ---------------------------------------------------------------- changes to a claim
 
-_LONGEST_WHY = 300
-
 CHANGES: dict[str, str] = {
     ChangeKind.EDITED: N_("edited"),
     ChangeKind.SET_ASIDE: N_("no longer needed"),
@@ -181,39 +178,3 @@ CHANGES: dict[str, str] = {
     ChangeKind.ASKED: N_("fetch requested"),
     ChangeKind.CORRECTED: N_("corrected"),
 }
-# The names of changed values: columns of the service, or words for people.
-_COLUMNS = {"status": "pod_fetch_status", "deadline": "response_deadline"}
-_PARTS = {
-    "number": N_("tracking number"),
-    "carrier": N_("carrier"),
-    "count": N_("retry count"),
-    "kind": N_("kind"),
-}
-
-
-def _quoted(language: str, value: str) -> str:
-    return translate(language, "'{value}'").format(value=value)
-
-
-def change_text(language: str, change: PastChange) -> str:
-    """`edited: carrier UPS → DHL, response_deadline none → 2026-03-09`."""
-    names = _COLUMNS | {name: translate(language, part) for name, part in _PARTS.items()}
-    if change.what in (ChangeKind.SET_ASIDE, ChangeKind.RESUMED):
-        names["status"] = "status"  # its own
-    parts = []
-    for name, value in change.details.items():
-        label = names.get(name, clean(name, 40))
-        match name, value:
-            case _, None:
-                continue
-            case "why", _:
-                parts.append(_quoted(language, clean(value, _LONGEST_WHY)))
-            case _, [_, _]:
-                old, new = (
-                    clean(translate(language, "none") if text is None else text, 60) for text in value
-                )
-                parts.append(f"{label} {old} → {new}")
-            case _:
-                parts.append(f"{label} {_quoted(language, clean(value, 60))}")
-    title = translate(language, CHANGES[change.what]) if change.what in CHANGES else change.what
-    return f"{title}{colon(language)}{', '.join(parts)}" if parts else title

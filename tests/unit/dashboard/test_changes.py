@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from recours.core.actions import ChangeKind
-from recours.reporting.labels import CHANGES, change_text
+from recours.dashboard.history import change_text
+from recours.dashboard.texts import PageTexts
+from recours.reporting.labels import CHANGES
 from recours.reporting.records import PastChange
 
 AT = datetime(2026, 2, 2, tzinfo=UTC)
@@ -27,11 +29,18 @@ def test_every_kind_has_a_name() -> None:
             "corrected: tracking number none → A1, carrier UPS → DHL",
             "corrigée : numéro de suivi aucun → A1, transporteur UPS → DHL",
         ),
-        ("set_aside", {"status": "paid"}, "no longer needed: status 'paid'", "sans objet : status « paid »"),
-        ("edited", {"status": ["failed", "x"]}, "edited: pod_fetch_status failed → x", "modifiée : pod_fetch_status failed → x"),
+        ("set_aside", {"status": "paid"}, "no longer needed: claim status 'paid'", "sans objet : statut de la réclamation « payée »"),
+        ("edited", {"status": ["failed", "x"]}, "edited: fetch status failed → x", "modifiée : statut de la recherche échec → x"),
+        (
+            "edited",
+            {"deadline": [None, "2026-03-09"]},
+            "edited: deadline none → 9 Mar 2026",
+            "modifiée : échéance aucune → 09/03/2026",
+        ),
+        ("detached", {"kind": "letter"}, "proof detached: kind 'proof of delivery'", "preuve retirée : type « preuve de livraison »"),
         ("of somebody", {"a": [1, 2, 3]}, "of somebody: a '[1, 2, 3]'", "of somebody : a « [1, 2, 3] »"),
     ],
 )  # fmt: skip
 def test_changes_of_claims(what: str, details: Any, english: str, french: str) -> None:
     change = PastChange(AT, what, "anna", details)
-    assert (change_text("en", change), change_text("fr", change)) == (english, french)
+    assert [change_text(PageTexts(language, UTC), change) for language in ("en", "fr")] == [english, french]
