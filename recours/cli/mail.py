@@ -48,9 +48,10 @@ def test(database_url: str | None, address: str) -> None:
 @click.option("--html", is_flag=True, help="Print the HTML part instead of the plain text.")
 @click.pass_obj
 def preview(database_url: str | None, kind: str, language: str | None, *, html: bool) -> None:
-    """Print an example email about a made-up claim, or the last weekly report.
+    """Print an example email, or the last weekly report.
 
-    KIND is pod_failed, pod_retrieved, account_refused, operator_summary or weekly_report. Nothing is sent or recorded.
+    KIND is pod_failed, pod_retrieved, account_refused, operator_summary or weekly_report. The example is about a made-up
+    claim. Nothing is sent or recorded.
     """
     with with_app(database_url) as app:
         mail = example_mail(app, MailKind(kind), language or app.settings.mail.language)
