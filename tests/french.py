@@ -15,6 +15,11 @@ _KNOWN = {"CLM-1", "CSV", "cron", "Chronopost", "Colissimo", "Colis", "DHL", "Ex
          "PNG", "JPEG", "GIF", "TIFF", "SHA-256", "RFC", "manifests", "tsr"}  # fmt: skip
 
 
+def with_plain_spaces(text: str) -> str:
+    """The text with ordinary spaces in place of those at which no line may break."""
+    return re.sub("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]", " ", text)
+
+
 def not_french(texts: set[str]) -> dict[str, set[str]]:
     """The words that the French dictionary does not contain, with the texts that use them."""
     prose = {text: _QUOTED.sub(" ", text) for text in texts}

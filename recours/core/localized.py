@@ -3,6 +3,7 @@
 Babel does the formatting. It is imported on first use, because most runs display nothing.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -224,3 +225,21 @@ def _in_one_unit(span: timedelta) -> tuple[timedelta, Literal["minute", "hour", 
     if abs(span) >= timedelta(hours=1):
         return timedelta(hours=round(span / timedelta(hours=1))), "hour"
     return timedelta(minutes=round(span / timedelta(minutes=1))), "minute"
+
+
+# French spaces at which no line may break: before a colon and the like, inside quotation marks, before a unit.
+_FIXED = "\N{NO-BREAK SPACE}"
+_NARROW = "\N{NARROW NO-BREAK SPACE}"
+# Elements whose content must not change, then any other tag; everything else is prose.
+_PARTS = re.compile(r"(<(pre|option|textarea|script|style)\b.*?</\2>|<[^>]*>)|[^<]+", re.DOTALL)
+_WIDE = re.compile(r"(?<=\S) (?=[:»])|(?<=«) |(?<=\d) (?=(?:h|s|Mo)\b)|(?<=\d h) (?=\d)")
+_THIN = re.compile(r"(?<=\S) (?=[;!?])")
+
+
+def typeset(text: str, language: str) -> str:
+    """The page or email with these spaces, if it is in French."""
+    if language != "fr":
+        return text
+    return _PARTS.sub(
+        lambda part: part[0] if part[1] else _THIN.sub(_NARROW, _WIDE.sub(_FIXED, part[0])), text
+    )

@@ -214,6 +214,10 @@ MISTYPED = {
     _S.NUMBER_UNKNOWN: _S.NUMBER_UNKNOWN_MISTYPED,
 }
 
+# Sentences with an ISO date that recours wrote.
+_DATED = frozenset({_S.NUMBER_REUSED, _S.PROOFS_NOT_ISSUED, _S.PROOFS_ELSEWHERE})
+_ISO_DAY = re.compile(r"^(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+
 _LAST = N_("[: {words}]")  # appended to sentences without brackets
 _SENTENCE = re.compile(r"(?P<before>[^\[]*)(?:\[(?P<words>[^\]]*)\](?P<after>.*))?", re.DOTALL)
 
@@ -233,6 +237,8 @@ def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_
     client = clean(explanation.client, LONGEST_MESSAGE)
     if explanation.key is _S.NOT_CONFIGURED:
         words = names_text(language, words)
+    if language == "fr" and explanation.key in _DATED:
+        words = _ISO_DAY.sub(r"\3/\2/\1", words)
     if explanation.key not in _OF_CLIENTS:
         carrier = account_name(carrier, client)
     typed = f'"{carrier}"' if " " in carrier else carrier
@@ -246,7 +252,7 @@ _BETWEEN_NAMES = (N_(", or "), N_(" and "), N_("the environment"), N_("nowhere")
 
 
 def names_text(language: str, names: str) -> str:
-    """Translate a list of setting names or sources, written in English: `A and B, or C`."""
+    """Translate a list of setting names or sources, written in English: `A, B and C, or D`."""
     for word in _BETWEEN_NAMES:
         names = names.replace(word, translate(language, word))
     return names

@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from recours.admin.actions import ActionResult, Actions
 from recours.admin.results import FetchResult, RecoursError
 from recours.app import App, open_app
+from recours.core.localized import typeset
 from recours.core.position import Standing
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES, N_
@@ -59,24 +60,6 @@ _templates = Environment(
 # For text from outside: control and bidirectional characters are made visible.
 _templates.filters["clean"] = clean
 _templates.filters["clean_lines"] = _clean_lines
-
-
-# French spaces at which no line may break: before a colon and the like, inside quotation marks, before a unit.
-_FIXED = "\N{NO-BREAK SPACE}"
-_NARROW = "\N{NARROW NO-BREAK SPACE}"
-# Elements whose content must not change, then any other tag; everything else is prose.
-_PARTS = re.compile(r"(<(pre|option|textarea|script|style)\b.*?</\2>|<[^>]*>)|[^<]+", re.DOTALL)
-_WIDE = re.compile(r"(?<=\S) (?=[:»])|(?<=«) |(?<=\d) (?=(?:h|s|Mo)\b)|(?<=\d h) (?=\d)")
-_THIN = re.compile(r"(?<=\S) (?=[;!?])")
-
-
-def typeset(html: str, language: str) -> str:
-    """The page with these spaces, if it is in French."""
-    if language != "fr":
-        return html
-    return _PARTS.sub(
-        lambda part: part[0] if part[1] else _THIN.sub(_NARROW, _WIDE.sub(_FIXED, part[0])), html
-    )
 
 
 # A language of Accept-Language, without its country, and its quality.

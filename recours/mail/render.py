@@ -13,7 +13,7 @@ from recours.core.carrier import Catalog
 from recours.core.disputes import findings_text
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.evidence import Findings
-from recours.core.localized import Localized
+from recours.core.localized import Localized, typeset
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.sentences import explanation_in, sentence
 from recours.core.text import clean
@@ -107,7 +107,7 @@ def mail_of(
     }
     templates = _environment()
     plain, html = (templates.get_template(f"mail.{form}.j2").render(values) for form in ("txt", "html"))
-    return Rendered(subject, plain, html)
+    return Rendered(subject, typeset(plain, texts.language), typeset(html, texts.language))
 
 
 @cache

@@ -21,6 +21,7 @@ from recours.mail.smtp import SmtpConnection, SmtpSettings
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
 from tests.conftest import SERVICE_CLIENTS
+from tests.french import with_plain_spaces
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -91,7 +92,7 @@ def test_the_client_whose_account_it_is_reads_what_to_do(world: World) -> None:
     assert subject == "Chronopost refuse votre compte"
     assert "Chronopost refuse les identifiants de votre compte." in plain
     assert "vérifier auprès du transporteur (Chronopost)" in plain
-    assert "« Invalid Password »" in plain
+    assert "« Invalid Password »" in with_plain_spaces(plain)
     assert "shop-1)" not in plain  # the location of the credentials does not concern them
 
 

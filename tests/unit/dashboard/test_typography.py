@@ -2,7 +2,7 @@
 
 import pytest
 
-from recours.dashboard.visit import typeset
+from recours.core.localized import typeset
 
 FIXED, NARROW = "\u00a0", "\u202f"
 

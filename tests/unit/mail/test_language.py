@@ -19,6 +19,7 @@ from recours.mail import weekly
 from recours.mail.render import Branding, Rendered, render
 from recours.reporting.problems import Problem, ProblemKind, Verdict
 from recours.reporting.system import Backlog, Tally
+from tests.french import with_plain_spaces
 from tests.needs import missing, program
 from tests.unit.reporting.test_problems import seen
 from tests.unit.reporting.test_weekly import week_report
@@ -92,7 +93,9 @@ _OF_OURS = ("exemple : ", "renseignez ", "a été livré (", "en une exécution 
 @pytest.mark.parametrize(("kind", "name", "carrier"), MAILS)
 def test_a_french_mail_has_no_english_but_a_carriers(kind: MailKind, name: EventName, carrier: str) -> None:
     found = list(every_mail(kind, name, carrier))
-    text = "\n".join(f"{one.subject}\n{one.plain}" for one in found).replace("DUPONT", "Dupont")
+    text = with_plain_spaces("\n".join(f"{one.subject}\n{one.plain}" for one in found)).replace(
+        "DUPONT", "Dupont"
+    )
     for place in _OF_OURS:
         text = text.replace(place + ENGLISH, place)
     assert english_in(text) == set()
@@ -129,4 +132,5 @@ def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.Monke
     shown = week_report(*tallies, now=now, secured={"EUR": 12.5}, manifest=Manifest(7, "7.txt", "abc1"))
     report = weekly.render_report(shown, "fr", Branding(), CATALOG)
     assert ENGLISH in report.plain, "as a carrier's words"
-    assert english_in(COMMANDS.sub("", f"{report.subject}\n{report.plain}")) == set()
+    text = with_plain_spaces(f"{report.subject}\n{report.plain}")
+    assert english_in(COMMANDS.sub("", text)) == set()

@@ -1,6 +1,5 @@
 """The weekly report's figures and texts, without a database."""
 
-import re
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ from recours.mail.render import Branding, Rendered
 from recours.mail.weekly import render_report
 from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.system import Backlog, Overview, Rate, Tally, WeekReport, success_of
+from tests.french import with_plain_spaces
 from tests.unit.reporting.test_problems import CASES, seen
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -31,8 +31,7 @@ def week_report(*tallies: Tally, now: Overview | None = None, **more: Any) -> We
 
 def rendered(found: WeekReport, language: str = "en") -> Rendered:
     mail = render_report(found, language, Branding(zone=PARIS), CATALOG)
-    plain = re.compile("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]")
-    return Rendered(*(plain.sub(" ", text) for text in (mail.subject, mail.plain, mail.html)))
+    return Rendered(*map(with_plain_spaces, (mail.subject, mail.plain, mail.html)))
 
 
 @pytest.mark.parametrize(
