@@ -38,7 +38,7 @@ def files_of(message: EmailMessage) -> list[tuple[str, str, bytes]]:
     ]
 
 
-def stored(service: Service) -> dict[str, bytes]:
+def stored_files(service: Service) -> dict[str, bytes]:
     """The contents of the claims' files, by name."""
     rows = service.sql("SELECT path FROM recours_evidence WHERE refused IS NULL AND kind <> 'record'")
     return {Path(path).name: Path(path).read_bytes() for (path,) in rows}
@@ -72,7 +72,7 @@ def test_each_proof_is_attached_as_it_was_stored(service: Service, smtp: MailSer
         "c2@shop.example": 1,
     }
     found = {name: content for files in sent for name, _, content in files}
-    assert found == stored(service)
+    assert found == stored_files(service)
     assert {media_type for files in sent for _, media_type, _ in files} == {"application/pdf"}
 
 

@@ -25,7 +25,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
         service.close()
 
 
-def told(service: Service, claim: int, language: str) -> str:
+def error_text(service: Service, claim: int, language: str) -> str:
     """The text in `claim_status()` and on the dashboard."""
     opened = open_database(service.settings)
     try:
@@ -57,13 +57,13 @@ def test_each_reader_has_their_language_and_the_row_stays(service: Service) -> N
         "number_unknown",
     )
     assert before[2:] == ("Tracking Information Not Found", "not_found")
-    assert told(service, claim, "fr") == before[0]
+    assert error_text(service, claim, "fr") == before[0]
     assert (
-        told(service, claim, "en")
+        error_text(service, claim, "en")
         == "UPS does not recognize this tracking number: Tracking Information Not Found"
     )
     service.environment["RECOURS_LANGUAGE"] = "en"
-    assert told(service, claim, "fr") == before[0]
+    assert error_text(service, claim, "fr") == before[0]
     assert row(service, claim) == before
 
     # The next attempt uses the language configured at that time.

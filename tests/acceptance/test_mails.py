@@ -327,7 +327,7 @@ def test_a_server_that_closes_is_given_no_more(
     assert "421 4.7.0 too many errors" in said
 
 
-def told(service: Service) -> list[tuple[Any, ...]]:
+def events_of(service: Service) -> list[tuple[Any, ...]]:
     return service.sql(
         "SELECT claim_id, event, told FROM recours_events WHERE event <> 'gave_up' ORDER BY id"
     )
@@ -359,7 +359,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
         "Réclamation CLM-0002 : accès au colis refusé par Chronopost",
     ]
     lapsed = "its claim was mended before anybody was told"
-    assert (1, "pod_failed", lapsed) in told(service)
+    assert (1, "pod_failed", lapsed) in events_of(service)
     assert [m for m in caplog.messages if "No email about" in m] == [f"No email about CLM-0001: {lapsed}"]
 
 

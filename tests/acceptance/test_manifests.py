@@ -59,7 +59,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Ki
 
 
 @pytest.fixture
-def stored(
+def copied(
     kind: Kind,
     originals: Callable[[Kind], tuple[Path, URL]],
     sandbox: Sandbox,
@@ -78,8 +78,8 @@ def stored(
 
 
 @pytest.fixture
-def person(stored: Service) -> Person:
-    return QuickPerson.of(stored, stored.environment["DATABASE_URL"])
+def person(copied: Service) -> Person:
+    return QuickPerson.of(copied, copied.environment["DATABASE_URL"])
 
 
 def pods(service: Service) -> Path:
@@ -134,16 +134,16 @@ def test_a_run_without_a_document_writes_none(service: Service) -> None:
     assert manifests(service) == []
 
 
-def test_all_is_well(stored: Service, person: Person) -> None:
+def test_all_is_well(copied: Service, person: Person) -> None:
     printed = person.does("verify")
-    last = manifests(stored)[-1]
+    last = manifests(copied)[-1]
     digest = hashlib.sha256(last.read_bytes()).hexdigest()
     assert f"The SHA-256 of manifest 2, the last one, is {digest}" in printed
     assert "5 files read" in printed
     assert "No evidence was changed, deleted or added." in printed
     facts = person.json("verify", "CLM-0002")
     assert (facts["files"], facts["manifests"], facts["problems"]) == (1, 2, [])
-    path = files(stored)[2]
+    path = files(copied)[2]
     path.unlink()
     done = person.types("verify")
     assert done.returncode == 1
@@ -256,12 +256,12 @@ def problems_after(service: Service, statements: Mapping[str, str]) -> Iterator[
     assert problems_of(service) == []
 
 
-def test_whatever_is_done_to_the_database_is_named(stored: Service) -> None:
+def test_whatever_is_done_to_the_database_is_named(copied: Service) -> None:
     statements = {
-        what: statement.replace("{{", "{").replace("}}", "}").replace("{pods}", str(pods(stored)))
+        what: statement.replace("{{", "{").replace("}}", "}").replace("{pods}", str(pods(copied)))
         for what, (statement, _) in TOUCHED.items()
     }
-    for what, problems in problems_after(stored, statements):
+    for what, problems in problems_after(copied, statements):
         with row(what):
             for text in TOUCHED[what][1]:
                 assert any(text in problem for problem in problems), problems
@@ -288,11 +288,11 @@ def put_link(path: Path) -> None:
     [(add_stray, STRAY), (put_link, "CLM-0003: the file {path} cannot be read (its path contains a link)")],
 )
 def test_a_file_that_takes_the_place_of_another_is_named(
-    stored: Service, touch: Callable[[Path], None], expected: str
+    copied: Service, touch: Callable[[Path], None], expected: str
 ) -> None:
-    path = files(stored)[2]
+    path = files(copied)[2]
     touch(path)
-    assert any(expected.format(path=path) in problem for problem in problems_of(stored))
+    assert any(expected.format(path=path) in problem for problem in problems_of(copied))
 
 
 def flip(path: Path) -> None:
@@ -317,58 +317,58 @@ TOUCHES: list[tuple[Callable[[Path], object], str]] = [
 
 @pytest.mark.parametrize(("touch", "expected"), TOUCHES)
 def test_whatever_is_done_to_a_file_is_named(
-    stored: Service, touch: Callable[[Path], object], expected: str
+    copied: Service, touch: Callable[[Path], object], expected: str
 ) -> None:
-    touch(files(stored)[2])
-    path = files(stored)[2]
-    assert_each_says(problems_of(stored), f"CLM-0003: the file {path} {expected}")
-    assert problems_of(stored, 3) == [one for one in problems_of(stored) if STRAY not in one]
-    assert problems_of(stored, 1) == []
-    touch(manifests(stored)[1])
-    assert f"Manifest 2 {expected}" in problems_of(stored)[-1]
+    touch(files(copied)[2])
+    path = files(copied)[2]
+    assert_each_says(problems_of(copied), f"CLM-0003: the file {path} {expected}")
+    assert problems_of(copied, 3) == [one for one in problems_of(copied) if STRAY not in one]
+    assert problems_of(copied, 1) == []
+    touch(manifests(copied)[1])
+    assert f"Manifest 2 {expected}" in problems_of(copied)[-1]
 
 
-def test_a_manifest_that_was_replaced_with_its_row_does_not_fit_the_next(stored: Service) -> None:
-    first = manifests(stored)[0]
+def test_a_manifest_that_was_replaced_with_its_row_does_not_fit_the_next(copied: Service) -> None:
+    first = manifests(copied)[0]
     first.write_text(first.read_text().replace("# written 2026", "# written 2025"))
-    stored.sql(
+    copied.sql(
         "UPDATE recours_manifests SET sha256 = ? WHERE id = 1", hashlib.sha256(first.read_bytes()).hexdigest()
     )
-    assert_each_says(problems_of(stored), "Manifest 2 does not follow manifest 1")
+    assert_each_says(problems_of(copied), "Manifest 2 does not follow manifest 1")
 
 
-def test_the_next_manifest_names_erased_files(stored: Service, person: Person) -> None:
-    lines = manifests(stored)[0].read_text().splitlines()[4::2]
-    stored.clock.advance(timedelta(days=100))
-    stored.add(Scenario.DELIVERED)
-    stored.run()
-    day = (stored.clock.now() - timedelta(days=1)).isoformat()
+def test_the_next_manifest_names_erased_files(copied: Service, person: Person) -> None:
+    lines = manifests(copied)[0].read_text().splitlines()[4::2]
+    copied.clock.advance(timedelta(days=100))
+    copied.add(Scenario.DELIVERED)
+    copied.run()
+    day = (copied.clock.now() - timedelta(days=1)).isoformat()
     person.does("prune", "--older-than", day, "--yes")
-    last = manifests(stored)[-1]
+    last = manifests(copied)[-1]
     assert last.name == "000004-prune.txt"
     erased = last.read_text().splitlines()[4:]
     assert erased[:6:2] == [f"# erased {line}" for line in lines]
     assert len(erased) == 10
-    assert {by for (by,) in stored.sql('SELECT "by" FROM recours_erasures')}.isdisjoint({"", "recours prune"})
+    assert {by for (by,) in copied.sql('SELECT "by" FROM recours_erasures')}.isdisjoint({"", "recours prune"})
     facts = person.json("verify")
     assert (facts["manifests"], facts["files"]) == (4, 1)
 
 
-def test_erased_files_of_a_prune_that_was_killed_are_not_missing(stored: Service) -> None:
+def test_erased_files_of_a_prune_that_was_killed_are_not_missing(copied: Service) -> None:
     """The killed prune could not write a manifest."""
-    files(stored)[3].unlink()
-    stored.sql(ERASURE_OF_4.format("NULL"))
+    files(copied)[3].unlink()
+    copied.sql(ERASURE_OF_4.format("NULL"))
     for table in ("evidence", "attempts"):
-        stored.sql(f"DELETE FROM recours_{table} WHERE claim_id = 4")
-    stored.sql("UPDATE claims SET pod_url = NULL, pod_delivery_person = NULL WHERE id = 4")
-    assert problems_of(stored) == []
+        copied.sql(f"DELETE FROM recours_{table} WHERE claim_id = 4")
+    copied.sql("UPDATE claims SET pod_url = NULL, pod_delivery_person = NULL WHERE id = 4")
+    assert problems_of(copied) == []
 
 
-def test_a_claim_restarted_by_the_service_is_not_a_problem(stored: Service) -> None:
-    stored.sql(
+def test_a_claim_restarted_by_the_service_is_not_a_problem(copied: Service) -> None:
+    copied.sql(
         "UPDATE claims SET pod_fetch_status = 'pending', pod_url = NULL, pod_delivery_person = NULL WHERE id = 4"
     )
-    assert problems_of(stored) == []
+    assert problems_of(copied) == []
 
 
 def test_a_manifest_that_cannot_be_written_fails_no_run_and_the_next_run_writes_it(
@@ -387,10 +387,10 @@ def test_a_manifest_that_cannot_be_written_fails_no_run_and_the_next_run_writes_
     assert len(manifests(service)[0].read_text().splitlines()) == 6
 
 
-def test_the_weekly_report_has_the_last_hash(stored: Service) -> None:
-    digest = hashlib.sha256(manifests(stored)[-1].read_bytes()).hexdigest()
-    with closing(Database(stored.settings.database_url)) as database:
-        mails = MailService(stored.settings, database, look(database), stored.clock, "a test")
+def test_the_weekly_report_has_the_last_hash(copied: Service) -> None:
+    digest = hashlib.sha256(manifests(copied)[-1].read_bytes()).hexdigest()
+    with closing(Database(copied.settings.database_url)) as database:
+        mails = MailService(copied.settings, database, look(database), copied.clock, "a test")
         report = mails.report(date(2026, 1, 26))
         for language in ("fr", "en"):
             with row(language):
@@ -401,21 +401,21 @@ def test_the_weekly_report_has_the_last_hash(stored: Service) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_backup_has_the_manifests_and_what_is_restored_is_verified(
-    stored: Service, person: Person, tmp_path: Path
+    copied: Service, person: Person, tmp_path: Path
 ) -> None:
     person.does("backup", str(tmp_path / "backups"))
     (made,) = (tmp_path / "backups").iterdir()
-    first, *others = files(stored)
+    first, *others = files(copied)
     flip(first)
-    for path in (*others, *manifests(stored)):
+    for path in (*others, *manifests(copied)):
         path.unlink()
-    stored.sql("DELETE FROM recours_manifests")
-    assert len(problems_of(stored)) > 5
+    copied.sql("DELETE FROM recours_manifests")
+    assert len(problems_of(copied)) > 5
     person.does("restore", str(made))
-    assert_each_says(problems_of(stored), "CLM-0001: the file")  # no existing file is overwritten
+    assert_each_says(problems_of(copied), "CLM-0001: the file")  # no existing file is overwritten
     first.unlink()
     person.does("restore", str(made))
-    assert problems_of(stored) == []
+    assert problems_of(copied) == []
     assert person.json("verify")["manifests"] == 2
 
 
@@ -423,16 +423,16 @@ def test_a_backup_has_the_manifests_and_what_is_restored_is_verified(
 
 
 def test_proofs_that_would_be_refused_today_are_listed_and_nothing_is_changed(
-    stored: Service, person: Person
+    copied: Service, person: Person
 ) -> None:
     assert "5 proofs examined; the current rules would refuse 0." in person.does("verify", "--appraise")
     # Accepted by earlier rules, although it belongs to another parcel.
-    path = files(stored)[2]
-    path.write_bytes(files(stored)[0].read_bytes())
-    before = stored.sql("SELECT * FROM recours_evidence")
+    path = files(copied)[2]
+    path.write_bytes(files(copied)[0].read_bytes())
+    before = copied.sql("SELECT * FROM recours_evidence")
     done = person.types("verify", "--appraise")
     assert (done.returncode, f"! CLM-0003: {path} would be refused today: " in done.stdout) == (1, True)
     assert "another parcel's number" in done.stdout
     assert "5 proofs examined; the current rules would refuse 1." in done.stdout
     assert person.json("verify", "--appraise", "CLM-0001") == {"files": 1, "problems": []}
-    assert stored.sql("SELECT * FROM recours_evidence") == before
+    assert copied.sql("SELECT * FROM recours_evidence") == before

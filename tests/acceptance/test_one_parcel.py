@@ -43,7 +43,7 @@ def account(service: Service) -> list[tuple[Any, ...]]:
     return service.sql("SELECT refusals, refusal_kind, refused_claim FROM recours_account_state")
 
 
-def told(service: Service) -> list[tuple[Any, ...]]:
+def notices(service: Service) -> list[tuple[Any, ...]]:
     """The notifications to operator and clients, except about received proofs."""
     return service.sql(
         "SELECT event, audience, carrier FROM recours_events WHERE event <> 'pod_retrieved' ORDER BY carrier"
@@ -67,7 +67,7 @@ def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
     assert (used(service), checks(sandbox)) == ([poisoned], 1)
     [(kind, error)] = service.sql(f"SELECT kind, pod_fetch_error FROM {JOINED} WHERE id = ?", poisoned)
     assert (kind, error.startswith("Accès refusé à ce colis : ")) == ("access_denied", True)
-    assert (account(service), told(service)) == ([], [])
+    assert (account(service), notices(service)) == ([], [])
 
 
 def test_a_wrong_password_is_tried_with_one_call_after_each_pause(
@@ -105,7 +105,7 @@ def test_real_answers_about_a_missing_account_right_settle_no_claim(
         service.add(S.ACCOUNT_DENIED, carrier=specs[place % len(specs)].name)
     report = service.run(batch_size=100)
     assert (report.stats.total, report.stats.skipped_carrier, report.exit_status) == (0, 40, 0)
-    assert (used(service), [row[0] for row in told(service)]) == ([], ["account_fault"] * len(specs))
+    assert (used(service), [row[0] for row in notices(service)]) == ([], ["account_fault"] * len(specs))
     asked: dict[str, set[str]] = {}
     for call in sandbox.calls:
         # If one call tracks several parcels, the first of them continues.

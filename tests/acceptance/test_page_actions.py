@@ -46,7 +46,7 @@ def actions(service: Service) -> Iterator[Actions]:
     database.close()
 
 
-def done(results: Any) -> dict[str, bool]:
+def outcomes(results: Any) -> dict[str, bool]:
     return {result.subject: result.is_done for result in results}
 
 
@@ -65,7 +65,7 @@ def test_reopening_several_claims_reports_each_of_them(service: Service, actions
     service.run()
     french = replace(actions, language="fr")
     results = french.reopen(["CLM-0002", "CLM-0009", "CLM-0003", "CLM-0001", "CLM-0002", "\0", "\udcff"])
-    assert done(results) == {
+    assert outcomes(results) == {
         "CLM-0002": True,
         "CLM-0009": False,
         "CLM-0003": False,
@@ -79,7 +79,7 @@ def test_reopening_several_claims_reports_each_of_them(service: Service, actions
     assert told["CLM-0003"].startswith("CLM-0003 n'est pas abandonnée. La commande « recours why CLM-0003 »")
     assert sorted(changes(service)) == [(1, "reopened", WHO, {}), (2, "reopened", WHO, {})]
     assert service.run().stats.total == 2
-    assert done(actions.reopen(["CLM-0001"])) == {"CLM-0001": False}
+    assert outcomes(actions.reopen(["CLM-0001"])) == {"CLM-0001": False}
 
 
 def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
@@ -97,7 +97,7 @@ def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
 
     monkeypatch.setattr(ClaimEnrollment, "exclude", once)
     results = Actions(of, WHO).exclude([f"CLM-000{n}" for n in (1, 2, 3)], "lost")
-    assert done(results) == {"CLM-0001": True, "CLM-0002": False, "CLM-0003": False}
+    assert outcomes(results) == {"CLM-0001": True, "CLM-0002": False, "CLM-0003": False}
     assert "connection lost" in results[2].sentence
     assert [claim for claim, *_ in changes(service)] == [1]
 

@@ -50,7 +50,7 @@ def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
     kinds("postgresql").drop(url)
 
 
-def shown(url: URL) -> str:
+def url_of(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
@@ -60,7 +60,7 @@ def service(owner: URL, role: str, tmp_path: Path, smtp: MailServer) -> Iterator
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:
         settings = {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "true"}
-        service = Service(tmp_path, box, clock, url=shown(owner.set(username=role)), **settings)
+        service = Service(tmp_path, box, clock, url=url_of(owner.set(username=role)), **settings)
         service._database.close()
         service._database = Database(owner)
         for name, value in smtp.settings.items():
@@ -71,7 +71,7 @@ def service(owner: URL, role: str, tmp_path: Path, smtp: MailServer) -> Iterator
 
 
 def init_db(service: Service, owner: URL, *options: str) -> str:
-    return Person(service.folder, shown(owner), service.environment).does("init-db", *options)
+    return Person(service.folder, url_of(owner), service.environment).does("init-db", *options)
 
 
 # ---------------------------------------------------------------- a whole life
@@ -189,7 +189,7 @@ def test_the_log_names_the_command_that_prints_the_sql_without_the_sql(
     (said,) = [line for line in done.stderr.splitlines() if "[ERROR]" in line]
     command = said.partition(" printed by: ")[2]
     assert "GRANT" not in done.stderr
-    printed = Person(service.folder, shown(owner), service.environment).types(*shlex.split(command)[1:])
+    printed = Person(service.folder, url_of(owner), service.environment).types(*shlex.split(command)[1:])
     execute(owner, *printed.stdout.splitlines())
     assert service.run_hourly(1)[-1].exit_status == 0
 
@@ -200,7 +200,7 @@ def test_the_sql_for_an_empty_database_makes_all_of_it(
     empty = kinds("postgresql").empty(tmp_path)
     lines = init_db(service, empty, "--grant-to", role, "--sql").splitlines()
     execute(empty, *lines)
-    service.environment["DATABASE_URL"] = shown(empty.set(username=role))
+    service.environment["DATABASE_URL"] = url_of(empty.set(username=role))
     service._database.close()
     service._database = Database(empty)
     service.add(S.DELIVERED)
@@ -234,7 +234,7 @@ def test_init_db_by_a_role_that_may_create_nothing_names_that_right_and_prints_t
 ) -> None:
     init_db(service, owner, "--grant-to", role)
     execute(owner, "REVOKE CREATE ON SCHEMA public FROM PUBLIC", "DROP TABLE notifications")
-    job = Person(service.folder, shown(owner.set(username=role)), service.environment)
+    job = Person(service.folder, url_of(owner.set(username=role)), service.environment)
     done = job.types("init-db")
     assert done.returncode == 1
     said, *sql = done.stderr.splitlines()
@@ -256,7 +256,7 @@ def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(
         "ALTER TABLE claims DROP COLUMN pod_url",
         "DROP TABLE recours_schema_version",
     )
-    done = Person(service.folder, shown(owner.set(username=role)), service.environment).types("init-db")
+    done = Person(service.folder, url_of(owner.set(username=role)), service.environment).types("init-db")
     assert (done.returncode, "Missing database rights (must be owner of table claims), " in done.stderr) == (
         1,
         True,
@@ -264,7 +264,7 @@ def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(
 
 
 def test_a_role_that_is_not_there_is_named(service: Service, owner: URL) -> None:
-    done = Person(service.folder, shown(owner), service.environment).types("init-db", "--grant-to", "no-one")
+    done = Person(service.folder, url_of(owner), service.environment).types("init-db", "--grant-to", "no-one")
     assert done.returncode == 1
     assert "There is no role no-one on this server" in done.stderr
 

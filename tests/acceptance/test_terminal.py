@@ -120,7 +120,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
         yield person
 
 
-def seen(person: Person, width: int, *arguments: str, **settings: str) -> str:
+def output_of(person: Person, width: int, *arguments: str, **settings: str) -> str:
     """The output of a command on a terminal; its changes are undone."""
     home = person.folder
     typed = [argument.format(home) for argument in arguments]
@@ -158,10 +158,10 @@ AS_WIDE = pytest.mark.full("more widths: 80 shows the same rule")
 @pytest.mark.parametrize("width", [80, pytest.param(60, marks=AS_WIDE), pytest.param(120, marks=AS_WIDE)])
 @pytest.mark.parametrize("typed", TYPED)
 def test_no_word_is_broken_and_no_line_is_too_long(person: Person, typed: str, width: int) -> None:
-    shown = seen(person, width, *typed.split(), *TYPED[typed])
+    shown = output_of(person, width, *typed.split(), *TYPED[typed])
     assert shown
     assert "Traceback" not in shown
-    assert words(shown) <= words(seen(person, 300, *typed.split(), *TYPED[typed]))
+    assert words(shown) <= words(output_of(person, 300, *typed.split(), *TYPED[typed]))
     assert_fits(shown, width)
 
 
@@ -192,21 +192,21 @@ def test_a_demo_and_a_sandbox_fit_a_terminal_of_the_systems(tmp_path: Path, type
 
 def test_the_verdict_has_a_color_on_a_terminal_unless_no_color_is_set(person: Person) -> None:
     verdict = r"\d problems need your attention: [^\x1b]*"
-    assert re.match(rf"\x1b\[31m{verdict}\x1b\[0m\n", seen(person, 80, "status", "--check"))
-    assert re.match(rf"{verdict}\n", seen(person, 80, "status", "--check", NO_COLOR="1"))
+    assert re.match(rf"\x1b\[31m{verdict}\x1b\[0m\n", output_of(person, 80, "status", "--check"))
+    assert re.match(rf"{verdict}\n", output_of(person, 80, "status", "--check", NO_COLOR="1"))
     assert "\x1b" not in person.types("status", "--check").stdout
 
 
 def test_a_line_of_the_log_is_never_broken(person: Person) -> None:
-    assert re.search(r"^.{19} - \[INFO\] - __main__ - ={70}$", seen(person, 80, "fetch"), re.MULTILINE)
+    assert re.search(r"^.{19} - \[INFO\] - __main__ - ={70}$", output_of(person, 80, "fetch"), re.MULTILINE)
 
 
 def test_a_path_is_alone_on_its_line(person: Person) -> None:
-    shown = seen(person, 80, "why", CLAIM)
+    shown = output_of(person, 80, "why", CLAIM)
     (path,) = (person.folder / "data" / "demo" / "pods").rglob(f"{CLAIM}_*.pdf")
     assert f"\n  {path}\n" in shown
 
 
 def test_the_history_says_what_was_asked_after_a_long_answer(person: Person) -> None:
-    shown = " ".join(seen(person, 300, "why", FAILED_CLAIM).split())
+    shown = " ".join(output_of(person, 300, "why", FAILED_CLAIM).split())
     assert "No ePOD was found for the shipment · Retry 1 · DHL Express · 9900000246 · 3 calls" in shown

@@ -53,7 +53,7 @@ BMP = b"BM" + b"z" * 200  # not the form of a proof
 POD_SOURCE = "dpd GetShipmentTraceSingle POD"
 
 
-def told(result: str) -> Response:
+def trace_response(result: str) -> Response:
     return xml(
         envelope(
             '<GetShipmentTraceSingleResponse xmlns="http://www.cargonet.software/"><GetShipmentTraceSingleResult>'
@@ -77,7 +77,7 @@ def an_image(content: bytes | str = PDF, kind: str = "POD") -> str:
 def shipment(
     *traces: str, images: str = "", receiver: str = "DUPONT", delivered_on: str = "05.10.2026"
 ) -> Response:
-    return told(
+    return trace_response(
         f"<ShipmentNumber>{NUMBER}</ShipmentNumber><DestinationCountry>F</DestinationCountry>"
         f"<DeliveryDate>{delivered_on}</DeliveryDate><Receiver>{receiver}</Receiver><Reference>CMD-1</Reference>"
         f"<Traces>{''.join(traces)}</Traces>{f'<images>{images}</images>' if images else ''}"
@@ -199,9 +199,9 @@ def test_the_codes_that_mean_delivered_can_be_set() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        told(""),
-        told(f"<ShipmentNumber>{NUMBER}</ShipmentNumber>"),
-        told("<Traces/>"),
+        trace_response(""),
+        trace_response(f"<ShipmentNumber>{NUMBER}</ShipmentNumber>"),
+        trace_response("<Traces/>"),
         shipment(),
         shipment(images=an_image()),
         xml(
@@ -363,7 +363,7 @@ ACCEPTED: list[Any] = [
     (WITH_POD, True),
     (shipment(PREPARED), True),
     (shipment(HANDED_OVER), True),
-    (told(""), True),
+    (trace_response(""), True),
     (fault(an_error("InvalidInput", "Invalid parcel number")), True),
     (fault(an_error("PermissionDenied")), False),
     # They concern our account, and none has passed it.
@@ -588,7 +588,7 @@ TABLE = Table(
     accepted_known=ACCEPTED,
     hostile=HOSTILE_ANSWERS,
     whole=[fault(an_error("InvalidInput")), xml(an_error("PermissionDenied"))],
-    nobody=(told(""), ErrorKind.NOT_FOUND),
+    nobody=(trace_response(""), ErrorKind.NOT_FOUND),
     status=lambda code: proved(PREPARED, a_trace(code)),
     label="Un statut",
     delivered=["40", "400"],

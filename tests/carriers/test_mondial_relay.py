@@ -24,7 +24,7 @@ NUMBER = "31000001"
 SETTINGS = {"MONDIAL_RELAY_ENSEIGNE": "TESTSHOP", "MONDIAL_RELAY_PRIVATE_KEY": "PrivateK"}
 
 
-def told(result: str) -> Response:
+def tracking_response(result: str) -> Response:
     return xml(
         envelope(
             '<WSI2_TracingColisDetailleResponse xmlns="http://www.mondialrelay.fr/webservice/">'
@@ -43,7 +43,7 @@ def an_event(label: str, day: str = "05/10/26", hour: str = "10:31", place: str 
 
 
 def stat(status: object, *events: str, label: str = "", relay: str = "") -> Response:
-    return told(
+    return tracking_response(
         f"<STAT>{status}</STAT><Libelle01>{label}</Libelle01><Relais_Libelle>{relay}</Relais_Libelle>"
         f"<Relais_Num></Relais_Num><Libelle02></Libelle02><Tracing>{''.join(events)}</Tracing>"
     )
@@ -293,7 +293,7 @@ STATS = {
 
 @pytest.mark.parametrize(("status", "kind"), STATS.items())
 def test_stats(status: str, kind: ErrorKind) -> None:
-    for answer in (stat(status), told(f"<STAT> {status} </STAT>")):
+    for answer in (stat(status), tracking_response(f"<STAT> {status} </STAT>")):
         failure = failure_of(answer)
         assert (failure.kind, failure.http_status, failure.delivery) == (kind, 200, None)
         assert failure.unknown is None
@@ -389,9 +389,9 @@ BODIES: dict[str, Row] = {
     "fault of the server": (fault("soap:Server"), ErrorKind.SERVER_ERROR),
     "a page, 404": (xml("<html/>", 404), ErrorKind.BAD_RESPONSE),
     "no result": (xml(envelope("<WSI2_TracingColisDetailleResponse/>")), ErrorKind.BAD_RESPONSE),
-    "no STAT": (told(""), ErrorKind.BAD_RESPONSE),
+    "no STAT": (tracking_response(""), ErrorKind.BAD_RESPONSE),
     "an empty STAT": (stat(""), ErrorKind.BAD_RESPONSE),
-    "a STAT with elements": (told("<STAT><a/></STAT>"), ErrorKind.BAD_RESPONSE),
+    "a STAT with elements": (tracking_response("<STAT><a/></STAT>"), ErrorKind.BAD_RESPONSE),
 }
 
 

@@ -99,7 +99,7 @@ def information(**changed: Any) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def told(*packages: Any, **more: Any) -> Response:
+def reply(*packages: Any, **more: Any) -> Response:
     shipment = {"inquiryNumber": NUMBER, "package": list(packages), **more}
     return response({"trackResponse": {"shipment": [shipment]}})
 
@@ -119,8 +119,8 @@ def legacy(status: int, code: str, description: str = "Words") -> Response:
     return response({"Fault": {"detail": {"Errors": {"ErrorDetail": detail}}}}, status)
 
 
-DELIVERED = told(a_package())
-WITHOUT_PROOF = told(a_package(deliveryInformation=information(pod=None, signature=None)))
+DELIVERED = reply(a_package())
+WITHOUT_PROOF = reply(a_package(deliveryInformation=information(pod=None, signature=None)))
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 KNOWN = Delivery(AT, "DUPONT")
 GIF = b"GIF89a" + b"\x00" * 200 + b";"
@@ -193,7 +193,7 @@ def test_a_blocked_merchant_gets_no_token_either() -> None:
 NORMALISED: dict[str, Row] = {
     "200, TW0001": (TW0001, ErrorKind.NOT_FOUND),
     "404": (error(404, None, "Tracking number information not found"), ErrorKind.NOT_FOUND),
-    "not delivered": (told(a_package(currentStatus=a_status("I", "005"))), ErrorKind.NOT_DELIVERED_YET),
+    "not delivered": (reply(a_package(currentStatus=a_status("I", "005"))), ErrorKind.NOT_DELIVERED_YET),
     "no proof": (WITHOUT_PROOF, ErrorKind.POD_NOT_AVAILABLE_YET),
     "403": (error(403, None, "Blocked Merchant"), ErrorKind.ACCOUNT_DENIED),
     "403, 250003": (error(403, "250003", "Invalid Access License number"), ErrorKind.AUTH_FAILED),
@@ -246,7 +246,9 @@ def test_a_number_that_looks_good_is_asked_again_after_a_refusal() -> None:
 
 
 def test_known_facts_complete_a_second_answer() -> None:
-    bare = told(a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None)))
+    bare = reply(
+        a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None))
+    )
     assert fetch(TV1002, bare, known=KNOWN)[0] == fetch(bare, known=KNOWN)[0] == GOT
     assert fetch(TV1002, bare)[0] == fetch(bare)[0] == replace(GOT, delivery=Delivery())
 
@@ -303,9 +305,9 @@ ERRORS: dict[str, Row] = {
     "404, of something else": (response({"message": "no route"}, 404), ErrorKind.BAD_RESPONSE),
     "204": (raw(b"", 204), ErrorKind.BAD_RESPONSE),
     "no shipment": (response({"trackResponse": {"shipment": []}}), ErrorKind.BAD_RESPONSE),
-    "neither package nor warning": (told(), ErrorKind.BAD_RESPONSE),
-    "no status": (told({"trackingNumber": NUMBER}), ErrorKind.BAD_RESPONSE),
-    "an invalid package": (told("x"), ErrorKind.BAD_RESPONSE),
+    "neither package nor warning": (reply(), ErrorKind.BAD_RESPONSE),
+    "no status": (reply({"trackingNumber": NUMBER}), ErrorKind.BAD_RESPONSE),
+    "an invalid package": (reply("x"), ErrorKind.BAD_RESPONSE),
 }
 
 
@@ -334,7 +336,7 @@ UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
     ],
 )
 def test_delivered_statuses(status: dict[str, Any]) -> None:
-    assert fetch(told(a_package(currentStatus=status)))[0] == GOT
+    assert fetch(reply(a_package(currentStatus=status)))[0] == GOT
 
 
 def senses(*wanted: ParcelStatus) -> list[str]:
@@ -354,7 +356,7 @@ def test_the_table_has_the_160_codes_of_the_vendors_list() -> None:
 def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> None:
     for code in senses(ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT):
         with row(code):
-            failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "En transit"))))
+            failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "En transit"))))
             assert (failure.kind, failure.http_status) == (ErrorKind.NOT_DELIVERED_YET, 200)
             assert (failure.delivery, failure.unknown) == (None, None)
             assert failure.message == "The parcel has not been delivered yet (En transit)"
@@ -362,14 +364,14 @@ def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> No
 
 @pytest.mark.parametrize("code", senses(ParcelStatus.UNCLEAR))
 def test_codes_that_say_nothing_leave_it_to_the_type(code: str) -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status("X", code))))
+    failure = failure_of(reply(a_package(currentStatus=a_status("X", code))))
     assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
 
 
 @pytest.mark.parametrize("code", ["034", "067", "081"])
 @pytest.mark.parametrize("kind", ["I", "X", "D", None])
 def test_a_parcel_that_is_back_was_not_delivered_to_its_recipient(code: str, kind: str | None) -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "Retourné"))))
+    failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Retourné"))))
     assert (failure.kind, failure.unknown) == (ErrorKind.RETURNED_TO_SENDER, None)
     assert failure.message == "UPS says that the parcel was returned to the sender (Retourné)"
     assert failure.delivery is None
@@ -378,7 +380,7 @@ def test_a_parcel_that_is_back_was_not_delivered_to_its_recipient(code: str, kin
 @pytest.mark.parametrize("code", ["035", "036", "034", "067"])
 def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(code: str) -> None:
     package = a_package(activity=[an_activity(), an_activity("X", "RS", code)])
-    failure = failure_of(told(package))
+    failure = failure_of(reply(package))
     assert failure.kind is ErrorKind.RETURNED_TO_SENDER
     words = "UPS says that the parcel was turned back before it was delivered, so it went to the sender (Delivered)"
     assert (failure.message, failure.delivery, failure.unknown) == (words, None, None)
@@ -386,7 +388,7 @@ def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(code: str) -
 
 @pytest.mark.parametrize("code", ["033", "118", "119"])
 def test_a_return_that_was_only_asked_for_is_none(code: str) -> None:
-    assert fetch(told(a_package(activity=[an_activity(), an_activity("X", "XX", code)])))[0] == GOT
+    assert fetch(reply(a_package(activity=[an_activity(), an_activity("X", "XX", code)])))[0] == GOT
 
 
 @pytest.mark.parametrize(
@@ -399,21 +401,21 @@ def test_a_return_that_was_only_asked_for_is_none(code: str) -> None:
     ],
 )
 def test_a_parcel_that_will_never_be_delivered(kind: str, code: str | None, words: str) -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "Un statut"))))
+    failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Un statut"))))
     assert (failure.kind, failure.message) == (ErrorKind.POD_NEVER_AVAILABLE, words)
     assert failure.unknown is None
 
 
 @pytest.mark.parametrize("kind", ["I", "M", "X", "P", "O", "NA", "U", "DO", "DD", "W"])
 def test_types_of_a_parcel_on_its_way(kind: str) -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status(kind, None))))
+    failure = failure_of(reply(a_package(currentStatus=a_status(kind, None))))
     assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
 
 
 @pytest.mark.parametrize("kind", [None, "I"])
 @pytest.mark.parametrize("code", ["002", "11", "0011", "abc", "9" * 5000])
 def test_status_codes_of_no_table_are_reported_and_mean_no_delivery(code: str, kind: str | None) -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status(kind, code, "Un statut"))))
+    failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Un statut"))))
     assert failure.kind is ErrorKind.NOT_DELIVERED_YET
     assert failure.unknown is not None
     assert failure.unknown.startswith(f"the event code {code[:50]}")
@@ -422,29 +424,29 @@ def test_status_codes_of_no_table_are_reported_and_mean_no_delivery(code: str, k
 
 def test_the_shorter_words_serve_where_there_are_no_others() -> None:
     status = {"type": "I", "code": "005", "simplifiedTextDescription": "En route"}
-    failure = failure_of(told(a_package(currentStatus=status)))
+    failure = failure_of(reply(a_package(currentStatus=status)))
     assert failure.message == "The parcel has not been delivered yet (En route)"
 
 
 def test_a_type_of_no_table_is_reported() -> None:
-    failure = failure_of(told(a_package(currentStatus=a_status("Q", None, "Un statut"))))
+    failure = failure_of(reply(a_package(currentStatus=a_status("Q", None, "Un statut"))))
     assert failure.unknown == "the event code Q (Un statut)"
-    assert failure_of(told(a_package(currentStatus=a_status("Q", "005")))).unknown is None
+    assert failure_of(reply(a_package(currentStatus=a_status("Q", "005")))).unknown is None
 
 
 def test_without_a_status_the_newest_activity_counts() -> None:
     newest, older = an_activity("I", "OT", "021"), an_activity()
     currents: list[Any] = [None, {}, "x", [a_status()]]
     for current in currents:
-        failure = failure_of(told(a_package(currentStatus=current, activity=[newest, older])))
+        failure = failure_of(reply(a_package(currentStatus=current, activity=[newest, older])))
         assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
-        assert fetch(told(a_package(currentStatus=current)))[0] == GOT
+        assert fetch(reply(a_package(currentStatus=current)))[0] == GOT
 
 
 @pytest.mark.parametrize("code", ["OT", "OF", "DP", "AR", "OR"])
 def test_codes_of_activities_are_known(code: str) -> None:
     activity = {"status": {"code": code}}
-    failure = failure_of(told(a_package(currentStatus=None, activity=[activity])))
+    failure = failure_of(reply(a_package(currentStatus=None, activity=[activity])))
     assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
 
 
@@ -453,9 +455,9 @@ def test_a_photo_is_not_a_delivery() -> None:
     package = a_package(
         currentStatus=a_status("O", "021"), deliveryInformation=information(deliveryPhoto=photo)
     )
-    assert failure_of(told(package)).kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure_of(reply(package)).kind is ErrorKind.NOT_DELIVERED_YET
     delivered = information(deliveryPhoto=photo, pod=None, signature=None)
-    outcome = fetch(told(a_package(deliveryInformation=delivered)))[0]
+    outcome = fetch(reply(a_package(deliveryInformation=delivered)))[0]
     assert outcome == Retrieved((Piece(PNG, SOURCE, EvidenceKind.PHOTO),), KNOWN)
 
 
@@ -468,13 +470,13 @@ OTHER = a_package(trackingNumber="1Z0000000000000018", currentStatus=a_status("I
 def test_the_package_of_the_number_counts() -> None:
     ours = a_package(trackingNumber=NUMBER.lower())
     for packages in ([OTHER, ours], [ours, OTHER]):
-        assert fetch(told(*packages))[0] == GOT
+        assert fetch(reply(*packages))[0] == GOT
     two = [{"inquiryNumber": NUMBER, "package": OTHER}, {"inquiryNumber": NUMBER, "package": [ours]}]
     assert fetch(response({"trackResponse": {"shipment": two}}))[0] == GOT
 
 
 def test_the_only_package_counts_without_a_number() -> None:
-    assert fetch(told(a_package(trackingNumber=None)))[0] == GOT
+    assert fetch(reply(a_package(trackingNumber=None)))[0] == GOT
     # A single item may have no list around it.
     single = response({"trackResponse": {"shipment": {"package": a_package()}}})
     assert fetch(single)[0] == GOT
@@ -482,7 +484,7 @@ def test_the_only_package_counts_without_a_number() -> None:
 
 @pytest.mark.parametrize("packages", [[OTHER], [OTHER, a_package(trackingNumber="1Z0000000000000026")]])
 def test_a_package_with_another_number_is_not_ours(packages: list[Any]) -> None:
-    failure = failure_of(told(*packages))
+    failure = failure_of(reply(*packages))
     assert (failure.kind, failure.http_status) == (ErrorKind.BAD_RESPONSE, 200)
     assert failure.message == "UPS answered about a different parcel"
 
@@ -491,7 +493,7 @@ def test_an_alternate_number_is_the_packages_too() -> None:
     """The carrier's Tracking.yaml: a number of the postal service, or another number of UPS."""
     others = [{"number": "92419900000033499522966220", "type": "USPS_PIC"}, {"number": NUMBER.lower()}]
     package = a_package(trackingNumber="1Z0000000000000018", alternateTrackingNumber=others)
-    assert fetch(told(package))[0] == GOT
+    assert fetch(reply(package))[0] == GOT
 
 
 def test_the_newest_package_of_our_number_counts() -> None:
@@ -500,9 +502,9 @@ def test_the_newest_package_of_our_number_counts() -> None:
         currentStatus=a_status("I", "005"), activity=[an_activity("I", "DP", "005", day="20261009")]
     )
     for packages in ([old, a_package()], [a_package(), old]):
-        assert fetch(told(*packages))[0] == GOT
+        assert fetch(reply(*packages))[0] == GOT
     for packages in ([old, on_its_way], [on_its_way, old]):
-        assert failure_of(told(*packages)).kind is ErrorKind.NOT_DELIVERED_YET
+        assert failure_of(reply(*packages)).kind is ErrorKind.NOT_DELIVERED_YET
 
 
 @pytest.mark.parametrize("accepted", [("P", "PU", "038"), ("I", "XX", "160"), ("P", "XX", "000")])
@@ -510,9 +512,9 @@ def test_a_delivery_before_the_pick_up_is_another_parcels(accepted: tuple[str, s
     picked_up = an_activity(*accepted, day="20261008")
     for current in (a_status(), a_status("I", "005")):
         package = a_package(currentStatus=current, activity=[picked_up, an_activity()])
-        assert failure_of(told(package)).kind is ErrorKind.NOT_DELIVERED_YET
+        assert failure_of(reply(package)).kind is ErrorKind.NOT_DELIVERED_YET
     again = [an_activity(day="20261009"), picked_up, an_activity("X", "RS", "035", day="20240305")]
-    outcome = fetch(told(a_package(activity=again)))[0]
+    outcome = fetch(reply(a_package(activity=again)))[0]
     assert outcome == replace(GOT, delivery=Delivery(AT + timedelta(days=4), "DUPONT"))
 
 
@@ -524,18 +526,18 @@ def test_a_return_by_its_type_or_its_activity_goes_before_the_delivery(
     kind: str, code: str, status: str
 ) -> None:
     turned = an_activity(kind, code, status, day="20261004")
-    failure = failure_of(told(a_package(activity=[an_activity(), turned])))
+    failure = failure_of(reply(a_package(activity=[an_activity(), turned])))
     assert (failure.kind, failure.unknown) == (ErrorKind.RETURNED_TO_SENDER, None)
 
 
 @pytest.mark.parametrize("words", ["DRIVER RELEASE", "Driver release", "SIGNATURE NOT REQUIRED"])
 def test_words_that_say_that_nobody_signed_are_no_signatory(words: str) -> None:
-    outcome = fetch(told(a_package(deliveryInformation=information(receivedBy=words))))[0]
+    outcome = fetch(reply(a_package(deliveryInformation=information(receivedBy=words))))[0]
     assert outcome == replace(GOT, delivery=Delivery(AT))
 
 
 def test_a_warning_beside_a_package_is_none() -> None:
-    assert fetch(told(a_package(), warnings=[{"code": "TW0001", "message": "x"}]))[0] == GOT
+    assert fetch(reply(a_package(), warnings=[{"code": "TW0001", "message": "x"}]))[0] == GOT
 
 
 # ---------------------------------------------------------------- time and signatory
@@ -553,7 +555,7 @@ def test_a_warning_beside_a_package_is_none() -> None:
     ],
 )
 def test_the_time_of_the_activity_is_that_of_greenwich(day: str, hour: object, at: datetime) -> None:
-    answer = told(a_package(activity=[an_activity(day=day, hour=hour)]))
+    answer = reply(a_package(activity=[an_activity(day=day, hour=hour)]))
     assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
@@ -562,7 +564,7 @@ def test_the_time_of_the_activity_is_that_of_greenwich(day: str, hour: object, a
 def test_the_time_of_greenwich_has_colons_in_real_answers(day: str, hour: str) -> None:
     """Answers quoted in UPS-API/api-documentation, issues 38, 99 and 187. The local time differs here."""
     activity = an_activity(day=day, hour=hour) | {"time": "200000"}
-    assert fetch(told(a_package(activity=[activity])))[0] == GOT
+    assert fetch(reply(a_package(activity=[activity])))[0] == GOT
 
 
 def local_only(country: str | None, **more: Any) -> dict[str, Any]:
@@ -582,16 +584,16 @@ def local_only(country: str | None, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_without_the_time_of_greenwich_the_time_is_that_of_the_place(country: str, at: datetime) -> None:
-    answer = told(a_package(activity=[local_only(country)]))
+    answer = reply(a_package(activity=[local_only(country)]))
     assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
 @pytest.mark.parametrize("country", ["US", "ES", "PT", "CA", "XX", "", None])
 def test_where_the_country_tells_no_time_the_day_alone_is_kept(country: str | None) -> None:
-    answer = told(a_package(activity=[local_only(country)]))
+    answer = reply(a_package(activity=[local_only(country)]))
     outcome = fetch(answer)[0]
     assert outcome == replace(GOT, delivery=Delivery(None, "DUPONT", date(2026, 10, 5)))
-    with_offset = told(a_package(activity=[local_only(country, gmtOffset="-05:00")]))
+    with_offset = reply(a_package(activity=[local_only(country, gmtOffset="-05:00")]))
     at = datetime(2026, 10, 5, 15, 31, tzinfo=UTC)
     assert fetch(with_offset)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
@@ -604,13 +606,13 @@ def test_the_country_is_that_of_the_activity_before_that_of_the_address() -> Non
         ("GB", Delivery(datetime(2026, 10, 5, 9, 31, tzinfo=UTC))),
         (None, Delivery(AT)),
     ):
-        answer = told(a_package(activity=[local_only(country)], packageAddress=to))
+        answer = reply(a_package(activity=[local_only(country)], packageAddress=to))
         assert fetch(answer)[0] == replace(GOT, delivery=replace(delivery, signatory="DUPONT"))
 
 
 def test_an_invalid_offset_is_passed_over() -> None:
     for offset in ("+99:99", "+02", "x", "+02:0٠"):
-        assert fetch(told(a_package(activity=[local_only("FR", gmtOffset=offset)])))[0] == GOT
+        assert fetch(reply(a_package(activity=[local_only("FR", gmtOffset=offset)])))[0] == GOT
 
 
 @pytest.mark.parametrize(
@@ -623,7 +625,7 @@ def test_a_time_of_greenwich_that_cannot_be_read_leaves_that_of_the_place(day: s
     activity = an_activity(day=day, hour=hour) | {"time": "110000"}
     expected = datetime(2026, 10, 5, 9, tzinfo=UTC)
     for changed in (activity, activity | {"gmtOffset": None}):
-        answer = told(a_package(activity=[changed]))
+        answer = reply(a_package(activity=[changed]))
         assert fetch(answer)[0] == replace(GOT, delivery=Delivery(expected, "DUPONT"))
 
 
@@ -655,15 +657,15 @@ def test_the_date_of_delivery_is_that_of_the_place(dates: Any, time: Any, delive
         {"type": "DESTINATION", "address": {"countryCode": "FR"}},
     ]
     for more in ({"activity": None, "packageAddress": to}, {"activity": [local_only("FR", date="x")]}):
-        answer = told(a_package(deliveryDate=dates, deliveryTime=time, **more))
+        answer = reply(a_package(deliveryDate=dates, deliveryTime=time, **more))
         assert fetch(answer)[0] == replace(GOT, delivery=replace(delivery, signatory="DUPONT"))
 
 
 def test_without_a_country_the_date_of_delivery_is_a_day() -> None:
-    outcome = fetch(told(a_package(activity=None)))[0]
+    outcome = fetch(reply(a_package(activity=None)))[0]
     assert outcome.delivery == Delivery(None, "DUPONT", DAY)
     # A known time is not replaced by a day.
-    outcome = fetch(told(a_package(activity=None, deliveryDate=None)), known=KNOWN)[0]
+    outcome = fetch(reply(a_package(activity=None, deliveryDate=None)), known=KNOWN)[0]
     assert outcome.delivery == KNOWN
 
 
@@ -672,16 +674,16 @@ def test_the_time_is_that_of_the_handing_over() -> None:
     at_agent = an_activity("D", "ZP", "161", hour="110000")
     before = an_activity("I", "OT", "021", hour="50000")
     for activities in ([after, at_agent, an_activity(), before], [before, an_activity(), at_agent, after]):
-        assert fetch(told(a_package(activity=activities)))[0] == GOT
+        assert fetch(reply(a_package(activity=activities)))[0] == GOT
     # By its type alone, or its status alone.
     for handed_over in (an_activity("D", "XX", "000"), an_activity("U", "XX", "011")):
-        assert fetch(told(a_package(activity=[after, handed_over, before])))[0] == GOT
+        assert fetch(reply(a_package(activity=[after, handed_over, before])))[0] == GOT
     # The later of two deliveries; with an unknown type and status, by the code of the activity.
     earlier = an_activity(hour="70000")
     for code in ("FS", "KB", "F4"):
         later = an_activity("U", code, "000")
         for activities in ([later, earlier], [earlier, later]):
-            assert fetch(told(a_package(activity=activities)))[0] == GOT
+            assert fetch(reply(a_package(activity=activities)))[0] == GOT
 
 
 SIGNATORIES: list[Any] = [
@@ -696,26 +698,26 @@ SIGNATORIES: list[Any] = [
 
 @pytest.mark.parametrize("signature", [{"image": b64(PNG)}, {"image": ""}, None])
 def test_the_proof_is_a_page(signature: Any) -> None:
-    outcome = fetch(told(a_package(deliveryInformation=information(signature=signature))))[0]
+    outcome = fetch(reply(a_package(deliveryInformation=information(signature=signature))))[0]
     is_signed = bool(signature and signature["image"])
     assert outcome == (GOT if is_signed else Retrieved((PROOF,), KNOWN))
 
 
 def test_page_signature_and_photo_are_kept() -> None:
     photo = {"photo": b64(GIF), "photoCaptureInd": "Y"}
-    outcome = fetch(told(a_package(deliveryInformation=information(deliveryPhoto=photo))))[0]
+    outcome = fetch(reply(a_package(deliveryInformation=information(deliveryPhoto=photo))))[0]
     assert outcome == Retrieved((PROOF, SIGNATURE, Piece(GIF, SOURCE, EvidenceKind.PHOTO)), KNOWN)
 
 
 @pytest.mark.parametrize("pod", [None, {}, {"content": ""}, {"content": " "}, {"content": None}, "x"])
 def test_without_a_proof_the_signature_counts(pod: Any) -> None:
-    outcome, _ = fetch(told(a_package(deliveryInformation=information(pod=pod))))
+    outcome, _ = fetch(reply(a_package(deliveryInformation=information(pod=pod))))
     assert outcome == Retrieved((SIGNATURE,), KNOWN)
 
 
 @pytest.mark.parametrize("encoded", ["PEhU*", b64(b"indisponible" * 20), b64(b"BM8")])
 def test_an_invalid_proof_does_not_hide_the_signature(encoded: str) -> None:
-    outcome, _ = fetch(told(a_package(deliveryInformation=information(pod={"content": encoded}))))
+    outcome, _ = fetch(reply(a_package(deliveryInformation=information(pod={"content": encoded}))))
     assert isinstance(outcome, Retrieved)
     assert outcome.best == SIGNATURE
 
@@ -724,19 +726,19 @@ def test_an_invalid_proof_does_not_hide_the_signature(encoded: str) -> None:
 def test_a_signature_may_be_a_gif(version: bytes) -> None:
     gif = version + b"\x00" * 200 + b";"
     outcome = fetch(
-        told(a_package(deliveryInformation=information(pod=None, signature={"image": b64(gif)})))
+        reply(a_package(deliveryInformation=information(pod=None, signature={"image": b64(gif)})))
     )[0]
     assert outcome == Retrieved((replace(SIGNATURE, content=gif),), KNOWN)
     # An invalid proof does not hide it.
     broken = {"pod": {"content": b64(b"indisponible" * 20)}, "signature": {"image": b64(gif)}}
-    outcome = fetch(told(a_package(deliveryInformation=information(**broken))))[0]
+    outcome = fetch(reply(a_package(deliveryInformation=information(**broken))))[0]
     assert isinstance(outcome, Retrieved)
     assert outcome.best.content == gif
 
 
 @pytest.mark.parametrize("told_of", [None, {}, {"receivedBy": "DUPONT"}, {"pod": {}, "signature": {}}, "x"])
 def test_without_either_it_may_come_later(told_of: Any) -> None:
-    failure = failure_of(told(a_package(deliveryInformation=told_of)))
+    failure = failure_of(reply(a_package(deliveryInformation=told_of)))
     assert (failure.kind, failure.http_status) == (ErrorKind.POD_NOT_AVAILABLE_YET, 200)
     assert failure.delivery is not None
     assert failure.delivery.at == AT
@@ -745,7 +747,7 @@ def test_without_either_it_may_come_later(told_of: Any) -> None:
 @pytest.mark.parametrize("encoded", ["PEhU*", "PEhUT", "-_-_", "éééé", "\ud800\ud800", 7])
 def test_base64_is_read_strictly(encoded: Any) -> None:
     for pod, signature in (({"content": encoded}, None), (None, {"image": encoded})):
-        answer = told(a_package(deliveryInformation=information(pod=pod, signature=signature)))
+        answer = reply(a_package(deliveryInformation=information(pod=pod, signature=signature)))
         failure = failure_of(answer)
         assert (failure.kind, failure.http_status) == (ErrorKind.BAD_RESPONSE, 200)
         assert failure.delivery == KNOWN
@@ -764,8 +766,8 @@ def test_a_loose_page_is_a_document() -> None:
 ACCEPTED: list[Any] = [
     (DELIVERED, True),
     (WITHOUT_PROOF, True),
-    (told(OTHER), False),  # about another parcel
-    (told(a_package(currentStatus=a_status("I", "005"))), True),
+    (reply(OTHER), False),  # about another parcel
+    (reply(a_package(currentStatus=a_status("I", "005"))), True),
     (TW0001, True),
     (error(403, None, "Blocked Merchant"), False),
     (error(403, "250003"), False),
@@ -841,19 +843,19 @@ TABLE = Table(
         error(400, "10429", HOSTILE),
         legacy(400, HOSTILE, HOSTILE),
         warned({"code": HOSTILE, "message": HOSTILE}),
-        told(a_package(currentStatus=a_status("I", HOSTILE, HOSTILE))),
+        reply(a_package(currentStatus=a_status("I", HOSTILE, HOSTILE))),
     ],
     whole=[TW0001, TV1002, legacy(500, "TV1002")],
     nobody=(TW0001, ErrorKind.NOT_FOUND),
-    status=lambda code: told(a_package(currentStatus=a_status("X", code, "Un statut"))),
+    status=lambda code: reply(a_package(currentStatus=a_status("X", code, "Un statut"))),
     label="Un statut",
     not_delivered=senses(
         ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT, ParcelStatus.UNCLEAR
     ),
     strange=["002", "11", "0011", "abc"],
-    signed=lambda name: told(a_package(deliveryInformation=information(receivedBy=name))),
+    signed=lambda name: reply(a_package(deliveryInformation=information(receivedBy=name))),
     signatories=[
-        (told(a_package(deliveryInformation=information(receivedBy=name))), signatory)
+        (reply(a_package(deliveryInformation=information(receivedBy=name))), signatory)
         for name, signatory in SIGNATORIES
     ],
     token=a_token,
@@ -861,8 +863,8 @@ TABLE = Table(
     no_token=[
         (error(status, "10401", "ClientId is Invalid"), "ClientId is Invalid") for status in (400, 401, 403)
     ],
-    bare=told(a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None))),
-    nameless=told(a_package(deliveryInformation=information(receivedBy=""))),
+    bare=reply(a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None))),
+    nameless=reply(a_package(deliveryInformation=information(receivedBy=""))),
 )
 
 fetch, failure_of = TABLE.fetch, TABLE.failure_of

@@ -61,7 +61,7 @@ def add_claims(url: URL, *changes: dict[str, object]) -> None:
             connection.execute(insert(SERVICE_CLAIMS), row)
 
 
-def found(url: URL, query: str) -> list[str]:
+def values_of(url: URL, query: str) -> list[str]:
     with closing(Database(url)) as database, database.read() as connection:
         return list(connection.scalars(text(query)))
 
@@ -69,7 +69,7 @@ def found(url: URL, query: str) -> list[str]:
 def test_a_claim_that_its_application_writes_is_put_into_the_queue(owner: URL, application: URL) -> None:
     run(owner, TRIGGER)
     add_claims(application, {}, {"pod_fetch_status": None}, {"tracking_number": None})
-    assert found(owner, WAITING) == [claim_row(0)["claim_reference"]]
+    assert values_of(owner, WAITING) == [claim_row(0)["claim_reference"]]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_claim_is_written_without_the_queue_too(owner: URL, application: URL, 
     run(owner, TRIGGER)
     run(owner, damage)
     add_claims(application, {})
-    assert found(owner, "SELECT claim_reference FROM claims") == [claim_row(0)["claim_reference"]]
+    assert values_of(owner, "SELECT claim_reference FROM claims") == [claim_row(0)["claim_reference"]]
 
 
 def test_with_the_rights_that_are_shown_an_application_may_defer_and_without_any_of_them_not(
@@ -95,7 +95,7 @@ def test_with_the_rights_that_are_shown_an_application_may_defer_and_without_any
     run(owner, shown)
     queue = ProcrastinateQueue(application)
     queue.defer_fetch("CLM-1")
-    assert found(owner, WAITING) == ["CLM-1"]
+    assert values_of(owner, WAITING) == ["CLM-1"]
     for right, on in re.findall(r"^GRANT (.+) ON (.+) TO", GRANTS, re.MULTILINE):
         for one in right.split(", "):
             run(owner, f"REVOKE {one} ON {on} FROM {role}")

@@ -65,7 +65,7 @@ def unsealings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield owners
 
 
-def asked(database: Database) -> list[tuple[int, int | None]]:
+def accounts_of_attempts(database: Database) -> list[tuple[int, int | None]]:
     """The claims and accounts of all attempts, in order."""
     query = select(attempts.c.claim_id, attempts.c.account_id).order_by(attempts.c.id)
     with database.read() as connection:
@@ -94,7 +94,7 @@ def test_a_run_opens_the_accounts_with_due_claims_and_asks_in_the_order_of_urgen
         report = run()
     assert report.stats.success == len(rows)
     assert sorted(owners) == [f"{client}/chronopost" for client in range(1, WITH_CLAIMS + 1)]
-    found = asked(database)
+    found = accounts_of_attempts(database)
     assert [account for _, account in found] == [
         numbers[row - 1] if (row := rows[claim - 1]["client_id"]) else None for claim, _ in found
     ]

@@ -8,7 +8,7 @@ from tests import phrases
 from tests.phrases import comments_and_strings, in_file, matches, messages
 
 
-def found(text: str, *titles: str) -> list[str]:
+def hits(text: str, *titles: str) -> list[str]:
     return [match.text for match in matches(text, *(titles or ("everywhere",)))]
 
 
@@ -18,28 +18,28 @@ def test_a_phrase_is_found_with_its_line_and_replacement() -> None:
 
 
 def test_a_sentence_without_such_a_phrase_passes() -> None:
-    assert found("Chronopost is unavailable. Retries resume automatically.", "everywhere", "users") == []
-    assert found("In turn, turn it off, or turn on the lamp.", "users") == []
+    assert hits("Chronopost is unavailable. Retries resume automatically.", "everywhere", "users") == []
+    assert hits("In turn, turn it off, or turn on the lamp.", "users") == []
 
 
 def test_a_phrase_is_found_across_lines_of_a_comment_and_pieces_of_a_string() -> None:
-    assert found(comments_and_strings("x = 1\n# Chronopost is out\n# of order.\n")) == ["out of order"]
-    assert found(comments_and_strings('say("out of "\n    f"order: {code}")\n')) == ["out of order"]
+    assert hits(comments_and_strings("x = 1\n# Chronopost is out\n# of order.\n")) == ["out of order"]
+    assert hits(comments_and_strings('say("out of "\n    f"order: {code}")\n')) == ["out of order"]
 
 
 def test_names_in_code_are_not_searched() -> None:
-    assert found(comments_and_strings("out, of = order.out of order\n")) == []
-    assert found(comments_and_strings('a = "out of"; b = "order"\n')) == []
+    assert hits(comments_and_strings("out, of = order.out of order\n")) == []
+    assert hits(comments_and_strings('a = "out of"; b = "order"\n')) == []
 
 
 def test_a_docstring_is_distinguished_from_other_strings() -> None:
     code = 'def f():\n    """What is due."""\n    return "What is due."\n'
-    assert found(comments_and_strings(code), "code") == ["¶what is"]
+    assert hits(comments_and_strings(code), "code") == ["¶what is"]
 
 
 def test_a_catalog_is_searched_by_language() -> None:
     catalog = 'msgid "out of order"\nmsgstr ""\n"Se jouent "\n"sur le papier"\n'
-    assert found(messages(catalog, "msgid")) == ["out of order"]
+    assert hits(messages(catalog, "msgid")) == ["out of order"]
     assert [match.line for match in matches(messages(catalog, "msgstr"), "french")] == [4, 3]
 
 

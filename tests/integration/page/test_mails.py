@@ -150,12 +150,12 @@ def test_a_test_mail_is_sent(
     page: PageClient, database: Database, environment: dict[str, str], smtp: MailServer
 ) -> None:
     environment |= smtp.settings
-    assert "Email to me@shop.example accepted by 127.0.0.1" in done(
+    assert "Email to me@shop.example accepted by 127.0.0.1" in action_result(
         page, "/mails/test", address=" me@shop.example "
     )
     assert smtp.recipients() == ["me@shop.example"]
     smtp.refuse_recipients = {"you@shop.example": "550 no <b>such</b> user"}
-    refused = done(page, "/mails/test", address="you@shop.example")
+    refused = action_result(page, "/mails/test", address="you@shop.example")
     assert "Not sent: the server rejects the recipient: 550 no <b>such</b> user." in refused
 
 
@@ -170,10 +170,10 @@ def test_a_test_mail_is_sent(
 def test_a_test_email_that_cannot_be_sent_is_explained(
     page: PageClient, database: Database, address: str, says: str
 ) -> None:
-    assert says in done(page, "/mails/test", address=address)
+    assert says in action_result(page, "/mails/test", address=address)
 
 
-def done(page: PageClient, path: str, **fields: str) -> str:
+def action_result(page: PageClient, path: str, **fields: str) -> str:
     """The result of an action that takes a while."""
     shown = page.post(path, {"back": "/mails", **fields})
     key = parse_qs(shown.response.url.query.decode())["notice"][0]

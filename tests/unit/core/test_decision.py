@@ -68,7 +68,7 @@ def failing(kind: ErrorKind, message: str = "the carrier's words", **more: Any) 
     return Failure(kind, message, **more)
 
 
-def told(decision: Decision) -> list[tuple[str, str]]:
+def notifications(decision: Decision) -> list[tuple[str, str]]:
     return [(event.name.value, event.audience.value) for event in decision.events]
 
 
@@ -462,7 +462,7 @@ def test_a_temporary_failure_waits_for_the_next_retry(kind: ErrorKind, retries: 
     assert state.failed_at == NOW - 60 * HOUR
     assert (decision.fetch_status, decision.error) == (FetchStatus.FAILED, "the carrier's words")
     assert (decision.kind, decision.uses_attempt, decision.gave_up) == (kind, True, False)
-    assert told(decision) == []
+    assert notifications(decision) == []
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TEMPORARY if kind is not ErrorKind.NOT_FOUND])
@@ -476,22 +476,22 @@ def test_a_temporary_failure_at_the_last_retry_is_reported_to_the_operator_only(
     )
     assert (decision.state.last_retry_at, decision.error) == (NOW, "the carrier's words")
     assert decision.fetch_status is FetchStatus.FAILED
-    assert told(decision) == [("gave_up", "operator")]
+    assert notifications(decision) == [("gave_up", "operator")]
 
 
 def test_the_client_is_notified_of_temporary_failures_only_where_that_is_wanted() -> None:
     policy = replace(POLICY, tell_temporary=True)
-    assert told(decide(at_retry(3), failing(ErrorKind.TIMEOUT), NOW, policy)) == [
+    assert notifications(decide(at_retry(3), failing(ErrorKind.TIMEOUT), NOW, policy)) == [
         ("pod_failed", "client"),
         ("gave_up", "operator"),
     ]
-    assert told(decide(at_retry(2), failing(ErrorKind.TIMEOUT), NOW, policy)) == []
+    assert notifications(decide(at_retry(2), failing(ErrorKind.TIMEOUT), NOW, policy)) == []
 
 
 def test_an_unknown_number_is_hopeless_at_the_last_retry_only() -> None:
-    assert told(decide(at_retry(2), failing(ErrorKind.NOT_FOUND), NOW, POLICY)) == []
+    assert notifications(decide(at_retry(2), failing(ErrorKind.NOT_FOUND), NOW, POLICY)) == []
     last = decide(at_retry(3), failing(ErrorKind.NOT_FOUND), NOW, POLICY)
-    assert told(last) == [("pod_failed", "client"), ("gave_up", "operator")]
+    assert notifications(last) == [("pod_failed", "client"), ("gave_up", "operator")]
 
 
 def test_the_facts_of_the_end() -> None:
@@ -566,7 +566,7 @@ def test_a_persistent_answer_to_a_retry_settles_it(kind: ErrorKind) -> None:
     decision = decide(at_retry(0), failing(kind), NOW, POLICY)
     assert (decision.state.stage, decision.state.retries_used) == (Stage.SETTLED, 1)
     assert decision.state.next_at == NOW + 6 * HOUR
-    assert told(decision) == []
+    assert notifications(decision) == []
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
@@ -575,7 +575,7 @@ def test_the_person_who_can_act_is_notified_at_the_last_retry(kind: ErrorKind) -
     settled = at_retry(3, Stage.SETTLED, kind=kind, error_text="the service's words")
     decision = pass_retry(settled, NOW, POLICY)
     assert (decision.gave_up, decision.state.stage, decision.state.retries_used) == (True, Stage.GIVEN_UP, 4)
-    assert told(decision) == [("pod_failed", who), ("gave_up", "operator")]
+    assert notifications(decision) == [("pod_failed", who), ("gave_up", "operator")]
     assert decision.events[0].facts["error"] == "the service's words"
     assert decision.events[0].facts["final"] is True
 
@@ -585,7 +585,7 @@ def test_a_settled_retry_that_is_not_the_last_only_passes() -> None:
     state = decision.state
     assert (state.stage, state.retries_used, state.last_retry_at) == (Stage.SETTLED, 2, NOW)
     assert state.next_at == NOW + 24 * HOUR
-    assert (told(decision), decision.gave_up) == ([], False)
+    assert (notifications(decision), decision.gave_up) == ([], False)
     assert decision.kind is ErrorKind.ACCESS_DENIED
 
 
@@ -595,7 +595,7 @@ def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
     state = decision.state
     assert (state.stage, state.retries_used, state.next_at) == (Stage.WAITING, 0, NOW + HOUR)
     assert (state.failed_at, state.last_retry_at, state.interruptions) == (NOW, None, 0)
-    assert (decision.fetch_status, told(decision)) == (FetchStatus.FAILED, [])
+    assert (decision.fetch_status, notifications(decision)) == (FetchStatus.FAILED, [])
     assert decision.error == "the carrier's words"
 
 
@@ -611,7 +611,7 @@ def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
 )
 def test_a_deadline_before_the_last_retry_has_it_told_at_once(deadline: date | None, early: bool) -> None:
     decision = decide(at_retry(0, deadline=deadline), failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
-    assert told(decision) == ([("pod_failed", "client")] if early else [])
+    assert notifications(decision) == ([("pod_failed", "client")] if early else [])
     assert not decision.gave_up
     assert all(event.facts["final"] is False for event in decision.events)
 
@@ -621,19 +621,19 @@ def test_the_deadline_s_day_ends_in_the_settings_zone(later: timedelta, early: b
     """The 10th ends at 23:00 UTC; the last retry is due at this time, or half an hour later."""
     row = at_retry(0, deadline=date(2026, 2, 10))
     decision = decide(row, failing(ErrorKind.INVALID_TRACKING), NOW + later, POLICY)
-    assert bool(told(decision)) is early
+    assert bool(notifications(decision)) is early
 
 
 def test_a_deadline_does_not_hurry_a_temporary_failure() -> None:
     policy = replace(POLICY, tell_persistent_at_once=True)
     row = at_retry(0, deadline=date(2026, 1, 1))
-    assert told(decide(row, failing(ErrorKind.NOT_FOUND), NOW, policy)) == []
+    assert notifications(decide(row, failing(ErrorKind.NOT_FOUND), NOW, policy)) == []
 
 
 def test_persistent_errors_can_be_reported_at_once() -> None:
     policy = replace(POLICY, tell_persistent_at_once=True)
     decision = decide(at_retry(0), failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, policy)
-    assert told(decision) == [("pod_failed", "operator")]
+    assert notifications(decision) == [("pod_failed", "operator")]
     assert decision.events[0].facts == {
         "reference": "CLM-7",
         "kind": ErrorKind.UNSUPPORTED_CARRIER,
@@ -670,7 +670,7 @@ def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
     assert (decision.gave_up, decision.state.retries_used) == (True, 3)
     assert (decision.state.stage, decision.state.next_at) == (Stage.GIVEN_UP, None)
     assert decision.state.last_retry_at == NOW - 30 * HOUR
-    assert told(decision) == events
+    assert notifications(decision) == events
     assert decision.events[-1].facts["error"] == "the previous text"
     assert decision.kind is (kind or ErrorKind.INTERNAL_ERROR)
 
@@ -757,7 +757,7 @@ def test_a_retrieved_proof_ends_it_and_the_client_is_notified() -> None:
         True,
         False,
     )
-    assert told(decision) == [("pod_retrieved", "client")]
+    assert notifications(decision) == [("pod_retrieved", "client")]
     assert decision.events[0].facts == {
         "reference": "CLM-7",
         "attempts": 3,
@@ -777,7 +777,7 @@ def test_a_successful_first_fetch_notifies_nobody(status: str | None) -> None:
     row = replace(at_retry(1), fetch_status=status)
     decision = succeed(row, Retrieved.single(b"%PDF", DELIVERED, "x"), NOW)
     assert decision.state == State(attempts=row.state.attempts + 1, delivery=DELIVERED)
-    assert told(decision) == []
+    assert notifications(decision) == []
 
 
 # ---------------------------------------------------------------- other waits

@@ -144,7 +144,7 @@ def test_a_first_failure_sets_one_where_there_are_no_retries() -> None:
 # ---------------------------------------------------------------- when it is made
 
 
-def made(
+def last_decision(
     kind: ErrorKind = ErrorKind.NOT_DELIVERED_YET,
     used: int = 4,
     late: timedelta = timedelta(),
@@ -159,7 +159,7 @@ def made(
 
 @pytest.mark.parametrize("late", [-3 * timedelta(minutes=1), timedelta(), 5 * HOUR])
 def test_after_it_the_claim_is_given_up_and_told_as_always(late: timedelta) -> None:
-    decision = made(late=late)
+    decision = last_decision(late=late)
     assert decision.gave_up
     assert decision.state.retries_used == 4  # it is not one of the retries
     assert decision.state.last_retry_at == END - 30 * HOUR + late
@@ -171,7 +171,7 @@ def test_after_it_the_claim_is_given_up_and_told_as_always(late: timedelta) -> N
 
 @pytest.mark.parametrize("kind", HOPELESS)
 def test_an_answer_for_people_is_reported_then(kind: ErrorKind) -> None:
-    names = [event.name for event in made(kind).events]
+    names = [event.name for event in last_decision(kind).events]
     assert names[-1] == "gave_up"
     assert ("pod_failed" in names) is (TRAITS[kind].actor in ("client", "operator"))
 
@@ -179,7 +179,7 @@ def test_an_answer_for_people_is_reported_then(kind: ErrorKind) -> None:
 @pytest.mark.parametrize("kind", [*ABOUT_PARCELS, ErrorKind.NOT_FOUND])
 @pytest.mark.parametrize("late", [-3 * timedelta(minutes=1), timedelta(), 22 * HOUR, 40 * HOUR])
 def test_the_retries_go_on_as_they_were(kind: ErrorKind, late: timedelta) -> None:
-    decision = made(kind, used=3, late=late)
+    decision = last_decision(kind, used=3, late=late)
     at = END - 30 * HOUR
     assert not decision.gave_up
     assert (decision.state.stage, decision.state.retries_used) == (Stage.WAITING, 3)
@@ -343,7 +343,7 @@ def test_one_that_is_set_is_made_regardless_of_later_settings(most: int, policy:
     policy = replace(policy, max_retries=most)
     assert state_for_next_run(waiting(), START, policy) == waiting().state
     assert next_action(waiting(stage=Stage.READY), END - 30 * HOUR, policy) is Action.CALL
-    assert made(policy=policy).gave_up is (most < 6)
+    assert last_decision(policy=policy).gave_up is (most < 6)
 
 
 def test_under_a_lowered_limit_one_that_waits_for_a_retry_is_given_up_without_a_call() -> None:
@@ -361,7 +361,7 @@ def test_turned_on_it_revives_nothing_and_comes_with_the_next_answer() -> None:
 
 
 def test_a_raised_retry_limit_gives_no_second_last_attempt() -> None:
-    over = claim(made().state)
+    over = claim(last_decision().state)
     policy = replace(ON, max_retries=6, last_attempt=12 * HOUR)
     at = END - 28 * HOUR
     state = go_on(over, at, policy)

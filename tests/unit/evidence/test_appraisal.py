@@ -41,7 +41,7 @@ def judged(text: str, number: str = NUMBER, carrier: str = "chronopost", **more:
     return appraise_reading(Reading(rows=rows_of(text), **more), Expected(carrier, number))
 
 
-def shown(text: str, number: str = NUMBER, carrier: str = "chronopost") -> Findings:
+def findings_of(text: str, number: str = NUMBER, carrier: str = "chronopost") -> Findings:
     found = judged(text, number, carrier)
     assert found.hollow is None
     return found.findings
@@ -80,7 +80,7 @@ def shown(text: str, number: str = NUMBER, carrier: str = "chronopost") -> Findi
     ],
 )
 def test_the_signatory_is_a_persons_name(text: str, name: str | None) -> None:
-    assert shown(f"{NUMBER} a été livré le 05/10/2026\n{text}").signatory == name
+    assert findings_of(f"{NUMBER} a été livré le 05/10/2026\n{text}").signatory == name
 
 
 # ---------------------------------------------------------------- when and where
@@ -132,7 +132,7 @@ def test_the_time_is_that_of_the_delivery(text: str, delivered: str | None) -> N
     ],
 )
 def test_a_date_that_may_be_two_is_none(date: str, delivered: str | None) -> None:
-    found = shown(
+    found = findings_of(
         f"Tracking number 1Z5R89390357567127\nDelivered on: {date}",
         number="1Z5R89390357567127",
         carrier="ups",
@@ -179,7 +179,7 @@ def test_facts_come_from_the_row_of_our_parcel() -> None:
         f"{NUMBER}|05/10/2026|DUPONT|LILLE\n"
         "CD987654321FR|06/10/2026|ROUX|LYON"
     )
-    found = shown(text)
+    found = findings_of(text)
     assert (found.signatory, found.delivered, found.place) == ("DUPONT", "2026-10-05", "LILLE")
 
 
@@ -189,13 +189,13 @@ def test_facts_come_from_the_section_of_our_parcel() -> None:
         f"N° de colis : {number}\nLivré le : 0{day}/10/2026\nSignataire : {name}"
         for number, name, day in parcels
     )
-    found = shown(text)
+    found = findings_of(text)
     assert (found.signatory, found.delivered) == ("DUPONT", "2026-10-05")
 
 
 def test_shared_facts_apply_to_every_parcel_handed_over_together() -> None:
     text = f"Colis : {NUMBER}\nColis : AB987654321FR\nLivré le : 05/10/2026\nSignataire : DUPONT"
-    assert shown(text).signatory == "DUPONT"
+    assert findings_of(text).signatory == "DUPONT"
 
 
 def test_facts_come_from_the_delivery_event() -> None:
@@ -203,7 +203,7 @@ def test_facts_come_from_the_delivery_event() -> None:
         f"{NUMBER}\nDate|Lieu|Événement\n02/10/2026 09:00|PARIS|Pris en charge\n"
         "05/10/2026 07:10|LYON|En cours de livraison\n05/10/2026 10:31|LILLE|Livré"
     )
-    found = shown(text)
+    found = findings_of(text)
     assert (found.delivered, found.place) == ("2026-10-05T10:31", "LILLE")
 
 
@@ -267,7 +267,7 @@ def test_the_address_of_a_delivery_is_no_number_of_letters_and_digits() -> None:
     text = (
         "Numéro de colis ZV57ZBCE\nLivré le 07/08/2026\nAdresse de livraison 12 rue des Tilleuls, 54000 NANCY"
     )
-    assert shown(text, "ZV57ZBCE", "gls").place == "NANCY"
+    assert findings_of(text, "ZV57ZBCE", "gls").place == "NANCY"
 
 
 @pytest.mark.parametrize(

@@ -335,7 +335,7 @@ def kind(content: bytes) -> str:
 @pytest.mark.parametrize("name", HOLLOW)
 def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> None:
     content, why = HOLLOW[name]
-    refused = stored(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE, html=True))
+    refused = keep(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE, html=True))
     assert why in (refused.refused or "")
     assert Path(refused.path).is_relative_to(store.folder / "refused" / "chronopost")
     assert Path(refused.path).read_bytes() == content
@@ -345,7 +345,7 @@ def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> No
 
 @pytest.mark.parametrize("name", PROVING)
 def test_possible_proofs_are_stored(name: str, store: DocumentStore) -> None:
-    document = stored(store, LABEL, Retrieved.single(PROVING[name], DELIVERY, SOURCE, html=True))
+    document = keep(store, LABEL, Retrieved.single(PROVING[name], DELIVERY, SOURCE, html=True))
     assert document.refused is None
     assert Path(document.path).read_bytes() == PROVING[name]
     assert document.media_type == kind(PROVING[name])
@@ -408,7 +408,7 @@ HOLLOW_PAGE = Piece(pdf_of(1), "ups track")
 NO_DOCUMENT = Piece(b"Document indisponible. " * 10, "ups track")
 
 
-def stored(store: DocumentStore, label: Label, got: Retrieved) -> StoredDocument:
+def keep(store: DocumentStore, label: Label, got: Retrieved) -> StoredDocument:
     """The only part of an answer."""
     (document,) = store.store(label, got)
     return document
@@ -451,7 +451,7 @@ def note(store: DocumentStore) -> Path:
     [(PDF, ".pdf"), (PNG, ".png"), (picture("JPEG", "L", 255), ".jpg"), (picture("TIFF", "L", 255), ".tif")],
 )
 def test_a_document_is_kept_as_it_came(content: bytes, suffix: str, store: DocumentStore) -> None:
-    document = stored(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE))
+    document = keep(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE))
     digest = hashlib.sha256(content).hexdigest()
     name = f"CLM-2024-001_7_XY123456789FR_{digest[:16]}{suffix}"
     assert document.path == str(store.folder / "chronopost" / digest[:2] / digest[2:4] / name)
@@ -465,7 +465,7 @@ def test_a_document_is_kept_as_it_came(content: bytes, suffix: str, store: Docum
 
 
 def test_an_invalid_document_is_stored_separately(store: DocumentStore) -> None:
-    refused = stored(store, LABEL, Retrieved.single(b"no document at all" * 10, DELIVERY, SOURCE))
+    refused = keep(store, LABEL, Retrieved.single(b"no document at all" * 10, DELIVERY, SOURCE))
     why = "it is not a PDF, PNG, JPEG, GIF or TIFF file"
     assert (refused.media_type, refused.refused) == ("application/octet-stream", why)
     assert Path(refused.path).parents[2] == store.folder / "refused" / "chronopost"
@@ -482,17 +482,17 @@ def test_a_fault_of_the_machine_is_not_the_documents(
 
     monkeypatch.setattr(appraisal_module, "appraise", fail)
     with pytest.raises(fault):
-        stored(store, LABEL, PROOF)
+        keep(store, LABEL, PROOF)
     assert [path.suffix for path in files(store)] == [".pdf"]  # it cost a call, so it is kept
 
 
 def test_each_content_of_each_claim_has_one_file(store: DocumentStore) -> None:
-    first = stored(store, LABEL, PROOF)
-    assert stored(store, LABEL, PROOF) == first
+    first = keep(store, LABEL, PROOF)
+    assert keep(store, LABEL, PROOF) == first
     assert len(note(store).read_bytes().splitlines()) == len(files(store)) == 1
-    stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
-    stored(store, Label("chronopost", 8, "A/B", "N"), PROOF)
-    stored(store, Label("chronopost", 9, "A B", "N"), PROOF)
+    keep(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
+    keep(store, Label("chronopost", 8, "A/B", "N"), PROOF)
+    keep(store, Label("chronopost", 9, "A B", "N"), PROOF)
     assert len(files(store)) == 4
     assert Path(first.path).read_bytes() == PDF
 
@@ -502,7 +502,7 @@ def test_names_are_secured_with_those_of_new_folders(
 ) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(store_module, "sync_folder", synced.append)
-    document = stored(store, LABEL, PROOF)
+    document = keep(store, LABEL, PROOF)
     assert synced == []
     store.secure([document])
     leaf = Path(document.path).parent
@@ -510,7 +510,7 @@ def test_names_are_secured_with_those_of_new_folders(
     assert synced[0] == leaf
     assert sorted(synced[1:], reverse=True) == above
     synced.clear()
-    store.secure([document, stored(store, OTHER, PROOF)])
+    store.secure([document, keep(store, OTHER, PROOF)])
     assert synced == [leaf]
 
 
@@ -544,7 +544,7 @@ def test_a_name_is_made_by_us(text: str, part: str, store: DocumentStore, tmp_pa
         part: text
     }
     label = Label(**facts)
-    path = Path(stored(store, label, Retrieved((SIGNATURE,), DELIVERY)).path)
+    path = Path(keep(store, label, Retrieved((SIGNATURE,), DELIVERY)).path)
     assert path.parents[2] == store.folder / "chronopost"
     for file in (path, note(store)):
         assert file.name.isascii()
@@ -568,7 +568,7 @@ def test_a_document_is_found_again_with_its_facts(
     delivery: Delivery, store: DocumentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without listing a folder, and also after the folder was moved."""
-    document = stored(store, LABEL, Retrieved.single(PDF, delivery, SOURCE))
+    document = keep(store, LABEL, Retrieved.single(PDF, delivery, SOURCE))
     for name in ("listdir", "scandir"):
         monkeypatch.setattr(os, name, killed)
     assert found_by(store, LABEL) == document
@@ -593,10 +593,10 @@ def test_a_document_is_found_again_with_its_facts(
 def test_another_claim_number_or_client_finds_nothing(
     present: Label, other: Label, store: DocumentStore
 ) -> None:
-    stored(store, present, Retrieved((SIGNATURE,), DELIVERY))
+    keep(store, present, Retrieved((SIGNATURE,), DELIVERY))
     assert found_by(store, other) is None
     proof = simulated.proof_pdf("Chronopost", other.number, "MARTIN", AT)
-    stored(store, other, Retrieved.single(proof, DELIVERY, SOURCE))
+    keep(store, other, Retrieved.single(proof, DELIVERY, SOURCE))
     assert [found_by(store, label) is not None for label in (present, other)] == [True, True]
 
 
@@ -608,13 +608,13 @@ def test_another_claim_number_or_client_finds_nothing(
     ],
 )
 def test_incomplete_files_are_not_found(left: bytes | None, store: DocumentStore, *, is_note: bool) -> None:
-    document = stored(store, LABEL, PROOF)
+    document = keep(store, LABEL, PROOF)
     path = note(store) if is_note else Path(document.path)
     path.unlink()
     if left is not None:
         path.write_bytes(left)
     assert found_by(store, LABEL) is None
-    assert stored(store, LABEL, PROOF) == document
+    assert keep(store, LABEL, PROOF) == document
     assert found_by(store, LABEL) == document
     assert Path(document.path).read_bytes() == PDF
 
@@ -622,7 +622,7 @@ def test_incomplete_files_are_not_found(left: bytes | None, store: DocumentStore
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
 @pytest.mark.parametrize("is_note", [False, True])
 def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(store: DocumentStore, *, is_note: bool) -> None:
-    document = stored(store, LABEL, PROOF)
+    document = keep(store, LABEL, PROOF)
     path = note(store) if is_note else Path(document.path)
     path.unlink()
     os.mkfifo(path)
@@ -630,7 +630,7 @@ def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(store: DocumentStore, *,
 
 
 def test_notes_of_recorded_documents_are_deleted(store: DocumentStore) -> None:
-    other = stored(store, OTHER, PROOF)
+    other = keep(store, OTHER, PROOF)
     documents = store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY))
     store.discard_notes(documents)
     store.discard_notes(documents)
@@ -643,9 +643,9 @@ def test_notes_of_recorded_documents_are_deleted(store: DocumentStore) -> None:
 
 def test_a_document_is_erased_with_the_note_that_names_it(store: DocumentStore) -> None:
     """A note about another document is kept: a run may still have to find it."""
-    old = stored(store, LABEL, PROOF)
+    old = keep(store, LABEL, PROOF)
     store.discard_notes([old])
-    other = stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
+    other = keep(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
     assert erase(store.folder, old.path, old.sha256) is None
     assert found_by(store, LABEL) == other
     assert erase(store.folder, other.path, other.sha256) is None
@@ -684,7 +684,7 @@ def test_a_document_is_on_disk_before_it_is_appraised(
         patched.setattr(appraisal_module, "appraise", killed)
         for got in (PROOF, Retrieved((HOLLOW_PAGE,), DELIVERY)):
             with pytest.raises(KeyboardInterrupt):
-                stored(store, LABEL, got)
+                keep(store, LABEL, got)
     answer = store.find(LABEL)
     assert answer.is_complete
     assert [(Path(one.path).read_bytes(), one.refused) for one in answer.documents] == [
@@ -699,8 +699,8 @@ def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
     """A row may refer to it."""
     with monkeypatch.context() as patched:
         patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Findings()))
-        path = Path(stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY)).path)
-    again = stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY))
+        path = Path(keep(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY)).path)
+    again = keep(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY))
     assert (again.refused, again.path) == ("it is blank", str(path))
     assert path.read_bytes() == HOLLOW_PAGE.content
 
@@ -711,9 +711,9 @@ def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
     """Its row names one file: nobody would ever delete the other."""
     with monkeypatch.context() as patched:
         patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Findings(), "it is blank"))
-        refused = stored(store, LABEL, PROOF)
+        refused = keep(store, LABEL, PROOF)
     assert files(store) == [Path(refused.path)]
-    document = stored(store, LABEL, PROOF)
+    document = keep(store, LABEL, PROOF)
     assert document.refused is None
     assert files(store) == [Path(document.path)]
 
@@ -728,19 +728,19 @@ def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
     with pytest.raises(
         RunError, match=r"Documents cannot be stored in .*No carrier is called until this is fixed"
     ):
-        store.make_sure() if use == "make_sure" else stored(store, LABEL, PROOF)
+        store.make_sure() if use == "make_sure" else keep(store, LABEL, PROOF)
 
 
 def test_a_disk_that_is_full_is_the_runs_fault(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    document = stored(store, OTHER, PROOF)
+    document = keep(store, OTHER, PROOF)
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", no_space)
-        for use in (store.make_sure, lambda: stored(store, LABEL, PROOF), lambda: store.secure([document])):
+        for use in (store.make_sure, lambda: keep(store, LABEL, PROOF), lambda: store.secure([document])):
             with pytest.raises(RunError, match=r"Documents cannot be stored in .*: No space left on device"):
                 use()
     assert files(store) == [Path(document.path)]
     assert found_by(store, LABEL) is None
-    again = stored(store, LABEL, PROOF)  # once there is free space again
+    again = keep(store, LABEL, PROOF)  # once there is free space again
     assert found_by(store, LABEL) == again
 
 
@@ -749,7 +749,7 @@ def test_a_run_that_dies_on_the_way_leaves_no_half_document(
 ) -> None:
     monkeypatch.setattr("os.fsync", killed)
     with pytest.raises(KeyboardInterrupt):
-        stored(store, LABEL, PROOF)
+        keep(store, LABEL, PROOF)
     assert files(store) == []
     assert found_by(store, LABEL) is None
 
@@ -805,7 +805,7 @@ def test_an_answer_of_which_a_piece_is_missing_is_not_complete(lost: int, store:
     Path(documents[lost].path).write_bytes(b"")
     left = documents[1 - lost]
     assert store.find(LABEL) == RecoveredEvidence((left,))
-    other = stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
+    other = keep(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
     assert store.find(LABEL) == RecoveredEvidence((other, left), is_complete=True)
     assert store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY)) == documents
     assert store.find(LABEL) == RecoveredEvidence((*documents, other), is_complete=True)
@@ -841,7 +841,7 @@ def test_a_record_is_kept_and_proves_nothing_alone(store: DocumentStore) -> None
     claim = Claim(id=7, reference="CLM-2024-001", carrier="laposte", number="XY123456789FR")
     delivery = replace(DELIVERY, place="LILLE", label="Votre colis est livré.")
     got = Retrieved((record_of(claim, delivery),), delivery)
-    document = stored(store, LABEL, got)
+    document = keep(store, LABEL, got)
     assert json.loads(Path(document.path).read_bytes()) == {
         "carrier": "laposte",
         "delivered_at": "2026-02-05T09:30:00+00:00",

@@ -280,7 +280,7 @@ def test_four_processes_lose_no_line(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+def release_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Hold the lock of the log, like another program, until this is called."""
     monkeypatch.setattr(logs, "_LOCK_WAIT_S", 0.05, raising=False)
     (tmp_path / "logs").mkdir()
@@ -290,7 +290,7 @@ def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 def test_a_lock_of_another_program_is_reported_once_and_does_not_block_the_run(
-    started: Started, held: Callable[[], None]
+    started: Started, release_lock: Callable[[], None]
 ) -> None:
     log, console = started()
     for n in range(3):
@@ -300,14 +300,14 @@ def test_a_lock_of_another_program_is_reported_once_and_does_not_block_the_run(
     assert f"[WARNING] - __main__ - Another program has locked the log {log.path}" in told
     assert [line.rpartition(" - ")[2] for line in said] == ["line 0", "line 1", "line 2"]
     assert (lines(log), log.fault) == ([""], None)
-    held()
+    release_lock()
     logs.run_log().info("line 3")
     assert lines(log)[0].endswith(" - line 3")
     assert console.getvalue().count("Another program has locked the log") == 1
 
 
 def test_the_lock_is_waited_for_once(
-    started: Started, held: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    started: Started, release_lock: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started()
     waited: list[float] = []
@@ -322,7 +322,7 @@ def test_the_lock_is_waited_for_once(
 
 
 def test_lines_that_go_to_no_console_go_to_stderr_instead(
-    held: Callable[[], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    release_lock: Callable[[], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with logs.file_of("recours.test", logs.LogFile(tmp_path / "logs" / "x.log", now=lambda: NOON)):
         logging.getLogger("recours.test").info("Mail 7 was sent")
@@ -332,7 +332,7 @@ def test_lines_that_go_to_no_console_go_to_stderr_instead(
     assert said == [f"{stamp()} - [INFO] - recours.test - Mail {n} was sent" for n in (7, 8)]
 
 
-def test_a_run_whose_log_is_locked_is_a_whole_run(held: Callable[[], None], tmp_path: Path) -> None:
+def test_a_run_whose_log_is_locked_is_a_whole_run(release_lock: Callable[[], None], tmp_path: Path) -> None:
     create_file(tmp_path / "claims.db")
     settings = {
         "DATABASE_PATH": str(tmp_path / "claims.db"),

@@ -16,7 +16,7 @@ SHORT = 78  # characters, as RFC 5322 recommends for a line
 NUMBER = count(1)
 
 
-def told(
+def an_event(
     name: EventName, carrier: str = "chronopost", kind: str = "auth_failed", **facts: Any
 ) -> OutboxEvent:
     number = facts.pop("number", "XY000000001FR")
@@ -42,8 +42,8 @@ GAVE_UP = EventName.GAVE_UP
     ],
 )
 def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expected: str) -> None:
-    assert summary(language, told(FAULT), chronopost=32, ups=7) == expected
-    assert summary(language, told(FAULT), ups=7) == expected.partition(" – ")[0]
+    assert summary(language, an_event(FAULT), chronopost=32, ups=7) == expected
+    assert summary(language, an_event(FAULT), ups=7) == expected.partition(" – ")[0]
 
 
 @pytest.mark.parametrize(
@@ -58,28 +58,28 @@ def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expe
 def test_the_subject_of_a_problem_contains_the_count_of_the_verdict(
     name: EventName, carrier: str, claims: int, subject: str
 ) -> None:
-    assert summary("en", told(name, carrier, problem="It is so.", count=claims), ups=3) == subject
+    assert summary("en", an_event(name, carrier, problem="It is so.", count=claims), ups=3) == subject
 
 
 def test_the_most_urgent_comes_first_and_the_others_are_counted() -> None:
-    gave_up = [told(GAVE_UP, kind="not_found") for _ in range(2)]
+    gave_up = [an_event(GAVE_UP, kind="not_found") for _ in range(2)]
     assert summary("en", *gave_up) == "Chronopost: number unknown to the carrier – 2 claims given up"
-    both = [*gave_up, told(GAVE_UP, "ups", "timeout")]
+    both = [*gave_up, an_event(GAVE_UP, "ups", "timeout")]
     assert summary("en", *both) == "No proof of delivery – 3 claims given up"
-    expired = [told(EventName.EXPIRED, "ups", "timeout") for _ in range(3)]
+    expired = [an_event(EventName.EXPIRED, "ups", "timeout") for _ in range(3)]
     assert summary("en", *both, *expired) == "No proof of delivery – 3 claims given up (and 1 more)"
-    accounts = [told(FAULT, f"ups#{n}") for n in (4, 5)]
+    accounts = [an_event(FAULT, f"ups#{n}") for n in (4, 5)]
     assert (
         summary("en", *both, *expired, *accounts, **{"ups#4": 1, "ups#5": 2, "ups": 9})
         == "UPS rejects 2 client accounts – 3 claims blocked (and 2 more)"
     )
-    ours = told(EventName.RUN_FAULT, "dhl", "internal_error"), told(FAULT, "dpd")
+    ours = an_event(EventName.RUN_FAULT, "dhl", "internal_error"), an_event(FAULT, "dpd")
     found = summary("fr", *both, *accounts, *reversed(ours))
     assert found == "DHL : erreur interne (et 3 autres points)"
 
 
 def test_a_claim_that_gave_up_and_says_why_is_one_thing() -> None:
-    gave_up = told(GAVE_UP, "Heppner", "unsupported_carrier")
+    gave_up = an_event(GAVE_UP, "Heppner", "unsupported_carrier")
     why = OutboxEvent(
         99,
         EventName.POD_FAILED,
@@ -99,14 +99,14 @@ def test_a_client_reads_the_reason_if_it_is_one() -> None:
     def of(*events: OutboxEvent) -> str:
         return subject_of(MailKind.POD_FAILED, events, "fr", CATALOG, {})
 
-    wrong = told(EventName.POD_FAILED, kind="invalid_tracking")
+    wrong = an_event(EventName.POD_FAILED, kind="invalid_tracking")
     assert of(wrong) == "Réclamation CLM-2024-001 : numéro de suivi à corriger"
     assert (
-        of(told(EventName.POD_FAILED, kind="invalid_tracking", number=""))
+        of(an_event(EventName.POD_FAILED, kind="invalid_tracking", number=""))
         == "Réclamation CLM-2024-001 : numéro de suivi manquant"
     )
     assert (
-        of(wrong, told(EventName.POD_FAILED, "ups", "not_found"))
+        of(wrong, an_event(EventName.POD_FAILED, "ups", "not_found"))
         == "2 réclamations : preuve de livraison non obtenue"
     )
 
@@ -121,10 +121,10 @@ def test_every_subject_is_short_and_the_operators_name_the_carrier(language: str
 def assert_short(language: str, carrier: str, error: ErrorKind) -> None:
     name = CATALOG.name_of(carrier)
     failed = subject_of(
-        MailKind.POD_FAILED, [told(EventName.POD_FAILED, carrier, error)], language, CATALOG, {}
+        MailKind.POD_FAILED, [an_event(EventName.POD_FAILED, carrier, error)], language, CATALOG, {}
     )
-    gave_up = summary(language, told(GAVE_UP, carrier, error))
-    fault = summary(language, told(FAULT, carrier, error), **{carrier: 999})
+    gave_up = summary(language, an_event(GAVE_UP, carrier, error))
+    fault = summary(language, an_event(FAULT, carrier, error), **{carrier: 999})
     for subject in (failed, gave_up, fault):
         assert len(subject) <= SHORT, subject
         assert "{" not in subject
@@ -138,8 +138,8 @@ def test_foreign_text_forges_no_header_and_stays_short() -> None:
         (MailKind.POD_FAILED, EventName.POD_FAILED),
         (MailKind.POD_RETRIEVED, EventName.POD_RETRIEVED),
     ):
-        event = told(name, hostile, "unsupported_carrier", reference=hostile)
+        event = an_event(name, hostile, "unsupported_carrier", reference=hostile)
         subject = subject_of(kind, [event], "fr", CATALOG, {})
         assert subject.isprintable()
         assert len(subject) < 150
-    assert summary("fr", told(FAULT, hostile, "auth_failed", reference=None)).isprintable()
+    assert summary("fr", an_event(FAULT, hostile, "auth_failed", reference=None)).isprintable()

@@ -21,7 +21,7 @@ RETRY = "pod_retry_scheduler"
 TEXTS = Localized("en", ZoneInfo("Europe/Paris"))
 
 
-def told(result: CheckResult) -> tuple[str, str]:
+def state_and_text(result: CheckResult) -> tuple[str, str]:
     return str(result.state), f"{result.text} → {result.remedy}"
 
 
@@ -30,7 +30,7 @@ def told(result: CheckResult) -> tuple[str, str]:
     [("", "ok", "from .env"), ("A and B", "remark", "not set → set A and B, if")],
 )
 def test_credentials(missing: str, state: str, words: str) -> None:
-    found = told(checks.credentials("UPS", ".env", missing))
+    found = state_and_text(checks.credentials("UPS", ".env", missing))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -52,7 +52,7 @@ def test_which_claims_wait_for_credentials() -> None:
     ],
 )
 def test_permissions(mode: int | None, state: str, words: str) -> None:
-    found = told(checks.secret_file(".env", mode))
+    found = state_and_text(checks.secret_file(".env", mode))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -74,7 +74,7 @@ def test_folders(change: dict[str, Any], state: str, words: str) -> None:
         "trouble": None,
         "free": 500 * checks.MB,
     }
-    found = told(checks.folder(**{**usual, **change}))
+    found = state_and_text(checks.folder(**{**usual, **change}))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -93,7 +93,7 @@ def test_crons_copy_of_the_log(size: int, state: CheckState) -> None:
     ],
 )
 def test_clocks(offset: timedelta | None, state: str, words: str) -> None:
-    found = told(checks.clock(offset, timedelta(seconds=5), NOW, TEXTS))
+    found = state_and_text(checks.clock(offset, timedelta(seconds=5), NOW, TEXTS))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -152,18 +152,18 @@ def test_without_a_database_runs_are_not_judged() -> None:
     ],
 )
 def test_the_mail_server(facts: tuple[Any, ...], state: str, words: str) -> None:
-    found = told(checks.mail(*facts))
+    found = state_and_text(checks.mail(*facts))
     assert (found[0], words in found[1]) == (state, True), found
 
 
 def test_a_fleet_needs_its_tables_and_rights() -> None:
-    assert told(checks.fleet("3.10.0", [], [], []))[0] == "ok"
-    state, text = told(checks.fleet("3.10.0", ["procrastinate_jobs"], [], []))
+    assert state_and_text(checks.fleet("3.10.0", [], [], []))[0] == "ok"
+    state, text = state_and_text(checks.fleet("3.10.0", ["procrastinate_jobs"], [], []))
     assert (state, "missing tables: procrastinate_jobs;" in text, "recours init-db --fleet" in text) == (
         "fault",
         True,
         True,
     )
     grant = 'GRANT SELECT ON procrastinate_jobs TO "job";'
-    state, text = told(checks.fleet("3.10.0", [], ["SELECT on procrastinate_jobs"], [grant]))
+    state, text = state_and_text(checks.fleet("3.10.0", [], ["SELECT on procrastinate_jobs"], [grant]))
     assert (state, text.endswith(f"ask your administrator to run: {grant}")) == ("fault", True)

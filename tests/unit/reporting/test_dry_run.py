@@ -24,7 +24,7 @@ def world() -> World:
     return World()
 
 
-def found(world: World) -> Iterator[tuple[Claim, bool]]:
+def candidates(world: World) -> Iterator[tuple[Claim, bool]]:
     leases = world.table.leases()
     for claim in world.table.claims():
         yield claim, claim.reference in leases
@@ -33,7 +33,7 @@ def found(world: World) -> Iterator[tuple[Claim, bool]]:
 def look(world: World, stage: Stage = Stage.READY, batch: int = 30, **more: Any) -> Preview:
     policy = world.deps(**more.pop("policy", {})).policy
     options = {"carriers": (), "closed": {}} | more
-    return preview(found(world), stage, batch, options["carriers"], options["closed"], policy, world.now)
+    return preview(candidates(world), stage, batch, options["carriers"], options["closed"], policy, world.now)
 
 
 def references(result: Preview) -> list[str]:

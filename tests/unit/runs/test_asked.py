@@ -24,7 +24,7 @@ def world() -> World:
     return World()
 
 
-def found(world: World) -> Iterator[tuple[Claim, bool]]:
+def candidates(world: World) -> Iterator[tuple[Claim, bool]]:
     for claim in world.table.claims():
         yield claim, False
 
@@ -92,7 +92,7 @@ def test_an_abandoned_fetch_without_a_usable_start_time_is_resumed(
 def test_a_preview_shows_the_first_of_equally_urgent_claims(world: World) -> None:
     for place in range(4):
         world.failed(f"CLM-{place}")
-    got = preview(found(world), Stage.READY, 3, (), {}, world.policy, world.now)
+    got = preview(candidates(world), Stage.READY, 3, (), {}, world.policy, world.now)
     assert [claim.reference for claim, _ in got.batch] == ["CLM-0", "CLM-1", "CLM-2"]
 
 
@@ -100,7 +100,7 @@ def test_in_a_preview_a_settled_claim_does_not_pass_before_its_retry(world: Worl
     world.failed("CLM-1")
     world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "no")]
     world.retry(policy={"max_retries": 1})
-    got = preview(found(world), Stage.READY, 3, (), {}, world.policy, world.now)
+    got = preview(candidates(world), Stage.READY, 3, (), {}, world.policy, world.now)
     assert got.waiting == {Why.BY_BACKOFF: 1}
 
 

@@ -917,7 +917,7 @@ def missing() -> Exception:
     return ModuleNotFoundError("No module named 'lxml'")
 
 
-def told(world: World) -> list[tuple[str, str, str]]:
+def notifications(world: World) -> list[tuple[str, str, str]]:
     return [(event.name, event.audience, event.carrier) for event in world.journal.events]
 
 
@@ -934,11 +934,11 @@ def test_a_missing_package_does_not_count_as_an_attempt_and_ends_the_run_with_a_
     assert "Deferred without using an attempt: 1 claim." in report.fault
     assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (1, 0, 5)
     assert retries_of(world)[:5] == [0] * 5
-    assert told(world) == [("run_fault", "operator", "chronopost")]
+    assert notifications(world) == [("run_fault", "operator", "chronopost")]
     assert nothing_is_held(world)
     assert all(claim.state.interruptions == 0 for claim in world.table.claims())
     world.retry(concurrency=1)
-    assert len(told(world)) == 1, "once a day"
+    assert len(notifications(world)) == 1, "once a day"
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -949,7 +949,7 @@ def test_the_same_mistake_three_times_in_a_row_is_the_run_s(world: World, concur
     report = world.retry(concurrency=concurrency)
     assert (report.exit_status, report.stats.total) == (1, 0)
     assert retries_of(world) == [0] * 6
-    assert told(world) == [("run_fault", "operator", "chronopost")]
+    assert notifications(world) == [("run_fault", "operator", "chronopost")]
     assert all(not used for _, used in outcomes_of(world))
     assert nothing_is_held(world)
     world.queue.answers.clear()
@@ -990,7 +990,7 @@ def test_a_mistake_about_one_claim_is_that_claim_s(world: World) -> None:
         world.queue.answers[number] = [stumble()]
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.stats.success, report.stats.failed) == (0, 1, 4)
-    assert told(world) == []
+    assert notifications(world) == []
 
 
 def test_mistakes_in_different_places_are_their_claims_own(world: World) -> None:
@@ -998,7 +998,7 @@ def test_mistakes_in_different_places_are_their_claims_own(world: World) -> None
     for number, error in zip(numbers, (stumble(), KeyError("a"), stumble(), KeyError("b")), strict=True):
         world.queue.answers[number] = [error]
     report = world.retry(concurrency=1)
-    assert (report.exit_status, report.stats.failed, told(world)) == (0, 4, [])
+    assert (report.exit_status, report.stats.failed, notifications(world)) == (0, 4, [])
 
 
 # ---------------------------------------------------------------- denials
@@ -1018,10 +1018,10 @@ def test_denied_parcels_are_the_claims_own_and_many_are_reported_in_one_line(
         "⚠️ Chronopost denied us access to many parcels in one run (7). If our account is the cause, have the carrier "
         "fix it, then run: recours reopen --error access_denied --carrier Chronopost"
     ]
-    assert told(world) == [("account_fault", "operator", "chronopost")]
+    assert notifications(world) == [("account_fault", "operator", "chronopost")]
 
 
 def test_four_denied_parcels_are_reported_by_their_claims_alone(world: World) -> None:
     for number in world.many_failed(4):
         world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
-    assert (world.retry().stats.failed, told(world)) == (4, [])
+    assert (world.retry().stats.failed, notifications(world)) == (4, [])

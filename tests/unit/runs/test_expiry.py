@@ -41,7 +41,7 @@ def expired_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line for record in caplog.records if "EXPIRED" in (line := record.getMessage())]
 
 
-def shown(world: World) -> Preview:
+def preview_of(world: World) -> Preview:
     """The preview of a dry run of the scheduler."""
     rows = [(claim, False) for claim in world.table.claims()]
     return preview(rows, Stage.READY, 30, (), {}, world.policy, world.now)
@@ -156,7 +156,7 @@ def test_a_dry_run_does_not_take_it(world: World) -> None:
     pending(world)
     world.fetch()
     world.clock.advance(2 * HOUR)
-    assert (shown(world).batch, shown(world).waiting) == ([], {Why.EXPIRING: 1})
+    assert (preview_of(world).batch, preview_of(world).waiting) == ([], {Why.EXPIRING: 1})
 
 
 def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:

@@ -33,7 +33,7 @@ def _all_levels(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
 
 
-def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+def log_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The run's own lines, with the level of those that are not INFO."""
     assert {record.name for record in caplog.records} <= {"__main__"}
     return [
@@ -72,7 +72,7 @@ def test_the_scheduler_speaks_as_the_guide_says(world: World, caplog: pytest.Log
     worker = world.scheduler(30, concurrency=1)
     worker.greet(30, 4)
     report = worker.run()
-    lines = said(caplog)
+    lines = log_of(caplog)
     assert lines[:5] == [
         RULE,
         "POD AUTO-RETRY SCHEDULER - Starting",
@@ -114,7 +114,7 @@ def test_the_fetch_worker_speaks_likewise(world: World, caplog: pytest.LogCaptur
     worker = world.fetch_worker()
     worker.greet(50, 4)
     worker.run()
-    assert said(caplog)[:7] == [
+    assert log_of(caplog)[:7] == [
         RULE,
         "POD FETCH WORKER - Starting",
         "Batch size: 50",
@@ -128,12 +128,12 @@ def test_the_fetch_worker_speaks_likewise(world: World, caplog: pytest.LogCaptur
 def test_one_attempt_is_said_in_the_singular(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.failed("CLM-1")
     world.retry()
-    assert "✅ SUCCESS: POD fetched for CLM-1 after 1 attempt" in said(caplog)
+    assert "✅ SUCCESS: POD fetched for CLM-1 after 1 attempt" in log_of(caplog)
 
 
 def test_with_nothing_due_it_is_said_how_many_wait(world: World, caplog: pytest.LogCaptureFixture) -> None:
     report = world.retry()
-    assert said(caplog)[:2] == [
+    assert log_of(caplog)[:2] == [
         "No failed PODs eligible for retry",
         "No failed claims are waiting for a retry",
     ]
@@ -141,19 +141,19 @@ def test_with_nothing_due_it_is_said_how_many_wait(world: World, caplog: pytest.
     world.failed("CLM-1", updated_at=world.now)
     caplog.clear()
     world.retry()
-    assert said(caplog)[:2] == [
+    assert log_of(caplog)[:2] == [
         "No failed PODs eligible for retry",
         "1 failed claim is waiting for a retry, the earliest at 2026-02-02 10:00",
     ]
     world.failed("CLM-2", updated_at=world.now)
     caplog.clear()
     world.retry()
-    assert "2 failed claims are waiting for a retry, the earliest at 2026-02-02 10:00" in said(caplog)
+    assert "2 failed claims are waiting for a retry, the earliest at 2026-02-02 10:00" in log_of(caplog)
 
 
 def test_with_nothing_pending_it_is_said_too(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.fetch()
-    assert said(caplog)[0] == "No pending PODs to fetch"
+    assert log_of(caplog)[0] == "No pending PODs to fetch"
 
 
 def test_the_json_of_a_run(world: World) -> None:
@@ -210,7 +210,7 @@ def test_a_gap_of_more_than_three_times_the_schedule_is_mentioned(
     world.clock.advance(hours * HOUR)
     world.fetch()  # the other worker's runs do not count
     world.retry()
-    assert [line for line in said(caplog) if "last run" in line] == ([words] if words else [])
+    assert [line for line in log_of(caplog) if "last run" in line] == ([words] if words else [])
 
 
 def test_the_fetch_worker_s_gap_is_shorter(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -220,7 +220,7 @@ def test_the_fetch_worker_s_gap_is_shorter(world: World, caplog: pytest.LogCaptu
     assert (
         "[WARNING] The last run began 2 h ago, at 2026-02-02 09:00; runs are due every 30 min. "
         "Was the machine off, or is the schedule disabled?"
-    ) in said(caplog)
+    ) in log_of(caplog)
 
 
 # ---------------------------------------------------------------- the life of a claim
@@ -242,7 +242,7 @@ def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
     world.each_hour(120, run)
     assert world.asked == [N, N]
     assert passed == 3
-    lines = [line for line in said(caplog) if "CLM-1 " in line]
+    lines = [line for line in log_of(caplog) if "CLM-1 " in line]
     assert lines == [
         "[1] Fetch for CLM-1 (Chronopost)",
         f"[WARNING] ❌ FAILED: CLM-1 - {words}; next try 2026-02-02 10:00",
@@ -264,7 +264,7 @@ def test_attempts_are_counted_as_people_count_with_the_first_fetch(
     assert world.table["CLM-1"].state.attempts == 1
     world.clock.advance(HOUR)
     world.retry()
-    assert "✅ SUCCESS: POD fetched for CLM-1 after 2 attempts" in said(caplog)
+    assert "✅ SUCCESS: POD fetched for CLM-1 after 2 attempts" in log_of(caplog)
     assert [event.facts["attempts"] for event in world.table.events] == [2]
     assert (world.table["CLM-1"].state.attempts, world.table["CLM-1"].retries_counted) == (2, 1)
 
@@ -283,7 +283,7 @@ def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
     tried_before(world, 3)
     report = world.retry(policy={"max_retries": 2})
     assert (counts(report), world.asked) == ({"max_retries_reached": 1}, [])
-    assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 3 attempts - API timeout" in said(caplog)
+    assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 3 attempts - API timeout" in log_of(caplog)
     assert world.table["CLM-1"].error_text == "API timeout"
 
 
@@ -292,7 +292,7 @@ def test_a_claim_without_any_error_on_record_says_so_at_its_end(
 ) -> None:
     tried_before(world, 9, error=None)
     world.retry()
-    assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 9 attempts - no answer recorded" in said(caplog)
+    assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 9 attempts - no answer recorded" in log_of(caplog)
 
 
 def test_the_wait_of_a_claim_that_others_retried_counts_from_their_retry(world: World) -> None:
@@ -310,7 +310,7 @@ def test_a_claim_exhausted_by_others_is_given_up_without_notification(
     assert counts(world.retry()) == {}
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
     assert (world.asked, world.table.notices, world.claims.attempts) == ([], [], [])
-    assert any("1 claim had no retries left when recours was installed" in line for line in said(caplog))
+    assert any("1 claim had no retries left when recours was installed" in line for line in log_of(caplog))
     # Once corrected, it starts over like any other.
     world.table.edit("CLM-1", number="XY000000002FR")
     assert counts(world.retry()) == {"total": 1, "success": 1}
@@ -339,7 +339,7 @@ def test_a_time_that_no_backoff_can_have_made_is_recomputed(
     world.retry()
     assert (
         "[WARNING] CLM-1: its next attempt (2099-01-01 01:00) does not fit the backoff; recalculated"
-    ) in said(caplog)
+    ) in log_of(caplog)
     assert world.table["CLM-1"].state.next_at == world.now + HOUR
 
 
@@ -349,7 +349,7 @@ def test_values_that_cannot_be_read_are_reported_once(world: World, caplog: pyte
     world.failed("CLM-2", "XY000000002FR")
     world.retry(carriers=("dhl_express",))
     world.retry(carriers=("dhl_express",))
-    remarks = [line for line in said(caplog) if "cannot" in line]
+    remarks = [line for line in log_of(caplog) if "cannot" in line]
     assert remarks == [
         "[WARNING] CLM-1: cannot read the value of response_deadline, updated_at; it is treated as unknown"
     ]
@@ -360,7 +360,7 @@ def test_at_most_twenty_unreadable_values_are_logged(world: World, caplog: pytes
         world.failed(f"CLM-{place}")
         world.table.spoil(f"CLM-{place}", "created_at")
     world.retry(carriers=("dhl_express",))
-    remarks = [line for line in said(caplog) if "cannot" in line]
+    remarks = [line for line in log_of(caplog) if "cannot" in line]
     assert len(remarks) == 21
     assert remarks[-1] == "[WARNING] 3 more claims have values that cannot be read"
 
@@ -377,7 +377,7 @@ def test_a_claim_without_a_valid_number_or_carrier_costs_no_call(
     world.failed("CLM-4", carrier="")
     report = world.retry()
     assert (counts(report), world.asked) == ({"total": 4, "failed": 4}, [])
-    warnings = sorted(line.split(" - ")[1].split(";")[0] for line in said(caplog) if "FAILED" in line)
+    warnings = sorted(line.split(" - ")[1].split(";")[0] for line in log_of(caplog) if "FAILED" in line)
     assert warnings == [
         '"123" is not a Chronopost tracking number (example: XY123456789FR)',
         "The carrier (none) is not supported",
@@ -385,7 +385,7 @@ def test_a_claim_without_a_valid_number_or_carrier_costs_no_call(
         "The claim has no tracking number",
     ]
     assert {world.table[f"CLM-{place}"].state.stage for place in (1, 2, 3, 4)} == {Stage.SETTLED}
-    assert any(line.endswith("Retry #1 for CLM-3 (Heppner)") for line in said(caplog))
+    assert any(line.endswith("Retry #1 for CLM-3 (Heppner)") for line in log_of(caplog))
     assert world.queue.used["chronopost"] == world.queue.held["chronopost"] == 0
 
 
@@ -482,7 +482,7 @@ def test_a_database_failure_during_the_run_is_in_the_report(
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.fault) == (1, "The database went away.")
     assert counts(report) == {}
-    assert "Total processed: 0" in said(caplog)
+    assert "Total processed: 0" in log_of(caplog)
     assert len(world.asked) <= 8  # the answers that are recorded together
     # The remaining leases expire, and no attempt was used.
     world.claims.broken, world.queue.during = None, lambda _: None
@@ -541,7 +541,9 @@ def test_a_carrier_at_its_limit_is_skipped_and_the_others_are_not(
     world.queue.limits["chronopost"] = 5  # a fetch reserves two units and uses one
     report = world.retry(concurrency=1)
     assert counts(report) == {"total": 5, "success": 5, "skipped_rate_limit": 1}
-    assert "[WARNING] ⚠️ Chronopost skipped until 2026-02-03 01:00: Chronopost is at its limit" in said(caplog)
+    assert "[WARNING] ⚠️ Chronopost skipped until 2026-02-03 01:00: Chronopost is at its limit" in log_of(
+        caplog
+    )
     assert world.table["CLM-05"].state.stage is Stage.READY
     assert world.queue.held["chronopost"] == 0
 
@@ -554,7 +556,7 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
     world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
     report = world.retry()
     assert (counts(report), world.asked) == ({"skipped_carrier": 2}, [])
-    assert f"[WARNING] ⚠️ Chronopost skipped for now: {reason}" in said(caplog)
+    assert f"[WARNING] ⚠️ Chronopost skipped for now: {reason}" in log_of(caplog)
     (event,) = world.journal.events
     assert (event.name, event.audience, event.carrier, event.number) == (
         "account_fault",

@@ -126,7 +126,7 @@ def document(reply: Reply) -> bytes:
     return base64.b64decode(reply.fields["pod"], validate=True)
 
 
-def told(box: Sandbox) -> str:
+def attempt_result(box: Sandbox) -> str:
     """The result of one attempt of a client that tracks first."""
     reply = track(box)
     if reply.status != 200 or reply.result.find("listEventInfoComp/events[code='D']") is None:
@@ -283,7 +283,7 @@ def test_stopping_is_prompt_and_leaves_no_thread(
 
 def test_each_attempt_uses_up_a_step_and_the_last_one_stays(box: Sandbox) -> None:
     script(box, S.IN_TRANSIT, S.MAINTENANCE, S.POD_LATE, S.POD_NONE, S.DELIVERED)
-    assert [told(box) for _ in range(7)] == ["not delivered", "503", "3", "2", "5", "5", "5"]
+    assert [attempt_result(box) for _ in range(7)] == ["not delivered", "503", "3", "2", "5", "5", "5"]
 
 
 def test_tracking_a_delivered_parcel_uses_up_nothing(box: Sandbox) -> None:
@@ -296,7 +296,7 @@ def test_delivery_date_is_fixed_at_the_first_answer_that_says_delivered(
     box: Sandbox, clock: SimulatedClock
 ) -> None:
     script(box, S.IN_TRANSIT, S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-30))
-    told(box)
+    attempt_result(box)
     clock.advance(timedelta(days=1))
     dates = set()
     for _ in range(3):
@@ -317,9 +317,9 @@ def test_a_refused_password_does_not_fix_the_delivery_date(box: Sandbox, clock: 
 
 def test_a_new_script_begins_again(box: Sandbox) -> None:
     script(box, S.IN_TRANSIT, S.POD_LATE)
-    told(box)
+    attempt_result(box)
     script(box, S.IN_TRANSIT, S.POD_LATE)
-    assert [told(box), told(box)] == ["not delivered", "3"]
+    assert [attempt_result(box), attempt_result(box)] == ["not delivered", "3"]
     with pytest.raises(ValueError, match="at least one step"):
         Parcel(())
 
