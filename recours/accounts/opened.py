@@ -40,7 +40,7 @@ class OpenedAccounts(Mapping[str, Account]):
         store: ClientAccounts | None,
         make: Make,
     ) -> None:
-        """`store`: clients' accounts; None: there are none."""
+        """`store`: the clients' accounts, or None."""
         self._own_accounts = own_accounts
         self._settings = settings
         self._stored = store

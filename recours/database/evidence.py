@@ -169,7 +169,7 @@ class DatabaseCustody:
     def add(
         self, run_id: str, now: datetime, write: Callable[[str, bytes], None]
     ) -> tuple[Manifest, int] | None:
-        """List up to PORTION files that are in no manifest in a new one; returns it and their number, or None.
+        """List up to PORTION files without a manifest in a new manifest; return it and the number of files, or None.
 
         `write`: stores a name and content durably. If the process dies afterward, the stored file has no row, and the
         next manifest lists the same files. Raises DatabaseError, and the exceptions of `write`.

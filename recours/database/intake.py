@@ -553,7 +553,7 @@ class ClaimIntake:
         return count
 
     def _write_or_defer(self, ids: Sequence[Any], now: datetime) -> int | None:
-        """Write to these rows; None: they are locked. Rows that constraints reject stay owed; `status` counts them."""
+        """Write to these rows; None if they are locked. Rows that constraints reject stay owed; `status` counts them."""
         try:
             with self._database.write(lock_wait_s=SERVICE_LOCK_WAIT_S) as connection:
                 return self._write_at_once(connection, ids, now)

@@ -1,8 +1,8 @@
-"""The folder of documents. Each is written completely or not at all, never over another, to `CARRIER/ab/cd/NAME` by digest.
+"""The folder of documents. Each file is written completely or not at all, to `CARRIER/ab/cd/NAME` by digest, and never replaced.
 
 A note (`.parts/NAME.jsonl`) lists the documents stored for a claim that are not in the database yet. It is written first, so that
 a document stored by a run that died is found again with its signatory and time, and is neither lost nor requested again. A note
-has a line for each answer with all its pieces; if all are there, no call is needed. It is deleted once the database has the same.
+has a line for each answer with all its pieces; if all pieces exist, no call is needed. The note is deleted once the database has its data.
 A document is stored before it is appraised, because the appraisal is slow and the carrier's call has been paid for.
 """
 

@@ -96,7 +96,7 @@ def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:
 
 
 def _not_before(app: App, claim: Claim, where: Position, policy: Policy) -> date | None:
-    """The estimated earliest day of a claim's attempt; None: it does not wait for others."""
+    """The estimated earliest day of a claim's attempt; None if no more urgent claims delay it."""
     if not stands_in_line(where):
         return None
     now = app.clock.now()

@@ -107,7 +107,7 @@ class Search:
         return self.border.joined() if self._are_ours else self.border.not_joined()
 
     def _source(self, sort: Sort | None) -> FromClause:
-        """The joined tables, without recours's if no condition uses it."""
+        """The joined tables; recours's own table is left out if no condition uses it."""
         criteria = self.criteria
         if not (self._are_ours or criteria.carriers or criteria.kinds or sort in _OF_OURS):
             return self.border.claims

@@ -1,4 +1,4 @@
-"""An estimate of when claims are tried, and of whether the quotas are sufficient.
+"""An estimate of when claims are attempted, and of whether the quotas are sufficient.
 
 Upcoming runs are simulated: open claims in order, runs at their times, quotas by window. Decisions about claims use the rules
 of `recours.core`. Every attempt is assumed to return no document. Pure.
@@ -484,7 +484,7 @@ class Simulation:
 
 
 def opening_of(closing: Refusal) -> datetime | None:
-    """When an account takes calls again automatically; None: it does not."""
+    """When an account can be used again without action by a person; None: never."""
     return None if closing.kind in REFUSED_KINDS else closing.until
 
 
@@ -518,7 +518,7 @@ def day_in_line(
     terms: Terms,
     now: datetime,
 ) -> date | None:
-    """The day before which no run tries a due claim.
+    """The day before which no run attempts a due claim.
 
     None: the first run that may call its carrier tries it, or its worker does not run. `claims`: the claim and the most
     urgent ones of its account, from `planned_claim`.

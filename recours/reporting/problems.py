@@ -277,7 +277,7 @@ def _named(label: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]
 
 
 def _backlog_problems(overview: Overview) -> Iterator[Problem]:
-    """Due claims that will be tried after their deadlines at the pace of the quota."""
+    """Due claims that will be attempted after their deadlines, at the pace of the quota."""
     for key, backlog in overview.troubles.backlogs.items():
         name = next((carrier.name for carrier in overview.carriers if carrier.key == carrier_of(key)), key)
         facts: _Facts = {

@@ -65,7 +65,7 @@ class Backlog:
     """The open claims of one account (its key; "": unknown carrier), counted by stage; after merging, of a carrier.
 
     `unassessed`: failed or pending claims that no run has assessed yet; the next one will. `oldest`: when the oldest claim
-    that is still tried failed, or was created. `to_correct`: at any stage. `counted_up_to`: the limit of each count.
+    in progress failed, or was created. `to_correct`: at any stage. `counted_up_to`: the limit of each count.
     """
 
     carrier: str
@@ -390,7 +390,7 @@ class WorkerStatus:
 
     @property
     def largest_batch(self) -> int:
-        """The largest number of claims that its latest runs tried."""
+        """The largest number of claims that its latest runs attempted."""
         usual = WORKERS[self.worker].usual_batch
         return max([usual, *(int(run.stats.get("total", 0)) for run in self.runs)])
 

@@ -380,7 +380,7 @@ class SystemReader:
         return [ToCorrect(row[0], row[1] or "", row[2] or "", row[3] or "") for row in rows]
 
     def settled_since(self, since: datetime) -> int:
-        """How many claims answers have settled since then, counted up to a limit."""
+        """The number of claims that answers have settled since then, counted up to a limit."""
         kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
         answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
         settled = select(_c.claim_id).where(
@@ -415,7 +415,7 @@ class SystemReader:
         return rows
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
-        """Claims whose real deadline or evidence ends in this period and that may not be tried before, nearest first."""
+        """Claims whose real deadline or evidence ends in this period and that may not be attempted before then, nearest first."""
         day = self.database.border.text("response_deadline")
         # A day more on both sides: the rules check the time zone of deadlines.
         is_near = and_(

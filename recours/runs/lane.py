@@ -164,7 +164,7 @@ class Lane:
 
     @property
     def denials(self) -> Refusal | None:
-        """The warning about many parcels denied to this account; None: few were. It does not close the lane."""
+        """The warning about many parcels denied to this account, or None. Denials do not close the lane."""
         if self.denied < MANY_DENIED:
             return None
         description = SentenceParts(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
