@@ -88,7 +88,7 @@ _NAMES_ACCOUNT = "account"
 # proof.
 _NO_PROOF = Detailed(
     Sentence.PROOF_FOR_PARTIES,
-    "this is also the answer if DHL_EXPRESS_ACCOUNT_NUMBER did not pay for the shipment",
+    "also the answer if DHL_EXPRESS_ACCOUNT_NUMBER did not pay for it",
 )
 
 

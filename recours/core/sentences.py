@@ -94,8 +94,8 @@ class Sentence(StrEnum):
         N_("{carrier} has not provided a proof of delivery yet; the next attempt checks whether the parcel was "
            "delivered[ ({words})]"))
     PROOF_FOR_PARTIES = ("proof_for_parties", _K.POD_NOT_AVAILABLE_YET,
-        N_("The parcel was delivered, but {carrier} has not provided a proof of delivery yet; it provides proofs "
-           "only to the accounts of the sender, the recipient and the payer"))
+        N_("The parcel was delivered, but {carrier} has not provided a proof yet; only the accounts of the "
+           "sender, the recipient and the payer can get it"))
     PROOF_LINK_MISSING = ("proof_link_missing", _K.POD_NOT_AVAILABLE_YET,
         N_("The parcel was delivered, but {carrier} provides no link to a proof; with DHL Express credentials, "
            "recours can fetch the proofs of Express parcels"))

@@ -63,4 +63,5 @@ def test_a_claim_whose_pod_others_found_is_waited_for_no_more(
         service.run()
     assert "No pending PODs to fetch" in caplog.messages
     assert "No failed PODs eligible for retry" in caplog.messages
-    assert not [line for line in caplog.messages if "waiting for a retry" in line or "kept for" in line]
+    assert "No failed claims are waiting for a retry" in caplog.messages
+    assert not [line for line in caplog.messages if "kept for" in line]

@@ -185,7 +185,7 @@ def test_the_log_of_the_guides_run(run: Run, claims: Claims, tmp_path: Path) -> 
     assert "✅ SUCCESS: POD fetched for CLM-2024-001 after 2 attempts" in said
     assert "✅ SUCCESS: POD fetched for CLM-2024-003 after 1 attempt" in said
     last = next(line for line in said if line.startswith("🛑"))
-    assert last.startswith("🛑 FINAL FAILURE: CLM-2024-005 gave up after 4 attempts - The parcel is not")
+    assert last.startswith("🛑 FINAL FAILURE: CLM-2024-005 gave up after 4 attempts - The parcel has not")
     failed = next(line for line in said if line.startswith("❌ FAILED"))
     assert re.fullmatch(r"❌ FAILED: CLM-2024-002 - .+; next try \d{4}-\d\d-\d\d \d\d:\d\d", failed)
 
@@ -244,7 +244,7 @@ def test_nothing_is_due(run: Run, claims: Claims) -> None:
     claims.add("CLM-1", DELIVERED, updated_at=f"{NOW - timedelta(minutes=30)}")
     said = run().messages
     assert "No failed PODs eligible for retry" in said
-    assert said[said.index("No failed PODs eligible for retry") + 1].startswith("1 failed claim waits")
+    assert said[said.index("No failed PODs eligible for retry") + 1].startswith("1 failed claim is waiting")
     assert claims.execute("SELECT COUNT(*) FROM claims WHERE pod_fetch_status = 'failed';") == [(1,)]
 
 

@@ -42,7 +42,9 @@ def test_each_worker_leaves_the_calls_that_nearer_deadlines_need(
     service.clock.advance(MINUTE)
     stats = service.run(PODFetchWorker).stats
     assert (stats.success, stats.skipped_reserved) == (1, 3)
-    assert any("kept for more urgent claims (8 per day)" in message for message in caplog.messages)
+    assert any(
+        "has calls left only for more urgent claims (8 per day)" in message for message in caplog.messages
+    )
     assert "⚠️ Skipped (kept for other claims): 3" in caplog.messages
     stats = service.run(PODRetryScheduler).stats
     assert (stats.success, stats.skipped_reserved, stats.skipped_rate_limit) == (3, 0, 0)

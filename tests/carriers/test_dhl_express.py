@@ -464,7 +464,7 @@ def test_the_words_of_an_error_are_reported() -> None:
     assert failure_of(problem(500, "A title")).message == "DHL Express is unavailable (HTTP 500): A title"
     assert failure_of(problem(401, "A title")).message == "DHL Express rejects our credentials: A title"
     assert failure_of(NO_DATA, known=KNOWN).message.endswith(
-        "the account that paid): No data was found for this shipment"
+        "did not pay for it): No data was found for this shipment"
     )
 
 

@@ -368,7 +368,7 @@ def test_an_error_is_quoted() -> None:
         "DHL Parcel DE rejects our credentials (too many failed logins): An error"
     )
     assert as_failure(of(error("63"), known=KNOWN)).message == (
-        "DHL Parcel DE is unavailable (its archive of signatures does not answer): An error"
+        "DHL Parcel DE is unavailable (its signature archive does not respond): An error"
     )
 
 

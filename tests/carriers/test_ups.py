@@ -218,7 +218,7 @@ def test_a_failure_repeats_the_carriers_words() -> None:
         assert outcome.message == sentence
     yet = failure_of(WITHOUT_PROOF).message
     assert yet.startswith(
-        "The parcel was delivered, but UPS has not provided a proof of delivery yet; it provides proofs only to"
+        "The parcel was delivered, but UPS has not provided a proof yet; only the accounts of the"
     )
 
 

@@ -375,7 +375,7 @@ def test_check_and_weekly_report_name_the_same_problems(world: World) -> None:
     faults = " ".join(f["words"] for f in json.loads(check.stdout)["findings"] if f["state"] == "fault")
     for problem in found.problems:
         is_new = problem.kind is ProblemKind.NEVER_RAN
-        assert ("it never ran" if is_new else told.sentence(problem, found.at)) in faults
+        assert ("has never run" if is_new else told.sentence(problem, found.at)) in faults
 
     app = world.app
     office = MailService(app.settings, app.database, app.schema, app.clock, "r")

@@ -238,7 +238,7 @@ def test_a_database_whose_encoding_lacks_signs_is_refused_in_words(
 ) -> None:
     postgres.execute(server.url(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
     for way in (server.url("latin"), through.set(database="latin")):
-        with pytest.raises(DatabaseError, match=r"latin is LATIN1: .* createdb --encoding UTF8"):
+        with pytest.raises(DatabaseError, match=r"latin is LATIN1, .* createdb --encoding UTF8"):
             open_database(settings_of(way.render_as_string(hide_password=False), sandbox))
 
 
