@@ -55,7 +55,7 @@ def test_a_spoilt_row_is_a_sentence(spoilt: str) -> None:
         Seals([NEW]).open(spoilt, OWNER)
 
 
-def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_reported_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "PACKAGE", "cryptography_that_is_not_there")
     for needs_it in (lambda: Seals([NEW]).seal(VALUES), lambda: Seals([NEW]).open("x")):
         with pytest.raises(SealError, match="pip install 'cryptography>=44'"):

@@ -30,7 +30,7 @@ def test_a_secret_that_only_a_command_line_could_carry_is_refused() -> None:
         conninfo(Database(make_url("postgresql+psycopg://joe@db/claims?sslpassword=x")))
 
 
-def test_without_the_program_it_is_said_what_to_install(
+def test_a_missing_pg_restore_is_reported_with_the_install_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -46,7 +46,7 @@ def test_at_most_two_numbers_are_isolated_for_one_bad_number() -> None:
         assert len(bundle.upsetting) <= 2
 
 
-def test_two_numbers_are_taken_for_no_outage_unless_the_first_asked_alone_is_one() -> None:
+def test_two_bad_numbers_are_an_outage_only_if_the_first_one_fails_alone() -> None:
     for pair in combinations(THIRTY, 2):
         sizes, bundle = calls_of(pair)
         if bundle.outage:

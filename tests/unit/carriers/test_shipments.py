@@ -174,7 +174,7 @@ def of(*numbers: str, told: tuple[Any, ...] = (P.DELIVERED,), days: int = 0) -> 
     return Shipment(numbers=numbers, scans=scans(days, *told))
 
 
-def test_an_answer_about_other_parcels_is_none() -> None:
+def test_an_answer_about_other_parcels_is_a_bad_response() -> None:
     for shipments in ([of("1")], [of("1"), of("2", "3")], []):
         found = judged(*shipments)
         assert isinstance(found, Failure)

@@ -35,7 +35,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
         (DENIED, TOKEN, (POD,), Blame.ACCOUNT),
     ],
 )
-def test_whose_a_refusal_is_before_any_check(
+def test_blame_of_a_refusal_before_any_check(
     kind: ErrorKind, what: Capability, accepted: tuple[Capability, ...], whose: Blame
 ) -> None:
     assert blame(kind, what, accepted=accepted, proven=False, closed_by_it=False) is whose
@@ -49,7 +49,7 @@ def test_a_right_that_is_denied_for_one_parcel_alone_closes_nothing(proven: bool
 
 @pytest.mark.parametrize(("what", "claim"), [(TRACKING, Blame.CLAIM), (POD, Blame.DOCUMENTS)])
 @pytest.mark.parametrize("closed_by_it", [False, True])
-def test_whose_it_is_after_a_check(what: Capability, claim: Blame, closed_by_it: bool) -> None:
+def test_blame_of_a_refusal_after_a_check(what: Capability, claim: Blame, closed_by_it: bool) -> None:
     accepted = blame_after_check(what, accepted=True, refused=False, closed_by_it=closed_by_it)
     refused = blame_after_check(what, accepted=False, refused=True, closed_by_it=closed_by_it)
     not_made = blame_after_check(what, accepted=False, refused=False, closed_by_it=closed_by_it)

@@ -94,7 +94,7 @@ TEN, TWELVE = "1234567890", "123456789012"
         ("Nobody", TEN, ("dhl",), None),
     ],
 )
-def test_whose_account_serves_a_claim(
+def test_a_claim_is_routed_to_a_configured_account(
     name: str, number: str | None, configured: tuple[str, ...], key: str | None
 ) -> None:
     assert ROUTES.with_accounts(configured).resolve(name, number) == key

@@ -54,7 +54,7 @@ def test_the_last_day_of_all_does_not_break_the_calendar() -> None:
     ("status", "pending"),
     [("pending", True), ("fetching", True), ("failed", False), ("success", False), (None, False)],
 )
-def test_whose_claim_it_is(status: str | None, pending: bool) -> None:
+def test_a_claim_is_pending_until_its_first_fetch_ends(status: str | None, pending: bool) -> None:
     assert Claim(1, "CLM-1", fetch_status=status).is_pending == pending
 
 

@@ -21,7 +21,7 @@ def test_every_kind_that_may_be_read_has_its_texts() -> None:
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_a_text_is_taken_for_what_a_person_would_take_it_for(kind: str) -> None:
+def test_real_error_texts_are_classified_correctly(kind: str) -> None:
     assert {text: classify(text) for text in TEXTS[kind]} == dict.fromkeys(TEXTS[kind], kind)
 
 
@@ -50,5 +50,5 @@ def test_either_apostrophe_will_do(apostrophe: str) -> None:
     assert classify(f"Le colis n{apostrophe}est pas sur notre contrat") == "access_denied"
 
 
-def test_a_wait_that_a_carrier_asked_for_is_never_taken_for_a_bad_number() -> None:
+def test_a_rate_limit_that_mentions_numbers_is_still_a_rate_limit() -> None:
     assert classify("429 Too Many Requests: invalid tracking number lookups") == "rate_limited"

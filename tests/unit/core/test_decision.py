@@ -405,7 +405,7 @@ def test_the_next_action_depends_on_the_retries_used_and_the_stage(
     assert next_action(at_retry(retries, stage), NOW, replace(POLICY, max_retries=most)) is what
 
 
-def test_who_is_asked_for_is_called_regardless_of_its_retry() -> None:
+def test_a_claim_requested_by_name_is_fetched_regardless_of_its_retry() -> None:
     for row in (at_retry(9, Stage.GIVEN_UP), at_retry(1, Stage.SETTLED), claim("fetching", updated_at=NOW)):
         assert next_action(row, NOW, POLICY, by_name=True) is Action.CALL
 
@@ -609,7 +609,9 @@ def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
         (None, False),
     ],
 )
-def test_a_deadline_before_the_last_retry_has_it_told_at_once(deadline: date | None, early: bool) -> None:
+def test_an_error_is_reported_at_once_if_the_deadline_is_before_the_last_retry(
+    deadline: date | None, early: bool
+) -> None:
     decision = decide(at_retry(0, deadline=deadline), failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
     assert notifications(decision) == ([("pod_failed", "client")] if early else [])
     assert not decision.gave_up

@@ -79,7 +79,7 @@ def after(
 
 
 @pytest.mark.parametrize("kind", TEMPORARY)
-def test_one_is_set_so_long_before_the_deadline_when_the_backoff_is_used_up(kind: ErrorKind) -> None:
+def test_the_last_attempt_is_scheduled_once_the_backoff_is_used_up(kind: ErrorKind) -> None:
     decision = after(START, kind=kind)
     assert not decision.gave_up
     assert not decision.events
@@ -158,7 +158,7 @@ def last_decision(
 
 
 @pytest.mark.parametrize("late", [-3 * timedelta(minutes=1), timedelta(), 5 * HOUR])
-def test_after_it_the_claim_is_given_up_and_told_as_always(late: timedelta) -> None:
+def test_the_claim_is_given_up_and_reported_after_the_last_attempt(late: timedelta) -> None:
     decision = last_decision(late=late)
     assert decision.gave_up
     assert decision.state.retries_used == 4  # it is not one of the retries
@@ -197,7 +197,7 @@ def test_a_success_counts_it() -> None:
     assert (decision.state.retries_used, decision.state.last_attempt_at) == (5, None)
 
 
-def test_a_carrier_that_asks_to_wait_puts_it_off() -> None:
+def test_a_rate_limit_defers_the_last_attempt() -> None:
     at = END - 30 * HOUR
     state = ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT)
     until = at + 2 * HOUR
@@ -211,7 +211,7 @@ def test_a_carrier_that_asks_to_wait_puts_it_off() -> None:
 
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("used", [3, 4])
-def test_one_that_meets_a_fault_is_made_again_an_hour_later_until_the_deadline(
+def test_a_last_attempt_that_meets_a_fault_is_repeated_hourly_until_the_deadline(
     kind: ErrorKind, used: int
 ) -> None:
     at = END - 30 * HOUR
@@ -241,7 +241,7 @@ def test_a_retry_that_meets_a_fault_is_used() -> None:
     assert decide(claim(ready(2)), fail(ErrorKind.SERVER_ERROR), START, ON).uses_attempt
 
 
-def test_once_the_deadline_is_over_the_claim_is_given_up_without_a_call() -> None:
+def test_a_claim_is_given_up_without_a_call_after_its_deadline() -> None:
     at = END - 30 * HOUR
     waits = claim(ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT))
     assert next_action(waits, END - timedelta(seconds=1), ON) is Action.CALL
@@ -252,7 +252,7 @@ def test_once_the_deadline_is_over_the_claim_is_given_up_without_a_call() -> Non
     assert decision.state.last_attempt_at is None
 
 
-def test_one_that_expires_had_none() -> None:
+def test_an_expired_claim_had_no_last_attempt() -> None:
     at = END - 30 * HOUR
     waits = claim(ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT))
     decision = expire(waits, END + 900 * HOUR, ON)
@@ -298,7 +298,7 @@ def test_a_number_has_only_one() -> None:
     ],
     ids=["none", "another spelling", "its status", "its amount", "a later deadline", "an earlier deadline"],
 )
-def test_an_edit_leaves_it_where_it_is(edit: dict[str, Any]) -> None:
+def test_an_edit_does_not_move_the_last_attempt(edit: dict[str, Any]) -> None:
     soon = END - 32 * HOUR  # less than 6 h before it
     state = assess(replace(waiting(), **edit), soon, ON)
     assert awaits_last_attempt(state)
@@ -339,7 +339,7 @@ def test_a_lost_time_is_restored(spoilt: datetime | None) -> None:
 
 @pytest.mark.parametrize("most", [0, 1, 3, 6])
 @pytest.mark.parametrize("policy", [ON, OFF])
-def test_one_that_is_set_is_made_regardless_of_later_settings(most: int, policy: Policy) -> None:
+def test_a_scheduled_last_attempt_is_made_regardless_of_later_settings(most: int, policy: Policy) -> None:
     policy = replace(policy, max_retries=most)
     assert state_for_next_run(waiting(), START, policy) == waiting().state
     assert next_action(waiting(stage=Stage.READY), END - 30 * HOUR, policy) is Action.CALL
@@ -352,7 +352,7 @@ def test_under_a_lowered_limit_one_that_waits_for_a_retry_is_given_up_without_a_
     assert give_up(waits_for_retry, START, policy).gave_up
 
 
-def test_turned_on_it_revives_nothing_and_comes_with_the_next_answer() -> None:
+def test_enabling_last_attempts_affects_only_later_answers() -> None:
     over = claim(replace(ready(4, kind=ErrorKind.TIMEOUT), stage=Stage.GIVEN_UP, next_at=None))
     assert state_for_next_run(over, START, ON) == over.state
     waits = claim(replace(ready(3, kind=ErrorKind.TIMEOUT), stage=Stage.WAITING))
@@ -500,7 +500,7 @@ def lived(days: Days | Model, at: list[datetime]) -> tuple[list[datetime], datet
 
 @MODEST
 @given(LATE, OUTAGES, LIKELY, st.one_of(st.none(), DEADLINES), st.integers(1, 6))
-def test_turned_off_and_without_a_deadline_nothing_differs_from_the_guide(
+def test_without_the_setting_or_a_deadline_nothing_differs_from_the_guide(
     late: list[int],
     outages: list[tuple[int, int]],
     answers: list[ErrorKind],
@@ -515,7 +515,7 @@ def test_turned_off_and_without_a_deadline_nothing_differs_from_the_guide(
 
 @MODEST
 @given(LATE, OUTAGES, LIKELY, DEADLINES, st.integers(0, 6), st.sampled_from([6, 12, 30, 72, 200]))
-def test_turned_on_it_goes_as_the_rule_says(
+def test_last_attempts_follow_the_model_of_the_rule(
     late: list[int],
     outages: list[tuple[int, int]],
     answers: list[ErrorKind],

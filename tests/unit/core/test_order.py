@@ -65,7 +65,7 @@ def test_once_the_days_of_a_claim_without_a_deadline_are_over_its_evidence_count
 
 
 @pytest.mark.parametrize("status", ["failed", "pending"])
-def test_one_whose_evidence_is_over_comes_after_all_that_can_still_be_won(status: str) -> None:
+def test_a_claim_with_expired_evidence_ranks_after_all_that_can_still_be_won(status: str) -> None:
     forgotten = assess(ups(status, created_at=created(130), deadline=LATER), NOW, POLICY)
     undated = assess(ups(status, created_at=created(130)), NOW, POLICY)
     can_win = [

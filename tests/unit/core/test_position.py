@@ -57,18 +57,16 @@ def test_a_claim_is_due_if_a_run_that_begins_now_deals_with_it(
         (claim(Stage.NEW, "pending", **PASSED), S.GIVEN_UP),
     ],
 )
-def test_one_whose_deadline_has_long_passed_counts_as_given_up_when_it_is_due(
-    of: Claim, standing: Standing
-) -> None:
+def test_a_due_claim_long_past_its_deadline_counts_as_given_up(of: Claim, standing: Standing) -> None:
     where = position(replace(of, deadline=date(2025, 12, 24)), NOW, POLICY)
     assert (where.why, where.standing) == (Why.EXPIRING, standing)
 
 
-def test_one_that_a_run_is_fetching_is_no_other_runs_to_take() -> None:
+def test_a_leased_claim_is_not_due() -> None:
     assert not position(claim(Stage.READY), NOW, POLICY, leased=True).is_due
 
 
-def test_one_of_a_closed_carrier_is_due_all_the_same() -> None:
+def test_a_claim_of_a_closed_carrier_is_due() -> None:
     refusal = Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + HOUR)
     where = position(claim(Stage.READY), NOW, POLICY, refusal=refusal)
     assert (where.why, where.is_due) == (Why.CLOSED, True)
@@ -101,7 +99,7 @@ def test_a_claim_that_another_program_keeps_fetching_is_not_due(world: World) ->
     assert world.asked == ["XY000000001FR"]
 
 
-def test_one_that_was_put_off_waits_until_then(world: World) -> None:
+def test_a_deferred_claim_waits_until_its_next_attempt(world: World) -> None:
     world.pending("CLM-1")
     until = world.now + 6 * HOUR
     refused = Failure(ErrorKind.AUTH_FAILED, "not this parcel", retry_at=until, alone=True)
@@ -134,7 +132,9 @@ def test_one_that_was_put_off_waits_until_then(world: World) -> None:
         ),
     ],
 )
-def test_one_without_a_retry_left_is_given_up_when_it_is_due(next_at: Any, english: str, french: str) -> None:
+def test_a_claim_without_retries_left_is_given_up_when_it_is_due(
+    next_at: Any, english: str, french: str
+) -> None:
     of = claim(Stage.WAITING, **USED_UP, next_at=next_at)
     where = position(of, NOW, POLICY)
     for language, sentence in {"en": english, "fr": french}.items():

@@ -111,7 +111,7 @@ def test_every_sentence_is_whole_in_both_languages(language: str) -> None:
 
 
 @pytest.mark.parametrize("key", OF_CLIENT)
-def test_whose_account_it_was_is_said_to_everybody(key: Sentence) -> None:
+def test_every_reader_learns_whose_account_was_used(key: Sentence) -> None:
     own = OF_CLIENT[key]
     assert kind_of(own) is kind_of(key)
     for language, ours, theirs, yours in (

@@ -73,7 +73,7 @@ def test_a_message_that_no_catalog_has_is_english() -> None:
     [None, b"\xff", b'msgid "a"\nmsgstr "b', b'msgid "a"\n', b'<<<<<<< HEAD\nmsgid "a"\nmsgstr "b"\n'],
     ids=["missing", "no-text", "cut-off", "without-french", "conflict"],
 )
-def test_a_catalog_that_cannot_be_read_is_said_in_a_sentence(
+def test_an_unreadable_catalog_is_reported_with_advice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
     folder = tmp_path / "fr" / "LC_MESSAGES"

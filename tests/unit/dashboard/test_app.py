@@ -61,5 +61,5 @@ def test_a_connection_without_a_whole_request_is_ended(sent: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("app", [at_once, late])
-def test_one_over_which_nothing_more_comes_is_ended_once_it_is_answered(app: Any, sent: bytes) -> None:
+def test_a_half_closed_connection_is_ended_after_the_response(app: Any, sent: bytes) -> None:
     assert b"answered" in asyncio.run(answer_of(app, sent))

@@ -35,7 +35,7 @@ def settings(**more: str) -> Settings:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:8501", "localhost:8501", "localhost", "[::1]:8501", "LOCALHOST:1"]
 )
-def test_who_sits_at_this_machine_needs_no_password(host: str) -> None:
+def test_requests_from_this_machine_are_not_from_elsewhere(host: str) -> None:
     assert not PageRequest({"host": host}, "127.0.0.1").is_from_elsewhere
 
 

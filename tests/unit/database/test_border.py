@@ -17,7 +17,7 @@ def test_a_key_of_a_type_that_sqlite_does_not_know_is_what_was_written() -> None
         assert connection.scalar(select(border.key).where(border.key == KEY)) == KEY
 
 
-def test_its_description_tells_whether_the_tables_have_changed() -> None:
+def test_the_description_changes_with_the_tables() -> None:
     with create_engine("sqlite://").connect() as connection:
         connection.exec_driver_sql("CREATE TABLE claims (id INTEGER PRIMARY KEY, carrier TEXT)")
         before = Border(connection).description

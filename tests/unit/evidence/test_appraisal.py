@@ -131,7 +131,7 @@ def test_the_time_is_that_of_the_delivery(text: str, delivered: str | None) -> N
         ("05.10.2026", "2026-10-05"),
     ],
 )
-def test_a_date_that_may_be_two_is_none(date: str, delivered: str | None) -> None:
+def test_an_ambiguous_date_is_ignored(date: str, delivered: str | None) -> None:
     found = findings_of(
         f"Tracking number 1Z5R89390357567127\nDelivered on: {date}",
         number="1Z5R89390357567127",

@@ -176,7 +176,7 @@ def test_a_crash_that_repeats_is_attributed_to_the_file(name: str, stand_in: Any
 
 
 @ON_LINUX
-def test_one_that_never_answers_is_the_files_doing_and_one_that_is_never_ready_is_not(stand_in: Any) -> None:
+def test_only_a_timeout_after_the_start_is_attributed_to_the_file(stand_in: Any) -> None:
     stand_in("send(0); time.sleep(60)", 1.0)
     assert read_pdf(PROOF) == UNREADABLE
     stand_in("time.sleep(60)", 0.2)
@@ -206,7 +206,7 @@ def test_a_process_that_cannot_be_started_is_not_a_fault_of_a_file(
 
 
 @ON_LINUX
-def test_one_that_was_ended_once_is_replaced(process: PdfProcess) -> None:
+def test_a_killed_process_is_replaced(process: PdfProcess) -> None:
     assert count_pages(PROOF) == 1
     for sign in (signal.SIGKILL, signal.SIGSEGV):
         os.kill(pid_of(process), sign)
@@ -214,7 +214,7 @@ def test_one_that_was_ended_once_is_replaced(process: PdfProcess) -> None:
 
 
 @ON_LINUX
-def test_one_that_hangs_once_is_replaced(process: PdfProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_process_is_replaced(process: PdfProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     assert count_pages(PROOF) == 1
     monkeypatch.setattr(pdf_process, "_LONGEST_S", 2.0)
     os.kill(pid_of(process), signal.SIGSTOP)

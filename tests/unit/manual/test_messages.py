@@ -61,11 +61,11 @@ def _is_said(words: tuple[str, ...]) -> bool:
     return any(in_common(words, text) >= MOST * len(words) for text in likely)
 
 
-def test_each_is_said_by_the_code() -> None:
+def test_every_listed_message_occurs_in_the_code() -> None:
     assert [message for message in first_cells() if message not in OF_CLICK and not is_said(message)] == []
 
 
-def test_one_that_is_said_by_nothing_is_found() -> None:
+def test_a_message_that_does_not_occur_in_the_code_is_found() -> None:
     assert len(first_cells()) > 50
     assert is_said("No failed PODs eligible for retry")
     assert not is_said("A pigeon lost … near Lyon")

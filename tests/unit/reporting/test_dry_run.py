@@ -120,7 +120,7 @@ def test_a_claim_without_a_number_needs_no_call_of_a_closed_carrier(world: World
     assert (references(result), dict(result.left_behind)) == (["CLM-1"], {})
 
 
-def test_why_the_rest_waits(world: World) -> None:
+def test_a_preview_explains_why_other_claims_wait(world: World) -> None:
     world.failed("paid", claim_status="paid")
     world.failed("held")
     world.table.lease("held", world.now + HOUR)

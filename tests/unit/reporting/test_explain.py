@@ -109,7 +109,7 @@ def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: 
     ],
     ids=["never asked", "not long ago"],
 )
-def test_one_that_is_asked_all_the_same_is_due(of: Claim) -> None:
+def test_a_claim_past_its_deadline_that_is_still_tried_is_due(of: Claim) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)))
     assert found.position.next_at == NOW
     assert found.notes == ("It is tried after all claims that can still be won.",)
@@ -140,7 +140,9 @@ def test_every_actor_has_its_words() -> None:
         (claim(Stage.WAITING, "manual"), None, Actor.OPERATOR, "recours enroll CLM-1"),
     ],
 )  # fmt: skip
-def test_who_can_do_what(of: Claim, kind: ErrorKind | None, actor: Actor, advice: str) -> None:
+def test_the_actor_and_the_advice_depend_on_the_error(
+    of: Claim, kind: ErrorKind | None, actor: Actor, advice: str
+) -> None:
     found = explained(of)
     assert (found.position.kind, found.position.actor) == (kind, actor)
     assert any(advice in sentence for sentence in found.advice)
@@ -179,7 +181,7 @@ def test_possible_actions_depend_on_the_claim(of: Claim, leased: bool, possible:
         ("fr", "Exécutions interrompues de suite pendant le traitement de cette réclamation : 3."),
     ],
 )
-def test_runs_that_died_are_told(language: str, said: str) -> None:
+def test_runs_that_died_are_mentioned(language: str, said: str) -> None:
     died = claim(Stage.READY, interruptions=3)
     assert said in explain(ListedClaim(died), Facts(), CATALOG, POLICY, NOW, language=language).notes
 
@@ -224,7 +226,7 @@ def at_last(at: datetime | None, stage: Stage = Stage.WAITING, policy: Policy = 
     return explain(ListedClaim(of), Facts(), CATALOG, policy, NOW)
 
 
-def test_when_it_comes_is_said() -> None:
+def test_the_time_of_the_last_attempt_is_mentioned() -> None:
     found = at_last(AT)
     said = "CLM-1 is waiting for one last attempt before its deadline, on 8 Feb 2026, 18:00 CET."
     assert found.sentences == (said,)

@@ -73,7 +73,9 @@ def test_cron_alone_is_not_a_fleet() -> None:
         ([cron(5)], False),
     ],
 )
-def test_whose_times_count(runs: list[Run], expected: bool) -> None:
+def test_a_running_worker_takes_precedence_over_cron_and_a_stopped_one_does_not(
+    runs: list[Run], expected: bool
+) -> None:
     assert is_by_fleet(runs, NOW) is expected
 
 

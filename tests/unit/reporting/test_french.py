@@ -101,7 +101,7 @@ def statuses() -> Iterator[str]:
             ).sentence
 
 
-def test_wherever_a_claim_stands_it_is_said_in_french() -> None:
+def test_every_status_sentence_is_in_french() -> None:
     texts = set(statuses())
     assert len(texts) > 100
     assert not_french(texts) == {}

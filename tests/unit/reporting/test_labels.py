@@ -35,11 +35,11 @@ def test_a_role_is_named_and_a_name_stays(by: str, english: str, french: str) ->
         ("strike", 'someone: "strike"', "quelqu'un : « strike »"),  # by other software
     ],
 )  # fmt: skip
-def test_who_and_why(stored: str, english: str, french: str) -> None:
+def test_authors_and_reasons_in_both_languages(stored: str, english: str, french: str) -> None:
     assert (author_text("en", stored), author_text("fr", stored)) == (english, french)
 
 
-def test_why_an_account_is_paused() -> None:
+def test_the_reason_of_a_paused_account_in_both_languages() -> None:
     account = ClientAccount(1, 5, "chronopost", None, NOW, "anna", NOW)
     paused = ListedAccount(account, AccountHealth.PAUSED, "by operator: unpaid", None)
     assert account_reason("fr", paused) == "par l'opérateur : « unpaid »"

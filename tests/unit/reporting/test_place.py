@@ -68,9 +68,7 @@ def test_a_stopped_worker_gives_no_estimated_day() -> None:
         (Refusal(Blocked.CARRIER, "rejected", NOW + HOUR), False),
     ],
 )
-def test_one_whose_carrier_somebody_must_see_to_does_not_stand_in_line(
-    refusal: Refusal | None, stands: bool
-) -> None:
+def test_a_claim_whose_carrier_needs_a_person_is_not_in_line(refusal: Refusal | None, stands: bool) -> None:
     assert stands_in_line(position(claim(1), NOW, POLICY, refusal=refusal)) == stands
 
 
@@ -84,7 +82,7 @@ def test_one_whose_carrier_somebody_must_see_to_does_not_stand_in_line(
         {"number": None},
     ],
 )
-def test_one_that_is_not_to_be_asked_about_does_not_stand_in_line(changed: dict[str, Any]) -> None:
+def test_a_claim_that_will_not_be_tried_is_not_in_line(changed: dict[str, Any]) -> None:
     assert not stands_in_line(position(claim(1, **changed), NOW, POLICY))
 
 

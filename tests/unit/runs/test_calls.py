@@ -161,7 +161,7 @@ def assert_set(event: threading.Event) -> None:
     assert event.wait(5)
 
 
-def test_nor_when_the_run_is_stopped(world: World) -> None:
+def test_a_leased_claim_is_not_fetched_once_the_run_is_stopped(world: World) -> None:
     numbers = world.many_failed(8)
     worker = world.scheduler(8, **AT_ONCE)
     hold_up(world, numbers[2], lambda: worker.stop(15))
@@ -172,7 +172,7 @@ def test_nor_when_the_run_is_stopped(world: World) -> None:
     assert {claim.state.stage for claim in world.table.claims()[2:]} == {Stage.READY}
 
 
-def test_nor_when_no_document_can_be_kept_any_more(world: World) -> None:
+def test_a_leased_claim_is_not_fetched_once_no_document_can_be_stored(world: World) -> None:
     numbers = world.many_failed(6)
     leased = hold_up(world, numbers[2], lambda: wait_until(lambda: "CLM-02" not in world.table.leases()))
 
@@ -188,7 +188,7 @@ def test_nor_when_no_document_can_be_kept_any_more(world: World) -> None:
     assert (report.stats.success, nothing_is_held(world)) == (1, True)
 
 
-def test_nor_if_another_run_has_it_by_then(world: World) -> None:
+def test_a_leased_claim_is_not_fetched_if_another_run_has_leased_it_since(world: World) -> None:
     numbers = world.many_failed(4)
 
     def sleep_long() -> None:
@@ -482,7 +482,7 @@ def test_but_not_for_ever(world: World, caplog: pytest.LogCaptureFixture) -> Non
     assert nothing_is_held(world)
 
 
-def test_meanwhile_the_others_go_on(world: World) -> None:
+def test_other_claims_are_fetched_while_one_waits_for_units(world: World) -> None:
     world.failed("CLM-1")
     for place in range(3):
         world.failed(f"DHL-{place}", f"123456789{place}", carrier="DHL Express", deadline=date(2030, 1, 1))
@@ -564,7 +564,7 @@ def test_failed_connections_use_no_attempt(world: World, reached: int) -> None:
 # ---------------------------------------------------------------- time, and being stopped
 
 
-def test_after_its_time_a_run_begins_nothing_new(world: World) -> None:
+def test_a_run_starts_no_new_claims_after_its_maximum_runtime(world: World) -> None:
     world.many_failed(6)
     world.queue.during = lambda _: world.clock.advance(timedelta(minutes=2))
     report = world.retry(concurrency=1, max_runtime=timedelta(minutes=5))

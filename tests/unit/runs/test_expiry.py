@@ -68,7 +68,7 @@ def test_an_expired_claim_is_tried_once_and_then_given_up(
     assert [(event.name, event.audience) for event in world.table.events] == [("expired", "operator")]
 
 
-def test_one_that_the_carrier_denies_without_using_an_attempt_was_asked_about_too(world: World) -> None:
+def test_an_expired_claim_denied_without_using_an_attempt_is_tried_only_once(world: World) -> None:
     pending(world)
     denied = Failure(
         ErrorKind.ACCOUNT_DENIED, "Not for us", retry_at=world.now + 6 * HOUR, alone=True, http_status=403
@@ -79,7 +79,7 @@ def test_one_that_the_carrier_denies_without_using_an_attempt_was_asked_about_to
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
 
 
-def test_no_later_run_takes_it_up_again(world: World) -> None:
+def test_no_later_run_retries_an_expired_claim(world: World) -> None:
     pending(world)
     world.fetch()
     world.each_hour(100, world.retry)
@@ -118,7 +118,7 @@ def test_nothing_expires_where_that_is_off_or_soon_after_the_first_run(
     assert len(world.asked) == 2
 
 
-def test_reopened_or_corrected_it_has_its_time_again(world: World) -> None:
+def test_a_corrected_claim_gets_every_retry_again(world: World) -> None:
     pending(world)
     world.fetch()
     world.clock.advance(2 * HOUR)
@@ -129,7 +129,7 @@ def test_reopened_or_corrected_it_has_its_time_again(world: World) -> None:
     assert world.asked == [N, *["XY000000002FR"] * 4], "every retry of its backoff"
 
 
-def test_a_deadline_that_is_moved_takes_it_up_again(world: World) -> None:
+def test_moving_the_deadline_resumes_an_expired_claim(world: World) -> None:
     pending(world)
     world.fetch()
     world.clock.advance(2 * HOUR)

@@ -67,14 +67,16 @@ def test_the_last_attempt_is_announced_made_and_counted(
     assert world.table["CLM-1"].retries_counted == 4
 
 
-def test_a_proof_that_it_brings_counts_as_an_attempt(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_successful_last_attempt_counts_as_an_attempt(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     used_up(world)
     del world.queue.answers[N]
     world.each_hour(140, world.retry)
     assert lines(caplog, "SUCCESS") == ["✅ SUCCESS: POD fetched for CLM-1 after 5 attempts"]
 
 
-def test_one_by_hand_is_not_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_requested_attempt_is_not_the_last_attempt(world: World, caplog: pytest.LogCaptureFixture) -> None:
     used_up(world)
     caplog.clear()
     report = world.retry(claims=("CLM-1",))
@@ -87,7 +89,7 @@ def test_one_by_hand_is_not_it(world: World, caplog: pytest.LogCaptureFixture) -
     assert len(world.asked) == 6
 
 
-def test_one_that_meets_a_fault_is_made_again_and_uses_no_attempt(
+def test_a_last_attempt_that_meets_a_fault_is_repeated_and_uses_no_attempt(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     used_up(world)
@@ -123,7 +125,7 @@ def test_after_the_deadline_the_claim_is_given_up_without_it(
 # ---------------------------------------------------------------- where it stands
 
 
-def test_its_position_before_and_when_it_is_due(world: World) -> None:
+def test_the_position_before_and_when_the_last_attempt_is_due(world: World) -> None:
     used_up(world)
     claim = world.table["CLM-1"]
     where = position(claim, world.now, world.policy)

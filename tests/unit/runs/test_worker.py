@@ -125,13 +125,15 @@ def test_the_fetch_worker_speaks_likewise(world: World, caplog: pytest.LogCaptur
     ]
 
 
-def test_one_attempt_is_said_in_the_singular(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_attempt_is_logged_in_the_singular(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.failed("CLM-1")
     world.retry()
     assert "✅ SUCCESS: POD fetched for CLM-1 after 1 attempt" in log_of(caplog)
 
 
-def test_with_nothing_due_it_is_said_how_many_wait(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_with_nothing_due_logs_how_many_claims_wait(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     report = world.retry()
     assert log_of(caplog)[:2] == [
         "No failed PODs eligible for retry",
@@ -151,7 +153,7 @@ def test_with_nothing_due_it_is_said_how_many_wait(world: World, caplog: pytest.
     assert "2 failed claims are waiting for a retry, the earliest at 2026-02-02 10:00" in log_of(caplog)
 
 
-def test_with_nothing_pending_it_is_said_too(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_with_nothing_pending_logs_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.fetch()
     assert log_of(caplog)[0] == "No pending PODs to fetch"
 

@@ -57,7 +57,7 @@ def test_a_crontab_that_is_perhaps_not_listed_as_it_is_stays_as_it_is(foreign: s
     assert (debian.text, crontab.entries()) == (foreign, [])
 
 
-def test_only_the_real_header_is_taken_for_it() -> None:
+def test_only_the_real_header_is_stripped() -> None:
     assert strip_header(HEADER + HEADER) == HEADER
     assert strip_header("# a\n# b\n# c\n") == "# a\n# b\n# c\n"
 
@@ -71,7 +71,7 @@ def test_a_change_by_somebody_else_is_not_written_over() -> None:
     assert debian.text == "# mine\n# new\n"
 
 
-def test_a_crontab_that_cannot_be_read_is_never_taken_for_an_empty_one() -> None:
+def test_an_unreadable_crontab_is_not_treated_as_empty() -> None:
     def refusing(command: Sequence[str], _given: bytes) -> Done:
         assert command[-1] != "-"
         return Done(1, b"", "crontab: cannot open spool: Permission denied\n")
@@ -93,7 +93,7 @@ def test_a_crontab_that_cannot_be_written_stays() -> None:
     assert debian.text == "# mine\n"
 
 
-def test_without_cron_it_is_said_what_to_install() -> None:
+def test_a_missing_cron_is_reported_with_advice() -> None:
     def missing(_command: Sequence[str], _given: bytes) -> Done:
         raise FileNotFoundError
 

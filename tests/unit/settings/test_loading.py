@@ -332,7 +332,7 @@ def test_a_spoilt_key_of_accounts_ends_no_run(keys: str, which: str, tmp_path: P
     assert set(keys.split(",")) <= set(settings.secrets)
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
     write(".env", "RECOURS_LOG_MAX_MB=x\nnon sense = '\n")
     told = faults(tmp_path, RECOURS_TIMEZONE="x", QUOTA_CHRONOPOST="x", QUOTA_FOO="1/day", DATABASE_URL="x")
     assert len(told) == 5
@@ -376,7 +376,7 @@ def test_the_environment_comes_before_dotenv_and_that_before_secrets(
     assert account(found) == ("1", "the environment and .streamlit/secrets.toml")
 
 
-def test_sources_that_differ_are_told_without_their_values(
+def test_conflicting_sources_are_reported_without_their_values(
     tmp_path: Path, write: Callable[[str, str], Path]
 ) -> None:
     write(".env", f"CHRONOPOST_PASSWORD={SECRET}\nCHRONOPOST_ACCOUNT=19869502\n")
@@ -387,7 +387,7 @@ def test_sources_that_differ_are_told_without_their_values(
     )
 
 
-def test_sources_that_agree_are_not_told(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+def test_agreeing_sources_cause_no_warning(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
     write(".env", "CHRONOPOST_PASSWORD=one\n")
     assert load(tmp_path, {"CHRONOPOST_PASSWORD": "one"}, CATALOG).warnings == ()
 
@@ -567,7 +567,7 @@ def test_database_url_takes_precedence_over_database_path_with_a_warning(tmp_pat
 @pytest.mark.parametrize(
     "url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory"]
 )
-def test_a_database_in_memory_is_none(url: str, tmp_path: Path) -> None:
+def test_an_in_memory_database_is_rejected(url: str, tmp_path: Path) -> None:
     assert "names an in-memory database" in fault(tmp_path, DATABASE_URL=url)
 
 
