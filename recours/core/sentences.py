@@ -323,7 +323,7 @@ def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
                 re.escape("{typed}"), r".{1,62}"
             )
             if key.kind:
-                patterns.append((key.kind, re.compile(rf"{text}(?= ?[:(.;)]|$)", re.DOTALL)))
+                patterns.append((key.kind, re.compile(rf"{text}(?= ?[:(.;)»]|$)", re.DOTALL)))
     return sorted(patterns, key=lambda entry: -len(entry[1].pattern))
 
 

@@ -149,7 +149,7 @@ def _facts(
     claim = listed.claim
     texts = visit.texts
     client = visit.app.clients.contacts([claim.client_id]).get(claim.client_id, Contact())
-    next_try = texts.minute(status.next_try_at) if status.next_try_at else texts("none")
+    next_try = texts.minute(status.next_try_at) if status.next_try_at else texts.in_context("attempt", "none")
     if status.not_before:
         next_try = texts("not before {day}", day=texts.weekday(status.not_before))
     facts = [

@@ -142,7 +142,7 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, 
     elif kind is MailKind.OPERATOR_SUMMARY:  # without the advice to clients
         lines.append((texts("What happened"), _error(event, carrier, texts)))
         if event.name is EventName.GAVE_UP:
-            lines.append((texts("What it means"), _end(event, texts)))
+            lines.append((texts("How it ended"), _end(event, texts)))
     else:
         lines += _failed(event, carrier, texts)
     link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
@@ -206,7 +206,7 @@ def _account_refused(event: OutboxEvent, carrier: str, texts: Localized) -> list
     """Lines for the client who owns the account, with the carrier's own message as a detail."""
     happened = N_("{carrier} rejects the credentials of your account.")
     meaning = N_(
-        "Your {carrier} claims are on hold. No attempt is lost: we continue as soon as {carrier} accepts the account."
+        "Your {carrier} claims are on hold. No attempt is lost, and we continue as soon as {carrier} accepts the account."
     )
     remedy = N_(
         "Please ask {carrier} whether the password or key was changed or has expired. Then send us the new credentials the same way as the first ones, but never by email."
@@ -250,10 +250,10 @@ def _end(event: OutboxEvent, texts: Localized) -> str:
     has_last = event.facts.get("last_attempt")
     if kind and is_persistent(kind) and has_last:
         return texts(
-            "Given up after a last attempt before the deadline: the error is final, so no further call was made"
+            "Given up after a last attempt before the deadline, without another call, because the error is final"
         )
     if kind and is_persistent(kind):
-        return texts("Given up: the error is final, so no further call was made")
+        return texts("Given up without another call, because the error is final")
     if has_last:
         return texts.counted(
             "Given up after {count} attempt and a last attempt before the deadline",
@@ -339,7 +339,7 @@ _FAULTS = {
 ADVICE: dict[str, tuple[str, str, str]] = {
     "no_number": (
         N_("The claim has no tracking number."),
-        N_("Without it, we cannot ask the carrier for the proof of delivery."),
+        N_("Without a tracking number, we cannot ask the carrier for the proof of delivery."),
         N_(
             "Please add the tracking number to the claim as soon as possible. You will find it on the shipping label or in "
             "the shipping confirmation. We will then ask the carrier automatically."
@@ -358,24 +358,26 @@ ADVICE: dict[str, tuple[str, str, str]] = {
         N_("Even on our last attempt, the carrier found no parcel with this number."),
         N_(
             "Please check the tracking number and the carrier, and correct the claim as soon as possible. We will then ask "
-            "again automatically."
+            "the carrier again automatically."
         ),
     ),
     ErrorKind.ACCESS_DENIED: (
         N_("The carrier refuses to give us information about this parcel."),
-        N_("The carrier knows the parcel, but it was not sent under the contract that we use to ask."),
+        N_("The carrier knows the parcel, but the parcel was not sent under the contract that we use."),
         N_(
             "Please tell us which contract the parcel was sent under, or ask the carrier for the proof of delivery yourself."
         ),
     ),
     ErrorKind.RETURNED_TO_SENDER: (
         N_("The carrier returned the parcel to its sender."),
-        N_("The recipient did not receive this parcel, so no proof of delivery to them will exist."),
+        N_("The recipient did not receive this parcel, so there will be no proof of delivery to them."),
         N_("Please check whether the parcel came back to you, and update the claim accordingly."),
     ),
     ErrorKind.POD_NEVER_AVAILABLE: (
         N_("The carrier has no proof of delivery for this parcel."),
-        N_("Either the carrier told us so, or the proof is so late that we no longer expect one."),
+        N_(
+            "Either the carrier told us that it has none, or the proof is so late that we no longer expect one."
+        ),
         N_(
             "Please add other evidence to the claim, such as the carrier's tracking page, messages from the recipient or a "
             "proof of posting."

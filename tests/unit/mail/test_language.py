@@ -87,7 +87,15 @@ def english_in(text: str) -> set[str]:
 
 
 # Texts without a carrier's words: an example, names of settings, days and a place, numbers of parcels and claims.
-_OF_OURS = ("exemple : ", "renseignez ", "a été livré (", "en une exécution (", "(depuis le ", "ce matin (")
+_OF_OURS = (
+    "exemple : ",
+    "renseignez ",
+    "a été livré (",
+    "en une seule exécution (",
+    "(livré le ",
+    "(depuis le ",
+    "ce matin (",
+)
 
 
 @pytest.mark.parametrize(("kind", "name", "carrier"), MAILS)

@@ -115,23 +115,19 @@ LAST = {"last_attempt": True}
         (
             TEMPORARY | LAST,
             "Given up after 4 attempts and a last attempt before the deadline",
-            "Abandonnée après 4 tentatives et une dernière tentative avant l'échéance",
+            "Abandonnée après 4 tentatives, puis une dernière avant l'échéance",
         ),
         (
             TEMPORARY | LAST | {"kind": "returned_to_sender"},
-            "Given up after a last attempt before the deadline: the error is final, so no further call was made",
-            "Abandonnée après une dernière tentative avant l'échéance : l'erreur est définitive, aucun autre appel n'a "
-            "été fait",
+            "Given up after a last attempt before the deadline, without another call, because the error is final",
+            "Abandonnée après une dernière tentative avant l'échéance, sans autre appel, car l'erreur est définitive",
         ),
     ],
 )
 def test_client_and_operator_read_of_a_last_attempt(facts: dict[str, Any], english: str, french: str) -> None:
-    for which, label_en, label_fr in (
-        (CLIENTS, "How it ended", "Fin de la recherche"),
-        (OPERATORS, "What it means", "Ce que cela signifie"),
-    ):
-        assert f"  {label_en}: {english}\n" in plain_of(facts, "en", *which)
-        assert f"  {label_fr} : {french}\n" in plain_of(facts, "fr", *which)
+    for which in (CLIENTS, OPERATORS):
+        assert f"  How it ended: {english}\n" in plain_of(facts, "en", *which)
+        assert f"  Fin de la recherche : {french}\n" in plain_of(facts, "fr", *which)
 
 
 @pytest.mark.parametrize("facts", [TEMPORARY, TEMPORARY | LAST | {"final": False}, ENGLISH | LAST])

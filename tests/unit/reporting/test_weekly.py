@@ -94,7 +94,7 @@ EVENTFUL = week_report(
                 "Taux de réussite : 61,7 % (1 234 sur 2 000 réclamations closes)",
                 "Par tentative : 99,8 % (1 234 sur 1 237)",
                 "Semaine précédente : 33,3 % (1 sur 3 réclamations closes)",
-                "Hors calcul : 1 autre tentative (quota, compte ou réseau)",
+                "Non comptées : 1 autre tentative (quota, compte ou réseau)",
                 "UPS : aucune réclamation close",
                 "Erreurs : pas de réponse à temps (2), erreur réseau (1)",
                 "Montants en litige couverts : 1 234,50 €",

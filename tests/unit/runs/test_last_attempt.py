@@ -173,7 +173,7 @@ def test_the_status_for_the_service_mentions_the_last_attempt(
     ("language", "text"),
     [
         ("en", "Given up after 4 attempts and a last attempt before the deadline"),
-        ("fr", "Abandonnée après 4 tentatives et une dernière tentative avant l'échéance"),
+        ("fr", "Abandonnée après 4 tentatives, puis une dernière avant l'échéance"),
     ],
 )
 def test_the_operators_mail_says_so(world: World, language: str, text: str) -> None:
