@@ -251,7 +251,7 @@ def test_many_real_calls_are_asked_about_first(
     assert "21 of 21 accounts accepted." in person.does("accounts", "check", "--yes")
 
 
-def test_whose_account_was_removed_is_said(
+def test_a_claim_mentions_that_its_account_was_removed(
     person: Person, gives: Callable[..., Done], service: Service
 ) -> None:
     """The message stays until the next run has assessed the client's claims again."""
@@ -363,7 +363,7 @@ def test_a_file_with_a_wrong_row_is_not_taken_at_all(
 # ---------------------------------------------------------------- the key
 
 
-def test_a_lost_key_is_said_and_the_right_one_opens_all_again(
+def test_a_lost_key_is_reported_and_the_right_one_opens_all_accounts_again(
     person: Person, added: Callable[..., None]
 ) -> None:
     added("1")

@@ -34,9 +34,7 @@ def events_and_mails(service: Service) -> tuple[list[tuple[object, ...]], list[t
 # ---------------------------------------------------------------- reopen
 
 
-def test_reopened_claims_start_over_at_the_next_run_and_no_second_final_mail_goes_out(
-    service: Service, person: Person
-) -> None:
+def test_reopened_claims_start_over_without_a_second_final_email(service: Service, person: Person) -> None:
     service.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'shop@shop.example', 'Shop')")
     service.add(*FOREVER, client_id=1)
     service.add(*FOREVER, client_id=1)

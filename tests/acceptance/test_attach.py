@@ -334,7 +334,7 @@ def test_a_kill_loses_nothing_and_doubles_nothing(
     assert person.types("verify").returncode == 0
 
 
-def test_a_run_takes_up_what_was_stored_when_attach_died(person: Person, service: Service) -> None:
+def test_a_run_records_files_stored_by_a_killed_attach(person: Person, service: Service) -> None:
     reference, path = (
         claim(service, carrier="Chronopost", number="XY001234567FR"),
         file(service, proof("XY001234567FR")),

@@ -76,7 +76,7 @@ def test_each_proof_is_attached_as_it_was_stored(service: Service, smtp: MailSer
     assert {media_type for files in sent for _, media_type, _ in files} == {"application/pdf"}
 
 
-def test_an_email_with_links_brings_nothing_along(service: Service, smtp: MailServer) -> None:
+def test_an_email_with_links_has_no_attachments(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)

@@ -400,7 +400,7 @@ def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service
     assert list(person.folder.glob(".claims.db.restoring*")) == []
 
 
-def test_who_may_read_and_write_the_database_still_may_after_a_restore(own: Service) -> None:
+def test_a_restore_keeps_the_permissions_of_the_database(own: Service) -> None:
     """Even if root restores it for a job of another user."""
     person = me(own)
     made = backup_of(person)

@@ -602,7 +602,7 @@ def locked(template: Path, tmp_path: Path, wait_s: float = 0.2) -> Iterator[Data
             database.close()
 
 
-def test_a_lock_is_waited_for_and_told(template: Path, tmp_path: Path) -> None:
+def test_a_lock_is_waited_for_and_reported(template: Path, tmp_path: Path) -> None:
     with locked(template, tmp_path) as database:
         with pytest.raises(DatabaseError, match="is locked by another program"), database.write():
             pass

@@ -101,7 +101,7 @@ def test_the_table_on_a_database_that_no_run_has_seen(person: Person) -> None:
 # ---------------------------------------------------------------- check
 
 
-def test_bad_credentials_are_told_and_good_ones_lift_the_pause(person: Person, box: Sandbox) -> None:
+def test_bad_credentials_are_reported_and_good_ones_end_the_pause(person: Person, box: Sandbox) -> None:
     person.settings = box.environment("ups")
     box.accounts = {"10000001": "changed"}
     done = person.types("carriers", "check", "UPS")

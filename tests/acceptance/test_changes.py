@@ -24,7 +24,7 @@ def changes(service: Service) -> list[tuple[int, str, str, Any]]:
     ]
 
 
-def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Service, person: Person) -> None:
+def test_edits_payments_and_decisions_are_recorded_and_shown(service: Service, person: Person) -> None:
     claim = service.add(*FOREVER, response_deadline="2026-06-01")
     service.add(*FOREVER)
     give_up(service)

@@ -290,7 +290,7 @@ BAD: dict[str, tuple[dict[str, str], int, str]] = {
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("case", BAD)
-def test_one_fault_hides_no_other_look(checkout: Checkout, case: str) -> None:
+def test_a_fault_does_not_hide_other_checks(checkout: Checkout, case: str) -> None:
     environment, status, sentence = BAD[case]
     done = checkout.check(**environment)
     assert (done.returncode, sentence in done.stdout) == (status, True), done.stdout
@@ -298,7 +298,7 @@ def test_one_fault_hides_no_other_look(checkout: Checkout, case: str) -> None:
         assert f"  {look}" in done.stdout, done.stdout
 
 
-def test_a_look_that_breaks_hides_no_other_and_the_last_line_counts_them(
+def test_a_check_that_fails_does_not_hide_others_and_is_counted(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (checkout.folder / ".env").write_text("CHRONOPOST_PASSWORD=x\n", encoding="utf-8")
@@ -316,7 +316,7 @@ def test_a_look_that_breaks_hides_no_other_and_the_last_line_counts_them(
     assert last == f"{len(states)} checks: {problems} problems, {notes} notes."
 
 
-def test_who_watches_runs_is_looked_at_and_told_nothing(checkout: Checkout, tmp_path: Path) -> None:
+def test_monitoring_is_checked_without_sending_anything(checkout: Checkout, tmp_path: Path) -> None:
     with Check() as check:
         metrics = {"RECOURS_METRICS_FILE": str(tmp_path / "recours.prom"), "RECOURS_PING_URL": check.url}
         found = checkout.found(**metrics)

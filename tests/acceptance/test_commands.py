@@ -99,7 +99,7 @@ def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("command", ["init-db", "status", "carriers"])
-def test_a_driver_that_lacks_is_reported_with_what_installs_it(tmp_path: Path, command: str) -> None:
+def test_a_missing_driver_is_reported_with_the_install_command(tmp_path: Path, command: str) -> None:
     (tmp_path / "psycopg.py").write_text("raise ModuleNotFoundError('not here', name='psycopg')")
     url = f"postgresql://user:{MARK}@127.0.0.1:1/name"
     done = recours(command, from_nothing=True, DATABASE_URL=url, PYTHONPATH=str(tmp_path))

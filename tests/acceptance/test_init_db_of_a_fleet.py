@@ -22,7 +22,7 @@ def tables(url: URL) -> JobTables:
         return look(database)
 
 
-def test_its_tables_are_made_once_and_a_worker_has_its_rights(owner: URL, role: str) -> None:
+def test_fleet_tables_are_created_once_and_a_worker_has_its_rights(owner: URL, role: str) -> None:
     assert "the job queue tables were created" in init_db(owner).stdout
     again = init_db(owner, "--grant-to", role)
     assert (again.returncode, again.stderr) == (0, "")

@@ -118,7 +118,7 @@ def test_status_check_is_for_those_who_watch(service: Service, person: Person) -
     assert person.types("status", "--check").returncode == 0
 
 
-def test_a_console_that_lacks_signs_is_no_reason_to_fail(service: Service, person: Person) -> None:
+def test_a_console_that_lacks_characters_causes_no_failure(service: Service, person: Person) -> None:
     service.add(*FOREVER, failed_at=now_minus(days=2), carrier="Délai dépassé 🛑")
     environment = person.environment | {"PYTHONIOENCODING": "cp1252", "LC_ALL": "C"}
     for arguments in (["status"], ["why", "CLM-0001"]):
@@ -177,7 +177,7 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert [(a["turn"], a["outcome"], a["http_status"]) for a in found["attempts"]] == [(1, "failed", 200)]
 
 
-def test_why_takes_a_tracking_number_or_an_order_number(service: Service, person: Person) -> None:
+def test_why_accepts_a_tracking_number_or_an_order_number(service: Service, person: Person) -> None:
     ago = now_minus(days=2)
     service.add(*FOREVER, failed_at=ago, number="XY000000001FR", order_id="1007")
     for number in ("XY000000002FR", "XY000000003FR"):
@@ -293,9 +293,7 @@ def test_a_full_disk_is_reported(typist: Person, arguments: list[str]) -> None:
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(("arguments", "status"), [(["status"], 0), (["why", "CLM-1"], 2)])
-def test_a_console_that_is_not_there_takes_what_is_said(
-    typist: Person, arguments: list[str], status: int
-) -> None:
+def test_a_missing_console_causes_no_failure(typist: Person, arguments: list[str], status: int) -> None:
     """For example under pythonw, or in a job with closed streams."""
     done = subprocess.run(
         ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-m", "recours", *arguments],

@@ -40,7 +40,7 @@ def recorded(person: Person) -> list[tuple[object, object, dict[str, object]]]:
     return [(what, by, json.loads(str(details))) for what, by, details in rows]
 
 
-def test_a_test_mail_is_sent_and_the_answer_told(person: Person, smtp: MailServer) -> None:
+def test_a_test_email_is_sent_and_the_response_printed(person: Person, smtp: MailServer) -> None:
     settings = smtp.settings | {"RECOURS_MAIL_REDIRECT": "you@shop.example"}
     done = person.types("mail", "test", "me@shop.example", **settings)
     assert done.returncode == 0, done.stderr
@@ -80,7 +80,7 @@ def test_a_mistyped_command_gets_a_clear_error(person: Person, arguments: tuple[
     assert (done.returncode, says in done.stderr) == (2, True), done.stderr
 
 
-def test_release_lets_go_of_what_is_held(person: Person) -> None:
+def test_release_makes_held_emails_ready(person: Person) -> None:
     assert person.types("mail", "release").stdout == "No email is held.\n"
     row = (
         "(id, message_id, kind, recipient, language, subject, plain, html, state, run_id, created_at, tries)"

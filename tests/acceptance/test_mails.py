@@ -347,7 +347,7 @@ def correct(service: Service, number: str, answer: S) -> None:
     service.sql("UPDATE claims SET tracking_number = ? WHERE id = 1", number)
 
 
-def test_a_digest_leaves_out_what_was_mended_meanwhile(
+def test_a_digest_omits_problems_corrected_in_the_meantime(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -128,7 +128,7 @@ def test_a_run_names_its_files_in_a_manifest(service: Service, caplog: pytest.Lo
     assert f"Manifest 000001 of 3 files: sha256 {digest}" in caplog.messages
 
 
-def test_a_run_without_a_document_writes_none(service: Service) -> None:
+def test_a_run_without_a_document_writes_no_manifest(service: Service) -> None:
     service.add(Scenario.UNKNOWN)
     service.run()
     assert manifests(service) == []

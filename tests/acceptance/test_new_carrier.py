@@ -105,7 +105,7 @@ def settings(project: Project) -> Iterator[dict[str, str]]:
         box.kill()
 
 
-def test_its_settings_are_read_and_it_is_listed(project: Project) -> None:
+def test_the_new_carrier_is_listed_with_its_settings(project: Project) -> None:
     listed = project.types("-m", "recours", "carriers", ACME_KEY="1-2", QUOTA_ACME_POD="7/hour")
     assert re.search(r"^Acme Express +the environment +300 per day; pod 7 per hour$", listed, re.MULTILINE), (
         listed

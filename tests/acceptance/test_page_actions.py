@@ -137,7 +137,9 @@ def test_a_server_that_is_stopped_begins_no_further_run(
     assert fetch.outcomes == []
 
 
-def test_who_names_a_claim_on_the_command_line_is_recorded_too(service: Service, person: Person) -> None:
+def test_a_claim_requested_on_the_command_line_is_recorded_with_the_user(
+    service: Service, person: Person
+) -> None:
     service.add(*FOREVER)
     service.add(*FOREVER)
     words = ("--claim", "CLM-0002")

@@ -45,7 +45,7 @@ def test_every_command_that_takes_a_url_warns_of_a_password(
     assert capsys.readouterr().err == ""
 
 
-def test_there_are_such_commands() -> None:
+def test_commands_that_accept_a_url_are_found() -> None:
     assert len(TAKE_ONE) > 12
     assert {("carriers",), ("mail",), ("init-db",), ("status",), ("backup",)} <= set(TAKE_ONE)
 

@@ -160,7 +160,7 @@ def test_evidence_that_no_attempt_names_goes_too(service: Service, person: Perso
     assert "Nothing is older" in person.does("prune", *OLDER, "--yes")
 
 
-def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, person: Person) -> None:
+def test_why_mentions_that_old_attempts_may_have_been_deleted(years: Service, person: Person) -> None:
     assert "History\n" in person.does("why", "CLM-0001")
     person.does("prune", *OLDER, "--yes")
     said = person.does("why", "CLM-0001").splitlines()
@@ -257,7 +257,7 @@ def test_a_file_that_cannot_be_deleted_is_reported_and_its_record_kept_until_it_
     assert (of(years, PERSONAL, 1), attempts_of(years)["CLM-0001"]) == ((None,) * 4, 0)
 
 
-def test_a_share_that_is_not_mounted_is_not_taken_for_deleted_files(years: Service, person: Person) -> None:
+def test_files_on_an_unmounted_share_do_not_count_as_deleted(years: Service, person: Person) -> None:
     folder = years.folder / "data" / "pods" / "chronopost"
     folder.rename(folder.with_name("away"))
     done = person.types("prune", *OLDER, "--yes")

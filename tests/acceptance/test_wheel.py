@@ -142,7 +142,7 @@ WITHOUT_HOME = [
 
 @pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 @pytest.mark.parametrize("words", WITHOUT_HOME)
-def test_without_a_home_every_command_says_what_to_do_and_makes_none(
+def test_without_a_home_every_command_gives_advice_and_creates_none(
     copy: Copy, words: tuple[str, ...]
 ) -> None:
     empty = copy.folder()
