@@ -146,7 +146,7 @@ def test_an_account_that_is_paused_or_removed_is_not_mailed_about(
     assert world.told() == []
 
 
-def test_one_whose_pause_is_over_is_mailed_about(world: World) -> None:
+def test_an_account_whose_pause_has_ended_is_mailed_about(world: World) -> None:
     world.refuse(1)
     world.change(account_state, stopped_at=NOW - DAY, stopped_until=world.clock.now())
     world.run()
@@ -157,7 +157,7 @@ def accept(world: World) -> None:
     world.change(account_state, refusals=0, refusal=None)
 
 
-def test_a_digest_leaves_out_what_is_accepted_meanwhile_and_takes_up_what_is_refused_again(
+def test_a_digest_omits_accepted_accounts_and_includes_rejected_ones(
     world: World,
 ) -> None:
     world.change(SERVICE_CLIENTS, notification_preferences='{"frequency": "daily", "language": "en"}')

@@ -174,7 +174,7 @@ def test_the_default_account_is_asked_within_the_same_fetch_and_remembered(sever
 
 
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in SAY_WHOSE])
-def test_where_the_answer_does_not_say_whose_a_parcel_is_the_default_account_is_not_asked(
+def test_the_default_account_is_not_used_if_the_answer_does_not_name_an_owner(
     several: Several,
 ) -> None:
     several.ask(FIRST, several.parcel_of(DEFAULT_ACCOUNT))

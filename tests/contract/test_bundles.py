@@ -435,7 +435,7 @@ def test_where_no_unit_is_left_the_numbers_that_are_not_answered_wait(
     assert bundles.counts() == (4, 0)
 
 
-def test_a_number_that_the_answer_leaves_out_is_asked_about_alone(
+def test_a_number_missing_in_the_answer_is_tracked_alone(
     bundles: Bundles, caplog: pytest.LogCaptureFixture
 ) -> None:
     bundles.script.left_out = {"B"}

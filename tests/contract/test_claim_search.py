@@ -229,7 +229,7 @@ for _name in ("customer_name", "currency"):
     TABLE.append_column(Column(_name, Text))
 
 
-def test_a_deadline_that_is_not_a_day_is_none(records: DatabaseRecords) -> None:
+def test_an_invalid_deadline_counts_as_missing(records: DatabaseRecords) -> None:
     """SQLite accepts any text, PostgreSQL a column of times."""
     put(records, [{"order_id": "O", "carrier": "UPS", "amount_requested": 1} for _ in range(3)])
     with records.database.write() as connection:

@@ -485,7 +485,7 @@ def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 @pytest.mark.full("a row that is locked, on PostgreSQL")
-def test_a_claim_that_the_service_holds_is_recorded_and_the_service_told_later(
+def test_the_result_of_a_claim_locked_by_the_service_is_owed(
     run: Run, add_claims: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recours.database.claims.SERVICE_LOCK_WAIT_S", 0.1)

@@ -110,7 +110,7 @@ def test_replaced_credentials_keep_number_and_limits(accounts: ClientAccounts) -
     assert not row_of(accounts, first.id)["is_applied"]
 
 
-def test_one_that_is_removed_leaves_its_number_and_no_more(accounts: ClientAccounts) -> None:
+def test_only_the_number_of_a_removed_account_remains(accounts: ClientAccounts) -> None:
     account = add(accounts, 1, limits={"": "50/day"})
     assert accounts.remove(account, "lea", LATER)
     assert accounts.all() == []
@@ -123,7 +123,7 @@ def test_one_that_is_removed_leaves_its_number_and_no_more(accounts: ClientAccou
     assert accounts.remove(account, "lea", LATER) is False
 
 
-def test_one_that_comes_back_has_its_old_number_and_nothing_else_of_old(accounts: ClientAccounts) -> None:
+def test_an_account_added_again_has_only_its_old_number(accounts: ClientAccounts) -> None:
     account = add(accounts, 1, limits={"": "50/day"})
     accounts.remove(account, "lea", NOW)
     assert put_account(accounts, 1, "chronopost", "other", "max", LATER) == account.id
@@ -178,7 +178,7 @@ def test_concurrent_additions_of_an_account_create_one(accounts: ClientAccounts)
     assert len(numbers) == len(accounts.all()) == 1
 
 
-def test_many_are_added_all_or_none(accounts: ClientAccounts) -> None:
+def test_several_accounts_are_added_all_or_none(accounts: ClientAccounts) -> None:
     rows = [(1, "ups", "one", None), (2, "ups", "two", {"": "9/day"}), (3, "ups", "three", None)]
     add(accounts, 3, "ups")
     assert accounts.put_all(rows, "lea", NOW) == 2
@@ -200,7 +200,7 @@ def test_a_client_is_found_by_number_or_address(accounts: ClientAccounts, named:
 
 
 @pytest.mark.parametrize("named", ["", "9", "nobody@example.com", "9" * 30, "-1", "2.0", "²", "' OR 1=1 --"])
-def test_who_is_not_a_client_is_none(accounts: ClientAccounts, named: str) -> None:
+def test_an_unknown_client_is_not_found(accounts: ClientAccounts, named: str) -> None:
     assert accounts.client_of(named) == []
 
 

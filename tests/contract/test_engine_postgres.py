@@ -47,7 +47,7 @@ def test_a_reader_of_a_table_under_change_does_not_wait_forever(server_url: URL,
     service.close()
 
 
-def test_a_deadlock_is_not_told_as_a_file_that_is_locked(server_url: URL) -> None:
+def test_a_deadlock_is_not_reported_as_a_locked_file(server_url: URL) -> None:
     service, ours = Database(server_url), Database(server_url)
     locks = [f"SELECT pg_advisory_xact_lock({n})" for n in (1, 2)]
     met = Barrier(2)

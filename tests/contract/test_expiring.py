@@ -71,7 +71,7 @@ def test_only_what_was_asked_about_is_given_up_at_its_retry(run: Run) -> None:
     assert [claim.reference for claim in run.take(now=later)] == ["never"]
 
 
-def test_one_that_a_run_holds_or_that_was_edited_is_not_given_up(run: Run) -> None:
+def test_a_leased_or_edited_claim_is_not_given_up(run: Run) -> None:
     later = NOW + 7 * HOUR
     run.keep(later)
     held = run.take(now=later)
@@ -81,7 +81,7 @@ def test_one_that_a_run_holds_or_that_was_edited_is_not_given_up(run: Run) -> No
     assert given_up(run, later) == []
 
 
-def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(run: Run) -> None:
+def test_a_claim_whose_status_needs_no_proof_is_set_aside_instead(run: Run) -> None:
     later = NOW + 7 * HOUR
     run.keep(later)
     edit(run.database, "UPDATE claims SET status = 'paid' WHERE claim_reference = 'asked'")
@@ -91,7 +91,7 @@ def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(run:
     assert rows(run.database, "SELECT * FROM recours_events") == []
 
 
-def test_one_that_a_run_died_with_may_have_its_proof_and_is_not_given_up_yet(run: Run) -> None:
+def test_a_claim_of_a_killed_run_is_not_given_up_yet(run: Run) -> None:
     later = NOW + 7 * HOUR
     run.keep(later)
     run.take(now=later)  # and that run never reports again

@@ -32,7 +32,7 @@ def look(url: URL) -> JobTables:
         return job_queue.look(database)
 
 
-def test_a_database_without_them_has_none(owner: URL) -> None:
+def test_a_database_without_the_tables_reports_them_as_missing(owner: URL) -> None:
     found = look(owner)
     assert found.present == found.missing_rights == ()
     assert {need.name for need in NEEDS} < set(found.missing)

@@ -241,7 +241,7 @@ def test_sweep_finds_a_claim_that_was_committed_late(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_next_run_takes_up_a_fetched_claim_that_is_pending_again(
+def test_the_next_run_fetches_a_claim_that_is_pending_again(
     runs: Runs, database: Database, add_claims: AddClaims
 ) -> None:
     add_claims(database, [{}, {"pod_fetch_status": "pending"}])
@@ -560,9 +560,7 @@ def test_an_owed_result_never_overwrites_an_edit(runs: Runs, database: Database)
 
 @on_postgres
 @pytest.mark.usefixtures("owed")
-def test_an_update_that_the_service_leaves_out_keeps_no_other_claim_from_being_reported(
-    runs: Runs, database: Database
-) -> None:
+def test_an_update_that_the_service_skips_delays_no_other_result(runs: Runs, database: Database) -> None:
     leave_out = (
         "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
         " CREATE TRIGGER rule BEFORE UPDATE ON claims FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION leave_out()"

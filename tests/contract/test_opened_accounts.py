@@ -96,7 +96,7 @@ def test_an_account_is_opened_when_it_is_first_asked_for(
     assert there["chronopost"].client_address == ""
 
 
-def test_its_secrets_are_redacted_wherever_the_settings_are(
+def test_secrets_of_an_account_are_redacted_like_those_of_the_settings(
     stored: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
     password = uuid.uuid4().hex
@@ -116,7 +116,7 @@ def test_its_secrets_are_redacted_wherever_the_settings_are(
         (KEY, {"values": {"CHRONOPOST_ACCOUNT": "20000002"}}, "CHRONOPOST_PASSWORD"),
     ],
 )
-def test_one_that_cannot_be_opened_is_closed_and_says_why(
+def test_an_account_that_cannot_be_opened_is_closed_with_the_reason(
     stored: ClientAccounts, settings: Callable[..., Settings], key: str, more: dict[str, Any], missing: str
 ) -> None:
     number = add(stored, 1, **more)
@@ -126,7 +126,7 @@ def test_one_that_cannot_be_opened_is_closed_and_says_why(
     assert there["chronopost"].client, "the default account goes on"
 
 
-def test_one_whose_client_moved_is_closed_until_a_person_confirms_it(
+def test_an_account_whose_client_changed_is_closed_until_a_person_confirms_it(
     stored: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
 ) -> None:
     key = add(stored, 1)

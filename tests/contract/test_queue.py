@@ -274,7 +274,7 @@ def test_a_refusal_due_to_units_that_this_run_holds_passes(queue: Callable[..., 
     assert (len(reservations), refusal) == (1, None)
 
 
-def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
+def test_a_refusal_that_reserved_units_could_not_resolve_is_not_passing(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     run = queue("3/day")
@@ -287,7 +287,7 @@ def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
     held.release()
 
 
-def test_units_that_are_held_beyond_those_left_to_others_cannot_mend_a_refusal(
+def test_units_kept_for_urgent_claims_cannot_resolve_a_refusal(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     run = queue("8/day")
@@ -841,7 +841,7 @@ def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
 # ---------------------------------------------------------------- looking ahead, for a dry run
 
 
-def test_a_look_ahead_tells_a_refusal_a_pause_and_a_used_up_quota(
+def test_the_status_reports_a_refusal_a_pause_and_an_exhausted_quota(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     looking = queue_on(database, clock, limits_of("2/day"))
@@ -962,7 +962,7 @@ def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_
     assert state.pause == Pause(NOW + timedelta(hours=2), "asked to wait")
 
 
-def test_a_number_whose_check_digit_does_not_fit_is_said_to_be_mistyped(
+def test_a_number_with_a_wrong_check_digit_is_reported_as_possibly_mistyped(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url)

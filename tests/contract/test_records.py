@@ -170,7 +170,7 @@ def test_money_is_secured_by_the_proofs_of_that_time(
     assert system_of(records).secured(NOW - 9 * MINUTE, NOW - 5 * MINUTE) == {}
 
 
-def test_a_service_that_knows_no_amounts_secures_none(
+def test_no_amount_is_secured_without_a_column_of_amounts(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}])
@@ -307,7 +307,7 @@ def test_retries_that_have_come_since_the_last_run_are_due(
     assert backlog_of(records, "chronopost", due_until=NOW + timedelta(days=1)).stages == {Stage.READY: 3}
 
 
-def test_backlogs_are_counted_no_further_than_told(
+def test_backlogs_are_counted_up_to_the_limit(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}] * 5)
@@ -566,7 +566,7 @@ def many(
 
 
 @pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
-def test_every_look_is_answered_by_an_index(
+def test_every_query_uses_an_index(
     many: DatabaseRecords, look_for: Callable[[DatabaseRecords], Any], indexes: set[str]
 ) -> None:
     seen: list[tuple[str, Any]] = []
