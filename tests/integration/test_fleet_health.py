@@ -153,7 +153,7 @@ def test_a_page_that_cannot_be_had_says_why_without_secrets(
     assert (status, json.loads(shown)) == (503, {"ok": False, "fault": "No login with ***"})
 
 
-def test_a_process_of_a_fleet_that_looks_for_nothing_is_not_ready(
+def test_a_process_of_a_silent_fleet_is_not_ready(
     server: HealthServer, fleet_worker: FleetWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet_worker.keep_record()

@@ -217,7 +217,7 @@ def test_a_pause_holds_and_its_end_is_seen_at_once(fleet: Fleet, caplog: pytest.
     assert fleet.rows("SELECT pod_fetch_status FROM claims") == [("success",)]
 
 
-def test_a_used_up_quota_is_said_once_and_counted_once(
+def test_an_exhausted_quota_is_logged_and_counted_once(
     fleet: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
@@ -324,7 +324,7 @@ def test_a_fault_stands_until_the_same_piece_of_work_succeeds(
     assert fleet.rows(query) == [("pod_fetch_worker", 0), ("pod_retry_scheduler", 0)]
 
 
-def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(fleet: Fleet) -> None:
+def test_a_silent_fleet_is_a_fault_within_minutes(fleet: Fleet) -> None:
     """Its processes exist, but the job queue does not call them, as with a periodic job that got stuck."""
     fleet_worker, other = fleet.fleet_worker(), fleet.fleet_worker()
     for _ in range(12):

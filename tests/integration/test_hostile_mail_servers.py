@@ -107,9 +107,7 @@ SENT = b64encode(f"\0shop\0{SECRET}".encode())
     [(b"535 5.7.8 %s is no login\r\n",), (b"235 OK\r\n", b"550 not for %s\r\n")],
     ids=["login", "mail"],
 )
-def test_a_server_that_repeats_the_login_has_it_told_to_nobody(
-    repeated: bytes, replies: tuple[bytes, ...]
-) -> None:
+def test_a_login_repeated_by_the_server_is_redacted(repeated: bytes, replies: tuple[bytes, ...]) -> None:
     said = [reply % repeated if b"%s" in reply else reply for reply in replies]
     settings = SmtpSettings("127.0.0.1", 0, "none", "shop", "service@shop.example", password=SECRET)
     with (

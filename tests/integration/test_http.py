@@ -335,7 +335,7 @@ def test_invalid_answers(answer: bytes, fault: type[Exception]) -> None:
         assert (server.connections, len(server.received)) == (1, 1)
 
 
-def test_a_cut_off_gzip_answer_is_not_taken_for_whole() -> None:
+def test_a_truncated_gzip_answer_is_not_complete() -> None:
     with Server(says(answer_of(gzip.compress(b"<x/>" * 1000)[:-20], "Content-Encoding: gzip"))) as server:
         try:
             answer = Http(server.url, 5, 5, 5).send(ASK)

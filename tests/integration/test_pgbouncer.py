@@ -233,7 +233,7 @@ def test_names_of_all_languages_are_kept_whatever_the_encodings_of_the_database_
         assert [bytes(name).decode() for (name,) in signed] == ["Łukasz"] * 2
 
 
-def test_a_database_whose_encoding_lacks_signs_is_refused_in_words(
+def test_a_database_without_utf8_is_rejected_with_advice(
     server: postgres.Server, through: URL, settings_of: Callable[..., Settings], sandbox: Sandbox
 ) -> None:
     postgres.execute(server.url(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")

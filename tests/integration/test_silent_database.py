@@ -85,7 +85,7 @@ MOMENTS = {
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("moment", MOMENTS if IS_LONG else ["first words", "a reservation", "a commit"])
-def test_a_run_whose_database_falls_silent_ends_with_status_1_and_a_sentence_within_a_minute(
+def test_a_run_whose_database_stops_responding_fails_within_a_minute(
     moment: str,
     server_url: URL,
     database: Database,
@@ -112,7 +112,7 @@ def test_a_run_whose_database_falls_silent_ends_with_status_1_and_a_sentence_wit
     assert "Traceback" not in log
 
 
-def test_a_run_whose_database_is_silent_heeds_SIGTERM_at_once(  # noqa: N802 (its name)
+def test_a_run_whose_database_does_not_respond_obeys_SIGTERM_at_once(  # noqa: N802 (its name)
     server_url: URL,
     database: Database,
     sandbox: Sandbox,

@@ -42,7 +42,7 @@ def test_an_account_is_paused_with_a_reason_and_resumed(page: PageClient, number
     assert "Reason by the operator" not in shown
 
 
-def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database, number: int) -> None:
+def test_limits_of_an_account_are_set_and_removed(page: PageClient, database: Database, number: int) -> None:
     back = {"back": f"/account?number={number}"}
     shown = page.post("/accounts/limits", OF_IT | back | {"limits": " 100/day  TRACKING=20/hour "}).text
     assert "shop@shop.example at Chronopost: limits 100/day TRACKING=20/hour." in shown

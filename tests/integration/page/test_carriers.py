@@ -62,7 +62,7 @@ def test_a_carrier_is_paused_until_a_time(page: PageClient) -> None:
 
 
 @pytest.mark.usefixtures("claims")
-def test_who_paused_a_carrier_is_said_in_the_readers_language(
+def test_the_author_of_a_pause_is_shown_in_the_language_of_the_reader(
     page: PageClient, environment: dict[str, str]
 ) -> None:
     page.post("/carriers/pause", {"carrier": "chronopost", "why": "grève", "back": "/carriers"})

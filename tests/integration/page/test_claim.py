@@ -91,7 +91,7 @@ def test_a_paused_carrier_is_why_a_claim_waits(page: PageClient, database: Datab
     assert "is waiting until" in text
 
 
-def test_there_is_no_such_claim(page: PageClient) -> None:
+def test_an_unknown_claim_is_not_found(page: PageClient) -> None:
     shown = page.get("/claim?reference=CLM-0000")
     assert (shown.status, "There is no claim 'CLM-0000'. Did you mean CLM-00000?" in shown.text) == (
         404,
@@ -214,7 +214,7 @@ def test_a_file_changed_since_it_was_stored_is_reported(page: PageClient, tmp_pa
     assert "has changed since it was stored" in page.get(CLAIM).text
 
 
-def test_who_signed_is_shown_of_a_proof_that_other_software_fetched(
+def test_the_signatory_of_a_proof_fetched_by_other_software_is_shown(
     page: PageClient, database: Database
 ) -> None:
     changed(database, pod_fetch_status="success", pod_url="/elsewhere.pdf", pod_delivery_person="Mme ROUX")
@@ -245,7 +245,7 @@ def test_a_file_that_is_no_document_gives_a_sentence(
 
 
 @pytest.mark.parametrize("number", ["0", "2", "²", "0001" + "9" * 5000])
-def test_there_is_no_such_page_of_the_document(page: PageClient, number: str) -> None:
+def test_an_unknown_page_of_a_document_is_not_found(page: PageClient, number: str) -> None:
     attach(page, PROOF)
     assert page.get(f"/document?claim=CLM-00000&page={number}").status in (404, 422)
 
@@ -329,7 +329,7 @@ def test_a_number_is_corrected(page: PageClient, database: Database) -> None:
     assert '<section class="notice bad"' in shown.html
 
 
-def test_one_that_gave_up_starts_over(page: PageClient, database: Database) -> None:
+def test_a_given_up_claim_can_be_reopened(page: PageClient, database: Database) -> None:
     assert "Reopen" not in page.get(CLAIM).text
     assessed(database, stage=Stage.GIVEN_UP, retries_used=4, seen_count="4")
     changed(database, pod_retry_count=4)

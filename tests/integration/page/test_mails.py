@@ -39,7 +39,7 @@ def test_waiting_and_latest_emails_are_listed(page: PageClient, database: Databa
     assert "of a later version" in latest
 
 
-def test_why_a_mail_did_not_go_out_is_said_in_the_language_of_the_reader(
+def test_the_reason_of_an_unsent_email_is_in_the_language_of_the_reader(
     page: PageClient, environment: dict[str, str], database: Database
 ) -> None:
     error = "the server rejects the recipient: 550 no such user"

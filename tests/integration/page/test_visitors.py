@@ -29,7 +29,7 @@ Visitors = Callable[..., PageClient]
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def test_who_sits_at_this_machine_sees_everything(page: PageClient) -> None:
+def test_a_visitor_on_this_machine_sees_everything(page: PageClient) -> None:
     shown = page.get("/")
     assert shown.status == 200
     assert "operator" in shown.text
@@ -158,7 +158,7 @@ def behind_proxy(environment: dict[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("behind_proxy")
-def test_a_proxy_names_those_who_act_and_those_who_look(visitor: Visitors) -> None:
+def test_operators_and_viewers_are_named_by_the_proxy(visitor: Visitors) -> None:
     proxy = visitor("10.0.0.5")
     for name, may in (
         ("anna", "can make changes"),
