@@ -85,7 +85,7 @@ def boundaries(world: World) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("carrier", PIECES)
-def test_a_kill_between_the_pieces_loses_and_doubles_none(
+def test_a_kill_between_the_pieces_neither_loses_nor_duplicates_any(
     carrier: str, kind: Kind, forks: Forks, tmp_path: Path
 ) -> None:
     with world_in(tmp_path / "undisturbed", kind, forks) as world:
