@@ -24,7 +24,6 @@ from recours.database.engine import Database, DatabaseError, SystemClock, clock_
 from recours.database.intake import Assessor, read_adoption
 from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
 from recours.database.schema.inspection import (
-    HEAD,
     Schema,
     dropped_columns,
     look,
@@ -241,7 +240,7 @@ def open_app(settings: Settings) -> App:
 def _current_schema(database: Database) -> Schema:
     schema = look(database)
     require_claims(database, schema)
-    if schema.version == HEAD and schema.missing_columns:
+    if schema.has_dropped_columns:
         raise dropped_columns(database, schema)
     if not schema.is_current:
         raise DatabaseError(

@@ -235,7 +235,7 @@ def _database_fault(name: str, error: DatabaseError) -> CheckResult:
 
 
 def _schema(database: Database, schema: Schema) -> CheckResult:
-    if schema.version == HEAD and schema.missing_columns:
+    if schema.has_dropped_columns:
         return _database_fault("schema", dropped_columns(database, schema))
     if not schema.is_current:
         columns = ", ".join(schema.missing_columns) or "none"

@@ -19,7 +19,7 @@ from recours.core.position import Why
 from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
 from recours.database.client_accounts import ClientAccounts
-from recours.database.schema.inspection import Schema, look, require_claims
+from recours.database.schema.inspection import Schema, dropped_columns, look, require_claims
 from recours.host import logs
 from recours.reporting.plan import Preview, preview, preview_named
 from recours.reporting.reader import survey
@@ -66,6 +66,8 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
     with closing(connect(settings)) as database:
         schema = look(database)
         require_claims(database, schema)
+        if schema.has_dropped_columns:
+            raise dropped_columns(database, schema)
         policy = read_policy(settings, database) if schema.is_current else settings.policy
         policy = replace(policy, max_retries=options.get("max_retries", DEFAULT_MAX_RETRIES))
         clock = read_clock(database)

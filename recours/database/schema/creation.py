@@ -268,7 +268,7 @@ def sql_of_additions(
 
 
 def _sql_to_head(database: Database, schema: Schema) -> list[str]:
-    if schema.version == HEAD:  # somebody dropped columns
+    if schema.has_dropped_columns:
         return _lines(database.border.additions())
     if schema.version is not None:
         with database.read() as connection:

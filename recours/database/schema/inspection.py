@@ -36,6 +36,11 @@ class Schema(NamedTuple):
     def is_current(self) -> bool:
         return self.version == HEAD and not self.missing_columns
 
+    @property
+    def has_dropped_columns(self) -> bool:
+        """Return whether somebody dropped columns after recours added them; runs do not add those again."""
+        return self.version == HEAD and bool(self.missing_columns)
+
 
 def look(database: Database) -> Schema:
     """Inspect the database. Raises DatabaseError."""
@@ -113,7 +118,7 @@ def require_claims(database: Database, schema: Schema) -> None:
 
 
 def dropped_columns(database: Database, schema: Schema) -> DatabaseError:
-    """The error for columns that somebody dropped after recours added them, with the SQL that adds them again."""
+    """The error for dropped columns, with the SQL that adds them again."""
     missing = ", ".join(schema.missing_columns)
     return DatabaseError(
         f"The schema of {database.safe_url} is {schema.version}, but {database.border.table} has no {missing}. "
