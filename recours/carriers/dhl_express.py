@@ -132,7 +132,7 @@ class DhlExpress(Client):
 
 
 def tracking_request(number: str, headers: Mapping[str, str]) -> Request:
-    """The events of a shipment, each with its UTC offset."""
+    """A request for the events of a shipment, each with its UTC offset."""
     if _PIECE.fullmatch(number):
         return _get("tracking", {"pieceTrackingNumber": number, **_TRACKING}, headers)
     return _get(f"shipments/{number}/tracking", _TRACKING, headers)

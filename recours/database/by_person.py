@@ -306,7 +306,7 @@ class ClaimEnrollment:
         return sum(len(self.enroll(part, now)) for part in parts)
 
     def enroll_if_new(self, claim: Claim, now: datetime) -> bool:
-        """The same for one claim, which may not have been taken in yet; returns whether it was set.
+        """The same for one claim, which may not have been assessed yet; return whether the claim was set.
 
         Raises DatabaseError.
         """
@@ -375,7 +375,7 @@ class ClaimEnrollment:
                 )
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
-        """Set these to `pending`; returns those that nobody has taken in or locked in the meantime."""
+        """Set these claims to `pending`; return those that nobody has assessed or locked in the meantime."""
         with self.database.write() as connection:
             unenrolled = [
                 claim
@@ -449,7 +449,7 @@ class GivenUpClaims:
             yield [(claim, bool(row["is_leased"])) for claim, row in zip(claims_, rows, strict=True)]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """Have these claims start over, due now; returns the ids of unlocked and unchanged ones."""
+        """Restart these claims, due now; return the ids of the claims that were neither locked nor changed."""
         assessor = self.assessor
         border = assessor.database.border
         with assessor.database.write() as connection:

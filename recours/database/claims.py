@@ -288,9 +288,9 @@ class ClaimRepository:
         return int(self.database.scalar(query))
 
     def set_aside(self, stage: Stage) -> dict[str, int]:
-        """How many failed (`stage` READY) or new claims are not fetched because of their claim status (lower case).
+        """By claim status (lower case), the number of failed (`stage` READY) or new claims that are not fetched because of it.
 
-        By status, for the first SET_ASIDE_MOST rows.
+        Counts the first SET_ASIDE_MOST rows only.
         """
         status = _c.seen_claim_status
         shelved = select(status.label("status"), _c.seen_fetch_status).where(is_at_stage(Stage.SHELVED))

@@ -108,7 +108,7 @@ class OfClient:
 
     @property
     def accounts(self) -> ColumnElement[bool]:
-        """The client's accounts; by address as well, because another client may have had the same id."""
+        """The client's accounts: with this address, or with this id and no address. Another client may have had the same id."""
         key = address_key(self.address)
         is_own = and_(_own.client_address == key, _own.client_id.not_in(self.others)) if key else false()
         if self.client is None:

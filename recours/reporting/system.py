@@ -366,7 +366,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """The last runs of one worker, newest first. `unended`: runs that started long ago and never ended: they were killed.
+    """The last runs of one worker, newest first. `unended`: runs that started long ago and were killed, because they never ended.
 
     `ahead`: runs dated in the future by a wrong clock, which say nothing about its health.
     """

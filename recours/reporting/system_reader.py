@@ -102,7 +102,7 @@ _IS_OUTAGE = _a.error_kind.in_(sorted(OUTAGE_KINDS))
 class Mark(NamedTuple):
     """How far the intake of claims has come."""
 
-    key: Any  # the highest key taken in; None: keys are not numbers, or there was no claim
+    key: Any  # the highest assessed key; None: keys are not numbers, or there was no claim
     is_swept: bool  # whether the sweep has completed once
 
 
@@ -264,7 +264,7 @@ class SystemReader:
         return list(backlogs.values())
 
     def unassessed(self, mark: Mark) -> list[Claim]:
-        """Claims for recours that no run has taken in yet, up to a limit."""
+        """Claims for recours that no run has assessed yet, up to a limit."""
         border = self.database.border
         with self.database.read() as connection:
             conditions = conditions_without_row(border, mark)
@@ -488,7 +488,7 @@ def read_mark(connection: Connection) -> Mark:
 
 
 def conditions_without_row(border: Border, mark: Mark) -> list[list[ColumnElement[bool]]]:
-    """The conditions that find claims for recours that no run has taken in; empty: they cannot be found cheaply.
+    """The conditions that find claims for recours that no run has assessed; empty if they cannot be found cheaply.
 
     After the first complete sweep, only by their keys, or by the optional index.
     """

@@ -215,7 +215,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _refusal(status: int, code: str, message: str, *args: str) -> Answer:
-    """An empty body; everything is in the headers, in the characters that a header can contain."""
+    """A refusal with an empty body. The headers contain the error, reduced to characters that a header allows."""
     headers: list[tuple[str, str]] = []
     for name, value in (("error", code), ("message", message), ("args", json.dumps(args))):
         latin = value.encode("latin-1", "ignore").decode("latin-1")
