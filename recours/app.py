@@ -244,7 +244,7 @@ def _current_schema(database: Database) -> Schema:
         raise dropped_columns(database, schema)
     if not schema.is_current:
         raise DatabaseError(
-            f"The schema of {database.safe_url} is not up to date. A run of either worker upgrades it, or "
+            f"The schema of {database.safe_url} is not up to date. A run of either worker upgrades the schema, and so does "
             "'recours init-db'."
         )
     return schema

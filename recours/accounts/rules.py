@@ -60,7 +60,7 @@ REFUSED: dict[str, str] = {
     "limits": N_("These limits for {carrier} are invalid: {reason}."),
     "no_key": N_(
         "Clients' credentials cannot be stored: RECOURS_ACCOUNTS_KEY is not set or contains no valid key. "
-        "docs/accounts.md explains how to create one. Keep a copy elsewhere: without the key, nobody can open them."
+        "docs/accounts.md explains how to create a key. Keep a copy elsewhere: without the key, nobody can open the credentials."
     ),
     "no_package": N_("Clients' credentials require the package cryptography: pip install 'cryptography>=44'"),
 }
@@ -346,9 +346,11 @@ def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FileRefusedError("The file is not UTF-8; in a spreadsheet, save it as 'CSV UTF-8'.") from None
+        raise FileRefusedError(
+            "The file is not UTF-8. Save it as 'CSV UTF-8' in your spreadsheet program."
+        ) from None
     if "\0" in text:
-        raise FileRefusedError("The file is not text; in a spreadsheet, save it as 'CSV UTF-8'.")
+        raise FileRefusedError("The file is not text. Save it as 'CSV UTF-8' in your spreadsheet program.")
     return _table(text)
 
 

@@ -49,7 +49,7 @@ class Seals:
             ) from None
         if content["owner"] != owner:
             raise SealError(
-                "The sealed credentials belong to another account, because a row was copied or edited: enter them again"
+                "The sealed credentials belong to another account, because a row was copied or edited. Enter the credentials again"
             )
         values: dict[str, str] = content["values"]
         return values

@@ -113,7 +113,9 @@ class CorrectRequestError(RecoursError):
 SENTENCES: dict[str, str] = {
     "reopened": N_("{reference} reopened: the next run asks the carrier."),
     "excluded": N_("{reference} excluded: recours no longer works on it."),
-    "detached": N_("{reference}: the proof was withdrawn and is kept as {path}. Runs look for another one."),
+    "detached": N_(
+        "{reference}: the proof was withdrawn and is kept as {path}. The next runs look for another proof."
+    ),
     "detached_next": N_(
         "{reference}: the proof was withdrawn and is kept as {path}. The best of the other proofs counts now."
     ),

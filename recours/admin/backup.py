@@ -466,8 +466,8 @@ def require_empty(database: Database) -> None:
     with database.read() as connection:
         if inspect(connection).get_table_names():
             raise BackupError(
-                f"{database.safe_url} is not empty, and recours restores only into an empty database. Create one "
-                "(createdb NAME), and name it with --database-url."
+                f"{database.safe_url} is not empty, and recours restores only into an empty database. Create a database "
+                "(createdb NAME), and give its URL with --database-url."
             )
 
 
@@ -517,7 +517,7 @@ def _run_program(command: Sequence[str], secrets: Mapping[str, str]) -> str:
         return f"it did not end within {_DEADLINE_S:.0f} s"
     except FileNotFoundError as error:
         raise BackupError(
-            f"The program {command[0]} is not on the PATH: install PostgreSQL's client programs, as new as the server "
+            f"The program {command[0]} is not on the PATH: install PostgreSQL's client programs, at least as new as the server "
             "(Debian: apt-get install postgresql-client)."
         ) from error
     except OSError as error:

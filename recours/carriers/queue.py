@@ -530,11 +530,11 @@ class APIRequestQueue(AccountGate):
             why = f" ({self._mask(key)(bundle.failure.message)})" if bundle.failure else ""
             log.warning(
                 f"{name} failed on a call about {parcels}{why}: smaller calls were made instead, "
-                f"and {upsetting} of them will be tracked alone from now on"
+                f"and {upsetting} of these parcels will be tracked alone from now on"
             )
         elif unanswered := len(bundle.unanswered):
             log.warning(
-                f"{name} did not answer about {unanswered} of {parcels} in one call; each is tracked alone"
+                f"{name} did not answer about {unanswered} of {parcels} in one call; each unanswered parcel is tracked alone"
             )
 
     # ---------------------------------------------------------------- parcels that a client's account may not see

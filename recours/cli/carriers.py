@@ -284,7 +284,7 @@ def reclassify(settings: Settings, file: Path) -> None:
     text = _parcel_text(outcome, Localized("en", settings.policy.zone))
     echo(harmless(f"{name}: read as {kind}: {recording.number}: {text}"))
     if kind != recording.kind:
-        say_error(f"The recorded result was {recording.kind}.")
+        say_error(f"This result differs from the recorded result, {recording.kind}.")
         raise SystemExit(FAILED)
 
 

@@ -121,7 +121,7 @@ def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
     catalog = dry_run.catalog
     if not dry_run.schema.is_current:
         missing = ", ".join(dry_run.schema.missing_columns) or "none"
-        yield f"A run would first bring the schema up to date; columns it would add to {dry_run.table}: {missing}"
+        yield f"A run would first bring the schema up to date; columns that the run would add to {dry_run.table}: {missing}"
     yield f"Would fetch {plural(len(result.batch), 'claim')}"
     for place, (claim, state) in enumerate(result.batch, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)

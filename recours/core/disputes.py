@@ -11,6 +11,7 @@ from enum import StrEnum
 from recours.core.claim import Delivery
 from recours.core.evidence import Findings
 from recours.core.localized import Localized
+from recours.core.text import enumeration
 from recours.core.translations import N_, translate
 
 
@@ -123,7 +124,8 @@ _MISSING = {
 
 def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) -> str:
     """State how well the evidence supports the dispute and what is missing, without a final period."""
-    missing = ", ".join(missing_texts(language, verdict) or [translate(language, _MISSING[None])])
+    texts = missing_texts(language, verdict) or [translate(language, _MISSING[None])]
+    missing = enumeration(texts, translate(language, " and "))
     dispute = translate(language, _DISPUTES[dispute_type]) if dispute_type in _DISPUTES else ""
     return translate(language, _VERDICTS[verdict.support]).format(dispute=dispute, missing=missing)
 

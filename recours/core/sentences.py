@@ -54,7 +54,7 @@ class Sentence(StrEnum):
     NUMBER_UNKNOWN_MISTYPED = ("number_unknown_mistyped", _K.NOT_FOUND,
         N_("{carrier} does not recognize this tracking number; its check digit is wrong, so it is probably mistyped"))
     NUMBER_REUSED = ("number_reused", _K.NOT_FOUND,
-        N_("{carrier} only has an earlier parcel with this tracking number[ (delivered on {words})]"))
+        N_("{carrier} only knows of an earlier parcel with this tracking number[ (delivered on {words})]"))
     PARCEL_TOO_OLD = ("parcel_too_old", _K.NOT_FOUND,
         N_("{carrier} no longer has data on this parcel because it is too old"))
     # ---------------------------------------------------------------- the parcel

@@ -84,10 +84,10 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def enumeration(names: Iterable[str]) -> str:
+def enumeration(names: Iterable[str], conjunction: str = " and ") -> str:
     """Join names: `A`, `A and B`, `A, B and C`."""
     *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+    return f"{', '.join(others)}{conjunction}{last}" if others else last
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:

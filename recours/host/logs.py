@@ -192,8 +192,8 @@ class LogFile:
                 (f"{log_path.name}: " for log_path in files_of(path) if error.filename == str(log_path)), ""
             )
             raise RunError(
-                f"The log cannot be written in {path.parent}: {named}{error.strerror or error}. "
-                "Give the user of this job the right to write there, or set RECOURS_LOG_DIR."
+                f"Cannot write the log in {path.parent}: {named}{error.strerror or error}. "
+                "Give the user of this job write access to the folder, or set RECOURS_LOG_DIR."
             ) from error
         formatter = GuideFormatter(self.redact, self.now)
         for handler in (other, file):

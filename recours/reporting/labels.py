@@ -69,7 +69,7 @@ ACTORS: dict[Actor, str] = {
     Actor.CLIENT: N_("the client"),
     Actor.OPERATOR: N_("the operator"),
     Actor.CARRIER: N_("the carrier"),
-    Actor.NOBODY: N_("nothing to do: it is retried automatically"),
+    Actor.NOBODY: N_("no one, because the claim is retried automatically"),
 }
 
 

@@ -466,7 +466,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     _K.CARRIER_PAUSED: ProblemText(
         N_("{name} is paused"),
         N_("recours resume {carrier}"),
-        N_("{name} is paused{since}{author}.{blocked}"),
+        N_("{name} has been paused{since}{author}.{blocked}"),
     ),
     _K.OUTAGE: ProblemText(
         N_("{name} is unavailable"),

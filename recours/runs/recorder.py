@@ -149,7 +149,7 @@ class Recorder:
         claim = result.claim
         if not is_unchanged:
             log.info(
-                f"{claim.reference} was edited during its call: the answer is stored with its attempts, "
+                f"{claim.reference} was edited during the fetch: the answer is stored with the claim's attempts, "
                 "and the claim is assessed again"
             )
             return
@@ -169,7 +169,7 @@ class Recorder:
                     f", its last attempt is repeated at {format_minute(decision.state.next_at, self.local)}"
                 )
             log.warning(
-                f"⏸️ LEFT: {claim.reference} - {result.outcome.message}; no attempt was used{retry_note}"
+                f"⏸️ DEFERRED: {claim.reference} - {result.outcome.message}; no attempt was used{retry_note}"
             )
 
     def _log_failure(self, claim: Claim, decision: Decision) -> None:

@@ -336,7 +336,7 @@ class Worker(ABC):
                 break
         if adopted:
             log.info(
-                f"{plural(adopted, 'claim')} had no retries left when recours was installed: given up, without an email. "
+                f"{plural(adopted, 'claim')} had no retries left when recours was installed, so recours gave up without an email. "
                 "To restart them: recours reopen"
             )
 
@@ -405,7 +405,9 @@ class PODRetryScheduler(Worker):
             horizon, lambda claim: with_possible_time(claim, now, policy), now
         ):
             at = format_minute(claim.state.next_at, self.local)
-            log.warning(f"{claim.reference}: its next attempt ({at}) does not fit the backoff; recalculated")
+            log.warning(
+                f"{claim.reference}: its next attempt ({at}) does not match the backoff, so the time was recalculated"
+            )
         due_until = policy.due_until(now)
         for claim, decision in maintenance.pass_retries(
             due_until, lambda claim: self._pass(claim, now), now, carriers

@@ -279,7 +279,7 @@ def sealing_keys(text: str) -> tuple[str, ...]:
             is_key = False
         if not is_key:
             raise ValueError(
-                f"key {number} of {len(keys)} is not a valid key; docs/accounts.md explains how to create one"
+                f"key {number} of {len(keys)} is not a valid key; docs/accounts.md explains how to create a key"
             )
     return keys
 

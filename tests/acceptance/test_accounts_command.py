@@ -176,7 +176,7 @@ def test_without_a_key_nothing_is_kept(gives: Callable[..., Done], accounts: Cli
     typed = ("accounts", "add", "1", "Chronopost", "--credentials", "-")
     done = gives(CHRONOPOST, *typed, RECOURS_ACCOUNTS_KEY="")
     assert done.returncode == 2
-    assert "docs/accounts.md explains how to create one" in done.stderr
+    assert "docs/accounts.md explains how to create a key" in done.stderr
     assert accounts.all() == []
 
 

@@ -443,7 +443,7 @@ def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(person: Pers
     assert "The best of the other proofs counts" in person.does("detach", reference)
     assert pod_row(service, reference)[:2] == ("success", photo["path"])
     person.does("verify")
-    assert "Runs look for another one" in person.does("detach", reference, photo["sha256"])
+    assert "The next runs look for another proof" in person.does("detach", reference, photo["sha256"])
     assert pod_row(service, reference)[:2] == ("failed", None)
     assert letter["sha256"] in {sha256 for (sha256,) in service.sql("SELECT sha256 FROM recours_evidence")}
     person.does("verify")
@@ -457,7 +457,7 @@ def test_a_proof_that_was_fetched_is_taken_back_and_runs_go_on(person: Person, s
     reference = "CLM-0001"
     assert pod_row(service, reference)[0] == "success"
     printed = person.does("detach", reference, "--why", "of another parcel")
-    assert "Runs look for another one" in printed
+    assert "The next runs look for another proof" in printed
     assert pod_row(service, reference)[:2] == ("failed", None)
     assert facts(service, reference)["stage"] != DONE
     assert person.json("why", reference)["changes"][-1]["what"] == "detached"

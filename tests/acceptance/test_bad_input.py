@@ -491,7 +491,7 @@ CASES = [
          "Skipped (carrier): 1", env={"CHRONOPOST_ACCOUNT": None, "CHRONOPOST_PASSWORD": None}),
     case("a trigger that forges a line", 1, "cannot be used: ", prepare=lambda world: world.sql(
         f"CREATE TRIGGER t BEFORE UPDATE ON recours_claims BEGIN SELECT RAISE(ABORT, 'no\n{FORGED}\x1b[2J'); END")),
-    case("a file in place of the log folder", 1, "The log cannot be written in", "set RECOURS_LOG_DIR", logged=False,
+    case("a file in place of the log folder", 1, "Cannot write the log in", "set RECOURS_LOG_DIR", logged=False,
          prepare=lambda world: world.log_dir.write_text("in the way")),
     case("a file in place of the document folder", 1, "Documents cannot be stored in", "File exists",
          "No carrier is called until this is fixed", prepare=lambda world: world.pod_dir.write_text("in the way")),

@@ -47,7 +47,7 @@ def test_claims_of_carriers_without_credentials_stay_behind_on_an_untouched_data
     done = dry(person, **ACCOUNT)
     assert done.returncode == 0, done.stderr
     added = [name for name in POD_COLUMNS if name != "pod_fetch_status"]
-    assert f"columns it would add to claims: {', '.join(added)}\n" in done.stderr
+    assert f"columns that the run would add to claims: {', '.join(added)}\n" in done.stderr
     assert "Would fetch 1 claim\n" in done.stderr
     assert "Retry #1 for CLM-2 (Chronopost)" in done.stderr
     assert "1 claim skipped: UPS has no credentials: set UPS_CLIENT_ID" in done.stderr

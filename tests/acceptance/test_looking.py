@@ -107,7 +107,7 @@ def test_status_check_is_for_those_who_watch(service: Service, person: Person) -
     verdict, problem, remedy = paused.stdout.splitlines()
     assert verdict == "1 problem needs your attention: Chronopost is paused."
     assert re.fullmatch(
-        r"! Chronopost is paused since \d\d:\d\d \w+ \(by .*: \"works\"\)\. 1 claim blocked\.", problem
+        r"! Chronopost has been paused since \d\d:\d\d \w+ \(by .*: \"works\"\)\. 1 claim blocked\.", problem
     )
     assert remedy == "  → recours resume chronopost"
     as_json = person.types("status", "--check", "--json")
@@ -353,7 +353,10 @@ def test_an_outdated_database_is_reported(service: Service, person: Person, argu
     service.sql("DROP TABLE recours_schema_version")
     done = person.types(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is not up to date. A run of either worker upgrades it, or 'recours init-db'." in done.stderr
+    assert (
+        "is not up to date. A run of either worker upgrades the schema, and so does 'recours init-db'."
+        in done.stderr
+    )
 
 
 # ---------------------------------------------------------------- the last attempt before a deadline

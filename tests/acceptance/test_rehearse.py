@@ -73,7 +73,7 @@ def test_a_fetch_is_recorded_without_credentials_and_read_again(
     path.write_text(text.replace('"kind": "success"', '"kind": "not_found"'), encoding="utf-8")
     changed = carriers("reclassify", str(path))
     assert changed.returncode == 1
-    assert changed.stderr == "Error: The recorded result was not_found.\n"
+    assert changed.stderr == "Error: This result differs from the recorded result, not_found.\n"
     path.write_text(text[:-3], encoding="utf-8")
     broken = carriers("reclassify", str(path))
     assert (broken.returncode, broken.stdout) == (2, "")

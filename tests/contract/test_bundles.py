@@ -374,7 +374,7 @@ def test_a_number_that_spoils_the_call_spoils_no_other(
     assert [one.fails_bundles for one in fetched] == [False, False, True, not is_told]
     assert caplog.messages == [
         f"Listed failed on a call about 4 parcels ({whole.message}): smaller calls were made instead, "
-        f"and {1 if is_told else 2} of them will be tracked alone from now on"
+        f"and {1 if is_told else 2} of these parcels will be tracked alone from now on"
     ]
 
 
@@ -443,7 +443,7 @@ def test_a_number_missing_in_the_answer_is_tracked_alone(
     assert kinds(bundles.fetch("A", "B", "C")) == [K.NOT_DELIVERED_YET, None, K.NOT_DELIVERED_YET]
     assert bundles.script.asked == ["tracking A,B,C", "tracking B", "pod B"]
     assert caplog.messages == [
-        "Listed did not answer about 1 of 3 parcels in one call; each is tracked alone"
+        "Listed did not answer about 1 of 3 parcels in one call; each unanswered parcel is tracked alone"
     ]
 
 

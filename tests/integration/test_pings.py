@@ -128,7 +128,7 @@ def _bad_settings(_: Path) -> dict[str, str]:
     ("spoil", "options", "status", "actions", "says"),
     [
         (_no_server, (), 1, ["start", "fail"], "cannot be used"),
-        (_no_log, (), 1, ["fail"], "The log cannot be written in"),
+        (_no_log, (), 1, ["fail"], "Cannot write the log in"),
         (_bad_settings, (), 2, ["fail"], "'Mars' is not a time zone"),
         (lambda _: {}, ("--claim", "CLM-9"), 2, ["start", "fail"], "There is no claim 'CLM-9'"),
     ],

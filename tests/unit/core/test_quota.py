@@ -160,9 +160,9 @@ FORM = "is not a limit; examples: 100/day, 250/day@UTC, 200/hour, 1400/10seconds
         ("x" * 50, f"'{'x' * 40}' {FORM}"),
         ("0/day", "the number of calls in '0/day' must be from 1 to 1000000000"),
         ("1000000001/day", "the number of calls in '1000000001/day' must be from 1 to 1000000000"),
-        ("5/2days", "'5/2days': only seconds can have a number, as in 1400/10seconds"),
-        ("5/1hour", "'5/1hour': only seconds can have a number, as in 1400/10seconds"),
-        ("5/0seconds", "'5/0seconds': only seconds can have a number, as in 1400/10seconds"),
+        ("5/2days", "'5/2days': only 'seconds' can have a number before it, as in 1400/10seconds"),
+        ("5/1hour", "'5/1hour': only 'seconds' can have a number before it, as in 1400/10seconds"),
+        ("5/0seconds", "'5/0seconds': only 'seconds' can have a number before it, as in 1400/10seconds"),
         ("5/hour@UTC", "'5/hour@UTC': only a limit per day can have a time zone"),
         (
             "5/day@Mars/Olympus",

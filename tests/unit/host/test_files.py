@@ -119,7 +119,7 @@ def test_a_missing_group_is_reported_before_a_carrier_is_called(tmp_path: Path) 
     for folder in (tmp_path / "pods", tmp_path):  # a new one, an existing one
         with pytest.raises(RunError, match=f"Documents cannot be stored in .*: {words}"):
             DocumentStore(folder, Access("no-such-group")).make_sure()
-    with pytest.raises(RunError, match=f"The log cannot be written in .*: {words}"):
+    with pytest.raises(RunError, match=f"Cannot write the log in .*: {words}"):
         logs.set_up(logs.LogFile(tmp_path / "logs" / "x.log", access=Access("no-such-group")), quiet=True)
 
 

@@ -193,7 +193,7 @@ def test_a_log_that_cannot_be_written_is_a_fault_of_the_run(in_the_way: str, tmp
         path.parent.write_text("")
     else:
         path.mkdir(parents=True)
-    with pytest.raises(RunError, match=r"The log cannot be written in .*: .*set RECOURS_LOG_DIR"):
+    with pytest.raises(RunError, match=r"Cannot write the log in .*: .*set RECOURS_LOG_DIR"):
         logs.set_up(logs.LogFile(path))
     assert not [h for h in logging.getLogger().handlers if isinstance(h, logs._File)]
 

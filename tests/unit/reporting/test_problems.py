@@ -179,7 +179,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             carriers=[carrier(STOPPED, stopped=Stop(NOW - 3 * DAY, "by anna: works"))],
             backlogs=WAITS,
         ),
-        [('X is paused since 23 Nov 2026 (by anna: "works"). 32 claims blocked.', "recours resume x")],
+        [('X has been paused since 23 Nov 2026 (by anna: "works"). 32 claims blocked.', "recours resume x")],
     ),
     (
         "paused by a person until a time",
@@ -294,7 +294,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "a paused carrier stops the accounts of clients too",
         seen(carriers=[carrier(STOPPED, stopped=Stop(NOW - DAY, "by me"))], backlogs=OF_CLIENTS),
-        [("X is paused since 25 Nov 2026 (by me). 36 claims blocked.", "recours resume x")],
+        [("X has been paused since 25 Nov 2026 (by me). 36 claims blocked.", "recours resume x")],
     ),
     ("unknown carriers, not looked at", seen(backlogs=[Backlog("", {}, unassessed=3)]), []),
     (

@@ -304,7 +304,7 @@ def test_a_claim_edited_while_its_call_was_in_progress_is_assessed_again(
     report = world.retry()
     assert report.stats.total == 0
     assert (
-        "CLM-1 was edited during its call: the answer is stored with its attempts, "
+        "CLM-1 was edited during the fetch: the answer is stored with the claim's attempts, "
         "and the claim is assessed again"
     ) in caplog.messages
     assert outcomes_of(world) == [("success", True)]
@@ -435,7 +435,7 @@ def test_a_refused_account_leaves_the_carrier_s_claims_behind(
     assert (world.asked, report.stats.total, report.stats.skipped_carrier) == ([numbers[0]], 0, 3)
     assert retries_of(world) == [0, 0, 0]
     assert outcomes_of(world) == [("left", False)]
-    assert caplog.messages.count(f"⏸️ LEFT: CLM-01 - {words}; no attempt was used") == 1
+    assert caplog.messages.count(f"⏸️ DEFERRED: CLM-01 - {words}; no attempt was used") == 1
     assert f"⚠️ Chronopost skipped until 2026-02-02 10:00: {words}" in caplog.messages
     (event,) = world.journal.events
     assert (event.name, event.carrier) == ("account_fault", "chronopost")

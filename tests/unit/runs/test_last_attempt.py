@@ -96,7 +96,7 @@ def test_a_last_attempt_that_meets_a_fault_is_repeated_and_uses_no_attempt(
     caplog.clear()
     world.queue.answers[N] = [Failure(ErrorKind.SERVER_ERROR, "unavailable", http_status=503)] * 3
     world.each_hour(140, world.retry)
-    again = "⏸️ LEFT: CLM-1 - unavailable; no attempt was used, its last attempt is repeated at 2026-02-11"
+    again = "⏸️ DEFERRED: CLM-1 - unavailable; no attempt was used, its last attempt is repeated at 2026-02-11"
     assert lines(caplog, "CLM-1") == [
         "[1] Last attempt for CLM-1 (Chronopost)",
         f"{again} 19:00",

@@ -340,7 +340,7 @@ def test_a_time_that_no_backoff_can_have_made_is_recomputed(
     world.table.assess("CLM-1", State(Stage.WAITING, next_at=far, rank_at=world.now))
     world.retry()
     assert (
-        "[WARNING] CLM-1: its next attempt (2099-01-01 01:00) does not fit the backoff; recalculated"
+        "[WARNING] CLM-1: its next attempt (2099-01-01 01:00) does not match the backoff, so the time was recalculated"
     ) in log_of(caplog)
     assert world.table["CLM-1"].state.next_at == world.now + HOUR
 
