@@ -254,7 +254,7 @@ def _schema(database: Database, schema: Schema) -> CheckResult:
 
 
 def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
-    """Check the rights on existing tables. Whoever creates a missing table has all rights on it."""
+    """Check the rights on existing tables. The user who creates a missing table has all rights on it."""
     if not schema.missing_rights:
         yield ok(checks.RIGHTS, "all granted that runs need")
     for optional in (False, True):

@@ -325,7 +325,7 @@ class _Postgres(_Dialect):
         return select(rows.c.claim_id, rows.c.rank_at).select_from(lanes.join(rows, true()))
 
     def first_of_ranges(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
-        """Like the base class, with the ranges as rows of one query: planning a UNION of four takes longer than reading it."""
+        """Return the ranges as rows of one query: planning a UNION of four takes longer than reading it."""
         from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415 (loads all of that dialect)
 
         time = columns.rank_at.type

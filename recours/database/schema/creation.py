@@ -201,7 +201,7 @@ def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
 
 
 def _sql_of_intake(border: Border, now: str) -> str:
-    """The SQL that records the adoption, once. `border`: as it was before columns were added. `now`: an SQL expression.
+    """The SQL that records the adoption, once. `border`: from before columns were added. `now`: an SQL expression.
 
     If the service already has the status column, its values determine which claims recours works on.
     """
