@@ -95,7 +95,7 @@ EXPIRED = error(401, "Unauthorized", "Access to requested resource is denied.", 
 # ---------------------------------------------------------------- what is sent
 
 
-def test_the_requests_are_those_of_the_documents() -> None:
+def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(DELIVERED, PHOTO)
     assert outcome == GOT
     (_, token), (first, tracking), (second, image) = session.asked

@@ -114,7 +114,7 @@ POD_REQUEST = """
 """
 
 
-def test_the_requests_are_those_of_the_documents() -> None:
+def test_requests_match_the_documentation() -> None:
     _, session = fetch(DELIVERED, WITH_POD)
     (first, tracking), (second, pod) = session.asked
     assert (first, second) == (Capability.TRACKING, Capability.POD)
@@ -423,7 +423,7 @@ def test_answers_without_a_document(inside: str, kind: ErrorKind, code: str, *, 
 @pytest.mark.parametrize(
     "inside", [inside for inside, _, again in WITHOUT_POD.values() if again] + ["<pod>QUJD</pod>"]
 )
-def test_where_the_pdf_is_missing_the_image_is_asked_for(inside: str) -> None:
+def test_the_image_is_requested_if_the_pdf_is_missing(inside: str) -> None:
     outcome, session = fetch(proved(inside), WITH_IMAGE, known=KNOWN)
     assert outcome == Retrieved.single(PNG, KNOWN, "chronopost searchPOD", kind=EvidenceKind.SIGNATURE)
     (_, first), (what, second) = session.asked
@@ -443,11 +443,11 @@ def test_an_invalid_image_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("answer", [proved(error) for error in ("<errorCode>2</errorCode>",)])
-def test_an_error_is_not_asked_about_again(answer: Response) -> None:
+def test_an_error_is_not_followed_by_a_second_call(answer: Response) -> None:
     assert failure_of(answer, known=KNOWN).kind is ErrorKind.ACCESS_DENIED
 
 
-def test_without_a_call_left_the_first_answer_stands() -> None:
+def test_the_first_answer_counts_if_no_call_is_left() -> None:
     at_limit = Failure(ErrorKind.RATE_LIMITED, "Chronopost is at its limit (100/day)", retry_at=AT)
     failure = failure_of(proved("<podPresente>false</podPresente>"), at_limit, known=KNOWN)
     assert failure.kind is NOT_YET

@@ -160,9 +160,7 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> F
         ({"COLISSIMO_LOGIN": "", "COLISSIMO_PASSWORD": "", **BY_KEY}, {"apiKey": "k3y"}),
     ],
 )
-def test_the_requests_are_those_of_the_documents(
-    settings: dict[str, str], credential: dict[str, str]
-) -> None:
+def test_requests_match_the_documentation(settings: dict[str, str], credential: dict[str, str]) -> None:
     _, session = fetch(DELIVERED, LISTED, DOCUMENT, settings=settings)
     sent = [(what, r.method, r.path, dict(r.headers), json.loads(r.body or b"")) for what, r in session.asked]
     accepts_json = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -209,7 +207,9 @@ def test_the_requests_are_those_of_the_documents(
         (an_entry(path=7), None, "uuid-SIGNATURE"),
     ],
 )
-def test_where_a_document_lies_is_only_sent_back(entry: Any, path: str | None, uuid: str | None) -> None:
+def test_the_path_of_a_document_is_only_a_request_parameter(
+    entry: Any, path: str | None, uuid: str | None
+) -> None:
     outcome, session = fetch(DELIVERED, listed(entry), DOCUMENT)
     assert isinstance(outcome, Retrieved)
     request = session.asked[2][1]
@@ -323,7 +323,7 @@ def test_a_product_without_signature_never_has_a_proof(product: str, place: str)
 
 
 @pytest.mark.parametrize("product", ["DOS", "CDS", "COL", "XYZ", "", None, ["DOM"]])
-def test_other_products_are_asked_about(product: Any) -> None:
+def test_documents_of_other_products_are_requested(product: Any) -> None:
     outcome, _ = fetch(tracked(an_event("LIVCFM"), productCode=product), LISTED, DOCUMENT)
     assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
@@ -338,7 +338,7 @@ def test_a_parcel_back_at_its_sender_was_not_delivered(code: str, steps: Sequenc
 
 
 @pytest.mark.parametrize("back", ["LIVREO", "RENAVA"])
-def test_a_return_goes_before_a_delivery_whichever_is_the_later(back: str) -> None:
+def test_a_return_takes_precedence_over_an_earlier_or_later_delivery(back: str) -> None:
     early, late = "2026-10-01T09:00:00.000", "2026-10-05T10:08:43.000"
     for turn in (1, -1):
         for first, second in ((back, "LIVCFM"), ("LIVCFM", back)):
@@ -449,7 +449,7 @@ def test_codes_of_the_timeline(code: Any, kind: ErrorKind, status: int) -> None:
 
 
 @pytest.mark.parametrize(("code", "kind"), TIMELINE_ROWS)
-def test_a_code_of_the_timeline_goes_before_the_http_status(code: Any, kind: ErrorKind) -> None:
+def test_a_timeline_code_takes_precedence_over_the_http_status(code: Any, kind: ErrorKind) -> None:
     failure = failure_of(timeline_error(code, status=500))
     assert failure.kind is (K.SERVER_ERROR if code == "77" else kind)
     assert (failure.unknown is not None) is (code == "77")
@@ -533,7 +533,7 @@ CODES_OF_NO_TABLE: list[Any] = [
 
 
 @pytest.mark.parametrize("status", [400, 413])
-def test_a_request_that_was_not_read_is_said_to_be_so(status: int) -> None:
+def test_an_unreadable_request_is_reported(status: int) -> None:
     failure = failure_of(raw("", status), known=KNOWN)
     assert failure.message == "Colissimo could not read our request"
 
@@ -606,7 +606,7 @@ def test_an_invalid_list_cannot_be_read(documents: Any) -> None:
         ([an_entry("PHOTO", eventDate="2026-10-09T10:00:00.000+0200"), an_entry()], "uuid-SIGNATURE"),
     ],
 )
-def test_the_best_proof_of_a_list_is_asked_for(entries: list[Any], uuid: str) -> None:
+def test_the_best_proof_of_a_list_is_requested(entries: list[Any], uuid: str) -> None:
     found = parse_documents(listed(*entries))
     assert isinstance(found, list)
     assert found[0].uuid == uuid

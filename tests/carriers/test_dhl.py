@@ -73,7 +73,7 @@ LIMITED = problem(
 # ---------------------------------------------------------------- what is sent
 
 
-def test_the_requests_are_those_of_the_documents() -> None:
+def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(LINKED, DOCUMENT)
     assert outcome == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
     (first, tracking), (second, document) = session.asked
@@ -139,7 +139,7 @@ def test_an_answer_about_another_parcel_counts_for_nothing() -> None:
     assert "a different parcel" in failure.message
 
 
-def test_a_shipment_of_freight_has_the_piece_that_was_asked_about() -> None:
+def test_a_freight_shipment_is_recognized_by_its_piece() -> None:
     """An answer of September 2026: the piece has leading zeros, the shipment its own number."""
     asked = "473325380028549070"
     shipment = a_shipment("transit", number="JKG-HI-0001643") | {"service": "freight"}
@@ -388,7 +388,7 @@ NO_DOCUMENTS: dict[str, Response] = {
 
 
 @pytest.mark.parametrize("answer", NO_DOCUMENTS.values(), ids=NO_DOCUMENTS.keys())
-def test_whatever_else_a_link_gives_is_not_a_document(answer: Response) -> None:
+def test_other_responses_to_a_document_link_are_failures(answer: Response) -> None:
     failure = failure_of(LINKED, answer)
     assert failure == Failure.of(Sentence.PROOF_LINK_EMPTY, "DHL", None, answer.status, delivery=KNOWN)
 
@@ -401,7 +401,7 @@ def test_an_answer_that_the_line_refuses_is_not_a_document() -> None:
     assert failure.message == "The parcel was delivered, but DHL's link to the proof returned no document"
 
 
-def test_a_tracking_that_the_line_refuses_is_what_the_line_says() -> None:
+def test_a_refused_tracking_call_keeps_its_failure() -> None:
     redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
     with pytest.raises(CallError) as failed:
         fetch(redirect)

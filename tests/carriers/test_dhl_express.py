@@ -114,7 +114,7 @@ def a_client(**settings: str) -> DhlExpress:
 # ---------------------------------------------------------------- what is sent
 
 
-def test_the_requests_are_those_of_the_documents() -> None:
+def test_requests_match_the_documentation() -> None:
     _, session = fetch(DELIVERED, WITH_POD)
     headers = {
         "Authorization": "Basic " + base64.b64encode(b"10000001:123456").decode(),
@@ -145,7 +145,7 @@ def test_the_requests_are_those_of_the_documents() -> None:
         assert (request.body, request.origin) == (None, "")
 
 
-def test_every_call_has_a_reference_of_its_own_of_the_length_that_is_allowed() -> None:
+def test_every_call_has_a_unique_reference_of_valid_length() -> None:
     session = FakeSession([DELIVERED, WITH_POD] * 2)
     client = DhlExpress(SETTINGS)
     for _ in range(2):
@@ -272,7 +272,7 @@ def test_the_shipment_of_the_requested_piece_counts_among_several() -> None:
 
 
 @pytest.mark.parametrize("told", [None, "", "x/../y", "12345", PIECE])
-def test_an_invalid_waybill_is_not_asked_about(told: str | None) -> None:
+def test_no_document_is_requested_for_an_invalid_waybill(told: str | None) -> None:
     answer = response({"shipments": [a_shipment(HANDED_OVER, number=told)]})
     assert as_failure(fetch(answer, number=PIECE)[0]).kind is K.BAD_RESPONSE
 

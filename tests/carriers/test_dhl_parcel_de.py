@@ -234,7 +234,7 @@ def test_money_and_messages_after_a_delivery_change_nothing() -> None:
     assert of(tracked(parcel(PICKED_UP, HANDED_OVER, *later)), SIGNED) == RETRIEVED
 
 
-def test_a_delivery_that_was_taken_back_is_none() -> None:
+def test_a_revoked_delivery_is_not_a_delivery() -> None:
     undone = event("DD", "05.10.2026 10:35", "STORN", "NRQRD", "The event was deleted by the driver")
     failure = as_failure(of(tracked(parcel(PICKED_UP, HANDED_OVER, undone, delivery_event_flag="0"))))
     assert failure.kind is K.NOT_DELIVERED_YET
@@ -310,7 +310,7 @@ def test_a_number_that_the_answer_leaves_out_is_left_out() -> None:
 # ---------------------------------------------------------------- the signature
 
 
-def test_no_signature_is_asked_for_of_a_parcel_to_another_country() -> None:
+def test_no_signature_is_requested_for_a_parcel_to_another_country() -> None:
     assert of(tracked(parcel(HANDED_OVER, dest_country="de")), SIGNED) == RETRIEVED
     failure = as_failure(of(tracked(parcel(HANDED_OVER, dest_country="FR"))))
     assert (failure.kind, failure.delivery) == (K.POD_NEVER_AVAILABLE, KNOWN)

@@ -175,7 +175,7 @@ DOCUMENT_BODY = {
 }
 
 
-def test_the_requests_are_those_of_the_documents() -> None:
+def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(DELIVERED, WITH_POD)
     assert outcome == GOT
     (first, token), (second, tracking), (third, documents) = session.asked
@@ -242,13 +242,13 @@ def test_the_dates_of_sending(at: datetime | None, dates: tuple[str, str] | None
         ("x", {}),
     ],
 )
-def test_the_document_is_asked_for_by_what_the_tracking_told(info: Any, sent: dict[str, str]) -> None:
+def test_the_document_request_contains_the_tracking_number_info(info: Any, sent: dict[str, str]) -> None:
     _, session = fetch(tracked(a_result(trackingNumberInfo=info)), WITH_POD)
     (specification,) = body_of(session.asked[2][1])["trackDocumentSpecification"]
     assert specification["trackingNumberInfo"] == {"trackingNumber": NUMBER, **sent}
 
 
-def test_one_fetch_does_not_use_what_another_tracked() -> None:
+def test_a_fetch_does_not_use_facts_of_another_fetch() -> None:
     client = FedEx(SETTINGS)
     session = FakeSession([TOKEN, DELIVERED, WITH_POD, WITH_POD], client)
     client.fetch(NUMBER, None, session)
@@ -502,7 +502,7 @@ def test_a_scan_tells_by_either_code(name: str) -> None:
     assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
 
 
-def test_the_derived_code_goes_before_the_scans() -> None:
+def test_the_derived_code_takes_precedence_over_the_scans() -> None:
     for status, scan in (({"derivedCode": "DL"}, a_scan("OD")), ({"derivedCode": "OD"}, a_scan())):
         found = tracking_of(tracked(a_result(latestStatusDetail=status, scanEvents=[scan])))
         assert isinstance(found, Delivery) is (status["derivedCode"] == "DL")
@@ -542,7 +542,7 @@ def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorK
     return {number: one.kind if isinstance(one, Failure) else None for number, one in found.items()}
 
 
-def test_up_to_30_numbers_are_asked_about_with_one_call() -> None:
+def test_up_to_30_numbers_are_tracked_with_one_call() -> None:
     client, numbers = FedEx(SETTINGS), [f"{n:012d}" for n in range(30)]
     session = FakeSession([TOKEN, listed(*((number, ON_ITS_WAY) for number in numbers))], client)
     found = client.track_many(numbers, session)

@@ -136,7 +136,7 @@ def app(session: FakeSession) -> list[str]:
 # ---------------------------------------------------------------- what is sent
 
 
-def test_the_requests_are_those_of_the_documents() -> None:
+def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(DELIVERED, SIGNED, WITH_POD)
     assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
     token, tracking, details, pod = (request for _, request in session.asked)
@@ -178,7 +178,7 @@ def test_the_requests_are_those_of_the_documents() -> None:
         ("QAS_0000008", {"TrackID": "QAS_0000008"}),
     ],
 )
-def test_a_number_is_sent_as_what_it_is(number: str, sent: dict[str, str]) -> None:
+def test_a_number_is_sent_in_the_field_of_its_type(number: str, sent: dict[str, str]) -> None:
     _, session = fetch(SIGNED, WITH_POD, known=TRACKED, number=number)
     assert [json.loads(request.body or b"") for _, request in session.asked[1:]] == [sent, sent]
 
@@ -236,7 +236,7 @@ def test_the_setting() -> None:
 # ---------------------------------------------------------------- the tracking's answers
 
 
-def test_the_tables_are_those_of_the_documents() -> None:
+def test_tables_match_the_documentation() -> None:
     assert set(OTHER_STATUSES) == {
         *("PREADVICE", "PLANNEDPICKUP", "INPICKUP", "NOTPICKEDUP", "INTRANSIT", "INWAREHOUSE"),
         *("INDELIVERY", "DELIVEREDPS", "NOTDELIVERED", "CANCELED", "FINAL"),
@@ -331,7 +331,7 @@ def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorK
     return {number: one.kind if isinstance(one, Failure) else None for number, one in found.items()}
 
 
-def test_up_to_ten_parcels_are_asked_about_with_one_call() -> None:
+def test_up_to_ten_parcels_are_tracked_with_one_call() -> None:
     client, numbers = Gls(SETTINGS), [f"{n:011d}" for n in range(10)]
     session = FakeSession([a_token(), tracked(*map(named, numbers))], client)
     found = client.track_many(numbers, session)
@@ -343,7 +343,7 @@ def test_up_to_ten_parcels_are_asked_about_with_one_call() -> None:
     assert SPEC.numbers_per_call == 10
 
 
-def test_a_parcel_is_known_by_what_was_requested_before_its_own_number() -> None:
+def test_the_requested_number_takes_precedence_over_the_number_of_the_parcel() -> None:
     parcels = [
         named(NUMBER, "DELIVERED", OTHER),
         named(OTHER, "INTRANSIT", NUMBER),

@@ -171,7 +171,7 @@ def test_the_time_of_delivery(date: Any, at: datetime | None, day: str | None) -
         assert (f"delivered ({day}), but" if day else "delivered, but") in failure.message
 
 
-def test_the_time_of_the_event_goes_before_that_of_the_shipment() -> None:
+def test_the_event_time_takes_precedence_over_the_shipment_time() -> None:
     failure = failure_of(tracked(an_event("DI1"), deliveryDate="2026-10-09T10:00:00+02:00"))
     assert failure.delivery == KNOWN
 
@@ -198,7 +198,7 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet() -> None:
 
 
 @pytest.mark.parametrize("back", ["DI2", "RE1"])
-def test_a_return_goes_before_a_delivery_whichever_is_the_later(back: str) -> None:
+def test_a_return_takes_precedence_over_an_earlier_or_later_delivery(back: str) -> None:
     # As times: as texts their order is different.
     early, late = "2026-10-05T10:20:00+02:00", "2026-10-05T09:20:00+00:00"
     for turn in (1, -1):
@@ -470,7 +470,7 @@ def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorK
     return {number: one.kind for number, one in found.items()}
 
 
-def test_up_to_ten_parcels_are_asked_about_with_one_call() -> None:
+def test_up_to_ten_parcels_are_tracked_with_one_call() -> None:
     client, numbers = LaPoste(SETTINGS), [f"6A{n:011d}" for n in range(10)]
     session = FakeSession([response([item(number) for number in numbers])], client)
     found = client.track_many(numbers, session)

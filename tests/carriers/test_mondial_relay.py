@@ -245,7 +245,7 @@ HAS_IT: dict[str, Response] = {
 
 
 @pytest.mark.parametrize("answer", AT_A_RELAY.values(), ids=AT_A_RELAY.keys())
-def test_a_parcel_that_lies_at_a_relay_is_not_delivered_yet(answer: Response) -> None:
+def test_a_parcel_at_a_relay_is_not_delivered_yet(answer: Response) -> None:
     failure = failure_of(answer)
     assert (failure.kind, failure.http_status, failure.delivery, failure.unknown) == (
         ErrorKind.NOT_DELIVERED_YET,

@@ -15,7 +15,7 @@ PUBLISHED = [tuple(line.split(" | ")) for line in LINES if not line.startswith("
 
 
 @pytest.mark.parametrize(("carrier", "source", "numbers"), PUBLISHED)
-def test_published_numbers_are_asked_about(carrier: str, source: str, numbers: str) -> None:
+def test_published_numbers_are_valid(carrier: str, source: str, numbers: str) -> None:
     spec = CATALOG.specs[carrier]
     refused = [number for number in numbers.split() if malformed(tidy_number(number) or "", spec)]
     assert refused == [], source

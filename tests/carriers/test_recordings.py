@@ -28,7 +28,7 @@ def test_every_carrier_has_a_recording() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_recording_is_read_as_it_was(path: Path) -> None:
+def test_a_recording_is_interpreted_as_when_it_was_made(path: Path) -> None:
     recording = load(path)
     assert kind_of(read_again(recording)) == recording.kind
 
@@ -46,7 +46,7 @@ def _cases() -> Iterator[Any]:
 CASES = list(_cases())
 
 
-def test_there_are_enough_answers_of_others_each_with_its_source() -> None:
+def test_enough_published_answers_with_a_source_exist() -> None:
     assert len(CASES) >= _FEWEST
     assert all(case.values[2]["source"] for case in CASES)
 
@@ -70,7 +70,7 @@ def _recording(carrier: str, told: dict[str, Any], case: dict[str, Any]) -> Reco
 
 
 @pytest.mark.parametrize(("carrier", "told", "case"), CASES)
-def test_an_answer_of_others_is_read_as_it_was_assessed(
+def test_a_published_answer_is_interpreted_as_expected(
     carrier: str, told: dict[str, Any], case: dict[str, Any]
 ) -> None:
     outcome = read_again(_recording(carrier, told, case))

@@ -46,7 +46,7 @@ def test_the_fixed_facts(table: Table) -> None:
 
 
 @of_every_carrier
-def test_numbers_that_are_asked_about(table: Table) -> None:
+def test_valid_numbers_are_accepted(table: Table) -> None:
     for number in (table.number, *table.numbers, *table.good_check_digits, *table.bad_check_digits):
         with row(number):
             assert malformed(number, table.spec) is None
@@ -108,9 +108,7 @@ def answers_if_known(table: Table) -> tuple[Response, ...]:
 
 @pytest.mark.parametrize("meaning", [K.TIMEOUT, K.NETWORK, K.SERVER_ERROR, K.RATE_LIMITED])
 @of_every_carrier
-def test_a_call_that_failed_means_what_the_line_says_and_forgets_no_delivery(
-    table: Table, meaning: ErrorKind
-) -> None:
+def test_a_failed_call_keeps_its_failure_and_the_known_delivery(table: Table, meaning: ErrorKind) -> None:
     failed_call = Failure(meaning, "of the line", 429 if meaning is K.RATE_LIMITED else None)
     for place, known in enumerate(table.at):
         outcome: Outcome
@@ -230,7 +228,7 @@ def test_other_codes_mean_not_delivered(table: Table) -> None:
 
 
 @of_carriers("status")
-def test_a_code_that_the_tables_lack_is_reported_and_means_no_delivery(table: Table) -> None:
+def test_an_unknown_code_is_reported_and_is_not_a_delivery(table: Table) -> None:
     assert table.status
     for code in (*table.strange, "7" * 400, "9" * 5000):
         with row(code[:9]):

@@ -79,7 +79,7 @@ def test_every_carrier_is_simulated_and_has_its_cases() -> None:
 
 
 @of_every_carrier
-def test_a_carrier_without_documents_is_asked_for_the_status_alone(carrier: str) -> None:
+def test_only_the_status_is_requested_from_a_carrier_without_documents(carrier: str) -> None:
     assert CATALOG.specs[carrier].issues_documents is not issubclass(CLIENTS[carrier], StatusClient)
 
 
@@ -197,7 +197,7 @@ def test_a_parcel_is_shown_in_several_ways(carrier: str, scenario: AnyStep, ways
 
 
 @pytest.mark.parametrize("carrier", WITH_TOKENS)
-def test_a_token_that_was_taken_back_is_renewed(carrier: str) -> None:
+def test_a_revoked_token_is_renewed(carrier: str) -> None:
     session, calls = a_session(carrier), CASES[carrier].calls
     assert isinstance(session.fetch(), Retrieved)
     session.box.tokens.clear()

@@ -138,7 +138,7 @@ def a_client() -> Ups:
 # ---------------------------------------------------------------- what is sent
 
 
-def test_the_requests_are_those_of_the_documents() -> None:
+def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(DELIVERED)
     assert outcome == GOT
     (first, token), (second, details) = session.asked
@@ -164,7 +164,7 @@ def test_the_requests_are_those_of_the_documents() -> None:
     assert SPEC.base_url == "https://onlinetools.ups.com"
 
 
-def test_every_fetch_has_an_id_of_its_own() -> None:
+def test_every_fetch_has_its_own_id() -> None:
     client = Ups(SETTINGS)
     session = FakeSession([TOKEN, DELIVERED, DELIVERED], client)
     client.fetch(NUMBER, None, session)
@@ -232,7 +232,7 @@ def test_401_is_our_account(code: str) -> None:
 # ---------------------------------------------------------------- TV1002
 
 
-def test_a_number_that_looks_good_is_asked_again_after_a_refusal() -> None:
+def test_a_plausible_number_is_requested_again_after_a_refusal() -> None:
     outcome, session = fetch(TV1002, DELIVERED)
     assert outcome == GOT
     assert session.pauses == 1
@@ -254,7 +254,7 @@ def test_known_facts_complete_a_second_answer() -> None:
 
 
 @pytest.mark.parametrize("number", ["A1234567890", "123456789", "1" * 18, "2" * 22, "3" * 26])
-def test_a_number_without_a_check_digit_is_asked_again_too(number: str) -> None:
+def test_a_number_without_a_check_digit_is_requested_again(number: str) -> None:
     assert failure_of(TV1002, TV1002, number=number).kind is ErrorKind.INVALID_TRACKING
 
 
@@ -264,7 +264,7 @@ def test_a_number_with_a_wrong_check_digit_is_not_asked_again() -> None:
     assert (outcome.kind, session.pauses) == (ErrorKind.INVALID_TRACKING, 0)
 
 
-def test_a_second_call_that_fails_means_what_the_line_says() -> None:
+def test_a_failed_second_call_keeps_its_failure() -> None:
     timed_out = Failure(ErrorKind.TIMEOUT, "UPS did not answer in time")
     with pytest.raises(CallError) as failed:
         fetch(TV1002, timed_out)
@@ -522,9 +522,7 @@ def test_a_delivery_before_the_pick_up_is_another_parcels(accepted: tuple[str, s
     ("kind", "code", "status"),
     [("X", "RS", "013"), ("RS", "XX", "000"), *(("X", code, "013") for code in ("EJ", "EK", "1F", "KP"))],
 )
-def test_a_return_by_its_type_or_its_activity_goes_before_the_delivery(
-    kind: str, code: str, status: str
-) -> None:
+def test_a_return_takes_precedence_over_the_delivery(kind: str, code: str, status: str) -> None:
     turned = an_activity(kind, code, status, day="20261004")
     failure = failure_of(reply(a_package(activity=[an_activity(), turned])))
     assert (failure.kind, failure.unknown) == (ErrorKind.RETURNED_TO_SENDER, None)
