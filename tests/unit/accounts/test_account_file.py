@@ -142,7 +142,7 @@ def test_an_invalid_file_is_rejected_with_the_reason(content: str | bytes, said:
     assert said in faults(content)[0]
 
 
-def test_rows_do_not_show_what_they_hold() -> None:
+def test_errors_do_not_contain_the_cells_of_rows() -> None:
     with pytest.raises(FileRefusedError) as refused:
         read(hundred(f"x,Chronopost,0198,{SECOND},"))
     error: BaseException | None = refused.value

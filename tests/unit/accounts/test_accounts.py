@@ -181,7 +181,9 @@ def answered(kind: ErrorKind, message: str = "It says so.") -> CarrierAnswer:
         (Refusal(Blocked.RATE_LIMIT, "Chronopost is at its limit"), CheckVerdict.NOT_TRIED, None),
     ],
 )
-def test_a_check_says_what_one_call_showed(answer: Any, verdict: CheckVerdict, is_accepted: Any) -> None:
+def test_the_verdict_of_a_check_depends_on_the_answer(
+    answer: Any, verdict: CheckVerdict, is_accepted: Any
+) -> None:
     check = account_check(answer)
     assert (check.verdict, check.is_accepted) == (verdict, is_accepted)
     for language, client in product(LANGUAGES, ("", "c")):

@@ -37,7 +37,7 @@ def test_an_old_key_still_opens() -> None:
         ),
     ],
 )
-def test_a_key_that_is_lost_is_named_as_what_is_missing(keys: list[str], said: str) -> None:
+def test_a_lost_key_is_reported_as_missing(keys: list[str], said: str) -> None:
     sealed = Seals([NEW]).seal(VALUES, OWNER)
     with pytest.raises(SealError, match=f"^{said}: add the key that sealed"):
         Seals(keys).open(sealed, OWNER)

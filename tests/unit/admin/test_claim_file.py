@@ -33,7 +33,7 @@ def test_spreadsheet_formats_are_read(content: str | bytes) -> None:
     assert read(content) == [ROW]
 
 
-def test_a_carrier_has_a_column_of_its_own_and_need_not_be_there() -> None:
+def test_the_carrier_column_is_optional() -> None:
     assert read("A;1;DHL\nB;;Colis Privé\nC;3".encode("cp1252")) == [
         ("A", "1", "DHL"),
         ("B", None, "Colis Privé"),

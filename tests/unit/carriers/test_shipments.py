@@ -114,7 +114,7 @@ PRESENT: list[tuple[P | None, tuple[Any, ...], bool, K | None]] = [
 
 
 @pytest.mark.parametrize(("present", "told", "is_return", "kind"), PRESENT)
-def test_a_present_status_goes_before_the_events(
+def test_the_present_status_takes_precedence_over_the_events(
     present: P | None, told: tuple[Any, ...], *, is_return: bool, kind: K | None
 ) -> None:
     assert kind_of(*told, present=Scan(status=present, label="Maintenant"), is_return=is_return) is kind

@@ -11,7 +11,7 @@ SHOP, OTHER = 7, 8
 
 
 @pytest.mark.parametrize(("key", "text"), [(AccountKey("ups"), "ups"), (AccountKey("dhl", 12), "dhl#12")])
-def test_a_key_is_read_as_it_was_written(key: AccountKey, text: str) -> None:
+def test_account_keys_are_parsed_from_their_text(key: AccountKey, text: str) -> None:
     """The default account's key is only the carrier, as before client accounts existed."""
     assert str(key) == text
     assert AccountKey.parse(text) == key
@@ -32,7 +32,7 @@ def test_a_claim_is_served_by_its_clients_account_else_by_the_houses() -> None:
     assert catalog.account_for(SHOP, None, None) == DEFAULT_ACCOUNT
 
 
-def test_the_house_is_asked_again_where_it_worked_while_it_has_credentials() -> None:
+def test_the_default_account_is_used_again_while_it_has_credentials() -> None:
     assert (
         CATALOG.with_accounts({"ups"}, {SHOP: {"ups": 3}}).account_for(SHOP, "ups", DEFAULT_ACCOUNT)
         == DEFAULT_ACCOUNT

@@ -26,7 +26,7 @@ from tests.fakes.carriers import CATALOG, CHRONOPOST, DHL
         ("UPS", None),
     ],
 )
-def test_a_carrier_is_found_however_it_is_spelt(name: str, key: str | None) -> None:
+def test_a_carrier_is_found_under_any_spelling(name: str, key: str | None) -> None:
     assert CATALOG.resolve(name) == key
 
 
@@ -42,7 +42,7 @@ def test_names_are_for_people() -> None:
     assert CATALOG.name_of(None) == ""
 
 
-def test_names_are_sorted_whatever_the_order_of_the_specs() -> None:
+def test_names_are_sorted_regardless_of_the_order_of_the_specs() -> None:
     catalog = Catalog([DHL, CHRONOPOST])
     assert catalog.names == ["Chronopost", "DHL Express"]
     assert (catalog.resolve("Chrono"), catalog.resolve("dhl express")) == ("chronopost", "dhl_express")
@@ -117,7 +117,7 @@ def test_under_which_keys_a_carriers_claims_are(
     assert ROUTES.with_accounts(configured).keys_of(name) == keys
 
 
-def test_a_check_digit_makes_a_number_doubtful_and_no_more() -> None:
+def test_a_wrong_check_digit_only_makes_a_number_doubtful() -> None:
     assert not DHL.is_doubtful(TEN)
     strict = replace(DHL, check_digit_fits=lambda number: number.endswith("7"))
     assert [strict.is_doubtful(number) for number in ("1234567897", TEN)] == [False, True]

@@ -25,7 +25,7 @@ def test_real_error_texts_are_classified_correctly(kind: str) -> None:
     assert {text: classify(text) for text in TEXTS[kind]} == dict.fromkeys(TEXTS[kind], kind)
 
 
-def test_an_accent_may_be_a_sign_of_its_own() -> None:
+def test_a_combining_accent_is_recognized() -> None:
     assert classify("Nume\u0301ro de suivi invalide") == "invalid_tracking"
 
 

@@ -263,7 +263,7 @@ def test_a_corrected_claim_starts_over_and_is_due_now(stage: Stage, edit: dict[s
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_a_count_reset_by_hand_starts_over_but_what_was_learnt_is_kept(count: int) -> None:
+def test_a_count_reset_by_hand_starts_over_and_keeps_the_known_delivery(count: int) -> None:
     row = replace(
         at_retry(3, Stage.GIVEN_UP, kind=ErrorKind.NOT_FOUND, delivery=DELIVERED), retries_counted=count
     )
@@ -645,7 +645,7 @@ def test_persistent_errors_can_be_reported_at_once() -> None:
     }
 
 
-def test_an_event_about_an_unsupported_carrier_names_what_the_service_wrote() -> None:
+def test_an_event_about_an_unsupported_carrier_contains_its_name_in_the_row() -> None:
     row = at_retry(3, carrier=None, carrier_name="Heppner", number=None)
     event = decide(row, failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, POLICY).events[0]
     assert (event.carrier, event.number) == ("Heppner", "")
@@ -701,7 +701,7 @@ def test_a_claim_that_did_not_fail_does_not_become_a_failed_one_by_hand(status: 
 
 
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP])
-def test_why_a_claim_is_not_asked_about_any_more_outlasts_a_passing_trouble(stage: Stage) -> None:
+def test_a_temporary_error_does_not_replace_a_persistent_one(stage: Stage) -> None:
     before = at_retry(4, stage, kind=ErrorKind.ACCESS_DENIED)
     passing = decide(before, failing(ErrorKind.TIMEOUT), NOW, POLICY, by_name=True)
     assert (passing.state.kind, passing.updates_service) == (ErrorKind.ACCESS_DENIED, False)
@@ -716,7 +716,7 @@ def test_why_a_claim_is_not_asked_about_any_more_outlasts_a_passing_trouble(stag
 
 
 @pytest.mark.parametrize("days", [1, 15, 120])
-def test_a_proof_may_still_come_however_long_ago_the_delivery_was(days: int) -> None:
+def test_a_proof_is_waited_for_regardless_of_the_delivery_date(days: int) -> None:
     """Claims are often filed weeks later, and carriers retrieve old proofs from an archive on the first request."""
     row = at_retry(0, delivery=Delivery(NOW - timedelta(days=days)))
     decision = decide(row, failing(ErrorKind.POD_NOT_AVAILABLE_YET), NOW, POLICY)

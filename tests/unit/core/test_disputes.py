@@ -137,7 +137,7 @@ def test_document_findings_are_described_in_both_languages(
     assert findings_text(shown, delivery, Localized("fr", ZONE)) == french
 
 
-def test_a_verdict_says_what_is_missing() -> None:
+def test_a_verdict_names_missing_evidence() -> None:
     verdict = support("lost", [UNSIGNED], None)
     assert verdict_sentence("en", "lost", verdict) == (
         "These documents do not prove delivery in a dispute about a lost parcel: "

@@ -29,7 +29,7 @@ POLICY = Policy(ZoneInfo("Europe/Paris"), evidence_days={"ups": 120})
         (None, CREATED, None, None),
     ],
 )
-def test_a_parcel_is_forgotten_so_long_after_what_is_known_of_it(
+def test_the_end_of_evidence_depends_on_the_carrier_and_known_dates(
     carrier: str | None, created_at: datetime | None, delivery: Delivery | None, end: datetime | None
 ) -> None:
     claim = Claim(1, "CLM-1", carrier=carrier, created_at=created_at, state=State(delivery=delivery))

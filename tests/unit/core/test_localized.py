@@ -121,7 +121,7 @@ def test_a_day_is_that_of_the_readers_zone() -> None:
     assert FR.day(date(2026, 5, 1)) == "01/05/2026"
 
 
-def test_in_a_table_what_goes_without_saying_is_left_out() -> None:
+def test_times_in_a_table_omit_the_current_day_and_year() -> None:
     assert EN.short_minute(NOW - timedelta(hours=2), NOW) == "12:05"
     assert EN.short_minute(NOW - timedelta(days=1), NOW) == "25 Nov, 14:05"
     assert EN.short_minute(NOW - timedelta(days=366), NOW) == "25 Nov 2025, 14:05"

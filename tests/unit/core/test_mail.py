@@ -118,7 +118,7 @@ NOW = Claim(7, "CLM-1", number="N1", carrier="ups", fetch_status="failed", claim
         (replace(NOW, claim_status=" Paid "), False),
     ],
 )
-def test_a_failure_is_reported_as_long_as_it_is_one(claim: Claim | None, holds: bool) -> None:
+def test_a_failure_is_reported_only_while_it_persists(claim: Claim | None, holds: bool) -> None:
     written = datetime(2026, 2, 2, tzinfo=UTC) - timedelta(hours=1)
     failed = OutboxEvent(1, EventName.POD_FAILED, 7, "ups", "N1", written)
     reasons = Reasons({7: claim} if claim else {})

@@ -48,7 +48,7 @@ def test_a_name_is_the_path_below_the_folder() -> None:
         " a ",
     ],
 )
-def test_no_name_changes_what_the_other_lines_say(name: str, tmp_path: Path) -> None:
+def test_file_names_cannot_alter_other_lines(name: str, tmp_path: Path) -> None:
     """Rows of other software may contain any name: sha256sum reads them, too."""
     line = manifest_line("a" * 64, f"/pods/{name}", POD_DIR)
     assert digest_of(line) == digest_of(f"{ERASED}{line}") == "a" * 64

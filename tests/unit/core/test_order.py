@@ -50,7 +50,9 @@ def created(days_ago: float) -> datetime:
         ({"carrier": "gls", "created_at": created(130)}, (NOW + 14 * DAY, False)),
     ],
 )
-def test_a_claim_is_ranked_by_what_ends_first(columns: dict[str, Any], place: tuple[datetime, bool]) -> None:
+def test_a_claim_is_ranked_by_what_expires_first(
+    columns: dict[str, Any], place: tuple[datetime, bool]
+) -> None:
     claim = ups(**columns)
     assert rank(claim, claim.state, NOW, NOW, POLICY) == place
 
@@ -79,7 +81,7 @@ def test_a_claim_with_expired_evidence_ranks_after_all_that_can_still_be_won(sta
     assert not comes_last(forgotten, NOW - 11 * DAY)
 
 
-def test_a_delivery_that_is_learnt_moves_the_end_of_the_evidence() -> None:
+def test_a_new_delivery_date_moves_the_end_of_the_evidence() -> None:
     claim = ups(created_at=created(100), deadline=LATER)
     state = assess(claim, NOW, POLICY)
     assert state.rank_at == NOW + 20 * DAY

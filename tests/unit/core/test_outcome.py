@@ -20,7 +20,7 @@ UNKNOWN = Failure.of(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu", 404)
 REJECTED = Failure.of(Sentence.CREDENTIALS_REJECTED, "Chronopost", "bad password", 401)
 
 
-def test_an_answer_stands_with_what_is_known_beside_it() -> None:
+def test_an_outcome_combines_the_answer_with_known_facts() -> None:
     waiting = Failure.of(Sentence.TOO_MANY_CALLS, "Chronopost", None, 429, retry_at=AT)
     outcome = make_outcome(waiting, replace(OURS, retry_at=AT, delivery=DELIVERY))
     assert outcome == replace(waiting, delivery=DELIVERY)
@@ -92,7 +92,7 @@ def test_an_account_without_documents_closes_nothing() -> None:
     assert (outcome.retry_at, outcome.delivery, outcome.closes_carrier) == (AT, DELIVERY, False)
 
 
-def test_a_check_that_tells_nothing_leaves_the_refusal_as_it_was() -> None:
+def test_an_inconclusive_check_keeps_the_refusal() -> None:
     down = Failure.of(Sentence.NO_ANSWER, "Chronopost", connected=False)
     outcome = make_outcome(down, replace(CLIENT, unchecked=K.ACCOUNT_DENIED))
     assert (outcome.kind, outcome.connected) == (K.ACCOUNT_DENIED, True)

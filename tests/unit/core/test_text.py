@@ -38,7 +38,7 @@ def test_a_text_is_cut_at_300_characters() -> None:
     assert clean("x" * 299 + " ") == "x" * 299
 
 
-def test_escapes_count_as_what_they_take() -> None:
+def test_escapes_count_toward_the_length() -> None:
     assert clean("\n" * 100, 12) == "\\x0a\\x0a\\x0…"
     assert clean("\n" * 3, 12) == ""
     assert clean("a\n\nb", 12) == "a\\x0a\\x0ab"
@@ -68,7 +68,7 @@ def test_case_and_accents_are_dropped_for_comparing(text: str, folded: str) -> N
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "0 attempts"), (1, "1 attempt"), (2, "2 attempts"), (-1, "-1 attempts")]
 )
-def test_one_attempt_two_attempts(count: int, words: str) -> None:
+def test_counts_are_singular_or_plural(count: int, words: str) -> None:
     assert plural(count, "attempt") == words
 
 

@@ -33,7 +33,7 @@ def markers_of(text: str) -> set[str]:
     return {marker for _, marker, _, _ in string.Formatter().parse(text) if marker}
 
 
-def test_the_catalog_has_what_the_code_marks_and_nothing_else() -> None:
+def test_the_catalog_contains_exactly_the_marked_messages() -> None:
     """After a change: make texts, then the French in the catalog."""
     assert {key(message) for message in ENTRIES} == {key(message) for message in marked() if message.id}
 

@@ -21,7 +21,7 @@ def test_the_ground_ends_at_a_round_number(highest: float, top: int) -> None:
     assert ceiling_of(highest) == top
 
 
-def test_bars_are_stacked_and_what_is_not_there_is_left_out() -> None:
+def test_bars_are_stacked_without_empty_segments() -> None:
     series = [Series("a", "good", [1, 0, 3]), Series("b", "bad", [0, 0, 0]), Series("c", "left", [1, 0, 5])]
     chart = stacked("what", ["x", "y", "z"], series, EN)
     assert [bar.segments for bar in chart.bars] == [

@@ -81,7 +81,7 @@ def test_wrong_passwords_of_one_network_are_counted_together() -> None:
 
 
 @pytest.mark.parametrize("peer", ["192.168.1.20", "::ffff:192.168.1.20", "2001:db8::1", "unix:socket", ""])
-def test_another_machine_is_elsewhere_whatever_host_it_names(peer: str) -> None:
+def test_another_machine_is_elsewhere_regardless_of_its_host_header(peer: str) -> None:
     assert PageRequest(AT_HOME, peer).is_from_elsewhere
 
 
@@ -122,7 +122,7 @@ def test_a_header_counts_from_nowhere_while_no_proxy_is_named() -> None:
     )
 
 
-def test_the_password_is_asked_for_everywhere() -> None:
+def test_the_password_is_required_on_every_address() -> None:
     guarded = settings(RECOURS_DASHBOARD_PASSWORD_HASH=str(HASH))
     assert visitor_of(PageRequest(AT_HOME, "127.0.0.1"), guarded) is NotAdmitted.NOT_ENTERED
     session = new_session(HASH, "nonce")

@@ -7,7 +7,7 @@ from recours.database.border import INDEX, Border
 KEY = "6f1c8a52e7b04d6f9a3b5c2d1e0f4a7b"
 
 
-def test_a_key_of_a_type_that_sqlite_does_not_know_is_what_was_written() -> None:
+def test_a_key_of_a_type_unknown_to_sqlite_is_read_unchanged() -> None:
     with create_engine("sqlite://").connect() as connection:
         columns = "id UUID PRIMARY KEY, claim_reference TEXT, carrier TEXT, tracking_number TEXT"
         connection.exec_driver_sql(f"CREATE TABLE claims ({columns})")
