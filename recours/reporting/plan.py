@@ -83,7 +83,12 @@ class Terms:
             for worker in WORKERS.values()
         }
         is_partial = any(runs.values()) and not self.by_fleet
-        return [name for name in self.last_runs if is_partial and not runs[name]]
+        # The last runs include those for named claims, which have no schedule.
+        return [
+            name
+            for name, is_on_time in runs.items()
+            if is_partial and name in self.last_runs and not is_on_time
+        ]
 
 
 def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[datetime, type[Worker]]]:

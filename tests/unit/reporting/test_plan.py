@@ -105,6 +105,11 @@ def test_runs_come_as_the_last_ones_came_or_on_the_full_and_half_hour() -> None:
     assert times(1, last_runs={FETCH: last, RETRY: last}) == [(last + HOUR / 2, FETCH), (last + HOUR, FETCH), (last + HOUR, RETRY)]  # fmt: skip
 
 
+def test_fetches_of_named_claims_do_not_count_as_runs_of_a_worker() -> None:
+    last = NOW - timedelta(minutes=13)
+    assert times(1, last_runs={FETCH: last, f"{RETRY} --claim": last}) == times(1, last_runs={FETCH: last})
+
+
 def test_long_lived_workers_count_by_the_quarter_of_an_hour() -> None:
     assert len(times(1, by_fleet=True)) == 2 * 4
 
