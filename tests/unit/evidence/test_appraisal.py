@@ -221,7 +221,7 @@ def test_facts_come_from_the_delivery_event() -> None:
         ("1Z 5R8 939 03 5756 7127", "1Z5R89390357567127"),
     ],
 )
-def test_a_number_is_found_however_it_is_printed(text: str, number: str) -> None:
+def test_a_number_is_found_in_any_format(text: str, number: str) -> None:
     assert numbers.shows(text, number)
     assert not numbers.shows(text, number[:-2] + "00")
 
@@ -365,7 +365,7 @@ def test_a_document_that_shows_no_delivery_is_hollow(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", texts("another paper, though it is signed"))
-def test_another_paper_is_hollow_though_it_is_signed(text: str) -> None:
+def test_a_signed_document_of_another_kind_is_hollow(text: str) -> None:
     assert judged(text).hollow
     assert judged(text, has_handwriting=True, has_ink=True).hollow
 

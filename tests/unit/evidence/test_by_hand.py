@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_is_read_as_it_is(path: Path) -> None:
+def test_a_file_is_read_unchanged(path: Path) -> None:
     assert read_file(path) == CONTENT
     assert appraise_file(read_file(path), Expected("ups", "1Z999AA10123456784")).hollow is None
 

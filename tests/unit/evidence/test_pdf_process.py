@@ -301,7 +301,7 @@ os.write(1, b"%d page of %s; " % (pages, b"the same" if pdf_process._process._pr
 
 
 @ON_LINUX
-def test_a_process_that_is_forked_asks_one_of_its_own() -> None:
+def test_a_forked_process_starts_its_own_pdf_process() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FORKED], cwd=ROOT, input=PROOF, capture_output=True, check=False
     )
@@ -323,7 +323,7 @@ def test_a_page_of_any_size_is_a_picture_that_fits(size: bytes) -> None:
     assert height <= 5001
 
 
-def test_the_page_is_drawn_as_it_is() -> None:
+def test_a_page_is_drawn_with_its_content() -> None:
     picture = Image.open(BytesIO(draw_page(PROOF, 1))).convert("L")
     assert picture.size[0] in (1240, 1241)
     dark = sum(picture.histogram()[:128])

@@ -363,14 +363,14 @@ def test_a_page_of_open_tags_is_read_in_one_pass() -> None:
     assert read_web_page(b"<!--" * 250_000 + b"<script" * 250_000).text == ""
 
 
-def test_hidden_text_does_not_count_however_deep_it_lies() -> None:
+def test_hidden_text_does_not_count_at_any_depth() -> None:
     page = b"<div hidden>Delivered</div>"
     for depth in (10, 1_000):
         assert read_web_page(b"<div>" * depth + page).text == ""
 
 
 @pytest.mark.parametrize("name", ["late", "other"])
-def test_hidden_text_does_not_count_however_many_rules_come_before(name: str) -> None:
+def test_hidden_text_does_not_count_after_many_rules(name: str) -> None:
     """With too many rules for one name, the rules are not examined, and so the page is not either."""
     rules = "".join(f".late.no{number}, .no{number} {{ color: red }}\n" for number in range(2_000))
     page = f"<style>{rules}.{name} {{ display: none }}</style><div class='{name}'>Delivered</div>"
@@ -450,7 +450,7 @@ def note(store: DocumentStore) -> Path:
     ("content", "suffix"),
     [(PDF, ".pdf"), (PNG, ".png"), (picture("JPEG", "L", 255), ".jpg"), (picture("TIFF", "L", 255), ".tif")],
 )
-def test_a_document_is_kept_as_it_came(content: bytes, suffix: str, store: DocumentStore) -> None:
+def test_a_document_is_stored_unchanged(content: bytes, suffix: str, store: DocumentStore) -> None:
     document = keep(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE))
     digest = hashlib.sha256(content).hexdigest()
     name = f"CLM-2024-001_7_XY123456789FR_{digest[:16]}{suffix}"

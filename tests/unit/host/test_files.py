@@ -87,7 +87,7 @@ def check_rights(folder: Path, access: Access) -> None:
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_nobody_else_may_read_what_is_made(make: Callable[[Path, Access], None], tmp_path: Path) -> None:
+def test_nobody_else_may_read_new_files(make: Callable[[Path, Access], None], tmp_path: Path) -> None:
     make(tmp_path / "new" / "folder", PRIVATE)
     assert len(everything_below(tmp_path / "new")) > 1
     check_rights(tmp_path / "new" / "folder", PRIVATE)

@@ -25,7 +25,7 @@ def _not_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_not_on_the_path")
 class TestNotOnThePath:
-    def test_in_the_checkout_the_path_begins_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_in_the_checkout_the_path_is_relative_to_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(SCRIPT.parents[2])
         assert program() == str(SCRIPT.relative_to(SCRIPT.parents[2]))
 

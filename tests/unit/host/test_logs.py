@@ -128,7 +128,7 @@ def assert_harmless(text: str) -> None:
     assert odd == []
 
 
-def test_a_record_is_one_line_whatever_it_holds(started: Started) -> None:
+def test_a_record_is_always_one_line(started: Started) -> None:
     log, console = started()
     logs.run_log().error(EVIL)
     logs.run_log().error("%s", EVIL)
@@ -153,7 +153,7 @@ def test_a_line_has_an_end(started: Started) -> None:
     assert len(lines(log)[0]) < 5000
 
 
-def test_a_traceback_stands_below_its_line_and_is_indented(started: Started) -> None:
+def test_a_traceback_is_indented_below_its_line(started: Started) -> None:
     log, _ = started()
     log_error("first\n2026-02-06 14:00:00 - [INFO] - __main__ - forged")
     first, *rest = lines(log)

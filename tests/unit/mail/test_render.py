@@ -46,7 +46,7 @@ SHOWN = {"is_readable": True, "number": True, "signatory": "DUPONT", "has_signat
         ),
     ],
 )
-def test_a_proof_is_sent_with_what_it_shows(language: str, shows: str, how: str) -> None:
+def test_an_email_about_a_proof_lists_its_findings(language: str, shows: str, how: str) -> None:
     of = (MailKind.POD_RETRIEVED, EventName.POD_RETRIEVED)
     found = plain_of({"reference": "CLM-1", "attempts": 2, "shown": SHOWN}, language, *of)
     assert shows in found

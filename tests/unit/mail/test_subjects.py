@@ -41,7 +41,9 @@ GAVE_UP = EventName.GAVE_UP
         ("en", "Chronopost: credentials rejected – 32 claims blocked"),
     ],
 )
-def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expected: str) -> None:
+def test_an_operator_subject_contains_the_problem_and_the_blocked_claims(
+    language: str, expected: str
+) -> None:
     assert summary(language, an_event(FAULT), chronopost=32, ups=7) == expected
     assert summary(language, an_event(FAULT), ups=7) == expected.partition(" – ")[0]
 

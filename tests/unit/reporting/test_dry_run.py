@@ -137,7 +137,7 @@ def test_a_preview_explains_why_other_claims_wait(world: World) -> None:
     )
 
 
-def test_a_settled_claim_whose_retry_has_not_come_is_not_spoken_of_as_passing(world: World) -> None:
+def test_a_claim_whose_retry_is_not_due_is_counted_as_waiting(world: World) -> None:
     """`survey` finds only those whose retry is due."""
     world.failed("new", updated_at=world.now + HOUR)
     assert look(world).waiting == {Why.BY_BACKOFF: 1}
@@ -172,7 +172,7 @@ def add_some(world: World, chance: Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_run_takes_what_its_preview_lists_in_the_same_order(
+def test_a_run_handles_the_claims_of_its_preview_in_the_same_order(
     world: World, caplog: pytest.LogCaptureFixture, seed: int
 ) -> None:
     """First claims that no run has seen; then those that runs under another limit have left."""

@@ -126,6 +126,6 @@ def test_times_of_the_tracking_are_in_the_zone_of_the_documents() -> None:
     assert said == "no readable text; according to tracking: 5 Oct 2026, 10:31 CEST"
 
 
-def test_json_has_what_the_document_shows_apart_from_what_is_known_beside_it() -> None:
+def test_json_separates_findings_from_facts_given_by_a_person() -> None:
     found = piece_json(BY_HAND)
     assert (found["shown"]["signatory"], found["signatory"], found["by"]) == (None, "DURAND", "Anna")

@@ -54,7 +54,7 @@ def test_a_row_has_the_dates_amounts_and_language_of_its_file(
     assert error in str(cells["error"])
 
 
-def test_without_a_proof_a_delivery_is_what_tracking_says() -> None:
+def test_without_a_proof_the_delivery_comes_from_tracking() -> None:
     tracked = replace(CLAIM, state=State(Stage.WAITING, delivery=Delivery(None, "MARTIN", date(2026, 2, 1))))
     cells = row(tracked)
     assert (cells["delivered_at"], cells["signatory"], cells["verdict"]) == ("2026-02-01", "MARTIN", "")

@@ -47,7 +47,7 @@ def late(*line: InLine, keeps: bool = True, opens_in: int = 0) -> list[int]:
     return sorted(backlog.late_soon) if isinstance(backlog, OverlongBacklog) else []
 
 
-def test_the_line_begins_when_the_account_takes_calls_again() -> None:
+def test_the_line_starts_when_the_account_reopens() -> None:
     line = [in_line(1, 2, Stage.READY), in_line(2, 4, Stage.READY)]
     assert late(*line) == []
     assert late(*line, opens_in=1) == []

@@ -55,7 +55,7 @@ def test_parcels_that_share_a_call_share_its_units() -> None:
     assert (fedex.attempts, fedex.calls) == (30, 1)
 
 
-def test_a_parcel_whose_number_made_a_shared_call_fail_takes_a_call_of_its_own() -> None:
+def test_a_number_that_made_a_shared_call_fail_needs_its_own_call() -> None:
     claims = [claim(n, name="FedEx") for n in range(30)]
     for n in (0, 7, 29):
         claims[n] = replace(claims[n], state=replace(claims[n].state, goes_alone=True))

@@ -98,7 +98,7 @@ def test_success_by_day_carrier_retry_and_kind() -> None:
     assert found.as_json()["by_day"]["2026-02-01"]["success_rate"] is None
 
 
-def test_a_carrier_that_is_not_known_is_one_in_whatever_spelling() -> None:
+def test_spellings_of_an_unknown_carrier_are_counted_together() -> None:
     names = ("Colis Privé", "colis prive", "COLIS-PRIVÉ ")
     found = success_of([Tally(DAY, name, 0, "failed", "unsupported_carrier", 1) for name in names], [DAY])
     assert found.by_carrier == {"Colis Privé": Rate(failed=3)}

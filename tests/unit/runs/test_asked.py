@@ -38,7 +38,7 @@ def test_facts_about_the_old_number_are_not_used_for_the_corrected_one(world: Wo
     assert world.queue.asked[-1] == (M, None)
 
 
-def test_a_corrected_claim_that_is_asked_for_and_deferred_starts_over(world: World) -> None:
+def test_a_corrected_claim_that_is_requested_and_deferred_starts_over(world: World) -> None:
     world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.retry()
     world.table.edit("CLM-1", number=M)
@@ -63,7 +63,7 @@ def test_one_claim_that_another_run_took_does_not_keep_the_others_from_being_fet
     assert worker.run().stats.success == 9
 
 
-def test_a_claim_of_another_status_that_is_asked_for_and_deferred_is_left_alone_afterwards(
+def test_a_requested_and_deferred_claim_of_another_status_is_not_retried(
     world: World,
 ) -> None:
     world.table.add("CLM-1", number=N, fetch_status="manual", updated_at=world.now - 9 * HOUR)

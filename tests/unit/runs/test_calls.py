@@ -74,7 +74,7 @@ class Meeting:
 # ---------------------------------------------------------------- how many at once
 
 
-def test_the_first_call_goes_alone_until_the_account_is_accepted(world: World) -> None:
+def test_only_one_call_is_made_until_the_account_is_accepted(world: World) -> None:
     numbers = world.many_failed(6)
     world.queue.answers[numbers[0]] = [fail(ErrorKind.NOT_DELIVERED_YET)]  # whose calls do not use an account
     together: list[int] = []
@@ -229,7 +229,7 @@ def bundles_of(world: World) -> list[list[str]]:
 
 
 @pytest.mark.usefixtures("_three_a_call")
-def test_claims_share_a_call_up_to_what_the_carrier_takes_and_what_is_left_of_the_batch(world: World) -> None:
+def test_shared_calls_are_limited_by_the_carrier_and_the_batch(world: World) -> None:
     numbers = world.many_failed(9)
     bundles = bundles_of(world)
     assert world.retry(batch_size=8, concurrency=1).stats.success == 8
@@ -238,7 +238,7 @@ def test_claims_share_a_call_up_to_what_the_carrier_takes_and_what_is_left_of_th
 
 
 @pytest.mark.usefixtures("_three_a_call")
-def test_a_claim_that_a_run_died_with_shares_no_call(world: World) -> None:
+def test_a_claim_of_a_killed_run_shares_no_call(world: World) -> None:
     numbers = world.many_failed(4)
     world.retry(carriers=("dhl_express",))
     hold_and_die(world, 2)
@@ -248,7 +248,7 @@ def test_a_claim_that_a_run_died_with_shares_no_call(world: World) -> None:
 
 
 @pytest.mark.usefixtures("_three_a_call")
-def test_each_claim_of_a_bundle_is_recorded_while_the_next_is_asked_about(world: World) -> None:
+def test_each_claim_of_a_bundle_is_recorded_during_the_next_call(world: World) -> None:
     numbers = world.many_failed(3)
     world.queue.during = lambda number: wait_until(
         lambda: len(world.claims.attempts) == numbers.index(number)
@@ -272,7 +272,7 @@ def test_stopping_the_run_releases_the_rest_of_a_bundle(
 # ---------------------------------------------------------------- the batch
 
 
-def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None:
+def test_rate_limited_claims_do_not_use_up_the_batch(world: World) -> None:
     numbers = world.many_failed(4)
     world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED)]
     for place in range(3):
@@ -283,7 +283,7 @@ def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None
     assert report.stats.skipped_rate_limit == 4
 
 
-def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) -> None:
+def test_claims_that_end_without_a_call_do_not_use_up_the_batch(world: World) -> None:
     world.many_failed(3, retries_counted=4)
     for claim in world.table.claims():  # of claims that recours itself has tried this often
         state = State(Stage.READY, 4, failed_at=world.now - 200 * HOUR, rank_at=world.now)
@@ -343,7 +343,7 @@ def test_an_invalid_document_is_a_bad_response_that_keeps_the_known_delivery(wor
     assert world.queue.asked == [(N, None), (N, DELIVERY)]
 
 
-def test_a_parcel_known_to_be_delivered_is_asked_for_its_document_only(world: World) -> None:
+def test_only_the_document_of_a_delivered_parcel_is_requested(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [fail(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=DELIVERY)]
     world.retry()
@@ -387,7 +387,7 @@ def test_three_outages_in_a_row_close_a_carrier_for_this_run(
     assert world.retry().stats.success == 3
 
 
-def test_an_outage_uses_three_attempts_however_many_calls_were_in_progress(world: World) -> None:
+def test_an_outage_uses_three_attempts_regardless_of_calls_in_progress(world: World) -> None:
     numbers = world.many_failed(8)
     meeting = Meeting(4)
     world.queue.during = lambda number: None if number == numbers[0] else meeting(number)
@@ -575,7 +575,7 @@ def test_a_run_starts_no_new_claims_after_its_maximum_runtime(world: World) -> N
 
 
 @pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
-def test_a_run_that_is_stopped_finishes_what_is_in_progress_and_hands_back_the_rest(
+def test_a_stopped_run_finishes_calls_in_progress_and_releases_other_claims(
     world: World, number: int, status: int
 ) -> None:
     world.many_failed(8)
@@ -640,7 +640,7 @@ def test_a_claim_is_held_longer_while_its_call_lasts(world: World, monkeypatch: 
 # ---------------------------------------------------------------- runs that died
 
 
-def test_a_document_stored_by_a_run_that_died_is_not_paid_for_again(world: World) -> None:
+def test_a_document_stored_by_a_killed_run_is_not_fetched_again(world: World) -> None:
     world.failed("CLM-1")
     world.documents.store(
         Label("chronopost", 1, "CLM-1", N), Retrieved.single(PDF, DELIVERY, "chronopost searchPOD")
@@ -663,7 +663,7 @@ def test_without_an_interruption_an_old_document_is_not_looked_for(world: World)
     assert world.asked == [N]
 
 
-def test_a_claim_that_three_runs_died_with_is_not_called_a_fourth_time(world: World) -> None:
+def test_a_claim_of_three_killed_runs_is_not_fetched_a_fourth_time(world: World) -> None:
     world.failed("CLM-1")
     world.retry(carriers=("dhl_express",))
     for _ in range(3):
@@ -728,7 +728,7 @@ def test_a_pause_takes_effect_within_a_run(world: World) -> None:
     assert world.retry().stats.success == report.stats.skipped_carrier
 
 
-def test_a_claim_that_lies_under_another_carrier_s_key_goes_back_if_its_own_is_closed(world: World) -> None:
+def test_a_claim_in_a_wrong_lane_is_released_if_its_carrier_is_closed(world: World) -> None:
     """For example when a spelling was added to the catalog between two runs."""
     world.failed("CLM-1")
     world.failed("CLM-2", "XY000000002FR")
@@ -739,7 +739,7 @@ def test_a_claim_that_lies_under_another_carrier_s_key_goes_back_if_its_own_is_c
     assert (world.asked, nothing_is_held(world)) == ([], True)
 
 
-def test_a_named_claim_of_a_carrier_at_its_limit_goes_back_as_it_was(world: World) -> None:
+def test_a_requested_claim_of_a_carrier_at_its_limit_is_unchanged(world: World) -> None:
     world.failed("CLM-1", updated_at=world.now)
     world.retry()
     before = world.table["CLM-1"].state
@@ -791,7 +791,7 @@ def test_an_answer_that_waits_for_others_is_recorded_though_no_other_claim_can_b
     assert nothing_is_held(world)
 
 
-def test_a_run_ends_whose_database_goes_away_between_the_quotas_of_two_carriers(
+def test_a_run_ends_if_the_database_fails_between_the_quotas_of_two_carriers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody fetches the bundles of the first carrier: the run does not wait for them."""
@@ -815,7 +815,7 @@ def test_a_run_ends_whose_database_goes_away_between_the_quotas_of_two_carriers(
     assert not world.table.leases()
 
 
-def test_if_the_disk_fills_up_what_can_be_recorded_is(world: World) -> None:
+def test_answers_that_need_no_disk_are_recorded_when_the_disk_is_full(world: World) -> None:
     world.failed("CLM-1")
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
     meeting = Meeting(2)
@@ -888,7 +888,7 @@ def test_unknown_carrier_codes_are_logged_even_if_the_run_fails(
     ]
 
 
-def test_a_doubtful_number_is_reported_and_asked_about(
+def test_a_doubtful_number_is_reported_and_fetched(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strict = replace(CHRONOPOST, check_digit_fits=lambda number: number.endswith("1FR"))

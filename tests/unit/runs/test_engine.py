@@ -168,7 +168,7 @@ class Watched:
 
 @settings(MODEST)
 @given(scenes(HARMLESS))
-def test_each_claim_that_is_leased_is_asked_about_once(scene: Scene) -> None:
+def test_each_leased_claim_is_fetched_once(scene: Scene) -> None:
     watched = Watched(scene)
     watched.run()
     assert sorted(watched.leased) == sorted(watched.asked)

@@ -87,7 +87,7 @@ def test_an_answer_that_is_whole_needs_no_call(store: DocumentStore) -> None:
 
 
 @pytest.mark.parametrize("lost", [0, 1])
-def test_an_answer_that_is_not_whole_is_asked_for_again(lost: int, store: DocumentStore) -> None:
+def test_an_incomplete_answer_is_requested_again(lost: int, store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE, lost=lost)
     found, _ = ended(store, Retrieved((LETTER, SIGNATURE), DELIVERY), claim_of(interruptions=1))
     assert found.fetched.calls == 1
@@ -100,7 +100,7 @@ def test_pieces_that_the_second_answer_does_not_have_are_not_lost(store: Documen
     assert contents(found) == [OTHER.content, SIGNATURE.content, LETTER.content]
 
 
-def test_if_the_carrier_gives_nothing_more_what_is_there_is_taken(store: DocumentStore) -> None:
+def test_recovered_evidence_is_used_if_the_carrier_gives_nothing_more(store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
     found, _ = ended(store, BUSY, claim_of(interruptions=1))
     assert found.outcome == Retrieved((), DELIVERY)
@@ -114,7 +114,7 @@ def test_a_carrier_that_asks_to_wait_is_heard_all_the_same(store: DocumentStore)
     assert found.outcome == WAIT
 
 
-def test_after_too_many_deaths_what_is_there_is_taken_without_a_call(store: DocumentStore) -> None:
+def test_after_three_killed_runs_recovered_evidence_is_used_without_a_call(store: DocumentStore) -> None:
     assert result_of_recovered(claim_of(interruptions=3), store, CLOCK) is None
     dead_run_stored(store, NOTHING, SIGNATURE, lost=1)
     assert result_of_recovered(claim_of(interruptions=3), store, CLOCK) is None

@@ -159,7 +159,7 @@ def test_a_dry_run_does_not_take_it(world: World) -> None:
     assert (preview_of(world).batch, preview_of(world).waiting) == ([], {Why.EXPIRING: 1})
 
 
-def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:
+def test_new_claims_that_were_never_tried_do_not_expire(world: World) -> None:
     pending(world)
     claim = world.table["CLM-1"]
     state = assess(claim, world.now, world.policy)

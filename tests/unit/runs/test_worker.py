@@ -55,7 +55,7 @@ def counts(report: Report) -> dict[str, int]:
 # ---------------------------------------------------------------- the log, literally
 
 
-def test_the_scheduler_speaks_as_the_guide_says(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_of_the_scheduler_matches_the_guide(world: World, caplog: pytest.LogCaptureFixture) -> None:
     for place, retries in enumerate((1, 0, 3), 1):
         number = f"XY00000000{place}FR"
         state = State(last_retry_at=world.now - 80 * HOUR)
@@ -109,7 +109,9 @@ def test_the_scheduler_speaks_as_the_guide_says(world: World, caplog: pytest.Log
     assert (report.exit_status, report.fault) == (0, None)
 
 
-def test_the_fetch_worker_speaks_likewise(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_of_the_fetch_worker_matches_the_guide(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.pending("CLM-1")
     worker = world.fetch_worker()
     worker.greet(50, 4)
@@ -519,7 +521,7 @@ def test_a_run_s_end_that_cannot_be_written_is_a_fault(world: World) -> None:
     assert counts(report) == {"total": 1, "success": 1}
 
 
-def test_a_worker_has_to_say_what_it_is() -> None:
+def test_a_worker_must_implement_the_abstract_methods() -> None:
     with pytest.raises(TypeError, match="log_due"):
         cast("Any", Worker)(World().deps(), CATALOG, Options(1), "run", local)
 
@@ -674,7 +676,7 @@ def test_a_run_may_be_done_in_slices(world: World) -> None:
     assert not any(world.queue.held.values())
 
 
-def test_a_slice_tells_which_carriers_took_no_more_calls_in_it(world: World) -> None:
+def test_a_slice_reports_carriers_that_closed(world: World) -> None:
     world.many_failed(3)
     worker = world.scheduler()
     worker.open()
@@ -687,7 +689,7 @@ def test_a_slice_tells_which_carriers_took_no_more_calls_in_it(world: World) -> 
     assert (worker.refusals, len(world.asked)) == ({}, 3)
 
 
-def test_a_slice_begins_nothing_after_its_time(world: World) -> None:
+def test_a_slice_starts_no_claims_after_its_time(world: World) -> None:
     world.many_failed(4)
     worker = world.scheduler(concurrency=1)
     worker.open()
@@ -699,7 +701,7 @@ def test_a_slice_begins_nothing_after_its_time(world: World) -> None:
     assert len(world.asked) == 4
 
 
-def test_a_fault_ends_a_slice_and_what_it_had_is_given_back(world: World) -> None:
+def test_a_fault_ends_a_slice_and_releases_its_claims(world: World) -> None:
     world.many_failed(2)
     worker = world.scheduler()
     worker.open()

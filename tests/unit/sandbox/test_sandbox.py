@@ -315,7 +315,7 @@ def test_a_refused_password_does_not_fix_the_delivery_date(box: Sandbox, clock: 
     assert b"2026-11-04T09:31:00+01:00" in track(box).body  # winter time
 
 
-def test_a_new_script_begins_again(box: Sandbox) -> None:
+def test_a_new_script_starts_from_its_first_step(box: Sandbox) -> None:
     script(box, S.IN_TRANSIT, S.POD_LATE)
     attempt_result(box)
     script(box, S.IN_TRANSIT, S.POD_LATE)
@@ -396,7 +396,7 @@ def test_requests_of_other_accounts_do_not_advance_the_script(box: Sandbox, othe
     assert [pod(box, **other).fields["statusCode"] for _ in range(2)] == ["3", "5"]
 
 
-def test_a_token_is_good_at_the_carrier_that_gave_it_alone(box: Sandbox, clock: SimulatedClock) -> None:
+def test_a_token_is_valid_only_at_its_own_carrier(box: Sandbox, clock: SimulatedClock) -> None:
     body = {
         "includeDetailedScans": True,
         "trackingInfo": [{"trackingNumberInfo": {"trackingNumber": "123456789012"}}],

@@ -47,7 +47,7 @@ def test_crontabs_own_header_is_neither_kept_nor_doubled() -> None:
 
 
 @pytest.mark.parametrize("foreign", ["A=b\r\n", "# a \\r b\n"])
-def test_a_crontab_that_is_perhaps_not_listed_as_it_is_stays_as_it_is(foreign: str) -> None:
+def test_a_crontab_that_may_be_listed_inexactly_is_not_changed(foreign: str) -> None:
     debian = Debian(foreign)
     crontab = Crontab(HERE, run=debian)
     with pytest.raises(ScheduleError, match="was not changed"):
@@ -139,9 +139,7 @@ FETCH = "scripts/pod_fetch_worker.py"
         (f"python9 {FETCH}", "names python9, which cron does not find in @/bin"),
     ],
 )
-def test_a_line_that_names_what_does_not_exist_is_a_problem(
-    tmp_path: Path, command: str, problem: str
-) -> None:
+def test_a_line_with_a_missing_program_is_a_problem(tmp_path: Path, command: str, problem: str) -> None:
     files = {f"{folder}/recours": text for folder, text in PROGRAMS.items()} | {FETCH: "", "bin/python3": ""}
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -122,7 +122,7 @@ BY_HAND = [
 
 @pytest.mark.parametrize("end", ["\n", ""])
 @pytest.mark.parametrize("line", BY_HAND)
-def test_a_line_written_by_hand_is_replaced_where_it_stands(line: str, end: str) -> None:
+def test_a_line_written_by_hand_is_replaced_in_place(line: str, end: str) -> None:
     text = f"# before\n{line}{end}"
     assert [entry.workers for entry in find(text, HERE)] == [("pod_retry_scheduler",)]
     assert install(text, [RETRY], HERE) == f"# before\n{GUIDE}\n"

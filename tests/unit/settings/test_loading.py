@@ -240,7 +240,9 @@ def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Calla
     )
 
 
-def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callable[..., Settings]) -> None:
+def test_a_quota_for_one_kind_of_call_is_added_to_the_quota_of_the_carrier(
+    settings: Callable[..., Settings],
+) -> None:
     limits = settings(QUOTA_CHRONOPOST_POD="40/day").limits["chronopost"]
     assert [(limit.number, limit.capability) for limit in limits] == [(100, None), (40, "POD")]
     assert limits[1].window == Window(0, "Europe/Paris")
@@ -481,7 +483,7 @@ def test_files_as_windows_saves_them(tmp_path: Path, write: Callable[[str, bytes
 
 
 @pytest.mark.parametrize("password", ["${HOME}", "a#b", "a'b", "p=q", "$x", "é€"])
-def test_a_password_in_dotenv_is_taken_as_it_is(
+def test_a_password_in_dotenv_is_read_verbatim(
     password: str, tmp_path: Path, write: Callable[[str, str], Path]
 ) -> None:
     write(".env", f"CHRONOPOST_PASSWORD={password}\n")
@@ -585,7 +587,7 @@ def test_the_key_of_a_check_is_never_shown(tmp_path: Path) -> None:
     assert SECRET not in repr(load(tmp_path, {"RECOURS_PING_URL": f"https://h/{SECRET}"}, CATALOG))
 
 
-def test_a_check_is_known_whatever_else_is_wrong(tmp_path: Path) -> None:
+def test_the_ping_url_is_loaded_despite_other_faults(tmp_path: Path) -> None:
     good = {"RECOURS_PING_URL": "https://h/x", "RECOURS_TIMEZONE": "x"}
     assert load_one("RECOURS_PING_URL", tmp_path, good) == "https://h/x"
     assert load_one("RECOURS_PING_URL", tmp_path, {"RECOURS_PING_URL": "http://h/x"}) == ""
@@ -599,7 +601,7 @@ def test_a_representation_holds_no_secret(tmp_path: Path, write: Callable[[str, 
     assert SECRET not in repr(find(tmp_path, {"CHRONOPOST_PASSWORD": SECRET}))
 
 
-def test_the_log_has_its_folder_whatever_else_is_wrong(
+def test_the_log_folder_is_loaded_despite_other_faults(
     tmp_path: Path, write: Callable[[str, str], Path]
 ) -> None:
     assert load_one("RECOURS_LOG_DIR", tmp_path, {}) == tmp_path / "logs"
