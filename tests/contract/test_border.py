@@ -86,7 +86,7 @@ def test_a_statement_outlives_a_look_at_tables_that_have_not_changed(
     assert holds(ready, condition)
 
 
-def test_every_value_is_read_as_a_text_whatever_its_type(ready: Application) -> None:
+def test_values_of_every_type_are_read(ready: Application) -> None:
     ready.change(1, pod_fetch_error="Timeout")
     claim = read(ready)
     assert (claim.reference, claim.carrier_name, claim.number) == ("CLM-1", "DPD", NUMBER)

@@ -677,9 +677,7 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     assert told == (None, None, None)
 
 
-def test_being_asked_to_wait_does_not_count_as_an_attempt_and_leaves_the_error_as_it_was(
-    run: Run, add_claims: Callable[..., None]
-) -> None:
+def test_a_rate_limit_uses_no_attempt_and_keeps_the_error(run: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{}])
     run.keep()
     asked_to_wait = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429)
@@ -710,7 +708,7 @@ def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(
     assert run.claims.times_asked(claim) == 0
 
 
-def test_the_same_number_leads_to_one_event_whatever_happens(
+def test_successes_with_the_same_number_create_one_event(
     run: Run, other: Run, add_claims: Callable[..., None]
 ) -> None:
     add_claims(run.database, [{}])

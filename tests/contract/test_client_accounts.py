@@ -131,7 +131,7 @@ def test_an_account_added_again_has_only_its_old_number(accounts: ClientAccounts
     assert (back.limits, back.added_at, back.added_by) == (None, LATER, "max")
 
 
-def test_limits_are_changed_and_taken_back(accounts: ClientAccounts) -> None:
+def test_limits_are_set_and_removed(accounts: ClientAccounts) -> None:
     account = add(accounts, 1)
     applied(accounts)
     assert accounts.set_limits(account, {"": "50/day"}, "lea", LATER)

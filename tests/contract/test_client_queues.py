@@ -190,7 +190,7 @@ def test_accounts_are_opened_when_they_are_asked_for(scene: Scene) -> None:
 # ---------------------------------------------------------------- the default account helps out
 
 
-def test_the_house_is_asked_about_a_parcel_that_is_denied_to_a_client(scene: Scene) -> None:
+def test_the_default_account_is_tried_for_a_parcel_denied_to_a_client(scene: Scene) -> None:
     queue = scene.queue()
     scene.parcel(NUMBER, OF_DEFAULT)
     fetched = fetch(queue, KEYS[0])
@@ -242,7 +242,7 @@ def test_a_person_pauses_an_account_alone(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("why", ["no credentials", "refused"])
-def test_the_denial_stands_where_the_house_is_not_to_be_asked(scene: Scene, why: str) -> None:
+def test_a_denial_is_final_if_the_default_account_cannot_be_used(scene: Scene, why: str) -> None:
     if why == "no credentials":
         scene.unusable = {"chronopost": "CHRONOPOST_ACCOUNT"}
     if why == "refused":
@@ -293,7 +293,7 @@ def test_where_the_house_has_no_call_now_no_attempt_is_used_and_it_is_asked_next
         assert scene.used(queue)["chronopost"] == before
 
 
-def test_a_house_that_turns_out_to_be_refused_closes_alone(scene: Scene) -> None:
+def test_a_rejected_default_account_does_not_close_the_client_account(scene: Scene) -> None:
     scene.passwords = {"chronopost": "999999"}
     queue = scene.queue()
     scene.parcel(NUMBER, OF_DEFAULT)

@@ -66,7 +66,7 @@ def test_a_copy_includes_the_write_ahead_log(database: Path, tmp_path: Path) -> 
     assert sums(tmp_path / "copy") == (before + 1, before + 1)
 
 
-def test_a_copy_is_a_file_of_its_own_in_the_same_mode(database: Path, tmp_path: Path) -> None:
+def test_a_copy_is_a_single_file_in_the_same_mode(database: Path, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     copy(database, tmp_path / "b" / "copy")
     modes = []

@@ -98,7 +98,7 @@ def test_the_carrier_is_corrected_too(run: Run, database: Database, add_claims: 
     assert len(changes(database)) == 1
 
 
-def test_a_claim_that_a_run_holds_is_left_as_it_is(
+def test_a_leased_claim_is_not_corrected(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])
@@ -112,7 +112,7 @@ def test_a_claim_that_a_run_holds_is_left_as_it_is(
 
 
 @pytest.mark.parametrize("edited", ["tracking_number = 'XY000000011FR'", "pod_fetch_status = 'success'"])
-def test_a_claim_that_was_changed_meanwhile_is_left_as_it_is(
+def test_a_claim_edited_in_the_meantime_is_not_corrected(
     run: Run, database: Database, add_claims: Callable[..., None], edited: str
 ) -> None:
     add_claims(database, [FAILED])

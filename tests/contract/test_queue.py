@@ -355,7 +355,7 @@ def test_units_of_calls_that_were_not_sent_are_the_fetch_s_again(
     assert counts(run) == [1, 1]
 
 
-def test_leaving_gives_back_what_is_held(queue: Callable[..., APIRequestQueue]) -> None:
+def test_leaving_returns_reserved_units(queue: Callable[..., APIRequestQueue]) -> None:
     run, other = queue("10/day,8/hour"), queue("10/day,8/hour")
     reservations, _ = run.reserve("chronopost", [BOTH, BOTH])
     reservations[0].consume(Capability.TRACKING)
@@ -559,7 +559,7 @@ def test_a_retry_after_that_is_over_pauses_nobody(
     assert run.closed("chronopost") is None
 
 
-def test_a_longer_pause_that_stands_is_kept(database: Database) -> None:
+def test_a_longer_pause_is_kept(database: Database) -> None:
     quota = QuotaTables(database)
     quota.pause("chronopost", NOW + timedelta(hours=5), "long", NOW)
     quota.pause("chronopost", NOW + timedelta(hours=1), "short", NOW)

@@ -338,7 +338,7 @@ def numbered(*numbers: int) -> list[str]:
     return [f"CLM-{n:05d}" for n in numbers]
 
 
-def test_a_listed_claim_says_where_its_pod_lies(
+def test_a_listed_claim_contains_the_path_of_its_pod(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     stored = {"pod_url": "/pods/a.pdf", "pod_delivery_person": "Mme ÉTÉ", "pod_fetched_at": NOW}

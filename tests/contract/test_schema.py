@@ -102,7 +102,7 @@ def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory(str(migrations())).get_current_head() == inspection.HEAD
 
 
-def test_the_tables_of_the_code_are_those_of_the_migrations(database: Database) -> None:
+def test_tables_of_the_code_match_the_migrations(database: Database) -> None:
     found = inspect(database.engine)
     for table in metadata.tables.values():
         columns = {column["name"]: column for column in found.get_columns(table.name)}

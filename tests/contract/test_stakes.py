@@ -65,7 +65,7 @@ def test_claims_by_their_ids(stakes: Database) -> None:
     assert stake_in(stakes, Concerned(ids=ids[:2]), limit=1) == Stake({"EUR": 10.0}, is_more=True)
 
 
-def test_no_more_than_so_many_are_added_up(stakes: Database) -> None:
+def test_only_a_limited_number_of_claims_is_added_up(stakes: Database) -> None:
     assert stake_in(stakes, Concerned(["ups"]), limit=1) == Stake({"EUR": 7.0})
     assert stake_in(stakes, Concerned(["chronopost"]), limit=3).is_more
 
