@@ -106,7 +106,7 @@ def test_metrics_say_when_a_worker_last_looked(server: HealthServer, fleet_worke
     assert abs(float(line.split()[1]) - time.time()) < 60
 
 
-def test_however_many_ask_the_database_is_read_once_at_a_time(
+def test_concurrent_requests_read_the_database_one_at_a_time(
     server: HealthServer, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "_WAIT_S", 0.1)

@@ -126,7 +126,7 @@ def test_a_closed_carrier_and_its_reason(
     assert closed() == [0, 0, 1]
 
 
-def test_a_run_that_died_has_begun_but_not_gone_well(run: Run, file: Path, database: Database) -> None:
+def test_a_killed_run_counts_as_started_but_not_successful(run: Run, file: Path, database: Database) -> None:
     assert run(SCHEDULER).returncode == 0
     well = value(read(file), "run_last_success_timestamp_seconds", worker=SCHEDULER)
     later = datetime.now(UTC).replace(tzinfo=None, microsecond=0) + timedelta(minutes=1)

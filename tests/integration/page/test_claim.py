@@ -68,7 +68,7 @@ def documents_of(shown: Shown) -> list[str]:
 # ---------------------------------------------------------------- where it stands
 
 
-def test_a_claim_says_who_what_how_much_and_until_when(page: PageClient, database: Database) -> None:
+def test_a_claim_shows_its_client_amount_and_deadline(page: PageClient, database: Database) -> None:
     changed(database, response_deadline=START.date() + timedelta(days=3))
     text = page.get(CLAIM).text
     for fact in ("CLM-00000", "Chronopost", NUMBER, "O-0", "€10.00", "lost parcel", "5 Feb 2026", "number"):
@@ -253,7 +253,7 @@ def test_an_unknown_page_of_a_document_is_not_found(page: PageClient, number: st
 # ---------------------------------------------------------------- what happened
 
 
-def test_an_action_stands_in_the_history_with_who_and_when(page: PageClient) -> None:
+def test_an_action_is_in_the_history_with_its_author_and_time(page: PageClient) -> None:
     shown = page.post(
         "/claims/do", {"do": "exclude", "reference": "CLM-00000", "why": "paid <twice>", "back": CLAIM}
     )
@@ -289,7 +289,7 @@ def test_an_action_stands_in_the_history_with_who_and_when(page: PageClient) -> 
         ({"pod_fetch_status": "manual"}, {}, "Enroll"),
     ],
 )
-def test_the_main_button_is_what_the_claim_needs(
+def test_the_main_button_depends_on_the_claim(
     page: PageClient, database: Database, service: dict[str, Any], own: dict[str, Any], button: str
 ) -> None:
     changed(database, **{"order_id": "O-1", **service})
@@ -404,7 +404,7 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
         ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "preuve de livraison jointe", "Indiquez un motif")),
     ],
 )  # fmt: skip
-def test_a_proof_is_taken_back_and_a_refused_file_accepted(
+def test_a_proof_is_withdrawn_and_a_rejected_file_accepted(
     page: PageClient, language: str, words: tuple[str, ...]
 ) -> None:
     take_back, taken_back, refused, accept, accepted, no_reason = words

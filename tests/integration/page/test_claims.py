@@ -103,7 +103,7 @@ def test_a_column_sorts_and_reports_it(page: PageClient) -> None:
 
 
 @pytest.mark.usefixtures("sixty")
-def test_the_sort_stays_whatever_is_filtered_searched_or_turned_to(page: PageClient) -> None:
+def test_filters_searches_and_pages_keep_the_sort_order(page: PageClient) -> None:
     html = page.get("/claims?sort=amount&order=desc&status=failed").html
     form = html.partition('class="filters" role="search"')[2].partition("</form>")[0]
     assert '<input type="hidden" name="sort" value="amount">' in form

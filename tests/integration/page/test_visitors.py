@@ -291,13 +291,13 @@ def flood(
 
 
 @pytest.mark.usefixtures("behind_proxy")
-def test_nothing_is_read_of_what_a_viewer_sends(visitor: Visitors) -> None:
+def test_the_body_of_a_request_by_a_viewer_is_not_read(visitor: Visitors) -> None:
     for path in sorted(POST_ROUTES):
         assert flood(visitor("10.0.0.5"), path, {"X-Forwarded-User": "zoe"}) == (403, 0), path
         assert flood(visitor("10.0.0.6"), path, {"X-Forwarded-User": "anna"}) == (403, 0), path
 
 
-def test_nothing_is_read_of_what_is_sent_without_the_password(
+def test_the_body_of_a_request_without_the_password_is_not_read(
     page: PageClient, environment: dict[str, str]
 ) -> None:
     environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
