@@ -253,7 +253,7 @@ class _Sqlite(_Dialect):
     def columns_of(
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
-        """Like the base class, without listing all tables first. An unknown type, such as UUID, is NullType, not a number."""
+        """Inspect only these tables, without listing all tables first. An unknown type, such as UUID, is NullType, not a number."""
         columns_by_table = {}
         for name in names:
             with suppress(NoSuchTableError):
