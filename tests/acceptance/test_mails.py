@@ -185,7 +185,7 @@ def test_a_claim_without_a_number_is_not_said_to_have_a_wrong_one(service: Servi
     service.add(client_id=1, tracking_number=None)
     service.run_hourly(2)
     text = text_of(smtp.taken[0][1])
-    assert "Numéro de suivi : (aucun)" in text
+    assert "Numéro de suivi\N{NO-BREAK SPACE}: (aucun)" in text
     assert "La réclamation n'a pas de numéro de suivi." in text
     assert "n'est pas valable" not in text
 

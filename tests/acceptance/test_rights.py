@@ -329,7 +329,7 @@ def look_and_act(page: PageClient, service: Service) -> None:
         assert (shown.status, "Missing database rights" in shown.text) == (200, False), (path, shown.text)
     service.box.parcels["XY009999999FR"] = Parcel((S.DELIVERED,))
     shown = page.post("/claim/correct", claim | {"number": "XY009999999FR", "carrier": ""})
-    assert "CLM-00002: corrected" in shown.text
+    assert "CLM-00002 corrected" in shown.text
     shown = page.post("/claims/do", claim | {"do": "fetch"})
     notice = f"/notice?key={shown.response.url.params['notice']}"
     wait_for(lambda: "data-under-way" not in page.get(notice).html, 60)
