@@ -569,7 +569,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     ),
     _K.MAILS_UNDECIDED: ProblemText(
         N_("emails that may not have arrived"),
-        N_("Ask the recipients; logs/email_sender.log lists their addresses"),
+        N_("Ask the recipients whether the emails arrived; logs/email_sender.log lists their addresses"),
         Counted(
             "{count} email may not have arrived: a run died while sending it.",
             "{count} emails may not have arrived: a run died while sending them.",
@@ -580,7 +580,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
 _NAMED_TEXTS = {
     "clients": Counted("{count} client ({named})", "{count} clients ({named})"),
     "accounts": Counted("{count} client account ({named})", "{count} client accounts ({named})"),
-    "long": Counted(" For more than a week: {named}.", " For more than a week: {named}."),
+    "long": Counted(" Rejected for more than a week: {named}.", " Rejected for more than a week: {named}."),
 }
 _DIFFERENCES = {
     "repaired": Counted(

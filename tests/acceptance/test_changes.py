@@ -62,9 +62,9 @@ def test_edits_payments_and_decisions_are_recorded_and_shown(service: Service, p
     shown = person.does("why", "CLM-0001")
     for line in (
         rf"Reopened +{ME}",
-        r"Edited: response_deadline 2026-06-01 → 2026-07-01 +the service",
-        r"No longer needed: status 'paid' +the service",
-        r"Needed again: status 'appealed' +the service",
+        r"Edited: deadline 1 Jun 2026 → 1 Jul 2026 +the service",
+        r"No longer needed: claim status 'paid' +the service",
+        r"Needed again: claim status 'appealed' +the service",
         rf"Excluded: 'handled by phone' +{ME}",
         rf"Enrolled +{ME}",
     ):

@@ -359,7 +359,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             ("1 email has been held by the send limit (RECOURS_MAIL_BRAKE) since 16:00 UTC.", "recours mail release"),
             (
                 "2 emails may not have arrived: a run died while sending them.",
-                "Ask the recipients; logs/email_sender.log lists their addresses",
+                "Ask the recipients whether the emails arrived; logs/email_sender.log lists their addresses",
             ),
         ],
     ),
