@@ -27,7 +27,6 @@ SAID = {
     "recours/reporting/explain.py": "keys of its JSON",
     "recours/runs/eligibility.py": "a name that it asks the border by",
     "recours/reporting/export.py": "the columns of its file",
-    "recours/reporting/labels.py": "what a change is said to be of",
     "recours/admin/backup.py": "a name that it asks the border by",
     "recours/reporting/claim_search.py": "names that it asks the border by",
     "recours/reporting/reader.py": "names that it asks the border by",
