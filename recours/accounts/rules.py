@@ -44,15 +44,16 @@ REFUSED: dict[str, str] = {
     "several_clients": N_("Several clients have the address {client}. Give the client's id ({ids})."),
     "no_carrier": NO_CARRIER,
     "has_account": N_(
-        "{client} already has an account with {carrier}. Nothing was changed ('recours accounts add' with --replace changes the credentials)."
+        "{client} already has an account with {carrier}. Nothing was changed. To change the credentials, run "
+        "'recours accounts add' with --replace."
     ),
-    "no_account": N_("{client} has no own account with {carrier}."),
+    "no_account": N_("{client} has no account of its own with {carrier}."),
     "changed": N_(
         "Someone else changed the account of {client} with {carrier} at the same time. Your change was not saved; try again."
     ),
-    "not_credential": N_("{carrier} requires {known}, but something else was given{near}."),
+    "not_credential": N_("{carrier} requires {known}, but a different name was given{near}."),
     "not_text": N_(
-        "{name} must be a text of 1 to {longest} characters in one line (in JSON, in quotation marks)."
+        "{name} must be text of 1 to {longest} characters on one line (in JSON, in quotation marks)."
     ),
     "twice": N_("{name} was given twice with different values. Give one value."),
     "incomplete": N_("Credentials for {carrier} are missing: {missing}."),
@@ -363,7 +364,7 @@ def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
         if cells is None:
             fault = "the row cannot be read: is a quotation mark missing?"
         elif len(cells) < len(names) or any(cells[len(names) :]):
-            counts = f"the row has {plural(len(cells), 'cell')}, the first line has {len(names)}"
+            counts = f"the row has {plural(len(cells), 'cell')}, but the first line has {len(names)}"
             fault = f"{counts}: does a cell contain a delimiter without being in quotation marks?"
         yield f"row {number} (line {line})", dict(zip(names, cells or [], strict=False)), fault
 

@@ -117,7 +117,8 @@ SENTENCES: dict[str, str] = {
         "{reference}: the proof was withdrawn and is kept as {path}. The next runs look for another proof."
     ),
     "detached_next": N_(
-        "{reference}: the proof was withdrawn and is kept as {path}. The best of the other proofs counts now."
+        "{reference}: the proof was withdrawn and is kept as {path}. The best of the other proofs replaces "
+        "it."
     ),
     "to_erase": N_(
         "To be erased permanently: claims {claims}, documents {documents}, emails {mails}, carrier accounts "

@@ -202,7 +202,7 @@ def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: b
             click.echo("".join(f"{statement};\n" for statement in removal.statements), nl=False)
             return
         if not removal.statements:
-            echo(f"{database.safe_url} contains nothing of recours.")
+            echo(f"{database.safe_url} contains nothing that recours created.")
             return
         clock = read_clock(database)
         if work := work_under_way(database, clock.now()):

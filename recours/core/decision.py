@@ -135,7 +135,7 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
         last_attempt_at=made_at(claim.state, now),
     )
     days = policy.expire_after.days if policy.expire_after else 0
-    error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
+    error = f"Given up: the claim's response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
     if claim.error_text:
         error += f" (last answer: {claim.last_error})"
     explanation = SentenceParts(Sentence.EXPIRED, words=clean(claim.error_text or "", LONGEST_MESSAGE))

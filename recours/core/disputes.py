@@ -114,7 +114,7 @@ _MISSING = {
     Missing.RECIPIENT: N_("no document shows who received the parcel (name or signature)"),
     Missing.SIGNATURE: N_("the signature is missing"),
     Missing.DATE: N_("no document shows the delivery date"),
-    Missing.CONDITION: N_("they do not show the parcel's condition"),
+    Missing.CONDITION: N_("no document shows the parcel's condition"),
     Missing.RECIPIENT_ONLY_TRACKED: N_("only the carrier's tracking shows who received the parcel"),
     Missing.DATE_ONLY_TRACKED: N_("only the carrier's tracking shows the delivery date"),
     Missing.UNREAD: N_("the scan contains no readable text"),

@@ -145,7 +145,8 @@ TRAITS: dict[ErrorKind, Traits] = {
             "Nothing to do: fetching continues when the limit resets. 'recours status' shows the quotas."
         ),
         advice_of_client=N_(
-            "Nothing to do: fetching continues when the limit of this account resets. To raise it: recours accounts limits {typed}"
+            "Nothing to do: fetching continues when the limit of this account resets. To raise the limit: "
+            "recours accounts limits {typed}"
         ),
     ),
     ErrorKind.AUTH_FAILED: Traits(

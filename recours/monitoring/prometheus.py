@@ -35,7 +35,7 @@ MEANINGS = {
     "recours_run_last_success_timestamp_seconds": "End of the worker's last run with exit status 0.",
     "recours_run_exit_status": "Exit status of the worker's last completed run.",
     "recours_run_duration_seconds": "Duration of the worker's last completed run.",
-    "recours_fleet_last_tick_timestamp_seconds": "Time when a long-lived worker last looked for due claims.",
+    "recours_fleet_last_tick_timestamp_seconds": "Time when a long-lived worker last checked for due claims.",
     "recours_run_claims": "Claims in the worker's last completed run.",
     "recours_backlog_claims": (
         f"Claims that are not done, by stage (ready and new are due now), each counted up to {COUNTED_UP_TO}."

@@ -87,7 +87,7 @@ INSTEAD: dict[str, str] = {
 END = (N_("on {at}"), N_("in the next run"))
 
 # Why the carrier cannot be asked: no tracking number, or an unknown carrier.
-MISSING = (N_("it has no tracking number"), N_("its carrier is not supported"))
+MISSING = (N_("the claim has no tracking number"), N_("its carrier is not supported"))
 
 _NO_EVIDENCE = ClaimEvidence()
 

@@ -134,10 +134,11 @@ _NOTES = {
         "account."
     ),
     "default": N_(
-        "recours asks {carrier} with the default account because {client} has no account in use there."
+        "recours asks {carrier} with the default account because {client} has no account in use with "
+        "{carrier}."
     ),
     "deaths": N_("Runs in a row that died while fetching this claim: {count}."),
-    "last": N_("It is tried after all claims that can still be won."),
+    "last": N_("The claim is attempted after all claims that can still be won."),
     "unreadable": N_("The value of {columns} cannot be read; it is treated as unknown."),
 }
 

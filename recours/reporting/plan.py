@@ -559,8 +559,8 @@ def stands_in_line(where: Position) -> bool:
 # Today, tomorrow, another day.
 _SENTENCES = (
     N_("It may be tried today (estimate)."),
-    N_("It will not be tried before tomorrow (estimate)."),
-    N_("It will not be tried before {day} (estimate)."),
+    N_("The claim will not be attempted before tomorrow (estimate)."),
+    N_("The claim will not be attempted before {day} (estimate)."),
 )
 
 

@@ -508,18 +508,19 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         N_("deadlines"),
         N_("recours why {reference}"),
         Counted(
-            "{count} claim will not be tried before its deadline: {reference}, due on {day}.",
-            "{count} claims will not be tried before their deadlines; the first is {reference}, due on {day}.",
+            "{count} claim will not be attempted before its deadline: {reference}, due on {day}.",
+            "{count} claims will not be attempted before their deadlines; the first is {reference}, due on "
+            "{day}.",
         ),
     ),
     _K.EVIDENCE: ProblemText(
         N_("expiring evidence"),
         N_("recours why {reference}"),
         Counted(
-            "{count} claim will not be tried before its carrier deletes the parcel's data: {reference}, on "
-            "{day} at the latest.",
-            "{count} claims will not be tried before their carriers delete the parcels' data; the first is "
-            "{reference}, on {day} at the latest.",
+            "{count} claim will not be attempted before its carrier deletes the parcel's data: {reference}, "
+            "on {day} at the latest.",
+            "{count} claims will not be attempted before their carriers delete the parcels' data; the first "
+            "is {reference}, on {day} at the latest.",
         ),
     ),
     _K.REFUSED_DOCUMENTS: ProblemText(

@@ -141,7 +141,7 @@ def test_credentials_are_asked_for_without_echo_and_kept_sealed(
     ("arguments", "given", "said"),
     [
         ((SHOPS[29], "Chronopost"), CHRONOPOST, "Give the client's id (29, 30)"),
-        (("1", "Chronopost"), {"account": GOOD, SECRET: "password"}, "something else was given"),
+        (("1", "Chronopost"), {"account": GOOD, SECRET: "password"}, "a different name was given"),
     ],
 )
 def test_an_invalid_account_is_rejected_and_changes_nothing(
@@ -208,7 +208,7 @@ def test_an_account_is_changed_paused_and_removed(
     person.does("accounts", "remove", "1", "Chronopost", "--yes")
     assert listed(person) == []
     assert accounts.sealed() == {}
-    assert "has no own account" in person.types("accounts", "check", "1", "Chronopost").stderr
+    assert "has no account of its own" in person.types("accounts", "check", "1", "Chronopost").stderr
 
 
 # ---------------------------------------------------------------- check
@@ -444,7 +444,7 @@ def test_a_shop_types_its_credentials_into_the_services_page(
             lambda: recours.set_account(1, "Chronopost", CHRONOPOST, limits=cast("Any", [1])),
             "must be an object",
         ),
-        (lambda: recours.check_account(1, "Chronopost"), "has no own account"),
+        (lambda: recours.check_account(1, "Chronopost"), "has no account of its own"),
     ],
 )
 def test_an_invalid_call_by_an_application_raises_a_clear_error(

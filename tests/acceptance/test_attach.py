@@ -440,7 +440,7 @@ def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(person: Pers
     letter = person.json("attach", reference, file(service, proof()))
     photo = person.json("attach", reference, file(service, signature_png("door"), "door.png"), "--kind=photo")
     assert photo["is_pod"] is False
-    assert "The best of the other proofs counts" in person.does("detach", reference)
+    assert "The best of the other proofs replaces it" in person.does("detach", reference)
     assert pod_row(service, reference)[:2] == ("success", photo["path"])
     person.does("verify")
     assert "The next runs look for another proof" in person.does("detach", reference, photo["sha256"])

@@ -73,7 +73,7 @@ def test_a_mediator_reads_who_received_the_parcel_when_and_what_is_missing(
                 DISPUTES[number % len(DISPUTES)] == "late_delivery"
             )
             if DISPUTES[number % len(DISPUTES)] == "damaged":
-                assert "are not enough: they do not show the parcel's condition" in cover
+                assert "are not enough: no document shows the parcel's condition" in cover
     french = text_of(dossier_of(quick, "CLM-0001", "fr")["page-de-garde.pdf"])
     assert "Ces documents prouvent la livraison en cas de litige pour colis perdu." in french
     assert "Reçu par : DUPONT" in french

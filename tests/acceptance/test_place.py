@@ -41,7 +41,9 @@ def test_the_place_in_line_is_given_in_both_languages_and_as_json(service: Servi
         day and day.isoformat() for day in days
     ]
     assert english.not_before == days[2]
-    assert english.sentence.endswith(f"It will not be tried before {ENGLISH.weekday(days[2])} (estimate).")
+    assert english.sentence.endswith(
+        f"The claim will not be attempted before {ENGLISH.weekday(days[2])} (estimate)."
+    )
     assert french.sentence.endswith(
         f"Elle ne sera pas traitée avant le {FRENCH.weekday(days[2])} (estimation)."
     )

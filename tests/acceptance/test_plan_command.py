@@ -74,7 +74,7 @@ def test_people_are_shown_on_one_screen_what_to_expect_and_what_to_do(person: Pe
     )
     assert re.search(r"^  UPS +2 +6 +\d+ +0 +not before \w+ \d+ \w+$", output, re.MULTILINE)
     assert re.search(r"^  \w+day \d+ \w+ +\d+ +\d+ +\d+$", output, re.MULTILINE)
-    assert "! 1 claim will not be tried before its deadline: CLM-0015, due on" in output
+    assert "! 1 claim will not be attempted before its deadline: CLM-0015, due on" in output
     assert "→ recours why CLM-0015" in output
     assert len(output.splitlines()) < 25
 

@@ -66,7 +66,7 @@ def test_the_database_is_as_it_was_to_the_byte(
         assert said.endswith("Removed.\n")
         assert f"Documents ({tmp_path / 'data' / 'pods'}), logs and .env stay." in said
     assert dump(database) == before
-    assert "contains nothing of recours" in keeper.does("uninstall", "--columns")
+    assert "contains nothing that recours created" in keeper.does("uninstall", "--columns")
 
 
 def test_uninstall_lists_what_it_drops_and_asks_for_confirmation(
@@ -97,7 +97,7 @@ def test_uninstall_stops_if_a_run_is_in_progress(service: Service, person: Perso
         done = person.types("uninstall", "--yes")
         assert done.returncode == 1
         assert "A run is in progress" in done.stderr
-        assert "1 claim being fetched" in done.stderr
+        assert "claims being fetched: 1" in done.stderr
         assert dump(database) == before
 
 

@@ -45,7 +45,7 @@ def test_an_account_is_paused_with_a_reason_and_resumed(page: PageClient, number
 def test_limits_of_an_account_are_set_and_removed(page: PageClient, database: Database, number: int) -> None:
     back = {"back": f"/account?number={number}"}
     shown = page.post("/accounts/limits", OF_IT | back | {"limits": " 100/day  TRACKING=20/hour "}).text
-    assert "shop@shop.example at Chronopost: limits 100/day TRACKING=20/hour." in shown
+    assert "shop@shop.example's account with Chronopost: limits 100/day TRACKING=20/hour." in shown
     assert "Limits 100/day TRACKING=20/hour" in shown
     assert ClientAccounts(database).all()[0].limits == {"": "100/day", "TRACKING": "20/hour"}
     for wrong in ("many", "100/day 5/day", "x" * 90_000):
@@ -53,15 +53,15 @@ def test_limits_of_an_account_are_set_and_removed(page: PageClient, database: Da
         assert "These limits for Chronopost are invalid" in refused
         assert "Limits 100/day TRACKING=20/hour" in refused
     shown = page.post("/accounts/limits", OF_IT | back | {"limits": " "}).text
-    assert "at Chronopost: limits reset to the carrier's." in shown
+    assert "with Chronopost: limits reset to the carrier's." in shown
     assert "Limits the carrier's" in shown
 
 
 def test_an_account_is_removed(page: PageClient, number: int) -> None:
     shown = page.post("/accounts/remove", OF_IT | {"back": f"/account?number={number}"}).text
-    assert "shop@shop.example at Chronopost: account removed." in shown
+    assert "shop@shop.example's account with Chronopost was removed." in shown
     assert page.get(f"/account?number={number}").status == 404
-    assert "has no own account" in page.post("/accounts/remove", OF_IT).text
+    assert "has no account of its own" in page.post("/accounts/remove", OF_IT).text
 
 
 @pytest.mark.parametrize("number", ["", "9", "9" * 30, "٣"])

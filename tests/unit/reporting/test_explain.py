@@ -112,7 +112,7 @@ def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: 
 def test_a_claim_past_its_deadline_that_is_still_tried_is_due(of: Claim) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)))
     assert found.position.next_at == NOW
-    assert found.notes == ("It is tried after all claims that can still be won.",)
+    assert found.notes == ("The claim is attempted after all claims that can still be won.",)
 
 
 def test_every_actor_has_its_words() -> None:
@@ -273,7 +273,9 @@ def test_why_says_whose_account_serves_the_claim() -> None:
         remembered.sentences
     )
     others = served(DEFAULT_ACCOUNT, catalog=CATALOG.with_accounts({"chronopost"}, {8: {"chronopost": 18}}))
-    assert f"the default account because {SHOP} has no account in use there." in " ".join(others.sentences)
+    assert f"the default account because {SHOP} has no account in use with Chronopost." in " ".join(
+        others.sentences
+    )
     assert others.as_json()["account"] == "chronopost"
     nobody = served(DEFAULT_ACCOUNT, catalog=CATALOG.with_accounts((), {8: {"chronopost": 18}}))
     assert f"{SHOP} has no account with Chronopost, and there is no default account." in nobody.sentences
@@ -292,7 +294,7 @@ def test_why_says_nothing_of_accounts_where_no_client_has_one() -> None:
         (17, ErrorKind.ACCOUNT_DENIED, f"Ask {SHOP} to have Chronopost enable this service for their account."),
         (17, ErrorKind.NOT_CONFIGURED, f"The credentials of {SHOP} cannot be used here"),
         (17, ErrorKind.ACCESS_DENIED, f"The parcel is not on {SHOP}'s contract with Chronopost"),
-        (17, ErrorKind.RATE_LIMITED, "To raise it: recours accounts limits 7 chronopost"),
+        (17, ErrorKind.RATE_LIMITED, "To raise the limit: recours accounts limits 7 chronopost"),
         (17, ErrorKind.NOT_FOUND, "Compare the tracking number and the carrier"),
         (DEFAULT_ACCOUNT, ErrorKind.AUTH_FAILED, "Correct the Chronopost credentials"),
         (DEFAULT_ACCOUNT, ErrorKind.NOT_CONFIGURED, f"Add {SHOP}'s account: recours accounts add 7 chronopost"),

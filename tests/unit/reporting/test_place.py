@@ -99,12 +99,12 @@ def test_a_claim_that_will_not_be_tried_is_not_in_line(changed: dict[str, Any]) 
         ),
         (
             TODAY + A_DAY,
-            "It will not be tried before tomorrow (estimate).",
+            "The claim will not be attempted before tomorrow (estimate).",
             "Elle ne sera pas traitée avant demain (estimation).",
         ),
         (
             date(2026, 12, 1),
-            "It will not be tried before Tuesday 1 December (estimate).",
+            "The claim will not be attempted before Tuesday 1 December (estimate).",
             "Elle ne sera pas traitée avant le mardi 1er décembre (estimation).",
         ),
     ],

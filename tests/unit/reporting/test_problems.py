@@ -310,14 +310,14 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "deadlines",
         seen(troubles=Troubles(late=[LATE])),
-        [("1 claim will not be tried before its deadline: CLM-7, due on 28 Nov 2026.", "recours why CLM-7")],
+        [("1 claim will not be attempted before its deadline: CLM-7, due on 28 Nov 2026.", "recours why CLM-7")],
     ),
     (
         "evidence",
         seen(troubles=Troubles(forgotten=[(NOW + 20 * HOUR, LATE), (NOW + 30 * HOUR, LATE)])),
         [
             (
-                "2 claims will not be tried before their carriers delete the parcels' data; the first is CLM-7, on 27 Nov 2026 at the "
+                "2 claims will not be attempted before their carriers delete the parcels' data; the first is CLM-7, on 27 Nov 2026 at the "
                 "latest.",
                 "recours why CLM-7",
             )

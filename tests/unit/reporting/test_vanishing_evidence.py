@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 CREATED = datetime(2026, 1, 20, 9, 0, tzinfo=UTC)  # 120 days before 20 May
 LATER = date(2026, 6, 1)
 ENDS = "UPS deletes this parcel's data on 20 May 2026 at the latest. No proof can be fetched after that."
-LAST = "It is tried after all claims that can still be won."
+LAST = "The claim is attempted after all claims that can still be won."
 IS_OVER = "UPS has probably deleted this parcel's data, which it keeps until 20 May 2026 at the latest."
 STOPPED = Refusal(Blocked.CARRIER, "paused by a person", None)
 
@@ -137,11 +137,11 @@ def test_which_claims_lose_their_evidence_within_a_week(
 @pytest.mark.parametrize(
     ("language", "count", "said"),
     [
-        ("en", 1, "1 claim will not be tried before its carrier deletes the parcel's data: CLM-1, on 21 May 2026 at the latest."),
+        ("en", 1, "1 claim will not be attempted before its carrier deletes the parcel's data: CLM-1, on 21 May 2026 at the latest."),
         (
             "en",
             3,
-            "3 claims will not be tried before their carriers delete the parcels' data; the first is CLM-1, on 21 May 2026 at the latest.",
+            "3 claims will not be attempted before their carriers delete the parcels' data; the first is CLM-1, on 21 May 2026 at the latest.",
         ),
         (
             "fr",
