@@ -250,7 +250,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "X rejects 2 client accounts (c1@shop.example, c2@shop.example). 4 claims blocked since 17 Nov 2026. For more "
+                "X rejects 2 client accounts (c1@shop.example, c2@shop.example). 4 claims blocked since 17 Nov 2026. Rejected for more "
                 "than a week: c1@shop.example.",
                 "Ask the clients to correct their credentials, then run: recours accounts check",
             )
