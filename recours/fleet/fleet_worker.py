@@ -559,7 +559,7 @@ class FleetWorker:
         if now - last <= SILENT_AFTER:
             return None
         return (
-            f"No long-lived worker has looked for due claims since {format_minute(last, local)}: "
+            f"No long-lived worker has checked for due claims since {format_minute(last, local)}: "
             "the job queue does not wake them"
         )
 

@@ -484,7 +484,7 @@ def test_a_server_s_database_that_is_not_empty_is_left_alone(
     done = person.types("restore", str(made))
     assert done.returncode == 1
     assert (
-        "is not empty, and recours restores only into an empty database. Create one (createdb NAME)"
+        "is not empty, and recours restores only into an empty database. Create a database (createdb NAME)"
         in done.stderr
     )
 
