@@ -73,7 +73,7 @@ def denied_claims(service: Service, **columns: Any) -> list[int]:
     return [service.add(S.NOT_OURS, pod_fetch_status="pending", **columns) for _ in range(40)]
 
 
-def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopened_by_one_command(
+def test_forty_denied_parcels_are_tried_twice_and_reopened_by_one_command(
     make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = make()
@@ -119,7 +119,7 @@ def most_in_a_day(moments: list[datetime]) -> int:
 
 @pytest.mark.sample("more cases of the same days of runs")
 @pytest.mark.parametrize("carrier", sorted(DOCUMENT_CALLS))
-def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_resumes_automatically(
+def test_an_account_without_document_access_settles_no_claim_and_resumes_automatically(
     make: Callable[..., Service], sandbox: Sandbox, carrier: str
 ) -> None:
     service = make()

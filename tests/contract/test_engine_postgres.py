@@ -125,7 +125,7 @@ def test_the_server_itself_ends_a_statement_that_takes_too_long(server_url: URL)
     database.close()
 
 
-def test_a_long_statement_of_a_server_that_answers_is_waited_for_and_a_run_that_is_to_end_waits_too(
+def test_a_long_statement_is_waited_for_even_by_a_run_that_is_ending(
     server_url: URL,
 ) -> None:
     database = Database(server_url, waits=SHORT)

@@ -204,7 +204,7 @@ ENCODINGS = {
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_names_of_all_languages_are_kept_whatever_the_encodings_of_the_database_and_its_clients(
+def test_names_of_all_languages_are_kept_in_any_encoding(
     server: postgres.Server,
     through: URL,
     settings_of: Callable[..., Settings],

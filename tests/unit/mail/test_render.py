@@ -131,7 +131,7 @@ def test_client_and_operator_read_of_a_last_attempt(facts: dict[str, Any], engli
 
 
 @pytest.mark.parametrize("facts", [TEMPORARY, TEMPORARY | LAST | {"final": False}, ENGLISH | LAST])
-def test_a_client_email_omits_the_last_attempt_if_there_was_none_or_the_search_continues(
+def test_a_client_email_mentions_only_a_final_last_attempt(
     facts: dict[str, Any],
 ) -> None:
     assert "How it ended" not in plain_of(facts, "en", *CLIENTS)
