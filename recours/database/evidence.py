@@ -280,7 +280,10 @@ class DatabaseCustody:
             yield f"The row of {path} was inserted: no recorded run or person is its source."
         piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
         is_taken_back = exists().where(piece, _v.refused.is_not(None))
-        names_none = _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back
+        later = attempts.alias("later").c  # fetched again after it was withdrawn
+        is_same = and_(later.claim_id == _a.claim_id, later.document_sha256 == _a.document_sha256)
+        is_refetched = exists().where(is_same, later.document_path.is_not(None))
+        names_none = _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back, ~is_refetched
         query = select(cast(_a.claim_id, Text)).where(*names_none, *_is_claim(_a.claim_id, claim_ids))
         for (claim,) in self._rows(query):
             yield f"id {claim}: the row of a successful attempt was changed: it names no proof."

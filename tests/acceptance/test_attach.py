@@ -462,3 +462,6 @@ def test_a_proof_that_was_fetched_is_taken_back_and_runs_go_on(person: Person, s
     assert facts(service, reference)["stage"] != DONE
     assert person.json("why", reference)["changes"][-1]["what"] == "detached"
     person.does("verify")
+    service.run_hourly(9)
+    assert pod_row(service, reference)[0] == "success", "the same document was fetched again"
+    person.does("verify")
