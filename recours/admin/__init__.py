@@ -1,1 +1,1 @@
-"""Actions of people, outside the runs. Reports for people are in `recours.reporting`."""
+"""Actions that people take outside the runs. Reports for people are in `recours.reporting`."""

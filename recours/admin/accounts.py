@@ -30,7 +30,7 @@ from recours.database.journal import ActionLog
 
 @dataclass(frozen=True)
 class AccountActions:
-    """Works on the accounts of one database. All methods raise AccountRefusedError and RunError."""
+    """Manages the accounts in one database. All methods raise AccountRefusedError and RunError."""
 
     app: App
 
@@ -39,7 +39,7 @@ class AccountActions:
         return ClientAccounts(self.app.database)
 
     def seals(self) -> Seals:
-        """Return what seals and opens credentials."""
+        """Return the keys that seal and open credentials."""
         if not is_installed():
             raise AccountRefusedError("no_package")
         seals = make_seals(self.app.settings)
@@ -52,7 +52,7 @@ class AccountActions:
         return client_named(self.store.client_of(named), named)
 
     def accounts_of(self, named: Any) -> list[ClientAccount]:
-        """Return all accounts of a client, who may have been deleted."""
+        """Return all accounts of a client. The client may have been deleted."""
         clients = self.store.client_of(named)
         text = str(named).strip().removeprefix("client ")
         of_gone = (
@@ -61,7 +61,7 @@ class AccountActions:
         return of_gone or self.store.all([client_named(clients, named).id])
 
     def account(self, client: Any, carrier: str) -> ClientAccount:
-        """Find an account by carrier, and by address or id of its client, who may have been deleted."""
+        """Find an account by its carrier and its client's address or id. The client may have been deleted."""
         spec = carrier_named(CATALOG, carrier)
         accounts = self.accounts_of(client)
         for account in accounts:
@@ -71,7 +71,7 @@ class AccountActions:
         raise AccountRefusedError("no_account", client=named.named, carrier=spec.name)
 
     def confirm(self, client: Any, by: str) -> list[ClientAccount]:
-        """Confirm that the accounts under this client's id belong to this client; return the accounts that changed."""
+        """Confirm that the accounts under this client's id belong to this client, and return the changed ones."""
         moved = [account for account in self.store.all([self.client(client).id]) if account.is_moved]
         return [account for account in moved if self.store.confirm(account, by, self.app.clock.now())]
 
@@ -112,7 +112,7 @@ class AccountActions:
         )
 
     def put_all(self, accounts: Sequence[NewAccount], by: str, *, replace: bool = False) -> None:
-        """Store all accounts or none, with sealed credentials. `replace`: overwrite existing ones, which keep id and limits."""
+        """Seal and store all accounts or none. `replace`: overwrite existing accounts, but keep id and limits."""
         seals = self.seals()
         rows = []
         for new in accounts:

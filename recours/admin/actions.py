@@ -1,4 +1,4 @@
-"""Actions of people on claims, carriers, accounts and emails. Each is recorded with its author and time."""
+"""Actions of people on claims, carriers, accounts and emails. Each action is recorded with its author and time."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,7 +68,7 @@ MOST_CLAIMS = 5000  # in one action
 class ActionResult:
     """The result of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
 
-    `is_done`: False: nothing was changed, and `sentence` says why; after a check: the carrier did not accept the credentials.
+    `is_done`: False if nothing was changed (`sentence` says why), or if checked credentials were not accepted.
     `is_so_already`: no change was necessary. `before`, `after`: the claim's number and carrier before and after the action.
     """
 
@@ -173,18 +173,18 @@ _AT_ONCE = 500  # claims in one transaction
 _MOST_SUGGESTIONS = 20  # unknown references for which a similar one is suggested
 _ATTACH = "attach"  # in the records of attempts, in place of a worker
 
-# Returns why an action on the claim with this reference is impossible; None: it is possible.
+# Returns why an action on the claim with this reference is impossible, or None if it is possible.
 _WhyNot = Callable[[str, ListedClaim], ClaimRefusal | None]
-# Acts on claims, given the person and the time; returns the ids of the claims that nobody had changed in the meantime.
+# Acts on claims for a person at a time. Returns the ids of the claims that nobody had changed in the meantime.
 _Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 
 
 @dataclass(frozen=True)
 class Actions:
-    """Acts on one database. All methods raise RecoursError, whose message is a sentence for the person.
+    """Carries out actions on one database. All methods raise RecoursError with a sentence for the person.
 
-    `by`: the person's name, as recorded. `language`: the person's. An action on several claims changes all claims that allow
-    it and returns a result for each, in the order of the references.
+    `by`, `language`: the name of the person, as recorded, and their language. An action on several claims changes all
+    claims that allow the action and returns a result for each claim, in the order of the references.
     """
 
     app: App
@@ -256,7 +256,7 @@ class Actions:
         return self._each(references, why_not, enroll, partial(self._done, "enrolled"))
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
-        """Enroll all matching claims that await a decision; return their number."""
+        """Enroll all matching claims that await a decision, and return their number."""
         app = self.app
         return app.enrollment.enroll_all(criteria, app.policy, app.catalog, app.clock.now)
 
@@ -315,7 +315,7 @@ class Actions:
     def act_on_file(
         self, action: FileAction, content: bytes, why: str = "", *, dry_run: bool = False
     ) -> list[FileResult]:
-        """Act on the claims of a CSV file; return a result per line. `why`: for exclusions. `dry_run`: see `reopen`."""
+        """Act on the claims of a CSV file, line by line. `why`: for exclusions. `dry_run`: see `reopen`."""
         with self._translating_errors():
             rows = read_claim_file(content, MOST_CLAIMS, needs_values=action is FileAction.CORRECT)
         readable = [row for row in rows if row.fault is None]
@@ -357,7 +357,7 @@ class Actions:
         at: date | None = None,
         anyway: str | None = None,
     ) -> AttachResult:
-        """Attach a proof to a claim. `name`: of the file. `content`: its bytes, or a path to read.
+        """Attach a proof to a claim. `name`: the file name. `content`: the bytes of the file, or its path.
 
         `at`: the delivery time, see `Attachment`. `anyway`: why to accept a file that would be refused, or None.
         """
@@ -565,7 +565,7 @@ class Actions:
         is_new: bool = False,
         check: bool = False,
     ) -> AccountResult:
-        """Seal and store a client's credentials. `is_new`: do not replace any; `limits`: None: unchanged; `check`: test them."""
+        """Seal and store credentials, and test them if `check`. `is_new`: replace none. `limits`: None: unchanged."""
         with self._translating_errors():
             accounts = AccountActions(self.app)
             new = accounts.new(client, carrier, credentials, limits)
@@ -644,7 +644,7 @@ class Actions:
         do: _Do | None,
         done: Callable[[str, Claim], ActionResult],
     ) -> list[ActionResult]:
-        """Act on all claims that allow it; without `do`, only report. `done`: creates the result for a claim."""
+        """Act on all claims that allow the action; without `do`, only report. `done` creates the result for a claim."""
         references = list(dict.fromkeys(references))
         with self._translating_errors():
             self._require_few(references)
@@ -678,7 +678,7 @@ class Actions:
         return [results[reference] for reference in references]
 
     def _do_with_all(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:
-        """Act on all claims at once, then on the failed ones one by one; yield each with its error. Raises DatabaseError."""
+        """Act on all claims at once, then retry failed ones singly. Yield claims and errors. Raises DatabaseError."""
         fault = None
         now = self.app.clock.now()
         try:
@@ -697,7 +697,7 @@ class Actions:
                 yield claim, fault or self._why_not_done(claim, now).sentence(self.language)
 
     def _why_not_done(self, claim: Claim, now: datetime) -> ClaimRefusal:
-        """Return the refusal for a claim that allowed the action when it was read."""
+        """Return why a claim that allowed the action when it was read no longer does."""
         why = Unfit.LEASED if self.app.claims.is_leased(claim, now) else "changed"
         return ClaimRefusal(why, claim.reference, facts={"what": claim.reference})
 

@@ -1,4 +1,4 @@
-"""Attaches proofs that a person provides, for example from a carrier's portal. They count like fetched proofs.
+"""Attaches proofs that a person provides, for example from a carrier's portal. Attached proofs count like fetched ones.
 
 The claim is leased as for a fetch, so that no run works on it. The file is stored before it is recorded. If the process dies
 in between, nothing is lost: the person still has the file, and the next run on the claim finds the stored copy.
@@ -74,10 +74,10 @@ REFUSED: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Attachment:
-    """`at`: of the delivery, in RECOURS_TIMEZONE if it has no offset. `anyway`: why to accept a refused file, or ""."""
+    """`at`: the delivery time, in RECOURS_TIMEZONE if without offset. `anyway`: why to accept a refused file, or ""."""
 
     reference: str
-    name: str  # of the file, for display
+    name: str  # the file name, for display
     content: bytes
     by: str  # the person
     kind: EvidenceKind = EvidenceKind.LETTER
@@ -98,7 +98,7 @@ class Attacher:
     token: str
 
     def attach(self, attachment: Attachment, now: datetime) -> tuple[StoredDocument, str]:
-        """Store a file as evidence of a claim; return the document and the claim's `pod_url`.
+        """Store a file as evidence of a claim, and return the document and the claim's `pod_url`.
 
         Raises NotAttachedError; UnfitClaimsError if the claim does not exist or a run is fetching it; RunError.
         """
@@ -192,7 +192,7 @@ def _hollow(attachment: Attachment, claim: Claim, reason: str) -> NotAttachedErr
 def _delivery(
     attachment: Attachment, claim: Claim, findings: Findings, policy: Policy, now: datetime
 ) -> Delivery:
-    """Return the delivery as the person states it, completed from the file, then from tracking."""
+    """Return the delivery that the person entered, with missing facts from the file, then from tracking."""
     signatory = (
         attachment.signed_by if attachment.signed_by is None else clean(attachment.signed_by, LONGEST_NAME)
     )
@@ -206,7 +206,7 @@ def _delivery(
     if attachment.at:
         _check_time(at or attachment.at, claim, policy, now)
     else:
-        # Only the day is used: the time is local to a place whose time zone is unknown.
+        # Only the day is used, because the time zone of the place of delivery is unknown.
         day = date.fromisoformat(findings.delivered[:10]) if findings.delivered else None
         day = None if day and day > now.astimezone(policy.zone).date() else day
     stated = Delivery(at, signatory or findings.signatory, day, place=findings.place)
@@ -256,7 +256,7 @@ def proof_to_withdraw(
 def _order(piece: StoredDocument, at: datetime) -> tuple[int, bool, bool, float]:
     """Return the sort key of a piece of evidence, best first. `at`: when the piece was obtained.
 
-    Letters rank before signatures, signatures before photos; then signed pieces, pieces from the carrier, and the latest.
+    Letters rank before signatures, and signatures before photos; then signed, from the carrier, and latest pieces.
     """
     is_signed = bool(piece.delivery.signatory or piece.findings.signatory or piece.findings.has_signature)
     place = PROOF_KINDS.index(piece.kind) if piece.kind in PROOF_KINDS else len(PROOF_KINDS)

@@ -1,7 +1,7 @@
 """Creates, verifies and restores backups, each of which is a folder.
 
-The database is copied first, then every document that the copy names. Each document is on disk before the row that names it
-is committed, so the copy never names a document that is missing from the backup.
+The database is copied first, then every document that the copy names. A document is always on disk before its row is
+committed, so the copy names no document that is missing from the backup.
 
 While a folder is filled, its name starts with a dot and ends with `.partial`; it is renamed once everything is on disk.
 """
@@ -113,7 +113,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Yield a folder to fill. Rename it to `target` at the end; remove it if anything fails. Raises BackupError."""
+    """Yield a folder to fill, then rename it to `target`, or remove it if anything failed. Raises BackupError."""
     parent = target.parent
     folder = target.with_name(f".{target.name}{_PARTIAL}")
     try:
@@ -170,7 +170,7 @@ def open_backup(folder: Path) -> Backup:
 def make_backup(
     database: Database, parent: Path, pod_dir: Path, version: str, now: datetime
 ) -> tuple[Path, BackupFacts]:
-    """Create a backup in a new folder in `parent`; return the folder and the metadata. Raises BackupError."""
+    """Create a backup in a new folder in `parent`, and return the folder and the metadata. Raises BackupError."""
     target = parent / f"{PREFIX}{_stamp(now)}"
     with new_folder(target) as folder:
         kind = database.dialect.name
@@ -211,7 +211,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
-    """Return path and SHA-256 of every document and manifest in the database; for timestamps, the SHA-256 is ""."""
+    """Return the path and SHA-256 of every document and manifest in the database. The SHA-256 of timestamps is ""."""
     of_attempts = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
     rows = connection.execute(union(of_attempts, select(_v.path, _v.sha256)))
     documents = [(path, sha256) for path, sha256 in rows]
@@ -305,7 +305,7 @@ def _require_rest(database: Database) -> None:
 
 
 def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
-    """Restore missing documents; return their number, and the conflicting files, which are kept. Raises BackupError."""
+    """Restore missing documents. Return their number and the conflicting files, which are kept. Raises BackupError."""
     copied = 0
     other = []
     for source in sorted(path for path in (backup.folder / DOCUMENTS).rglob("*") if path.is_file()):
@@ -329,7 +329,7 @@ def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, 
 
 
 def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
-    """Update document paths in the database; return how many changed. Raises DatabaseError."""
+    """Update document paths in the database, and return how many changed. Raises DatabaseError."""
     former = backup.facts.pod_dir
     if backup.facts.schema is None or former == str(pod_dir):
         return 0
@@ -367,7 +367,7 @@ _WAIT_S = 5.0  # how long to wait for another transaction to end
 
 @contextmanager
 def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
-    """Write a consistent copy while others write; yield a connection to it. Raises BackupError."""
+    """Write a consistent copy while other programs write, and yield a connection to the copy. Raises BackupError."""
     try:
         copy_file(database, path)
     except FileError as error:
@@ -385,10 +385,10 @@ def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
 def replacing(
     path: Path, copied: Path, aside: Path, access: Access, names: TableNames, *, force: bool
 ) -> Iterator[Database]:
-    """Yield a copy that replaces the database at the end, after moving that to `aside`. Raises BackupError.
+    """Yield a copy. At the end, the database is moved to `aside` and replaced with the copy. Raises BackupError.
 
-    `names`: of the service's table and columns. `force`: replace it even while another program is writing. If anything fails
-    before the end, nothing is changed.
+    `names`: the names of the service's table and columns. `force`: replace the database even while another program is
+    writing. If anything fails before the end, nothing is changed.
     """
     beside = path.with_name(f".{aside.name}.copy")
     try:
@@ -415,7 +415,7 @@ def replacing(
 
 
 def _require_no_transaction(path: Path) -> None:
-    """Raise BackupError if another program is writing: its commit would go to the file that was moved aside."""
+    """Raise BackupError if another program is writing, because its commit would change the old file."""
     if not path.exists():
         return
     with closing(connection_to_file(path, _WAIT_S)) as connection:
@@ -442,7 +442,7 @@ _ERROR = re.compile(r"\b(?:error|fatal)\b: ", re.IGNORECASE)
 
 @contextmanager
 def copying_of_postgres(database: Database, path: Path) -> Iterator[Connection]:
-    """Write a dump in the directory format; yield a connection with the same snapshot. Raises BackupError."""
+    """Write a dump in the directory format, and yield a connection with the same snapshot. Raises BackupError."""
     with database.long(), database.outside_transactions() as connection:
         try:
             connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -500,7 +500,7 @@ def conninfo(database: Database) -> tuple[str, dict[str, str]]:
 
 
 def _run_program(command: Sequence[str], secrets: Mapping[str, str]) -> str:
-    """Run one of PostgreSQL's programs; return why it failed, "" on success. Raises BackupError."""
+    """Run one of PostgreSQL's programs, and return why it failed, or "" on success. Raises BackupError."""
     environment = {**environment_of_others(), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **secrets}
     try:
         process = subprocess.run(  # noqa: S603 (programs of PostgreSQL, with recours's arguments)

@@ -57,12 +57,12 @@ def text_of(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text.lstrip(_BYTE_ORDER_MARK)  # otherwise a second reading would differ
+            return text.lstrip(_BYTE_ORDER_MARK)  # so that reading the text again changes nothing
     raise ClaimsRefusedError(ClaimRefusal("not_text"))
 
 
 def _heads(cells: Sequence[str]) -> list[str]:
-    """Return the columns that the first line names ("": ignored), or an empty list if it is no header line."""
+    """Return the columns in a header line ("": ignored), or an empty list if the first line is no header line."""
     names = [next((name for name, words in _COLUMNS.items() if plain(cell) in words), "") for cell in cells]
     return names if "reference" in names else []
 
@@ -85,7 +85,7 @@ def _row(line: int, cells: list[str] | None, names: Sequence[str], *, needs_valu
 
 
 def _without_repeats(rows: Sequence[FileRow]) -> list[FileRow]:
-    """Mark repeated claims: a repetition with the same values is skipped, different values are a conflict."""
+    """Mark repeated claims. Lines with the same values are skipped; lines with different values are a conflict."""
     by_reference: dict[str, list[FileRow]] = defaultdict(list)
     for row in rows:
         if row.fault is None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _SUMS = "SHA256SUMS"
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")  # in a file name of the ZIP
-_BETWEEN_TAGS = re.compile(r">\s+<")  # it would be drawn as a blank line
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")  # characters to avoid in file names of the ZIP
+_BETWEEN_TAGS = re.compile(r">\s+<")  # this whitespace would be drawn as a blank line
 _MOST_ANSWERS = 10  # the carrier's latest
 _MOST_MANIFESTS = 1000  # between a document and its timestamp; each run writes at most one
 # File types with active content get a second suffix, so that they open as text.
@@ -114,7 +114,7 @@ def _origin(piece: KeptEvidence, app: App, texts: Localized) -> str:
 
 
 def _timestamped_manifests(app: App, exhibits: Sequence[Exhibit]) -> dict[str, bytes]:
-    """The manifests from these files to the next timestamp, and the timestamp; empty without a timestamp.
+    """The manifests from these files up to the next timestamp, and the timestamp. Empty if there is no timestamp.
 
     Each manifest contains the SHA-256 of the previous one, so the timestamp covers all of them.
     """

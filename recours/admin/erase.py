@@ -35,7 +35,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Eraser:
-    """Erases data from one database. `by`: the person. Raises ClaimsRefusedError, DatabaseError."""
+    """Erases data from one database. `by`: the name of the person. Raises ClaimsRefusedError, DatabaseError."""
 
     app: App
     by: str
@@ -53,7 +53,7 @@ class Eraser:
         return Subject(known)
 
     def of_client(self, named: Any) -> Subject:
-        """Find a client by address or id. An address that no client has anymore may still have emails and accounts."""
+        """Find a client by address or id. A deleted client's address may still have emails and accounts."""
         accounts = AccountActions(self.app)
         if is_address(str(named)) and not accounts.store.client_of(named):
             former = OfClient(str(named).strip())

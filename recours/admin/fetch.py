@@ -27,7 +27,7 @@ def fetch_claims(
     by: str = "",
     on_start: Callable[[Worker], None] = lambda _worker: None,
 ) -> list[FetchResult | RecoursError]:
-    """Fetch these claims in one run; return the result or error for each, in order.
+    """Fetch these claims in one run, and return the result or error for each claim, in order.
 
     `by`: the person who requested the fetch. `on_start` is called with the worker before it runs, so that the caller can
     read its `stats` and stop it. Raises RunError for errors that affect all claims.
@@ -122,7 +122,7 @@ class RequestedFetch:
     sentences: ResultSentences
     references: Sequence[str]
     by: str
-    # Of the completed runs, in the order of the references.
+    # The results of the completed runs, in the order of the references.
     outcomes: list[FetchResult | RecoursError] = field(default_factory=list)
     fault: str | None = None  # the error that prevented all remaining fetches
     _worker: Worker | None = None

@@ -100,7 +100,7 @@ def rehearse(app: App, carrier: str, number: str) -> tuple[Outcome, Recording, R
         redact.add(client.secrets())
     for request, answer in exchanges:
         redact.add(text.decode() for text in _SIGNATURE.findall(request.body or b""))
-        if isinstance(answer, Response):  # including tokens that the client did not use
+        if isinstance(answer, Response):  # redact all its tokens, even if the client did not use them
             secrets = _TOKEN.findall(answer.body) + _SIGNED_LINK.findall(answer.body)
             redact.add(secret.decode("utf-8", "replace") for secret in secrets)
     recording = Recording(
@@ -129,7 +129,7 @@ def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[
 
 
 def read_again(recording: Recording) -> Outcome:
-    """Replay the recorded answers with the carrier's client; return the outcome."""
+    """Replay the recorded answers with the carrier's client, and return the outcome."""
     client, session = _opened(recording)
     try:
         return client.fetch(recording.number, None, session)
@@ -173,7 +173,7 @@ class _Answers:
 
 
 class Unlimited:
-    """A reservation that no quota limits."""
+    """A reservation without quotas."""
 
     def consume(self, capability: Capability) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Results of fetching and attaching, and errors of actions. Each has a sentence in English or French."""
+"""Results of fetching and attaching, and errors of actions, each with a sentence in English or French."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -144,7 +144,7 @@ class ResultSentences(Localized):
     def failed(
         self, listed: ListedClaim, attempt: PastAttempt, run_id: str, next_at: datetime | None
     ) -> FetchResult:
-        """The result of an attempt without a POD. `next_at`: when the next attempt is due; None: there is none."""
+        """The result of an attempt without a POD. `next_at`: when the next attempt is due; None: no further attempt."""
         kind = ErrorKind(attempt.kind) if attempt.kind else ErrorKind.INTERNAL_ERROR
         error = None
         if attempt.explanation or attempt.message:
@@ -195,7 +195,7 @@ class ResultSentences(Localized):
     def attached(
         self, reference: str, document: StoredDocument, pod_url: str, evidence: ClaimEvidence
     ) -> AttachResult:
-        """The result of attaching `document`. `pod_url`: of the claim's current POD; `evidence`: all evidence of the claim."""
+        """The result of attaching `document`. `pod_url`: the claim's current POD; `evidence`: all its evidence."""
         piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
         shows = piece_text(piece, self)
         verdict = evidence.verdict

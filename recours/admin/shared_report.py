@@ -1,8 +1,8 @@
-"""A publishable report of a rehearsal: the fields of the answers and how they differ from the documented ones, no values.
+"""A publishable report of a rehearsal: how the fields of the answers differ from the documented ones, without values.
 
-Anything that a carrier sends may name a person, a place or a parcel: even a JSON key, a code or a URL path. So the report
-repeats only text that recours itself contains: names that also occur in the simulated carrier's answers, and codes from the
-tables of the carrier's client, in fields where the simulation has such codes.
+Anything that a carrier sends may name a person, a place or a parcel, even a JSON key, a code or a URL path. So the
+report contains only names that also occur in the simulated carrier's answers, and codes from the tables of the client,
+in fields where the simulation has such codes.
 """
 
 import re
@@ -117,7 +117,7 @@ def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 @dataclass(frozen=True)
 class _Documented:
-    """Publishable names and codes: those in the simulated carrier's answers, and those in the client's tables."""
+    """Names from the simulated carrier's answers and codes from the client's tables, which may be published."""
 
     box: Sandbox
     codes: frozenset[str]
@@ -161,7 +161,7 @@ class _Documented:
         return "/".join(step if step in self.steps else "?" for step in path.split("/"))
 
     def form(self, field_name: str, value: Any) -> str:
-        """Return the code if the field has known codes; otherwise the type, and the character classes of a short text."""
+        """Return the code if the field has known codes; else the type, with the character classes of a short text."""
         if field_name in self.coded and str(value) in self.codes:
             return f"code {value}"
         if not isinstance(value, str):

@@ -41,7 +41,7 @@ TEXTS: dict[str, str] = {
 
 
 def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Policy) -> frozenset[str]:
-    """The actions on a claim that would be accepted now, regardless of whether its carrier takes calls."""
+    """The actions that a claim allows now, even if its carrier cannot be called."""
     if where.why in (Why.IN_HAND, Why.ERASED):
         return frozenset()
     is_open = claim.fetch_status != FetchStatus.SUCCESS and not policy.sets_aside(claim)
@@ -59,10 +59,10 @@ def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Po
 def advice(
     language: str, claim: Claim, where: Position, carrier: str, client: str, possible: Collection[str]
 ) -> tuple[str, ...]:
-    """What can be done, the most useful first; empty: nothing.
+    """What a person can do, the most useful action first; empty if nothing can be done.
 
-    `carrier`, `client`: display names; no client: no client has an account of its own. `possible`: the actions on the claim
-    that would be accepted.
+    `carrier`, `client`: display names; `client` is "" if no client has an account of its own. `possible`: the actions
+    that the claim allows.
     """
     facts = {
         "reference": quoted_word(claim.reference),
@@ -101,7 +101,7 @@ def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str,
 
 
 def _against(language: str, kind: ErrorKind, claim: Claim, client: str) -> str:
-    """What can be done about an error of this kind, and whether it counts as an attempt."""
+    """What a person can do about an error of this kind, and whether the error counts as an attempt."""
     text = TRAITS[kind].advice
     if client and claim.account != DEFAULT_ACCOUNT:
         text = TRAITS[kind].advice_of_client or text

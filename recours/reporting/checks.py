@@ -1,6 +1,6 @@
 """The results of `recours check` about the machine, the settings and the database, and what to do about them.
 
-Pure: the facts are parameters; `recours.cli.check` gathers them.
+The functions are pure: `recours.cli.check` gathers the facts and passes them as parameters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from recours.runs.worker import PODFetchWorker
 from recours.scheduling.jobs import SUBCOMMANDS, Entry
 
 MB = 1024 * 1024
-_ROOM = 500 * MB  # what runs write in some weeks, with many documents
+_ROOM = 500 * MB  # enough for several weeks of runs with many documents
 _OTHERS_MAY_READ = 0o004
 _GROUP_MAY_READ = 0o040
 
@@ -32,7 +32,7 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check says; `remedy` is what to do, for a remark or a fault."""
+    """The result of a check. `remedy`: what to do about a remark or a fault."""
 
     name: str
     state: CheckState
@@ -86,8 +86,8 @@ def folder(
 ) -> CheckResult:
     """Whether a folder is writable and has enough free space.
 
-    `trouble`: why it is not writable; None: it is. `free`: bytes; None: unknown. `more`: bytes needed in addition to the
-    usual amount.
+    `trouble`: why the folder is not writable; None: it is writable. `free`: bytes; None: unknown. `more`: bytes needed
+    in addition to the usual amount.
     """
     name = f"folder of the {title}"
     if trouble:
@@ -100,7 +100,7 @@ def folder(
 
 
 def copied_log(path: str, size: int, limit: int) -> CheckResult:
-    """Cron's copy of the log, which recours does not rotate. `limit`: the maximum size of its own logs, in bytes."""
+    """Check the size of cron's copy of the log. `limit`: the size at which recours rotates its own logs, in bytes."""
     name = "cron's copy of the log"
     if size > limit:
         remedy = "delete the file and set up logrotate (docs/schedule.md)"
@@ -125,7 +125,7 @@ def granting(sql: Sequence[str]) -> str:
 
 
 def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Localized) -> CheckResult:
-    """Whether clocks agree. `offset`: the database's minus this machine's; None: it has none of its own (SQLite).
+    """Whether clocks agree. `offset`: the database's clock minus this machine's; None: no separate clock (SQLite).
 
     `agree`: the maximum difference of synchronized clocks.
     """
@@ -143,7 +143,7 @@ def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Loca
 def schedule(
     worker: str, entries: Sequence[Entry], status: WorkerStatus | None, texts: Localized
 ) -> Iterator[CheckResult]:
-    """Whether the crontab starts the worker (`entries`), and whether it runs. `status` None: unknown."""
+    """Whether the crontab starts the worker (`entries`), and whether the worker runs. `status`: None: unknown."""
     yield _installed(worker, entries, status.health if status else None)
     if status is not None:
         yield from _runs(status, texts, installed=bool(entries))
@@ -182,7 +182,7 @@ FLEET = "fleet"
 def fleet(
     version: str | None, missing: Sequence[str], missing_rights: Sequence[str], sql: Sequence[str]
 ) -> CheckResult:
-    """Whether the database has Procrastinate's tables and functions, and its user the rights on them."""
+    """Whether the database has Procrastinate's tables and functions, and its user has the rights on them."""
     if missing:
         remedy = "recours init-db --fleet, as the owner of the database"
         return fault(
@@ -206,7 +206,7 @@ def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterato
         yield ok(name, f"the last run started {texts.minute(status.last.started_at)}")
 
 
-# ---------------------------------------------------------------- what else needs a person
+# ---------------------------------------------------------------- other things that need a person
 
 
 def problems(verdict: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
@@ -232,7 +232,7 @@ def deleted_claims(attempts: int, files: int) -> CheckResult:
 def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> CheckResult:
     """`server`: host:port (security), "" if none is set. `waiting`: emails that wait to be sent.
 
-    `trouble`: the error of the test login, "" if it succeeded, None if it was not tried.
+    `trouble`: the error of the test login; "": the login succeeded; None: no login was attempted.
     """
     mails = f"; waiting: {plural(waiting, 'email')}" if waiting else ""
     if not server:

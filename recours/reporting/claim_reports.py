@@ -88,7 +88,7 @@ def references_of(app: App, typed: str) -> list[str]:
 
 
 def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:
-    """All recorded evidence of a claim; empty for None, a deleted claim. Raises DatabaseError."""
+    """All recorded evidence of a claim; empty if `listed` is None (the claim was deleted). Raises DatabaseError."""
     if listed is None:
         return ClaimEvidence()
     pieces = Reports(app).records.evidence(listed.claim.id)
@@ -96,7 +96,7 @@ def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:
 
 
 def _not_before(app: App, claim: Claim, where: Position, policy: Policy) -> date | None:
-    """The estimated earliest day of a claim's attempt; None if no more urgent claims delay it."""
+    """The estimated earliest day of a claim's attempt; None if no other claims delay the attempt."""
     if not stands_in_line(where):
         return None
     now = app.clock.now()
@@ -123,7 +123,7 @@ def plan_for(
 ) -> Plan:
     """Simulate the runs of both workers up to `horizon` from now. Raises DatabaseError.
 
-    `batch_sizes` is by worker. None means the workers' defaults.
+    `batch_sizes`: by worker; None: the workers' defaults.
     """
     now = app.clock.now()
     policy = app.policy
@@ -137,7 +137,7 @@ def plan_for(
 
 
 def terms_now(app: App, policy: Policy, batch_sizes: Mapping[str, int] | None = None) -> Terms:
-    """The terms of the upcoming runs. Raises DatabaseError."""
+    """The parameters of the upcoming runs. Raises DatabaseError."""
     now = app.clock.now()
     runs = Reports(app).system.latest_runs(now)
     last_runs: dict[str, datetime] = {}

@@ -1,7 +1,7 @@
 """Filters, searches and sorts lists of claims.
 
-Conditions on recours's own data use the indexes of its table, joined with the claims. Conditions on the service's data read
-the service's table in the order of its keys, until a page is full or the whole table is read.
+Conditions on recours's own data use the indexes of recours's table, which is joined with the claims. Conditions on the
+service's data read the service's table in key order until a page is full or the whole table is read.
 """
 
 from collections.abc import Collection
@@ -52,7 +52,7 @@ class Search:
     criteria: ClaimFilter
 
     def ids(self, limit: int, skip: int, sort: Sort | None, *, descending: bool) -> list[Any]:
-        """The ids of up to `limit` claims after the first `skip`. `sort` None: the newest first."""
+        """The ids of up to `limit` claims after the first `skip`. `sort`: None: the newest first."""
         conditions = self.conditions(sort)
         if self._is_filtered:
             are_all = len(self._some) <= COUNTED_UP_TO
@@ -65,7 +65,7 @@ class Search:
         return list(self.connection.scalars(query))
 
     def count(self, limit: int) -> int:
-        """The number of matching claims, counted up to `limit`; with a filter, at most up to COUNTED_UP_TO + 1."""
+        """The number of matching claims, up to `limit`; with a filter, also up to COUNTED_UP_TO + 1."""
         return min(len(self._some), limit) if self._is_filtered else self._counted(self._all.limit(limit))
 
     def count_exactly(self) -> int:
@@ -136,7 +136,7 @@ class Search:
         if typed := " ".join(criteria.text.split()):
             is_possible = _can_be_stored(typed) and plain(typed) != "" and len(typed) <= _LONGEST_TYPED
             holds = self._holds(typed) if is_possible else false()
-            if self._are_ours and sort:  # otherwise SQLite would search all claims before joining ours
+            if self._are_ours and sort:  # otherwise SQLite would search all claims before the join
                 holds = case((_c.claim_id.is_not(None), holds), else_=false())
             conditions.append(holds)
         if criteria.concerned is not None:
@@ -153,7 +153,7 @@ class Search:
         due_until = self.criteria.due_until
         if sort or len(stages) > 1:
             is_at = _is_one_of(self._unindexed(_c.stage), stages)
-        else:  # whose claims an index has in their order
+        else:  # an index has the claims of one stage in their order
             is_at = is_at_stage(*stages)
         if due_until is None or (Stage.READY in stages) == (Stage.WAITING in stages):
             return is_at
@@ -185,11 +185,11 @@ class Search:
         return or_(false(), *conditions)
 
     def _unindexed(self, column: ColumnElement[str]) -> ColumnElement[str]:
-        """Keep SQLite from using an index here: it would read claims in random order and sort them all."""
+        """Keep SQLite from using an index here, because it would read claims in random order and sort all of them."""
         return func.coalesce(column, "") if self.border.dialect.reads_by_table else column
 
     def _is_of(self, carriers: Collection[str]) -> ColumnElement[bool]:
-        """Claims of these carriers' accounts; claims without our row by the carrier name in the service's table."""
+        """Claims of these carriers' accounts. Claims without our row match by the service's name of the carrier."""
         if self._are_ours:
             return is_served_by(carriers)
         carrier = self.border.text("carrier")
@@ -215,7 +215,7 @@ class Search:
         customer = border.first_column(CUSTOMER_COLUMNS)
         number = func.replace(border.text("tracking_number"), " ", "")
         conditions = [dialect.contains(number, plain(typed).replace(" ", ""))]
-        # Not folded, because they are ASCII: with a million claims, folding would take a fifth of the time.
+        # Not folded, because the values are ASCII: folding a million claims would take a fifth of the time.
         conditions += [
             dialect.contains(border.text(name), typed) for name in ("claim_reference", order) if name
         ]

@@ -1,4 +1,4 @@
-"""The status of a claim as the service's own application gets it, with a sentence in English or French."""
+"""The status of a claim for the service's own application, with a sentence in English or French."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,12 +32,12 @@ class ClaimStatus:
     fetched_at: datetime | None = None
     actor: Actor | None = None  # who can act; None: no action is needed
     evidence_until: datetime | None = None  # when the carrier deletes the parcel's data, if known
-    # For a due claim, the estimated earliest day of its attempt. None: it does not wait for others, or its worker does
+    # For a due claim, the estimated earliest day of its attempt. None: no other claims delay it, or its worker does
     # not run.
     not_before: date | None = None
-    # What its POD shows, as a phrase; None: it has none, or it was not examined.
+    # What the claim's POD shows, as a phrase; None: the claim has no POD, or the POD was not examined.
     shows: str | None = None
-    # Whether all its evidence proves the delivery: proves, partly, not, unknown; None: the dispute is not known.
+    # Whether the evidence proves the delivery: proves, partly, not, unknown; None: the dispute is not known.
     support: str | None = None
     verdict: str | None = None  # the same as a sentence, with what is missing
 
@@ -62,8 +62,8 @@ STATUS: dict[Standing, str] = {
     Standing.GIVEN_UP: N_("recours gave up on {reference}: {asked}.{error}"),
 }
 
-# Sentences that replace the one of the stage: for reasons why a claim is attempted or not, for its last attempt before the
-# deadline, and for a claim that is waiting in line.
+# Sentences that replace the sentence of the stage, by the reason why a claim is attempted or not;
+# also for the last attempt before the deadline, and for a claim that is waiting in line.
 INSTEAD: dict[str, str] = {
     Why.NOT_ASKED: N_("{reference} is due, but recours cannot ask the carrier: {missing}.{error}"),
     Why.CLOSED: N_("{reference} is waiting until {next}: {closing}.{error}"),
@@ -106,9 +106,9 @@ class StatusSentences(Localized):
         now: datetime | None = None,
         evidence: ClaimEvidence = _NO_EVIDENCE,
     ) -> ClaimStatus:
-        """The status of a claim. `carrier`: its name for people; `asked_count`: how often the carrier was asked about the claim.
+        """The status of a claim. `carrier`: display name; `asked_count`: how often the carrier was asked about it.
 
-        `not_before`: the estimated earliest day of its attempt, as of `now`; None if no more urgent claims delay it.
+        `not_before`: the estimated earliest day of its attempt, as of `now`; None if no other claims delay the attempt.
         """
         claim = listed.claim
         standing = where.standing

@@ -30,7 +30,7 @@ class ClaimEvidence:
 
     @property
     def verdict(self) -> DisputeVerdict | None:
-        """Whether the evidence proves the delivery; None without evidence, or if the dispute or the content is not known."""
+        """Whether the evidence proves the delivery; None if evidence, content or dispute is unknown."""
         if not self.pieces or not self.dispute:
             return None
         good = [piece for piece in self.pieces if piece.refused is None]
@@ -60,7 +60,7 @@ class ClaimEvidence:
 
 
 class ShownDelivery(NamedTuple):
-    """A delivery according to a document, else to tracking or to the person who attached the document. None: not known."""
+    """A delivery according to a document, else to tracking or to the person who attached it. None: not known."""
 
     at: str | None  # an ISO date or time; a time without an offset is local to the place of delivery
     signatory: str | None

@@ -1,6 +1,6 @@
-"""The state of a claim and the reason, in sentences: for `recours why`, the dashboard and the API.
+"""Explains the state of a claim in sentences, for `recours why`, the dashboard and the API.
 
-Pure: the claim, its records, the state of its carrier and the time are parameters.
+The functions are pure: the claim, its records, the state of its carrier and the time are parameters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,13 +32,11 @@ class Facts:
     attempts: Sequence[PastAttempt] = ()
     messages: Sequence[Message] = ()
     changes: Sequence[PastChange] = ()
-    leased_until: datetime | None = None  # by a run
+    leased_until: datetime | None = None  # the end of a run's lease
     refusal: Refusal | None = None  # why its carrier cannot be called now
-    not_before: date | None = (
-        None  # the earliest day of its next attempt; None: it does not wait for other claims
-    )
+    not_before: date | None = None  # the earliest day of its next attempt; None: no other claims delay it
     evidence: ClaimEvidence = field(default_factory=ClaimEvidence)
-    client: str = ""  # its client's display name; "": none, or no client has an account of its own
+    client: str = ""  # the client's display name; "": no client, or no client has an account of its own
     times_asked: int = 0  # how often its carrier was asked
 
 
@@ -153,7 +151,7 @@ def explain(
     by_fleet: bool = False,
     language: str = "en",
 ) -> Explanation:
-    """`by_fleet`: long-lived workers look for due claims every minute."""
+    """Explain the state of a claim. `by_fleet`: long-lived workers look for due claims every minute."""
     claim = listed.claim
     where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
     if by_fleet and where.next_at:

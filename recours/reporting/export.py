@@ -21,8 +21,8 @@ from recours.reporting.labels import error_of
 from recours.reporting.records import Effort, ListedClaim
 from recours.reporting.snapshot import Reports
 
-# The start of a formula for spreadsheets: one of these characters, of any width, at the start of a cell. French Excel splits
-# cells at semicolons, others at commas, whatever delimiter the file was written with.
+# Spreadsheets read a cell as a formula if it starts with one of these characters, of any width. French Excel splits
+# cells at semicolons, other versions at commas, regardless of the delimiter of the file.
 _FORMULA = re.compile(r"(?:^|(?<=[;,]))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])")
 _BOM = "\ufeff"  # makes Excel read UTF-8
 _LONGEST = 2000
@@ -40,7 +40,7 @@ class Form(NamedTuple):
     """The format of the values in a file."""
 
     language: str
-    delimiter: str  # of a CSV
+    delimiter: str  # of the columns in a CSV file
     point: str
     day: str
     minute: str  # "": ISO, with the offset
@@ -108,11 +108,11 @@ def _time(iso: str | None) -> date | None:
 
 
 def _plain(value: Any, texts: Localized, form: Form) -> int | str | None:
-    """Amounts are texts, too: as numbers of JSON they would lose cents."""
+    """Convert a value for CSV or JSON. Amounts become text, because numbers in JSON would lose trailing zeros."""
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, Decimal):
-        has_cents = value == round(value, 2)  # a database may have no trailing zeros, or more
+        has_cents = value == round(value, 2)  # the database may omit trailing zeros or add more
         return format(value, ".2f" if has_cents else "f").replace(".", form.point)
     if not isinstance(value, date):
         return clean(value, _LONGEST)
@@ -123,7 +123,7 @@ def _plain(value: Any, texts: Localized, form: Form) -> int | str | None:
 
 
 def exported_claims(reports: Reports, claims: Iterable[ListedClaim]) -> Iterator[ExportedClaim]:
-    """Claims with what is known of them, a part at a time in memory. Raises DatabaseError."""
+    """Claims with their positions, evidence and efforts, read in batches. Raises DatabaseError."""
     remaining = iter(claims)
     while part := list(islice(remaining, _AT_ONCE)):
         ids = [listed.claim.id for listed in part]
@@ -147,7 +147,7 @@ def export_pieces(
     *,
     as_json: bool = False,
 ) -> Iterator[bytes]:
-    """The content of a file of these claims. Raises DatabaseError."""
+    """The content of the export file for these claims, in pieces. Raises DatabaseError."""
     texts = Localized(form.language, reports.app.settings.policy.zone)
     rows = (exported.row(reports.app.catalog, texts, form) for exported in exported_claims(reports, claims))
     chosen = ({name: row[name] for name in columns} for row in rows)

@@ -39,7 +39,7 @@ ASKED = (
 
 
 def kind_name(texts: Localized, kind: str) -> str:
-    """The name of a kind of error; an unknown kind unchanged."""
+    """The name of a kind of error. An unknown kind is returned unchanged."""
     return texts(TRAITS[ErrorKind(kind)].label) if kind in set(ErrorKind) else kind
 
 
@@ -98,7 +98,7 @@ def explain_or_quote(
     *,
     to_client: bool = False,
 ) -> str:
-    """The sentence of `explanation`; if there is none, the kind of error and the recorded text in quotation marks."""
+    """The sentence of `explanation`. Without one, the kind of error and the recorded text in quotation marks."""
     if explanation:
         return sentence(language, explanation, to_client=to_client)
     if kind:
@@ -118,7 +118,7 @@ def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
     return translate(language, CLOSINGS[closing]).format(carrier=carrier)
 
 
-# Names of recorded authors that are no persons.
+# Names of recorded authors that are not people.
 _NAMES = {
     OPERATOR: N_("the operator"),
     SERVICE: N_("the service"),
@@ -149,7 +149,7 @@ def account_reason(language: str, listed: ListedAccount) -> str:
     if listed.health is AccountHealth.REFUSED:
         why = carrier_message(why)
     elif listed.health is AccountHealth.UNUSABLE or listed.until:
-        why = ""  # it is in English; 'recours accounts list' has it
+        why = ""  # the reason is in English only; `recours accounts list` shows it
     return quoted(language, why) if why else ""
 
 

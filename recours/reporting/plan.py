@@ -1,10 +1,10 @@
 """An estimate of when claims are attempted, and of whether the quotas are sufficient.
 
-Upcoming runs are simulated: open claims in order, runs at their times, quotas by window. Decisions about claims use the rules
-of `recours.core`. Every attempt is assumed to return no document. Pure.
+Upcoming runs are simulated with the open claims, the schedule and the quotas. Decisions about claims use the rules of
+`recours.core`. Every attempt is assumed to return no document. All functions are pure.
 
-Also: the day before which a claim is not tried, estimated from the claims of its account alone, because other claims share
-the batches of runs and can only delay it; and what one run would do now.
+This module also previews the next run, and estimates the earliest day of a claim's attempt. The estimate uses only
+claims of the same account, because claims of other accounts can only cause a further delay.
 """
 
 from bisect import insort
@@ -58,9 +58,9 @@ class AccountFacts:
     name: str
     spec: CarrierSpec | None = None
     uses: Sequence[Usage] = ()
-    closing: Refusal | None = None  # why it cannot be called, besides the quota
-    documents_until: datetime | None = None  # it tracks, but gets no documents before
-    setup_calls: CallBudget = field(default_factory=dict)  # before the first call of a run
+    closing: Refusal | None = None  # why the account cannot be called, apart from the quota
+    documents_until: datetime | None = None  # until then, only tracking works
+    setup_calls: CallBudget = field(default_factory=dict)  # needed before the first call of a run
     asks_alone: bool = False  # one call at a time until the first answer
 
 
@@ -83,7 +83,7 @@ class Terms:
             for worker in WORKERS.values()
         }
         is_partial = any(runs.values()) and not self.by_fleet
-        # The last runs include those for named claims, which have no schedule.
+        # `last_runs` includes runs for named claims, which have no schedule.
         return [
             name
             for name, is_on_time in runs.items()
@@ -106,9 +106,9 @@ def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[date
 
 
 def planned_claim(claim: Claim, now: datetime, policy: Policy, *, edited: bool = False) -> Claim | None:
-    """An open claim as the next run finds it, without its texts; None: no run will try it.
+    """An open claim as the next run finds it, without its texts; None if no run will attempt it.
 
-    `edited`: it has changed since its last assessment.
+    `edited`: the claim has changed since its last assessment.
     """
     state = assess(claim, now, policy) if edited else state_for_next_run(claim, now, policy)
     if not claim.is_ours or state.stage not in IN_PROGRESS:
@@ -125,13 +125,13 @@ class CarrierPlan:
     """The forecast for one account."""
 
     key: str
-    due: int  # claims that a run would try now if the carrier took all calls
+    due: int  # claims that a run would attempt now if the carrier accepted all calls
     attempts: int
     calls: int
     left: int  # claims still due at the end of the plan
-    # The first day at whose end no claim is due; None: no claim is due now, or not within the plan.
+    # The first day that ends without due claims; None: no claim is due now, or there is no such day.
     empty_on: date | None
-    # Days that `left` takes at the last day's pace; None: it is 0, or does not shrink.
+    # Days until the `left` claims are attempted at the last day's pace; None: `left` is 0 or does not shrink.
     days_left: float | None
 
 
@@ -201,7 +201,7 @@ def make_plan(
     now: datetime,
     until: datetime,
 ) -> Plan:
-    """The plan for open claims (from `planned_claim`). `accounts`: of all these claims, by key."""
+    """The plan for open claims (from `planned_claim`). `accounts`: the accounts of all these claims, by key."""
     simulation = Simulation(claims, accounts, terms, now, until)
     due = simulation.due()
     for at, worker in coming_runs(terms, now, until):
@@ -247,7 +247,7 @@ class _Quota:
 
 @dataclass
 class _Run:
-    """A run in progress. Accounts by their keys."""
+    """A run in progress. Accounts are identified by their keys."""
 
     worker: type[Worker]
     now: datetime
@@ -255,12 +255,12 @@ class _Run:
     rivals: Mapping[str, list[_Entry]]  # the ready claims of the other worker, if it runs
     called: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
-    refusing: set[str] = field(default_factory=set)  # accounts that take no more calls
+    refusing: set[str] = field(default_factory=set)  # accounts that accept no more calls
 
 
 @dataclass
 class Simulation:
-    """A simulation of upcoming runs on open claims (from `planned_claim`). `accounts`: of all claims, by key."""
+    """A simulation of upcoming runs on open claims (from `planned_claim`). `accounts`: by key, for all claims."""
 
     claims: Sequence[Claim]
     accounts: Mapping[str, AccountFacts]
@@ -340,9 +340,9 @@ class Simulation:
         return opens_at is None or opens_at > now
 
     def _try_bundle(self, run: _Run, key: str, line: list[_Entry]) -> CallBudget | None:
-        """Try the most urgent claim, together with claims that share its call.
+        """Attempt the most urgent claim, together with claims that share its call.
 
-        Return the reserved calls that are not made; None: the account takes no more calls.
+        Return the reserved calls that are not made, or None if the account accepts no more calls.
         """
         account = self.accounts[key]
         bundle = self._bundle(run, account, line)
@@ -370,7 +370,7 @@ class Simulation:
         return reserved - calls_made
 
     def _bundle(self, run: _Run, account: AccountFacts, line: list[_Entry]) -> list[tuple[int, Claim]]:
-        """The most urgent claim with its index, and the claims that share its call; empty if it needs no call."""
+        """The most urgent claim and the claims that share its call, each with its index; empty if no call is needed."""
         bundle: list[tuple[int, Claim]] = []
         passed: list[_Entry] = []  # fetched alone after this bundle
         size = 1.0
@@ -389,7 +389,7 @@ class Simulation:
         return bundle
 
     def _needs_call(self, run: _Run, account: AccountFacts, place: int, claim: Claim) -> bool:
-        """Return whether a ready claim needs a call; handle it if it does not."""
+        """Return whether a ready claim needs a call. A claim that needs no call is handled here."""
         now = run.now
         until = account.documents_until
         action = next_action(claim, now, self._policy)
@@ -457,7 +457,7 @@ class Simulation:
         insort(line, _entry(claim, place, now))
 
     def _advance(self, now: datetime) -> None:
-        """Make due claims ready, and rank claims again whose rank has passed."""
+        """Make due claims ready, and update the rank of claims whose rank time has passed."""
         due_until = self._policy.due_until(now).timestamp()
         while self._waiting and self._waiting[0][0] <= due_until:
             _, place, claim = heappop(self._waiting)
@@ -489,7 +489,7 @@ class Simulation:
 
 
 def opening_of(closing: Refusal) -> datetime | None:
-    """When an account can be used again without action by a person; None: never."""
+    """When an account can be used again without action by a person; None if a person must act."""
     return None if closing.kind in REFUSED_KINDS else closing.until
 
 
@@ -509,9 +509,9 @@ def _head(key: str, line: list[_Entry]) -> tuple[int, float, int, str]:
     return -tier, -rank, -place, key
 
 
-# ---------------------------------------------------------------- the day before which a due claim is not tried
+# ---------------------------------------------------------------- the earliest day of a due claim's attempt
 
-# How far ahead the attempt is searched for.
+# How many days are simulated to find the attempt.
 AHEAD = timedelta(days=14)
 
 
@@ -523,10 +523,10 @@ def day_in_line(
     terms: Terms,
     now: datetime,
 ) -> date | None:
-    """The day before which no run attempts a due claim.
+    """The earliest day on which a run attempts a due claim.
 
-    None: the first run that may call its carrier tries it, or its worker does not run. `claims`: the claim and the most
-    urgent ones of its account, from `planned_claim`.
+    None if the first run that may call its carrier attempts the claim, or if its worker does not run. `claims`: the
+    claim and the most urgent claims of its account, from `planned_claim`.
     """
     claims = sorted(claims, key=lambda claim: claim.id)
     number = next(number for number, claim in enumerate(claims) if claim.id == claim_id)
@@ -550,7 +550,7 @@ def day_in_line(
 
 
 def stands_in_line(where: Position) -> bool:
-    """Return whether a claim is due and its carrier takes calls, now or automatically later."""
+    """Return whether a claim is due and its carrier can be called, now or later without action by a person."""
     takes_calls = where.refusal is None or closing_of(where.refusal) is Closing.LIMIT
     is_open = where.why in (Why.NEW, Why.DUE) or (where.why is Why.CLOSED and takes_calls)
     return where.is_due and where.asks and is_open
@@ -578,10 +578,10 @@ _WITHOUT_A_TIME = (Why.IN_HAND, Why.SHELVED, Why.UNNUMBERED, Why.GIVEN_UP)
 
 @dataclass
 class Preview:
-    """The claims that a run would fetch, in order, and why the others wait.
+    """The claims that a run would fetch, in order, and why the other claims wait.
 
-    `batch`: each claim as the run would find it. `left_behind`: due claims whose carrier cannot be called, by lane. `waiting`:
-    all others; due claims by the reason why they are not fetched, claims that are not due as BY_BACKOFF.
+    `batch`: each claim as the run would find it. `left_behind`: due claims whose carrier cannot be called, by lane.
+    `waiting`: all other claims, by the reason why they are not fetched; BY_BACKOFF for claims that are not due.
     """
 
     batch: list[tuple[Claim, State]] = field(default_factory=list)
@@ -591,7 +591,7 @@ class Preview:
 
 
 def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Preview:
-    """The preview for requested claims, regardless of their backoff; closed carriers are not called for them either."""
+    """The preview for requested claims, regardless of their backoff. Closed carriers are not called."""
     result = Preview()
     for claim in claims:
         if claim.account_key in closed and claim.number is not None:  # without a number, no call is needed
@@ -610,7 +610,7 @@ def preview(
     policy: Policy,
     now: datetime,
 ) -> Preview:
-    """Sort claims as a run would, with at most `batch_size` in memory. `claims`: each with whether a run has leased it."""
+    """Sort claims like a run, with at most `batch_size` in memory. `claims`: each with whether it is leased."""
     result = Preview()
     due = 0
 

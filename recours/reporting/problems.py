@@ -1,11 +1,11 @@
 """Problems that need a person: the verdict of `recours status`, the dashboard, the weekly report and `recours check`.
 
-A problem stays until a person acts, or has lasted so long that a person should look. Not problems:
+A problem lasts until a person acts, or has lasted so long that a person should check. These are not problems:
 - a used-up quota, or a carrier that asked us to wait, because both resolve themselves;
 - an outage of less than an hour, or emails waiting for less than three hours, because the next runs retry;
 - a backlog that causes no missed deadline.
 
-Pure. To add a problem: a kind, a rule, and its text in `PROBLEMS`.
+All functions are pure. To add a problem, add a kind, a rule, and a text in `PROBLEMS`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,7 +72,7 @@ class ProblemKind(StrEnum):
 
 
 _K = ProblemKind
-# Only where clients have accounts.
+# Problems that exist only if clients have accounts.
 OF_ACCOUNTS = frozenset({_K.NO_ACCOUNT, _K.ACCOUNTS_REFUSED, _K.ACCOUNTS_UNUSABLE})
 # Problems that count claims.
 OF_CLAIMS = OF_ACCOUNTS | {
@@ -101,9 +101,9 @@ _FILES_NAMED = 5
 class Problem:
     """Something that needs a person. Datetimes are aware UTC.
 
-    `count`: of the affected claims, runs, attempts or emails; 0: no claims wait for the carrier. `until`: when it is retried
-    automatically. `facts`: the values of its sentence's markers. `claims`: the affected claims; `stake`: their money in
-    dispute.
+    `count`: the number of affected claims, runs, attempts or emails; 0: no claims wait for the carrier. `until`: when
+    recours retries automatically. `facts`: values for the markers of its sentence. `claims`: the affected claims.
+    `stake`: the money in dispute.
     """
 
     kind: ProblemKind
@@ -181,7 +181,7 @@ _BY_CLOSING = {
 
 
 def _carrier_problems(overview: Overview) -> Iterator[Problem]:
-    """Carriers that cannot be called until somebody acts, if they have claims or configured credentials."""
+    """Carriers that have claims or credentials but cannot be called until somebody acts."""
     of_default = {backlog.carrier: backlog for backlog in overview.backlogs}
     of_all = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
     with_accounts = {listed.account.carrier for listed in overview.accounts}
@@ -293,7 +293,7 @@ def _backlog_problems(overview: Overview) -> Iterator[Problem]:
 def _claim_problems(overview: Overview) -> Iterator[Problem]:
     unknown = next((backlog for backlog in overview.backlogs if backlog.carrier == ""), None)
     stages = (*IN_PROGRESS, Stage.SETTLED)
-    # Without unassessed claims, whose carrier is not known yet.
+    # Unassessed claims are not counted, because their carrier is not known yet.
     count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
     if unknown and count:
         yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest, claims=Concerned([""], stages))
@@ -369,10 +369,10 @@ RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
 class ProblemText:
     """The texts of one kind of problem.
 
-    `sentence`: what the problem is. `remedy`: what to do, with the command for it. `is_typed`: the command is for a
-    terminal, so the dashboard shows it; otherwise the dashboard has a button.
-    Markers: the facts of the problem, and {count}; {since} and {at} (its time, with or without a preposition), {next} (a
-    sentence about the next attempt) and {blocked} (a sentence about the waiting claims), each empty if unknown.
+    `sentence`: what the problem is. `remedy`: what to do, with the command. `is_typed`: the command must be
+    typed in a terminal, so the dashboard shows it; for other problems, the dashboard has a button.
+    Markers: the facts of the problem, {count}, {since} and {at} (its time, with or without a preposition), {next} (a
+    sentence about the next attempt) and {blocked} (a sentence about the waiting claims). Unknown facts are empty.
     """
 
     short: str

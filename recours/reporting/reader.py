@@ -82,13 +82,13 @@ _m = mails.c
 _v = evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
-# The fields of `PastAttempt` that have the names of their columns.
+# Fields of `PastAttempt` with the same name as their column.
 _OF_ATTEMPT = (
     "id", "claim_id", "run_id", "worker", "carrier", "started_at", "duration_s", "calls", "outcome", "used", "message",
     "http_status", "delivered_at", "delivered_day", "signatory", "document_path", "document_sha256", "document_size",
     "document_type", "document_source",
 )  # fmt: skip
-# The same for `KeptEvidence`.
+# Fields of `KeptEvidence` with the same name as their column.
 _OF_PIECE = (
     "claim_id", "carrier", "obtained_at", "path", "sha256", "size", "media_type", "run_id", "refused", "by",
 )  # fmt: skip
@@ -111,7 +111,7 @@ class DatabaseRecords:
         return self.evidence_of_each([claim_id]).get(claim_id, [])
 
     def evidence_of_each(self, claim_ids: Collection[Any]) -> dict[Any, list[KeptEvidence]]:
-        """The same for several claims, by claim id."""
+        """All recorded evidence of several claims, by claim id."""
         pieces: dict[Any, list[KeptEvidence]] = {}
         query = select(evidence).where(_v.claim_id.in_(claim_ids)).order_by(_v.obtained_at, _v.id)
         for piece in map(_piece, self.database.mappings(query)):
@@ -130,7 +130,7 @@ class DatabaseRecords:
         return self.find_all([reference]).get(reference)
 
     def find_all(self, references: Sequence[str]) -> dict[str, ListedClaim]:
-        """The existing claims with these references, by reference; impossible references are not searched for."""
+        """The existing claims with these references, by reference. Impossible references are not queried."""
         references = [reference for reference in references if can_be_reference(reference)]
         by_reference = {}
         with self.database.read() as connection:
@@ -159,7 +159,7 @@ class DatabaseRecords:
     def claims(
         self, criteria: ClaimFilter, limit: int, *, sort: Sort | None = None, descending: bool = False
     ) -> list[ListedClaim]:
-        """Up to `limit` claims, each with its client. `sort` None: the newest first."""
+        """Up to `limit` claims, each with its client. `sort`: None: the newest first."""
         with self._search(criteria) as search:
             ids = search.ids(limit, 0, sort, descending=descending)
         return self._read_claims(ids)
@@ -184,7 +184,7 @@ class DatabaseRecords:
             yield Search(connection, self.database.border, self.catalog, criteria)
 
     def _read_claims(self, ids: Sequence[Any]) -> list[ListedClaim]:
-        """These claims in this order, each with its client; claims deleted in the meantime are missing."""
+        """These claims in this order, each with its client, without claims that were deleted in the meantime."""
         by_id: dict[Any, ListedClaim] = {}
         with self.database.read() as connection:
             for first in range(0, len(ids), _AT_ONCE):
@@ -288,7 +288,7 @@ _LONGEST_ERROR = 300
 
 
 def waiting_mails(database: Database, limit: int) -> list[ListedMail]:
-    """The emails not yet sent or refused, the oldest first, by their index. Raises DatabaseError, as the other functions."""
+    """The emails not yet sent or refused, the oldest first. This function and the next ones raise DatabaseError."""
     states = [const(state) for state in OPEN_STATES]
     query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(limit)
     return [_listed(row) for row in database.mappings(query)]
@@ -337,7 +337,7 @@ def _listed(row: RowMapping) -> ListedMail:
 
 @dataclass(frozen=True)
 class SurveyedClaim:
-    """A claim as it was read. `edited`: the next run assesses it first. `leased`: a run is fetching it."""
+    """A claim as read. `edited`: the next run assesses the claim first. `leased`: a run is fetching the claim."""
 
     claim: Claim
     edited: bool
@@ -347,7 +347,7 @@ class SurveyedClaim:
 def survey(
     database: Database, schema: Schema, catalog: Catalog, due_until: datetime, max_retries: int, now: datetime
 ) -> Iterator[SurveyedClaim]:
-    """Every claim that runs work on and whose retry is due by `due_until`, row by row, with any schema version."""
+    """Every claim that runs work on and whose retry is due by `due_until`, read row by row. Works with any schema."""
     border = database.border
     with database.read() as connection:
         if schema.is_current:
@@ -373,7 +373,7 @@ def _mark_new(query: Select[Any]) -> Select[Any]:
 
 
 def _conditions_of_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
-    """Conditions for the claims with a row of recours; an index answers each of them."""
+    """Conditions for the claims with a row of recours. An index exists for each condition."""
     retry_comes = and_(is_at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
     goes_on = is_at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
     is_edited = or_(_c.to_assess == 1, border.differs)

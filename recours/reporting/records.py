@@ -1,8 +1,8 @@
 """Recorded claims, attempts, changes and emails; `recours.reporting.reader` reads them.
 
-Queries use an index of recours's own tables and count only up to the caller's limit, however many claims there are. The
-exceptions are the functions that read all claims (`each_…`), and lists that depend on columns of the service: these are
-searched, filtered and sorted in one pass over the service's table.
+Queries use an index of recours's own tables and count only up to the caller's limit, however many claims there are. Two
+exceptions: functions named `each_…` read all claims, and lists that depend on columns of the service are searched,
+filtered and sorted in one pass over the service's table.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -75,7 +75,7 @@ class PastAttempt:
     document_size: int | None = None
     document_type: str | None = None
     document_source: str | None = None
-    is_last: bool = False  # the last attempt before the deadline, which is no retry
+    is_last: bool = False  # the last attempt before the deadline, which does not count as a retry
     account: int | None = None  # the id of the client account used last; None: the default account
 
     @property
@@ -91,7 +91,7 @@ class Message:
     event: str
     audience: str
     written_at: datetime
-    told: str | None  # None: not yet; `mail`, or why not
+    told: str | None  # None: not notified yet; `mail`: by email; otherwise why the recipient is not notified
     mail_state: str | None = None
     recipient: str | None = None
     ended_at: datetime | None = None
@@ -145,11 +145,11 @@ class ClaimFilter:
     """The filter of a list of claims; an empty field does not filter.
 
     `statuses`: values of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: kinds of error; `disputes`:
-    dispute types; `deadlines`: values of DeadlineRange, as of `today`. In each of these, "" selects claims without a value.
+    dispute types; `deadlines`: values of DeadlineRange, as of `today`. In these, "" selects claims without a value.
     `text`: a part of the reference, tracking number, order, customer or client, ignoring case; accents are ignored in names,
     and spaces in tracking numbers. `concerned`: the claims of a problem; None: all. A claim without a row of recours belongs
     to the carrier that the service names. Waiting claims whose retry is due by `due_until` count as ready, as in a backlog.
-    `created_from` (inclusive), `created_until` (exclusive): aware; they exclude claims whose creation time is not known.
+    `created_from` (inclusive) and `created_until` (exclusive) are aware; both exclude claims of unknown creation time.
     """
 
     statuses: Collection[str] = ()
@@ -171,7 +171,7 @@ ALL_CLAIMS = ClaimFilter()
 
 
 class Sort(StrEnum):
-    """The sort key of a list of claims. Claims without a value come last in both directions."""
+    """The sort key of a list of claims. Claims without a value are last in both directions."""
 
     REFERENCE = "reference"
     AMOUNT = "amount"

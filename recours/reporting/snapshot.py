@@ -51,9 +51,9 @@ from recours.settings.model import redactor
 _A_DAY = timedelta(days=1)
 _RECENT_DAYS = 2
 _ACTIONS_SHOWN = 10  # of each carrier
-# The longest period of refusals that is searched for; longer periods are shown with this length.
+# The search for periods of refusals ends here; longer periods are shown with this length.
 _LONGEST_STREAK = timedelta(days=60)
-# The same for client accounts, of which there may be many.
+# A shorter search for client accounts, because there may be many.
 _LONGEST_OF_ACCOUNTS = 2 * REFUSED_LONG
 # How far ahead deadlines are checked.
 NEAR = timedelta(days=7)
@@ -219,7 +219,7 @@ class Reports:
         )
 
     def _clients_without_account(self, carriers: Sequence[CarrierNow]) -> dict[str, list[ServiceClient]]:
-        """By carrier key, the clients with claims but neither an own account nor a default account."""
+        """The clients with claims at a carrier but without any account for them, by carrier key."""
         clients = self.system.clients_of([carrier.key for carrier in carriers if not carrier.configured])
         emails = self.app.clients.emails({client_id for ids in clients.values() for client_id in ids})
         return {
@@ -234,7 +234,7 @@ class Reports:
         accounts: Sequence[ListedAccount],
         backlogs: Sequence[Backlog],
     ) -> dict[str, "Pace"]:
-        """The pace of each account whose quota limits the number of claims."""
+        """The pace of each account with a quota that limits the number of claims."""
         limits = {carrier.key: [use.limit for use in carrier.uses] for carrier in carriers}
         usable = (AccountHealth.OPEN, AccountHealth.PAUSED)
         of_clients = {listed.account.key: listed.account for listed in accounts if listed.health in usable}
@@ -316,9 +316,9 @@ class Reports:
         unassessed: Sequence[Claim],
         now: datetime,
     ) -> tuple[list[Claim], list[tuple[datetime, Claim]]]:
-        """Claims without an attempt before their deadline, or before their evidence expires if that is earlier.
+        """Claims that miss their deadline, and claims whose evidence expires before an attempt (and when).
 
-        `behind`: the ids of claims with too many more urgent claims before them.
+        `behind`: the ids of claims that will be late because of more urgent claims.
         """
         policy = self.app.policy
         forgotten = []
@@ -338,7 +338,7 @@ class Reports:
 
 
 def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
-    """Return whether a claim's deadline passes within a week without an attempt before, at any stage."""
+    """Return whether a claim's deadline passes within a week without an attempt before then, at any stage."""
     if claim.deadline is None or where.why in _NO_PROOF_IS_DUE:
         return False
     return _passes(where, deadline_end(claim.deadline, policy.zone), now)
@@ -362,7 +362,7 @@ def _passes(where: Position, end: datetime, now: datetime) -> bool:
 class Pace(NamedTuple):
     """The number of claims per day that an account's narrowest limit allows.
 
-    `keeps`: each worker reserves calls of this limit for more urgent claims of the other worker.
+    `keeps`: with this limit, each worker reserves calls for more urgent claims of the other worker.
     """
 
     claims: float
@@ -377,7 +377,7 @@ def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
         units_per_call = sum(limit.units(usual_calls(calls, None)) for calls in bundle)
         if not units_per_call:
             continue
-        # A fetch starts only if units for its document are left too; with few units left, fewer parcels share a call.
+        # A fetch starts only if the units for its document are left too. With few units, fewer parcels share a call.
         reserved = list(accumulate(limit.units(calls) for calls in bundle))
         units_left = limit.number
         if Capability.TOKEN in spec.limits:
@@ -394,7 +394,7 @@ def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
 
 
 def _lines_of(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[str, list[InLine]]:
-    """By account, the claims among these that will be due once they are assessed, with ranks in the future."""
+    """The claims that will be due once assessed and have ranks in the future, by account."""
     lines = defaultdict[str, list[InLine]](list)
     for claim in claims:
         where = position(claim, now, policy)
@@ -408,7 +408,7 @@ def _lines_of(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[st
 def overlong_backlog(
     pace: Pace, due: int, line: Sequence[InLine], now: datetime, opens_at: datetime | None = None
 ) -> OverlongBacklog | None:
-    """The backlog of `due` claims if some are attempted after their deadlines; else None.
+    """The backlog of `due` claims if some of the claims are attempted after their deadlines; else None.
 
     `line`: the claims whose ranks are in the future. `opens_at`: when the account can be called again; None: now.
     """

@@ -1,6 +1,6 @@
-"""The state of the system: what `recours status`, the dashboard and the weekly report show.
+"""The state of the system, as shown by `recours status`, the dashboard and the weekly report.
 
-Pure: the records, the state of each carrier and the time are parameters.
+All functions are pure: the records, the state of each carrier and the time are parameters.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ _HOUR_S = 3600
 
 @dataclass(frozen=True)
 class Run:
-    """A run of a worker. `ended_at`: None while it is in progress or if it died; `stats`: its `--json` object."""
+    """A run of a worker. `ended_at`: None if the run is in progress or was killed. `stats`: its `--json` object."""
 
     id: str
     worker: str
@@ -45,27 +45,27 @@ class Run:
 class Tally:
     """The number of attempts of one day with the same values, or of given-up claims.
 
-    `retry`: 0 for the fetch worker; `kind`: of the error, None on success.
+    `retry`: 0 for the fetch worker. `kind`: the kind of the error; None on success.
     """
 
     day: date
-    carrier: str  # its key, or the name that the claim had
+    carrier: str  # its key, or the carrier name in the claim
     retry: int
     outcome: str  # success, failed, left, attached; or GAVE_UP
     kind: str | None
     count: int
 
 
-# The outcome of given-up claims in a tally; attempts do not have it.
+# The outcome of given-up claims in a tally. No attempt has this outcome.
 GAVE_UP = "given_up"
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """The open claims of one account (its key; "": unknown carrier), counted by stage; after merging, of a carrier.
+    """The open claims of an account (or, after merging, of a carrier) by stage. The key is "" for unknown carriers.
 
-    `unassessed`: failed or pending claims that no run has assessed yet; the next one will. `oldest`: when the oldest claim
-    in progress failed, or was created. `to_correct`: at any stage. `counted_up_to`: the limit of each count.
+    `unassessed`: failed or pending claims that the next run assesses. `oldest`: when the oldest claim in progress
+    failed, or was created. `to_correct`: claims to correct, at any stage. `counted_up_to`: the limit of each count.
     """
 
     carrier: str
@@ -82,7 +82,7 @@ class Backlog:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Claims by stage, and due, to correct or not assessed, by their JSON keys."""
+        """Numbers of claims by JSON key: the stages, and due, to correct and not assessed."""
         stages = {stage.value: self.stages.get(stage, 0) for stage in Stage}
         return {"due": self.due, **stages, "to_correct": self.to_correct, "unjudged": self.unassessed}
 
@@ -92,7 +92,7 @@ class Backlog:
         return self.capped(self.unassessed + sum(self.stages.get(stage, 0) for stage in IN_PROGRESS))
 
     def capped(self, number: int) -> int:
-        """Cap a sum at the number up to which claims are counted, so that it is displayed as "or more" like its parts."""
+        """Cap a sum at the limit of the counts, so that the sum is displayed as "or more" like its parts."""
         return min(number, self.counted_up_to)
 
 
@@ -119,7 +119,7 @@ def merge_backlogs(backlogs: Iterable[Backlog]) -> list[Backlog]:
     return list(merged.values())
 
 
-# Results that could not be written to the service's table are written by the next run, at the latest.
+# How long results may be missing from the service's table. The next run writes them at the latest.
 OWED_LONG = timedelta(hours=1)
 
 
@@ -127,25 +127,25 @@ OWED_LONG = timedelta(hours=1)
 class Differences:
     """Differences between recours's rows and the service's; both counts are normally 0."""
 
-    repaired: int = 0  # recours's rows whose difference only the sweep over all claims found
+    repaired: int = 0  # rows of recours with a difference that was found only by the sweep over all claims
     owed: int = 0  # claims whose result has been missing from the service's table for more than OWED_LONG
 
 
 @dataclass(frozen=True)
 class Stake:
-    """Sums by currency; "" if the service's table does not name it. `is_more`: not all claims are included."""
+    """Sums by currency; "" for an unknown currency. `is_more`: not all claims are included."""
 
     amounts: Mapping[str, float] = field(default_factory=dict)
     is_more: bool = False
 
 
-# Stages without further calls unless somebody acts; claims with correctable errors need correction.
+# Stages without further calls unless somebody acts, such as a correction.
 ENDED = (Stage.SETTLED, Stage.GIVEN_UP)
 CORRECTABLE = frozenset(kind for kind in ErrorKind if is_persistent(kind, last_retry=True))
 
 
 class ToCorrect(NamedTuple):
-    """A claim that gets no calls until somebody corrects it, while that is still useful; without unknown carriers.
+    """A claim that gets no calls until somebody corrects it, if a correction is still useful. Its carrier is known.
 
     `deadline`: as in the service's table; "": none.
     """
@@ -160,8 +160,8 @@ class ToCorrect(NamedTuple):
 class Rate:
     """Closed claims and attempts, without proofs that a person attached.
 
-    `success`: proofs, each of one claim and one attempt; `given_up`: claims; `failed`: attempts; `left`: deferred attempts,
-    which are not retries, for example at a rate limit, and count in neither rate.
+    `success`: proofs, each of one claim and one attempt. `given_up`: claims. `failed`: attempts. `left`: attempts that
+    were deferred, for example at a rate limit. Deferred attempts are not retries and count in neither rate.
     """
 
     success: int = 0
@@ -175,7 +175,7 @@ class Rate:
 
     @property
     def percent(self) -> float | None:
-        """Proofs per hundred closed claims, one decimal; None: no claim was closed."""
+        """Proofs per hundred closed claims, with one decimal; None if no claim was closed."""
         closed = self.success + self.given_up
         return round(100 * self.success / closed, 1) if closed else None
 
@@ -211,7 +211,7 @@ class OverlongBacklog:
 
     due: int
     days: int  # until the last claim is tried
-    pace: int  # claims a day
+    pace: int  # claims per day
     late: Sequence[Any]  # ids of the claims that miss their deadline
     late_soon: Sequence[Any]  # of these, the ids with a deadline within a week
 
@@ -222,7 +222,7 @@ def usual_calls(calls: CallBudget, delivery: Delivery | None) -> CallBudget:
 
 
 def counted_by_hour(limit: Limit) -> Limit:
-    """Convert a limit per second or minute to an hourly one, because runs wait for short windows to end; return others unchanged."""
+    """Convert a limit per second or minute to an hourly limit, because runs wait for short windows to end."""
     if not limit.window.is_short:
         return limit
     number = limit.number * _HOUR_S // limit.window.seconds
@@ -234,9 +234,9 @@ def counted_by_hour(limit: Limit) -> Limit:
 # How often a worker looks for due claims, and how many it leases at a time.
 TICK = timedelta(minutes=1)
 SLICE = 50
-# The first look at millions of rows may take this long.
+# The first query over millions of rows may take this long.
 SILENT_AFTER = timedelta(minutes=10)
-# Limits of the records read: some hundred processes, or a day. After that, a stalled worker is overdue.
+# The records read: some hundred processes or one day. After a day, a stalled worker counts as overdue.
 MOST_RECORDS = 300
 SINCE = timedelta(days=1)
 # Latest runs of each worker, to find runs that never ended.
@@ -249,24 +249,24 @@ _STOPPED = "stopped"
 
 
 def next_tick(at: datetime) -> datetime:
-    """The next time at which long-lived workers look for due claims: each full minute, this one included."""
+    """The next full minute (or `at` itself), when long-lived workers look for due claims."""
     return at + (datetime.min.replace(tzinfo=UTC) - at) % TICK
 
 
 @dataclass(frozen=True)
 class FleetStatus:
-    """A fleet that works, or did lately."""
+    """A fleet that is working or worked within the last day."""
 
-    ticked_at: datetime  # when one of its workers last looked for what is due, or the first of them began
-    is_silent: bool  # none does any more, and nothing else does the work as it should
-    is_replaced: bool = False  # none does any more, and cron has gone on with the work
+    ticked_at: datetime  # when a worker last looked for due claims, or the first worker started
+    is_silent: bool  # no worker looks for due claims anymore, and nothing replaces the fleet
+    is_replaced: bool = False  # no worker looks for due claims anymore, but cron starts the runs
 
     def as_json(self) -> dict[str, Any]:
         return {"ticked_at": self.ticked_at.isoformat(), "silent": self.is_silent}
 
 
 def signs(process: str, ticked_at: datetime | None, *, stopped: bool) -> dict[str, Any]:
-    """The marks that a process adds to its record, so that `fleet_status` finds it."""
+    """The entries that a process adds to its record, so that `fleet_status` recognizes the process."""
     return {_PROCESS: process, _TICKED_AT: iso(ticked_at), _STOPPED: stopped}
 
 
@@ -282,13 +282,13 @@ def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
     ticked_at = max(ticks, default=min(run.started_at for run in of_fleet))
     is_still = now - ticked_at > SILENT_AFTER
     goes_on = any(run.started_at > ticked_at for run in runs if _TICKED_AT not in run.stats)
-    # If they were stopped cleanly, cron has taken over.
+    # If the workers were stopped cleanly, cron has replaced them on purpose.
     is_silent = is_still and (not goes_on or _died(of_fleet, ticked_at))
     return FleetStatus(ticked_at, is_silent, is_replaced=is_still and goes_on)
 
 
 def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
-    """Return whether long-lived workers do the work, or should: nothing has replaced them."""
+    """Return whether long-lived workers do the work, or should do so because nothing has replaced them."""
     fleet = fleet_status(runs, now)
     return fleet is not None and not fleet.is_replaced
 
@@ -338,8 +338,8 @@ class RefusedPiece(NamedTuple):
 class Troubles:
     """Facts about possible problems.
 
-    `streaks`, `account_streaks`: since when a carrier has only rejected the account, for default accounts by the carrier's
-    key, for clients' accounts by their numbers.
+    `streaks`, `account_streaks`: since when the carrier has rejected every call with an account, by the carrier's key
+    for default accounts, and by the account's number for clients' accounts.
     """
 
     streaks: Mapping[str, datetime] = field(default_factory=dict)
@@ -348,11 +348,11 @@ class Troubles:
     backlogs: Mapping[str, OverlongBacklog] = field(default_factory=dict)  # by account
     forgotten: Sequence[
         tuple[datetime, Claim]
-    ] = ()  # claims whose evidence ends before they are tried, and when
+    ] = ()  # claims whose evidence expires before an attempt, and when it expires
     account_streaks: Mapping[int, datetime] = field(default_factory=dict)
     # Documents refused within a day for parcels without a proof, by the carrier's key.
     refused: Mapping[str, Sequence[RefusedPiece]] = field(default_factory=dict)
-    # Clients with claims at a carrier (by its key) without any account for them; most claims first.
+    # Clients with claims but without any account for them, by the carrier's key; most claims first.
     without_account: Mapping[str, Sequence[ServiceClient]] = field(default_factory=dict)
 
 
@@ -366,9 +366,9 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """The last runs of one worker, newest first. `unended`: runs that started long ago and were killed, because they never ended.
+    """The last runs of one worker, newest first. `unended`: old runs that never ended because they were killed.
 
-    `ahead`: runs dated in the future by a wrong clock, which say nothing about its health.
+    `ahead`: runs dated in the future by a wrong clock, which say nothing about the worker's health.
     """
 
     worker: str
@@ -406,7 +406,7 @@ class WorkerStatus:
                     "started_at": run.started_at.isoformat(),
                     "ended_at": iso(run.ended_at),
                     "exit_status": run.exit_status,
-                    "stats": dict(run.stats),  # what its own `--json` printed
+                    "stats": dict(run.stats),  # the same as the run's own `--json` output
                 }
                 for run in self.runs
             ],
@@ -416,7 +416,7 @@ class WorkerStatus:
 
 
 def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: datetime) -> WorkerStatus:
-    """`runs`: the latest runs of all workers, newest first."""
+    """The status of a worker. `runs`: the latest runs of all workers, newest first."""
     late = LATE_AFTER * schedule
     of_worker = [run for run in runs if run.worker == worker]
     ahead = [run for run in of_worker if run.started_at - now > CLOCKS_DIFFER]
@@ -496,10 +496,10 @@ class CarrierNow:
     configured: bool
     uses: Sequence[Usage] = ()
     refusal: Refusal | None = None
-    # Its account was refused and not accepted since, even if it may be tried again now.
+    # Why its account was rejected, unless accepted since; also set if the account may be used again now.
     rejected: Refusal | None = None
-    documents: Refusal | None = None  # why it gives no documents for now, although it tracks
-    stopped: Stop | None = None  # by a person
+    documents: Refusal | None = None  # why only tracking works for now
+    stopped: Stop | None = None  # the pause set by a person
     unavailable_since: datetime | None = None  # see `unavailable_since`; None: it is available
     source: str = ""  # where its credentials come from
     missing: str = ""  # its missing settings
@@ -546,9 +546,9 @@ class Overview:
     accounts: Sequence[ListedAccount] = ()  # of clients
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
-    undecided: Sequence[Any] = ()  # ids of open claims with a number that nobody has enrolled or left out yet
+    undecided: Sequence[Any] = ()  # ids of open claims with a number that nobody has enrolled or excluded yet
     differences: Differences = field(default_factory=Differences)
-    fleet: FleetStatus | None = None  # None: cron alone does the work
+    fleet: FleetStatus | None = None  # None: cron starts all runs
     # The money in dispute of each problem, by its kind and carrier.
     stakes: Mapping[tuple[str, str], Stake] = field(default_factory=dict)
 
@@ -581,7 +581,7 @@ class Overview:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `recours status --json`; without accounts if no client has an account."""
+        """The JSON object for `recours status --json`, without accounts if no client has an account."""
         due = Counter({backlog.carrier: backlog.due for backlog in self.backlogs})
         accounts = [account_json(listed) | {"due": due[listed.account.key]} for listed in self.accounts]
         backlogs = [
@@ -631,10 +631,10 @@ class WeekReport:
     previous: Rate  # of the week before
     # The money in dispute of claims whose proofs were fetched in the week, by currency.
     secured: Mapping[str, float] = field(default_factory=dict)
-    has_run: bool = True  # in the week or before
+    has_run: bool = True  # whether a run started during the week or before
     manifest: Manifest | None = None  # the latest one
 
     @property
     def has_something_to_tell(self) -> bool:
-        """False if nothing has happened in the database yet: no report is sent."""
+        """Return False if nothing has happened in the database yet, so no report is sent."""
         return self.has_run or self.success.all != Rate()

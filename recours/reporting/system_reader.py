@@ -88,11 +88,11 @@ _v = evidence.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 _UNITED = 100  # queries in one statement: SQLite takes no more than 500
-# The maximum number of emails and attempts that one statement reads, and how far back.
+# The maximum number and age of the emails and attempts that one statement reads.
 _MOST = 5_000
 _LONGEST_STREAK = timedelta(days=60)
-_FIRST_ANSWERS = 50  # of a carrier; more only where all of them are failures
-# Claims of one kind near their deadline that are read; beyond that, the exact number does not matter.
+_FIRST_ANSWERS = 50  # of a carrier; more are read only if all of them are failures
+# The most claims near a deadline that one query reads. Beyond that, the exact number does not matter.
 _MOST_CLAIMS = 2_000
 # In these stages, the oldest claim is the one that failed first.
 _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
@@ -100,7 +100,7 @@ _IS_OUTAGE = _a.error_kind.in_(sorted(OUTAGE_KINDS))
 
 
 class Mark(NamedTuple):
-    """How far the intake of claims has come."""
+    """The progress of the intake of claims."""
 
     key: Any  # the highest assessed key; None: keys are not numbers, or there was no claim
     is_swept: bool  # whether the sweep has completed once
@@ -134,9 +134,9 @@ class SystemReader:
         return self._runs(query)
 
     def latest_runs(self, now: datetime) -> list[Run]:
-        """The latest RECENT_RUNS of each worker and of all, and up to MOST_RECORDS of the last day, newest first.
+        """The latest RECENT_RUNS runs of each worker and of all, and up to MOST_RECORDS of the last day, newest first.
 
-        Runs dated in the future by a wrong clock, however many, do not hide others.
+        Runs dated in the future by a wrong clock do not hide other runs, however many there are.
         """
         has_begun = _r.started_at <= now + CLOCKS_DIFFER
         latest = select(_r.id).order_by(_r.started_at.desc())
@@ -165,7 +165,7 @@ class SystemReader:
         alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
         no_retry: ColumnElement[int] = literal_column("0")
         closed = (_c.lane, no_retry, const(GAVE_UP), _c.kind)
-        queries = []  # two for each day, which read only that part of an index
+        queries = []  # two for each day, each reading only one part of an index
         for place, day in enumerate(days):
             start = datetime.combine(day, time(), zone)
             end = datetime.combine(day + _A_DAY, time(), zone)
@@ -237,7 +237,7 @@ class SystemReader:
     def backlogs(
         self, due_until: datetime | None = None, limit: int = COUNTED_UP_TO, mark: Mark | None = None
     ) -> list[Backlog]:
-        """Open claims by account; each stage is counted up to `limit`. `mark`: read from the database if None.
+        """Open claims by account. Each stage is counted up to `limit`. `mark`: None: read it from the database.
 
         Waiting claims whose retry is due by `due_until` are counted as ready, even if no run has updated them yet.
         """
@@ -252,7 +252,7 @@ class SystemReader:
         for lane, come, *values in sorted(rows, key=itemgetter(0)):
             stages = Counter(dict(zip(Stage, values, strict=False)))
             stages[Stage.READY] += come
-            if stages[Stage.WAITING] < limit:  # otherwise it means "or more" and stays so
+            if stages[Stage.WAITING] < limit:  # a count at the limit means "or more" and cannot grow
                 stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
             counts = {stage: min(count, limit) for stage, count in stages.items() if count}
             oldest = min((at for at in values[len(Stage) :] if at), default=None)
@@ -264,7 +264,7 @@ class SystemReader:
         return list(backlogs.values())
 
     def unassessed(self, mark: Mark) -> list[Claim]:
-        """Claims for recours that no run has assessed yet, up to a limit."""
+        """Claims that recours should fetch but no run has assessed yet, up to a limit."""
         border = self.database.border
         with self.database.read() as connection:
             conditions = conditions_without_row(border, mark)
@@ -275,7 +275,7 @@ class SystemReader:
     def lines(
         self, lanes: Collection[str], stages: Sequence[Stage], now: datetime, limit: int
     ) -> dict[str, list[InLine]]:
-        """The due claims of each account whose ranks are in the future, in order; up to `limit` each."""
+        """The due claims with ranks in the future, in order, up to `limit` for each account."""
         queries = [
             select(_c.lane, _c.claim_id, _c.rank_at, _c.rank_is_deadline, _c.stage)
             .where(is_at_stage(stage), _c.lane == lane, _c.rank_is_deadline == is_deadline, _c.rank_at >= now)
@@ -305,7 +305,7 @@ class SystemReader:
     # ---------------------------------------------------------------- unavailable carriers and refused accounts
 
     def unavailable(self, now: datetime) -> dict[str, datetime]:
-        """Since when carriers have been unavailable, by their keys; see `unavailable_since`."""
+        """Since when each unavailable carrier has been unavailable, by carrier key; see `unavailable_since`."""
         latest_checks = select(_n.subject, _n.at, _n.details).order_by(_n.id.desc()).limit(_MOST)
         latest_checks = latest_checks.where(_n.what == ActionKind.CHECKED, _n.at >= now - _LONGEST_STREAK)
         lately = select(_a.carrier).distinct().where(_a.started_at >= now - _A_DAY, _IS_OUTAGE)
@@ -328,7 +328,7 @@ class SystemReader:
         return self._refused_since(_a.account_id, _a.account_id.in_(accounts), _a.started_at >= since)
 
     def default_refused_since(self, carriers: Collection[str], since: datetime) -> dict[str, datetime]:
-        """The same for the default account at each of these carriers."""
+        """Since when each of these carriers has refused every attempt with its default account, by carrier key."""
         of_default = _a.carrier.in_(sorted(carriers)), _a.account_id.is_(None)
         return self._refused_since(_a.carrier, *of_default, _a.started_at >= since)
 
@@ -347,7 +347,7 @@ class SystemReader:
         return first
 
     def clients_of(self, keys: Collection[str]) -> dict[str, list[Any]]:
-        """The clients of claims with a call still planned, for each of these account keys, most claims first."""
+        """The clients with claims for which a call is still planned, by account key, most claims first."""
         border = self.database.border
         clients: dict[str, list[Any]] = {key: [] for key in keys}
         if not border.has("client_id"):
@@ -367,7 +367,7 @@ class SystemReader:
     # ---------------------------------------------------------------- claims that may need a person
 
     def to_correct(self, now: datetime, skipped: Collection[str], limit: int) -> list[ToCorrect]:
-        """Claims to correct, the nearest end first; up to `limit`. `skipped`: claim statuses, lower case."""
+        """Up to `limit` claims to correct, the nearest deadline first. `skipped`: claim statuses in lower case."""
         status = func.lower(func.trim(func.coalesce(_c.seen_claim_status, "")))
         query = select(_c.claim_id, _c.lane, _c.seen_reference, _c.seen_deadline).where(
             is_at_stage(*ENDED),
@@ -380,7 +380,7 @@ class SystemReader:
         return [ToCorrect(row[0], row[1] or "", row[2] or "", row[3] or "") for row in rows]
 
     def settled_since(self, since: datetime) -> int:
-        """The number of claims that answers have settled since then, counted up to a limit."""
+        """The number of claims that have needed correction because of an answer since then, up to a limit."""
         kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
         answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
         settled = select(_c.claim_id).where(
@@ -415,14 +415,14 @@ class SystemReader:
         return rows
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
-        """Claims whose real deadline or evidence ends in this period and that may not be attempted before then, nearest first."""
+        """Claims whose real deadline or evidence ends in this period, perhaps before an attempt; nearest first."""
         day = self.database.border.text("response_deadline")
-        # A day more on both sides: the rules check the time zone of deadlines.
+        # The period is a day longer on both sides, because the rules check the time zone of deadlines later.
         is_near = and_(
             day >= (now - _A_DAY).date().isoformat(), day < f"{(until + _A_DAY).date().isoformat()}~"
         )
         is_ranked = and_(_c.rank_is_deadline == 1, _c.rank_at >= now, _c.rank_at <= until)
-        # Claims without a number get a rank only with their number.
+        # Claims without a tracking number have no rank.
         is_unnumbered = and_(is_at_stage(Stage.UNNUMBERED), is_served_by(self.catalog.evidence_days))
         with self.database.read() as connection:
             of_clients = sorted(key for key in closed if carrier_of(key) != key)
@@ -437,7 +437,7 @@ class SystemReader:
     def _near(
         self, now: datetime, closed: Collection[str], of_clients: Sequence[str]
     ) -> Iterator[Select[Any]]:
-        """Queries for candidate ids, one for each suitable index; the rules check the claims again."""
+        """Queries for the ids of candidates, one for each suitable index. The rules check the candidates again."""
         lanes = self.database.dialect.lanes()
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         over = _c.rank_is_deadline == 1, _c.rank_at < now
@@ -446,10 +446,10 @@ class SystemReader:
             yield self._first_of(lanes, keys, is_at_stage(Stage.READY), *to_come)
             yield self._first_of(lanes, keys, is_at_stage(Stage.NEW), *to_come)
             if any(carrier_of(key) in self.catalog.evidence_days for key in keys):
-                # Their evidence has expired, but perhaps not their deadline.
+                # The evidence of these claims has expired, but their deadline may not have passed.
                 yield self._first_of(lanes, keys, is_at_stage(Stage.READY), *over, latest=True)
                 yield self._first_of(lanes, keys, is_at_stage(Stage.NEW), *over, latest=True)
-        # The latest next retries are most likely to be after a deadline.
+        # The latest retries are the most likely to be after a deadline.
         yield select(_c.claim_id).where(awaits_retry()).order_by(_c.next_at.desc())
         yield select(_c.claim_id).where(is_at_stage(*ENDED), *to_come).order_by(_c.rank_at)
         of_known = is_served_by(["", *self.catalog.specs])
@@ -458,9 +458,9 @@ class SystemReader:
     def _first_of(
         self, lanes: CTE, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
     ) -> Select[Any]:
-        """The ids of the first claims by rank under these account keys; `latest`: of the last ones.
+        """The ids of the first claims by rank with these account keys; `latest`: the last claims instead.
 
-        An index finds those of each account; one query covers all clients' accounts, `lanes`.
+        An index finds the claims of each account. One query covers all clients' accounts (`lanes`).
         """
         order = _c.rank_at.desc() if latest else _c.rank_at
         if len(keys) == 1:
@@ -488,9 +488,9 @@ def read_mark(connection: Connection) -> Mark:
 
 
 def conditions_without_row(border: Border, mark: Mark) -> list[list[ColumnElement[bool]]]:
-    """The conditions that find claims for recours that no run has assessed; empty if they cannot be found cheaply.
+    """Conditions for claims that recours should fetch but no run has assessed; empty if a query would be expensive.
 
-    After the first complete sweep, only by their keys, or by the optional index.
+    After the first complete sweep, the conditions use only the keys or the optional index.
     """
     has_no_row = [_c.claim_id.is_(None), border.is_worked_on]
     if not mark.is_swept:
@@ -542,7 +542,7 @@ class FetchAnswer(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A check of credentials; `is_failure` as above."""
+    """A check of credentials. `is_failure`: see FetchAnswer."""
 
     at: datetime
     is_failure: bool
@@ -550,12 +550,12 @@ class Check(NamedTuple):
 
 # With fewer parcels, the parcels themselves may cause the failures.
 SEVERAL_PARCELS = 5
-# Shorter outages are left to the next runs.
+# Shorter outages need no report, because the next runs retry.
 OUTAGE_LASTS = timedelta(hours=1)
 
 
 def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: datetime) -> datetime | None:
-    """Since when a carrier's service has been unavailable; None: it is not known to be.
+    """Since when a carrier's service has been unavailable; None: not known to be unavailable.
 
     Failures for several parcels, failed connections or a failed check show an outage. An answer about any parcel, or to a
     check, ends it. `answers`: newest first; `check`: the latest one.
