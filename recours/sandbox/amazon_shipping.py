@@ -1,11 +1,17 @@
 """Simulates Amazon's tokens, and the tracking and images of Amazon Shipping. Pure: uses only the request and the parcel's state.
 
-Sources: Amazon's model `shippingV2.json`, its notes on the proof of delivery and the return leg, its pages on Login with Amazon,
-and issues of `amzn/selling-partner-api-models` (a bad token: 403; an unknown number: 4923). Inferred, without a source: that a
-parcel of another business or customer is not found; that an unknown parameter is refused, and the text; the paths and the host of
-images. A proof may be absent (POD_LATE), empty (POD_UNSAID) or without an image (POD_NEVER, POD_NONE); FULL_EVIDENCE and
-PARTLY_HOLLOW have a signature as well as the photo. Tracking requires the token, so AUTH_REFUSED and ACCOUNT_DENIED occur there;
-BAD_BASE64 is a text. IN_TRANSIT shows a different status at each attempt.
+Sources: Amazon's model `shippingV2.json`, its notes on the proof of delivery and the return leg, its pages on Login
+with Amazon, and issues of `amzn/selling-partner-api-models` (a bad token: 403; an unknown number: 4923).
+
+Inferred, without a source:
+
+- A parcel of another business or customer is not found.
+- An unknown parameter is refused; the text of the refusal is invented.
+- The paths and the host of images are invented.
+
+A proof may be absent (POD_LATE), empty (POD_UNSAID) or without an image (POD_NEVER, POD_NONE). FULL_EVIDENCE and
+PARTLY_HOLLOW have a signature as well as the photo. Tracking requires the token, so AUTH_REFUSED and ACCOUNT_DENIED
+occur there. BAD_BASE64 sends a text. IN_TRANSIT shows a different status at each attempt.
 """
 
 from datetime import datetime, timedelta

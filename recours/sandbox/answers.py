@@ -22,7 +22,7 @@ class Answer:
     body: bytes = b""
     content_type: str = "text/plain;charset=UTF-8"
     headers: tuple[tuple[str, str], ...] = ()
-    # Sends the answer instead of the server, and waits no longer than until the event is set; the connection is then closed.
+    # Sends the answer instead of the server. It must return once the event is set; the connection is then closed.
     sender: "Callable[[Answer, socket, Event], None] | None" = None
 
 
@@ -45,7 +45,7 @@ class Question:
     number: str = ""  # empty: the request is not about a parcel
     also: tuple[str, ...] = ()  # further parcels of the same call
     tracking: bool = False  # the first call of a fetch, about the parcel's status
-    # In these scenarios another call follows and uses up the step; this one does not.
+    # In these scenarios, this call does not use up the step, because another call follows that does.
     goes_on: Collection[Scenario] = ()
     # The account and its password. None: the call needs neither.
     credentials: tuple[str, str] | None = field(default=None, repr=False)
@@ -78,9 +78,9 @@ class SimulatedCarrier(ABC):
     paths: ClassVar[tuple[str, ...]]  # a path that ends with a slash includes the paths below it
     # The settings for account and password. A single setting is a key that contains both.
     credentials: ClassVar[tuple[str, ...]]
-    number_form: ClassVar[str]  # of `example`, if the number has no check digit
+    number_form: ClassVar[str]  # format of `example`, if the number has no check digit
     prefix: ClassVar[int] = 0  # characters of a number before the digits that choose the scenario
-    # Whether tracking tells every account where a parcel is, and only the proof is reserved for the owner's.
+    # Whether every account may track a parcel, and only the proof is reserved for the owner's account.
     tracks_for_all: ClassVar[bool] = True
 
     def owns(self, path: str) -> bool:
@@ -114,7 +114,7 @@ class SimulatedCarrier(ABC):
         return PROOF if question.tracking and self.tracks_for_all else PROOF | WHEREABOUTS
 
     def shows(self, question: Question, account: str, password: str) -> bool:
-        """Return whether a question contains this account and its password."""
+        """Return whether a question has the credentials of this account."""
         return question.credentials == (account, password)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
@@ -137,7 +137,7 @@ class SimulatedCarrier(ABC):
 class TracksSeveral(SimulatedCarrier):
     """A carrier that tracks several numbers in one call."""
 
-    items_path: ClassVar[tuple[str, ...]]  # to the part of a good answer that is about its parcels
+    items_path: ClassVar[tuple[str, ...]]  # path to the list of parcels in a good answer
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """The part of an answer about its only parcel, to be joined with others; None if the answer is about the whole call."""
@@ -169,7 +169,7 @@ def account_of(key: str) -> tuple[str, str]:
 
 
 def part_of(answer: Answer, *path: str) -> Any:
-    """The value at the end of a path of names in an answer, or None if it is not JSON or has no such part."""
+    """The value at the end of a path of names in an answer, or None if the answer is not JSON or has no such path."""
     try:
         tree = json.loads(answer.body)
         for name in path:

@@ -1,13 +1,19 @@
 """Simulates Chronopost's tracking and POD web service. Pure: uses only the request and the parcel's state.
 
-Sources: the carrier's specifications v2.6.2 (2018, "D18" below) and VL3.24.10.14 (2024, "D24"), the schema and recorded answers
-in karrio's Chronopost connector ("KAR"), and other public clients for the labels beside an event and for a delivery after a
-return. Inferred, without a source: the answer of searchPOD to a wrong account or password (errorCode 3 "Invalid Password", from a
-sister service) and to a contract without access (ACCOUNT_DENIED: errorCode 30, also from a sister service), its answer for a
-parcel that is not delivered (podPresente false, no statusCode), the French label of the signatory, the faults (those of Apache
-CXF), the message of errorCode 2, and that an unlisted language is refused.
-If the PDF is missing and no statusCode explains why, an image may be requested, and that call uses up the step.
-Only the two operations that a fetch needs are simulated; the others return faults.
+Sources: the carrier's specifications v2.6.2 (2018, "D18" below) and VL3.24.10.14 (2024, "D24"), and the schema and
+recorded answers in karrio's Chronopost connector ("KAR"). The labels beside an event and a delivery after a return are
+from other public clients.
+
+Inferred, without a source:
+
+- searchPOD answers a wrong account or password with errorCode 3 "Invalid Password", and a contract without access
+  (ACCOUNT_DENIED) with errorCode 30. Both codes are from a sister service.
+- searchPOD's answer for a parcel that is not delivered has podPresente false and no statusCode.
+- The French label of the signatory, and the message of errorCode 2.
+- Faults look like those of Apache CXF, and an unlisted language is refused.
+
+If the PDF is missing and no statusCode explains why, an image may be requested, and that call uses up the step. Only
+the two operations that a fetch needs are simulated; the others return faults.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,7 +48,7 @@ _ON_THE_WAY = (
     ("TA", "Envoi en cours de livraison", "Out for delivery", timedelta(hours=3, minutes=19)),
 )
 
-# statusCode of an answer without a POD. [D24, D18] None: without this field.
+# statusCode of an answer without a POD. [D24, D18] None: the answer has no such field.
 _STATUS_WITHOUT_POD = {
     Scenario.POD_NEVER: 1,
     Scenario.POD_NONE: 2,
@@ -114,12 +120,12 @@ class Chronopost(soap.SoapCarrier):
 
 
 def _bad_request(reason: str) -> BadRequestError:
-    """A refusal of the request in CXF's format, to be raised."""
+    """The exception for an invalid request, with an answer in CXF's format."""
     return BadRequestError(soap.fault("soap:Client", f"Unmarshalling Error: {reason}"))
 
 
 def _result(question: Question, state: ParcelState) -> str:
-    """The tracking's events, oldest first, the last with highPriority; none for an unknown number [D24, KAR; a README]."""
+    """The events, oldest first, the last with highPriority. An unknown number has no events. [D24, KAR; a README]"""
     if state.scenario is Scenario.SYSTEM_ERROR:
         return _error(1, "System Error")  # [D24, KAR]
     if not question.tracking:
@@ -147,7 +153,7 @@ def _events(question: Question, state: ParcelState) -> str:
     if state.is_delivered:
         signatory = documents.signatory_of(state)
         name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
-        items = _BESIDE_A_DELIVERY if french else ()  # their labels in other languages are unknown
+        items = _BESIDE_A_DELIVERY if french else ()  # the labels in other languages are unknown
         info = _items([*items, *([(name, signatory)] if signatory else [])])
         parts.append(_event("D", "Livré" if french else "Delivered", end, decides=True, info=info))
     return "".join(parts)
@@ -161,7 +167,7 @@ def _items(items: Iterable[tuple[str, str]]) -> str:
 
 
 def _event(code: str, label: str, when: datetime, *, decides: bool, info: str = "") -> str:
-    """`decides`: the event gives the parcel's state. The order of the fields is the schema's [KAR]."""
+    """An event, with its fields in the order of the schema [KAR]. `decides`: the event gives the parcel's state."""
     fields: list[tuple[str, str | bool]] = [
         ("code", code),
         ("eventDate", french_time(when).isoformat(timespec="seconds")),

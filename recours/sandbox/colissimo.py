@@ -1,14 +1,20 @@
 """Simulates Colissimo's tracking timeline and its documents. Pure: uses only the request and the parcel's state.
 
-Sources: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the carrier's "API
-DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021; codes and labels of events are from the WooCommerce module. Inferred,
-without a source: the timeline's codes for a wrong password (201) and an internal error (1000), the HTTP status of the documents'
-errors 002 and 003 (404) and 004 (401), that times without an offset are French, the order of events, the answer to an invalid
-request with a valid number (HTTP 400 in another observed error format), that unknown fields are refused, the HTTP 500 of a failed
-server, that a list without a proof may be empty (POD_UNSAID) or contain only other documents (POD_NEVER), and that the timeline
-names the product of a parcel without a signature (POD_NEVER: DOM).
-The timeline requires the account, so AUTH_REFUSED and NOT_OURS occur there. Only the document contains a signature. Documents are
-sent as bytes, so BAD_BASE64 sends a base64 text, which is damaged, instead.
+Sources: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the carrier's
+"API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021. Codes and labels of events are from the WooCommerce
+module.
+
+Inferred, without a source:
+
+- The timeline answers a wrong password with code 201 and an internal error with code 1000.
+- The documents' errors 002 and 003 have HTTP status 404, and error 004 has 401. A failed server answers with HTTP 500.
+- Times without an offset are French. The order of events is assumed.
+- An invalid request with a valid number gets HTTP 400, in another observed error format. Unknown fields are refused.
+- A list without a proof may be empty (POD_UNSAID) or contain only other documents (POD_NEVER).
+- The timeline names the product of a parcel without a signature (POD_NEVER: DOM).
+
+The timeline requires the account, so AUTH_REFUSED and NOT_OURS occur there. Only the document contains a signature.
+Documents are sent as bytes, so BAD_BASE64 sends a damaged base64 text instead.
 """
 
 import re
@@ -42,7 +48,7 @@ NUMBER = re.compile(r"[0-9][A-Z0-9][0-9]{11}|[A-Z]{2}[0-9]{9}[A-Z]{2}")
 _LANGUAGE = "fr_FR|en_GB|de_DE|es_ES|it_IT|nl_NL"
 _LOGIN: dict[str, json_api.Form] = {"login": ".*", "password": ".*"}
 _API_KEY: dict[str, json_api.Form] = {"apiKey": ".*"}
-# Without the credentials, which are beside the timeline's other fields, and in a field of their own elsewhere.
+# The credentials are not listed: the timeline has them beside these fields, the other calls in a field of their own.
 _FORMS: dict[str, dict[str, json_api.Form]] = {
     TIMELINE: {
         "parcelNumber": ".*",
@@ -66,7 +72,7 @@ _TIMELINE_ERRORS = {
     Scenario.NOT_OURS: ("104", "Numéro de colis hors plage client"),
     Scenario.AUTH_REFUSED: ("201", "Identifiant ou mot de passe incorrect"),  # inferred
     Scenario.SYSTEM_ERROR: ("1000", "Erreur système"),  # inferred
-    Scenario.ACCOUNT_DENIED: ("202", "Service non autorisé pour cet identifiant"),  # its text is invented
+    Scenario.ACCOUNT_DENIED: ("202", "Service non autorisé pour cet identifiant"),  # the text is invented
 }
 
 # HTTP status, error, message.
@@ -109,7 +115,7 @@ _REFUSED = (
     "Votre colis est retourné à l'expéditeur suite à un refus du destinataire.",
     timedelta(hours=2),
 )
-# Alternately; the second is labeled like a delivery.
+# Used alternately; the second is labeled like a delivery.
 _RETURNED = (
     (_REFUSED, ("LIVEXP", "Votre colis est livré à l'expéditeur suite à un retour.", timedelta())),
     (_REFUSED, ("LIVVPC", "Votre colis est livré.", timedelta())),

@@ -1,14 +1,21 @@
 """Simulates DHL's Shipment Tracking - Unified and the pages that it links to. Pure: uses only the request and the parcel's state.
 
-Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404, 429). Inferred, without a
-source: everything that a link leads to (a PDF, an image for a `signatureUrl`, a login page), that the number is in its query, the
-bodies of 400, 401, 403 and 500, that an unknown parameter is refused, and that `returnFlag` marks a returned parcel
-(RETURNED_TO_SENDER). Parcels have no owners in this service: ACCOUNT_DENIED is a 403 for the key, and NOT_OURS, POD_LATE,
-POD_NEVER and POD_NONE are delivered parcels without a link; POD_UNSAID has a link to a login page. DELIVERED_PNG and
-DELIVERED_GIF have only a link to the signature. Links return no base64, so BAD_BASE64 is a text there. IN_TRANSIT shows a
+Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404, 429).
+
+Inferred, without a source:
+
+- A link leads to a PDF, to an image (`signatureUrl`) or to a login page, and has the number in its query.
+- The bodies of 400, 401, 403 and 500.
+- An unknown parameter is refused.
+- `returnFlag` marks a returned parcel (RETURNED_TO_SENDER).
+
+Parcels have no owners in this service, so ACCOUNT_DENIED is a 403 for the key. NOT_OURS, POD_LATE, POD_NEVER and
+POD_NONE are delivered parcels without a link, and POD_UNSAID has a link to a login page. DELIVERED_PNG and
+DELIVERED_GIF have only a link to the signature. Links return no base64, so BAD_BASE64 sends a text. IN_TRANSIT shows a
 different status at each attempt.
 
-The links contain a host of the carrier that is not simulated. A client with a replaced base URL requests their path here.
+The links contain a host of the carrier that is not simulated. A client with a replaced base URL requests their path
+here.
 """
 
 from datetime import datetime, timedelta
@@ -35,7 +42,7 @@ _LINKED_HOST = "https://webpod.dhl.com"
 # The parameters that a fetch needs, with their formats.
 _PARAMETERS = {"trackingNumber": r".+", "language": r"[a-z]{2}", "requesterCountryCode": r"[A-Z]{2}"}
 
-# statusCode, status and description of an event, time before the last one.
+# statusCode, status and description of an event, and its time before the last event.
 _ON_THE_WAY = (
     ("pre-transit", "PRE-TRANSIT", "Les données de l'envoi ont été transmises", timedelta(days=2)),
     ("transit", "TRANSIT", "L'envoi est arrivé au centre de tri", timedelta(hours=9)),
@@ -122,7 +129,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
 
 
 def _event(code: str, status: str, text: str, when: datetime) -> dict[str, object]:
-    """An event; its time has no offset."""
+    """An event, with a time without an offset."""
     return {
         "timestamp": _stamp(when),
         "statusCode": code,

@@ -1,13 +1,21 @@
 """Simulates the MyDHL API of DHL Express: tracking and proofs. Pure: uses only the request and the parcel's state.
 
-Sources: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both [SW] below), the carrier's list of event codes, and
-a public note on a live answer of the POD call. Inferred, without a source: the bodies of 401, 403 and 405, the text for a request
-without the header `x-version`, which the document requires, that an unknown parameter is refused like one with a wrong format,
-which waybill a piece belongs to, the default view, that events are listed oldest first (the sources disagree), and that tracking
-includes shipments of other accounts. The reason for a missing proof is not given here: POD_LATE, POD_NEVER, POD_NONE and
-POD_UNSAID are all the 404 that a wrong shipperAccountNumber also gets. NOT_OURS is the refusal that names the account, from one
-source. IN_TRANSIT shows a different event at each attempt; RETURNED_TO_SENDER alternately shows a shipment that is back and one
-that is delivered to its sender. Of `/tracking`, only the search for one piece by its identifier is simulated.
+Sources: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both [SW] below), the carrier's list of event
+codes, and a public note on a live answer of the POD call.
+
+Inferred, without a source:
+
+- The bodies of 401, 403 and 405, and the text for a request without the header `x-version`, which the document
+  requires.
+- An unknown parameter is refused like a parameter in the wrong format.
+- The default view, and the waybill that a piece belongs to.
+- Events are listed oldest first (the sources disagree).
+- Tracking includes shipments of other accounts.
+
+The service gives no reason for a missing proof: POD_LATE, POD_NEVER, POD_NONE and POD_UNSAID are all the 404 that a
+wrong shipperAccountNumber also gets. NOT_OURS is the refusal that names the account, from one source. IN_TRANSIT shows
+a different event at each attempt. RETURNED_TO_SENDER alternates between a shipment that is back and one that is
+delivered to its sender. Of `/tracking`, only the search for one piece by its identifier is simulated.
 """
 
 import re
@@ -49,7 +57,7 @@ _PARAMETERS: dict[str, dict[str, str]] = {
     },
 }
 
-# typeCode and description of an event, time before the last one.
+# typeCode and description of an event, and its time before the last event.
 _ON_THE_WAY = (
     ("PU", "Shipment picked up", timedelta(days=1, hours=15)),
     ("DF", "Departed facility", timedelta(hours=21)),

@@ -1,11 +1,17 @@
 """Simulates DHL Parcel DE Tracking v0. Pure: uses only the request and the parcel's state.
 
-Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events from July
-2024 in the same connector, and public clients. Inferred: that the gateway refuses a request that is not as documented, that a call about
-several parcels names the unknown ones, that one wrong check digit invalidates the whole call, and that another customer's parcel
-is unknown (NOT_OURS). The service cannot say that there will be no signature: POD_LATE, POD_NEVER and POD_NONE are code 100;
-POD_UNSAID is a list without a signature. IN_TRANSIT shows a different status at each attempt. Operations and attributes that a fetch does
-not need are refused.
+Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events
+from July 2024 in the same connector, and public clients.
+
+Inferred, without a source:
+
+- The gateway refuses a request that is not as documented.
+- The answer about several parcels names the unknown ones, and one wrong check digit invalidates the whole call.
+- Another customer's parcel is unknown (NOT_OURS).
+
+The service cannot say that there will be no signature: POD_LATE, POD_NEVER and POD_NONE are code 100, and POD_UNSAID is
+a list without a signature. IN_TRANSIT shows a different status at each attempt. Operations and attributes that a fetch
+does not need are refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,9 +42,9 @@ _ERRORS = {
     Scenario.ACCOUNT_DENIED: ("62", "Authorization error"),
     Scenario.SYSTEM_ERROR: ("-1000", "Technical error"),
 }
-# Weights of the digits, alternately, by number of digits. 12: an identcode; 20: GS1.
+# Alternating weights of the digits, by number of digits. 12 digits: an identcode; 20 digits: GS1.
 _WEIGHTS = {12: (4, 9), 20: (3, 1)}
-_WRONG_LOGIN = (("5", "Login failed"), ("6", "Too many invalid logins"))  # alternately
+_WRONG_LOGIN = (("5", "Login failed"), ("6", "Too many invalid logins"))  # used alternately
 _UNAUTHORIZED = json_api.problem(401, "Unauthorized", "Unauthorized for given resource.")
 _OF_THE_GATEWAY = {
     Scenario.RATE_LIMITED: (429, "Too Many Requests", "Too many requests within defined time period"),
@@ -90,7 +96,7 @@ class DhlParcelDe(TracksSeveral):
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """The settings, including the application's pair, which the sandbox derives from the account's."""
+        """The settings, including the application's credentials, which the sandbox derives from the account's."""
         key, secret = _application(account, password)
         application = {"DHL_PARCEL_DE_API_KEY": key, "DHL_PARCEL_DE_API_SECRET": secret}
         return super().settings(account, password) | application
@@ -168,7 +174,7 @@ def _error(code: str, message: str) -> Answer:
 
 
 def _answer(name: str, attributes: Mapping[str, str], content: str = "") -> Answer:
-    """The HTTP status is always 200."""
+    """An answer of the service. The HTTP status is always 200."""
     root = {"code": "0", "request-id": "sandbox", **attributes}
     return Answer(200, _data(name, root, content).encode(), soap.CONTENT_TYPE)
 

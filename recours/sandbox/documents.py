@@ -11,7 +11,7 @@ from functools import partial
 from recours.sandbox.scenarios import ALL_PIECES, ParcelState, Scenario, french_time
 
 _PAGE = (595, 420)  # points: A5, landscape
-_INK_BOX = (300, 60, 240, 120)  # of the signature on the page: left, bottom, width, height
+_INK_BOX = (300, 60, 240, 120)  # position of the signature on the page: left, bottom, width, height
 
 _NOT_BASE64 = "JVBERi0xLjQK*** ceci n'est pas du base64 ***"
 _PLAIN_TEXT = b"Document indisponible. Veuillez reessayer plus tard.\r\n" * 30

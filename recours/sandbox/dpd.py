@@ -1,11 +1,16 @@
 """Simulates DPD France's Webtrace service. Pure: uses only the request and the parcel's state.
 
-Sources: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages, public clients, a
-published real answer, and faults recorded at the sister service EPrint. Inferred, without a source: the answer to an unknown
-number and to another customer's (a result without traces), that the sister service has the same faults, the text of
-CustomerPermissionDenied and IpPermissionDenied, and the service's own error (a fault without ErrorId). As far as is known, the
-carrier cannot say that there will be no proof, so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE are all a delivered parcel without
-an image. Only the operation that a fetch needs is simulated; the others are refused.
+Sources: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages, public
+clients, a published real answer, and faults recorded at the sister service EPrint.
+
+Inferred, without a source:
+
+- An unknown number and another customer's number get a result without traces.
+- Webtrace has the same faults as EPrint. An error of the service itself is a fault without ErrorId.
+- The texts of CustomerPermissionDenied and IpPermissionDenied.
+
+As far as is known, the carrier cannot say that there will be no proof, so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE
+are all a delivered parcel without an image. Only the operation that a fetch needs is simulated; the others are refused.
 """
 
 import re
@@ -65,7 +70,7 @@ _DELIVERED = ("40", "Colis livré", timedelta())
 _RETURNED = ("261", "Colis retourné à l'expéditeur", timedelta())
 
 _CUSTOMER_DENIED = ("CustomerPermissionDenied", "Customer permission denied")
-# Alternately: this machine is not listed, or the customer does not belong to the account.
+# Used alternately: this machine is not listed, or the customer does not belong to the account.
 _DENIED = (("IpPermissionDenied", "Ip permission denied"), _CUSTOMER_DENIED)
 # ErrorId and its message.
 _ERRORS = {

@@ -1,16 +1,21 @@
 """Simulates FedEx's token service, tracking and tracking documents. Pure: uses only the request and the parcel's state.
 
-Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector, and one
-public project. Inferred, without a source: the body of a refused token request, the code of a 429 and of an invalid request, that
-unknown fields are invalid, that x-locale is required, and that a delivery whose scans have RS is that of a return
-(RETURNED_TO_SENDER).
-How the carrier says that there will be no proof is unknown, and another customer's parcel gets none either. So POD_NEVER,
-POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all return no document, each in a different possible format: an alert as an object or
-as a text, an empty list, or no list. POD_LATE is normal soon after a delivery.
-Tracking requires the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) occur there. Without the account number, or
-(inferred) with another account's, the document is reduced and has no signatory. IN_TRANSIT shows a different status at each
-attempt. Tracking accepts 30 numbers. A call with more, or with an empty number, is refused as a whole; one with an invalid number
-is not.
+Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector,
+and one public project.
+
+Inferred, without a source:
+
+- The body of a refused token request, and the codes of a 429 and of an invalid request.
+- Unknown fields are invalid, and x-locale is required.
+- A delivery whose scans include RS is the delivery of a return (RETURNED_TO_SENDER).
+- With another account's number, the document is reduced and has no signatory, as it is without an account number.
+
+How the carrier says that there will be no proof is unknown, and another customer's parcel gets no proof either. So
+POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all return no document, each in a different possible format: an
+alert as an object or as a text, an empty list, or no list. POD_LATE is normal soon after a delivery. Tracking requires
+the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) occur there. IN_TRANSIT shows a different status at each
+attempt. Tracking accepts 30 numbers. A call with more numbers or with an empty number is refused as a whole, but a call
+with an invalid number is not.
 """
 
 import re
@@ -128,7 +133,7 @@ class FedEx(GivesTokens, TracksSeveral):
     key = "fedex"
     paths = (TOKEN, "/track/v1/")
     credentials = ("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET")
-    items_path = ("output", "completeTrackResults")  # also contains the error of a number
+    items_path = ("output", "completeTrackResults")  # also contains errors about numbers
 
     def read(self, request: HttpRequest) -> Question:
         readers = {TOKEN: _read_token, TRACKING: _read_tracking, DOCUMENTS: _read_documents}
@@ -251,7 +256,7 @@ def _coded(code: str, message: str) -> dict[str, Any]:
 
 
 def _tracked(number: str, state: ParcelState) -> Answer:
-    """An unknown number is reported in a good answer."""
+    """The tracking result of a number. An unknown number is reported in a good answer."""
     if state.scenario is Scenario.UNKNOWN:
         return _result_of_number(number, {"error": _coded(*_NOT_FOUND)})
     scans = state.history(_ON_THE_WAY, _ARRIVED, [_TURNED_BACK, _ARRIVED], *_NOT_YET)

@@ -1,14 +1,20 @@
 """Simulates GLS's Track & Trace v1 and ShipIT-Farm v1 with their tokens. Pure: uses only the request and the parcel's state.
 
-Sources: the carrier's OpenAPI documents in karrio's connector `gls`, and the notes of a public client that was tested live (the
-empty bodies of ShipIT, HTTP 490, the order of events). Inferred, without a source: the HTTP status of a refused token request
-(400, according to its `type`), ShipIT's answers to a request that it cannot read (400, with the headers of its refusals), that
-both calls refuse unknown parameters and fields, the code POD.WRONG_STATE (seen only in a simulator), and the codes of events other
-than those in the documents.
-A missing proof has only one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state; POD_UNSAID is an item without
-images. ACCOUNT_DENIED means that ShipIT refuses a token that tracking accepts; NOT_OURS (inferred) is its HTTP 403 for one parcel.
-The status of a returned parcel is unknown: RETURNED_TO_SENDER is FINAL, the status of a closed history. IN_TRANSIT shows a
-different status at each attempt. Both services only accept parcels by number: ten per tracking call, one per ShipIT call.
+Sources: the carrier's OpenAPI documents in karrio's connector `gls`, and the notes of a public client that was tested
+live (the empty bodies of ShipIT, HTTP 490, the order of events).
+
+Inferred, without a source:
+
+- A refused token request has HTTP status 400, according to its `type`.
+- ShipIT answers a request that it cannot read with 400 and the headers of its refusals.
+- Both calls refuse unknown parameters and fields.
+- The code POD.WRONG_STATE was seen only in a simulator. Codes of events that are not in the documents are invented.
+
+A missing proof has only one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state, and POD_UNSAID is an
+item without images. ACCOUNT_DENIED means that ShipIT refuses a token that tracking accepts; NOT_OURS (inferred) is
+ShipIT's HTTP 403 for one parcel. The status of a returned parcel is unknown, so RETURNED_TO_SENDER is FINAL, the status
+of a closed history. IN_TRANSIT shows a different status at each attempt. Both services accept parcels only by number:
+ten per tracking call, one per ShipIT call.
 """
 
 import json
@@ -38,7 +44,7 @@ _MOST_NUMBERS = 10
 # In these scenarios, tracking says "delivered" and the token is valid.
 _GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | {Scenario.ACCOUNT_DENIED}
 
-# Status, code and text of an event, time before the last one.
+# Status, code and text of an event, and its time before the last event.
 _ON_THE_WAY = (
     ("PREADVICE", "INTIAL.PREADVICE", "Les données du colis ont été transmises à GLS.", timedelta(days=2)),
     ("INTRANSIT", "INTIAL.NORMAL", "Le colis a été remis à GLS.", timedelta(days=1, hours=15)),
@@ -62,7 +68,7 @@ class Gls(GivesTokens, TracksSeveral):
     paths = (_TOKEN, _TRACK, _SHIPIT)
     number_form = "{digits}{serial:09d}"
     credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
-    items_path = ("parcels",)  # also contains the error of a parcel
+    items_path = ("parcels",)  # also contains errors about parcels
 
     def read(self, request: HttpRequest) -> Question:
         if request.path == _TOKEN:
@@ -126,7 +132,7 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 
 def _read_shipit(request: HttpRequest) -> Question:
-    """A body with one identifier. `parceldetails` leaves the step to `parcelpod`."""
+    """Parse a body with one identifier. A call of `parceldetails` does not use up the step; `parcelpod` does."""
     operation = request.path.removeprefix(_SHIPIT)
     json_api.needs(request, "POST", Answer(405))
     if operation not in _OPERATIONS:
@@ -168,7 +174,7 @@ def _fault(status: int, text: str, code: str) -> Answer:
 
 
 def _wrong_parcel(number: str, code: str, message: str) -> Answer:
-    """The HTTP status stays 200 for a parcel with an error."""
+    """A parcel with an error, for which the HTTP status stays 200."""
     return json_api.answer({"parcels": [{"requested": number, "errorCode": code, "errorMessage": message}]})
 
 
@@ -207,7 +213,7 @@ def _event(code: str, text: str, when: datetime) -> dict[str, str]:
 
 
 def _stamp(at: datetime) -> str:
-    """A time whose offset has no colon."""
+    """A time with an offset without a colon."""
     return f"{french_time(at):%Y-%m-%dT%H:%M:%S%z}"
 
 

@@ -47,8 +47,8 @@ def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
     return tree
 
 
-# The required format of a part of a request: a regular expression for a text, types, a list with the format of its items, or the
-# formats of an object's fields by name (optional fields have a ? after the name).
+# The required format of a part of a request: a regular expression for a text, types, a list with the format of its
+# items, or the formats of an object's fields by name (optional fields have a ? after the name).
 Form: TypeAlias = "str | type[Any] | UnionType | list[Form] | Mapping[str, Form]"
 
 

@@ -1,14 +1,19 @@
 """Simulates La Poste's "Suivi v2". Pure: uses only the request and the parcel's state.
 
-Sources: karrio's connector and two other public clients, and a study of the gateway of September 2026. Inferred, without a source:
-the 403 of a key without a subscription (ACCOUNT_DENIED), the gateway's text for an invalid request (HTTP 400, BAD_REQUEST), that
-an unknown parameter or a missing Accept header makes it invalid, its text for an internal error, and its answer to more than ten
-numbers.
-There are no documents and no signatories, and everyone may ask about every parcel (NOT_OURS). Scenarios about those are just a
-delivered parcel.
-`isParcelBack` was recorded (hedii/colissimo-api).
-The message of a 429 names the window. A Retry-After was never seen there; it is sent only if the parcel's script has one. The
-answer about several numbers is a list, with HTTP 207 unless all of them are good.
+Sources: karrio's connector and two other public clients, and a study of the gateway of September 2026. `isParcelBack`
+was recorded (hedii/colissimo-api).
+
+Inferred, without a source:
+
+- A key without a subscription gets a 403 (ACCOUNT_DENIED).
+- An unknown parameter or a missing Accept header makes a request invalid (HTTP 400, BAD_REQUEST).
+- The gateway's texts for an invalid request and for an internal error.
+- The answer to more than ten numbers.
+
+There are no documents and no signatories, and everyone may ask about every parcel. Scenarios about missing proofs,
+signatories and NOT_OURS are therefore just a delivered parcel. The message of a 429 names the window. No Retry-After
+was ever seen there; the header is sent only if the parcel's script has one. The answer about several numbers is a list,
+with HTTP 207 unless all of them are good.
 """
 
 import json
@@ -93,11 +98,11 @@ class LaPoste(TracksSeveral):
         )
 
     def items_of(self, answer: Answer) -> list[Any] | None:
-        """An error of the service concerns one parcel; an error of the gateway concerns the call."""
+        """See TracksSeveral. An error of the service concerns one parcel; an error of the gateway concerns the call."""
         return [json.loads(answer.body)] if isinstance(part_of(answer, "returnCode"), int) else None
 
     def joined(self, items: Sequence[Any]) -> Answer:
-        """An answer with all items, each with the status that it would have in an answer of its own."""
+        """An answer with all items. Each item has the status that a separate answer would have."""
         is_well = all(isinstance(item, dict) and item.get("returnCode") == _OK for item in items)
         return json_api.answer(list(items), _OK if is_well else _SEVERAL_STATUSES)
 
@@ -164,7 +169,7 @@ def _functional(status: int, message: str, number: str, language: str) -> Answer
 
 
 def _timeline(reached: int, at: datetime) -> list[dict[str, Any]]:
-    """Steps from 1, with the time of the last step reached."""
+    """The steps, numbered from 1, with the time of the last step reached."""
     return [
         {
             "id": number,

@@ -1,4 +1,4 @@
-"""A mail server on loopback that stores each email as a file and delivers nothing. Supports enough SMTP for demo and tests."""
+"""A mail server on loopback that stores emails as files and delivers none. Supports only the SMTP that the demo and tests need."""
 
 import socketserver
 import threading

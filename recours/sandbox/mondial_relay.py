@@ -1,10 +1,15 @@
 """Simulates Mondial Relay's tracking service. Pure: uses only the request and the parcel's state.
 
-Sources: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a published real answer. The
-carrier issues no proof of delivery, so every scenario of a delivered parcel has the same answer. Inferred, without a source: the
-STAT and the text for a returned parcel, that another brand's parcel is unknown (94), the faults (those of ASP.NET), that an error
-may have a text in Libelle01, and which STAT stands for a number in another format (24) and for a wrong signature of an existing or
-unknown brand (97).
+Sources: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a published real
+answer. The carrier issues no proof of delivery, so every scenario of a delivered parcel has the same answer.
+
+Inferred, without a source:
+
+- The STAT and the text for a returned parcel.
+- Another brand's parcel is unknown (94).
+- A number in another format has STAT 24. A wrong signature has STAT 97, whether or not the brand exists.
+- Faults look like those of ASP.NET, and an error may have a text in Libelle01.
+
 Only the operation that a fetch needs is simulated; the others return faults.
 
 The private key itself is never sent: `shows` verifies that the signature was made with it.
@@ -26,7 +31,7 @@ NAMESPACE = "http://www.mondialrelay.fr/webservice/"
 OPERATION = "WSI2_TracingColisDetaille"
 
 _PARAMETERS = ("Enseigne", "Expedition", "Langue", "Security")
-# The format of each parameter, and the STAT if it is wrong.
+# The format of each parameter, and the STAT for a value in another format.
 _RULES = (
     ("Enseigne", r".+", "2"),
     ("Enseigne", r"[0-9A-Z]{2}[0-9A-Z]{6}", "1"),
@@ -43,9 +48,9 @@ _STATS = {
 }
 _DELIVERED = "82"
 _ON_ITS_WAY = "81"
-_DENIED = ("95", "96")  # alternately
+_DENIED = ("95", "96")  # used alternately
 
-# Text and place of an event, time before the last one.
+# Text and place of an event, and its time before the last event.
 _ON_THE_WAY = (
     ("Données reçues", "", timedelta(days=2)),
     ("Prise en charge par Mondial Relay", "LESQUIN", timedelta(days=1, hours=15)),
@@ -100,7 +105,7 @@ class MondialRelay(soap.SoapCarrier):
         return _answer(_STATS[scenario]) if scenario in _STATS else super().refusal(question, state)
 
     def good(self, question: Question, state: ParcelState) -> Answer:
-        """The events, oldest first. A parcel on its way has not arrived at its relay."""
+        """The events, oldest first. A parcel on its way has not reached its relay."""
         del question
         delivered = state.is_delivered
         passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]
@@ -119,7 +124,7 @@ def _unreadable(reason: str) -> BadRequestError:
 
 
 def _answer(status: str, text: str = "", relay: tuple[str, str] = ("", ""), events: str = "") -> Answer:
-    """The HTTP status stays 200 for every STAT."""
+    """An answer with this STAT. The HTTP status is always 200."""
     name, number = relay
     fields = [
         ("STAT", status),

@@ -1,4 +1,4 @@
-"""The scenarios that a simulated carrier can play with a parcel, named alike for all carriers; and the simulated clock."""
+"""The scenarios that a simulated carrier can play, with the same names for all carriers, and the simulated clock."""
 
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -85,7 +85,7 @@ class Scenario(StrEnum):
 
 
 _Item = TypeVar("_Item")
-Event: TypeAlias = tuple[Any, ...]  # the carrier's facts about it, and its time before the last event
+Event: TypeAlias = tuple[Any, ...]  # the carrier's facts about the event, and its time before the last event
 _S = Scenario
 
 # The content does not even start like a document.
@@ -99,7 +99,7 @@ NO_DOCUMENT_IS_THERE = frozenset({_S.POD_LATE, _S.POD_NEVER, _S.POD_NONE, _S.POD
 # The tracking call says "delivered"; the scenario takes effect in the POD call.
 DELIVERED_BY_TRACKING = DOCUMENT_IS_THERE | NO_DOCUMENT_IS_THERE | {_S.NOT_OURS, _S.AUTH_REFUSED}
 
-# Hidden from other accounts if a parcel has an owner: the proof and, if the carrier hides it too, the parcel's whereabouts.
+# Hidden from other accounts if a parcel has an owner: the proof and, at some carriers, the parcel's whereabouts.
 PROOF = DELIVERED_BY_TRACKING - {_S.AUTH_REFUSED}
 WHEREABOUTS = frozenset({_S.IN_TRANSIT, _S.RETURNED_TO_SENDER})
 
@@ -111,7 +111,7 @@ Behavior: TypeAlias = Scenario | Override
 
 @dataclass(frozen=True)
 class Parcel:
-    """A parcel's script: one scenario per attempt, the last one forever. The progress is stored elsewhere.
+    """A parcel's script: one scenario per attempt. The last scenario repeats forever. The progress is stored elsewhere.
 
     `delivered_after` is counted from the first answer that says "delivered", so it is negative for a delivery in the past.
     `retry_after` is the Retry-After header of RATE_LIMITED (seconds or an HTTP date), or None. `owner` is the account that sent
@@ -143,17 +143,17 @@ BY_DIGITS = dict(sorted(({scenario.digits: (scenario,) for scenario in Scenario}
 
 @cache
 def parcel_for(digits: str) -> Parcel:
-    """The script of a number without its own, by the digits that choose it: from `BY_DIGITS`, or else UNKNOWN."""
+    """The script in `BY_DIGITS` for a number without a script of its own, or else UNKNOWN."""
     return Parcel(BY_DIGITS.get(digits, (Scenario.UNKNOWN,)))
 
 
 def scenario_table() -> list[tuple[str, str]]:
-    """Rows of two digits and the description of their scenarios."""
+    """The table's rows: two digits, and a description of their scenarios."""
     return [(digits, _story(steps)) for digits, steps in BY_DIGITS.items()]
 
 
 def _story(steps: tuple[Scenario, ...]) -> str:
-    """`attempts 1 to 2: on its way; from attempt 3: delivered`, shortened."""
+    """A description such as `attempts 1 to 2: on its way; from attempt 3: delivered`."""
     if len(steps) == 1:
         return steps[0].story
     parts = []
@@ -192,7 +192,7 @@ class ParcelState:
     def history(
         self, on_the_way: Sequence[Event], arrival: Event, end_of_return: Sequence[Event], *not_yet: Event
     ) -> list[Event]:
-        """The events of the parcel, oldest first, with times instead of ages.
+        """The events of the parcel, oldest first, with absolute times.
 
         A parcel that has not arrived shows the events `not_yet` alternately instead of its last event on the way.
         """
@@ -239,7 +239,7 @@ class ScriptProgress:
         `goes_on`: scenarios in which this call does not use up the step, because another call follows that does, such as the
         POD call after a tracking call that answers "delivered". `refused`: the password is wrong, which overrides the script.
         `hidden`: None if the owner's account calls; otherwise the scenarios in which the account gets NOT_OURS, without using up
-        a step. If the script of the number is another object than before, it starts over.
+        a step. A number starts over when its script is replaced by another object.
         """
         at = now.replace(microsecond=0)
         progress = self._progress.get(number)

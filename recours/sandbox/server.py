@@ -48,7 +48,7 @@ HOST = "127.0.0.1"
 DEFAULT_ACCOUNT = "10000001"
 DEFAULT_PASSWORD = "123456"  # noqa: S105 (invented; only this sandbox accepts it)
 NOT_KNOWN = "?"
-_FAREWELL = 2.0  # seconds that connections get when the sandbox stops
+_FAREWELL = 2.0  # seconds that connections have to finish when the sandbox stops
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Call:
 
     `at` is the time of receipt by the sandbox's clock. `account` belongs to the credentials or the token of the call, even if they
     are wrong; empty if the call has none. `number` is empty if the call is not about a parcel, such as a token call. `scenario` is
-    the one that was played; it is AUTH_REFUSED, regardless of the script, if the account or the password was wrong. A call about
-    several parcels has all their numbers, separated by commas, and no scenario.
+    the scenario that was played: AUTH_REFUSED, regardless of the script, if the account or the password was wrong. A
+    call about several parcels has all their numbers, separated by commas, and no scenario.
     """
 
     at: datetime
@@ -128,7 +128,7 @@ class Sandbox:
         self._server.begin()
 
     def stop(self) -> None:
-        """Stop, interrupting answers in progress. Recorded calls are kept. Does nothing if the sandbox is not running."""
+        """Stop and interrupt answers in progress. Recorded calls are kept. Do nothing if the sandbox is not running."""
         server, self._server = self._server, None
         if server is not None:
             server.end()
@@ -167,7 +167,7 @@ class Sandbox:
         return answers[0]
 
     def _together(self, carrier: TracksSeveral, answers: list[Answer]) -> Answer:
-        """One answer about several parcels. If one parcel's scenario affects the whole call, its answer is the answer for all."""
+        """One answer about several parcels. If one parcel's scenario affects the whole call, its answer is returned."""
         items: list[Any] = []
         for answer in answers:
             items_of_parcel = carrier.items_of(answer)
@@ -180,7 +180,7 @@ class Sandbox:
     def environment(self, *keys: str) -> dict[str, str]:
         """The settings that make clients use the simulated carriers: base URLs and the first account's credentials.
 
-        `keys`: only for these carriers; empty: for all.
+        `keys`: the carriers; empty means all.
         """
         account, settings = next(iter(self.accounts)), dict[str, str]()
         for carrier in SIMULATED:
@@ -219,7 +219,7 @@ class Sandbox:
             return carrier.token(question, token, self.token_seconds)
 
     def _account(self, carrier: SimulatedCarrier, question: Question) -> str | None:
-        """The account of a question; empty if the call needs no credentials; None if the credentials are wrong."""
+        """The account of a question; empty if the call needs no credentials, None if the credentials are wrong."""
         if question.bearer:
             token = self.tokens.get(question.bearer)
             if token is None or token.carrier != carrier.key or token.until <= self._now():
@@ -250,7 +250,7 @@ class Sandbox:
         self, carrier: SimulatedCarrier, question: Question, number: str, account: str | None, at: datetime
     ) -> ParcelState:
         script = self.parcels.get(number) or self.default or parcel_for(carrier.digits_of(number))
-        # A call without an account follows a link, or requests public data.
+        # A call without an account follows a link or requests public data.
         is_owner = not account or script.owner in (None, account)
         has_right = question.tracking or (carrier.key, account) not in self.without_documents
         return self._progress.next_state(

@@ -18,13 +18,13 @@ CONTENT_TYPE = "text/xml;charset=UTF-8"
 # Characters that XML 1.0 cannot contain, not even as a character reference.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-# The elements in the order of the schema: a name (with ? after it if optional), or a name with its content.
+# The elements in the order of the schema: a name (followed by ? if optional), or a name with its content.
 Form = Sequence["str | tuple[str, Form]"]
 
 
 @dataclass(frozen=True)
 class SoapReader:
-    """Parses the requests of one service. `refuse` makes its refusal for a reason.
+    """Parses the requests of one service. `refuse` creates the service's refusal for a reason.
 
     CXF: only the operation's element is in the namespace. ASMX: all elements are, and the SOAPAction names the operation. Real
     services accept some requests that are refused here (CXF: a missing optional parameter or another media type; ASMX: misplaced
@@ -121,7 +121,7 @@ def envelope(content: str) -> bytes:
 def escaped(text: str, *, quote: bool = False) -> str:
     """Text for an element or, with `quote`, an attribute. A parser returns it unchanged, except for forbidden characters.
 
-    Of these, terminal escape sequences (ESC and a bracket) are kept in their one-character form, U+009B; the others are dropped.
+    Terminal escape sequences (ESC and a bracket) become the character U+009B; other forbidden characters are dropped.
     """
     valid = _NOT_XML.sub("", text.replace("\x1b[", "\x9b"))
     text = html.escape(valid, quote=quote).replace("\r", "&#13;")  # a bare CR would be parsed as a line feed
@@ -146,10 +146,10 @@ def with_attributes(name: str, attributes: Mapping[str, str], content: str = "")
 
 
 class SoapCarrier(SimulatedCarrier):
-    faults: ClassVar[Mapping[Scenario, str]]  # the text of a fault, for the scenarios that answer with one
+    faults: ClassVar[Mapping[Scenario, str]]  # the text of the fault, by scenario
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
-        """FAULT_CLIENT blames the request, any other fault blames the server."""
+        """The fault, if the scenario is a fault. FAULT_CLIENT blames the request; any other fault blames the server."""
         del question
         if state.scenario not in self.faults:
             return None

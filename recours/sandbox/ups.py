@@ -1,13 +1,19 @@
 """Simulates UPS's token service and its tracking with proof of delivery. Pure: uses only the request and the parcel's state.
 
-Sources: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers in the issues of their
-repository, and karrio's connector. These facts are assumed, without a source: an error that the sources show without a code has its HTTP
-status as the code; the text for an invalid request; an unknown query parameter makes a request invalid; the date of delivery is
-local. It is not known how the carrier reports that there will be no proof, and no proof is sent for another customer's parcel
-(issue 57). Therefore POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all show a delivered parcel without proof or signature.
-UTC times have colons, as in real answers. DELIVERED_PNG has them as in the document's example, and DELIVERED_NO_SIGNATORY has only
-the local time (issue 38). IN_TRANSIT shows a different status at each attempt. RETURNED_TO_SENDER alternately shows a parcel that
-is back and the delivery at the end of a return.
+Sources: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers in the
+issues of their repository, and karrio's connector.
+
+Inferred, without a source:
+
+- An error that the sources show without a code has its HTTP status as the code.
+- An unknown query parameter makes a request invalid; the text for an invalid request is invented.
+- The date of delivery is local.
+
+It is not known how the carrier reports that there will be no proof, and no proof is sent for another customer's parcel
+(issue 57). Therefore POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all show a delivered parcel without proof
+or signature. UTC times have colons, as in real answers. DELIVERED_PNG has UTC times in the format of the document's
+example, and DELIVERED_NO_SIGNATORY has only the local time (issue 38). IN_TRANSIT shows a different status at each
+attempt. RETURNED_TO_SENDER alternates between a parcel that is back and the delivery at the end of a return.
 AUTH_REFUSED occurs in the only call, which requires the token. The proof is a web page, or invalid content (BAD_BASE64,
 NOT_A_DOCUMENT, BROKEN_PDF). DELIVERED_PNG and DELIVERED_GIF have the image of the signature and no proof.
 """
@@ -34,7 +40,7 @@ DETAILS = "/api/track/v1/details/"
 _ISSUED_AT = "1791200000000"  # milliseconds
 
 _NUMBER = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
-_LENGTHS = range(7, 35)  # of a number
+_LENGTHS = range(7, 35)  # length of a number
 _PARAMETERS = {
     "locale": "[a-z]{2}_[A-Z]{2}",
     **dict.fromkeys(("returnSignature", "returnPOD", "returnMilestones"), "true|false"),
@@ -196,7 +202,7 @@ def _activity(
     scenario: Scenario, kind: str, code: str, activity: str, label: str, when: datetime
 ) -> dict[str, Any]:
     local = french_time(when)
-    # The UTC time with colons, or in digits without leading zeros, or not at all.
+    # The UTC time has colons, or digits without leading zeros, or is missing.
     utc = {}
     if scenario is not Scenario.DELIVERED_NO_SIGNATORY:
         digits = f"{when:%H%M%S}".lstrip("0") or "0"
@@ -215,7 +221,7 @@ def _activity(
 
 
 def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
-    """The delivery information. A photo may be mentioned before the delivery, and without there being one."""
+    """The delivery information. A photo may be mentioned before the delivery, and even if none exists."""
     information: dict[str, Any] = {
         "deliveryPhoto": {
             "photo": "",
