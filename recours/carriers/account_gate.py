@@ -1,4 +1,4 @@
-"""Decides whether an account can be called now: it may be paused, refused or at its limit, or a person may have paused it.
+"""Decides whether an account can be called now, according to pauses by the carrier or a person, refusals and limits.
 
 Fetches take turns here, so that a wrong password costs one refused call, no matter how many claims are fetched at the same
 time. Until an answer in this run shows that the carrier accepts our account, calls that send its credentials are made for one
@@ -55,21 +55,21 @@ class Refusals:
     _trying_again: dict[str, AccountState] = field(default_factory=dict)
     _accepted: dict[str, set[Capability]] = field(default_factory=dict)
     _proven: set[str] = field(default_factory=set)
-    _grants_documents: set[str] = field(default_factory=set)  # by an answer in this run, or a person
-    _documents_came: set[str] = field(default_factory=set)  # received in this run
+    _grants_documents: set[str] = field(default_factory=set)  # by an answer of this run or a person
+    _documents_came: set[str] = field(default_factory=set)  # accounts that received a document in this run
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     # ---------------------------------------------------------------- before a call
 
     def keeps_closed(self, key: str, state: AccountState) -> bool:
-        """Return whether the account was refused and neither its credentials have changed nor the wait is over.
+        """Return whether the account was refused, its credentials are unchanged, and the wait is not over.
 
         Once the wait is over, this call reserves the next attempt with the account for this run.
         """
         if state.refusals == 0:
             return False
         with self._lock:
-            # In the meantime, another call of this run may have taken the attempt, or the account may have been accepted.
+            # By now, another call of this run may have reserved the attempt, or the carrier accepted the account.
             if key in self._trying_again:
                 return False
             state = self._quota.carrier_state(key).account
@@ -95,9 +95,9 @@ class Refusals:
             self._trying_again[key] = state
 
     def awaits_check(self, key: str, claims: Collection[Any]) -> AccountState | None:
-        """The refusal to check again first, if one of these claims must not be the one that tests the account.
+        """The refusal, if the credentials must be checked before these claims are fetched.
 
-        That is the claim whose call was refused. If the call for the sample number was refused, one check decides again.
+        The claim whose call was refused must not test the account again. After a refused check, a check decides again.
         """
         state = self._trying_again.get(key)
         return state if state and (state.claim is None or state.claim in claims) else None
@@ -110,7 +110,7 @@ class Refusals:
     def blame(
         self, key: str, kind: ErrorKind, claim: Any, capability: Capability, accepted: Collection[Capability]
     ) -> Blame:
-        """The cause of a refusal, as far as it is clear without a check. `accepted`: by earlier calls of the same fetch."""
+        """The cause of a refusal, if it is clear without a check. `accepted`: what earlier calls of the fetch showed."""
         by_it = self._closed_by(key, claim)
         kinds = self._accepted.get(key, set()).union(accepted)
         return blame(kind, capability, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
@@ -127,7 +127,7 @@ class Refusals:
         return claim is not None and state.claim == claim
 
     def note_refused(self, key: str, kind: ErrorKind, reason: str, claim: Any) -> datetime:
-        """Close the account for all processes, and return until when. `claim`: whose call was refused; see `AccountState`."""
+        """Close the account for all processes, and return the end of the closure. `claim`: see `AccountState`."""
         with self._lock:
             if (earlier := self._trying_again.pop(key, None)) is None:
                 earlier = self._quota.carrier_state(key).account
@@ -191,7 +191,7 @@ class Refusals:
                 return True
 
     def note_documents_refused(self, key: str, words: str) -> bool:
-        """Record that an account that can track was refused a document. False if it has received documents: the parcel is at fault."""
+        """Record that an account that can track was refused a document. False if the parcel is at fault."""
         right = self.documents(key)
         if right.is_shown(self._clock.now()):
             return False
@@ -200,7 +200,7 @@ class Refusals:
         return True
 
     def note_documents_granted(self, key: str, *, with_document: bool) -> None:
-        """Record that the account may request documents, as an answer or a person showed. `with_document`: the answer had one."""
+        """Record that an answer or a person showed the right to documents. `with_document`: the answer had one."""
         if key in self._documents_came:
             return
         right = self.documents(key)
@@ -234,12 +234,12 @@ def print_of(credentials: tuple[str, ...], salt: str) -> str:
 
 
 class AccountGate:
-    """The state of the accounts, shared by all processes. `key`: of an account; see `recours.core.accounts`."""
+    """The state of the accounts, shared by all processes. `key`: an account's key; see `recours.core.accounts`."""
 
     def __init__(
         self, accounts: Mapping[str, Account], quota: QuotaTables, clock: Clock, minute: Minute = str
     ) -> None:
-        """`accounts`: by key. A client's account may be created on first use, and the mapping is never iterated.
+        """`accounts`: by key, and never iterated, because a client's account may be created on first use.
 
         `minute`: formats a time with its zone for people.
         """
@@ -252,7 +252,7 @@ class AccountGate:
     # ---------------------------------------------------------------- before calls
 
     def closed(self, key: str) -> Refusal | None:
-        """Why the account can take no call now, apart from quota. Reserves the next attempt with a refused account if due."""
+        """Why the account cannot be called now, quota aside. Reserves the next attempt with a refused account if due."""
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
@@ -263,7 +263,7 @@ class AccountGate:
         return self._quota.carrier_state(key).at(self._clock.now())
 
     def documents(self, key: str) -> Refusal | None:
-        """Why the account gets no documents (`since` when, `until` when none are requested), or None if it may get them."""
+        """Why no documents are requested with the account (`since` and `until` are times), or None if they may be."""
         right = self.refusals.documents(key)
         return self._documents_refusal(key, right) if right.refused_at else None
 
@@ -275,7 +275,7 @@ class AccountGate:
         """Return whether to start one fetch at a time, because this run has no answer yet that accepts our account."""
         if self.refusals.accepted(key):
             return False
-        # If the account is tried again after a refusal, a check comes before the first call.
+        # If a refused account is used again, its credentials are checked before the first call.
         return self._accounts[key].presents(Capability.TRACKING) or self.refusals.is_tried_again(key)
 
     def client_of(self, key: str) -> str:
@@ -353,13 +353,13 @@ class AccountGate:
         return self.status(key).stopped or stop
 
     def resume(self, key: str, by: str) -> Stop | None:
-        """Resume the carrier or account. Returns the pause that this ended, or None."""
+        """Resume the carrier or account. Return the pause that ended, or None."""
         return self._quota.resume(key, by, self._clock.now())
 
     # ---------------------------------------------------------------- the reasons
 
     def _stopped(self, key: str, state: CarrierState) -> Refusal | None:
-        """No operator email is sent, because the person who paused it knows."""
+        """The refusal if a person paused the account. No operator email is sent, because that person knows."""
         stop = state.stopped or state.own_stop
         if stop is None:
             return None
@@ -404,7 +404,7 @@ class AccountGate:
         return Refusal(
             Blocked.CARRIER,
             sentence("en", explanation),
-            # Claims that wait for the right become due slightly earlier.
+            # Claims that wait for the right become due slightly before this time.
             (right.next_call_at or self._clock.now()) + DUE_SLACK,
             kind=ErrorKind.ACCOUNT_DENIED,
             explanation=explanation,
@@ -436,9 +436,9 @@ class Turns:
     gate: AccountGate
     key: str
     account: Account
-    first: threading.Lock = field(default_factory=threading.Lock)  # of the fetch that sends credentials
+    first: threading.Lock = field(default_factory=threading.Lock)  # held to send credentials
     fetches: int = 0  # finished fetches that sent the credentials; each may have closed the account
-    documents: threading.Lock = field(default_factory=threading.Lock)  # of the fetch that requests a document
+    documents: threading.Lock = field(default_factory=threading.Lock)  # held to request a document
 
 
 @dataclass(eq=False)
@@ -454,7 +454,7 @@ class WaitingReservation:
         self._over_before = self._turns.fetches
 
     def consume(self, capability: Capability) -> None:
-        """Wait for the turn if necessary, then consume a unit of the reservation. Raises CallError."""
+        """Wait for the fetch's turn if necessary, then consume a unit of the reservation. Raises CallError."""
         account = self._turns.account
         if account.presents(capability) and not self._is_first:
             self._wait()

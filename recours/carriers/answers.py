@@ -116,7 +116,7 @@ class ParcelStatus(Enum):
     GOING_BACK = auto()  # on its way to its sender
     ACCEPTED = auto()  # picked up from its sender, or handed in: on its way
     ON_ITS_WAY = auto()
-    UNCLEAR = auto()  # its label does not say where the parcel is: tracked again, like a parcel on its way
+    UNCLEAR = auto()  # the label does not say where the parcel is: tracked again, as if on its way
 
 
 FINAL: dict[ParcelStatus, Sentence] = {
@@ -160,13 +160,13 @@ def about_another(name: str, answer: Response) -> Failure:
 # ---------------------------------------------------------------- documents
 
 
-# More than any carrier issues for one parcel. Without a limit, an answer could contain as many as fit in it.
+# More than any carrier issues for one parcel. Without this limit, only the size of an answer would limit their number.
 MOST_PIECES = 20
 
 
 class EncodedPiece(NamedTuple):
     encoded: str
-    source: str  # the carrier and the call it is from
+    source: str  # the carrier and the call that returned the document
     kind: EvidenceKind = EvidenceKind.LETTER
     html: bool = False  # whether it may be a web page
     encoding: Literal["base64", "hex"] = "base64"
@@ -285,11 +285,11 @@ def _utc(at: datetime, zone: tzinfo | None) -> datetime:
 # ---------------------------------------------------------------- several parcels in an answer, and the scans of one parcel
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
-# These end a parcel's journey: a later acceptance belongs to another parcel with the same number.
+# Statuses that end a parcel's journey. A later acceptance belongs to another parcel with the same number.
 _ENDS = FINAL.keys() | {ParcelStatus.DELIVERED}
-# The latest scan with one of these decides, unless the carrier reports a current status. A canceled shipment may still move.
+# The latest scan with such a status decides, unless there is a current status. A canceled shipment may still move.
 _DECISIVE = _ENDS - {ParcelStatus.CANCELLED} | {ParcelStatus.PART_DELIVERED}
-# The carrier has the parcel.
+# Statuses of a parcel that the carrier has.
 _WITH_CARRIER = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
 
 
@@ -416,9 +416,9 @@ def handover(
 ) -> Handover | Failure:
     """The delivery of the parcel with this number to its recipient, or why the answer shows no such delivery.
 
-    `name`: the carrier's. `shipments`: all in the answer. The newest with the number counts, or else the newest without any
-    number. A delivery after the parcel turned back went to its sender. A partial delivery does not count. A delivery before
-    the acceptance belongs to an earlier parcel with the same number.
+    `name`: the carrier's name. `shipments`: all shipments in the answer. The newest shipment with the number counts, or
+    else the newest without any number. A delivery after the parcel turned back went to its sender. A partial delivery
+    does not count. A delivery before the acceptance belongs to an earlier parcel with the same number.
     """
     ours = [parcel for parcel in shipments if any(same_number(number, other) for other in parcel.numbers)]
     unnumbered = [parcel for parcel in shipments if not parcel.numbers]
@@ -436,15 +436,15 @@ def handover(
         if shipment.is_return or any(scan.status in _TURNED_BACK for scan in until_then):
             label = caption(last.label) or "delivered"
             return Failure.of(Sentence.RETURN_DELIVERED, name, label, answer.status)
-        last = returns[-1]  # after the delivery: the recipient did not keep the parcel
+        last = returns[-1]  # after the delivery, so the recipient did not keep the parcel
     return not_handed_over(name, answer, last, table)
 
 
 def current_way(scans: Collection[Scan]) -> list[Scan]:
-    """The scans of the parcel that has the number now, in order of time. A scan without a time keeps its position.
+    """The scans of the parcel that now has the number, in order of time. A scan without a time keeps its position.
 
-    They start at the last acceptance after the end of an earlier parcel, or after the last gap that is so long that the carrier
-    must have reused the number.
+    The first scan is the last acceptance after the end of an earlier parcel, or follows the last gap so long that the
+    carrier must have reused the number.
     """
     by_time = iter(sorted((scan for scan in scans if scan.at), key=lambda scan: scan.at or NEVER))
     ordered = [next(by_time) if scan.at else scan for scan in scans]
@@ -475,8 +475,8 @@ def _decisive(shipment: Shipment, scans: Sequence[Scan]) -> Scan:
 
 # ---------------------------------------------------------------- returns, detected by the label of an event
 
-# Labels of events for a return to the sender. English, French and German: from DHL labels in public clients (mmetten/ha-dhl
-# and the gem `dhl-tracking`), simulators and shipping labels. Spanish, Italian and Dutch are inferred.
+# Event labels that mean a return to the sender. English, French and German labels are from DHL labels in public clients
+# (mmetten/ha-dhl and the gem `dhl-tracking`), simulators and shipping labels. Spanish, Italian and Dutch are inferred.
 _TURNED_BACK_TEXTS = (
     r"\breturn(?:s|ed|ing)?\b.{0,40}\b(?:sender|shipper|consignor)\b",
     r"\b(?:delivered|handed over|given back) to (?:(?:the|its) )?(?:original )?(?:sender|shipper|consignor)\b",

@@ -29,7 +29,7 @@ class Client(ABC):
     tracking_shows_account: bool = True
     # Whether "access denied" means that this parcel belongs to another customer; otherwise our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
-    token_service: ClassVar[TokenService | None] = None  # if each call needs a token
+    token_service: ClassVar[TokenService | None] = None  # set if each call needs a token
     _tokens: Tokens | None = None
 
     def __init__(self, settings: Mapping[str, str]) -> None:
@@ -160,7 +160,7 @@ class StatusClient(Client):
 
 
 def further_evidence(session: CarrierSession, request: Request) -> Response | None:
-    """The answer to one more call for evidence, or None if no call is left or it fails: evidence already found must not be lost."""
+    """The answer to one more call for evidence, or None if no call is left or the call fails."""
     try:
         return session.call(Capability.POD, request)
     except (CallError, RunError):

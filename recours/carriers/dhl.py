@@ -78,7 +78,7 @@ class Dhl(LinkClient):
         return parse_tracking(session.call(Capability.TRACKING, request), number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
-        """Express parcels have a proof in another service."""
+        """The failure to report. Another service has the proofs of Express parcels."""
         del delivery, now
         return Sentence.PROOF_LINK_MISSING
 
@@ -126,8 +126,8 @@ def _shipment(body: Any) -> Shipment:
 def _numbers(body: Any) -> tuple[str, ...]:
     """The numbers of a shipment: its own, those of its pieces, and its references.
 
-    Asked about a piece, DHL Freight calls its shipment `JKG-HI-...` and lists the piece in `pieceIds` with leading zeros (an answer
-    of September 2026, philipantonetti-ctrl/panetti). A Freight shipment without pieces may be about any number.
+    For a piece, DHL Freight returns a shipment `JKG-HI-...` that lists the piece in `pieceIds` with leading zeros (an
+    answer of September 2026, philipantonetti-ctrl/panetti). A Freight shipment without pieces may be about any number.
     """
     details = json_api.at(body, "details")
     pieces = list(filter(None, map(json_api.text, json_api.items(details, "pieceIds"))))

@@ -47,7 +47,7 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class HttpError(Exception):
-    """The call returned nothing to parse. The text is a phrase for people that follows the carrier's name."""
+    """A call that returned nothing to parse. People read the exception's text after the carrier's name."""
 
     key: Sentence
 
@@ -114,7 +114,7 @@ class Http:
         _call.connected = False
         origin = self.base_url if self._replaced or not request.origin else request.origin
         if len(self._routes) > _MOST_ORIGINS:
-            # Answers may keep linking to new hosts, and each host would keep a connection open.
+            # Answers may link to ever more hosts, and a connection to each host would stay open.
             self._routes.clear()
         try:
             for header in request.headers.items():
@@ -206,7 +206,7 @@ def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
 
 # ---------------------------------------------------------------- one deadline for headers and body
 
-# Per thread, for the current call: its deadline (monotonic seconds), and whether it is connected.
+# Per thread: the deadline of the current call (monotonic seconds), and whether the call is connected.
 _call = threading.local()
 
 
@@ -261,7 +261,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 class _WatchedHttp(HTTPConnection):
-    """A connection that records when it is established, because something may have been sent from then on."""
+    """A connection that records that it is established, because data may have been sent from then on."""
 
     response_class = _TimedResponse
     _gathered: list[bytes] | None = None
@@ -318,10 +318,10 @@ class _Adapter(HTTPAdapter):
 
 # ---------------------------------------------------------------- the calls of a fetch
 
-# One repeat a few seconds later. The backoff covers hours and days.
+# A failed call is repeated once, a few seconds later. The backoff covers hours and days.
 _MOST_SENDS = 2
 _LONGEST_PAUSE_S = 4.0
-# If a gateway asks for no more than this, the repeat waits for it. If it asks for more, no run calls it in the meantime.
+# The longest wait that the repeat grants to a gateway. If the gateway asks for more, no run calls it until then.
 _LONGEST_ASKED_S = 10.0
 _OK = 200
 _PASSING_STATUSES = frozenset({502, 503, 504})
@@ -337,18 +337,18 @@ class _PassingError(Exception):
 
 @dataclass(eq=False)
 class HttpSession:
-    _name: str  # the carrier's
+    _name: str  # the carrier's name
     _reservation: Reservation
     _http: Sender
     _clock: Clock
-    _jitter: Callable[[], float]  # a number from 0 to 1, a fresh one each time
-    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # is it a request to wait?
-    calls: int = 0  # sent, as far as can be known
+    _jitter: Callable[[], float]  # returns a new random number from 0 to 1
+    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # the wait that it asks for
+    calls: int = 0  # calls that were sent, as far as is known
     unsent: int = 0  # calls that could not connect
-    accepted: set[Capability] = field(default_factory=set)  # capabilities that answers accepted
+    accepted: set[Capability] = field(default_factory=set)  # capabilities that the carrier accepted
     delivery: Delivery | None = None  # of the parcel, once known
     last: Capability | None = None  # the purpose of the last call
-    earliest: datetime | None = None  # an earlier delivery belongs to another parcel
+    earliest: datetime | None = None  # a delivery before this time belongs to another parcel
     repeats: bool = True  # whether to repeat a sent call once if the network or a gateway fails
 
     def delivery_known(self, delivery: Delivery) -> None:

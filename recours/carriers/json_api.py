@@ -12,13 +12,13 @@ _DEEPEST = 500  # levels: about half of what json can read; no carrier's answer 
 # Larger answers are not parsed. Real answers have a few thousand values. An empty list needs thirty times the memory of
 # its three bytes, and while Python creates millions of them, no other thread runs and no signal is handled.
 MOST_VALUES = 200_000
-_BEFORE_VALUES = (b"[", b"{", b",")  # the few inside strings are counted too
+_BEFORE_VALUES = (b"[", b"{", b",")  # the few occurrences inside strings are counted too
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
 def tree(body: bytes) -> Any:
     """The parsed body, or None if it is malformed, nested too deeply or has too many values."""
-    # Check the depth before parsing: when the recursion limit is hit, anything else Python does at that moment fails too.
+    # Check the depth before parsing, because at the recursion limit any other code that Python runs fails too.
     if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES or _is_too_deep(body):
         return None
     try:

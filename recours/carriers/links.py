@@ -27,7 +27,7 @@ _HTTPS = 443
 
 
 class LinkClient(Client):
-    """A carrier whose tracking links to the proofs. `track` returns the links in the delivery's `hints`."""
+    """A carrier whose tracking answers link to the proofs. `track` returns the links in the delivery's `hints`."""
 
     # The fields of an answer that contain a link, best first, with the kind of evidence that each leads to.
     links: ClassVar[Mapping[str, EvidenceKind]]
@@ -77,7 +77,7 @@ class LinkClient(Client):
 
 def link_request(url: str, hosts: re.Pattern[str]) -> Request | None:
     """A request for a carrier's link, or None if the link leads to a host that is not the carrier's."""
-    # Parsers disagree on blanks, control characters and backslashes.
+    # URL parsers disagree on blanks, control characters and backslashes.
     if len(url) > _LONGEST_LINK or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
         return None
     try:

@@ -22,7 +22,7 @@ from recours.core.text import clean
 _EARLY = timedelta(minutes=2)
 _USUAL_LIFE_S = 3600
 _LONGEST_LIFE = timedelta(days=1)
-_REFUSALS = frozenset({400, 401, 403})  # of the token call, which is not about a parcel
+_REFUSALS = frozenset({400, 401, 403})  # statuses of the token call, which is not about a parcel
 # UPS sends this text, in answer to this call too, to accounts whose credentials are correct.
 _BLOCKED = "blocked merchant"
 
@@ -69,7 +69,7 @@ class AccessToken:
 class Tokens:
     """The token of one account, shared by all threads of a process."""
 
-    _name: str  # the carrier's
+    _name: str  # the carrier's name
     _service: TokenService
     _request: Request  # for a token
     _token: AccessToken | None = field(default=None, repr=False)
@@ -77,7 +77,7 @@ class Tokens:
     _recent: deque[str] = field(default_factory=partial(deque, maxlen=4), repr=False)
     _finished_calls: int = 0  # token calls, whether they succeeded or failed
     _failed: Failure | None = None  # the failure of the last token call
-    # Tokens fetched because a call refused the previous one, until a call with the same capability accepts the new one.
+    # Tokens that replaced a refused token and that no call with the same capability has accepted yet.
     _refused_renewals: set[_Use] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

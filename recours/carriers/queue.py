@@ -39,14 +39,14 @@ from recours.runs.ports import CarrierAnswer, Clock, ParcelQuery, Reservation
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
 
-# Answers to the default account that leave the denial to the client's account in force.
+# If the default account gets such a failure, the denial of the client's account still applies.
 _SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
-# Each limit may allow fewer of the fetches, and other processes take and return units at the same time.
+# Each limit may reduce the number of fetches, while other processes take and return units.
 _MOST_ROUNDS = 8
 
 
-# By tracking number.
+# The results by tracking number.
 Tracking = Mapping[str, Delivery | Failure]
 Numbers = tuple[str, ...]
 
@@ -250,7 +250,7 @@ class APIRequestQueue(AccountGate):
         concurrency: int | None = None,
         carrier_concurrency: int | None = None,
     ) -> None:
-        """`concurrency`: the maximum number of calls in progress; `carrier_concurrency`: per account. None: unlimited."""
+        """`concurrency`: the maximum of calls in progress; `carrier_concurrency`: per account. None: unlimited."""
         super().__init__(accounts, quota, clock, minute)
         self._redact = redact or Redactor(())
         self._turns: dict[str, Turns] = {}  # by account
@@ -270,7 +270,7 @@ class APIRequestQueue(AccountGate):
     ) -> tuple[list[Reservation], Refusal | None]:
         """Reserve the units for as many of the fetches as possible, in order, and say why the others get none.
 
-        Of a day's quota, the `urgent` calls are left to the other worker; see `kept_for_others`.
+        Part of a day's quota is kept for the `urgent` calls of the other worker; see `kept_for_others`.
         `go_on` is called while a call waits for a short window. If it returns False, the call is not made.
         """
         urgent = urgent or {}
@@ -317,7 +317,7 @@ class APIRequestQueue(AccountGate):
         return reservations
 
     def _refuse_at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
-        """The refusal of a fetch. It is temporary if the units that this run holds would be enough."""
+        """The refusal of a fetch. The refusal is temporary if the units reserved by this run would be enough."""
         limit = short.limit
         needed = limit.units(calls)
         now = self._clock.now()
@@ -343,14 +343,14 @@ class APIRequestQueue(AccountGate):
         parcels: Sequence[ParcelQuery],
         go_on: GoOn = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
-        """Fetch several claims, with one reservation each. There are at most as many as the carrier tracks with one call.
+        """Fetch several claims, with one reservation each: at most as many as the carrier tracks with one call.
 
         Yields one answer per claim, in order, as soon as it is known. Each reservation is released with its claim's answer, and all
         of them when the iterator is closed. If the carrier asks to wait or refuses, that applies to the remaining claims of the
         bundle, and no more calls are made for them. The bundle ends before a claim whose first call `go_on` (see `reserve`) stops.
         If our account is refused, one more call may find out whether the account or the parcel is the reason. If a client's account
         is denied a parcel, the default account is used as well, with its own units, as long as `go_on` returns True.
-        Raises only errors of recours itself; the remaining claims were then not processed.
+        Raises only internal errors of recours; the remaining claims are then not processed.
         """
         bundle = Bundle(parcels)
         try:
@@ -472,7 +472,7 @@ class APIRequestQueue(AccountGate):
         return lambda text: redact_tokens(self._redact(text))
 
     def _noted(self, key: str, answer: _Answer) -> _Answer:
-        """Share with all processes what the answer means for all claims of the carrier. Returns the answer."""
+        """Share with all processes what the answer means for all claims of the carrier, and return the answer."""
         outcome = answer.outcome
         # Do not lose a proof if storing the acceptance fails: the next answer shows the acceptance again.
         with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
@@ -480,7 +480,7 @@ class APIRequestQueue(AccountGate):
                 self.refusals.note_accepted(key, answer.accepted, proven=answer.is_proof_of_rights)
             if answer.grants_documents:
                 self.refusals.note_documents_granted(key, with_document=isinstance(outcome, Retrieved))
-        if isinstance(outcome, Retrieved) or outcome.http_status is None:  # our own limit
+        if isinstance(outcome, Retrieved) or outcome.http_status is None:  # our own quota
             return answer
         if outcome.kind is not ErrorKind.RATE_LIMITED and outcome.retry_at is None:
             return answer
@@ -507,7 +507,7 @@ class APIRequestQueue(AccountGate):
             answer = _failure(failed, session)
         except (RunError, ImportError, CalledOffError):
             raise
-        except Exception:  # the parcel that causes it causes it again in a call of its own
+        except Exception:  # the parcel at fault raises the error again in its own call
             name = self._accounts[key].name
             log.exception(f"{name}: an internal error in a call about several parcels")
             answer = None
@@ -523,7 +523,7 @@ class APIRequestQueue(AccountGate):
         bundle.note_tracking(numbers, answer)
 
     def _mention_failures(self, key: str, bundle: Bundle) -> None:
-        """Log failed shared calls. Otherwise nobody would notice a carrier that rejects them, which costs calls."""
+        """Log failed shared calls. Otherwise nobody would notice that a carrier rejects them, which wastes calls."""
         name = self._accounts[key].name
         parcels = plural(len(bundle.numbers), "parcel")
         if upsetting := len(bundle.upsetting):
@@ -542,9 +542,10 @@ class APIRequestQueue(AccountGate):
     def _ask_default_account(
         self, key: str, parcel: ParcelQuery, denied: CarrierAnswer, go_on: GoOn
     ) -> CarrierAnswer:
-        """Use the default account for a parcel that a client's account was denied, if it has calls left now, without waiting.
+        """Use the default account for a parcel that a client's account was denied, if calls are left without waiting.
 
-        If it has none left, or its answer is not about the parcel, no attempt is used, and the claim is fetched with it from now on.
+        If no call is left, or the answer is not about the parcel, no attempt is used, and the claim is fetched with the
+        default account from now on.
         The denial remains if the default account must not be used or may not see the parcel either.
         """
         default = carrier_of(key)
@@ -617,7 +618,7 @@ class APIRequestQueue(AccountGate):
         return check if check.refusal else self._noted(fetch.key, check)
 
     def _case_of_check(self, key: str, check: _Answer) -> Case:
-        """The case of a check. If our account was refused, this closes it for all processes."""
+        """The case of a check. If our account was refused, close it for all processes."""
         case = self._case(key, check, ParcelQuery(self._accounts[key].spec.sample_number, None))
         return self._closing(key, check.refusal, case, None) if check.refusal else case
 
@@ -673,7 +674,7 @@ class APIRequestQueue(AccountGate):
         return blamed, None if check.refusal else claim
 
     def _closing(self, key: str, failure: Failure, case: Case, claim: Any) -> Case:
-        """Our account was refused: close it for all processes. `claim`: whose call was refused, or None for the sample number."""
+        """Close our refused account for all processes. `claim`: whose call was refused; None for the sample number."""
         reason = refusal_text(failure, case)
         until = self.refusals.note_refused(key, failure.kind, reason, claim)
         return replace(case, blame=Blame.ACCOUNT, retry_at=until)

@@ -43,8 +43,8 @@ class ShortWindows:
     def wait(
         self, limits: Sequence[Limit], take: Take, clock: Clock, go_on: Callable[[], bool]
     ) -> Sequence[Reserved]:
-        """Wait for a unit of each limit. Empty if `go_on` returns False first."""
-        # Calls of another kind may have other limits and must not wait behind these.
+        """Wait for a unit of each limit, and return the units. The result is empty if `go_on` returns False first."""
+        # Calls of another kind may have other limits and must not wait behind these calls.
         queue = self._queues.setdefault(tuple(limits), _Queue(min(limit.number for limit in limits)))
         return queue.wait(take, clock, go_on)
 
@@ -179,7 +179,7 @@ class QuotaReservation:
 
         The call counts as in progress until `called`. Raises CallError, CalledOffError.
         """
-        for slot in self._slots:  # before units of a short window, whose call must be sent within it
+        for slot in self._slots:  # before units of a short window, so that the call is sent within it
             slot.acquire()
         self._is_calling = True
         limits = [limit for limit in self._account.limits if limit.units({capability: 1})]
@@ -256,7 +256,7 @@ class QuotaReservation:
         return reserved
 
     def _current(self, limit: Limit) -> Reserved | None:
-        """The units of this limit reserved in the current window. Returns units reserved in a window that has ended."""
+        """The units of this limit reserved in the current window. Returns units of ended windows to the quota."""
         now = self._clock.now()
         for reserved, units in list(self._reserved.items()):
             if reserved.limit != limit or units == 0:

@@ -17,7 +17,7 @@ Fields = Sequence[tuple[str, "str | Fields"]]
 
 
 def envelope(body: str, header: str = "") -> bytes:
-    """A request: an envelope with elements (see `element`) as its Body and Header."""
+    """A SOAP envelope with these elements (see `element`) as its Body and Header."""
     head = f"<soapenv:Header>{header}</soapenv:Header>" if header else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
@@ -46,7 +46,7 @@ def empty_element(name: str, attributes: Mapping[str, str]) -> str:
 
 
 def read(name: str, answer: Response) -> "ET.Element | Failure":
-    """The root element of the answer, or a failure if the answer is not XML. `name`: the carrier's."""
+    """The root element of the answer, or a failure if the answer is not XML. `name`: the carrier's name."""
     root = parse(answer.body)
     return unreadable(name, answer) if root is None else root
 
@@ -147,7 +147,7 @@ def body_of(root: Any) -> Any | None:
 def result_of(
     name: str, answer: Response, operation: str, result: str, read_fault: Callable[[Any], Failure]
 ) -> Any | Failure:
-    """The element named `result` in the response to an operation, or a failure. `name`: the carrier's."""
+    """The element named `result` in the response to an operation, or a failure. `name`: the carrier's name."""
     root = read(name, answer)
     if isinstance(root, Failure):
         return root

@@ -125,7 +125,7 @@ def _bad_request(reason: str) -> BadRequestError:
 
 
 def _result(question: Question, state: ParcelState) -> str:
-    """The events, oldest first, the last with highPriority. An unknown number has no events. [D24, KAR; a README]"""
+    """The events, oldest first, the last with highPriority. An unknown number has no events [D24, KAR; a README]."""
     if state.scenario is Scenario.SYSTEM_ERROR:
         return _error(1, "System Error")  # [D24, KAR]
     if not question.tracking:

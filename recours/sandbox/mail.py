@@ -1,4 +1,4 @@
-"""A mail server on loopback that stores emails as files and delivers none. Supports only the SMTP that the demo and tests need."""
+"""A mail server on loopback that stores emails as files, with as much SMTP as the demo and the tests need."""
 
 import socketserver
 import threading
