@@ -11,9 +11,9 @@ _SEPARATOR = "#"
 
 
 class AccountKey(NamedTuple):
-    """An account at a carrier. As text, it is the key of the account's lane and limits.
+    """An account at a carrier. Its text form is the key of the account's lane and limits.
 
-    As text, the default account is only the carrier's key.
+    The text form of the default account is the carrier's key alone.
     """
 
     carrier: str  # canonical key
@@ -71,7 +71,7 @@ class ClientAccount(NamedTuple):
     added_by: str
     changed_at: datetime
     client_address: str = ""
-    moved_at: datetime | None = None  # since when runs ignore the account because the address changed
+    moved_at: datetime | None = None  # when runs began to ignore the account, as the address changed
     email: str | None = None
 
     @property
@@ -82,7 +82,7 @@ class ClientAccount(NamedTuple):
     def is_moved(self) -> bool:
         """Return whether the client with this id no longer exists or has changed its address since the account was added.
 
-        The client may be a different one, because a service may reuse the id of a deleted client.
+        A new address may mean a different client, because a service may reuse the id of a deleted client.
         """
         return self.email is not None and address_key(self.email) != self.client_address
 
@@ -103,7 +103,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """The owner of the sealed credentials, which cannot be opened for another client or carrier."""
+        """The owner that credentials are sealed for. They cannot be opened for another client or carrier."""
         return owner_of(self.client_id, self.carrier)
 
 

@@ -113,7 +113,7 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
 
 def shelving_change(claim: Claim, state: State) -> ClaimChange | None:
-    """Return the change if the claim status sets the claim aside or resumes it; None: neither, or a new claim."""
+    """Return the change if the claim's status starts or stops excluding it from fetching, unless it is new."""
     was_shelved, is_shelved = (each_state.stage is Stage.SHELVED for each_state in (claim.state, state))
     if claim.assessed is None or state.stage is None or was_shelved == is_shelved:
         return None

@@ -20,8 +20,8 @@ _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_U
 def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     """Return the state of a claim that is new to recours, or that other software has edited since.
 
-    A corrected number or carrier, or a reset retry count, starts the claim over: it is due now. Another account does too,
-    except the default account if that account has worked for the claim.
+    A corrected number or carrier, or a reset retry count, starts the claim over: it is due now. So does a change of
+    account, except to the default account if that account has worked for the claim.
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, was_asked = _since(claim, now)
@@ -34,7 +34,7 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
-    """Return since when recours handles the claim, and whether the carrier was asked since then."""
+    """Return when recours began to handle the claim, and whether the carrier was asked since then."""
     assessed = claim.assessed
     if assessed is None:
         times = [at for at in (claim.created_at, claim.state.since) if at is not None and at <= now]
@@ -178,7 +178,7 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
 
 
 def with_possible_time(claim: Claim, now: datetime, policy: Policy) -> State:
-    """Return the claim's state; the next retry is recomputed if it is later than any wait allows."""
+    """Return the claim's state, and recompute the next retry if its time is later than any wait allows."""
     state = claim.state
     is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
     return retimed(state, now, policy) if is_impossible and not awaits_last_attempt(state) else state

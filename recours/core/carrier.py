@@ -38,7 +38,7 @@ class CarrierSpec:
     base_url: str
     number_form: re.Pattern[str]  # of an upper-case number without spaces
     number_example: str  # a typical number, as people know it
-    calls: Mapping[Capability, int]  # the maximum calls of a fetch, without those for a token
+    calls: Mapping[Capability, int]  # the maximum calls of a fetch, except calls for a token
     sample_number: str  # has the carrier's form but belongs to no parcel; used to check credentials
     spellings: tuple[str, ...] = ()  # other than `name` and `key`
     options: tuple[Option, ...] = ()
@@ -77,11 +77,11 @@ class CarrierSpec:
         return tuple(dict.fromkeys(name for names in self.credentials for name in names))
 
     def complete_credentials(self, present: Collection[str]) -> tuple[str, ...] | None:
-        """Return the first set whose names are all present; None: no set is complete."""
+        """Return the first set of credentials whose settings are all present; None if no set is complete."""
         return next((names for names in self.credentials if set(names) <= set(present)), None)
 
     def missing_credentials(self, present: Collection[str]) -> list[list[str]]:
-        """Return the missing names of each partly present set, or of all sets if no name is present."""
+        """Return the missing settings of each partly configured set, or of every set if nothing is configured."""
         incomplete = [names for names in self.credentials if set(names) & set(present)] or self.credentials
         return [[name for name in names if name not in present] for names in incomplete]
 
@@ -162,10 +162,9 @@ class Catalog:
         configured: Collection[str] = (),
         of_clients: Mapping[Any, Mapping[str, int]] | None = None,
     ) -> None:
-        """A catalog of these carriers.
+        """`configured`: the keys of carriers with a default account.
 
-        `configured`: the keys of carriers with a default account. `of_clients`: account numbers by carrier key, for each
-        client with accounts.
+        `of_clients`: account numbers by carrier key, for each client with accounts.
         """
         self.specs = {spec.key: spec for spec in specs}
         self.substitutes = tuple(substitutes)
@@ -204,9 +203,9 @@ class Catalog:
     def resolve_again(
         self, served: str | None, name: str, number: str | None, client_id: Any = None
     ) -> str | None:
-        """Resolve a claim that `served` has served so far. Another carrier takes over only if it has credentials.
+        """Resolve a claim that the carrier `served` has served so far. Only a carrier with credentials can replace it.
 
-        Credentials that are missing for one run, such as while a file is being replaced, must not restart claims.
+        Claims must not restart because credentials are missing for one run, such as while a file is being replaced.
         """
         key = self.resolve(name, number, client_id)
         if (
@@ -226,8 +225,8 @@ class Catalog:
     ) -> int:
         """Return the number of the account for a client's claim at a carrier: the client's own, else the default account.
 
-        `remembered`: the account that worked for this claim. `assessed`: the key of the account at the last assessment;
-        a number that is unknown here is kept, because another run has read newer accounts.
+        `remembered`: the account that worked for this claim. `assessed`: the key of the account at the last assessment.
+        If its number is unknown here, it is kept, because another run has read newer accounts.
         """
         if remembered == DEFAULT_ACCOUNT and carrier in self.configured:
             return DEFAULT_ACCOUNT
@@ -296,7 +295,7 @@ class Catalog:
         )
 
     def no_such(self, name: str) -> str:
-        """Return the error for an unknown name, with the most similar name or else all names."""
+        """Return the error for an unknown name. It suggests the most similar name, or lists all names."""
         nearest_name = nearest(fold(name), self.keys_by_name)
         suggestion = (
             f"Did you mean {self.specs[self.keys_by_name[nearest_name]].name}?" if nearest_name else ""

@@ -56,14 +56,14 @@ IN_PROGRESS = (*DUE, Stage.WAITING)
 class Delivery:
     """The known facts of a parcel's delivery. `at` is aware.
 
-    `day`: the day at the place of delivery, if the carrier gives no exact time: only a date, or a local time in a
-    country with several time zones. Then `at` is None, and the delivery is shown without a time.
+    `day`: the day at the place of delivery, set if the carrier gives only a date, or a local time in a country with
+    several time zones. Then `at` is None, and the delivery is shown without a time.
     """
 
     at: datetime | None = None
     signatory: str | None = None
     day: date | None = None
-    # A code in the answer that recours does not know; logged as for a failure, never stored.
+    # A code in the answer that recours does not know. Like a failure's code, it is logged but never stored.
     unknown: str | None = field(default=None, compare=False)
     # The carrier's fields that distinguish parcels with the same number, for the next call; never stored.
     hints: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -140,13 +140,13 @@ class State:
     # The latest known time of creation, enrollment and reopening.
     since: datetime | None = None
     expire_from: datetime | None = (
-        None  # the start of the period after which it expires; None: not asked since
+        None  # when the period until expiry starts; None: the carrier was not asked
     )
     expired_at: datetime | None = None  # when recours gave up because the deadline had long passed
     last_attempt_at: datetime | None = (
         None  # when the last attempt is planned, or was made: see core.last_attempt
     )
-    # The account of the claim's carrier that worked, to be used from now on; None: the client's, else the default account.
+    # The account that worked and is used from now on. None: the client's own account, or else the default account.
     account: int | None = None
     goes_alone: bool = False  # its number made a shared call fail, so it is fetched alone
 
@@ -170,7 +170,7 @@ class Claim:
     id: Any
     reference: str
     client_id: Any = None
-    client_text: str | None = None  # the client's id as text of the database
+    client_text: str | None = None  # the client's id as the database shows it
     carrier_name: str = ""  # as the service wrote it
     carrier: str | None = None  # the canonical key; None: not a supported carrier
     account: int = DEFAULT_ACCOUNT  # the number of the carrier's account that serves the claim
@@ -190,13 +190,13 @@ class Claim:
     assessed: "Snapshot | None" = None
     erased: Erasure | None = None  # erased claims are never processed again
     unreadable: tuple[str, ...] = ()
-    # The service's values as text of its database, to detect edits.
+    # The service's values as its database shows them, to detect edits.
     texts: tuple[str | None, ...] = field(default=(), compare=False, repr=False)
     version: int = field(default=0, compare=False, repr=False)  # how often our row was written
 
     @property
     def last_error(self) -> str:
-        """The last failure according to the row, for the log, in English if recours wrote it; "": none."""
+        """The row's last failure for the log, in English if recours wrote it; "" if there is none."""
         return sentence("en", self.explanation) if self.explanation else clean(self.error_text or "")
 
     def earliest_delivery(self, now: datetime) -> datetime | None:
@@ -211,7 +211,7 @@ class Claim:
 
     @property
     def is_ours(self) -> bool:
-        """Return whether a worker is responsible for the claim: not with other statuses, such as `manual`."""
+        """Return whether a worker is responsible for the claim. With a status such as `manual`, no worker is."""
         return self.erased is None and (self.is_pending or self.fetch_status == FetchStatus.FAILED)
 
     @property
@@ -220,7 +220,7 @@ class Claim:
         return str(AccountKey(self.carrier, self.account)) if self.carrier else ""
 
     def key_with(self, state: State) -> str:
-        """Return the key of the account that serves the claim in this state: the default account if that account worked."""
+        """Return the key of the account that serves the claim in this state; the default account if it has worked."""
         return self.carrier or "" if state.account == DEFAULT_ACCOUNT else self.account_key
 
     @property
@@ -244,7 +244,7 @@ class Snapshot:
     account: str | None
     retries_used: int
     client: str | None = None  # the client's id as text
-    # Determines the last attempt. Changing the deadline is not a correction, so the claim does not restart.
+    # The last attempt depends on the deadline. Changing it is not a correction, so the claim does not restart.
     deadline: date | None = field(default=None, compare=False)
     carrier_name: str = field(default="", compare=False)  # as the service wrote it
 

@@ -78,7 +78,7 @@ def next_action(claim: Claim, now: datetime, policy: Policy, *, by_name: bool = 
 
 
 def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Delivery | None:
-    """Return the known delivery for a fetch; None: the parcel is tracked first.
+    """Return the delivery that a fetch starts from; None if the parcel is tracked first.
 
     With `document_first`, a new claim's parcel is assumed to be delivered although nothing is known yet.
     """
@@ -97,7 +97,10 @@ def calls_of_others(spec: CarrierSpec, stage: Stage, count: int, policy: Policy)
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:
-    """Return when a claim that other software is fetching counts as abandoned; without `updated_at`, as first assessed."""
+    """Return when a claim that other software is fetching counts as abandoned.
+
+    Without a plausible `updated_at`, the time set by the first assessment applies.
+    """
     if claim.updated_at is not None and claim.updated_at <= now:
         return claim.updated_at + ABANDONED_AFTER
     return claim.state.next_at or now
@@ -113,7 +116,7 @@ def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
 
 
 def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """Give up on a claim without a call: `--max-retries` was lowered, or its last attempt would be too late."""
+    """Give up on a claim without a call, because `--max-retries` was lowered or its last attempt would be too late."""
     state = replace(claim.state, last_attempt_at=made_at(claim.state, now), interruptions=0)
     return _after_retry(claim, state, now, policy)
 
@@ -121,7 +124,7 @@ def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
 def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     """Give up on a claim whose deadline passed long ago (`is_expired`), with an event for the operator.
 
-    None: its status says that a POD is no longer needed.
+    Return None if the claim's status says that a POD is no longer needed.
     """
     if policy.sets_aside(claim):
         return None
@@ -215,7 +218,7 @@ def _after_requested_fetch(claim: Claim, failure: Failure, state: State) -> Deci
 
 
 def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Findings | None = None) -> Decision:
-    """Record a fetched document, which shows `findings`. The client is notified if the claim had failed before."""
+    """Record a fetched document and its `findings`. The client is notified if the claim had failed before."""
     attempts = claim.state.attempts + 1
     state = State(attempts=attempts, delivery=retrieved.delivery, account=claim.state.account)
     if claim.fetch_status != FetchStatus.FAILED:
@@ -310,7 +313,7 @@ def _failed(state: State, failure: Failure | None) -> Decision:
 
 
 def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
-    """Return whether to notify before the last retry, because of the setting or because the deadline is earlier."""
+    """Return whether to notify before the last retry, because of the setting or because the deadline is before it."""
     if policy.tell_persistent_at_once:
         return True
     if claim.deadline is None or state.next_at is None:

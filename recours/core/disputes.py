@@ -1,7 +1,8 @@
-"""Whether a claim's evidence proves what its dispute requires. Pure.
+"""Assesses whether a claim's evidence proves what its dispute requires. Pure.
 
 The requirements are those of a shop whose customer or carrier contests a delivery. "Delivered" alone does not prove delivery
-to the recipient, because it names nobody. Pieces are assessed together: a letter may show the number, an image the signature.
+to the recipient, because it names nobody. Pieces are assessed together, because the number and the signature may be on
+different pieces.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ class Missing(StrEnum):
     CONDITION = "condition"
     RECIPIENT_ONLY_TRACKED = "recipient_only_tracked"  # only the tracking names a recipient
     DATE_ONLY_TRACKED = "date_only_tracked"
-    UNREAD = "unread"  # a scan or an image may show it
+    UNREAD = "unread"  # a scan or an image may show what is missing
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ _TRACKED = {
 
 
 def support(dispute_type: str, pieces: Sequence[Findings], delivery: Delivery | None) -> DisputeVerdict:
-    """Assess how well a claim's documents support its dispute. `pieces`: excluding refused documents and tracking records.
+    """Assess how well a claim's documents support its dispute. `pieces`: no refused documents or tracking records.
 
-    `delivery`: according to the carrier's tracking, of which a tracking record is a copy.
+    `delivery`: the delivery as tracked by the carrier; a tracking record only repeats it.
     """
     required = _REQUIRED.get(dispute_type)
     if required is None:

@@ -188,7 +188,7 @@ TRAITS: dict[ErrorKind, Traits] = {
     ),
 }
 
-# An outage of the carrier, as opposed to an answer about a parcel.
+# Errors that mean an outage of the carrier, as opposed to an answer about a parcel.
 OUTAGE_KINDS = frozenset({ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.NETWORK})
 
 # Operating system errors that mean that this machine, not a carrier, is at its limits.

@@ -79,7 +79,7 @@ class DocumentFlaw(RecordedPhrase):
 # can verify it without recours. See docs/evidence.md.
 
 FOLDER = "manifests"  # in the folder of documents
-NOTHING_BEFORE = "0" * 64  # the SHA-256 of the previous manifest in the first one
+NOTHING_BEFORE = "0" * 64  # stands for the previous manifest's SHA-256 in the first manifest
 PREVIOUS = "# previous "
 ERASED = "# erased "
 RECORD = "# record "
@@ -100,7 +100,7 @@ class Manifest(NamedTuple):
 
 
 def manifest_line(sha256: str, path: str, folder: PurePath) -> str:
-    """Return the manifest line for a row's file, relative to the folder. A path outside the folder is not changed."""
+    """Return the manifest line for a row's file, with its path relative to the folder; other paths are not changed."""
     with suppress(ValueError):
         path = PurePath(path).relative_to(folder).as_posix()
     name = path[:_LONGEST_NAME].replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
@@ -116,7 +116,7 @@ def record_line(line: str, values: Sequence[str | None]) -> str:
 
 
 def digest_of(line: str) -> str:
-    """Return the SHA-256 in a manifest line, also in that of an erased file."""
+    """Return the SHA-256 in a manifest line, which may be the line of an erased file."""
     return line.removeprefix(ERASED).removeprefix("\\")[:64]
 
 

@@ -4,8 +4,8 @@ It is scheduled when a temporary error uses up the backoff, or when the next ret
 the deadline; not for `not_found`, because the client must be notified while they can still act. Each number has at most one
 last attempt. It is not a retry. After a fault of the carrier or the network it is repeated an hour later.
 
-`State.last_attempt_at` is its time, which until then equals `State.next_at`. The time is kept afterwards, so that no second
-last attempt is scheduled. Changes of the setting, the deadline or `--max-retries` do not move it.
+`State.last_attempt_at` is the time of the last attempt. Until then it equals `State.next_at`. It is kept afterward, so
+that no second last attempt is scheduled. Changes of the setting, the deadline or `--max-retries` do not affect it.
 """
 
 from dataclasses import replace
@@ -59,7 +59,7 @@ def last_attempt_due(
     if state.kind is None or is_persistent(state.kind, last_retry=True):
         return None
     end = deadline_end(claim.deadline, policy.zone)
-    if end <= now:  # perhaps in the year 1, before which there is no time
+    if end <= now:  # subtracting from a deadline in the year 1 would overflow
         return None
     if state.retries_used < policy.max_retries and retry_at <= end - LEAST_APART:
         return None

@@ -1,4 +1,4 @@
-"""Formats numbers, money, dates, times and plurals in a language. Times are in one zone and name it.
+"""Formats numbers, money, dates, times and plurals in a language. Times are shown in one zone, with its name.
 
 Babel does the formatting. It is imported on first use, because most runs display nothing.
 """
@@ -237,7 +237,7 @@ _THIN = re.compile(r"(?<=\S) (?=[;!?])")
 
 
 def typeset(text: str, language: str) -> str:
-    """The page or email with these spaces, if it is in French."""
+    """Insert these spaces into a page or an email if it is in French."""
     if language != "fr":
         return text
     return _PARTS.sub(

@@ -92,13 +92,13 @@ class MailState(StrEnum):
 # States of emails that are not finished.
 OPEN_STATES = (MailState.READY, MailState.HELD, MailState.SENDING)
 
-# Recorded with an event whose claim was corrected before an email was sent. Unlike other events, it is reported after all if
-# its reason returns.
+# Recorded with an event whose claim was corrected before an email was sent. Unlike other events, such an event is
+# reported later if its reason returns.
 LAPSED = "its claim was mended before anybody was told"
 
 
 class MailTrouble(RecordedPhrase):
-    """Why an email was not sent, or may have been. `{where}`: the server; `{said}`: its answer or the system's error."""
+    """Why sending an email failed, or may have. `{where}`: the server; `{said}`: its answer or the system's error."""
 
     REFUSES_RECIPIENT = N_("the server rejects the recipient: {said}")
     REFUSES_MESSAGE = N_("the server rejects the message: {said}")
@@ -171,7 +171,7 @@ _PREFERENCES: dict[str, Mapping[Any, Any]] = {
 
 
 def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
-    """Return whether an event is due for an email. An event dated in the future by a wrong clock always is."""
+    """Return whether an event is due for an email. An event dated in the future by a wrong clock is always due."""
     if frequency is Frequency.IMMEDIATE or written_at > now + CLOCKS_DIFFER:
         return True
     return written_at < _last_digest(frequency, now, zone)
@@ -180,8 +180,8 @@ def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: 
 def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
     """Return whether the operator's daily email is due. `last`: when the previous one was written.
 
-    It is due once a day, from the digest hour on; after a day without one, at any hour. A time in the future, due to a wrong
-    clock, does not count.
+    It is due once a day, from the digest hour on. If a day passed without an email, it is due at any hour. A time in
+    the future, caused by a wrong clock, does not count.
     """
     if last is None or last > now + CLOCKS_DIFFER:
         return True
@@ -278,7 +278,7 @@ class Reasons:
 
 
 def things(events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
-    """Return the events that an email lists: one for a claim that recours gave up on, even if another event says why."""
+    """Return the events that an email lists. A claim that recours gave up on is listed once, even with two events."""
     gave_up = {_subject(event) for event in events if event.name is EventName.GAVE_UP}
     return [
         event for event in events if event.name is not EventName.POD_FAILED or _subject(event) not in gave_up
@@ -304,12 +304,12 @@ def is_of_client(event: OutboxEvent) -> bool:
 
 
 def is_listed_with_others(event: OutboxEvent) -> bool:
-    """Return whether an email lists client accounts together. Denied parcels are listed singly: each needs its own command."""
+    """Return whether an email lists the account with others. Denied parcels are not, as each needs its own command."""
     return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
 
 
 def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
-    """Return what identifies a fault across days and clients; None if the event is not a fault."""
+    """Return a key that identifies a fault across days and clients; None if the event is not a fault."""
     if event.name not in FAULTS:
         return None
     return event.name, carrier_of(event.carrier), is_of_client(event), kind_of(event)

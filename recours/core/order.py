@@ -79,7 +79,7 @@ def asked_about(claim: Claim, state: State, policy: Policy) -> State:
 
 
 def expires_from(claim: Claim, since: datetime | None, policy: Policy) -> datetime:
-    """Return when the claim may expire. Only its deadline counts: the end of its evidence is not known exactly."""
+    """Return when the claim may expire. Only its deadline counts, because the end of its evidence is only estimated."""
     if claim.deadline is None:
         return NEVER
     end = deadline_end(claim.deadline, policy.zone)

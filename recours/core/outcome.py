@@ -81,7 +81,7 @@ class Failure:
     http_status: int | None = None
     # The time (aware UTC) until which the carrier asked us to wait, if any.
     retry_at: datetime | None = None
-    # The delivery, if this fetch found out about it; it need not be requested again.
+    # The delivery, if this fetch learned of it, so that it need not be requested again.
     delivery: Delivery | None = None
     # A code from the carrier that recours does not know, with its context, for the log.
     unknown: str | None = None
@@ -200,7 +200,7 @@ class KeptEvidence(StoredDocument):
     by: str | None = None  # the person who attached it
 
 
-# The kinds that make an attempt a success, best first. Tracking records do not, because recours writes them itself.
+# The kinds that make an attempt a success, best first. Tracking records are not proofs, as recours writes them itself.
 PROOF_KINDS = (EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO)
 
 
@@ -247,13 +247,13 @@ class Case:
     client: str = ""  # the address of the client whose account was used; "": the default account
     source: str = ""  # where the account's credentials come from
     mask: Callable[[str], str] = str  # hides secrets in the carrier's texts
-    delivery: Delivery | None = None  # if this fetch found it out
+    delivery: Delivery | None = None  # if this fetch learned of it
     is_assumed: bool = False  # the document was requested before the parcel was tracked
     is_mistyped: bool = False  # the number's check digit is wrong
     retry_at: datetime | None = None  # until when no calls are made for the claim, account or carrier
     blame: Blame | None = None  # who caused a rejection of our account; None: it was not rejected
     documents: Refusal | None = None  # why the account gets no documents, if that is the cause
-    # How the account was rejected before, if a check does not show whether that is still so.
+    # The kind of the account's earlier rejection, if a check does not show whether it still applies.
     unchecked: ErrorKind | None = None
     unusable: str | None = None  # why the document proves nothing; None: it is a proof
 

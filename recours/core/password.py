@@ -77,7 +77,7 @@ class LoginThrottle:
             return self._wait(self._attempts.get(address, _Attempts()))
 
     def matches(self, password: str, hashes: Sequence[PasswordHash], address: str) -> list[PasswordHash]:
-        """Return the hashes that match the password; none, without checking, if the address must wait."""
+        """Return the hashes that match the password. If the address must wait, check nothing and return none."""
         with self._lock:
             attempts = self._attempts.setdefault(address, _Attempts())
             self._attempts.move_to_end(address)

@@ -13,7 +13,7 @@ from recours.core.sentences import SentenceParts
 
 LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
-# Clocks of machines differ by less. Times further in the future come from a wrong clock.
+# The clocks of machines differ by less than this. Times further in the future come from a wrong clock.
 CLOCKS_DIFFER = timedelta(hours=1)
 # An end later than this comes from a wrong clock too.
 FURTHEST_END = LONGEST_PAUSE + CLOCKS_DIFFER
@@ -21,7 +21,7 @@ _AFTER_REFUSALS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 
 def pause_until(requested_until: datetime | None, now: datetime) -> datetime:
-    """Return when calls to a carrier resume that asked us to wait until `requested_until` (None: it named no time)."""
+    """Return when calls resume to a carrier that asked us to wait until `requested_until` (None: it named no time)."""
     if requested_until is None:
         return now + UNNAMED_PAUSE
     return min(max(requested_until, now), now + LONGEST_PAUSE)
@@ -50,7 +50,7 @@ class AccountState(NamedTuple):
     salt: str | None = None
     credentials_print: str | None = None
     kind: ErrorKind = ErrorKind.AUTH_FAILED  # of the refusal: one of REFUSED_KINDS
-    # The claim whose call was refused last; None: the call for the sample number. Kept after an acceptance.
+    # The claim whose call was refused last; None if the call was for the sample number. Kept after an acceptance.
     claim: Any = None
 
 
@@ -103,7 +103,7 @@ class DocumentRight:
 
 
 class Stop(NamedTuple):
-    """A person paused a carrier for all processes, `until` a time (aware UTC), or until someone resumes it (None)."""
+    """A person's pause of a carrier, for all processes. `until`: aware UTC; None: until someone resumes the carrier."""
 
     at: datetime
     why: str | None = None  # author and reason
@@ -198,7 +198,7 @@ class Refusal(NamedTuple):
     why: Blocked
     reason: str  # for people
     until: datetime | None = None
-    # Only units that others reserved are missing; they may be released within seconds.
+    # The missing units are only reserved by others, who may release them within seconds.
     passing: bool = False
     kind: ErrorKind = ErrorKind.RATE_LIMITED
     # The remaining calls are reserved for new claims, or for more urgent ones.
@@ -210,7 +210,7 @@ class Refusal(NamedTuple):
 
 
 class AccountStatus(NamedTuple):
-    """The state and quota of an account at a carrier. Reading them is not an attempt with a refused account."""
+    """The state and quota of an account at a carrier. Reading them does not count as trying a refused account."""
 
     uses: Sequence[Usage] = ()  # limits of single capabilities first, the longest window last
     closings: Sequence[Refusal] = ()  # all reasons other than the quota why the account cannot be used

@@ -108,8 +108,9 @@ class Adoption(NamedTuple):
     def is_new(self, claim_id: Any, created_at: datetime | None, now: datetime) -> bool:
         """Return whether this claim is newer than the adoption.
 
-        The creation time decides. If it is unknown (None) or in the future, the id decides. A higher id also outweighs a creation
-        time up to one day before the adoption, which may be in another time zone. `claim_id`: None if ids are not numbers.
+        The creation time decides. If it is unknown (None) or in the future, the id decides. A higher id also
+        decides if the creation time is up to one day before the adoption, because it may be in another time zone.
+        `claim_id`: None if ids are not numbers.
         """
         is_higher = claim_id is not None and (
             self.highest_claim_id is None or claim_id > self.highest_claim_id
@@ -122,7 +123,7 @@ class Adoption(NamedTuple):
 def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:
     """Return when (UTC) the carrier deletes the parcel's data at the latest; None if the carrier is not known to do so.
 
-    Carriers count from events such as the pickup, whose day is unknown. It precedes the delivery and the claim.
+    Carriers count from an event such as the pickup. Its day is unknown, but precedes the delivery and the claim.
     """
     days = policy.evidence_days.get(claim.carrier or "")
     delivered_at = state.delivery.latest if state.delivery else None

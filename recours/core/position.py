@@ -54,8 +54,8 @@ class Why(StrEnum):
     SHELVED = "shelved"
     UNNUMBERED = "unnumbered"
     SETTLED = "settled"
-    ENDING = "ending"  # all its retries are used: it is given up once due
-    EXPIRING = "expiring"  # its deadline passed long ago: it is given up once due
+    ENDING = "ending"  # all its retries are used, so it is given up once due
+    EXPIRING = "expiring"  # its deadline passed long ago, so it is given up once due
     GIVEN_UP = "given_up"
 
 
@@ -85,7 +85,7 @@ def closing_of(refusal: Refusal) -> Closing:
 class Evidence:
     """When the carrier deletes the parcel's data at the latest (aware UTC).
 
-    `counts`: it precedes the claim's deadline and a call is still planned, or it has passed and a proof is still needed.
+    `counts`: this time precedes the deadline and a call is still planned, or it has passed and a proof is still needed.
     """
 
     ends_at: datetime
@@ -97,8 +97,8 @@ class Evidence:
 class Position:
     """The position of a claim at one time. Datetimes are aware UTC.
 
-    `asks`: whether a call is still planned; if so, `refusal`: why the carrier cannot be called now. `is_due`: whether a run that
-    starts now handles the claim: fetches it if its carrier takes calls, skips its retry, or gives up on it.
+    `asks`: whether a call is still planned. `refusal`: why a planned call cannot be made now. `is_due`: whether a run
+    that starts now would fetch the claim (if its carrier takes calls), skip its retry, or give up on it.
     """
 
     standing: Standing

@@ -65,7 +65,7 @@ class Window(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """At most `number` calls to `carrier` per window. `capability`: None: all calls together."""
+    """At most `number` calls to `carrier` per window. If `capability` is None, all calls count."""
 
     carrier: str
     number: int
@@ -179,7 +179,7 @@ MOST_KEPT = 0.75
 
 
 def kept_for_others(limit: Limit, urgent: CallBudget, now: datetime) -> int:
-    """Return how many of a day's calls a worker leaves to the other worker's more `urgent` claims."""
+    """Return how many of a day's calls a worker leaves for the other worker's more `urgent` calls."""
     if limit.window.seconds or now >= kept_until(limit, now):
         return 0
     return min(int(limit.number * MOST_KEPT), limit.units(urgent))

@@ -179,7 +179,7 @@ class SentenceParts:
 
 _S = Sentence
 
-# Variants of sentences about our account for a client's account.
+# Variants, for a client's account, of sentences about our account.
 _OF_CLIENTS: dict[Sentence, str] = {
     _S.CREDENTIALS_REJECTED: N_("{carrier} rejects the credentials of {client}"),
     _S.CREDENTIALS_UNCHECKED: N_("{carrier} did not say whether it accepts the account of {client} again"),
@@ -193,13 +193,14 @@ _OF_CLIENTS: dict[Sentence, str] = {
     _S.NOT_CONFIGURED: N_("The {carrier} account of {client} cannot be used[: {words}]"),
 }
 
-# Variants of sentences about our account and one parcel for a client's account. They are stored, so they name no client.
+# Variants, for a client's account, of sentences about our account and one parcel. They name no client, because they are
+# stored.
 OF_CLIENT = {
     _S.PARCEL_NOT_OURS: _S.PARCEL_NOT_CLIENTS,
     _S.PARCEL_DENIED: _S.PARCEL_DENIED_TO_CLIENT,
     _S.PROOFS_TURNED_OFF: _S.PROOFS_TURNED_OFF_FOR_CLIENT,
 }
-# Variants of these for emails to that client.
+# Variants of the sentences above for emails to that client.
 _YOURS: dict[Sentence, str] = {
     _S.PARCEL_NOT_CLIENTS: N_("The parcel does not belong to your {carrier} contract"),
     _S.PARCEL_DENIED_TO_CLIENT: N_("{carrier} accepts your account but denies access to this parcel"),
@@ -303,9 +304,9 @@ def explanation_if_same(text: str, explanation: SentenceParts | None) -> Sentenc
 
 
 def kind_of_text(text: str) -> ErrorKind | None:
-    """Return the kind of error of one of our sentences, for any carrier and quotation; None: not one of our sentences."""
+    """Return the kind of error that one of our sentences states, with any carrier and quotation; None: other text."""
     folded = plain(text)
-    for language in LANGUAGES:  # an expired claim has the kind of its last answer
+    for language in LANGUAGES:  # for an expired claim, the kind of its last answer
         head, words, _ = _parts(language, _S.EXPIRED.text)
         folded = folded.removeprefix(plain(head + words.partition("{words}")[0].rstrip("« "))).lstrip("« ")
     return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)
@@ -313,7 +314,7 @@ def kind_of_text(text: str) -> ErrorKind | None:
 
 @cache
 def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
-    """Longer sentences first: some start with a shorter one."""
+    """Return the patterns, longer sentences first, because some start with a shorter sentence."""
     patterns = []
     for key in Sentence:
         for language in LANGUAGES:
@@ -328,7 +329,8 @@ def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
 
 
 # ---------------------------------------------------------------- texts of other software
-# Only for rows that recours never tried: its own answers are mapped by the carrier's table. Unknown texts are temporary.
+# Only for rows that recours never fetched; answers to recours are mapped by the carrier's table. Unknown texts count as
+# temporary errors.
 
 
 _UNKNOWN = ErrorKind.SERVER_ERROR

@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 
 
 def spellings(text: str) -> Iterator[list[str]]:
-    """Yield, for each position, the letters that `plain` maps to this text; then the same with ligatures."""
+    """Yield a list with all letters that `plain` maps to each letter of the text; then the same list with ligatures."""
     folded = plain(text)
     joined = folded
     for letters, ligature in _LIGATURES.items():
@@ -115,7 +115,7 @@ MASK = "***"
 CUT = "…"  # where `clean` has cut a text
 _CUT = re.compile(f"([^{CUT}]*){CUT}")
 _SHORTEST = 3  # shorter secrets occur in every text and protect nothing
-# The start of a token, also right after an escape of URLs, of JSON or of `clean`, which ends in a letter or digit.
+# The start of a token, which may directly follow an escape of URLs, JSON or `clean` that ends in a letter or digit.
 _BEFORE = (
     r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})"
     r"|(?<=\\U[0-9A-Fa-f]{8})|(?<=\\[bfnrt]))"
