@@ -1,8 +1,9 @@
 """Decides whether a document can win a dispute, and what it shows.
 
-A file that opens is not yet a proof. A *hollow* document proves nothing: it cannot be decoded, shows nothing, is an error page, a
-login page, a "not available" page, a label or terms, shows a parcel that is still on its way, or is the proof of another parcel or
-another carrier. A missing signature does not make a document hollow, and a picture that opens counts although it is not read.
+A file that opens is not yet a proof. A *hollow* document proves nothing: it cannot be decoded, shows nothing, is an
+error page, a login page, a "not available" page, a label or terms, shows a parcel that is still on its way, or is the
+proof of another parcel or another carrier. A missing signature does not make a document hollow. A picture that opens
+counts although its text is not read.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ class _Case:
 
     @property
     def tells(self) -> bool:
-        """Whether the document says that something was delivered, and not only when."""
+        """Whether the document states that something was delivered, and does not only give a date."""
         return self.facts.states_delivery or (
             self.facts.delivered is not None and not self.facts.is_dated_by_noun
         )
@@ -151,7 +152,7 @@ def _proves_something(case: _Case) -> bool:
     return total + sum(weight for weight, _, holds in _WEIGHTS if weight < 0 and holds(case)) >= _ENOUGH
 
 
-_MOST_ILLEGIBLE = 0.3  # share of the characters; fonts may hide which letters they show
+_MOST_ILLEGIBLE = 0.3  # share of the characters; some fonts do not say which letters they draw
 _QUOTED = 80
 _TITLES = 8  # rows that may contain the title, because the carrier's name or a menu precedes it
 _LONGEST_TITLE = 12  # words

@@ -22,7 +22,7 @@ from recours.evidence.statements import find_delivery
 _LONGEST_NAME = 60
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
 _COUNTRY = re.compile(r"[^\W\d_], [A-Z]{2}$")  # "LILLE, FR"
-# "à 59000 LILLE", "in LILLE (59000)" are certainly towns. Without the postcode it may be a person or a door.
+# "à 59000 LILLE", "in LILLE (59000)" are certainly towns. Without a postcode, the text may be a person or a door.
 _POST_CODE = r"(?:[a-z]{1,2}-)?(?!(?:19|20)\d\d\b)\d{4,5}\b"
 _IN_TOWN = re.compile(
     rf"(?:^|[\s,])(?:in|at|a|en|te) (?P<town>{_POST_CODE} [a-z][a-z' -]{{1,60}}|[a-z][a-z' -]{{1,40}} ?\({_POST_CODE}\))"

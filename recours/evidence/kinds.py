@@ -5,7 +5,7 @@ from recours.core.outcome import NotADocumentError, begins_as
 
 _SMALLEST = 64  # bytes; no document of any type is smaller
 
-# How a complete image ends. A truncated one would show half a signature.
+# The last bytes of a complete image. A truncated image might show half a signature.
 _ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9", "image/gif": b"\x00;"}
 
 SUFFIXES = {

@@ -1,7 +1,8 @@
 """Labels of facts on proofs of delivery, in the languages of the carriers' countries: tables of phrases.
 
-They are folded: no accents, no capitals, `'` for every apostrophe. Phrases such as `( ...)?` are regular expressions. They come
-from carriers' letters, their tracking pages and public examples; several carriers use the same ones.
+The phrases are folded: no accents, no capitals, `'` for every apostrophe. Phrases such as `( ...)?` are regular
+expressions. The phrases come from carriers' letters, tracking pages and public examples. Several carriers use the same
+phrases.
 """
 
 import re

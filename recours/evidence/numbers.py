@@ -53,7 +53,7 @@ def shows(text: str, number: str) -> bool:
 
 
 def is_like(text: str, number: str) -> bool:
-    """Return whether a text is only a number with this format or with that of any carrier."""
+    """Return whether a text consists only of a number in the format of `number` or of any carrier."""
     bare = text.replace(" ", "")
     is_plain = bare.isdigit() or (bare.isalnum() and bare == text.strip().upper())
     return is_plain and (

@@ -73,7 +73,7 @@ class Page:
         self.events = set(filter(self._is_event, self._all))
         self._own_row, self._other_rows = self._listed()
         span = self._all if self._own_row is not None else self._own_span()
-        # Their statements are not about our parcel, or about something that has not happened.
+        # Statements in these rows are about another parcel, or about something that has not happened.
         self.left_out = {
             row for row in self._all if row not in span or self._is_step(row) or self._is_row_of_another(row)
         }
@@ -84,7 +84,7 @@ class Page:
         self.last_statement = self._last_statement()
 
     def _statements(self, number: str) -> list[Statement]:
-        """The statements about our parcel, those with its number first. Those about other parcels are dropped if ours is named."""
+        """The statements about our parcel, first those with its number. Statements that name another are dropped."""
         relevant = [
             statement
             for statement in statements(self.text, self.folded, number)
@@ -170,7 +170,7 @@ class Page:
         return len(cells) % 2 == 0 and not any(char.isdigit() for cell in cells[::2] for char in cell.text)
 
     def _says_own_row_so(self) -> bool:
-        """Return whether our row of a list says that our parcel was delivered. If no row does, a sentence about all counts."""
+        """Return whether our row of a list reports a delivery. If no row does, a sentence about all parcels counts."""
         if self._own_row is None:
             return False
         return self._tells_of_delivery(self._own_row) or (
@@ -260,7 +260,7 @@ class Page:
         return begins_with_date(cells[0].folded)
 
     def _is_step(self, row: int) -> bool:
-        """Return whether "Delivered" is only a step of a progress bar: another step without a date is beside it."""
+        """Return whether "Delivered" is only a step of a progress bar, with another undated step beside it."""
         neighbors = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
         return any(STATUS.fullmatch(_unnumbered(cell.folded)) for cell in self.rows[row]) and any(
             map(_is_undated_step, neighbors)

@@ -39,7 +39,7 @@ _CONTRAST = 24  # gray levels between the lightest and darkest dot of a visible 
 _SMALLEST_LETTERS = 1.5  # points
 _LARGE = 0.4  # of the page's height: the minimum height of a scan's picture
 _LARGER = 0.6  # share of a text's width and height by which the scanned original may be larger
-_SAMPLE = 8  # one in this many characters is tested for whether its font says which letter it draws
+_SAMPLE = 8  # one of this many characters is tested, because some fonts do not say which letter they draw
 _WHITE = 255
 
 Point = tuple[float, float]
@@ -81,7 +81,7 @@ def _drawn(page: Any) -> bytes:
 
 
 def read(pdf: PdfDocument) -> Reading:
-    """Read the first pages. If one is unreadable, the whole document is. Raises MemoryError."""
+    """Read the first pages. If one page is unreadable, so is the whole document. Raises MemoryError."""
     images = Images(pdf)
     try:
         sheets = [Sheet(pdf[number], images) for number in range(min(len(pdf), _MOST_PAGES))]
@@ -90,7 +90,7 @@ def read(pdf: PdfDocument) -> Reading:
     return Reading(
         rows=tuple(row for sheet in sheets for row in _rows(_levelled(sheet)) if row),
         has_ink=any(sheet.has_ink for sheet in sheets),
-        # On a page without text, curves may be all that it shows; beside text they belong to a letterhead.
+        # On a page without text, curves may be the whole content. Beside text, they belong to a letterhead.
         has_picture=any(sheet.has_picture or (sheet.has_curves and not sheet.texts) for sheet in sheets),
         has_handwriting=any(sheet.strokes >= _FEWEST_STROKES for sheet in sheets),
         has_signature_image=any(sheet.has_signature_image for sheet in sheets),
@@ -415,7 +415,7 @@ def _is_white(path: Any, color_of: Callable[..., int]) -> bool:
 
 
 def _upright(turned: int, x: float, y: float) -> Point:
-    """A point of a page turned back by this many quarters."""
+    """Return a point of a page after turning it back by `turned` quarter turns."""
     return ((x, y), (y, -x), (-x, -y), (-y, x))[turned]
 
 

@@ -1,7 +1,8 @@
 """Sends PDFs to a child process; see `recours.evidence.pdf_child`.
 
-The process starts with the first document and serves all threads in turn. If a file makes it exceed its memory or time limit or
-crash twice, the file is unreadable. If the process cannot be started or is killed from outside, recours or the machine is at fault.
+The process starts with the first document and serves all threads in turn. A file that twice makes the process crash, or
+exceed its memory or time limit, counts as unreadable. If the process cannot be started or is killed from outside,
+recours or the machine is at fault.
 """
 
 import atexit
@@ -84,10 +85,10 @@ class PdfProcess:
     def ask(
         self, task: Task, content: bytes, parse: Callable[[bytes], T], page: int = 0, *, otherwise: T
     ) -> T:
-        """Ask about a document. Returns the parsed answer, or `otherwise` if the file exceeds the limits or crashes the process.
+        """Return the parsed answer, or `otherwise` if the file exceeds the limits or crashes the process.
 
         Raises NotADocumentError if the document does not open, ImportError if the process or its packages cannot be loaded, and
-        MemoryError if memory is too low for that or the process is killed from outside.
+        MemoryError if there is too little memory to load them, or the process is killed from outside.
         """
         fault = None
         with self._lock:
@@ -134,7 +135,7 @@ class PdfProcess:
 
     @contextmanager
     def _time_limit(self, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
-        """Kill the process if this takes too long, and set the event."""
+        """Kill the process if the block takes too long, and set the event."""
         has_expired = threading.Event()
 
         def expire() -> None:

@@ -18,7 +18,8 @@ def _whole(**languages: str) -> re.Pattern[str]:
 
 # ---------------------------------------------------------------- deliveries
 
-# Only participles, because "delivery" and "livraison" are on every page of a carrier. "Collected" alone may mean from the sender.
+# Only participles, because "delivery" and "livraison" are on every page of a carrier. "Collected" alone may mean
+# collected from the sender.
 _HANDED_OVER = _any(
     fr="(livre|(?<!de )(?<!la )(?<!en )remis(?!e?s? en (?!mains? ))|distribue|delivre|(?<!avis )(?<!passage )depose(?!e?s? (au|en|dans|a) (un |le |la |l')?(point|relais|bureau|agence|consigne))|laisse|receptionne)e?s?",
     en="delivered(?! (duty|at place))|handed over|handed(?= to)",
@@ -137,7 +138,7 @@ BEGINS = re.compile(
     rf"\W*(?:{_STATUS_LABEL}(?:[a-z]+ ){{0,5}}|(?!(?:les|los|las|gli|i|alle|all|le \w+[ie]) )(?:[a-z]+ ){{0,2}}(?:\d+ )?)$"
 )
 _PARCELS = "(colis|parcels|packages|shipments|items|pieces|paketen?|sendungen|bultos|paquetes|envios|colli|pacchi|pakketten|zendingen)"
-# Words that make it a plan, if they precede it in its clause.
+# Words that make a statement a plan, if they precede its participle in the clause.
 NOT_YET = _whole(
     fr="rendez-vous|rdv|soi(en)?t|sera|seront|serait|peu(t|vent) etre|pourra\\w*|puiss\\w+|devr\\w+|bientot|va etre|vont etre|prevue?s?|devrait|doit|pour etre|avant d'etre|estimee?s?|pour (voir|consulter)|souhaitee?|planifiee?|programmee?|repute",
     en="to (see|view)|will|would|shall|should|could|cannot|can be|may be|to be|being|expected|scheduled|estimated|planned|booked|requested(?=\\)| ?$)|must|soon|appointment",
@@ -146,7 +147,7 @@ NOT_YET = _whole(
     it="sia(no)?|venga(no)?|per (vedere|visualizzare)|sara|saranno|verra|verranno|previst[oa]|stimat[oa]|programmat[oa]|si intende|puo|potra\\w*|deve|presto|appuntamento",
     nl="te (zien|bekijken)|wordt|worden|zal|zullen|verwacht\\w*|gepland\\w*|moet\\w*|binnenkort|spoedig|afspraak",
 )
-# Words that make it a condition, anywhere in the sentence.
+# Words that make a statement a condition, anywhere in the sentence.
 CONDITION = _whole(
     fr="pour que|afin de|lorsqu\\w*|quand|si (le|la|vous|votre|ce|l'\\w+)|s'il|des que|une fois|en cas|afin que|avant (que|de|d'\\w+)",
     en="so that|in order|once|if|when(ever)?(?! (it|you|he|she|they) (was|were|had))|until|unless|in case|as soon as|before (it|you|being|we|delivery)",
@@ -155,7 +156,7 @@ CONDITION = _whole(
     it="affinche|perche|quando|non appena|una volta|se (il|la|non|lo|avete|si)|qualora|in caso|prima (di|che)|finche|fino alla",
     nl="zodat|opdat|zodra|wanneer|voordat|totdat|tot het|indien|als (het|de|u|je|er)",
 )
-# Words that make it someone else's claim, a mistake or only part of the parcels, anywhere in the sentence.
+# Words, anywhere in the sentence, that make a statement someone else's claim, a mistake, or about only some parcels.
 _YOUR = r"(l[ea]s?|votre|vos|your|the|that|ihr\w*|de[rmn]|die|das|l[ao]s?|el|sus?|vs|vostr[oiae]|il|uw|je|jullie|de|het|vuestr[oa]s?|tua?)"
 _SITE = r"(\w*site|siti?o|\w*seite|web|pagina|\w*suivi|\w*tracking|app|chat\w*|bot|sms|hotline|portal\w*|sendungs\w+|anzeige|status|statut|systeme?|seguimiento|tracciatura|tracciamento|sistema|estado|stato|track|systeem|declarations?|notification|mail)"
 DOUBT = _whole(
@@ -174,7 +175,8 @@ DOUBT = _whole(
     deemed="deemed|considered|regarded|treated as|repute\\w*|presume\\w*|geldt|gelden|gilt|se considera\\w*|si considera|considere\\w*",
     somebody="(la |une? |the |any |a |der |die |einer? |una? |de |een )?(person(ne|a)?|persoon|individual) (qui|who|that|die|que|che)|(date|jour|moment|tijdstip|datum|zeitpunkt|tag|fecha|hora|momento|data|ora|time) (a laquelle|ou|on which|at which|when|waarop|an dem|zu dem|zu welchem|en (la )?que|in cui)|celui qui|whoever|anyone|chi (ha|riceve|ritira)|quien",
 )
-# Words that make it an attempt or negate it, before it in its clause, or after it in languages that place them there.
+# Words that negate a statement or make it an attempt, before the participle in its clause, or after it in some
+# languages.
 _NOT = _any(
     fr="pas|non|ni|ne|n'|jamais|aucune?|rien|n'ont|tent(e|ons|ative)|impossible|echec|sans (avoir|etre)",
     en="not|\\w+n't|never|nothing|nobody|neither|nor|tried|try|trying|attempt\\w*|unable|failed|fails?|no(?= ?$)",
@@ -195,12 +197,12 @@ OF_A_RULE = _whole(
     it="ogni giorno|al giorno|quando|o no|restano|rimangono|possono|in giacenza|a (sua )?disposizione|in attesa|(ti|la|vi) (aspetta|attende)",
     nl="elke dag|per dag|zodra|wanneer|of niet|blijven|kunnen|klaar|wacht|nooit",
 )
-# Whom the parcel was handed to or taken from: a parcel that starts its journey or is returned.
+# Words about a parcel that starts its journey or is returned: whom it was taken from or handed to.
 OF_ITS_SENDER = re.compile(
     rf"\b(?:(a|chez|de|par) l'expediteur|du remettant|(to|back to|from|at) (the |its |your |original )*(sender|shipper|consignor)|(an|bei|von|vom|beim) (den |dem |der )?(absender|versender|einsender|handler)\w*|you, the sender|(votre|le colis) retour|(your |the )?return(ed)? (parcel|shipment|package|item)|(ihre?|die) (retoure|rucksendung)|retouren?paket|su devolucion|(il|suo) reso|(uw|je) retour|retourpakket|(abgegeben|afgegeven|deposee?|dropped( off)?|handed in|depositad[oa]|depositat[oa]|ingeleverd|eingeliefert) (durch|von|door|par|by|por|da)(?! {_CARRIER})|einlieferer\w*|inleveraar|deposant|(chez|from|with|bei|beim|von|presso|al|dal|del|bij|van|to|au|du|en el|en|from the|to the|le) (\w+ ){0, 2}(fournisseur|vendeur|venditore|fornitore|verkaufer|lieferanten|vendedor|proveedor|seller|merchant|supplier|verkoper|leverancier|webshop)|notre entrepot|our warehouse|aan ons|to us|(al|a su|del|de su|por el) remitente|(al|dal|del|presso il) mittente|(aan|bij|van|door) (de )?afzender"
     rf"|(remise?s? a|au|to|to the|an|an den|dem|der|al|all'|aan|aan de|aan den) ?{_CARRIER})(?!\w)"
 )
-# Before a participle: the parcel was taken from its sender.
+# Words before a participle that mean that the parcel was taken from its sender.
 BY_US = re.compile(
     r"\b(?:nous (?:l')?avons|nous a|we(?: have)?|wir haben|uns|hemos|nos l[oa]|abbiamo|ci ha|wij? hebben)\b[^,;:.|]{0,60}$"
 )
@@ -333,9 +335,9 @@ OTHER_PAPER = re.compile(
 PART = re.compile(
     rf"\b(?:(?:{_DELIVERY_NOUN}) (?:partiel\w*|parcial\w*|parzial\w*)|(?:partial|partielle|teil|deel|gedeeltelijke) ?(?:{_DELIVERY_NOUN})|(?:partiellement|partially|part|partly|teilweise|parcialmente|parzialmente|deels|gedeeltelijk) (?:{_HANDED_OVER}))(?!\w)"
 )
-# A field, a sentence, a footer, or a line of a sentence.
+# Lines that are not titles: a field, a sentence, a footer, or a line of a sentence.
 NO_TITLE = re.compile(r": \S|[.:]$|\|| - .* - |,(?: \w+){3}")
-# Words that name a proof, or an answer to another document. A title with them is not that of another document.
+# Words that name a proof, or an answer to another document. A title with such a word does not name another document.
 _DELIVERY = r"(?:livraison|remise(?! (?:au|a la) (?:transporteur|poste))|distribution|reception|delivery|receipt|zustell\w*|ablief\w*|ausliefer\w*|empfang\w*|liefer\w*|entrega|recepcion|consegna|recapito|ricevimento|bezorg\w*|aflever\w*|ontvangst\w*)"
 _PAPER = r"(?:declaration|declaracion|dichiarazione|verklaring|erklarung|preuves?|justificatif|attestation|confirmation|recu|recepisse|bordereau|bon|bulletin|avis|proof|receipt|notification|notice|advice|note|certificate|letter|details|nachweis|beleg|bestatigung|comprobante|justificante|prueba|acuse|albaran|certificado|recibo|aviso|constancia|prova|ricevuta|attestato|conferma|bolla|avviso|certificazione|bewijs|bevestiging|bon|bericht)"
 PROOF_TITLE = re.compile(

@@ -1,7 +1,7 @@
 """Classifies pictures by their appearance. Imported together with Pillow when the first picture is examined.
 
-No rule reads a picture, so its appearance counts: a signature, a photograph or a page of print. Pictures drawn for web pages look
-different: logos, icons, empty forms. The limits are defined in this module, each with the unit that it is measured in.
+No rule reads the text of a picture, so its appearance counts: a signature, a photograph or a page of print. Pictures
+drawn for web pages (logos, icons, empty forms) look different. Each limit is defined in this module with its unit.
 """
 
 import io
@@ -26,16 +26,16 @@ _WHITE = 255
 _FEWEST_LEVELS = 4
 _HELD = 0.8
 _BRIGHTEST = 225  # the mean gray level; a brighter picture is paper
-# It contains objects that remain visible when the picture is reduced and thin lines are smoothed away: this share of it differs
-# from the area around it by this many levels, and more in brighter pictures. A color gradient does not.
+# A photograph has objects that remain visible when it is reduced and thin lines are smoothed away. This share of it
+# differs from the area around it by this many levels, or by more in brighter pictures. A color gradient does not.
 _SMALL = 32  # pixels of the longer side
 _SMOOTHED = 7  # pixels of a square's side
 _AROUND = 2  # pixels on each side
 _STANDS_OUT = 0.03
 _DIFFERENT = 2
 _OF_THE_LIGHT = 1 / 32
-# Or it has grain in some places and not in others. Noise and paper grain are the same everywhere: across this many squares along
-# the shorter side, brightness and grain vary by less than this share of the grain.
+# Or a photograph has grain in only some places. Noise and paper grain are the same everywhere: across this many squares
+# along the shorter side, brightness and grain vary by less than this share of the grain.
 _GRAIN = 4  # gray levels
 _SQUARES = 12
 _SMALLEST_SQUARE = 6  # pixels
@@ -198,7 +198,7 @@ class _Mark:
         self.area = sum(end - start for _, start, end in runs)
 
     def length(self) -> int:
-        """The length of its lines, measured as how often rows and columns of pixels cross them."""
+        """The length of the mark's lines, counted as their crossings with rows and columns of pixels."""
         left, top, _, _ = self.box
         width, height = self.size
         columns = [bytearray(height) for _ in range(width)]

@@ -1,4 +1,4 @@
-"""The rows of a document as a person reads them. Sentences, dates and cells that continue below are joined."""
+"""The rows of a document as a person reads them. Sentences, dates and cells that span several lines are joined."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ _GOES_ON = re.compile(
     r"(?<!\d )\b(?:le|on|am|el|il|op|den|om|um|at|ore|las|colis|envoi|parcel|shipment|item|pakets?|sendung|paquete|envio|pacco|spedizione|invio|pakket|zending)\s*$"
 )
 _NUMBER = re.compile(r"\S*\d")
-# Someone else's words, at least three. A name may be in quotes too.
+# At least three quoted words, which are someone else's. Fewer may be a name in quotes.
 _QUOTED = re.compile(r"[\"„“”«»][^\"„“”«»]{3,}?[\s ][^\"„“”«»]*?[\s ][^\"„“”«»]*[\"“”«»]")
 _LINE_TO_FILL = re.compile(r"(?:[._…] ?){4,}")
 _UNDERSCORE = re.compile(r"(?<=[a-z])_(?=[a-z])")
@@ -33,7 +33,7 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_PLAIN)
 
 
-_MOST_LETTERS = 5_000  # stored; untrusted text may contain any letter
+_MOST_LETTERS = 5_000  # kept in memory; untrusted text may contain any letter
 
 
 class _PlainLetters(dict[int, str]):

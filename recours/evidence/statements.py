@@ -27,7 +27,7 @@ _END = re.compile(
 
 @dataclass(frozen=True)
 class Statement:
-    """`start` and `end`: of the statement; `participle` and `participle_end`: of the participle in it."""
+    """The positions at which a statement of delivery, and the participle in it, start and end."""
 
     start: int
     end: int
@@ -104,7 +104,7 @@ def _sentences(folded: str) -> Iterator[tuple[int, int]]:
 
 
 def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
-    """Find the participle in a sentence that says that something was delivered; else return None."""
+    """Return the participle in a sentence that says that something was delivered, or None."""
     for participle in islice(phrases.DELIVERED.finditer(sentence), _MOST_PARTICIPLES):
         head = sentence[: participle.start()]
         tail = sentence[participle.end() :]
@@ -124,7 +124,7 @@ def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
 
 
 def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Match[str] | None:
-    """Find the participle in a sentence that says that a person took our parcel. It may also refer to a depot or a message.
+    """Find the participle in a sentence that says that a person took our parcel, and not a depot or a message.
 
     `text` and `folded` continue after the sentence, because the day and the person may be there.
     """

@@ -1,9 +1,10 @@
 """The folder of documents. Each file is written completely or not at all, to `CARRIER/ab/cd/NAME` by digest, and never replaced.
 
-A note (`.parts/NAME.jsonl`) lists the documents stored for a claim that are not in the database yet. It is written first, so that
-a document stored by a run that died is found again with its signatory and time, and is neither lost nor requested again. A note
-has a line for each answer with all its pieces; if all pieces exist, no call is needed. The note is deleted once the database has its data.
-A document is stored before it is appraised, because the appraisal is slow and the carrier's call has been paid for.
+A note (`.parts/NAME.jsonl`) lists the documents stored for a claim that are not in the database yet. The note is
+written before the documents, so that the next run finds those of a run that died, with their signatory and time, and
+does not request them again. A note has one line per answer, which lists all its pieces. If all pieces exist, no call is
+needed. The note is deleted once its data is in the database. A document is stored before it is appraised, because the
+appraisal is slow and the carrier's call has been paid for.
 """
 
 import hashlib
@@ -43,7 +44,7 @@ _SUFFIXES = SUFFIXES | {MEDIA_TYPE: ".record", "application/octet-stream": ".bin
 _NOTE = ".jsonl"
 _NOTED = ("sha256", "size", "media_type", "source", "kind", "refused")
 _DAY_S = 24 * 3600
-_NOTES_KEPT_S = 90 * _DAY_S  # by then a run has continued with the claim, or none ever will
+_NOTES_KEPT_S = 90 * _DAY_S  # by then a run has fetched the claim again, or no run ever will
 _DIGEST_SIGNS = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -94,12 +95,12 @@ class DocumentStore:
                 result = _appraised(label, document, content)
                 result = replace(result, refused=None) if retrieved.is_accepted else result
                 apart = self._place(label, document.sha256, document.media_type, refused=True)
-                # A document that existed already may have been accepted under earlier rules, and a record refers to it.
+                # A record may refer to a document that already existed and was accepted under earlier rules.
                 if result.refused and not document.refused and document.path in new:
                     self._make_folder(apart.parent)
                     Path(document.path).replace(apart)
                     result = replace(result, path=str(apart))
-                elif not result.refused:  # it may have been refused under earlier rules
+                elif not result.refused:  # the document may have been refused under earlier rules
                     apart.unlink(missing_ok=True)
                 documents.append(result)
         except OSError as error:
@@ -107,7 +108,7 @@ class DocumentStore:
         return documents
 
     def refuse(self, path: Path) -> Path:
-        """Copy a proof to the refused documents. Returns the copy's path, or the proof's own path if it cannot be copied."""
+        """Copy a proof to the refused documents, and return the copy's path, or the proof's path if copying fails."""
         apart = self.folder / REFUSED / path.relative_to(self.folder)
         try:
             self.write(apart, read_regular(path), durable=True)
@@ -117,7 +118,7 @@ class DocumentStore:
         return apart
 
     def _named(self, label: Label, piece: Piece, sha256: str, retrieved: Retrieved) -> StoredDocument:
-        """The name under which to store a piece. Anything that is not a document is refused immediately."""
+        """Return a piece with the name to store it under. Anything that is not a document is refused immediately."""
         media_type = MEDIA_TYPE
         refused = None
         if piece.kind is not EvidenceKind.RECORD:
@@ -160,7 +161,7 @@ class DocumentStore:
             self.write(path, b"\n".join((*present, line)), durable=False)
 
     def find(self, label: Label) -> RecoveredEvidence:
-        """The documents that runs stored for this claim and number before they died, if complete, and appraised again."""
+        """Find and reappraise the complete documents that runs stored for this claim and number before they died."""
         documents: dict[str, StoredDocument] = {}
         whole: list[str] = []
         for line in _lines(self._parts / f"{_stem(label)}{_NOTE}"):
@@ -189,9 +190,9 @@ class DocumentStore:
         return None
 
     def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
-        """Delete the notes of these documents, which are recorded now with everything else stored for their claims."""
+        """Delete the notes of these documents. All documents in the notes are now recorded in the database."""
         for path in {_note_of(self.folder, Path(document.path)) for document in documents}:
-            with suppress(OSError):  # no longer read, and deleted later because of its age
+            with suppress(OSError):  # the note is no longer read, and is deleted later because of its age
                 path.unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
@@ -202,8 +203,8 @@ class DocumentStore:
     def write(self, path: Path, content: bytes, *, durable: bool) -> None:
         """Write a file completely or not at all. An existing document with this name is the same, because the name has its digest.
 
-        `durable`: its content survives a power failure too, which takes a few milliseconds. A note need not be durable, because it
-        helps the run after one that died.
+        `durable`: its content survives a power failure too, which takes a few milliseconds. Notes need not be durable,
+        because they serve the next run after a run has died.
         """
         self._make_folder(self._parts)
         self._make_folder(path.parent)
@@ -293,7 +294,7 @@ def _facts(line: bytes) -> dict[str, Any] | None:
 
 
 def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
-    """Delete documents of a claim that runs stored before they died, without a row. Yields files that remain, with the reason."""
+    """Delete a claim's documents that have no row because their run died. Yield each remaining file with the reason."""
     for note in (folder / PARTS).glob(f"*_{_safe_id(claim_id)}_*{_NOTE}"):
         answers = [facts for line in _lines(note) if (facts := _facts(line))]
         of_claim = [facts for facts in answers if facts["owner"][1] == str(claim_id)]
@@ -343,9 +344,9 @@ def stored_files(folder: Path) -> Iterator[Path]:
 
 
 def erase(folder: Path, path: str, sha256: str) -> str | None:
-    """Delete a document and the note that lists it. Returns a phrase that says why it failed. A missing document counts as deleted.
+    """Delete a document and its note; return a phrase if this failed. A missing document counts as deleted.
 
-    The document is deleted first: the note is useless without it, and a prune that died in between is repeated.
+    The document is deleted first: the note is useless without it, and a prune that dies in between is repeated.
     """
     if not is_inside(folder, path):
         return f"it is outside {folder}"
@@ -354,7 +355,7 @@ def erase(folder: Path, path: str, sha256: str) -> str | None:
     is_ours = place.parent.parts[-2:] == (sha256[:2], sha256[2:4]) and f"_{sha256[:16]}." in place.name
     if len(sha256) != _DIGEST_SIGNS or not is_ours:
         return "its name is not in recours's format"
-    if not place.parent.is_dir():  # a share that is not mounted looks like this, and will be back
+    if not place.parent.is_dir():  # perhaps a share that is not mounted now and will be again
         return f"the folder {place.parent} does not exist"
     note = _note_of(folder, place)
     is_named = sha256.encode() in b"".join(_lines(note))

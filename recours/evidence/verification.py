@@ -76,7 +76,7 @@ class Verification:
                 )
 
     def _lines(self, manifest: Manifest, previous: Manifest) -> set[str] | None:
-        """The lines of a manifest, without the previous one's timestamp, which is verified; None if the manifest was changed."""
+        """The lines of a manifest except that of the previous timestamp, which is verified; None if it was changed."""
         number = manifest.number
         content = self._verify_file(manifest.name, manifest.sha256, f"Manifest {number}")
         lines = None if content is None else set(content.decode("utf-8", "replace").split("\n"))
@@ -136,7 +136,7 @@ class Verification:
         self._rowless |= {digest_of(line): line for line in named - of_rows}
 
     def _verify_file(self, name: str, sha256: str, label: str) -> bytes | None:
-        """The content of a file if it has this SHA-256. Otherwise reports the problem and returns None."""
+        """Return the content of a file that has this SHA-256. Otherwise, report the problem and return None."""
         try:
             content = read_stored(self.custody.folder, name)
         except (FileNotFoundError, NotADirectoryError):

@@ -14,9 +14,10 @@ _MOST_HTML = 1_000_000
 _HEAD = 2000  # bytes of a page that may declare its encoding
 _DEEPEST = 500  # nested elements; deeper text is not read
 _MOST_RULES = 200  # for one name, from the page's own style sheets
-_MOST_COMPARISONS = 2_000_000  # of rules' names with those of the enclosing elements
+_MOST_COMPARISONS = 2_000_000  # between the names in rules and those of the enclosing elements
 
-# Their text ends only with their own end tag. Not the head: carriers' pages do not close it, and a browser ends it at the body.
+# The text of these elements ends only at their end tag. The head is excluded: carriers' pages do not close it, and a
+# browser ends it at the body.
 _RAW = re.compile(r"<(script|style|title|template|noscript|iframe)(?=[\s/>])")
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})")
 # Tags that start or end a row of text, and tags that start or end a cell. Other tags are inline.
@@ -215,7 +216,7 @@ class _Elements:
         return self._open[-1].is_linked
 
     def go_on(self, name: str, attributes: str, *, is_end: bool) -> str:
-        """Process a tag. Returns its replacement in the text: a line break, a tab or a blank."""
+        """Process a tag, and return its replacement in the text: a line break, a tab or a blank."""
         if is_end:
             places = (place for place in range(len(self._open) - 1, 0, -1) if self._open[place].name == name)
             del self._open[next(places, len(self._open)) :]
