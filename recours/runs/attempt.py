@@ -87,7 +87,7 @@ def attempt(
     answers: Iterator[CarrierAnswer],
     deps: Dependencies,
 ) -> AttemptResult | None:
-    """Take the carrier's answer about a claim and store its evidence; None if the carrier was not asked about it.
+    """Store the evidence of the carrier's answer about a claim, and return the result. None: the carrier was not asked.
 
     `known_delivery`: the delivery that the query contained, see `delivery_to_assume`. Raises RunError if evidence
     cannot be stored. Exceptions of recours itself propagate.
@@ -119,7 +119,7 @@ def result_of_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptRe
 
 
 def result_of_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
-    """The result by a proof that an earlier run stored but died before recording, without a second call.
+    """The result from a proof that an earlier run stored before it died without recording it. No second call is made.
 
     The other documents of that answer may be missing; the carrier is not asked for them. None: no proof was stored.
     """

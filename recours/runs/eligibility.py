@@ -1,4 +1,4 @@
-"""Which claims a person may enroll, exclude, correct or reopen.
+"""Decides which claims a person may enroll, exclude, correct or reopen.
 
 Each of these actions only does what the service could do itself: set pod_fetch_status to `pending` or to `manual`. The
 claim is assessed immediately, so the next lease can pick it up.

@@ -76,7 +76,7 @@ class Engine:
         self._answered: list[AttemptFinished] = []  # not recorded yet
         self._record_at: float | None = None  # monotonic seconds
         self._any_connected = False
-        self._over = False  # a fault ended the run, in whichever thread: no further call begins
+        self._over = False  # a fault in any thread ended the run, so no further call begins
         self._fault: RunError | None = None
         self._crash: BaseException | None = None  # an unexpected exception in a thread
         self._lane_faults: list[RunError] = []
@@ -106,7 +106,7 @@ class Engine:
     # ---------------------------------------------------------------- main thread
 
     def _fetch_all(self, pool: ThreadPoolExecutor) -> None:
-        """Return when no claim is left that could be fetched."""
+        """Fetch bundles until no claim is left that could be fetched."""
         while True:
             try:
                 while self._may_begin() and (bundles := self.leasing.next()):
@@ -217,8 +217,8 @@ class Engine:
                         self._deps.documents.secure(result.evidence)
                     self._from_threads.put(self._apply_answer(leased, result))
         except RunError as fault:
-            # First, so that the claim is not leased again once it is handed back, and so that this fault is reported
-            # and not one that the stop causes.
+            # Register the fault first, so that the claim is not leased again once it is handed back, and so that this
+            # fault is reported rather than a fault that the stop causes.
             self._fail(fault)
             self._stop.set()
         except BaseException as error:  # noqa: BLE001 (the main thread raises it again)
@@ -278,11 +278,11 @@ class Engine:
     # ---------------------------------------------------------------- recording
 
     def _record_when_due(self) -> bool:
-        """Record the answers if there are enough, if they are old enough, or if no other will come. Raises RunError.
+        """Record the answers if there are enough, if they are old enough, or if no more will arrive. Raises RunError.
 
-        Returns whether it recorded any.
+        Return whether any were recorded.
         """
-        # Not yet: exceptions of unclear cause, and claims whose calls never connected, which would be leased again.
+        # Exceptions of unclear cause wait, as do claims whose calls never connected, which would be leased again.
         ready = [
             answer
             for answer in self._answered
@@ -323,7 +323,7 @@ class Engine:
     def _record_group(
         self, answers: Sequence[AttemptFinished], record: Callable[[Sequence[AttemptResult]], int]
     ) -> None:
-        """Record these answers; those that fail to be recorded stay. `record`: returns how many attempts were used."""
+        """Record these answers, and keep those not recorded. `record`: returns how many attempts were used."""
         if not answers:
             return
         ids = {answer.result.claim.id for answer in answers}
@@ -342,7 +342,7 @@ class Engine:
                 self._leased.pop(recorded, None)
 
     def _record_what_waits(self) -> None:
-        """Record the answers that waited for others: none will come. Raises RunError.
+        """Record the answers that waited for others, because no more answers will arrive. Raises RunError.
 
         Our own network is at fault if no call of the run connected although two or more carriers were called, or if no
         host name was resolved. One unreachable carrier is the carrier's fault.

@@ -51,7 +51,7 @@ def describe_mistake(error: Exception) -> Mistake:
 
 
 def _remedy_of(error: Exception) -> str | None:
-    """What to do about a fault of the machine; None for other faults. A single answer that is too large may exhaust memory too."""
+    """What to do about a fault of the machine; None for other faults. One huge answer may exhaust memory too."""
     causes = (error, error.__cause__)
     if any(isinstance(cause, MemoryError) for cause in causes):
         return "This machine has too little memory for a run; '--concurrency 1' needs the least"
@@ -128,7 +128,7 @@ class Lane:
     outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
     in_flight: int = 0  # bundles being fetched
     denied: int = 0  # parcels denied in this run
-    documents: Refusal | None = None  # why the account gets no documents, though it may track
+    documents: Refusal | None = None  # why the account gets no documents, although it may track parcels
     refusal: Refusal | None = None
     closes: bool = False  # a thread received an answer after which the carrier gets no more calls
     drained: bool = False  # no ready claim was left at the last lease
@@ -249,12 +249,12 @@ def _is_of_account(failure: Failure) -> bool:
 class LaneOrder:
     """The keys of lanes with ready claims, by urgency, so that a lease query covers a few lanes and not thousands.
 
-    The head of a lane is the place of its most urgent claim. The n most urgent claims lie in the n lanes with the most
-    urgent heads at most. After a lease, the new head of a lane cannot be more urgent than the last claim leased, so
+    The head of a lane is the place of its most urgent claim. The n most urgent claims are always in the n lanes with
+    the most urgent heads. After a lease, the new head of a lane cannot be more urgent than the last claim leased, so
     that place is used as an estimate; heads are read again only when too few of the lanes queried have exact heads. A
     head may be too early because other runs lease claims and ranks change: then the query finds nothing and the head is
-    read again. It is too late only if a claim became ready since: the claim is leased in order if its lane is queried
-    anyway, else in the next slice.
+    read again. A head may be too late only because a claim became ready since. That claim is leased in order if its
+    lane is queried anyway, otherwise in the next slice.
     """
 
     def __init__(self, ready: Mapping[str, Ready]) -> None:

@@ -281,7 +281,7 @@ class Leasing:
             lane.deadlines = self._deps.claims.deadlines(other_stage, lane.key, MOST_DEADLINES, now)
             lane.deadlines_read_at = monotonic
         tier, at = urgency(claim.state, now)
-        # A claim past its deadline ranks behind all of them.
+        # A claim past its deadline ranks behind all these claims.
         nearer = len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
         return calls_of_others(self._spec(lane.key), other_stage, nearer, self._deps.policy)
 
@@ -334,7 +334,7 @@ class Leasing:
         self._deps.journal.emit(event, self._recorder.run_id, now)
 
     def note_documents(self, lane: Lane, outcome: Outcome) -> None:
-        """Update from an answer whether the account gets documents. Raises RunError."""
+        """After an answer, update whether the account gets documents. Raises RunError."""
         is_denied = (
             isinstance(outcome, Failure) and outcome.alone and outcome.kind is ErrorKind.ACCOUNT_DENIED
         )

@@ -51,13 +51,13 @@ class Reservation(Protocol):
     """Units of quota reserved for one fetch."""
 
     def consume(self, capability: Capability) -> None:
-        """Use a reserved unit for the next call; waits for other calls and for short windows. Raises CallError."""
+        """Wait for other calls and for short windows, then use a reserved unit for the next call. Raises CallError."""
 
     def called(self) -> None:
         """Register the end of the call, so that another may begin."""
 
     def refund(self) -> None:
-        """Return the unit of the last call, of which certainly nothing was sent."""
+        """Return the unit of the last call, which certainly sent nothing."""
 
     def release(self) -> None:
         """Return all unused units."""

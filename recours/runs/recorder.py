@@ -65,13 +65,13 @@ class Recorder:
         log.info(f"[{self.prefix}{next(self._places)}] {name} for {claim.reference} ({carrier})")
 
     def _is_last(self, claim: Claim) -> bool:
-        """Return whether the attempt is the claim's last attempt before its deadline; a manual one is not."""
+        """Return whether the attempt is the claim's last attempt before its deadline. A manual attempt is not."""
         return not self.by_name and awaits_last_attempt(claim.state)
 
     def conclude(self, attempts: "Sequence[AttemptResult]") -> int:
-        """Decide what attempts mean, record them in one transaction and log them. Raises RunError.
+        """Decide what attempts mean, record them in one transaction, log them, and return how many were used.
 
-        Returns how many attempts were used. The caller has already flushed their documents to disk.
+        The caller has already flushed their documents to disk. Raises RunError.
         """
         now = self.deps.clock.now()
         decided = []
@@ -126,7 +126,7 @@ class Recorder:
             self.log_final(claim, decision, error)
 
     def _record(self, decided: "Sequence[tuple[AttemptResult, Decision]]", now: datetime) -> dict[Any, bool]:
-        """Record attempts; returns the results of `ClaimRepository.record` by claim id."""
+        """Record attempts, and return the results of `ClaimRepository.record` by claim id."""
         rows = []
         for result, decision in decided:
             is_last = self._is_made(result.claim, decision)
@@ -189,7 +189,7 @@ class Recorder:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; next try {at}")
 
     def _schedule_text(self, state: State) -> str:
-        """What happens to a claim after a manual attempt failed."""
+        """Describe what happens to a claim after a manual attempt failed."""
         if state.stage is Stage.GIVEN_UP:
             return "still given up"
         if state.stage is Stage.WAITING and state.next_at:

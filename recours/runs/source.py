@@ -1,4 +1,4 @@
-"""Where a run gets its claims from: the due claims, or claims that a person named."""
+"""The sources of a run's claims: the due claims, or claims that a person named."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence

@@ -99,7 +99,7 @@ class Report:
 
 
 def _if_any(label: str, count: int) -> list[str]:
-    """A line that the guide's summary does not have, only if the count is not 0."""
+    """Return an extra line, which the guide's summary does not have, if the count is not 0."""
     return [f"{label}: {count}"] if count else []
 
 
@@ -139,7 +139,7 @@ def purpose(limit: Limit) -> str:
 
 
 def worth_showing(uses: Sequence[Usage]) -> Sequence[Usage]:
-    """The uses of long windows; without any, those of short windows, which are outdated by the time they are read."""
+    """The uses of long windows. If there are none, those of short windows, which are outdated when they are read."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 

@@ -154,7 +154,7 @@ class Worker(ABC):
     def slice(self, lanes: Collection[str] = (), *, limit: int = 0, longest: timedelta | None = None) -> None:
         """Fetch due claims of these accounts (empty: all carriers of the run), the most urgent first.
 
-        Stops after `limit` claims or after `longest`; the defaults are those of the run's options. Sets `refusals` to
+        Stop after `limit` claims or after `longest`; the defaults are those of the run's options. Set `refusals` to
         the accounts that took no more calls. Raises RunError.
         """
         options = self.options
@@ -192,7 +192,7 @@ class Worker(ABC):
     def tidy(self, *, longest: timedelta | None = None) -> None:
         """Do low-priority work: run the closing tasks, log skipped claims, adopt claims that had no retries left.
 
-        Stops after `longest`; by default at the end of the run's time. Raises RunError.
+        Stop after `longest`; by default at the end of the run's time. Raises RunError.
         """
         if longest is not None:
             self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
@@ -262,7 +262,7 @@ class Worker(ABC):
                 self.stats.skipped_carrier += lane.claims
 
     def _mention_set_aside(self) -> None:
-        """Log in each run how many claims their own status keeps from being fetched, so that people know why."""
+        """Log in each run how many claims their own status excludes from fetching, so that people know the reason."""
         if self.options.claims:
             return
         for status, count in sorted(self.deps.claims.set_aside(self.stage).items()):
@@ -390,7 +390,7 @@ class PODRetryScheduler(Worker):
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
 
     def maintain_own(self, now: datetime) -> None:
-        """Revive claims after --max-retries was raised, repair impossible times, pass the retries of settled claims.
+        """Revive claims after --max-retries was raised, repair impossible times, skip the retries of settled claims.
 
         A run for named claims or some carriers leaves the other claims to the scheduled runs.
         """
