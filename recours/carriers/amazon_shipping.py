@@ -4,10 +4,15 @@ Sources: Amazon's model of the Shipping API (`shippingV2.json`, July 2026), its 
 and the return leg, its tutorial on tracking, and real answers in issues of `amzn/selling-partner-api-models` and `-docs`.
 Nothing was tried against the live service.
 
-Certain: the call, the codes, the fields of the proof (`signatureImageURL` is only announced), that links to images expire after
-72 hours, and that details are kept for 45 days. Recorded: `AMZN_UK`, numbers that start with FR, IT and UK, and an answer for an
-unknown number. Assumed: that the first letters of a number give the business and the `carrierId`, in Spain too; the hosts of
-images; that a proof without an image gets none after a day; the form of an error about a number.
+The sources document the call, the codes, the fields of the proof (`signatureImageURL` is only announced), the expiry of
+links to images after 72 hours, and the storage of details for 45 days. `AMZN_UK`, numbers that start with FR, IT and
+UK, and an answer for an unknown number were recorded.
+
+Assumed, without a source:
+
+- The first letters of a number give the business and the `carrierId`, in Spain too.
+- A proof without an image gets none after a day.
+- The hosts of images, and the form of an error about a number.
 """
 
 import re
@@ -37,7 +42,7 @@ SPEC = CarrierSpec(
     key="amazon_shipping",
     name="Amazon Shipping",
     spellings=("Amazon", "Amazon Logistics", "AMZN_ES", "AMZN_FR", "AMZN_IT", "AMZN_UK"),
-    # The carrier's limit for calls, our choice for tokens, for which none is published.
+    # The limit for calls is the carrier's. The limit for tokens is our choice, because none is published.
     limits={None: "80/second", Capability.TOKEN: "20/hour"},
     credentials=(("AMAZON_SHIPPING_CLIENT_ID", "AMAZON_SHIPPING_CLIENT_SECRET", _REFRESH_TOKEN),),
     base_url="https://sellingpartnerapi-eu.amazon.com",
@@ -59,8 +64,8 @@ _HALF_WAY_ROUND = 180  # degrees
 
 # ---------------------------------------------------------------- tables
 
-# eventHistory[].eventCode and summary.status: all codes of the model. Received: from its sandbox (issue 5165).
-# PackageReceivedByCarrier: from a later model, according to a public .NET client.
+# eventHistory[].eventCode and summary.status: all codes of the model. `Received` is from Amazon's sandbox (issue
+# 5165), and `PackageReceivedByCarrier` from a later model, according to a public .NET client.
 AMAZON_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: _DELIVERED,
@@ -111,7 +116,7 @@ class AmazonShipping(LinkClient):
         refresh_token=_REFRESH_TOKEN,
         header="x-amz-access-token",
         scheme="",
-        # Recorded: an expired token gets a 403.
+        # An expired token gets a 403 (recorded).
         refusals=frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}),
     )
     links: ClassVar[Mapping[str, EvidenceKind]] = {
@@ -163,13 +168,13 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipment(result: Any) -> Shipment:
-    """Ignores `alternateLegTrackingId`, the number of the return leg, because it identifies the return and not the delivery."""
+    """A parcel, without `alternateLegTrackingId`, because that number identifies the return leg, not the delivery."""
     number = json_api.text(result, "trackingId")
     summary = json_api.at(result, "summary")
     scans = tuple(map(_scan, json_api.items(result, "eventHistory")))
     status = json_api.text(summary, "status")
     present = Scan(status=AMAZON_CODES.get(status), code=status, label=_label(summary)) if status else None
-    # The status does not say on which leg the parcel was delivered; the event does.
+    # Only the event says on which leg the parcel was delivered; the status does not.
     if status == _DELIVERED and any(scan.code == _DELIVERED for scan in scans):
         present = None
     return Shipment(numbers=(number,) if number else (), scans=scans, present=present, body=summary)
@@ -182,7 +187,7 @@ def _label(summary: Any) -> str:
 
 
 def _scan(event: Any) -> Scan:
-    """On the return leg, a delivery is one to the sender. If the leg is missing, a refusal starts the return (inferred)."""
+    """An event. A delivery on the return leg is to the sender. Without a leg, a refusal starts the return (inferred)."""
     code = json_api.text(event, "eventCode")
     leg = json_api.text(event, "shipmentType")
     status = AMAZON_CODES.get(code or "")

@@ -49,7 +49,7 @@ CODES = answers.status_table(
     {
         # IM, "Image disponible": the proof is available, so the parcel is delivered.
         ParcelStatus.DELIVERED: "D D1 D2 D6 D7 RG RI U Y DD VC IM",
-        # "Retour expéditeur": a later delivery is that of the return. From another public client's table and tests.
+        # "Retour expéditeur": a later delivery is to the sender. From another public client's table and tests.
         ParcelStatus.GOING_BACK: "Q R",
         ParcelStatus.CANCELLED: "AN",
         ParcelStatus.DESTROYED: "DR",
@@ -111,7 +111,7 @@ class Chronopost(Client):
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Call `searchPOD` for the PDF. If it is missing although nothing says that it always will be, ask for an image."""
+        """Call `searchPOD` for the PDF. If it is missing and no error or status explains why, ask for an image."""
         account = [self.settings[name] for name in SPEC.credentials[0]]
         answer = session.call(Capability.POD, pod_request(number, *account))
         outcome = parse_pod(answer, delivery)
@@ -162,7 +162,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     own = soap.text(parcel, "skybillNumber") if parcel is not None else None
     events = soap.children(parcel, "events") if parcel is not None else []
     if not events and (own is None or answers.same_number(own, number)):
-        # According to one public client's notes, the answer for an unknown number is its echo without events, and not HTTP 500.
+        # One public client notes that the answer for an unknown number repeats it without events, and is no HTTP 500.
         if answer.is_server_error:
             return answers.unavailable(SPEC.name, answer)
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
@@ -172,13 +172,13 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _scan(event: Any) -> Scan:
-    """Times of the service have an offset; a time without one is assumed to be French (inferred)."""
+    """An event. Times have an offset; a time without an offset is assumed to be French (inferred)."""
     at = answers.parse_time(soap.text(event, "eventDate"), PARIS)
     return Scan.of(event, soap.text(event, "code"), CODES, at, soap.text(event, "eventLabel"))
 
 
 def _delivery(scans: Sequence[Scan]) -> Delivery:
-    """`scans`: the delivery scans, latest first. The first one with a name gives the signatory."""
+    """The delivery. `scans`: the delivery scans, latest first. The first scan with a name gives the signatory."""
     # The label and value of each item beside an event, if it has a value.
     items = [item for scan in scans for item in soap.children(scan.body, "infoCompList")]
     facts = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]

@@ -212,7 +212,7 @@ def _credential(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered. It has no signatory: the consignee is the one on the label."""
+    """The delivery, if the parcel is delivered. There is no signatory: the consignee is the person on the label."""
     tree = json_api.tree(answer.body)
     status = json_api.items(tree, "status")
     code = json_api.text(status, 0, "code")
@@ -259,7 +259,7 @@ def _step(step: Any) -> Scan:
 
 
 def _time(dated: Any) -> datetime | None:
-    """The time of an event or step. It has no offset; that it is French time is inferred."""
+    """The time of an event or step. The time has no offset and is assumed to be French (inferred)."""
     return answers.parse_time(json_api.text(dated, "date"), PARIS)
 
 
@@ -281,14 +281,14 @@ def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     latest = {
         listed.type: listed for listed in sorted(documents, key=lambda listed: listed.at or answers.NEVER)
     }
-    # The answer does not say which product it is, and so whether a proof will follow.
+    # The answer does not name the product, so it does not show whether a proof will follow.
     return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or answers.failure_of(
         SPEC.name, DOCUMENT_CODES["003"], answer
     )
 
 
 def _listed(entry: Any) -> Listed | None:
-    """A proof, if the entry is one and says where to get it."""
+    """The listed document, if the entry is a proof and says where to get it."""
     of_type = json_api.text(entry, "documentType") or ""
     path, uuid = (_usable(json_api.at(entry, name)) for name in ("path", "uuid"))
     if of_type not in RANKS or not (path or uuid):

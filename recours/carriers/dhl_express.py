@@ -79,12 +79,12 @@ _HINT = "waybill"
 
 # 401 and 403: inferred, because their bodies are not documented. A 403 is assumed to concern the account, not the shipment.
 _STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
-# What a bad request names decides (OpenAPI document). The account: from one public note on the POD call.
+# The field that the answer to a bad request names decides (OpenAPI document; for the account, one public note).
 _BAD_REQUESTS = frozenset({400, 422})
 _NAMES_NUMBER = "shipmenttrackingnumber"
 _NAMES_ACCOUNT = "account"
 
-# According to one public note on a live answer, the number of another account, or of none, gets the same answer as a missing
+# According to one public note on a live answer, another account's number, or none, gets the same answer as a missing
 # proof.
 _NO_PROOF = Detailed(
     Sentence.PROOF_FOR_PARTIES,
@@ -176,7 +176,7 @@ def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:
         return _error(answer, number)
-    # A shipment that has no events yet has its number.
+    # A shipment without events is recognized by its number.
     shipments = [
         _shipment(body, number)
         for body in json_api.items(json_api.tree(answer.body), "shipments")
@@ -187,7 +187,7 @@ def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
 
 def _shipment(body: Any, number: str) -> Shipment:
     pieces = [json_api.text(piece, "trackingNumber") for piece in json_api.items(body, "pieces")]
-    # Asked about a piece, the service answers with its shipment, and without pieces at this level of detail.
+    # For a piece, the service returns the shipment, without its pieces at this level of detail.
     if not pieces and _PIECE.fullmatch(number):
         pieces.append(number)
     numbers = json_api.text(body, "shipmentTrackingNumber"), *pieces
@@ -252,7 +252,7 @@ def _piece(document: Any) -> answers.EncodedPiece | None:
 
 
 def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_DENIED) -> Failure:
-    """`of_account`: the meaning of a bad request that names the account."""
+    """The failure for an error. `of_account`: the meaning of a bad request that names the account."""
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
         return answers.error(SPEC.name, answer, {}, _STATUSES, carrier_text=problem.carrier_text)

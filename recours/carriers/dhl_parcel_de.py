@@ -1,12 +1,18 @@
 """DHL Parcel DE: tracking of German parcels and the signature of the person who received them. XML in the query and in the answer.
 
-The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call: from the
-notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on developer.dhl.com; public
-clients agree. Events: from the carrier's table of July 2024, in the same place. Nothing was tried against the live service.
+The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call are
+from the notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on
+developer.dhl.com; public clients agree. Events are from the carrier's table of July 2024, in the same place. Nothing
+was tried against the live service.
 
-Assumed, without a source: code 100 also stands for another customer's parcel; 62 concerns our account; a parcel's
-`error-status` uses the codes of the whole answer; the `recipient-name` of a delivered parcel is the person who took it, as in the one
-recorded answer; all times are German. According to two sources, only parcels to Germany have signatures.
+Assumed, without a source:
+
+- Code 100 also stands for another customer's parcel, and code 62 concerns our account.
+- A parcel's `error-status` uses the codes of the whole answer.
+- The `recipient-name` of a delivered parcel is the person who received it, as in the one recorded answer.
+- All times are German.
+
+According to two sources, only parcels to Germany have signatures.
 """
 
 import re
@@ -85,9 +91,9 @@ _STATUSES: dict[int, Meaning] = {
     403: Sentence.SERVICE_DENIED,
 }
 
-# `standard-event-code`: all codes of the carrier's table. `ice` or `ice/ric`: those of its 338 pairs whose meaning differs from
-# that of their standard event. A cash-on-delivery payment may be transferred long after the delivery. STORN cancels the event
-# before it.
+# `standard-event-code`: all codes of the carrier's table. `ice` or `ice/ric`: the pairs, of the table's 338, whose
+# meaning differs from that of their standard event. A cash-on-delivery payment may be transferred long after the
+# delivery. STORN cancels the event before it.
 EVENTS = answers.status_table(
     {
         ParcelStatus.DESTROYED: "DSPSD",
@@ -134,7 +140,7 @@ def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str])
 
 
 def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | Failure:
-    """The root element of a good answer. The service's errors have one too; the gateway's errors are JSON with an HTTP status."""
+    """The root element of a good answer. Errors of the service have one too; errors of the gateway are JSON."""
     root = soap.parse(answer.body)
     is_of_service = root is not None and root.tag == "data"
     code = soap.attribute(root, "code") if is_of_service else None
@@ -167,13 +173,13 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
 
 
 def _numbers(parcel: Any) -> list[str]:
-    """The requested number, if the answer repeats it, and the parcel's numbers, of which it has several."""
+    """The requested number, if the answer repeats it, and all numbers of the parcel."""
     names = ("searched-piece-code", "piece-code", "piece-identifier", "upu")
     return [number for name in names if (number := soap.attribute(parcel, name))]
 
 
 def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number. One good parcel outweighs errors of others. A parcel without a code has the root's."""
+    """`parcels`: those with this number. A good parcel outweighs errors. Without a code, the root's code counts."""
     codes = [soap.attribute(parcel, "error-status") or soap.attribute(root, "code") for parcel in parcels]
     good = [parcel for parcel, code in zip(parcels, codes, strict=True) if code == _GOOD]
     if not good:
@@ -193,7 +199,7 @@ def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) ->
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """On the carrier's page, the events are not in a list. If there are no events, the parcel's own status counts as one."""
+    """A parcel. On the carrier's page, its events are not in a list. Without events, its own status counts as one."""
     lists = [parcel, *_items(parcel, "piece-event-list")]
     events = [event for listed in lists for event in _items(listed, "piece-event")]
     is_delivered = soap.attribute(parcel, "delivery-event-flag") != "0"
@@ -240,7 +246,7 @@ def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcom
 
 
 def _is_of_delivery(signature: Any, number: str, delivery: Delivery) -> bool:
-    """Return whether a signature is for this number, as far as it says, and not for an earlier parcel with the same number."""
+    """Return whether a signature is for this number or without a number, and not for an earlier parcel."""
     day = answers.parse_french_time(soap.attribute(signature, "event-date"))
     is_earlier = bool(day and delivery.at and delivery.at - day > REUSED_AFTER)
     other = soap.attribute(signature, "searched-piece-code") or number

@@ -25,8 +25,8 @@ from recours.core.text import plain
 
 _DIGITS = 14  # of the number that is sent
 
-# The formats: with a check character; with the prefix 250, the number of France (one shop module); in the label's barcode, between
-# the destination (7 characters) and the service, country (6) and check character.
+# The number with a check character; with the prefix 250, the number of France (one shop module); or in the label's
+# barcode, between the destination (7 characters) and the service, country (6) and check character.
 _FORMS = re.compile(r"(?:250)?([0-9]{14})|([0-9]{14})[0-9A-Z]|[0-9A-Z]{7}([0-9]{14})[0-9]{6}[0-9A-Z]")
 
 
@@ -210,7 +210,7 @@ def _scan(trace: Any, table: Mapping[str, ParcelStatus]) -> Scan:
 
 
 def _not_known(answer: Response) -> Failure:
-    """Inferred: no source shows the answer to an unknown number."""
+    """The failure for an unknown number (inferred, because no source shows such an answer)."""
     return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
 
 
@@ -256,7 +256,7 @@ def _error(fault: Any, answer: Response) -> Failure:
         return answers.failure_of(SPEC.name, ERROR_IDS[code], answer, carrier_text)
     if not code.startswith(_INVALID):
         return answers.unknown_code(SPEC.name, answer, code, carrier_text)
-    # It blames something that we sent: the number, or our mistake.
+    # The error blames our request: either the number or our own mistake.
     text = plain(f"{code} {carrier_text or code}"[:_READ_OF_TEXTS])
     is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED

@@ -59,7 +59,7 @@ _TRACKING = "/track/v1/trackingnumbers"
 _DOCUMENTS = "/track/v1/trackingdocuments"
 _HEADERS = {"x-locale": "fr_FR"}
 _SOURCE = "fedex trackingdocuments"
-# The fields with which FedEx distinguishes parcels with the same number. They are only ever sent back.
+# The fields with which FedEx distinguishes parcels with the same number. Their values are only sent back to FedEx.
 _HINTS = ("carrierCode", "trackingNumberUniqueId")
 _LONGEST_ECHO = 100  # characters
 _NUMBER_OR_TAG = "TRACKING_NUMBER_OR_DOORTAG"
@@ -107,10 +107,11 @@ CODES: dict[str, Meaning] = {
     "INTERNAL.SERVER.ERROR": Sentence.CARRIER_ERROR,
     "SERVICE.UNAVAILABLE.ERROR": Sentence.CARRIER_ERROR,
 }
-# The same, with the codes that only the tracking uses.
+# `CODES`, with the codes that only the tracking uses.
 TRACKING_CODES: dict[str, Meaning] = CODES | {"NOT.FOUND.ERROR": Sentence.NUMBER_UNKNOWN}
-# The same, with the codes that only the documents use. There, DATA.NOTFOUND has two causes, which the tracking distinguishes.
-# According to the carrier, the image of a signature follows some time after the delivery, so it is normally missing at first.
+# `CODES`, with the codes that only the documents use. There, DATA.NOTFOUND has two causes, which the
+# tracking distinguishes. According to the carrier, the image of a signature follows some time after the delivery, so it
+# is normally missing at first.
 DOCUMENT_CODES: dict[str, Meaning] = CODES | {
     "NOT.FOUND.ERROR": Detailed(Sentence.ANSWER_UNREADABLE, "its documents endpoint was not found"),
     "TRACKING.DATA.NOTFOUND": Sentence.PROOF_PENDING,
@@ -120,7 +121,7 @@ DOCUMENT_CODES: dict[str, Meaning] = CODES | {
 # An alert that is not about the parcel: canned data of the carrier's test system.
 IGNORED_ALERTS = frozenset({"VIRTUAL.RESPONSE"})
 
-# Decided by the HTTP status, if there is no known code.
+# The HTTP statuses, used if there is no known code.
 STATUSES: dict[int, Meaning] = {
     400: Sentence.REQUEST_REJECTED,
     401: Sentence.CREDENTIALS_REJECTED,
@@ -301,7 +302,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _no_document(output: Any, answer: Response) -> Failure:
-    """The failure that the alerts explain. Without alerts, it is as if the data were missing."""
+    """The failure that the alerts explain. Without alerts, the failure is that of missing data."""
     alerts = [alert for alert in _alerts(output) if alert[0] not in IGNORED_ALERTS]
     alert = next((alert for alert in alerts if alert[0] in DOCUMENT_CODES), None)
     if alert:

@@ -1,8 +1,9 @@
 """GLS: the status from Track & Trace v1, signatory and proof from ShipIT-Farm v1. JSON, with one OAuth 2.0 token for both.
 
-Sources: the carrier's OpenAPI documents as kept in karrio's connector `gls`, and the notes of a public client that was tested
-live in September 2026 (marked "live" below). We tried nothing ourselves. According to a document of 2012, France issues no
-proofs, for legal reasons. Whether a French account gets them today is unknown, hence the setting GLS_POD.
+Sources: the carrier's OpenAPI documents as kept in karrio's connector `gls`, and the notes of a public client that was
+tested live in September 2026 (marked "live" below). We made no live calls ourselves. According to a document
+of 2012, France issues no proofs, for legal reasons. Whether a French account gets them today is unknown, hence the
+setting GLS_POD.
 """
 
 import re
@@ -54,7 +55,8 @@ _SHIPIT_PATH = "/shipit-farm/v1/backend/rs/tracking"
 _SHIPIT_TYPE = "application/glsVersion1+json"
 _PARCEL_NUMBER = re.compile(r"[0-9]{11,20}")
 
-# The statuses of Track & Trace. Only DELIVERED means handed over: DELIVEREDPS does not, and FINAL does not say how it ended.
+# The statuses of Track & Trace. Only DELIVERED means handed over: DELIVEREDPS does not, and FINAL does not say how the
+# journey ended.
 DELIVERED = "DELIVERED"
 OTHER_STATUSES = {
     "PREADVICE": "announced by its sender",
@@ -194,7 +196,7 @@ def _numbers(parcel: Any) -> list[str]:
 
 
 def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number. If one of them has a status, errors of the others do not count."""
+    """`parcels`: those with this number. If a parcel has a status, the errors of other parcels do not count."""
     good = [parcel for parcel in parcels if json_api.text(parcel, "errorCode") is None]
     shipments = [_shipment(parcel) for parcel in good if json_api.text(parcel, "status")]
     if not shipments:
@@ -213,7 +215,7 @@ def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Del
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """Event codes are not documented, so only the label of an event shows a return."""
+    """A parcel. Event codes are not documented, so only the label of an event shows a return."""
     events = json_api.items(parcel, "events")
     last = answers.latest(events, _time)
     status = json_api.text(parcel, "status") or ""
@@ -255,7 +257,7 @@ def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
 
 
 def _time(event: Any) -> datetime | None:
-    """Times have an offset. A time without one is assumed to be French (inferred)."""
+    """The time of an event. A time without an offset is assumed to be French (inferred)."""
     return answers.parse_time(json_api.text(event, "eventDateTime"), PARIS)
 
 
@@ -263,7 +265,7 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_details(answer: Response) -> Delivery | Failure:
-    """The signatory and the time. A failure only if the token was refused; nothing else prevents asking for the proof."""
+    """The signatory and the time, or a failure if the token was refused. After other errors, the proof is requested."""
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return _shipit_error(answer, "")
     unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.is_ok else None
@@ -305,7 +307,7 @@ def _shipit_error(answer: Response, number: str) -> Failure:
     if code == _INVALID_FIELD:
         if not any(field in text for field in _NUMBER_FIELDS):
             return answers.failure_of(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
-        # The answer is the same for something that cannot be a number and for an unknown number.
+        # The answer is the same for an impossible number and for an unknown number.
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
         return answers.failure_of(SPEC.name, key, answer, carrier_text)

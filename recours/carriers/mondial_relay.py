@@ -80,7 +80,7 @@ _OF_A_PARCEL = frozenset({"0", "80", "81", "83", "94", _UNKNOWN_OR_ERROR})
 # parcel that its recipient has, are inferred.
 _AT_A_RELAY = re.compile(r"\b(?:relais|relay|pick[ -]?up point|parcel ?shop|locker|consigne)\b")
 _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|client|customer)\b")
-# Words for a parcel that is back at its sender. Inferred too: no source has a STAT for it.
+# Words for a parcel that is back at its sender, inferred too, because no source has a STAT for it.
 _SENT_BACK = re.compile(r"\b(?:retourne|retour|returned?|expediteur|sender|shipper)\b")
 # The meaning of an event's text; the first match counts. Inferred as well.
 _TEXTS = (
@@ -97,7 +97,7 @@ class MondialRelay(StatusClient):
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
-        self._errors_in_a_row = 0  # STAT 99. Shared by threads; an error of one only costs a call
+        self._errors_in_a_row = 0  # STAT 99. Shared by threads; a wrong count only costs a call
 
     def track(self, number: str, session: CarrierSession) -> Failure:
         """Call `WSI2_TracingColisDetaille`. A delivery is returned as a failure too, with the delivery and without a proof.
@@ -112,7 +112,7 @@ class MondialRelay(StatusClient):
         self._errors_in_a_row += 1
         is_of_service = number == SPEC.sample_number
         if self._errors_in_a_row > 1 and not is_of_service:
-            with suppress(CallError):  # no call is left for it, or it failed: undecided
+            with suppress(CallError):  # undecided if no call is left or the call fails
                 is_of_service = _stat(self._call(SPEC.sample_number, session)) == _UNKNOWN_OR_ERROR
             self._errors_in_a_row = int(is_of_service)
         if is_of_service:
@@ -145,7 +145,7 @@ def tracing_request(number: str, brand: str, key: str) -> Request:
 
 
 def signature(values: tuple[str, ...], key: str) -> str:
-    """MD5 of the values in order and of the private key. The service supports no other hash."""
+    """The MD5 hash of the values, in order, followed by the private key. The service supports no other hash."""
     signed = "".join((*values, key)).encode()
     return hashlib.md5(signed, usedforsecurity=False).hexdigest().upper()
 
@@ -162,7 +162,7 @@ def parse_tracing(answer: Response) -> Failure:
     label = soap.text(result, "Libelle01")
     if status is None:
         return answers.unreadable(SPEC.name, answer)
-    # The latest event; some may be nil.
+    # The latest event. Some events may be nil.
     events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
     dated = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
     last = answers.latest(reversed(dated), _time)

@@ -51,8 +51,8 @@ SPEC = CarrierSpec(
     limits={None: "200/hour", Capability.TOKEN: "20/hour"},  # our choice; the carrier publishes no limit
     credentials=(("UPS_CLIENT_ID", "UPS_CLIENT_SECRET"),),
     base_url="https://onlinetools.ups.com",
-    # Parcel; waybill; freight; Mail Innovations (from the project jkeen/tracking_number_data; the letters F, M, Q and W from the
-    # project mediocre/bloodhound).
+    # Parcels, waybills, freight and Mail Innovations (from the project jkeen/tracking_number_data; the letters F, M, Q
+    # and W from the project mediocre/bloodhound).
     number_form=re.compile(
         rf"{_PARCEL.pattern}|[AFHJKMQTVW][0-9]{{10}}|[0-9]{{9}}|[0-9]{{18}}|[0-9]{{22}}|[0-9]{{26}}"
     ),
@@ -136,7 +136,7 @@ CODES: dict[str, Meaning] = {
     "10401": Sentence.CREDENTIALS_REJECTED,
     "10429": Sentence.TOO_MANY_CALLS,
 }
-# Decided by the HTTP status, if there is no known code: 403 ("Blocked Merchant", so about the account and never about a parcel)
+# Without a known code, the HTTP status decides. 403 ("Blocked Merchant", which concerns the account, never a parcel)
 # and 404 are documented without a code.
 STATUSES: dict[int, Meaning] = {
     400: Sentence.REQUEST_REJECTED,
@@ -204,7 +204,7 @@ def _shipments(answer: Response) -> list[Shipment] | Failure:
 
 
 def _shipment(package: Any) -> Shipment:
-    """According to the carrier's document, the alternate tracking numbers name the same package."""
+    """A package. According to the carrier's document, alternate tracking numbers name the same package."""
     alternates = [
         json_api.text(other, "number") for other in json_api.items(package, "alternateTrackingNumber")
     ]
@@ -243,7 +243,7 @@ def _codes(status: Any) -> list[str]:
 
 
 def _means(status: Any) -> ParcelStatus | None:
-    """The meaning of its codes, or of its type if the codes do not say where the parcel is."""
+    """The meaning of the status's codes, or of its type if the codes do not say where the parcel is."""
     by_code = answers.status_of(_codes(status), CODES_OF_STATUS)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code
@@ -251,7 +251,7 @@ def _means(status: Any) -> ParcelStatus | None:
 
 
 def _delivery(arrival: Handover) -> Delivery:
-    """The place is the town and the spot where the parcel was left, such as "FRONT DOOR"."""
+    """The delivery. Its place is the town and the spot where the parcel was left, such as "FRONT DOOR"."""
     information = json_api.at(arrival.shipment.body, "deliveryInformation")
     town = json_api.text(arrival.scans[0].body, "location", "address", "city")
     place = ", ".join(filter(None, (town, json_api.text(information, "location"))))
@@ -286,7 +286,7 @@ def _country(activity: Any, package: Any) -> str | None:
 
 
 def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
-    """In UTC if given, or else the local time with its offset, or else the local time in the country's zone."""
+    """The UTC time, or else the local time with its offset, or else the local time in the country's zone."""
     of_greenwich = _compact(json_api.text(activity, "gmtDate"), json_api.text(activity, "gmtTime"), UTC)
     if of_greenwich:
         return of_greenwich
@@ -392,7 +392,7 @@ def _error(tree: Any, answer: Response) -> Failure | None:
     if error is None and answer.is_ok:
         return None
     code, carrier_text = error or (None, None)
-    # If something in front of UPS refuses us (a web page, a wrong address), that must not decide about a claim.
+    # A refusal by something in front of UPS (a web page, a wrong address) must not decide about a claim.
     is_page = answer.status == HTTPStatus.FORBIDDEN and answer.body.lstrip().startswith(b"<")
     is_silent = not (code or carrier_text)
     is_nowhere = answer.status == HTTPStatus.NOT_FOUND and is_silent
