@@ -1,4 +1,4 @@
-"""`recours carriers`: each carrier's account, quotas and state, and its tests; `recours pause` and `resume`."""
+"""`recours carriers`: shows and tests each carrier's account, quotas and state. `recours pause` and `resume`."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ class _Listing:
 
 
 def _listing(settings: Settings) -> _Listing:
-    """The listing; from the settings alone if no run has created the tables yet. Raises DatabaseError."""
+    """The listing. If no run has created the tables yet, it contains only the settings. Raises DatabaseError."""
     if not needs_creation(settings):
         with closing(connect(settings)) as database:
             schema = look(database)
@@ -121,7 +121,7 @@ def _show(settings: Settings, listing: _Listing) -> None:
         for note in notes:
             echo(f"{'':<{widths[0]}}  {harmless(note)}")
     catalog = make_catalog(settings)
-    for substitute in catalog.substitutes:  # carriers whose claims another carrier's account serves
+    for substitute in catalog.substitutes:  # carriers that use another carrier's account
         names = substitute.names or (catalog.name_of(substitute.claimed),)
         if substitute.served_by in catalog.keys_of(names[0]):
             served_by = catalog.name_of(substitute.served_by)

@@ -56,7 +56,7 @@ Check = Callable[[], Iterable[CheckResult]]
 
 _LONGEST = 1000
 _SMTP_TIMEOUT_S = 10.0
-# The stored names of states are older than the words for people.
+# The stored names of the states differ from the words in the output.
 _LABELS = {CheckState.OK: "ok", CheckState.REMARK: "note", CheckState.FAULT: "problem"}
 _COLORS = {CheckState.OK: "green", CheckState.REMARK: "yellow", CheckState.FAULT: "red"}
 
@@ -126,7 +126,7 @@ class _DatabaseFacts:
 
 
 class CheckContext:
-    """The subject of the checks. The database is contacted once; all checks share the result."""
+    """The facts that the checks share. The database is contacted only once."""
 
     def __init__(self, settings: Settings, *, offline: bool) -> None:
         """Prepare the checks without opening a connection."""
@@ -289,7 +289,7 @@ def _secret_files() -> Iterator[CheckResult]:
 
 
 def _private_files(context: CheckContext) -> Iterator[CheckResult]:
-    """Permissions of what recours writes. A database that recours did not create is its owner's responsibility."""
+    """Check the permissions of files that recours writes. Only a database that recours created is checked."""
     settings = context.settings
     places = {"documents": settings.pod_dir, "logs": settings.log_dir}
     if settings.database_is_embedded:
@@ -332,7 +332,7 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _server(context: CheckContext) -> "SmtpSettings | None":
-    """The mail server. The settings in the service's database win, if they can be read."""
+    """The mail server's settings. Readable settings in the service's database take precedence."""
     app = context.facts.app
     if app is None:
         return mail_server(context.settings.mail, {})
@@ -365,21 +365,21 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
     yield _folder("logs", settings.log_dir, [file for log in logs for file in files_of(log)])
     if is_file(settings.database_url):
         path = Path(settings.database_url.database or "")
-        # Room for the copy that is made before the schema changes.
+        # Space for the copy that recours makes before it changes the schema.
         yield _folder("database", path.parent, files_of_sqlite(path), size_of(path))
     cron_log = home() / "logs" / "cron.log"
     yield checks.copied_log("logs/cron.log", size_of(cron_log), settings.log_max_bytes * FILES_KEPT)
 
 
 def _folder(label: str, path: Path, written_to: Collection[Path], more: int = 0) -> CheckResult:
-    """Check a folder that runs write to. `written_to`: existing files that runs write again; `more`: extra bytes needed."""
+    """Check a folder that runs write to. `written_to`: existing files that runs write to; `more`: extra bytes."""
     trouble = trouble_with(path, written_to)
     is_there = not trouble and path.is_dir()
     return checks.folder(label, str(path), trouble, free_bytes(path), is_there=is_there, more=more)
 
 
 def _observers(context: CheckContext) -> Iterator[CheckResult]:
-    """The monitoring that is configured. The URL itself is a secret."""
+    """Check the configured monitoring without showing the URL, which is a secret."""
     watch = context.settings.watch
     if watch.ping_url:
         from recours.monitoring import healthchecks  # noqa: PLC0415 (the HTTP library, as above)
@@ -398,7 +398,7 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
         path = watch.metrics_file.parent
         is_there = path.is_dir()
         trouble = trouble_with(path) if is_there else "does not exist, and runs do not create it"
-        # The file is a few kilobytes, perhaps on a small memory file system: free space does not matter.
+        # Free space does not matter: the file has a few kilobytes and may be on a small memory file system.
         yield checks.folder("metrics", str(path), trouble, None, is_there=is_there)
 
 
@@ -423,7 +423,7 @@ def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
 
 
 def _fleet(context: CheckContext) -> Iterator[CheckResult]:
-    """What `recours worker` needs, if the database is prepared for it."""
+    """Check what `recours worker` needs, if the database was prepared for a fleet."""
     database = context.facts.database
     if database is None or database.is_sqlite:
         return

@@ -36,7 +36,7 @@ def _show_preview(action: FileAction, results: Sequence[FileResult]) -> None:
 def act_on_file(
     actions: Actions, action: FileAction, file: Path, why: str = "", *, dry_run: bool = False
 ) -> None:
-    """Act on each line. Lines that cannot be processed are reported, and the exit status is then 1."""
+    """Act on each line. If any line cannot be processed, report the line and exit with status 1 at the end."""
     results = actions.act_on_file(action, content_of(file, LARGEST, "--csv"), why, dry_run=dry_run)
     if dry_run:
         _show_preview(action, results)

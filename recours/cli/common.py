@@ -96,8 +96,8 @@ def settings_for(database_url: str | None = None) -> Settings:
 def report_faults() -> Iterator[None]:
     """Print an error, one sentence per line, and end the process.
 
-    The status is 2 if the operator must correct something first: settings, the named claims, a missing home, a fleet on a
-    database that cannot have one, the schema of another version. Otherwise it is 1.
+    The status is 2 if the operator must correct something first: settings, named claims, a missing home, a fleet on an
+    unsuitable database, or the schema of another version. Otherwise the status is 1.
     """
     try:
         yield
@@ -128,7 +128,7 @@ def with_app(database_url: str | None = None) -> Iterator[App]:
 
 
 def confirmed(question: str, *, yes: bool, refused: str = "Nothing was changed.") -> bool:
-    """Ask for confirmation unless `--yes` was given. `refused` is printed after a no.
+    """Ask for confirmation unless `--yes` was given. `refused` is printed if the answer is no.
 
     Raises click.UsageError if there is no terminal.
     """
@@ -176,7 +176,7 @@ def with_actions(database_url: str | None) -> Iterator[Actions]:
 
 @contextmanager
 def acting(app: App) -> Iterator[Actions]:
-    """The operator's actions. A refusal is printed and ends the process; an error is raised unchanged."""
+    """The operator's actions. A refusal is printed and ends the process. Errors are raised unchanged."""
     try:
         yield Actions(app, person())
     except RecoursError as error:
@@ -197,7 +197,7 @@ def say(*results: ActionResult) -> None:
 
 
 def require_all(results: Sequence[ActionResult]) -> list[str]:
-    """The subjects, if all of them can be processed. Otherwise print why not and end the process."""
+    """Return the subjects if all actions are possible. Otherwise print why not and end the process."""
     if refused := [result.sentence for result in results if not result.is_done]:
         _refuse(refused)
     return [result.subject for result in results]
@@ -220,7 +220,7 @@ def content_of(file: Path, largest: int, option: str) -> bytes:
 
 
 def write_new_file(pieces: Iterable[bytes], path: Path) -> None:
-    """Write a file that only its owner may read and that appears when it is complete. An error ends the command."""
+    """Write a file that only its owner may read. The file appears when it is complete. An error ends the command."""
     try:
         _write(pieces, path)
     except FileExistsError as error:

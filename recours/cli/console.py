@@ -1,4 +1,4 @@
-"""Console input and output: no secret and no forged line is printed, and a failing console never breaks a run."""
+"""Console input and output. Output contains no secrets or forged lines, and a failing console never breaks a run."""
 
 import getpass
 import json
@@ -114,7 +114,7 @@ def report_losses() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # An unbuffered console has nothing left to lose here; errors about other files carry a file name.
+        # An unbuffered console has lost its output already. Errors about other files have a file name.
         if not _has_lost() and error.filename is not None:
             raise
         say_error(f"Could not write the output to stdout: {error.strerror or error}.")
@@ -122,7 +122,7 @@ def report_losses() -> Iterator[None]:
 
 
 def flushed(status: int) -> int:
-    """The exit status, or 1 if output was lost: this prevents Python's own error message at exit."""
+    """The exit status, or 1 if output was lost. Flushing here prevents Python's own error message at exit."""
     has_lost = _has_lost()
     return status or int(has_lost)
 
@@ -220,7 +220,7 @@ def verbose_option(command: _Command) -> _Command:
     return click.option("-v", "--verbose", is_flag=True, help=text)(command)
 
 
-# Not generic: before click 8.5, ParamType takes no type argument when the class is made.
+# Not generic, because ParamType accepts no type argument at run time before click 8.5.
 class CarrierName(click.ParamType):  # type: ignore[type-arg]  # see above: click before 8.5
     """Accepts any of a carrier's names, unchanged. Tab completes the keys, which contain no spaces."""
 
@@ -283,7 +283,7 @@ _LONGEST_AGO = timedelta(days=36500)
 
 
 def past_time(*, bare_days: bool = False) -> Callable[[object], datetime | timedelta]:
-    """A parser for `2026-02-03`, `3d` or `12h`, and with `bare_days` also `90`: a datetime, or a timedelta to go back."""
+    """A parser for a time such as `2026-02-03`, or an age such as `3d` or `12h` (with `bare_days` also `90`)."""
 
     def parse(value: object) -> datetime | timedelta:
         text = str(value).strip()

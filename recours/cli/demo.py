@@ -48,7 +48,7 @@ class _Story:
     steps: tuple[Scenario, ...]
     text: str
     carriers: tuple[str, ...] = _ISSUING
-    number: str = ""  # instead of a number in the carrier's format
+    number: str = ""  # replaces the number in the carrier's format
     error: str = "API timeout"
 
 

@@ -240,7 +240,7 @@ def _json_of(counts: Pruned) -> dict[str, int]:
     return facts
 
 
-_PROGRESS = 1000  # proofs
+_PROGRESS = 1000  # proofs between two progress messages
 
 
 @click.command("verify")

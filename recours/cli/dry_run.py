@@ -1,4 +1,4 @@
-"""`--dry-run`: which claims a run would fetch, and why the others wait. No call is made and nothing is written."""
+"""`--dry-run`: shows which claims a run would fetch, and why other claims wait. Makes no call and writes nothing."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
 
 
 def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _DryRun:
-    """Read the database and close it. Raises RunError, UnfitClaimsError."""
+    """Read everything from the database. Raises RunError, UnfitClaimsError."""
     with closing(connect(settings)) as database:
         schema = look(database)
         require_claims(database, schema)
@@ -75,7 +75,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         catalog = make_catalog(settings, ClientAccounts(database).directory())
         keys = catalog.accounts_of(catalog.specs)
         queue = make_queue(settings, database, clock, random)
-        # Without recours's tables, only the settings are known.
+        # If recours's tables do not exist yet, the settings are the only source.
         if schema.is_current:
             refusals = {key: status.refusal for key, status in queue.statuses(keys).items()}
         else:
@@ -93,7 +93,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
             result = preview(claims_of_rows, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named
         enrollment = make_enrollment(settings, make_assessor(settings, database, catalog, policy))
-        # Claims outside the preview: those that the run would enroll itself, and those that await a decision.
+        # Claims outside the preview: claims that the run would enroll itself, and claims that await a decision.
         if schema.is_current:
             undecided = enrollment.undecided(MOST_NOT_ENROLLED, now)
             counts = {

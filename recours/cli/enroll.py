@@ -34,7 +34,7 @@ from recours.runs.eligibility import (
     count_given_up,
 )
 
-# Errors that are persistent at the last retry.
+# Kinds of error that are persistent at the last retry.
 _FINAL = [str(kind) for kind in ErrorKind if is_persistent(kind, last_retry=True)]
 
 

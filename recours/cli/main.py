@@ -11,8 +11,8 @@ import click  # noqa: E402
 
 from recours.cli.console import USAGE, make_tolerant, report_losses, say_usage_error  # noqa: E402
 
-# Name of the subcommand, its module, and its line in --help. A module is loaded only when its command is typed. The
-# command that shares the module's name is `command` there; others are `<name>_command`.
+# The name of each subcommand, its module, and its line in --help. A module is loaded only when its command is typed.
+# A command with the module's name is `command` in the module; other commands are `<name>_command`.
 _COMMANDS = {
     "accounts": ("accounts", "Manage clients' own accounts with carriers."),
     "attach": ("documents", "Attach a proof to a claim, such as one from a carrier's portal."),

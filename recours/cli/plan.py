@@ -108,7 +108,7 @@ def _carrier_row(carrier: CarrierPlan, plan: Plan, texts: Localized) -> list[str
 
 
 def _busiest(plan: Plan) -> list[CarrierPlan]:
-    """All default accounts, and the busiest of clients' accounts."""
+    """All default accounts, and the busiest accounts of clients."""
     of_clients = [carrier for carrier in plan.carriers if carrier.key != carrier_of(carrier.key)]
     by_backlog = sorted(of_clients, key=lambda carrier: (-carrier.left, -carrier.due))
     hidden = {carrier.key for carrier in by_backlog[_SHOWN_ACCOUNTS:]}

@@ -23,7 +23,7 @@ from recours.scheduling.systems import Crontab
 from recours.settings.loading import has_password, load_one
 
 _LONGEST_LINE = 2000
-# Options of manual runs, which are refused in a schedule.
+# Options for manual runs. A schedule must not contain them.
 _MANUAL_OPTIONS = {"dry_run": "--dry-run", "claims": "--claim"}
 
 
@@ -53,7 +53,7 @@ def crontab() -> Crontab:
 
 
 def _make_logs() -> None:
-    """Create the workers' logs, so that they exist before the first run, and cron.log, so that it is not world-readable."""
+    """Create the workers' logs before the first run, and cron.log, so that cron does not create it world-readable."""
     root = home()
     access = load_one(SHARED_GROUP, root, os.environ)
     folder = load_one("RECOURS_LOG_DIR", root, os.environ)
@@ -68,7 +68,7 @@ def command() -> None:
 
 
 def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option with options for a worker, which are split like in a shell and validated by the worker's command line."""
+    """An option for a worker's own options. Its value is split like in a shell and validated."""
 
     def parsed(_context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
         try:
@@ -105,7 +105,7 @@ def show() -> None:
     missing = [worker for worker in WORKERS if not any(worker in entry.workers for entry in entries)]
     for entry in entries:
         remark = f"  ({entry.remark})" if entry.remark else ""
-        click.echo(f"crontab: {clean(entry.text, _LONGEST_LINE)}{remark}")  # whole, to be copied
+        click.echo(f"crontab: {clean(entry.text, _LONGEST_LINE)}{remark}")  # not wrapped, so it can be copied
     for worker in missing:
         echo(pasteable(f"crontab: no line starts {worker}. Run: recours schedule install"))
 
@@ -136,7 +136,7 @@ def _carry_out(change: ScheduleChange, if_unchanged: str, *, yes: bool) -> None:
     if change.steps:
         echo("Changes to this user's crontab:")
     for step in change.steps:
-        click.echo(f"  {step}")  # whole, to be copied
+        click.echo(f"  {step}")  # not wrapped, so it can be copied
     for remark in change.remarks:
         echo(f"  {remark}")
     if change.steps:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
 _UNKNOWN = UNKNOWN_CARRIER
-# Counts of a backlog, by column heading.
+# The columns of the backlog table and the counts they show.
 _COUNTED = {
     "Due": "due",
     "Waiting": "waiting",

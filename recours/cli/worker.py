@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 _RETRY_INTERVAL_S = 5.0
-# SIGHUP ends the programs of a closed terminal; Windows has none.
+# SIGHUP is sent when the terminal is closed; it does not exist on Windows.
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Enough for any concurrency: no transaction is open during a call to a carrier. The job queue uses three more.
 _CONNECTIONS = 4
@@ -102,7 +102,7 @@ def _work(
 
 
 def _wait_for_database(settings: Settings, asked_to_stop: threading.Event) -> App | None:
-    """The app once its database answers, or None if the process is stopped before.
+    """Return the app as soon as its database answers, or None if the process is stopped first.
 
     Raises DatabaseError if the database answers with an error.
     """

@@ -209,7 +209,7 @@ def _run(name: str, options: dict[str, Any]) -> int:
 
 
 def _pinged_run(name: str, run_id: str, settings: Settings, options: dict[str, Any], log: logs.Log) -> int:
-    """Run with pings at the start and the end; a dry run sends none."""
+    """Run with pings at the start and the end. A dry run sends no pings."""
     url = "" if options["dry_run"] else settings.watch.ping_url
     pings = make_pings(url, name, run_id, redactor(settings)) if url else None
     ending = Ending(STOPPED + signal.SIGINT)  # until the run returns
@@ -225,7 +225,7 @@ def _pinged_run(name: str, run_id: str, settings: Settings, options: dict[str, A
 
 
 class Ending(NamedTuple):
-    """How a run ended: its exit status, and its summary or the reason why there is none."""
+    """The end of a run: its exit status, and its summary or the reason why the run has no summary."""
 
     status: int
     lines: tuple[str, ...] = ()
@@ -255,7 +255,7 @@ def _logged_run(
             leave_metrics(app, run_id)
             app.database.close()
     except RunError as fault:
-        log.error(str(fault))  # without its SQL, which cannot be copied from log lines
+        log.error(str(fault))  # without the SQL, which cannot be copied from log lines
         return Ending(status_of(fault), (str(fault),))
     except UnfitClaimsError as refused:
         sentences = tuple(str(refused).splitlines())
@@ -314,7 +314,7 @@ def _stop_on_signals(worker: Worker, database: Database) -> None:
 
 
 def _report_unstarted(name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]) -> int:
-    """Report a run that could not start to RECOURS_PING_URL, even if other settings are wrong. `faults` hold no secret."""
+    """Report to RECOURS_PING_URL a run that could not start, even if other settings are wrong. `faults` are not secret."""
     environment = os.environ
     try:
         url = "" if options["dry_run"] else load_one("RECOURS_PING_URL", home_of(environment), environment)

@@ -70,7 +70,7 @@ _MOST_ENDED = 1000  # remembered sessions whose users logged out
 _MOST_FIELDS = 1000  # a list has 50 checkboxes
 _LONGEST_QUERY = 8000  # bytes
 _LARGEST_FORM = 100_000  # bytes
-# The time for receiving a form: _PATIENCE_S, and its largest size at _SLOWEST bytes per second.
+# The time limit for receiving a form: _PATIENCE_S, plus its largest size at _SLOWEST bytes per second.
 _PATIENCE_S = 20.0
 _SLOWEST = 40_000
 _LARGER_FORMS = {  # with a file; the margin lets the view report a file that is slightly too large
@@ -156,7 +156,7 @@ def make_app(environment: Mapping[str, str]) -> ASGIApp:
         *(Route(path, page.post(view), methods=["POST"]) for path, view in POST_ROUTES.items()),
     ]
     handlers = dict.fromkeys((_RefusedError, HTTPException, SettingsError, DatabaseError), page.failed)
-    # A wrapper and no middleware of Starlette: its middlewares do not see the response to an unhandled exception.
+    # A wrapper, because Starlette's middlewares do not see the response to an unhandled exception.
     return _Hardened(Starlette(routes=routes, exception_handlers=handlers))
 
 
@@ -345,7 +345,7 @@ class _Page:
     # ---------------------------------------------------------------- errors
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """The page for an error, with a link to try again; or the response that refuses a visitor."""
+        """The page for an error, with a link to try again. For a refused visitor, the response of the refusal."""
         if isinstance(error, _RefusedError):
             return error.response
         language = LANGUAGES[0]
@@ -425,8 +425,8 @@ def serve(host: str, port: int) -> None:
 class ImpatientProtocol(H11Protocol):
     """HTTP with a time limit for each request.
 
-    uvicorn waits forever for the first byte of a connection and for the last byte of a request. Enough idle connections,
-    left open by a faulty network or on purpose, would block the dashboard for everyone until it is restarted.
+    uvicorn waits forever for the first byte of a connection and for the last byte of a request. Enough idle connections
+    (from a faulty network, or opened on purpose) would block the dashboard for everyone until it is restarted.
     """
 
     def connection_made(self, transport: Any) -> None:
@@ -434,7 +434,7 @@ class ImpatientProtocol(H11Protocol):
         self.loop.call_later(PATIENCE_S, self._look, None)
 
     def _look(self, last: object) -> None:
-        """Close the connection if no request arrived since the last check, and none is being answered."""
+        """Close the connection if no request arrived since the last check and no request is being answered."""
         is_answering = self.cycle is not None and not self.cycle.response_complete
         if self.cycle is last and not is_answering:
             self.transport.close()  # after pending responses are sent

@@ -42,7 +42,7 @@ def preview(visit: Visit) -> Response:
 
 
 def apply(visit: Visit) -> Response:
-    """Make the changes. The form repeats the rows of the file, and each is checked again."""
+    """Make the changes. The form repeats the rows of the file, and each row is checked again."""
     rows = visit.form.get("rows", "")
     content = rows.encode() if isinstance(rows, str) else b""
     actions = actions_of(visit)

@@ -98,7 +98,7 @@ def _state(carrier: CarrierNow, visit: Visit) -> tuple[str, str, datetime | None
 
 
 def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[ListedAccount]:
-    """The accounts whose client or carrier matches the text; those that need attention first."""
+    """The accounts whose client or carrier matches the text. Accounts that need attention are first."""
 
     def matches(listed: ListedAccount) -> bool:
         carrier = app.catalog.name_of(listed.account.carrier, listed.account.carrier)

@@ -1,6 +1,6 @@
-"""Charts as figures on a plot of 100 by 100, which templates draw as SVG. Pure.
+"""Computes charts on a plot of 100 by 100, which templates draw as SVG. All functions are pure.
 
-Each chart also has its figures as a table, for screen readers and for exact values.
+Each chart also has a table of its figures, for screen readers and for exact values.
 """
 
 import math
@@ -12,21 +12,21 @@ from itertools import accumulate
 from recours.dashboard.texts import PageTexts
 from recours.reporting.system import Rate
 
-# Names of colors in page.css, which color-blind people can distinguish on light and dark backgrounds.
+# Names of colors in page.css. Color-blind people can distinguish them on light and dark backgrounds.
 GOOD = "good"
 BAD = "bad"
 LEFT = "left"
-# With more columns than this, only every second, third … column is named.
+# With more columns than this, only every second or third column (and so on) is named.
 _NAMED = 8
 _NAMED_ON_PHONES = 4
 _NAMED_OF_MANY = 6
 _FEW = 16
-_LEAST_COLUMNS = 6  # fewer columns are as wide as with this many
+_LEAST_COLUMNS = 6  # the width of columns does not grow below this number
 
 
 @dataclass(frozen=True)
 class Series:
-    """The name of a color, and its value in each bar."""
+    """A series: its name, its color, and its value in each bar."""
 
     name: str
     color: str
@@ -78,7 +78,7 @@ def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageT
 
 
 def by_retry(of_retries: Mapping[int, Rate], texts: PageTexts) -> Chart:
-    """Attempts, by how they ended."""
+    """Attempts for each retry, by result."""
     names = [texts.number(retry) if retry else texts("first fetch") for retry in of_retries]
     rates = of_retries.values()
     series = [
@@ -122,7 +122,7 @@ def stacked(
     sums = [sum(part.values[place] for part in visible) for place in range(len(names))]
     top = ceiling_of(max(sums, default=0))
     every = -(-len(names) // (_NAMED if len(names) <= _FEW else _NAMED_OF_MANY))
-    # The last bar is named, unless its name would not fit in the drawing.
+    # Names are counted back from the last bar, unless the name of the last bar would not fit.
     counted = range(len(names)) if len(names) > _FEW else range(len(names) - 1, -1, -1)
     bars = [
         Bar(
@@ -159,6 +159,6 @@ def _segments(sizes: Iterable[tuple[str, float]]) -> list[Segment]:
 
 
 def ceiling_of(highest: float) -> int:
-    """The smallest of 1, 2, 4, 6, 8, 10, 20, 40 … that is not below `highest`. Except for 1, its half is whole too."""
+    """The smallest of 1, 2, 4, 6, 8, 10, 20, 40 … that is not below `highest`. All except 1 can be halved."""
     unit: int = 10 ** (len(str(math.ceil(highest))) - 1)
     return next(step * unit for step in (1, 2, 4, 6, 8, 10) if step * unit >= highest)

@@ -113,7 +113,7 @@ def _unknown(visit: Visit, reference: str) -> Response:
 
 
 def _advice(explanation: Explanation) -> list[str]:
-    """What to do, without commands for this claim: there are buttons for them."""
+    """What to do, without the commands for this claim, which the page has as buttons."""
     refusal = explanation.position.refusal
     reference = explanation.claim.reference
     if refusal and refusal.stopped:
@@ -145,7 +145,7 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
 def _facts(
     visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus
 ) -> list[tuple[str, str, str]]:
-    """The details of a claim: name, value and link ("": none) of each."""
+    """The details of a claim, each with name, value and link ("": no link)."""
     claim = listed.claim
     texts = visit.texts
     client = visit.app.clients.contacts([claim.client_id]).get(claim.client_id, Contact())
@@ -212,14 +212,14 @@ def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) 
     }
 
 
-# The order of the buttons after the one that the claim needs most.
+# The order of the buttons after the first button, which is the action that the claim needs most.
 _ACTIONS = ("fetch", "correct", "reopen", "enroll", "attach", "exclude", "pause", "resume")
-# Persistent errors that other evidence solves; a correction solves the others.
+# Persistent errors that other evidence solves. Other persistent errors need a correction.
 _NEED_EVIDENCE = frozenset({ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.RETURNED_TO_SENDER})
 
 
 def _actions(visit: Visit, claim: Claim, where: Position) -> list[tuple[str, str]]:
-    """The possible actions, each with the class of its button; the one that the claim needs most comes first."""
+    """The possible actions, each with the class of its button. The action that the claim needs most is first."""
     app = visit.app
     possible = possible_actions(claim, where, app.catalog, visit.settings.policy)
     if where.refusal and where.refusal.stopped:

@@ -1,4 +1,4 @@
-"""The list of claims, whose address holds its filters, search and sort order, and the actions on selected claims."""
+"""The list of claims and the actions on selected claims. Filters, search and sort order are in the address."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ EXPORTED = 10_000
 _LONGEST_TYPED = 100
 _LONGEST_SENTENCE = 1000
 _FARTHEST_PAGE = 1000
-_MONTHS = 3  # with a link for each
+_MONTHS = 3  # the months with a link to their claims
 _NONE = "none"
 TONES = {
     Standing.FETCHED: "good",
@@ -36,7 +36,7 @@ TONES = {
     Standing.SETTLED: "warn",
     Standing.UNNUMBERED: "warn",
 }
-# Claims whose reason is the carrier's state, regardless of the last result.
+# For these claims, the reason shown is the carrier's state, regardless of the last result.
 _CLOSED = (Why.CLOSED, Why.BLOCKED)
 _TIMED = (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED)
 _SOON = timedelta(days=3)
@@ -64,7 +64,7 @@ class ListAddress:
 
 
 def read_address(query: QueryParams, visit: Visit) -> ListAddress:
-    """Read the query, ignoring unknown values: an address may be out of date."""
+    """Read the query. Unknown values are ignored, because an address may be out of date."""
     app = visit.app
     choices = filter_choices(app.catalog, visit.texts)
     known: dict[str, Collection[str]] = {**choices, "problem": OF_CLAIMS}
@@ -85,7 +85,7 @@ def read_address(query: QueryParams, visit: Visit) -> ListAddress:
         ClaimFilter(
             statuses=_stored(selected["status"]),
             stages=[Stage(stage) for stage in selected["stage"]],
-            # A problem of these carriers determines its claims, whichever carrier serves them now.
+            # The problem itself determines the claims, regardless of the carrier that serves them now.
             carriers=() if is_of_carriers else carriers,
             kinds=_stored(selected["kind"]),
             disputes=_stored(selected["dispute"]),
@@ -224,7 +224,7 @@ def _rows(visit: Visit, claims: Sequence[ListedClaim]) -> list[Row]:
 
 
 def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageTexts) -> str:
-    """The reason for a claim's state in a few words: what blocks it, the last result, or who signed."""
+    """The reason for a claim's state in a few words, such as the obstacle, the last result or the signatory."""
     if where.standing is Standing.FETCHED:
         return texts("signed by {who}", who=clean(listed.signatory, 60)) if listed.signatory else ""
     if where.refusal and where.why in _CLOSED:
@@ -275,7 +275,7 @@ def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
 
 
 def export(visit: Visit) -> Response:
-    """The listed claims in the form of `recours export claims`; in French, in the form that French Excel opens."""
+    """The listed claims as from `recours export claims`; in French, in a format that French Excel opens correctly."""
     address = read_address(visit.query, visit)
     claims = visit.reports.records.claims(
         address.filter, EXPORTED, sort=address.sort, descending=address.descending

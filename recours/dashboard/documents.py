@@ -28,8 +28,8 @@ MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two
 LARGEST = 20 * 1024 * 1024  # bytes: larger documents are refused, from carriers and people alike
 _LONGEST_TEXT = 100_000  # bytes shown of a tracking record, which usually has a few hundred
 
-# For any content of a document: no scripts, no loading, no forms, no navigation. It keeps our origin so that page.js can
-# measure its height, which gives it no advantage because its own scripts do not run.
+# For any content of a document: no scripts, no loading, no forms, no navigation. Documents keep our origin so that page.js
+# can measure their height. This is safe, because their own scripts do not run.
 POLICY = (
     "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
@@ -121,7 +121,7 @@ _HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"}
 
 
 def show(visit: Visit) -> Response:
-    """Send a document as a download; with `shown` inline; with `page` an image of that page of a PDF."""
+    """Send a document as a download, inline (`shown`), or as an image of one page of a PDF (`page`)."""
     listed = visit.reports.records.find(visit.query.get("claim", ""))
     if listed is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
@@ -150,7 +150,7 @@ def show_dossier(visit: Visit) -> Response:
 
 
 def _name(document: Document) -> str:
-    """The file name of a download, with the suffix of its real type: other software may have named the file."""
+    """The file name of a download, with the suffix of its real type, because other software may have named the file."""
     name = clean(document.name, 200)
     suffix = SUFFIXES.get(document.media_type)
     return f"{PurePath(name).stem}{suffix}" if suffix else name

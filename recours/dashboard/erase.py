@@ -1,4 +1,4 @@
-"""The page that erases all data of a claim or a client: a preview of what is erased, and the button."""
+"""The page that previews and erases all data of a claim or a client."""
 
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException

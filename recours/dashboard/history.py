@@ -1,4 +1,4 @@
-"""The history of a claim: attempts, emails and changes, the latest first. Pure."""
+"""The history of a claim: attempts, emails and changes, the latest first. All functions are pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class History:
     def entries(
         self, attempts: Sequence[PastAttempt], messages: Sequence[Message], changes: Sequence[PastChange]
     ) -> list[HistoryEntry]:
-        """All entries, the latest first. An attached file is shown as its attempt, with the name from its change."""
+        """All entries, the latest first. An attached file is one entry: the attempt, with the name from the change."""
         who = {
             change.at: self.texts.who(change.by) for change in changes if change.what == ChangeKind.ATTACHED
         }
@@ -72,7 +72,7 @@ class History:
         return sorted(entries, key=lambda entry: entry.at)[::-1]
 
     def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
-        """`by`: the person who attached its document."""
+        """The entry of an attempt. `by`: the person who attached the document."""
         texts = self.texts
         lines = []
         title = texts.label(OUTCOMES, attempt.outcome)
@@ -113,7 +113,7 @@ class History:
     def _message(self, message: Message) -> HistoryEntry:
         texts = self.texts
         at = message.ended_at or message.written_at
-        if message.told is None:  # not mailed, or its email was canceled
+        if message.told is None:  # no email was written, or it was canceled
             at = message.written_at
             delivery = texts("not written yet")
         elif message.mail_state == MailState.SENT:

@@ -1,4 +1,4 @@
-"""Emails: waiting and sent ones, the content of one, and the release of held ones."""
+"""Pages about emails: the waiting and sent emails, the content of an email, and the release of held emails."""
 
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response

@@ -68,7 +68,7 @@ _OF_ATTEMPTS = Counted("{count} attempt", "{count} attempts")
 _OF_CLAIMS = Counted("{count} claim", "{count} claims")
 _OF_MAILS = Counted("{count} email", "{count} emails")
 _OF_RUNS = Counted("{count} run", "{count} runs")
-# What problems count; other kinds count nothing.
+# The unit that each kind of problem counts. Other kinds have no count.
 _COUNTED_AS = {
     **dict.fromkeys(OF_CLAIMS, _OF_CLAIMS),
     _K.RUNS_KILLED: _OF_RUNS,
@@ -106,7 +106,7 @@ def _problem(
 
 
 def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
-    """The figures: label, value, address of the list behind it, and explanation of each."""
+    """The figures, each with label, value, address of the list of its claims, and explanation."""
     lists = {
         "due": (texts("Due now"), "/claims?stage=new&stage=ready"),
         "waiting": (texts("Waiting"), "/claims?stage=waiting"),
@@ -144,7 +144,7 @@ def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, st
 def _charts(
     success: Success, names: Mapping[str, str], texts: PageTexts
 ) -> list[tuple[str, str, str, Chart]]:
-    """The charts: key, title, direction of the bars, and chart of each."""
+    """The charts, each with key, title and direction of the bars."""
     tried = success.all.success + success.all.failed + success.all.left
     return [
         # Every day has a bar, even without attempts.
@@ -174,7 +174,7 @@ def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Fix:
-    """A button of a problem. `label` is a message id. With `fields` it submits a form; otherwise it is a link."""
+    """A button of a problem. `label`: a message id. With `fields`, the button submits a form, otherwise it is a link."""
 
     label: str
     address: str
@@ -190,7 +190,7 @@ _SORTED = {
 }
 
 
-# The claims that wait while a worker does not run, due claims first; they can be retried there.
+# The lists of claims that wait while a worker does not run, due claims first, where they can be retried.
 _WAITING_FOR = {
     "pod_fetch_worker": "/claims?status=pending",
     "pod_retry_scheduler": "/claims?status=failed&sort=next_try",
@@ -199,7 +199,7 @@ _WAITING_FOR_ANY = "/claims?status=pending&status=failed&sort=next_try"
 
 
 def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
-    """The remedy without its command, and the command to type; "" if there is none, or a button replaces it."""
+    """The remedy without its command, and the command to type ("": no command, or a button replaces it)."""
     if not PROBLEMS[problem.kind].is_typed:
         return remedy, ""
     advice, colon, command = remedy.rpartition(": ")
@@ -207,7 +207,7 @@ def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
-    """The buttons for a problem, the best first. A schedule can only be fixed on its machine, so its button lists the waiting claims."""
+    """The buttons for a problem, the best first. Schedules are fixed on their machine, so their button lists the claims."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
     fixes = _first_of(problem)

@@ -1,4 +1,4 @@
-"""One request to the dashboard: its visitor and language, how pages are rendered, and how actions are run."""
+"""One request to the dashboard: finds its visitor and language, renders pages and runs actions."""
 
 import re
 import secrets
@@ -93,7 +93,7 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
         "counted": texts.counted,
         "labels": page_texts,
         "path": request.url.path,
-        # Without the notice, which is shown once. A path that begins with two slashes would lead to another site.
+        # Omits the notice, which is shown once. A path that begins with two slashes would lead to another site.
         "here": own_path(change_parameters(request.url.path, request.query_params, notice=None)),
         "notice": None,
         "visitor": None,
@@ -103,7 +103,7 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
 
 
 def change_parameters(path: str, parameters: QueryParams, **changes: object) -> str:
-    """The address with changed parameters; None removes a parameter, a list gives it several values."""
+    """The address with changed parameters. None removes a parameter; a list sets several values."""
     pairs = [(name, value) for name, value in parameters.multi_items() if name not in changes]
     for name, value in changes.items():
         values = value if isinstance(value, list | tuple) else [value]

@@ -1,4 +1,4 @@
-"""Who visits the dashboard, and what they may do. Pure: depends only on headers, addresses and settings.
+"""Identifies visitors of the dashboard and their permissions, using only headers, addresses and settings.
 
 A proxy that signs people in names them in a header, which is trusted only from the proxy's address. Without such a proxy,
 one password is for the operator and another for viewers. Without any password, the local user is the operator.
@@ -21,13 +21,13 @@ VIEWER = "viewer"
 SESSION_COOKIE = "recours_session"
 SESSION_S = 12 * 3600
 _LONGEST_NAME = 100
-_OWN_BITS = 64  # the prefix of an IPv6 address that one network has
+_OWN_BITS = 64  # the length of an IPv6 network's prefix
 _OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """`name` is recorded with each action. Without `may_act`, access is read-only."""
+    """A visitor. `name`: recorded with each action. `may_act`: False: access is read-only."""
 
     name: str
     may_act: bool
@@ -65,10 +65,10 @@ class PageRequest:
 
     @property
     def is_from_elsewhere(self) -> bool:
-        """Return whether somebody other than the local user could have sent such a request.
+        """Return whether somebody other than the local user could have sent the request.
 
-        That is possible from another machine, if the dashboard listens there; through a proxy; and through a local browser,
-        with a foreign host name that resolves to 127.0.0.1.
+        Such requests can come from another machine if the dashboard listens on the network, through a proxy, and through
+        a local browser with a foreign host name that resolves to 127.0.0.1.
         """
         if not is_loopback(self.peer) or any(name in self.headers for name in _OF_PROXIES):
             return True
@@ -117,7 +117,7 @@ def visitor_of(
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:
-    """Return whether a post comes from the dashboard. Browsers send the origin of each post, and scripts cannot change it."""
+    """Return whether a POST comes from the dashboard. Browsers send its origin, which scripts cannot change."""
     try:
         origin = urlsplit(headers.get("origin", "")).netloc
     except ValueError:
@@ -131,7 +131,7 @@ def new_session(password: PasswordHash, nonce: str) -> str:
 
 
 def nonce_of(session: str, password: PasswordHash) -> str | None:
-    """The id of a session, since one session has several valid texts; None if it is invalid or expired."""
+    """The id of a session; None if the session is invalid or expired. Several cookie values can mean one session."""
     try:
         return str(_sessions(password).loads(session, max_age=SESSION_S))
     except BadSignature:
