@@ -39,7 +39,7 @@ def carrier_of(key: str) -> str:
 
 
 def account_name(carrier: str, client: str) -> str:
-    """Return an account's name: the carrier's name and the address of the client that owns it ("": the default account)."""
+    """Return an account's name: the carrier's name and its client's address (`client`; "": the default account)."""
     return f"{carrier} ({client})" if client else carrier
 
 
@@ -88,7 +88,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def moved_text(self) -> str:
-        """Why runs ignore a moved account, and what to do."""
+        """State why runs ignore a moved account, and what to do."""
         client = quote(str(self.client_id))
         old = self.client_address or "no address"
         new = f"now has {self.email}" if self.email else "now has none or no longer exists"

@@ -91,7 +91,7 @@ class CarrierSpec:
         return {kind: count for kind, count in self.calls.items() if kind not in skipped}
 
     def calls_for_bundle(self, deliveries: Sequence[Delivery | None]) -> list[dict[Capability, int]]:
-        """Return the calls that each of several fetches may need, in order. The first tracking call covers the other parcels."""
+        """Return the calls that several fetches may need, an entry per fetch. The first tracking call covers all."""
         calls_of_each = [self.calls_for(delivery) for delivery in deliveries]
         tracking = [calls for calls in calls_of_each if Capability.TRACKING in calls]
         for place, calls in enumerate(tracking):

@@ -152,7 +152,7 @@ class State:
 
     @property
     def was_asked(self) -> bool:
-        """Return whether the carrier was asked about the claim since `since`."""
+        """Return whether the carrier was asked about the claim after the time in `since`."""
         return self.expire_from is not None
 
 

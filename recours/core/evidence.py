@@ -29,7 +29,7 @@ class Expected(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """The facts on the document itself, not from tracking. None: not on the document, or unreadable."""
+    """The facts that the document itself shows, without tracking. None: not on the document, or unreadable."""
 
     is_readable: bool = False  # False: a scan or an image without readable text
     number: bool | None = None  # whether the tracking number is on it
@@ -48,7 +48,7 @@ class Appraisal(NamedTuple):
 
 
 class DocumentFlaw(RecordedPhrase):
-    """Why a file is rejected as a document or as a proof; each phrase follows a colon."""
+    """Reasons to reject a file as a document or as a proof: phrases that follow a colon in messages."""
 
     TOO_SHORT = N_("it has only {size} bytes")
     NO_DOCUMENT = N_("it is not a PDF, PNG, JPEG, GIF or TIFF file")

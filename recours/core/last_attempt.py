@@ -82,7 +82,7 @@ def repeated_at(claim: Claim, failure: Failure, now: datetime, policy: Policy) -
 
 
 def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
-    """Return when the next retry is due, counted from the last retry or the failure; now if no retry is left."""
+    """Return when the next retry is due, counted from the last retry or the failure. Return now if no retry is left."""
     if state.retries_used >= policy.max_retries:
         return now
     since = state.last_retry_at if state.retries_used else state.failed_at

@@ -186,7 +186,7 @@ class Localized:
         return format_timedelta(span, unit, threshold=1e9, add_direction=True, locale=locale)
 
     def _with_time(self, day: Mapping[str, str]) -> str:
-        """Return the pattern of a day in this form, followed by a time."""
+        """Return the pattern for a day in this form and a time."""
         return f"{day[self.language]}{_BEFORE_TIME[self.language]}{_TIME[self.language]}"
 
     def _dated(self, at: date | None, pattern: str) -> str:

@@ -318,7 +318,8 @@ def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
 def is_still_valid(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
     """Return whether the reason for an event still applies.
 
-    The claim still has no proof, the same number and carrier, and no skipped status; or the carrier still rejects the account.
+    A claim must still have no proof, the same number and carrier, and no skipped status. An account must still be
+    rejected.
     """
     if event.name not in (EventName.POD_FAILED, EventName.ACCOUNT_REFUSED):
         return True

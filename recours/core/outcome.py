@@ -211,7 +211,7 @@ def best_proof(documents: Iterable[StoredDocument]) -> StoredDocument | None:
 
 
 class RecoveredEvidence(NamedTuple):
-    """Evidence that dead runs stored for a claim. `is_complete`: a whole answer that includes a proof, the proof first."""
+    """Evidence that dead runs stored for a claim. `is_complete`: a whole answer, which starts with a proof."""
 
     documents: tuple[StoredDocument, ...] = ()
     is_complete: bool = False

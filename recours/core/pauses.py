@@ -33,9 +33,9 @@ def lasts(until: datetime | None, now: datetime) -> bool:
 
 
 def next_try_after_refusals(refusals: int, now: datetime) -> datetime:
-    """Return when to try our account again after `refusals` (at least 1) in a row: after 1 h, 6 h, then daily.
+    """Return when to try our account again after `refusals` (at least 1) in a row: in 1 h, then in 6 h, then daily.
 
-    The slack of a retry is subtracted, because an hourly run never starts on the exact second.
+    Retries are due slightly early, because an hourly run never starts on the exact second.
     """
     return now + _AFTER_REFUSALS[min(max(refusals, 1), len(_AFTER_REFUSALS)) - 1] - DUE_SLACK
 
@@ -228,5 +228,5 @@ class AccountStatus(NamedTuple):
         return next(iter(self.closings), self.at_limit)
 
     def refusal_for(self, *, document: bool) -> Refusal | None:
-        """Return why no call is made for a claim, or None. `document`: only the claim's document is missing."""
+        """Return why no call is made for a claim; None: it is made. `document`: only the document is missing."""
         return self.refusal or (self.documents if document else None)

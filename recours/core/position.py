@@ -37,7 +37,7 @@ class Standing(StrEnum):
 
 
 class Why(StrEnum):
-    """Why a claim's next attempt is due when it is, or why there is none."""
+    """The reason for the time of a claim's next attempt, or for having no next attempt."""
 
     BY_BACKOFF = "by_backoff"  # its next attempt is scheduled
     DUE = "due"  # the next run of the scheduler fetches it

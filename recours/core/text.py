@@ -179,7 +179,7 @@ class Redactor:
         return 0
 
     def _without_beginning(self, cut: re.Match[str]) -> str:
-        """Mask the start of a secret at the end of truncated text, where no whole token matches."""
+        """Mask a secret of which truncation left only the start, so that no whole token matches."""
         visible, forms = cut[1], self._sorted
         for begin in range(max(len(visible) - max(self._by_length), 0), len(visible) - _SHORTEST):
             end = visible[begin:]

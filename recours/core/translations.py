@@ -1,4 +1,4 @@
-"""Translation of messages: the code contains the English, `locale/fr/LC_MESSAGES/recours.po` the French.
+"""Translates messages. The code contains the English text, and `locale/fr/LC_MESSAGES/recours.po` the French text.
 
 The .po file is read directly, so that a checkout needs no build step. It is loaded when the first French text is needed.
 """
