@@ -32,7 +32,7 @@ def appraise(content: bytes, media_type: str, expected: Expected) -> Appraisal:
 
 
 def read(content: bytes, media_type: str) -> Reading:
-    """Read a document whose type is known; the result says if it cannot be read. Raises the same as `appraise`."""
+    """Read a document of a known type. The result says if it is unreadable. Raises the same as `appraise`."""
     if media_type == "application/pdf":
         return read_pdf(content)
     try:
@@ -70,7 +70,7 @@ class _Case:
 
     @property
     def short_texts(self) -> Iterator[str]:
-        """The texts that are not sentences, folded: titles and fields."""
+        """Yield the titles and fields, folded. These texts are not sentences."""
         texts = (cell.text for row in self.rows for cell in row)
         return (fold(text) for text in texts if text.count(" ") < _LONGEST_FIELD)
 
@@ -145,7 +145,7 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
 
 
 def _proves_something(case: _Case) -> bool:
-    """Return whether the weights add up to enough. Negative conditions are evaluated only if the positive ones suffice."""
+    """Return whether the weights add up to enough. Negative weights are added only if the positive weights suffice."""
     total = sum(weight for weight, _, holds in _WEIGHTS if weight > 0 and holds(case))
     if total < _ENOUGH:
         return False

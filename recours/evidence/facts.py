@@ -76,7 +76,7 @@ def _signatory(page: Page) -> str | None:
 
 
 def _delivery(page: Page) -> tuple[str | None, str | None, str]:
-    """When the parcel was handed over, the town if an event names it, and the label of the date."""
+    """Return when the parcel was handed over, the town if an event names it, and the label of the date."""
     # If the document has only one date, labeled just "Date", it is the date of the signature.
     dates = dates_in("\n".join(cell.folded for cells in page.rows for cell in cells))
     is_signed_on_one_date = len(dates) == 1 and _signatory(page) is not None
@@ -108,7 +108,7 @@ def _in_a_sentence(page: Page) -> str | None:
 
 
 def _in_an_event(page: Page) -> tuple[str | None, str | None]:
-    """The time and place of an event that reports a delivery: a row with a date and "your parcel is delivered"."""
+    """Return time and place of a reported delivery, from a row with a date and "your parcel is delivered"."""
     events = [page.rows[at] for at in sorted(page.events - page.left_out)]
     for row in filter(states_delivery, events):
         text = " ".join(cell.folded for cell in row)
@@ -149,7 +149,7 @@ def _with_time(day: str, value: FieldValue, page: Page) -> str:
 
 
 def _towns(event: Cells) -> Iterator[tuple[float, str]]:
-    """Texts in capitals that look like towns at the end of an event's cells, each with the position of its cell."""
+    """Yield texts in capitals at the end of an event's cells that look like towns, with the positions of the cells."""
     for cell in event:
         match = _ENDS_WITH_TOWN.search(cell.text, max(0, len(cell.text) - _LONGEST_NAME))
         if (

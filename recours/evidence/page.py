@@ -30,7 +30,7 @@ _ALNUM = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True)
 class Text:
-    """A cell of the document, with its labels found once."""
+    """A cell of the document. Its labels are found once and kept."""
 
     text: str
     folded: str
@@ -145,7 +145,7 @@ class Page:
         return False
 
     def _listed(self) -> tuple[int | None, list[int]]:
-        """Our row in a list of several parcels with their numbers in one column, and the other rows; None if there is no list."""
+        """Return our row in a list of parcels with a column of numbers (None: no list), and the other rows."""
         rows = [row for row in self._all if len(self.rows[row]) > 1 and not self._is_field(row)]
         for row in filter(self._own.__contains__, rows):
             for cell in self.rows[row]:
@@ -224,7 +224,7 @@ class Page:
         return self._is_of_another(" ".join(cell.text for cell in cells), *[first] * is_number)
 
     def _own_span(self) -> range:
-        """The rows about our parcel, if each of several parcels has its own section; otherwise all rows."""
+        """Return the rows about our parcel if the parcels have separate sections; otherwise all rows."""
         if not self._own:
             return self._all
         own_row = self._own[0]
@@ -243,7 +243,7 @@ class Page:
         return span if is_apart else self._all
 
     def _is_numbered(self, row: int) -> bool:
-        """Return whether a row is a label for a parcel number with a number in our format."""
+        """Return whether a row has a label for parcel numbers, and a number in our format."""
         cells = self.rows[row]
         if not (is_label(cells[0]) and cells[0].labels[0].kind is Kind.NUMBER):
             return False
@@ -270,7 +270,7 @@ class Page:
         return any(label.kind is kind for cell in self.rows[row] for label in cell.labels)
 
     def values(self, kind: Kind) -> Iterator[list[FieldValue]]:
-        """For each label of this kind, its possible values, most likely first."""
+        """Yield the possible values of each label of this kind, most likely first."""
         for row in self._all if kind is Kind.NUMBER else sorted({*self._all} - self.left_out):
             for place, cell in enumerate(self.rows[row]):
                 for number, label in enumerate(cell.labels):
@@ -351,7 +351,7 @@ class Page:
     def _in_lines(self) -> str:
         """The text in which sentences are searched, without labels that have no value.
 
-        Sentences continue over lines, but not over a label, into or out of a table, or into an event.
+        A sentence may span lines. It ends at a label, at the start or end of a table, and before an event.
         """
         lines = []
         was_table = False
@@ -411,7 +411,7 @@ def _is_blank(text: str) -> bool:
 
 
 def _is_heading(cells: Cells) -> bool:
-    """Return whether a row has labels whose values are below it. A row of label-value pairs does not."""
+    """Return whether a row has labels whose values are below it. A row of label-value pairs does not count."""
     are_labels = [is_label(cell) for cell in cells]
     is_of_pairs = len(cells) > 2 and are_labels == [True, False] * (len(cells) // 2)  # noqa: PLR2004
     return sum(are_labels) > 1 and not is_of_pairs

@@ -125,7 +125,7 @@ _FEWER_ROWS = 0.9  # share of the number of rows without leveling
 
 
 def _levelled(sheet: "Sheet") -> list[DrawnText]:
-    """The text of a sheet. A tilted scan is leveled with the slope that results in the fewest rows."""
+    """Return the text of a sheet. A tilted scan is leveled with the slope that results in the fewest rows."""
     texts = sheet.texts
     if not (sheet.is_scan and texts):
         return texts
@@ -326,7 +326,7 @@ class Sheet:
             self.strokes += slanted
 
     def _is_at_the_top(self, point: Point) -> bool:
-        """Return whether a point is at the top of the page as a viewer turns it."""
+        """Return whether a point is at the top of the page, in the orientation that a viewer displays."""
         left, bottom, right, top = self._box
         x, y = point
         across = (x - left) / ((right - left) or 1)
@@ -446,7 +446,7 @@ class Images:
         self._pixels = 0
 
     def look_at(self, image: Any, page: Any) -> Look | None:
-        """Examine an image. None if the images are too many or too large. An image that cannot be decoded shows nothing."""
+        """Examine an image; None if the images are too many or too large. An undecodable image counts as empty."""
         from recours.evidence import picture  # noqa: PLC0415 (only for the first picture)
 
         width = ctypes.c_uint()

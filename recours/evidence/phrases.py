@@ -1,6 +1,7 @@
 """Phrases in documents about a delivery: tables in the languages of the carriers' countries.
 
-They are searched for in folded text: no accents, no capitals, single blanks. Phrases such as `( ...)?` are regular expressions.
+The phrases are matched against folded text: no accents, no capitals, single blanks. Phrases such as `( ...)?` are
+regular expressions.
 """
 
 import re

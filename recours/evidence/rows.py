@@ -37,7 +37,7 @@ _MOST_LETTERS = 5_000  # kept in memory; untrusted text may contain any letter
 
 
 class _PlainLetters(dict[int, str]):
-    """The plain form of each letter that has occurred, by code point."""
+    """The plain forms, by code point, of the letters that have occurred."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -99,7 +99,7 @@ def _joined(cell: Cell, behind: Cell) -> Cell:
 
 
 def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
-    """The index of the cell in the row above that this cell continues, or None."""
+    """Return which cell of the row above this cell continues, by index, or None."""
     if not above:
         return None
     nearest = min(range(len(above)), key=lambda at: abs(above[at].at - cell.at))

@@ -61,7 +61,7 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
 
 
 class Weight(IntEnum):
-    """How long an objection counts: until a delivery is reported, until a sentence reports one (CLAIMED), or for good."""
+    """How long an objection counts: until a delivery is reported, until a sentence reports it (CLAIMED), or forever."""
 
     REPORTED = 1
     CLAIMED = 2

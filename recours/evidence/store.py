@@ -77,7 +77,7 @@ class DocumentStore:
     def store(self, label: Label, retrieved: Retrieved) -> list[StoredDocument]:
         """Store all pieces of a carrier's answer. Their names survive a power failure after `secure`. Raises RunError.
 
-        Pieces that prove nothing contain the reason, and are stored in a separate folder.
+        Pieces that prove nothing are returned with the reason, and are stored in a separate folder.
         """
         pieces: dict[str, Piece] = {}
         for piece in retrieved.pieces:
@@ -134,7 +134,7 @@ class DocumentStore:
         )
 
     def _place(self, label: Label, sha256: str, media_type: str, *, refused: bool) -> Path:
-        """The path in folders by digest, because a single folder would be full at about three million files."""
+        """Return the path, in folders by digest, because a single folder is full at about three million files."""
         folder = self.folder / REFUSED if refused else self.folder
         name = f"{_stem(label)}_{sha256[:16]}{_SUFFIXES[media_type]}"
         return folder / label.carrier / sha256[:2] / sha256[2:4] / name
@@ -201,7 +201,7 @@ class DocumentStore:
             self._access.make_folder(folder)
 
     def write(self, path: Path, content: bytes, *, durable: bool) -> None:
-        """Write a file completely or not at all. An existing document with this name is the same, because the name has its digest.
+        """Write a file completely or not at all. A document of the same name is equal, because names contain a digest.
 
         `durable`: its content survives a power failure too, which takes a few milliseconds. Notes need not be durable,
         because they serve the next run after a run has died.
@@ -246,7 +246,7 @@ def _appraised(label: Label, document: StoredDocument, content: bytes) -> Stored
 
 
 def _stem(label: Label) -> str:
-    """The start of our file names: letters, digits, - and _ of an external reference. The claim's ID makes it unique."""
+    """Return the start of our file names: letters, digits, - and _ of a reference, made unique by the claim's ID."""
     reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
     number = _UNSAFE.sub("-", label.number)[:40]
     return f"{reference}_{_safe_id(label.claim_id)}_{number}"
@@ -270,7 +270,7 @@ def _lines(note: Path) -> list[bytes]:
 
 
 def _owner(label: Label) -> list[str]:
-    """The values that identify the claim of an answer, because file names alone may be equal."""
+    """Return the values that identify the claim of an answer, because file names alone are not unique."""
     return [label.carrier, str(label.claim_id), label.reference, label.number, label.client]
 
 
@@ -333,7 +333,7 @@ def is_inside(folder: Path, path: str) -> bool:
 
 
 def stored_files(folder: Path) -> Iterator[Path]:
-    """All files kept as evidence, without the unrecorded ones that their notes list."""
+    """Yield all files kept as evidence, except unrecorded files, which are listed in notes."""
     for place in folder.rglob("*"):
         top = place.relative_to(folder).parts[0]
         if top in (PARTS, MANIFESTS) or (place.is_dir() and not place.is_symlink()):

@@ -32,7 +32,7 @@ _RESTORE = "Restore it from a backup, and find out who can write to the folder."
 
 @dataclass
 class Verification:
-    """The verification of all manifests and of the files of these claims, or of all claims if `claim_ids` is empty.
+    """Verifies all manifests, and the files of these claims, or of all claims if `claim_ids` is empty.
 
     `report` is called with each problem: what is wrong and what to do. `roots`: root certificates of the trusted timestamp
     authorities. If empty, signatures of timestamps are not verified.
@@ -155,7 +155,7 @@ class Verification:
 
 
 def read_stored(folder: Path, name: str) -> bytes:
-    """A file of the folder, by its name in a row. Raises OSError."""
+    """Read a file of the folder. `name`: as in the database. Raises OSError."""
     place = folder / name
     if not is_inside(folder, str(place)):
         raise OSError(errno.EINVAL, f"it is outside {folder}")

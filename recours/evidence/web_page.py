@@ -1,7 +1,7 @@
 """Reads the text that a person would see on a web page, in one pass and without a browser.
 
-Text hidden by an attribute, by the page's own style sheet or by a color like the background's is skipped. External style sheets
-are not loaded, and sibling and attribute selectors are not supported.
+Text is skipped if an attribute, the page's own style sheet or a color like the background's hides it. External style
+sheets are not loaded. Sibling and attribute selectors are not supported.
 """
 
 import html as markup
