@@ -1,4 +1,4 @@
-"""One attempt at one claim, from the API call to the stored document; runs in a thread of the pool."""
+"""Makes one attempt at one claim, from the API call to the stored document, in a thread of the pool."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ class AttemptResult:
 
 
 def known_failure(claim: Claim, catalog: Catalog) -> Failure | None:
-    """The failure that is certain without a call (no number, a malformed one, an unsupported carrier), else None."""
+    """Return the failure if no call is needed to know it (no or malformed number, unsupported carrier), else None."""
     if claim.carrier is None:
         key = Sentence.CARRIER_UNSUPPORTED if claim.carrier_name else Sentence.CARRIER_MISSING
         message = f"The carrier {claim.carrier_name or '(none)'} is not supported; known: {', '.join(catalog.names)}"
@@ -72,7 +72,7 @@ def known_failure(claim: Claim, catalog: Catalog) -> Failure | None:
 
 
 def malformed(number: str, spec: CarrierSpec) -> Failure | None:
-    """The failure for a number that does not have the carrier's format: no call is made."""
+    """Return the failure for a number that does not have the carrier's format, for which no call is made."""
     if spec.number_form.fullmatch(number):
         return None
     example = spec.number_example

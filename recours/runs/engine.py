@@ -127,7 +127,7 @@ class Engine:
                 self._fail(fault)
 
     def _next_message(self) -> AttemptFinished | BundleFinished | None:
-        """The next message from a thread; None: recording or renewing is due first."""
+        """Return the next message from a thread, or None if recording or renewing is due first."""
         wait_s = _RENEW_EVERY_S
         if self._record_at is not None:
             wait_s = min(wait_s, max(self._record_at - time.monotonic(), 0.0))
@@ -302,7 +302,7 @@ class Engine:
         return is_due
 
     def _record(self, answers: Sequence[AttemptFinished]) -> None:
-        """Record answers; failures that are not the claim's fault do not count. Raises RunError."""
+        """Record answers. Failures that are not the claim's fault use no attempt. Raises RunError."""
         excused: dict[bool, list[AttemptFinished]] = {
             True: [],
             False: [],

@@ -287,7 +287,7 @@ class LaneOrder:
         return outdated
 
     def returned(self, key: str, place: Urgency) -> None:
-        """Record that a claim with this urgency is ready in the lane again."""
+        """Register that a claim with this urgency is ready in the lane again."""
         self.move(key, min(self._heads.get(key, place), place))
 
     def move(self, key: str, head: Urgency | None) -> None:

@@ -55,12 +55,12 @@ def may_share(state: State) -> bool:
 
 
 def thread_count(at_once: int) -> int:
-    """The number of threads, one per bundle: more than concurrent calls, as some examine or store documents, or wait."""
+    """Return the number of threads, one per bundle. It exceeds `at_once`: some examine or store documents, or wait."""
     return at_once + at_once // 2
 
 
 def _room(in_flight: int, at_once: int) -> int:
-    """How many more bundles may start; none until all spare threads are free, so that one query leases several."""
+    """Return how many bundles may start: none until all spare threads are free, so that one query leases several."""
     return 0 if in_flight > at_once else thread_count(at_once) - in_flight
 
 
@@ -271,7 +271,7 @@ class Leasing:
         return reservations, refusal
 
     def _more_urgent(self, lane: Lane, claim: Claim) -> CallBudget:
-        """The calls for the other worker's ready claims with an earlier deadline than this claim."""
+        """Return the calls needed for the other worker's ready claims whose deadline is earlier than this claim's."""
         other_stage = self._limits.other_stage
         now = self._deps.clock.now()
         if other_stage is None or self._recorder.by_name:
@@ -393,7 +393,7 @@ class Leasing:
         return True
 
     def _documents_until(self, claim: Claim) -> datetime | None:
-        """The time of the next attempt if only the document is missing and the account may not fetch documents now; else None."""
+        """Return when documents may be fetched again, if only the document is missing and this is not allowed now."""
         lane = self._lane(claim.account_key)
         if lane.documents is None or self._recorder.by_name or claim.state.delivery is None:
             return None

@@ -1,4 +1,4 @@
-"""The sentences for people about actions on a claim that are not possible."""
+"""Sentences that tell people why an action on a claim is not possible."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

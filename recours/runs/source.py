@@ -36,7 +36,7 @@ class DueClaims:
     def lease(
         self, lanes: Collection[str], limit: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Lease up to `limit` claims, the most urgent first; fewer only if there are no more.
+        """Lease up to `limit` claims, the most urgent first. Lease fewer only if there are no more.
 
         `unnumbered`: only claims without a tracking number.
         """
@@ -136,6 +136,6 @@ def _why_unfit(claims: "ClaimRepository", claim: Claim, policy: Policy, now: dat
 
 
 def unknown_claim(claims: "ClaimRepository", reference: str) -> ClaimRefusal:
-    """The refusal of an unknown reference, with the most similar one as a suggestion."""
+    """Return the refusal of an unknown reference. It suggests the most similar reference."""
     likely = claims.references_like(reference) if can_be_reference(reference) else []
     return ClaimRefusal(Unfit.UNKNOWN, reference, nearest(reference, likely, cutoff=0.5) or "")

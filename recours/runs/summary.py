@@ -155,7 +155,7 @@ MOST_NOT_ENROLLED = 10_000
 
 
 def not_enrolled(count: int) -> str:
-    """The warning about claims that nobody has enrolled or left out yet; "": none."""
+    """Return the warning about claims that nobody has enrolled or left out yet; "" if there are none."""
     if not count:
         return ""
     number = f"{MOST_NOT_ENROLLED} or more" if count >= MOST_NOT_ENROLLED else str(count)

@@ -250,7 +250,7 @@ class Worker(ABC):
             self._try_to(lambda: self._count_left_behind(source))
 
     def _count_left_behind(self, source: Source) -> None:
-        """Count the due claims of accounts that took no more calls; they are outside the batch."""
+        """Count the due claims of accounts that took no more calls. These claims are outside the batch."""
         ready = source.ready(self.deps.clock.now(), lanes=self.refusals) if self.refusals else {}
         for key, lane in ready.items():
             refusal = self.refusals[key]
@@ -283,7 +283,7 @@ class Worker(ABC):
             log.warning(sentence)
 
     def _expire(self) -> None:
-        """Give up on this worker's claims whose deadlines passed long ago, with one log line."""
+        """Give up on this worker's claims whose deadlines passed long ago, and log them in one line."""
         now = self.deps.clock.now()
         policy = self.policy
         if self.options.claims or policy.expire_after is None:
