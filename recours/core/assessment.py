@@ -136,7 +136,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
-    """Return the time of failure from the row, never later than now; None if unreadable, so that the claim is due now."""
+    """Return the row's time of failure, at most now. None if it is unreadable, so that the claim is due now."""
     if claim.updated_at is None and "updated_at" in claim.unreadable:
         return None
     if claim.updated_at is None and claim.created_at is None:
@@ -145,7 +145,7 @@ def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
 
 
 def _resume(state: State, now: datetime, policy: Policy) -> State:
-    """Keep the backoff of a claim that was not corrected; repair unreadable values."""
+    """Keep the backoff of a claim that was not corrected, and repair unreadable values."""
     if state.stage not in _OF_FAILED:
         state = replace(state, stage=_stage_between_retries(state))
     if state.next_at is None:

@@ -59,7 +59,7 @@ class CarrierSpec:
 
     @property
     def prefix(self) -> str:
-        """The prefix of the names of the carrier's settings."""
+        """The prefix of the carrier's settings."""
         return self.key.upper()
 
     @property
@@ -190,7 +190,7 @@ class Catalog:
 
     @property
     def evidence_days(self) -> dict[str, int]:
-        """After how many days carriers delete a parcel's data, by carrier key, where that is known."""
+        """The days after which carriers delete a parcel's data, by carrier key, if the number is known."""
         return {spec.key: spec.evidence_days for spec in self.specs.values() if spec.evidence_days}
 
     def resolve(self, name: str, number: str | None = None, client_id: Any = None) -> str | None:

@@ -35,7 +35,7 @@ MOST_INTERRUPTIONS = 3
 
 @dataclass(frozen=True)
 class Decision:
-    """What to record after an attempt, or after a retry that was skipped."""
+    """The changes to record after an attempt, or after a retry that was skipped."""
 
     state: State
     fetch_status: FetchStatus

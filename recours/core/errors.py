@@ -217,7 +217,7 @@ def is_persistent(kind: ErrorKind, *, last_retry: bool = False) -> bool:
 
 
 class RunError(Exception):
-    """The run itself cannot continue, for example without its database or log. The text is a sentence for the operator."""
+    """Raised if the run cannot continue, for example without its database or log. The text is for the operator."""
 
     needs_person = False  # True: only a different request can succeed; exit status 2
 

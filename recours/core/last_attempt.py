@@ -2,7 +2,7 @@
 
 It is scheduled when a temporary error uses up the backoff, or when the next retry would be less than 6 h before the end of
 the deadline; not for `not_found`, because the client must be notified while they can still act. Each number has at most one
-last attempt. It is not a retry. After a fault of the carrier or the network it is repeated an hour later.
+last attempt. It is not a retry. After a fault of the carrier or network, the last attempt is repeated an hour later.
 
 `State.last_attempt_at` is the time of the last attempt. Until then it equals `State.next_at`. It is kept afterward, so
 that no second last attempt is scheduled. Changes of the setting, the deadline or `--max-retries` do not affect it.

@@ -22,7 +22,7 @@ _DIGEST_HOUR = 8
 
 
 class EventName(StrEnum):
-    """What an email reports. Values are stored."""
+    """The events that emails report. Values are stored."""
 
     POD_FAILED = "pod_failed"
     POD_RETRIEVED = "pod_retrieved"

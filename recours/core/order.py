@@ -1,4 +1,4 @@
-"""The order of due claims, and which claims expire instead. Pure."""
+"""Orders due claims, and decides which claims expire instead. Pure."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -36,7 +36,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Retrieved:
-    """The carrier returned evidence. `pieces`: the best first."""
+    """The outcome of a call that returned evidence. `pieces`: the best first."""
 
     # Attributes of a failure, so that all outcomes have them.
     kind: ClassVar[None] = None
@@ -70,7 +70,7 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Failure:
-    """The carrier returned no evidence, or was not asked. `message`: the English sentence for the log.
+    """The outcome if the carrier returned no evidence, or was not asked. `message`: the English sentence for the log.
 
     A failure from a carrier's client may contain secrets and does not name the account; `make_outcome` creates the
     final one.
@@ -140,7 +140,7 @@ class CallError(Exception):
 
 
 class NoTokenError(CallError):
-    """The call was not made because another thread could not get the required token."""
+    """Raised if a call is not made because another thread could not get the required token."""
 
 
 _HEAD = 4096  # bytes of a page that are examined
@@ -167,7 +167,7 @@ def begins_as(content: bytes, *, html: bool = False) -> str | None:
 
 
 class NotADocumentError(Exception):
-    """The carrier sent something other than a document. The message states why it was rejected."""
+    """Raised if content is not a document. The message is a phrase that says why."""
 
 
 BY_HAND = "by hand"  # the source of a file that a person attached

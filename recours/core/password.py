@@ -20,7 +20,7 @@ _MOST_ADDRESSES = 1000
 
 @dataclass(frozen=True)
 class PasswordHash:
-    """The hash that a password is checked against."""
+    """The hash of a password, to check a typed password against."""
 
     salt: bytes = field(repr=False)
     digest: bytes = field(repr=False)
@@ -45,7 +45,7 @@ def _digest(password: str, salt: bytes) -> bytes:
 
 
 def read_hash(text: str) -> PasswordHash | None:
-    """Parse a hash; None for an empty text. Raises ValueError with a phrase about the fault."""
+    """Parse a hash. An empty text gives None. Raises ValueError with a phrase about the fault."""
     if not text:
         return None
     match = _FORM.fullmatch(text)

@@ -67,7 +67,7 @@ class DocumentRight:
     """An account's right to documents, shared by all processes. Datetimes are aware UTC.
 
     At many carriers, tracking and documents are separate rights. A refused document call after accepted tracking is
-    attributed to the account until a document has been fetched; from then on, to the parcel.
+    attributed to the account until a document has been fetched. After that, it is attributed to the parcel.
     """
 
     came_at: datetime | None = None  # when a document was fetched, to the day
@@ -93,7 +93,7 @@ class DocumentRight:
         return replace(counted, refused_at=self.refused_at or now, words=words)
 
     def after_grant(self) -> Self:
-        """Return the state after an answer or a person granted documents; the next calls show whether that is correct."""
+        """Return the state after an answer or a person granted documents. The next calls show whether this is correct."""
         return replace(self, refused_at=None, next_call_at=None, words=None)
 
     def after_document(self, now: datetime) -> Self:
@@ -114,7 +114,7 @@ class Stop(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """A carrier cannot be called, or an account not be used, until this time."""
+    """The time until which a carrier cannot be called, or an account cannot be used."""
 
     until: datetime
     reason: str | None = None
@@ -179,7 +179,7 @@ def blame(
 
 
 def blame_after_check(call: Capability, *, accepted: bool, refused: bool, closed_by_it: bool) -> Blame:
-    """Attribute a refusal after a check with the sample number. A check that was not made is neither accepted nor refused."""
+    """Attribute a refusal after a check with the sample number. Without a check, `accepted` and `refused` are False."""
     if accepted or (closed_by_it and not refused):  # no claim closes an account twice in a row
         return Blame.DOCUMENTS if call is Capability.POD else Blame.CLAIM
     return Blame.ACCOUNT
@@ -193,7 +193,7 @@ class Blocked(StrEnum):
 
 
 class Refusal(NamedTuple):
-    """Why the queue makes no call. `until` is aware UTC; None: until someone acts, or the next run."""
+    """Why the queue makes no call. `until`: aware UTC; None: until someone acts or the next run starts."""
 
     why: Blocked
     reason: str  # for people

@@ -155,7 +155,7 @@ class Exhausted(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """The usage of a limit in its current window."""
+    """How much of a limit is used in its current window."""
 
     limit: Limit
     calls: int  # each counts as soon as it is reserved

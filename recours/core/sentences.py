@@ -1,7 +1,7 @@
-"""Sentences about failed fetches: one for each key. They may quote the carrier's own text.
+"""Sentences about failed fetches, one for each key. They may quote the carrier's own text.
 
 The kind, the key and the carrier's text are stored. The sentence is rendered on display, in the reader's language. Errors
-that other software wrote have no key; they are classified here too. Pure.
+that other software wrote have no key. They are classified here too. Pure.
 """
 
 import re

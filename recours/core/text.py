@@ -69,7 +69,7 @@ def spellings(text: str) -> Iterator[list[str]]:
 
 @cache
 def _variants() -> dict[str, str]:
-    """Return all letters that `plain` maps to the same letter, keyed by that letter; ligatures have their own key."""
+    """Return all letters that `plain` maps to the same letter, keyed by that letter. Ligatures have their own keys."""
     variants: dict[str, str] = {}
     for letter in map(chr, range(_ALPHABETS)):
         bare = plain(letter)

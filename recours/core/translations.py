@@ -33,7 +33,7 @@ class Counted(NamedTuple):
 
 
 class PoTranslations(gettext.GNUTranslations):
-    """The messages of an uncompiled catalog with two plural forms, the second for any count other than 1."""
+    """The messages of an uncompiled catalog with two plural forms. The second form is for any count other than 1."""
 
     def _parse(self, fp: "_TranslationsReader") -> None:
         self._catalog: dict[str | tuple[str, int], str] = {}
@@ -77,7 +77,7 @@ def translations(language: str) -> gettext.NullTranslations:
 
 
 def translate(language: str, message: str) -> str:
-    """Translate a message; its placeholders are kept."""
+    """Translate a message, and keep its placeholders."""
     return translations(language).gettext(message)
 
 
@@ -95,7 +95,7 @@ class RecordedPhrase(Enum):
 
     @classmethod
     def translated(cls, language: str, recorded: str) -> str:
-        """Translate a stored phrase; quote unknown text."""
+        """Translate a stored phrase. Unknown text is quoted."""
         if language == "en":
             return clean(recorded)
         for phrase, pattern in cls._patterns():
