@@ -302,7 +302,7 @@ class Engine:
         return is_due
 
     def _record(self, answers: Sequence[AttemptFinished]) -> None:
-        """Record answers. Failures that are not the claim's fault use no attempt. Raises RunError."""
+        """Record answers. Failures that are not the claim's fault do not count as attempts. Raises RunError."""
         excused: dict[bool, list[AttemptFinished]] = {
             True: [],
             False: [],

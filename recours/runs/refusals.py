@@ -1,4 +1,4 @@
-"""Sentences that tell people why an action on a claim is not possible."""
+"""Sentences for people that state why an action on a claim is not possible."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
