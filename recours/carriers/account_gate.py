@@ -1,9 +1,9 @@
 """Decides whether an account can be called now, according to pauses by the carrier or a person, refusals and limits.
 
-Fetches take turns here, so that a wrong password costs one refused call, no matter how many claims are fetched at the same
-time. Until an answer in this run shows that the carrier accepts our account, calls that send its credentials are made for one
-claim at a time. The same applies to calls for documents until the account is known to have the right to them. Calls without
-credentials, such as the tracking of some carriers, do not wait.
+Fetches take turns here, so that a wrong password costs one refused call, no matter how many claims are fetched at the
+same time. Until an answer in this run shows that the carrier accepts our account, calls that send its credentials are
+made for one claim at a time. The same applies to calls for documents until the account is known to have the right to
+them. Calls without credentials, such as the tracking of some carriers, do not wait.
 """
 
 import secrets
@@ -127,7 +127,7 @@ class Refusals:
         return claim is not None and state.claim == claim
 
     def note_refused(self, key: str, kind: ErrorKind, reason: str, claim: Any) -> datetime:
-        """Close the account for all processes, and return the end of the closure. `claim`: see `AccountState`."""
+        """Close the account for all processes, and return the time of the next attempt. `claim`: see `AccountState`."""
         with self._lock:
             if (earlier := self._trying_again.pop(key, None)) is None:
                 earlier = self._quota.carrier_state(key).account
@@ -221,8 +221,8 @@ class Refusals:
 def print_of(credentials: tuple[str, ...], salt: str) -> str:
     """A fingerprint of the credentials, by which a change is detected.
 
-    It is slow on purpose, so that a six-digit password cannot be found by trying all of them. The result is cached because a
-    plan or a long-lived worker would compute it for every run while an account is closed.
+    It is slow on purpose, so that a six-digit password cannot be found by trying all of them. The result is cached
+    because a plan or a long-lived worker would compute it for every run while an account is closed.
     """
     import hashlib  # noqa: PLC0415 (needed only if an account was refused)
 

@@ -1,8 +1,8 @@
 """Amazon Shipping (France, Italy, Spain, United Kingdom): tracking with proof of delivery. JSON over HTTP, with a token.
 
-Sources: Amazon's model of the Shipping API (`shippingV2.json`, July 2026), its developer documentation on the proof of delivery
-and the return leg, its tutorial on tracking, and real answers in issues of `amzn/selling-partner-api-models` and `-docs`.
-Nothing was tried against the live service.
+Sources: Amazon's model of the Shipping API (`shippingV2.json`, July 2026), its developer documentation on the proof of
+delivery and the return leg, its tutorial on tracking, and real answers in issues of `amzn/selling-partner-api-models`
+and `-docs`. Nothing was tried against the live service.
 
 The sources document the call, the codes, the fields of the proof (`signatureImageURL` is only announced), the expiry of
 links to images after 72 hours, and the storage of details for 45 days. `AMZN_UK`, numbers that start with FR, IT and
@@ -84,7 +84,8 @@ AMAZON_CODES = answers.status_table(
 # The recipient does not get the parcel, unless another event of the forward leg reports a delivery.
 _TURNING = frozenset({"Rejected", "Undeliverable"})
 
-# errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken: recorded; the others: from the model.
+# errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken: recorded; the others: from
+# the model.
 CODES: dict[str, Meaning] = {
     "InvalidRequest": Sentence.REQUEST_REJECTED,
     "InvalidInput": Sentence.REQUEST_REJECTED,
@@ -97,8 +98,9 @@ CODES: dict[str, Meaning] = {
     "InternalFailure": Sentence.CARRIER_ERROR,
     "ServiceUnavailable": Sentence.CARRIER_ERROR,
 }
-# Matched against the text of an error in lower case, preceded by its status and code. Recorded: "The access token you provided
-# is revoked, malformed or invalid", "Application do not have access to some or all requested resource", "TrackingId not found."
+# Matched against the text of an error in lower case, preceded by its status and code. Recorded: "The access token you
+# provided is revoked, malformed or invalid", "Application do not have access to some or all requested resource",
+# "TrackingId not found."
 _TEXTS: tuple[tuple[str, Meaning], ...] = (
     (r"unauthorized .*\b(?:access|security) token\b|401 unauthorized", Sentence.CREDENTIALS_REJECTED),
     (r"application do(?:es)? not have access", Sentence.SERVICE_DENIED),
@@ -140,7 +142,7 @@ class AmazonShipping(LinkClient):
 
 
 def tracking_request(number: str) -> Request:
-    """The events and the proof for one number."""
+    """A request for the events and the proof of one number."""
     country = number[:2]
     query = urlencode({"trackingId": number, "carrierId": f"AMZN_{country}"})
     headers = {"Accept": "application/json", "x-amzn-shipping-business-id": f"AmazonShipping_{country}"}
@@ -213,7 +215,7 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def _coordinates(body: Any) -> str | None:
-    """`(48.85661, 2.35222)`: five decimals are accurate to a meter."""
+    """The coordinates, such as `(48.85661, 2.35222)`. Five decimals are accurate to a meter."""
     values = [json_api.at(body, name) for name in ("latitude", "longitude")]
     if not all(isinstance(value, int | float) and abs(value) <= _HALF_WAY_ROUND for value in values):
         return None

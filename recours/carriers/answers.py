@@ -282,7 +282,8 @@ def _utc(at: datetime, zone: tzinfo | None) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=zone or UTC)).astimezone(UTC)
 
 
-# ---------------------------------------------------------------- several parcels in an answer, and the scans of one parcel
+# ---------------------------------------------------------------- several parcels in an answer, and the scans of one
+# parcel
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
 # Statuses that end a parcel's journey. A later acceptance belongs to another parcel with the same number.
@@ -350,13 +351,13 @@ class Handover:
     def delivery(
         self, at: datetime | None = None, signatory: str | None = None, place: str | None = None
     ) -> Delivery:
-        """The delivery with all that is known about it. `at`: its time, if the scan's is not the right one."""
+        """The delivery with all that is known about it. `at`: the time to use instead of the scan's."""
         label = caption(self.scan.label)
         return Delivery(at or self.scan.at, person(signatory), place=caption(place), label=label)
 
 
-# GeoPost numbers have 14 digits. Its carriers write them with or without a check character: La Poste answers a request for
-# the 14 digits of a Chronopost parcel with 15 characters (ha-parcel-integrations/ha-laposte, api.py).
+# GeoPost numbers have 14 digits. Its carriers write them with or without a check character: La Poste answers a request
+# for the 14 digits of a Chronopost parcel with 15 characters (ha-parcel-integrations/ha-laposte, api.py).
 _WITH_CHECK_CHARACTER = re.compile(r"[0-9]{14}[0-9A-Z]")
 
 
@@ -376,8 +377,8 @@ def group_by_number(
 ) -> dict[str, list[Any]]:
     """Group the items of an answer by the number that each one is about. Items about other numbers are dropped.
 
-    `numbers_of`: the numbers in an item, most reliable first. If `numbers` has only one entry, items without a number belong
-    to it.
+    `numbers_of`: the numbers in an item, most reliable first. If `numbers` has only one entry, items without a number
+    belong to it.
     """
     exact = {_tidy(number): number for number in numbers}
     alike: dict[str, list[str]] = {}

@@ -1,7 +1,7 @@
 """Chronopost: tracking and proof of delivery, SOAP 1.1 (Apache CXF).
 
-Source, unless stated otherwise: the carrier's "Web Services CHRONOPOST" of October 2024 (VL3.24.10.14) and of November 2018
-(v2.6.2). Nothing was tried against the live service.
+Source, unless stated otherwise: the carrier's "Web Services CHRONOPOST" of October 2024 (VL3.24.10.14) and of November
+2018 (v2.6.2). Nothing was tried against the live service.
 """
 
 import re
@@ -29,8 +29,9 @@ SPEC = CarrierSpec(
     credentials=(("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),),
     # The same host for production and tests; ws2.chronopost.fr is only a fallback.
     base_url="https://ws.chronopost.fr",
-    # The main format; 14 digits with or without a check character (several public clients); and a format starting with XT, of
-    # which one number was seen. The check digit of the main format is correct only for some prefixes, so it is not checked.
+    # The main format; 14 digits with or without a check character (several public clients); and a format starting with
+    # XT, of which one number was seen. The check digit of the main format is correct only for some prefixes, so it is
+    # not checked.
     number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9]{14}[0-9A-Z]?|[A-Z]{2}[0-9]{13}"),
     number_example="XY123456789FR",
     calls={Capability.TRACKING: 1, Capability.POD: 1},  # another for an image, only if calls are left
@@ -44,7 +45,8 @@ _NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _LANGUAGE = "fr_FR"
 
-# Event codes from the tables in both documents; D6 and D7 only in the one of 2024. Each meaning was decided from the label.
+# Event codes from the tables in both documents; D6 and D7 only in the one of 2024. Each meaning was decided from the
+# label.
 CODES = answers.status_table(
     {
         # IM, "Image disponible": the proof is available, so the parcel is delivered.
@@ -55,7 +57,8 @@ CODES = answers.status_table(
         ParcelStatus.DESTROYED: "DR",
         # "Déposé" or "Pris en charge".
         ParcelStatus.ACCEPTED: "DB DV DY PC PE",
-        # The other codes in both documents, including exceptions. The codes in the last line are from two public clients only.
+        # The other codes in both documents, including exceptions. The codes in the last line are from two public
+        # clients only.
         ParcelStatus.ON_ITS_WAY: """
             B MD IP RB P DC SC EC TS TI TO TP AT SD
             ED TA LR J X CL N NA CO RC PA AV IV IN NL PR DO DF EJ
@@ -63,8 +66,8 @@ CODES = answers.status_table(
         """,
     }
 )
-# Events that follow a delivery, if the delivery has an event of its own: the slip or its image is available, the delivery is
-# complete, nobody signed. Inferred.
+# Events that follow a delivery, if the delivery has an event of its own: the slip or its image is available, the
+# delivery is complete, nobody signed. Inferred.
 TOLD_AFTERWARDS = frozenset({"U", "Y", "VC", "IM"})
 _IMAGE = "IM"
 
@@ -75,8 +78,8 @@ NOT_PERSONS = frozenset(
         "origine", "instruction choisie", "type du message",
     }
 )  # fmt: skip
-# A label that contains one of these words, and otherwise only filler words, names a person. "Consignee's name" was recorded; the
-# French words are inferred.
+# A label that contains one of these words, and otherwise only filler words, names a person. "Consignee's name" was
+# recorded; the French words are inferred.
 _OF_A_PERSON = frozenset(
     {"nom", "prenom", "destinataire", "receptionnaire", "signataire", "consignee", "name"}
 )
@@ -90,7 +93,8 @@ POD_STATUS: dict[int, Sentence] = {
     3: Sentence.PROOF_PENDING,
 }
 
-# errorCode of either call. 1: recorded. 2: only in the document of 2018. 3, 30, 33: from sister services, inferred here.
+# errorCode of either call. 1: recorded. 2: only in the document of 2018. 3, 30, 33: from sister services, inferred
+# here.
 ERROR_CODES: dict[int, Meaning] = {
     1: Sentence.CARRIER_ERROR,
     2: Sentence.PARCEL_NOT_OURS,

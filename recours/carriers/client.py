@@ -21,7 +21,8 @@ TOO_MANY = 429
 class Client(ABC):
     """Implements one carrier's API.
 
-    A process creates one client per account, and its threads share it. Any state kept between fetches must be thread-safe.
+    A process creates one client per account, and its threads share it. Any state kept between fetches must be
+    thread-safe.
     """
 
     spec: ClassVar[CarrierSpec]
@@ -51,7 +52,7 @@ class Client(ABC):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """Track several parcels with one call. Returns a single failure if the whole answer is unusable. Raises CallError.
+        """Track several parcels with one call. The result is a single failure if the whole answer is unusable. Raises CallError.
 
         The result omits numbers that are not in the answer.
         """
@@ -66,7 +67,7 @@ class Client(ABC):
         return self._tokens.setup_calls(now) if self._tokens else {}
 
     def secrets(self) -> tuple[str, ...]:
-        """Secrets other than the settings that no text may repeat: the tokens in use."""
+        """Secrets that no text may repeat, apart from the settings: the tokens in use."""
         return self._tokens.secrets() if self._tokens else ()
 
     def call(self, capability: Capability, request: Request, session: CarrierSession) -> Response:

@@ -1,8 +1,8 @@
 """Colissimo: tracking and proof of delivery with the credentials of a contract, JSON over HTTP.
 
-Sources: the carrier's own shop modules (WooCommerce, Magento 2), the recorded exchanges of the public client roulier, the
-carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021, and an older table of tracking codes. Nothing was
-tried against the live services.
+Sources: the carrier's own shop modules (WooCommerce, Magento 2), the recorded exchanges of the public client roulier,
+the carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021, and an older table of tracking codes.
+Nothing was tried against the live services.
 """
 
 import re
@@ -44,17 +44,19 @@ _LANGUAGE = "fr_FR"
 
 # ---------------------------------------------------------------- tables of the tracking
 
-# Event codes. Source, unless stated otherwise: the list of 320 codes with labels in the carrier's own WooCommerce module
-# (lpc_colissimo_status.php). Each meaning was decided by hand from the French label. 16 more codes, including COMCFM and
-# LIVREO, and the meaning of CHGCFM are from an older table with labels in a public client (AnyBlok).
+# Event codes. Source, unless stated otherwise: the list of 320 codes with labels in the carrier's own WooCommerce
+# module (lpc_colissimo_status.php). Each meaning was decided by hand from the French label. 16 more codes, including
+# COMCFM and LIVREO, and the meaning of CHGCFM are from an older table with labels in a public client (AnyBlok).
 CODES = answers.status_table(
     {
-        # Handed over: "livré", to anyone at the recipient's address or named by the order. LIVBPO: in the recipient's PO box.
+        # Handed over: "livré", to anyone at the recipient's address or named by the order. LIVBPO: in the recipient's
+        # PO box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
-        # Back at its sender, or sent back under another number (SCCEXP), after which no more events follow. The label of LIVVPC
-        # says "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.
+        # Back at its sender, or sent back under another number (SCCEXP), after which no more events follow. The label
+        # of LIVVPC says "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.
         ParcelStatus.RETURNED: "LIVEXP LIVREO LIVVPC SCCEXP",
-        # On its way back, or about to be: "retourné à l'expéditeur", "sera retourné", "renvoyé". It may still be redirected.
+        # On its way back, or about to be: "retourné à l'expéditeur", "sera retourné", "renvoyé". It may still be
+        # redirected.
         ParcelStatus.GOING_BACK: """
             AACEDI ECHANN ECHCEX ECHDID ECHMQT ECHNCF FENRET PABRET RCDABS RCDCPE RCDDES RCDDOC RCDNPA
             RCDPDS RCDREA RCDREL RCDRET REFALI REFCEX REFDEX RENALI RENAVA RENBEC RENDES RENDIA RENDID
@@ -84,9 +86,9 @@ CODES = answers.status_table(
             RENREL RENRES RENREX RENRPR RENVOL RSDBPI RSDCNI RSDCNS RSDNRV RSDREL RSTACP RSTAVI RSTBRT
             RSTCAD RSTDIF RSTNCG RSTRES RSTTAF RSTZNL
         """,
-        # The label says nothing ("Non affiché" or empty), or does not say whether the parcel will move on: an incident (AARLIB,
-        # SOL...), a case with customer service, a new number (SCCDES), or a delivery that the module does not count as one
-        # (LIVRDV). Not delivered yet, as far as can be known.
+        # The label says nothing ("Non affiché" or empty), or does not say whether the parcel will move on: an incident
+        # (AARLIB, SOL...), a case with customer service, a new number (SCCDES), or a delivery that the module does not
+        # count as one (LIVRDV). Not delivered yet, as far as can be known.
         ParcelStatus.UNCLEAR: """
             AARALI AAREXC AARLIB AARREM ACDBRS ACDNPL ACDPNT ACPINF ACPINT AECCLI AECPDS ANNULE AVOEXT
             CCDSUP COMLDF COMLNA CRBREC CRBTRT DIFDIL DOUANN DOUFTD DSCCLO DSCIND DSCMAJ DSCOUV ECHCNS
@@ -103,8 +105,8 @@ CODES = answers.status_table(
 _OK = "0"
 _ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the "delivered" step, in three sources
 
-# Products without a signature, from the carrier's own module. That an answer contains the product, and in which field, is
-# inferred from the field's name in the carrier's shipping service.
+# Products without a signature, from the carrier's own module. That an answer contains the product, and in which field,
+# is inferred from the field's name in the carrier's shipping service.
 PRODUCTS_WITHOUT_SIGNATURE = frozenset({"DOM", "COM", "COLD"})
 
 # status[0].code. 105: recorded. 101, 103, 104: an old document. 201, 1000: inferred. 202: one third party.

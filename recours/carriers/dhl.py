@@ -1,7 +1,7 @@
 """DHL Shipment Tracking - Unified: the status of parcels of all divisions. JSON with an API key; proofs only as links.
 
-Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and two recorded answers (404, 429). What a link
-leads to is not documented. Nothing was tried against the live service.
+Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and two recorded answers (404, 429). The
+content behind a link is not documented. Nothing was tried against the live service.
 """
 
 import re
@@ -84,7 +84,7 @@ class Dhl(LinkClient):
 
 
 def tracking_request(number: str, key: str) -> Request:
-    """The parcels with this number. Without a `service`, all divisions are searched."""
+    """A request for the parcels with this number. Without a `service`, all divisions are searched."""
     query = urlencode({"trackingNumber": number, **_FRENCH})
     return Request("GET", f"{_PATH}?{query}", {"DHL-API-Key": key, "Accept": "application/json"})
 

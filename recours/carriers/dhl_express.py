@@ -1,7 +1,7 @@
 """DHL Express: tracking and proof of delivery with the MyDHL API. JSON with Basic authentication.
 
-Source, unless stated otherwise: the carrier's OpenAPI document 3.1.1 (November 2025) and karrio's connector `mydhl`. Nothing
-was tried against the live service.
+Source, unless stated otherwise: the carrier's OpenAPI document 3.1.1 (November 2025) and karrio's connector `mydhl`.
+Nothing was tried against the live service.
 """
 
 import re
@@ -26,8 +26,8 @@ from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 
-# events[].typeCode: the 44 codes of the carrier's list. Each meaning was decided from the label alone. The four numbers are
-# statuses of a whole shipment and have never been seen as codes of events.
+# events[].typeCode: the 44 codes of the carrier's list. Each meaning was decided from the label alone. The four numbers
+# are statuses of a whole shipment and have never been seen as codes of events.
 DHL_EXPRESS_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; other labels use it for details of the delivery
@@ -45,8 +45,8 @@ DHL_EXPRESS_CODES = answers.status_table(
 )
 
 _DIGITS = 10  # of a waybill; no check digit is known for the format with 11 digits
-# The identifier of one piece (JJD..., JVGL...): nine or ten digits according to the project jkeen/tracking_number_data, up to
-# eighteen on labels that were seen.
+# The identifier of one piece (JJD..., JVGL...): nine or ten digits according to the project jkeen/tracking_number_data,
+# up to eighteen on labels that were seen.
 _PIECE = re.compile(r"J[A-Z]{1,3}[0-9]{9,18}")
 _WAYBILL = re.compile(r"[0-9]{10,11}")
 
@@ -77,7 +77,8 @@ _TRACKING = {
 _CONTENT = "epod-summary"
 _HINT = "waybill"
 
-# 401 and 403: inferred, because their bodies are not documented. A 403 is assumed to concern the account, not the shipment.
+# 401 and 403: inferred, because their bodies are not documented. A 403 is assumed to concern the account, not the
+# shipment.
 _STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 # The field that the answer to a bad request names decides (OpenAPI document; for the account, one public note).
 _BAD_REQUESTS = frozenset({400, 422})
@@ -139,7 +140,7 @@ def tracking_request(number: str, headers: Mapping[str, str]) -> Request:
 
 
 def pod_request(number: str, account: str, headers: Mapping[str, str]) -> Request:
-    """The proof as a PDF. `account`: the account that paid for the shipment."""
+    """A request for the proof as a PDF. `account`: the account that paid for the shipment."""
     query = {"shipperAccountNumber": account, "content": _CONTENT}
     return _get(f"shipments/{number}/proof-of-delivery", query, headers)
 

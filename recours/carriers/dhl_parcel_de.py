@@ -35,8 +35,8 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 
-# Weights of the check digit by number of digits. 12: the identcode of Deutsche Post; 20: GS1 (paketda.de; the carrier's test
-# numbers match).
+# Weights of the check digit by number of digits. 12: the identcode of Deutsche Post; 20: GS1 (paketda.de; the carrier's
+# test numbers match).
 _WEIGHTS = {12: (4, 9), 20: (3, 1)}
 
 
@@ -52,7 +52,8 @@ SPEC = CarrierSpec(
     key="dhl_parcel_de",
     name="DHL Parcel DE",
     spellings=("DHL Paket DE", "DHL Parcel Germany"),
-    # Our choice; the carrier publishes no limit. Three per second: from one public client, for the service's former address.
+    # Our choice; the carrier publishes no limit. Three per second: from one public client, for the service's former
+    # address.
     limits={None: "1000/day@Europe/Berlin,3/second"},
     credentials=((*_APPLICATION, *_USER),),
     base_url="https://api-eu.dhl.com",

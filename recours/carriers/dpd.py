@@ -1,9 +1,9 @@
 """DPD France: tracking and proof of delivery in one call. SOAP 1.1 (cargoNET Webtrace, ASP.NET ASMX).
 
 Sources: the status numbers are from the carrier's own list, which a public client keeps with its manual of 2022
-(PierreDelville/php-dpd, DPD_status.xlsx). No manual shows the answer to an unknown number; the other facts are from the manuals,
-the service's generated pages and public clients. The format of errors was recorded at a sister service (EPrint). Nothing was
-tried against the live service.
+(PierreDelville/php-dpd, DPD_status.xlsx). No manual shows the answer to an unknown number; the other facts are from the
+manuals, the service's generated pages and public clients. The format of errors was recorded at a sister service
+(EPrint). Nothing was tried against the live service.
 """
 
 import re
@@ -82,8 +82,8 @@ _HEADERS = {
 }
 _COUNTRY = "250"  # France
 
-# StatusNumber: the carrier's list, without the codes that mean delivered, which are in DPD_DELIVERED_CODES. One public client
-# treats 13 and 23 as delivered; they are not in the list.
+# StatusNumber: the carrier's list, without the codes that mean delivered, which are in DPD_DELIVERED_CODES. One public
+# client treats 13 and 23 as delivered; they are not in the list.
 CODES = answers.status_table(
     {
         # "Process completed, returned".
@@ -102,25 +102,26 @@ CODES = answers.status_table(
     }
 )
 
-# `IsRetour` and `RetourType` of a shipment: from the WSDL, from which PierreDelville/php-dpd and rem42/scraper-dpd-trace generated
-# classes. It does not list the values of `RetourType`. OnDemand and Prepared are values of `etypeReverse`, for the return label
-# that is sent with a parcel.
+# `IsRetour` and `RetourType` of a shipment: from the WSDL, from which PierreDelville/php-dpd and
+# rem42/scraper-dpd-trace generated classes. It does not list the values of `RetourType`. OnDemand and Prepared are
+# values of `etypeReverse`, for the return label that is sent with a parcel.
 _TRUE = frozenset({"true", "1"})
 _NO_RETURNS = frozenset({"", "0", "none", "ondemand", "prepared"})
 
-# Image types that prove a delivery, best first. The enumeration is the service's; the order is inferred. It also has POA and
-# PickupSignature, which prove no delivery.
+# Image types that prove a delivery, best first. The enumeration is the service's; the order is inferred. It also has
+# POA and PickupSignature, which prove no delivery.
 PROOFS = {
     "POD": EvidenceKind.LETTER,
     "DeliverySignature": EvidenceKind.SIGNATURE,
     "DeliveryShop": EvidenceKind.SIGNATURE,
 }
 
-# Inferred: it is not documented whether this is the signatory or the consignee, and no other field is known to contain the name.
+# Inferred: it is not documented whether this is the signatory or the consignee, and no other field is known to contain
+# the name.
 _SIGNATORY = "Receiver"
 
-# ErrorId. The account's user and password: recorded at the sister service. Our IP address: from a summary of the manual. The
-# Customer block: from one public client.
+# ErrorId. The account's user and password: recorded at the sister service. Our IP address: from a summary of the
+# manual. The Customer block: from one public client.
 ERROR_IDS: dict[str, Meaning] = {
     "PermissionDenied": Sentence.CREDENTIALS_REJECTED,
     "IpPermissionDenied": Detailed(Sentence.ADDRESS_DENIED, "it must be added to their list"),

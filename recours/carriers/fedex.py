@@ -1,7 +1,7 @@
 """FedEx: tracking and signature proof of delivery. JSON over HTTP, with a token.
 
-Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector and one
-public project. Nothing was tried against the live service.
+Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector and
+one public project. Nothing was tried against the live service.
 """
 
 import re
@@ -43,7 +43,8 @@ SPEC = CarrierSpec(
     key="fedex",
     name="FedEx",
     spellings=("FedEx Express", "Federal Express", "FedEx Ground"),
-    # The carrier allows 100,000 a day and 1,400 in ten seconds. The smaller daily limit and that for tokens are our choice.
+    # The carrier allows 100,000 a day and 1,400 in ten seconds. The smaller daily limit and that for tokens are our
+    # choice.
     limits={None: "1000/day@UTC,1400/10seconds", Capability.TOKEN: "20/hour"},
     credentials=(("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET", "FEDEX_ACCOUNT_NUMBER"),),
     base_url="https://apis.fedex.com",
@@ -72,9 +73,9 @@ _DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
 
 # ---------------------------------------------------------------- tables
 
-# latestStatusDetail.code, scanEvents[].derivedStatusCode: the 57 codes in "Tracking Status Codes" of the carrier's API reference
-# guide; OW is from a later edition. Each meaning was decided from the label alone. The list has three groups (movement, customs
-# and possession), and some codes are in two of them.
+# latestStatusDetail.code, scanEvents[].derivedStatusCode: the 57 codes in "Tracking Status Codes" of the carrier's API
+# reference guide; OW is from a later edition. Each meaning was decided from the label alone. The list has three groups
+# (movement, customs and possession), and some codes are in two of them.
 FEDEX_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "DL",

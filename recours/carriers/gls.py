@@ -33,8 +33,8 @@ SPEC = CarrierSpec(
     limits={None: "500/day@UTC", Capability.TOKEN: "20/hour"},
     credentials=(("GLS_CLIENT_ID", "GLS_CLIENT_SECRET"),),
     base_url="https://api.gls-group.net",
-    # The check digit formula of 12 digits is not known. 20 digits: from the carrier's schema in karrio. QAS_...: test parcels of
-    # Track & Trace.
+    # The check digit formula of 12 digits is not known. 20 digits: from the carrier's schema in karrio. QAS_...: test
+    # parcels of Track & Trace.
     number_form=re.compile(r"[0-9]{11,12}|[0-9]{20}|[A-Z0-9]{8}|QAS_[0-9]{7}"),
     number_example="12345678901",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
@@ -81,7 +81,8 @@ _STATUSES = dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY) | {
 _UNDER_WAY = frozenset({ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
 _LONGEST_WAY = timedelta(days=30)  # between the parcels of one shipment; our choice
 
-# errorCode of a parcel, with HTTP 200, from the document of Track & Trace. "Too many" is the fault of the call, not of the parcel.
+# errorCode of a parcel, with HTTP 200, from the document of Track & Trace. "Too many" is the fault of the call, not of
+# the parcel.
 _TOO_MANY_NUMBERS = "E_400_02"
 TRACKING_ERRORS: dict[str, Meaning] = {
     "E_400_01": Sentence.NUMBER_REJECTED,
@@ -238,7 +239,7 @@ def _scan(event: Any) -> Scan:
 
 
 def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
-    """The parcels of one Track ID. While another one is on its way, only part of the shipment is delivered.
+    """The parcels of one Track ID. While another parcel is on its way, only part of the shipment is delivered.
 
     One public client's tests have a Track ID with two parcels. Parcels from an earlier use of the number do not count.
     """

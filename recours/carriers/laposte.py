@@ -44,8 +44,8 @@ _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.MULTI_STATUS})
 _HTTP_STATUS = re.compile(r"[2-5][0-9]{2}", re.ASCII)
 _OF_OUR_KEY = frozenset({401, 403})
 
-# Event codes. DI1, DR1, PC1, ET1 to ET3 and MD1 to MD3 were seen in answers (MD1, MD3: plhery/universal-parcel-scraper); the
-# others are in one or two third-party lists.
+# Event codes. DI1, DR1, PC1, ET1 to ET3 and MD1 to MD3 were seen in answers (MD1, MD3:
+# plhery/universal-parcel-scraper); the others are in one or two third-party lists.
 CODES_OF_EVENTS = answers.status_table(
     {
         ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: for letters
@@ -56,8 +56,9 @@ CODES_OF_EVENTS = answers.status_table(
     }
 )
 
-# The HTTP status, or `returnCode` in the answer. 104, 105 and 109 mean that the shipment is not known yet (HTTP 404, or one item
-# of several; from the carrier's OpenAPI file). 403 is inferred, 500 and 504 are documented, the others were recorded.
+# The HTTP status, or `returnCode` in the answer. 104, 105 and 109 mean that the shipment is not known yet (HTTP 404, or
+# one item of several; from the carrier's OpenAPI file). 403 is inferred, 500 and 504 are documented, the others were
+# recorded.
 CODES: dict[str, Meaning] = {
     "104": Sentence.NUMBER_UNKNOWN,
     "105": Sentence.NUMBER_UNKNOWN,

@@ -1,7 +1,7 @@
 """Fetches proofs that a carrier's answer links to.
 
-Links are untrusted input. They are fetched only over https, only from the carrier's own hosts, and without our credentials.
-Redirects are not followed, and the usual limits on the size and duration of an answer apply.
+Links are untrusted input. They are fetched only over https, only from the carrier's own hosts, and without our
+credentials. Redirects are not followed, and the usual limits on the size and duration of an answer apply.
 """
 
 import re

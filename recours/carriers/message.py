@@ -14,8 +14,8 @@ from recours.core.quota import Capability
 class Request:
     """A call to a carrier. `path` starts with a slash; the body is sent unchanged.
 
-    `origin` (https://host) is for the rare call to a host other than the carrier's base URL. If the operator has set the
-    base URL, it replaces `origin` too.
+    `origin` (https://host) is for the rare call to a host other than the carrier's base URL. If the operator has set
+    the base URL, it replaces `origin` too.
     """
 
     method: str

@@ -1,7 +1,7 @@
 """Mondial Relay: tracking with SOAP 1.1 (ASP.NET ASMX). None of its services provides a proof of delivery.
 
-Sources: the service's WSDL, the STAT table of the carrier's own shop module, and public clients. Nothing was tried against the
-live service.
+Sources: the service's WSDL, the STAT table of the carrier's own shop module, and public clients. Nothing was tried
+against the live service.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ SPEC = CarrierSpec(
     limits={None: "1000/day@Europe/Paris"},  # our choice; the carrier publishes no limit
     credentials=(("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY"),),
     base_url="https://api.mondialrelay.com",
-    # The number itself has 8 digits. The brand's two digits may precede it (10), and the parcel's two may follow (12). The label's
-    # barcode (26) starts with those 12.
+    # The number itself has 8 digits. The brand's two digits may precede it (10), and the parcel's two may follow (12).
+    # The label's barcode (26) starts with those 12.
     number_form=re.compile(r"[0-9]{8}|[0-9]{10}|[0-9]{12}|[0-9]{26}"),
     number_example="12345678",
     calls={Capability.TRACKING: 1},
@@ -49,8 +49,8 @@ _NUMBER_LENGTH = 8
 DELIVERED = "82"
 _UNKNOWN_OR_ERROR = "99"
 
-# STAT of the other answers, from the table of the carrier's shop module. 8 is only in newer lists; 94, 95, 97 and 99 are in four
-# sources. 0 is "OK", and tracking normally returns 80 to 83 instead; that 0 shows no delivery is inferred.
+# STAT of the other answers, from the table of the carrier's shop module. 8 is only in newer lists; 94, 95, 97 and 99
+# are in four sources. 0 is "OK", and tracking normally returns 80 to 83 instead; that 0 shows no delivery is inferred.
 STATS: dict[str, Meaning] = {
     "0": Detailed(Sentence.NOT_DELIVERED, "it reports no delivery"),
     "80": Detailed(Sentence.NOT_DELIVERED, "registered"),
@@ -71,13 +71,14 @@ STATS: dict[str, Meaning] = {
     "74": Detailed(Sentence.REQUEST_REJECTED, "the language"),
     "90": Sentence.UNAVAILABLE,
     "98": Sentence.UNAVAILABLE,
-    # According to one public client that was tested live, "unknown number"; according to the carrier's own table, "service error".
+    # According to one public client that was tested live, "unknown number"; according to the carrier's own table,
+    # "service error".
     _UNKNOWN_OR_ERROR: Sentence.NUMBER_UNKNOWN,
 }
 _OF_A_PARCEL = frozenset({"0", "80", "81", "83", "94", _UNKNOWN_OR_ERROR})
 
-# A real answer had STAT 82 with "Delivery at Pick Up Point". The other words for a parcel that is waiting there, and those for a
-# parcel that its recipient has, are inferred.
+# A real answer had STAT 82 with "Delivery at Pick Up Point". The other words for a parcel that is waiting there, and
+# those for a parcel that its recipient has, are inferred.
 _AT_A_RELAY = re.compile(r"\b(?:relais|relay|pick[ -]?up point|parcel ?shop|locker|consigne)\b")
 _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|client|customer)\b")
 # Words for a parcel that is back at its sender, inferred too, because no source has a STAT for it.
@@ -102,8 +103,8 @@ class MondialRelay(StatusClient):
     def track(self, number: str, session: CarrierSession) -> Failure:
         """Call `WSI2_TracingColisDetaille`. A delivery is returned as a failure too, with the delivery and without a proof.
 
-        STAT 99 means an unknown number or an error of the service. After two in a row, a call for the sample number decides: if its
-        answer is STAT 99 too, the service failed.
+        STAT 99 means an unknown number or an error of the service. After two in a row, a call for the sample number
+        decides: if its answer is STAT 99 too, the service failed.
         """
         answer = self._call(number, session)
         if _stat(answer) != _UNKNOWN_OR_ERROR:

@@ -1,4 +1,4 @@
-"""OAuth 2.0 tokens. All threads of a process share one token; if a call rejects it, it is renewed once."""
+"""OAuth 2.0 tokens. All threads of a process share one token. If a call rejects the token, it is renewed once."""
 
 import base64
 import threading
@@ -93,8 +93,8 @@ class Tokens:
     def call(self, capability: Capability, request: Request, session: CarrierSession) -> Response:
         """Send a request with the token, and again with a new token if the first is refused. Raises CallError.
 
-        If a call refuses a new token too, the token is not the reason: no more tokens are fetched for that capability until
-        this one expires.
+        If a call refuses a new token too, the token is not the reason: no more tokens are fetched for that capability
+        until this one expires.
         """
         use = self._current(session), capability
         answer = self._send(use, request, session)

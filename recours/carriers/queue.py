@@ -113,12 +113,12 @@ class _Answer(NamedTuple):
 
 # ---------------------------------------------------------------- claims that share a tracking call
 
-# How a call about several numbers fails if the carrier rejects one of them. Any other failure may be caused by one number that
-# makes the service fail, or by a service that is down.
+# How a call about several numbers fails if the carrier rejects one of them. Any other failure may be caused by one
+# number that makes the service fail, or by a service that is down.
 _OF_ONE_NUMBER = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
-# After this many failed shared calls in a row, one number is tracked alone; if that call fails too, the carrier is down.
-# One bad number makes at most two calls in a row fail, because the next call is about the other half. Several bad numbers make
-# more calls fail, but then the carrier has answered about other numbers.
+# After this many failed shared calls in a row, one number is tracked alone; if that call fails too, the carrier is
+# down. One bad number makes at most two calls in a row fail, because the next call is about the other half. Several bad
+# numbers make more calls fail, but then the carrier has answered about other numbers.
 _FAILURES = 3
 _FAILURES_AFTER_AN_ANSWER = 6
 
@@ -127,7 +127,8 @@ _FAILURES_AFTER_AN_ANSWER = 6
 class Bundle:
     """Claims of one carrier that share tracking calls, with what is known while they are processed one after another.
 
-    A failed call is repeated for each half of its numbers, and so on. Finding one bad number among thirty takes eleven calls.
+    A failed call is repeated for each half of its numbers, and so on. Finding one bad number among thirty takes eleven
+    calls.
     """
 
     parcels: Sequence[ParcelQuery]
@@ -182,7 +183,8 @@ class Bundle:
         are_too_many = self._failures_left < 0 or (failure is None and self._failures_left == 0)
         if could_not_connect or are_too_many:
             self._calls.clear()
-            # If the failures are about single numbers, most numbers are bad or the carrier does not accept several per call.
+            # If the failures are about single numbers, most numbers are bad or the carrier does not accept several per
+            # call.
             is_outage = failure is not None and failure.kind not in _OF_ONE_NUMBER
             self.outage = failure if is_outage else None
         else:
@@ -345,12 +347,13 @@ class APIRequestQueue(AccountGate):
     ) -> Generator[CarrierAnswer, None, None]:
         """Fetch several claims, with one reservation each: at most as many as the carrier tracks with one call.
 
-        Yields one answer per claim, in order, as soon as it is known. Each reservation is released with its claim's answer, and all
-        of them when the iterator is closed. If the carrier asks to wait or refuses, that applies to the remaining claims of the
-        bundle, and no more calls are made for them. The bundle ends before a claim whose first call `go_on` (see `reserve`) stops.
-        If our account is refused, one more call may find out whether the account or the parcel is the reason. If a client's account
-        is denied a parcel, the default account is used as well, with its own units, as long as `go_on` returns True.
-        Raises only internal errors of recours; the remaining claims are then not processed.
+        Yields one answer per claim, in order, as soon as it is known. Each reservation is released with its claim's
+        answer, and all of them when the iterator is closed. If the carrier asks to wait or refuses, that applies to the
+        remaining claims of the bundle, and no more calls are made for them. The bundle ends before a claim whose first
+        call `go_on` (see `reserve`) stops. If our account is refused, one more call may find out whether the account or
+        the parcel is the reason. If a client's account is denied a parcel, the default account is used as well, with
+        its own units, as long as `go_on` returns True. Raises only internal errors of recours; the remaining claims are
+        then not processed.
         """
         bundle = Bundle(parcels)
         try:
@@ -586,7 +589,8 @@ class APIRequestQueue(AccountGate):
     def check_credentials(self, key: str, number: str | None = None) -> CarrierAnswer | Refusal:
         """Test our account now, even if it was refused before, and lift the refusal if it is accepted.
 
-        The call is about `number` or else the sample number. Pauses by the carrier or a person, and limits, still apply.
+        The call is about `number` or else the sample number. Pauses by the carrier or a person, and limits, still
+        apply.
         """
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):

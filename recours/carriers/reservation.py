@@ -1,7 +1,7 @@
 """An account at a carrier, and the units of quota reserved for the calls of one fetch.
 
-For a short window, one thread of a process requests units for itself and for the threads that wait behind it. If every thread
-did, each new window would cost one transaction per thread, and most threads would get nothing.
+For a short window, one thread of a process requests units for itself and for the threads that wait behind it. If every
+thread did, each new window would cost one transaction per thread, and most threads would get nothing.
 """
 
 import threading
@@ -187,7 +187,8 @@ class QuotaReservation:
         try:
             self._may_still_begin()
             while missing := self._missing(limits):
-                # Take the units of all short windows together, or wait for them; only then take those of the long windows.
+                # Take the units of all short windows together, or wait for them; only then take those of the long
+                # windows.
                 if short := [limit for limit in missing if limit.window.is_short]:
                     take = partial(self._reserve, short)
                     units = self._account.short_windows.wait(short, take, self._clock, self._go_on)

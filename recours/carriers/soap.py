@@ -51,8 +51,9 @@ def read(name: str, answer: Response) -> "ET.Element | Failure":
     return unreadable(name, answer) if root is None else root
 
 
-# Larger answers are not parsed. Real answers have a few hundred elements, ten levels and a handful of attributes. A larger
-# one may be an attempt to exhaust our memory: an element needs a hundred times the memory of the four bytes sent.
+# Larger answers are not parsed. Real answers have a few hundred elements, ten levels and a handful of attributes. A
+# larger one may be an attempt to exhaust our memory: an element needs a hundred times the memory of the four bytes
+# sent.
 MOST_TAGS = 40_000  # including comments and the like
 MOST_ATTRIBUTES = 40_000
 DEEPEST = 100  # levels

@@ -1,7 +1,7 @@
 """UPS: tracking, signature and proof of delivery in one call. JSON over HTTP, with a token.
 
-Sources: the carrier's own OpenAPI files (Tracking.yaml, OAuthClientCredentials.yaml), real answers in the issues of their
-repository, and karrio's connector. Nothing was tried against the live service.
+Sources: the carrier's own OpenAPI files (Tracking.yaml, OAuthClientCredentials.yaml), real answers in the issues of
+their repository, and karrio's connector. Nothing was tried against the live service.
 """
 
 import re
@@ -34,8 +34,8 @@ _PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 def _check_digit_fits(number: str) -> bool:
     """`1Z`, fifteen characters, the check digit. Every second character counts twice; a letter counts as (its code - 63) mod 10.
 
-    Other formats pass. Source: the public project `jkeen/tracking_number_data`. The carrier's own test numbers do not follow this
-    rule.
+    Other formats pass. Source: the public project `jkeen/tracking_number_data`. The carrier's own test numbers do not
+    follow this rule.
     """
     if not _PARCEL.fullmatch(number):
         return True
@@ -75,8 +75,8 @@ _PIECES = {
 
 # ---------------------------------------------------------------- tables
 
-# currentStatus.code, activity[].status.statusCode: the 160 codes of the carrier's list "UPS Status/Description Codes". Each
-# meaning was decided from the label alone; most of them were not seen in real answers.
+# currentStatus.code, activity[].status.statusCode: the 160 codes of the carrier's list "UPS Status/Description Codes".
+# Each meaning was decided from the label alone; most of them were not seen in real answers.
 UPS_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "011 026",  # 026: by Local Post Office
@@ -88,8 +88,8 @@ UPS_CODES = answers.status_table(
         ParcelStatus.DESTROYED: "149",  # Prohibited Contents, Package Destroyed No Longer in UPS possession
         # Held or ready for pickup; delivered to an agent, a post office or an Access Point.
         ParcelStatus.AT_A_POINT: "017 040 143 144 161",
-        # Damage Reported, Package to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled, labels left,
-        # Delivery Photo, Commercial Inside Release, no information.
+        # Damage Reported, Package to Lost and Found, Unable to Deliver, investigations, claims, Request Canceled,
+        # labels left, Delivery Photo, Commercial Inside Release, no information.
         ParcelStatus.UNCLEAR: """
             000 059 068 069 088 094 114 117 127 128 129 130 133 140 142 148 155 156 163
         """,
@@ -103,8 +103,9 @@ UPS_CODES = answers.status_table(
         """,
     }
 )
-# status.type. It decides only if the status has no code of the carrier's list that says where the parcel is. P (Pickup), RS
-# (Returned to Shipper) and O: from the carrier's list in two public clients. The last three are for freight.
+# status.type. It decides only if the status has no code of the carrier's list that says where the parcel is. P
+# (Pickup), RS (Returned to Shipper) and O: from the carrier's list in two public clients. The last three are for
+# freight.
 STATUS_TYPES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "D",
@@ -114,8 +115,8 @@ STATUS_TYPES = answers.status_table(
         ParcelStatus.CANCELLED: "MV",  # voided
     }
 )
-# activity[].status.code: an incomplete list from karrio and one more source. RS is "return to shipper"; EJ, EK, 1F and KP are
-# returns of Mail Innovations.
+# activity[].status.code: an incomplete list from karrio and one more source. RS is "return to shipper"; EJ, EK, 1F and
+# KP are returns of Mail Innovations.
 ACTIVITIES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "FS KB F4",
@@ -126,8 +127,8 @@ ACTIVITIES = answers.status_table(
 CODES_OF_STATUS = UPS_CODES | ACTIVITIES
 _KNOWN = CODES_OF_STATUS | STATUS_TYPES
 
-# Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented for the token call.
-# 250003: one source.
+# Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented for the token
+# call. 250003: one source.
 CODES: dict[str, Meaning] = {
     "TW0001": Sentence.NUMBER_UNKNOWN,
     "TV1002": Sentence.NUMBER_REJECTED,
@@ -167,7 +168,7 @@ class Ups(OneCallClient):
 
 
 def details_request(number: str, call_id: str) -> Request:
-    """The status of one number, with signature and proof. `call_id`: the ID of this call for UPS."""
+    """A request for the status of one number, with signature and proof. `call_id`: the ID of this call for UPS."""
     headers = {"transId": call_id, "transactionSrc": "recours"}
     return Request("GET", f"{_DETAILS}{quote(number, safe='')}?{_QUERY}", headers)
 
@@ -265,8 +266,8 @@ def _delivery(arrival: Handover) -> Delivery:
 def _delivered_at(arrival: Handover) -> tuple[datetime | None, date | None]:
     """The time of the delivery activity, or else the date of delivery, in the time zone of the place.
 
-    Some answers contain the time in UTC, others only the local time. The local time is exact in a country with one time zone; in
-    other countries only the day is used.
+    Some answers contain the time in UTC, others only the local time. The local time is exact in a country with one time
+    zone; in other countries only the day is used.
     """
     if times := [scan.at for scan in arrival.scans if scan.at]:
         return max(times), None
@@ -331,8 +332,8 @@ def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None,
     return max(filter(None, map(_day, texts)), default=None), max(times, default=None)
 
 
-# The example in the document has only digits, possibly without leading zeros. Real answers have colons, and dates with dashes
-# were reported (UPS-API/api-documentation, issues 38, 99 and 187).
+# The example in the document has only digits, possibly without leading zeros. Real answers have colons, and dates with
+# dashes were reported (UPS-API/api-documentation, issues 38, 99 and 187).
 _DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _HOUR = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})")
 _DIGITS = re.compile(r"[0-9]{1,6}")

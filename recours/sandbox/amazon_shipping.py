@@ -1,7 +1,8 @@
-"""Simulates Amazon's tokens, and the tracking and images of Amazon Shipping. Pure: uses only the request and the parcel's state.
+"""Simulates Amazon's tokens, and the tracking and images of Amazon Shipping.
 
-Sources: Amazon's model `shippingV2.json`, its notes on the proof of delivery and the return leg, its pages on Login
-with Amazon, and issues of `amzn/selling-partner-api-models` (a bad token: 403; an unknown number: 4923).
+Answers depend only on the request and the parcel's state. Sources: Amazon's model `shippingV2.json`, its notes on the
+proof of delivery and the return leg, its pages on Login with Amazon, and issues of `amzn/selling-partner-api-models` (a
+bad token: 403; an unknown number: 4923).
 
 Inferred, without a source:
 

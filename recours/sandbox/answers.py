@@ -72,7 +72,7 @@ class BadRequestError(Exception):
 
 
 class SimulatedCarrier(ABC):
-    """The interface that each simulated carrier implements. All of it is pure."""
+    """The interface of each simulated carrier. All methods are pure: they depend only on their arguments."""
 
     key: ClassVar[str]  # the carrier's key, as in the database
     paths: ClassVar[tuple[str, ...]]  # a path that ends with a slash includes the paths below it
@@ -123,7 +123,7 @@ class SimulatedCarrier(ABC):
         return dict(zip(self.credentials, values, strict=True))
 
     def example(self, digits: str, serial: int) -> str:
-        """A number in the carrier's format with its check digit, whose two `digits` choose the scenario.
+        """A number in the carrier's format, with its check digit. Its two `digits` choose the scenario.
 
         `serial`: below 100,000; a different value gives a different number.
         """
@@ -140,7 +140,7 @@ class TracksSeveral(SimulatedCarrier):
     items_path: ClassVar[tuple[str, ...]]  # path to the list of parcels in a good answer
 
     def items_of(self, answer: Answer) -> list[Any] | None:
-        """The part of an answer about its only parcel, to be joined with others; None if the answer is about the whole call."""
+        """The part of an answer about its only parcel, to be joined with others; None if it concerns the whole call."""
         items = part_of(answer, *self.items_path)
         return items if isinstance(items, list) else None
 

@@ -1,8 +1,8 @@
-"""Simulates Colissimo's tracking timeline and its documents. Pure: uses only the request and the parcel's state.
+"""Simulates Colissimo's tracking timeline and its documents.
 
-Sources: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the carrier's
-"API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021. Codes and labels of events are from the WooCommerce
-module.
+Answers depend only on the request and the parcel's state. Sources: the carrier's shop modules for WooCommerce and
+Magento, the recorded exchanges of roulier, and the carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of
+2021. Codes and labels of events are from the WooCommerce module.
 
 Inferred, without a source:
 

@@ -1,6 +1,7 @@
-"""Simulates DHL's Shipment Tracking - Unified and the pages that it links to. Pure: uses only the request and the parcel's state.
+"""Simulates DHL's Shipment Tracking - Unified and the pages that it links to.
 
-Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404, 429).
+Answers depend only on the request and the parcel's state. Sources: the pages of developer.dhl.com, karrio's connector
+`dhl_universal`, and recorded answers (404, 429).
 
 Inferred, without a source:
 

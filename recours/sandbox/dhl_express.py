@@ -1,7 +1,8 @@
-"""Simulates the MyDHL API of DHL Express: tracking and proofs. Pure: uses only the request and the parcel's state.
+"""Simulates the MyDHL API of DHL Express: tracking and proofs.
 
-Sources: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both [SW] below), the carrier's list of event
-codes, and a public note on a live answer of the POD call.
+Answers depend only on the request and the parcel's state. Sources: the carrier's OpenAPI document 3.1.1, karrio's
+connector `mydhl` (both [SW] below), the carrier's list of event codes, and a public note on a live answer of the POD
+call.
 
 Inferred, without a source:
 
@@ -202,7 +203,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
 
 
 def _events(state: ParcelState, parameters: Mapping[str, str]) -> list[dict[str, object]]:
-    """The events that the view shows. They have an offset only if it was requested."""
+    """The events that the view shows. Their times have an offset only if the request asks for it."""
     offsets = parameters.get("requestGMTOffsetPerEvent") == "true"
     history = state.history(_ON_THE_WAY, _DELIVERED, state.alternate(_RETURNS), *_NOT_YET)
     events = [_event(*event, offsets=offsets) for event in history]

@@ -1,7 +1,7 @@
-"""Simulates DHL Parcel DE Tracking v0. Pure: uses only the request and the parcel's state.
+"""Simulates DHL Parcel DE Tracking v0.
 
-Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events
-from July 2024 in the same connector, and public clients.
+Answers depend only on the request and the parcel's state. Sources: the notes, schemas and sandbox answers in karrio's
+connector `dhl_parcel_de`, the carrier's table of events from July 2024 in the same connector, and public clients.
 
 Inferred, without a source:
 

@@ -1,4 +1,4 @@
-"""Creates proofs of delivery: small, with invented facts, but valid documents. The same facts produce the same bytes."""
+"""Creates small but valid proofs of delivery with invented facts. The same facts produce the same bytes."""
 
 import base64
 import io

@@ -1,7 +1,8 @@
-"""Simulates DPD France's Webtrace service. Pure: uses only the request and the parcel's state.
+"""Simulates DPD France's Webtrace service.
 
-Sources: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages, public
-clients, a published real answer, and faults recorded at the sister service EPrint.
+Answers depend only on the request and the parcel's state. Sources: a connector's summary of the carrier's manual (v5.0,
+October 2025), the service's generated pages, public clients, a published real answer, and faults recorded at the sister
+service EPrint.
 
 Inferred, without a source:
 

@@ -1,7 +1,7 @@
-"""Simulates FedEx's token service, tracking and tracking documents. Pure: uses only the request and the parcel's state.
+"""Simulates FedEx's token service, tracking and tracking documents.
 
-Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector,
-and one public project.
+Answers depend only on the request and the parcel's state. Sources: the carrier's OpenAPI file "Basic Integrated
+Visibility", its developer pages on limits, karrio's connector, and one public project.
 
 Inferred, without a source:
 

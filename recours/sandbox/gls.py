@@ -1,7 +1,8 @@
-"""Simulates GLS's Track & Trace v1 and ShipIT-Farm v1 with their tokens. Pure: uses only the request and the parcel's state.
+"""Simulates GLS's Track & Trace v1 and ShipIT-Farm v1 with their tokens.
 
-Sources: the carrier's OpenAPI documents in karrio's connector `gls`, and the notes of a public client that was tested
-live (the empty bodies of ShipIT, HTTP 490, the order of events).
+Answers depend only on the request and the parcel's state. Sources: the carrier's OpenAPI documents in karrio's
+connector `gls`, and the notes of a public client that was tested live (the empty bodies of ShipIT, HTTP 490, the order
+of events).
 
 Inferred, without a source:
 
@@ -213,7 +214,7 @@ def _event(code: str, text: str, when: datetime) -> dict[str, str]:
 
 
 def _stamp(at: datetime) -> str:
-    """A time with an offset without a colon."""
+    """A time with a UTC offset that has no colon."""
     return f"{french_time(at):%Y-%m-%dT%H:%M:%S%z}"
 
 

@@ -1,7 +1,7 @@
-"""Simulates La Poste's "Suivi v2". Pure: uses only the request and the parcel's state.
+"""Simulates La Poste's "Suivi v2".
 
-Sources: karrio's connector and two other public clients, and a study of the gateway of September 2026. `isParcelBack`
-was recorded (hedii/colissimo-api).
+Answers depend only on the request and the parcel's state. Sources: karrio's connector and two other public clients, and
+a study of the gateway of September 2026. `isParcelBack` was recorded (hedii/colissimo-api).
 
 Inferred, without a source:
 

@@ -1,7 +1,8 @@
-"""Simulates Mondial Relay's tracking service. Pure: uses only the request and the parcel's state.
+"""Simulates Mondial Relay's tracking service.
 
-Sources: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a published real
-answer. The carrier issues no proof of delivery, so every scenario of a delivered parcel has the same answer.
+Answers depend only on the request and the parcel's state. Sources: the service's WSDL, the STAT table of the carrier's
+own shop module, public clients, and a published real answer. The carrier issues no proof of delivery, so every scenario
+of a delivered parcel has the same answer.
 
 Inferred, without a source:
 

@@ -113,9 +113,10 @@ Behavior: TypeAlias = Scenario | Override
 class Parcel:
     """A parcel's script: one scenario per attempt. The last scenario repeats forever. The progress is stored elsewhere.
 
-    `delivered_after` is counted from the first answer that says "delivered", so it is negative for a delivery in the past.
-    `retry_after` is the Retry-After header of RATE_LIMITED (seconds or an HTTP date), or None. `owner` is the account that sent
-    the parcel; for other accounts it belongs to another customer. None: every account may ask about it.
+    `delivered_after` is counted from the first answer that says "delivered", so it is negative for a delivery in the
+    past. `retry_after` is the Retry-After header of RATE_LIMITED (seconds or an HTTP date), or None. `owner` is the
+    account that sent the parcel; for other accounts it belongs to another customer. If None, every account may ask
+    about it.
     """
 
     steps: tuple[Behavior, ...]
@@ -236,10 +237,10 @@ class ScriptProgress:
     ) -> ParcelState:
         """Return the state for a call and use up the step.
 
-        `goes_on`: scenarios in which this call does not use up the step, because another call follows that does, such as the
-        POD call after a tracking call that answers "delivered". `refused`: the password is wrong, which overrides the script.
-        `hidden`: None if the owner's account calls; otherwise the scenarios in which the account gets NOT_OURS, without using up
-        a step. A number starts over when its script is replaced by another object.
+        `goes_on`: scenarios in which this call does not use up the step, because another call follows that does, such
+        as the POD call after a tracking call that answers "delivered". `refused`: the password is wrong, which
+        overrides the script. `hidden`: None if the owner's account calls; otherwise the scenarios in which the account
+        gets NOT_OURS, without using up a step. A number starts over when its script is replaced by another object.
         """
         at = now.replace(microsecond=0)
         progress = self._progress.get(number)

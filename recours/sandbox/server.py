@@ -55,10 +55,10 @@ _FAREWELL = 2.0  # seconds that connections have to finish when the sandbox stop
 class Call:
     """A received call. A call that could not be parsed is NOT_KNOWN and has no scenario. Passwords are not stored.
 
-    `at` is the time of receipt by the sandbox's clock. `account` belongs to the credentials or the token of the call, even if they
-    are wrong; empty if the call has none. `number` is empty if the call is not about a parcel, such as a token call. `scenario` is
-    the scenario that was played: AUTH_REFUSED, regardless of the script, if the account or the password was wrong. A
-    call about several parcels has all their numbers, separated by commas, and no scenario.
+    `at` is the time of receipt by the sandbox's clock. `account` belongs to the credentials or the token of the call,
+    even if they are wrong; empty if the call has none. `number` is empty if the call is not about a parcel, such as a
+    token call. `scenario` is the scenario that was played: AUTH_REFUSED, regardless of the script, if the account or
+    the password was wrong. A call about several parcels has all their numbers, separated by commas, and no scenario.
     """
 
     at: datetime
@@ -80,12 +80,13 @@ class Token:
 class Sandbox:
     """The simulated carriers, running between `start` and `stop` or in a `with` block.
 
-    `now` returns aware UTC datetimes. `latency` is in real seconds from a request to its answer, including the time to create the
-    answer. Port 0 picks a free port, which the sandbox keeps. These attributes may be changed at any time: `parcels` (scripts by
-    number), `default` (the script of all other numbers; None: their digits choose it), `accounts` (passwords by account, each valid
-    at every carrier), `without_documents` (carrier and account: the account may track, but its calls for documents are refused like
-    a wrong password), `arrange` (reorders the items of an answer about several parcels), `tokens` (issued tokens; a deleted token is
-    refused), `token_seconds` (lifetime of new tokens) and `latency`.
+    `now` returns aware UTC datetimes. `latency` is in real seconds from a request to its answer, including the time to
+    create the answer. Port 0 picks a free port, which the sandbox keeps. These attributes may be changed at any time:
+    `parcels` (scripts by number), `default` (the script of all other numbers; None: their digits choose it), `accounts`
+    (passwords by account, each valid at every carrier), `without_documents` (carrier and account: the account may
+    track, but its calls for documents are refused like a wrong password), `arrange` (reorders the items of an answer
+    about several parcels), `tokens` (issued tokens; a deleted token is refused), `token_seconds` (lifetime of new
+    tokens) and `latency`.
     """
 
     def __init__(

@@ -26,9 +26,9 @@ Form = Sequence["str | tuple[str, Form]"]
 class SoapReader:
     """Parses the requests of one service. `refuse` creates the service's refusal for a reason.
 
-    CXF: only the operation's element is in the namespace. ASMX: all elements are, and the SOAPAction names the operation. Real
-    services accept some requests that are refused here (CXF: a missing optional parameter or another media type; ASMX: misplaced
-    elements), because the sandbox follows the documentation strictly.
+    In CXF, only the operation's element is in the namespace. In ASMX, all elements are, and the SOAPAction names the
+    operation. Real services accept some requests that are refused here (CXF: a missing optional parameter or another
+    media type; ASMX: misplaced elements), because the sandbox follows the documentation strictly.
     """
 
     namespace: str

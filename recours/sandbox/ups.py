@@ -1,7 +1,8 @@
-"""Simulates UPS's token service and its tracking with proof of delivery. Pure: uses only the request and the parcel's state.
+"""Simulates UPS's token service and its tracking with proof of delivery.
 
-Sources: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers in the
-issues of their repository, and karrio's connector.
+Answers depend only on the request and the parcel's state. Sources: the carrier's Tracking.yaml and
+OAuthClientCredentials.yaml, its list of status codes, real answers in the issues of their repository, and karrio's
+connector.
 
 Inferred, without a source:
 
@@ -76,7 +77,8 @@ _ON_THE_WAY = (
     ("I", "005", "AR", "Arrivé sur le site", timedelta(hours=9)),
     ("O", "021", "OT", "En cours de livraison", timedelta(hours=3, minutes=19)),
 )
-# The events of an undelivered parcel, by the number of the attempt. The third has type "D" although the parcel waits in a shop.
+# The events of an undelivered parcel, by the number of the attempt. The third has type "D" although the parcel waits in
+# a shop.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("X", "022", "48", "Première tentative de livraison", timedelta()),
