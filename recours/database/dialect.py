@@ -1,4 +1,4 @@
-"""The differences between the two databases, one class each, and SQLite files. `postgres` has the other driver."""
+"""The differences between SQLite and PostgreSQL, one class each, and SQLite files. See `postgres` for its driver."""
 
 import json
 import re
@@ -55,15 +55,15 @@ from recours.core.text import plain, spellings
 if TYPE_CHECKING:
     from recours.database.postgres import Patience
 
-# Builds a query for the first claims (ids and ranks) of a lane under further conditions.
+# Builds a query for the ids and ranks of a lane's first claims that meet further conditions.
 First = Callable[..., Select[Any]]
 Columns = ColumnCollection[str, Any]
-# For each of the `index_ranges` of a lane, the tier in `recours.core.order.urgency`.
+# The tier in `recours.core.order.urgency` of each of the `index_ranges`.
 TIERS = (0, 0, 1, LAST)
 # How long a statement waits for another program's lock, in seconds.
 LOCK_WAIT_S = 30
 
-# SQLite's levels of syncing to disk, and where a connection stores the one it uses.
+# SQLite's levels of syncing to disk, and the key under which a connection stores its levels.
 _FULL = 2
 _EXTRA = 3
 _SYNCED = "recours.synced"
@@ -76,10 +76,10 @@ class Waits:
     statement: float = 40.0  # for one statement; longer than the wait for a lock
     long_statement: float = 3600.0  # for a statement that reads a whole table or builds an index
     connect: float = 20.0  # for a connection, at each of the server's addresses
-    quiet: float = 10.0  # then a second connection is requested, and again after each further wait
-    hurried: float = 1.0  # the same when the run is to end
-    answer: float = 5.0  # for that one
-    # A silent server is not tried again for this long: the rest of a run ends at once.
+    quiet: float = 10.0  # for an answer, before each request for a second connection
+    hurried: float = 1.0  # replaces `quiet` when the run is ending
+    answer: float = 5.0  # for the second connection
+    # An unresponsive server is not called again for this time, so that a run ends at once.
     silence: float = 20.0
 
 
@@ -119,19 +119,20 @@ class _Sqlite(_Dialect):
     name = "sqlite"
     driver = "sqlite"
     backup_file = "database.sqlite"
-    # One transaction writes at a time and locks the whole database: no row is locked separately.
+    # One transaction writes at a time and locks the whole database, so rows are never locked separately.
     has_one_writer = True
     has_any_text = True  # a column may hold values of any type, and text that is not valid UTF-8
-    has_rights = False  # those of users
-    reads_by_table = True  # many rows to sort: an index would read them in random order
-    number_type = "INTEGER"  # of the service's keys in recours's tables
-    unknown_type = "NUMERIC"  # of keys whose type SQLAlchemy does not know
+    has_rights = False  # no users with different rights
+    # To sort many rows, reads the whole table, because an index would read rows in random order.
+    reads_by_table = True
+    number_type = "INTEGER"  # for the service's numeric keys in recours's tables
+    unknown_type = "NUMERIC"  # for keys whose type SQLAlchemy does not know
     new_key = "INTEGER PRIMARY KEY"  # assigned by the database
     is_true = "1"
     now = "CURRENT_TIMESTAMP"
     create_index = "CREATE INDEX"  # on the service's table
-    before_reads = None  # the setting to find rows by key in a transaction
-    # For the table :table, as SQL or by its :name, and its :index: what SQLAlchemy would query with many statements.
+    before_reads = None  # the settings for transactions that find rows by key
+    # Inspects the table :name (quoted: :table) and its :index in one statement; SQLAlchemy would need many.
     look = text(
         """SELECT (SELECT type = 'view' FROM sqlite_master WHERE name = :name) AS is_view,
             (SELECT group_concat(name) FROM pragma_table_info(:name) WHERE pk) AS keys,
@@ -153,14 +154,13 @@ class _Sqlite(_Dialect):
         def set_up(connection: sqlite3.Connection, record: Any) -> None:
             has_log = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
             if has_log:
-                # A committed transaction survives the death of a process; a power failure may undo the last ones.
+                # Committed transactions survive the death of a process, but a power cut may undo the latest of them.
                 connection.execute("PRAGMA synchronous=NORMAL")
-            # Deleted data cannot be read in the file any more: some builds of SQLite do this by default, others do
-            # not.
+            # Overwrites deleted data in the file, which only some builds of SQLite do by default.
             connection.execute("PRAGMA secure_delete=ON")
             (usual,) = connection.execute("PRAGMA synchronous").fetchone()
-            # Without a write-ahead log, a commit deletes its journal; the deletion is on disk when the folder is
-            # synced.
+            # Without a write-ahead log, a commit deletes its journal. The folder must be synced, too, to store this
+            # deletion on disk.
             record.info[_SYNCED] = usual, max(usual, _FULL if has_log else _EXTRA)
 
         return engine, None
@@ -184,7 +184,7 @@ class _Sqlite(_Dialect):
         connection.execute(self.insert(table).on_conflict_do_nothing(), rows)
 
     def lanes(self) -> CTE:
-        """Lanes as rows of one parameter, so that the statement is the same for any number. See `lanes_named`."""
+        """Rows of lanes from one parameter, so that any number of lanes has the same statement. See `lanes_named`."""
         lane = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
         return select(lane.c.value.label("carrier_key")).cte("lanes")
 
@@ -194,7 +194,7 @@ class _Sqlite(_Dialect):
     def first_of_each(self, lanes: CTE, first: Select[Any], *, locks: bool = False) -> Select[Any]:
         """The ids and ranks of the first claims of a query in each of these lanes.
 
-        `locks`: lock the rows, and skip those that others have locked.
+        `locks`: lock the rows, and skip rows that others have locked.
         """
         del locks
         key: Any = first.selected_columns.claim_id
@@ -203,9 +203,9 @@ class _Sqlite(_Dialect):
         return select(claim.c.claim_id, claim.c.rank_at).join_from(lanes, claim, claim.c.claim_id.in_(ids))
 
     def first_of_ranges(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
-        """The first claims of each range of each lane: ids, ranks and tiers.
+        """The ids, ranks and tiers of the first claims of each range of each lane.
 
-        `first`: builds the query for a lane with further conditions. `columns`: those of the table.
+        `first`: builds the query for a lane with further conditions. `columns`: the table's columns.
         """
         del locks
         parts = [
@@ -217,18 +217,18 @@ class _Sqlite(_Dialect):
         return union_all(*parts).subquery()
 
     def exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """A value as text, regardless of its type; here with its type, because any column can have any type."""
+        """The value as text, prefixed with its type, because a column of SQLite can contain any type."""
         return func.typeof(column).concat(" ").concat(func.hex(column))
 
     def contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
-        """Texts that contain the typed text, with or without its accents; ASCII letters in either case."""
+        """Texts that contain the typed text, with or without its accents. The case of ASCII letters is ignored."""
         return _contains(value, typed)
 
     def contains_folded(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
         """Texts that contain the typed text in any case and with any accents: see `recours.core.text.plain`."""
         has_accents = func.length(value) < func.length(cast(value, LargeBinary))
         is_alike = [
-            # The first is fast: it accepts any accented letter.
+            # The first pattern is fast, because it accepts any accented letter.
             and_(*(value.bool_op("GLOB")(_glob(letters, accents)) for accents in (_ANY_ACCENT, "")))
             for letters in spellings(typed)
         ]
@@ -242,7 +242,7 @@ class _Sqlite(_Dialect):
     def scanning(self, connection: Connection) -> Iterator[None]:
         """Map the file into memory while whole tables are read, which is a quarter faster than reading page by page.
 
-        The file is mapped only for this time: if the disk fails or someone overwrites it, the process is killed.
+        The file is mapped only for this time, because a failing disk or an overwritten file would kill the process.
         """
         connection.exec_driver_sql("PRAGMA mmap_size = 2147418112")
         try:
@@ -253,7 +253,7 @@ class _Sqlite(_Dialect):
     def columns_of(
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
-        """Inspect only these tables, without listing all tables first. An unknown type, such as UUID, is NullType, not a number."""
+        """Inspect only these tables, without listing all tables first. Unknown types, such as UUID, become NullType."""
         columns_by_table = {}
         for name in names:
             with suppress(NoSuchTableError):
@@ -276,12 +276,12 @@ class _Postgres(_Dialect):
     is_true = "TRUE"
     now = "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"
     create_index = "CREATE INDEX CONCURRENTLY"
-    # Rows found by key were just read: the planner would rather read a whole table than 10,000 rows of it, and would
-    # start parallel processes, which take longer than the work itself.
+    # Rows found by key are probably cached. By default, the planner would read the whole table instead of 10,000 of its
+    # rows, and would start parallel processes, which take longer than the work itself.
     before_reads = text(
         "SELECT set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)"
     )
-    # A killed builder leaves an invalid index.
+    # Ignores an invalid index, which remains if a process is killed while building it.
     look = text(
         """SELECT (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(:table)) AS is_view,
             (SELECT string_agg(attname, ',') FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
@@ -304,7 +304,7 @@ class _Postgres(_Dialect):
         """Do nothing: the server handles this."""
 
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        # As one value: the statement would be parsed again for each row.
+        # All rows are one JSON value, because the statement would be parsed again for each row.
         columns = ", ".join(rows[0])
         recordset = f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json))"
         insertion = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {recordset}"  # noqa: S608 (our own names)
@@ -325,7 +325,7 @@ class _Postgres(_Dialect):
         return select(rows.c.claim_id, rows.c.rank_at).select_from(lanes.join(rows, true()))
 
     def first_of_ranges(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
-        """Return the ranges as rows of one query: planning a UNION of four takes longer than reading it."""
+        """Select the ranges as rows of one query, because planning a UNION takes longer than reading."""
         from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415 (loads all of that dialect)
 
         time = columns.rank_at.type
@@ -362,18 +362,18 @@ class _Postgres(_Dialect):
         return or_(self.contains(value, typed), and_(has_accents, is_alike))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """The session formats times like this. A text column is assumed to be UTC: a cast would fail on other texts."""
+        """Times already have this text form. A text column is assumed to be UTC; a cast would fail on other texts."""
         return func.replace(value, "T", " ").collate("C")
 
     @contextmanager
     def scanning(self, connection: Connection) -> Iterator[None]:
-        """Several processes share the scan, although the server expects to find enough in the first rows.
+        """Let several processes share the scan, although the server expects to find enough rows at the beginning.
 
         JIT is off, because compiling the conditions takes longer than it saves.
         """
         connection.exec_driver_sql(
             "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off; "
-            "SET LOCAL work_mem = '16MB'"  # a hash of a million claims without files
+            "SET LOCAL work_mem = '16MB'"  # enough for a hash of a million claims without temporary files
         )
         yield
 
@@ -385,7 +385,7 @@ Dialect = _Sqlite | _Postgres
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (_Sqlite(), _Postgres())}
 
 
-# Numbers assigned by recours. SQLite's INTEGER has 64 bits; its BIGINT would not be the row id.
+# Numbers assigned by recours. On SQLite, INTEGER also has 64 bits, and only an INTEGER key is the row id.
 KEY = BigInteger().with_variant(Integer, _Sqlite.name)
 
 
@@ -394,7 +394,7 @@ def dialect_of(connection: Connection) -> Dialect:
 
 
 def _contains(value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
-    """`value`: PostgreSQL's LIKE is case-sensitive for ASCII letters, and gets lower case."""
+    """The condition of `contains`. On PostgreSQL, whose LIKE is case-sensitive, `value` must be in lower case."""
     lower = typed.encode().lower().decode()  # only ASCII letters, like both databases
     return or_(*(value.contains(form, autoescape=True) for form in dict.fromkeys((lower, plain(typed)))))
 
@@ -403,7 +403,7 @@ _ANY_ACCENT = "\x80-\U0010ffff"
 
 
 def _glob(spelling: Iterable[str], accents: str) -> str:
-    """A pattern of SQLite's GLOB: texts with these letters. `accents`: the letters that replace accented ones."""
+    """A pattern of SQLite's GLOB for texts with these letters. `accents`: a range to use for all accented letters."""
     places = []
     for letters in spelling:
         if len(letters) == 1:
@@ -440,7 +440,7 @@ _MEANINGS = (
 
 
 def meaning_of(error: BaseException | None) -> str | None:
-    """The meaning of an SQLite error, as the end of a sentence; None: another database, or unknown."""
+    """The meaning of an SQLite error, as the end of a sentence; None: unknown error, or another database."""
     if not isinstance(error, FileError):
         return None
     return next((meaning for sign, meaning in _MEANINGS if sign in str(error).lower()), None)
@@ -456,7 +456,7 @@ def url_of_file(path: Path | str) -> URL:
 
 
 def files_of_sqlite(path: Path) -> tuple[Path, ...]:
-    """An SQLite database's file, and the files beside it while it is in use; they belong together."""
+    """The file of an SQLite database, and the files next to it that belong to the database while it is in use."""
     return path, Path(f"{path}-wal"), Path(f"{path}-shm")
 
 
@@ -478,7 +478,7 @@ def copy_file(path: Path, copy: Path) -> None:
 
 
 def index_ranges(columns: Columns) -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
-    """The ranges of a lane's index in the order of urgency: without a real deadline and with one. Parameter: `now`."""
+    """The ranges of a lane's index, in the order of `TIERS`, with and without real deadlines. Parameter: `now`."""
     now = bindparam("now", type_=columns.rank_at.type)
     to_come = columns.rank_at >= now
     past = columns.rank_at < now
@@ -494,7 +494,7 @@ def put(
     values: Mapping[str, Any],
     where: ColumnElement[bool] | None = None,
 ) -> bool:
-    """Add a row, or update the row with its key if `where` is true of it; return whether this was done."""
+    """Add a row, or update the existing row with its key if `where` matches. Return whether a row was written."""
     upsert = dialect_of(connection).insert(table).values(row)
     keys = [*table.primary_key]
     upsert = upsert.on_conflict_do_update(index_elements=keys, set_=values, where=where)

@@ -1,4 +1,4 @@
-"""The connection to the database, its errors as sentences, and its clock, which runs on several machines share."""
+"""The connection to the database, error messages for people, and the database's clock, shared by all machines."""
 
 import threading
 import time
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 _LOCK_TIMED_OUT = "55P03"  # PostgreSQL's error code
 _OF_PLPGSQL = "P0"  # the prefix of the codes of errors raised by PL/pgSQL functions
 
-# The errors about a column that was dropped or changed its type: of PostgreSQL, of SQLite.
+# The errors of PostgreSQL and SQLite about a column that was dropped or whose type was changed.
 _OF_ANOTHER_TABLE = ("42703", "42804")
 _NO_SUCH_COLUMN = "no such column"
 
 # Query parameters of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
 
-# The server's timeout for a statement is this share of our timeout, so that the server releases its locks before we give up.
+# The server's statement timeout is this share of our timeout, so that the server releases its locks before we give up.
 _SOONER = 0.9
-# The longest pause between two statements of a writing transaction; after that the server releases its locks.
+# The longest pause between two statements of a writing transaction. After a longer pause the server releases its locks.
 _IDLE_S = 120.0
 # Wait for the disk even if the service has turned synchronous_commit off; stricter settings are kept.
 _NOT_ASYNCHRONOUS = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
@@ -101,9 +101,9 @@ class DatabaseError(RunError):
 class Database:
     """One database, read and written in short transactions.
 
-    On SQLite a write transaction acquires the write lock at its beginning, so that it never has to be rolled back
-    because another process wrote first. The threads of this process queue on a lock of this object, because SQLite
-    itself waits by sleeping for increasing times.
+    On SQLite a write transaction acquires the write lock at its beginning, so that it is never rolled back because
+    another process wrote first. The threads of this process wait for a lock of this object instead, because SQLite
+    waits by sleeping for increasing times.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class Database:
     ) -> None:
         """Prepare the engine without connecting.
 
-        `waits`: how long to wait for a server. `connections`: the most open at once; None: no limit. `names`: the names
-        in the service's tables.
+        `waits`: how long to wait for a server. `connections`: the maximum number of open connections; None: no limit.
+        `names`: the names in the service's tables.
         """
         self.url = url
         self.names = names
@@ -128,7 +128,7 @@ class Database:
         self.is_sqlite = is_file(url)
         self.write_lock = threading.RLock()  # held by the thread of this process that writes
         self._lock_wait_s = lock_wait_s
-        self._user = url.username  # PostgreSQL's; set at the first transaction if the URL has none
+        self._user = url.username  # on PostgreSQL; set at the first transaction if the URL has no user
         self._patience: Patience | None  # None on SQLite
         self.engine, self._patience = self.dialect.engine(url, lock_wait_s, waits, connections)
 
@@ -142,7 +142,7 @@ class Database:
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
     def is_there(self) -> bool:
-        """Return whether the SQLite file exists; True for servers. Raises DatabaseError if this user may not access it."""
+        """Return whether the SQLite file exists; True for servers. Raises DatabaseError if access is denied."""
         try:
             return self.path is None or self.path.exists()
         except OSError as error:
@@ -171,7 +171,7 @@ class Database:
             self._keep(Border(connection, self.names))
 
     def _keep(self, border: Border) -> Border:
-        """Keep the previous border if nothing changed, as another thread may be building a statement with its columns."""
+        """Keep the previous border if nothing changed: another thread may be building a statement with its columns."""
         with self._border_lock:
             if self._border is None or self._border.description != border.description:
                 self._border = border
@@ -184,7 +184,7 @@ class Database:
             yield connection
 
     def all(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
-        """All rows of a query, in a separate transaction. Raises DatabaseError, like the next three methods."""
+        """All rows of a query in its own transaction. This and the next three methods raise DatabaseError."""
         with self.read() as connection:
             return connection.execute(query, values).all()
 
@@ -206,9 +206,9 @@ class Database:
     def write(self, *, durable: bool = False, lock_wait_s: float | None = None) -> Iterator[Connection]:
         """A writing transaction, committed at the end. Raises DatabaseError.
 
-        `lock_wait_s`: how long a statement waits for another program's lock on a server; None: LOCK_WAIT_S. `durable`:
-        flush this and all earlier commits to disk, so that a power cut cannot undo them; used right before a call or an
-        email.
+        `lock_wait_s`: how long a statement waits for another program's lock on a server; None: LOCK_WAIT_S.
+        `durable`: flush this and all earlier commits to disk, so that a power cut cannot undo them. Use it right before
+        a call or an email.
         """
         with (
             self.write_lock if self.is_sqlite else nullcontext(),
@@ -221,7 +221,7 @@ class Database:
             yield connection
 
     def long(self) -> AbstractContextManager[None]:
-        """Context in which this thread's statements may take up to an hour, as long as the server responds."""
+        """Let this thread's statements in the context take up to an hour, as long as the server responds."""
         return self._patience.long() if self._patience else nullcontext()
 
     def hurry(self) -> None:
@@ -239,22 +239,23 @@ class Database:
     ) -> None:
         """Begin a transaction with its settings.
 
-        This is no listener of a SQLAlchemy event: an engine with a listener looks for other listeners at each step of
-        each statement, which takes a sixth of the time of a small transaction.
+        A listener for SQLAlchemy's "begin" event would be slower: an engine with a listener looks for further listeners
+        at each step of each statement, which takes a sixth of the time of a small transaction.
         """
         driver: Any = connection.connection.driver_connection
-        # Directly through the driver: through SQLAlchemy this takes a third of the time of a transaction.
+        # Use the driver directly: through SQLAlchemy, this step takes a third of the time of a transaction.
         if self._patience is None:
             driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
             return
         self._user = driver.info.user
-        # Do not depend on the server's defaults: concurrent writes must not be errors, and a program that locks a table for
-        # hours must not block a run that long. All settings go in one message, to save round trips.
+        # Override the server's defaults: concurrent writes must not cause errors, and a program that locks a table for
+        # hours must not block a run for hours. All settings are sent in one message, to save round trips.
         says = [
             "BEGIN ISOLATION LEVEL READ COMMITTED",
             f"SET LOCAL lock_timeout = '{_ms(lock_wait_s or self._lock_wait_s)}'",
             f"SET LOCAL statement_timeout = '{_ms(_SOONER * self._patience.statement_s)}'",
-            # The text form of times depends on these, and a proxy may share sessions: naive values are UTC, dates are ISO.
+            # The text form of times depends on these settings, which another user of a shared session may have changed.
+            # Naive values are UTC, and dates are ISO.
             "SET LOCAL TimeZone = 'UTC'",
             "SET LOCAL DateStyle = 'ISO'",
         ]
@@ -324,14 +325,14 @@ _ZERO = timedelta(0)
 
 class SystemClock:
     def __init__(self, offset: timedelta = _ZERO) -> None:
-        """`offset`: added to this machine's clock."""
+        """`offset`: the difference to add to this machine's clock."""
         self._offset = offset
 
     def now(self) -> datetime:
         return _now() + self._offset
 
     def adjust(self, offset: timedelta) -> None:
-        """Use this new clock offset, because the machine's clock was set or has drifted."""
+        """Replace the clock offset after the machine's clock was set or has drifted."""
         self._offset = offset
 
     def monotonic(self) -> float:
@@ -346,10 +347,10 @@ def _now() -> datetime:
 
 
 def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> timedelta:
-    """The database's clock minus this machine's (`now`, aware); zero on SQLite, which has none. Raises DatabaseError."""
+    """The database's clock minus this machine's (`now`, aware); zero on SQLite. Raises DatabaseError."""
     if database.is_sqlite:
         return _ZERO
-    with database.outside_transactions() as connection:  # beginning a transaction would be measured too
+    with database.outside_transactions() as connection:  # a BEGIN would add to the measured time
         start = now()
         database_time = connection.scalar(_CLOCK)
         end = now()
@@ -357,7 +358,7 @@ def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> time
 
 
 def offset_between(start: datetime, other_time: datetime, end: datetime) -> timedelta:
-    """The other clock minus this one. The other clock was read between `start` and `end`, probably in the middle.
+    """The other clock minus this clock. The other clock was read between `start` and `end`, probably in the middle.
 
     Zero if the difference is within the uncertainty of the measurement.
     """
@@ -367,12 +368,12 @@ def offset_between(start: datetime, other_time: datetime, end: datetime) -> time
 
 
 def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
-    """The condition for a lease or pause that has ended, or whose end is impossibly late because a clock was wrong."""
+    """Leases or pauses that have ended, or whose end is impossibly late because a clock was wrong."""
     return or_(until <= now, until > now + FURTHEST_END)
 
 
 def lease_name(database: Database, name: str, holder: str, until: datetime, now: datetime) -> bool:
-    """Lease a named task until `until`; returns whether `holder` has it. Another process's lease must have ended."""
+    """Lease a named task until `until`, unless another process has leased it. Return whether `holder` has the lease."""
     values = {"holder": holder, "held_until": until}
     with database.write() as connection:
         is_free = is_over(leases.c.held_until, now)

@@ -1,7 +1,7 @@
 """Adapts the PostgreSQL driver: limits how long it waits, and lets it read every value.
 
-A busy server and an unresponsive one (a frozen proxy, a firewall that drops packets) look the same to a client. After a
-while a second connection is opened: if the server accepts it, the server is busy; if not, it is unresponsive.
+To a client, a busy server looks like an unresponsive server (a frozen proxy, a firewall that drops packets). After a
+while a second connection is opened. A server that accepts the connection is busy; any other server is unresponsive.
 """
 
 import threading
@@ -28,7 +28,7 @@ _NEVER = float("-inf")
 
 
 class Patience:
-    """How long one process waits for one server; shared by its threads, so that one finds the silence for all."""
+    """How long one process waits for one server. Threads share the result when one finds the server unresponsive."""
 
     def __init__(
         self, answers: Callable[[], bool], waits: Waits, clock: Callable[[], float] = monotonic
@@ -40,7 +40,7 @@ class Patience:
         self._asking = threading.Lock()
         self._asked_at = _NEVER
         self.silent_at = (
-            _NEVER  # the time without a connection, or of two statements in a row without an answer
+            _NEVER  # when a connection failed, or the second of two consecutive statements had no answer
         )
         self.in_doubt = False  # the last statement had no answer
         self.hurried = False  # the run is ending: find out quickly whether the server responds
@@ -52,7 +52,7 @@ class Patience:
 
     @contextmanager
     def long(self) -> Iterator[None]:
-        """Context in which this thread's statements may take long, as long as the server responds."""
+        """Let this thread's statements in the context take longer, as long as the server responds."""
         self._long.depth = getattr(self._long, "depth", 0) + 1
         try:
             yield
@@ -63,7 +63,7 @@ class Patience:
         return ServerWait(self, self.waits.answer if self.in_doubt else self.statement_s, self.waits.quiet)
 
     def begin_connecting(self) -> "ServerWait":
-        """Wait for a connection; the driver applies its own timeout."""
+        """Begin to wait for a connection, to which the driver applies its own timeout."""
         return ServerWait(self, float("inf"), float("inf"))
 
     @property
@@ -76,7 +76,7 @@ class Patience:
     def doubt(self) -> None:
         """Register a statement that timed out: the connection may be broken, or the server unresponsive behind a proxy.
 
-        The next statement finds out, and may take as long as opening a connection.
+        The next statement shows which is true, and may take as long as opening a connection.
         """
         if self.in_doubt:
             self.silent_at = self.now()
@@ -98,7 +98,7 @@ class ServerWait:
         self._quiet_s = quiet_s
 
     def why_end(self) -> str | None:
-        """The reason to stop waiting; None: continue. Call it several times a second."""
+        """The reason to stop waiting; None: continue. Call this method several times a second."""
         patience = self._patience
         now = patience.now()
         if now - self._since >= self._longest_s:
@@ -123,8 +123,8 @@ class SilentError(OperationalError):
 def connection_class(patience: Patience) -> "type[Connection[Any]]":
     """A class of connections that wait for the server no longer than `patience` allows.
 
-    A missing answer raises SilentError and closes the connection, because a late answer would be taken for the answer
-    to another statement.
+    If there is no answer, SilentError is raised and the connection closed, because a late answer could be mistaken for
+    the answer to another statement.
     """
 
     class Impatient(Connection[Any]):
@@ -161,18 +161,18 @@ def connection_class(patience: Patience) -> "type[Connection[Any]]":
 
 # Connections kept open between transactions if the number of connections is unlimited.
 _KEPT = 5
-# Encodings that can store every character. SQL_ASCII accepts any bytes; recours, and probably the service, writes UTF-8.
+# Encodings that can store every character. SQL_ASCII accepts any bytes, and recours writes UTF-8.
 _COMPLETE_ENCODINGS = ("UTF8", "SQL_ASCII")
 
 
 def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engine, Patience]:
-    """Create an engine that also works with transaction pooling: no state is kept between transactions.
+    """Create an engine that also works with transaction pooling, because sessions keep no state between transactions.
 
-    It uses no prepared statements, and each transaction sets its session settings locally.
+    The engine uses no prepared statements, and each transaction sets its session settings locally.
     """
     _, url_arguments = url.get_dialect()().create_connect_args(url)
     usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
-    # `client_encoding`: do not depend on the server's default.
+    # `client_encoding` overrides the server's default.
     arguments = {**usual, **url_arguments, "prepare_threshold": None, "client_encoding": "utf8"}
     patience = Patience(partial(gives_connections, arguments, waits.answer), waits)
     engine = create_engine(
@@ -229,7 +229,7 @@ def option_names() -> set[str]:
 
 
 def address_of(options: Mapping[str, Any]) -> str:
-    """The address of the server with these options, as libpq's programs accept it."""
+    """The address of the server with these options, in the form that libpq's programs accept."""
     return make_conninfo(**options)
 
 

@@ -1,1 +1,1 @@
-"""The schema of the database, its migrations by way of Alembic, and the rights that it takes."""
+"""The database schema, its Alembic migrations, and the database rights that a run needs."""

@@ -1,7 +1,7 @@
-"""Creates a database, and adds to the service's database what a run needs. Only one run does so, even if several start together.
+"""Creates a database, and adds missing tables, columns and the index to the service's database, one run at a time.
 
-On SQLite this is one transaction that locks the whole file. On PostgreSQL it is also one transaction, which never waits
-long for the service's table; then the index on that table is built concurrently with reads and writes.
+On SQLite, one transaction locks the whole file and makes all changes. On PostgreSQL, the transaction waits only briefly
+for the service's table. The index on that table is built afterward, concurrently with reads and writes.
 """
 
 import json
@@ -60,10 +60,10 @@ _SIGNS_OF_REFUSAL = ("read-only", "permission denied", "must be owner")
 
 
 def create_file(path: Path, access: Access = PRIVATE) -> bool:
-    """Create an SQLite file with the whole schema; False if another process created it first. Raises DatabaseError.
+    """Create an SQLite file with the whole schema. Raises DatabaseError. Returns False if another process was first.
 
-    The file is created under another name and then renamed, so that nobody sees an incomplete one, and exactly one of
-    several simultaneous first runs succeeds.
+    The file is created under another name and then renamed, so that no process sees an incomplete file, and exactly one
+    of several simultaneous first runs succeeds.
     """
     try:
         access.make_folder(path.parent)
@@ -71,7 +71,7 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
             new_file = Path(folder) / path.name
             access.create(new_file)  # SQLite gives the files next to it the same permissions
             with closing(connection_to_file(new_file)) as connection:
-                # Only once, here: switching on every connection would fail with "database is locked".
+                # Set only here, because setting it on every connection would fail with "database is locked".
                 connection.execute("PRAGMA journal_mode=WAL")
             with closing(Database(url_of_file(new_file))) as database:
                 complete(database)
@@ -81,7 +81,7 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
 
 
 def complete(database: Database, clock: Clock | None = None) -> list[str]:
-    """Create all missing tables, including the service's; returns remarks for people. Raises DatabaseError."""
+    """Create all missing tables, including the service's, and return remarks for people. Raises DatabaseError."""
     clock = clock or SystemClock()
 
     def create_service_tables(connection: Connection) -> None:
@@ -103,9 +103,10 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
 
 
 def _missing_service_tables(database: Database, connection: Connection) -> dict[str, str]:
-    """The SQL to create each missing table; none if claims have another name or other keys, as then a service owns them.
+    """The SQL to create each missing table of the service, by name.
 
-    Existing tables are checked first, because PostgreSQL requires the right to create a table even if it exists.
+    Empty if the table of claims has another name or other keys, because a service owns such a table. Existing tables
+    are left out, because PostgreSQL requires the right to create tables even for CREATE TABLE IF NOT EXISTS.
     """
     if database.names != USUAL_NAMES or not Border(connection).has_usual_keys:
         return {}
@@ -115,7 +116,7 @@ def _missing_service_tables(database: Database, connection: Connection) -> dict[
 
 
 def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
-    """The SQL of `complete`, one statement per line; `grant_to`: with grants to this role. Raises DatabaseError."""
+    """The SQL of `complete`, one statement per line, with grants to the role `grant_to`. Raises DatabaseError."""
     new_tables = service_tables(database.dialect)
     schema = Schema(None)
     if database.is_there():
@@ -134,14 +135,14 @@ def sql_of_completion(database: Database, grant_to: str | None = None) -> list[s
 def bring_up_to_date(
     database: Database, schema: Schema, clock: Clock | None = None
 ) -> tuple[Schema, list[str]]:
-    """Add what is missing, once. Returns the new schema, and remarks for people. Raises DatabaseError."""
+    """Add missing parts of the schema. Return the new schema, and remarks for people. Raises DatabaseError."""
     clock = clock or SystemClock()
     remarks: list[str] = []
     with database.long():
         is_new = not schema.is_current
         if is_new:
             schema, remarks = _completed(database, schema, clock)
-        # A user who may not build the index gets the remark only at the first run.
+        # For a user who may not build the index, only the first run returns the remark.
         if schema.lacks_index and (is_new or may_build(database)):
             remarks += build_missing(database, clock)
             schema = look(database)
@@ -152,7 +153,7 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
     remarks: list[str] = []
 
     def add(connection: Connection) -> Schema:
-        # Another process may have done this before this one had the lock.
+        # Another process may have made the changes before this process got the lock.
         schema_before = look_closer(database, connection)
         require_version(database, schema_before)
         if not schema_before.is_current:
@@ -187,7 +188,7 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
 def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
     """Upgrade an older schema in the transaction of this connection.
 
-    With `from_version` it changes nothing, and returns the SQL of an upgrade from there.
+    With `from_version`, change nothing, and return the SQL of an upgrade from that version.
     """
     from alembic import command  # noqa: PLC0415 (slow to import, and rarely needed)
     from alembic.config import Config  # noqa: PLC0415 (same)
@@ -201,7 +202,7 @@ def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
 
 
 def _sql_of_intake(border: Border, now: str) -> str:
-    """The SQL that records the adoption, once. `border`: from before columns were added. `now`: an SQL expression.
+    """The SQL that records the adoption, once. `border`: inspected before columns were added. `now`: an SQL expression.
 
     If the service already has the status column, its values determine which claims recours works on.
     """
@@ -217,7 +218,7 @@ def _sql_of_intake(border: Border, now: str) -> str:
 
 
 def _copied_aside(database: Database, schema: Schema) -> list[str]:
-    """Copy an SQLite file that other software created, next to it; returns remarks for people."""
+    """Copy an SQLite file that other software created to the same folder, and return remarks for people."""
     path = database.path
     if path is None or schema.version is not None or not database.border.is_there:
         return []
@@ -256,13 +257,13 @@ def sql_of_additions(
 ) -> list[str]:
     """The SQL that `bring_up_to_date` would run, one statement per line, for someone else to run outside a transaction.
 
-    `role`: receives the rights that a run needs; None: no grants. `new_tables`: tables of the service to create first.
+    `role`: the role to grant the rights of a run; None: no grants. `new_tables`: tables of the service to create first.
     """
     lines = [] if schema.is_current else _sql_to_head(database, schema)
     if role:
         with database.read() as connection:
             lines += _lines(_granting(connection, database.border, role, new_tables))
-    # Last, because it cannot be built in a transaction.
+    # The index is last, because it cannot be built in a transaction.
     index = None if database.border.has_index else database.border.index
     return [*lines, *_lines([index] if index else [])]
 
@@ -273,7 +274,7 @@ def _sql_to_head(database: Database, schema: Schema) -> list[str]:
     if schema.version is not None:
         with database.read() as connection:
             return _migrate(connection, from_version=schema.version).splitlines()
-    # The version last, so that a script that stops halfway does not record success.
+    # The version is recorded last, so that a script that stops halfway does not record success.
     return _lines(
         [
             *statements(database.border),
@@ -296,7 +297,7 @@ def _granting(
 
 
 def grant_rights(database: Database, role: str, further_needs: Sequence[Need] = ()) -> list[str]:
-    """Grant a role the rights of a run and of `further_needs`; returns the statements. Raises DatabaseError."""
+    """Grant a role the rights of a run and of `further_needs`, and return the statements. Raises DatabaseError."""
     border = database.border
     with database.write() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
@@ -317,7 +318,7 @@ _LOCK = 0x7265636F757273
 # How long a run tries to lock the schema and the table claims.
 PATIENCE_S = 120.0
 _POLL_S = 0.25
-# While a statement of recours waits for a lock on claims, the service's queries queue behind it; so it waits only briefly.
+# While a statement of recours waits for a lock on claims, the service's queries wait, too. This wait must be short.
 _WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
@@ -325,10 +326,9 @@ _T = TypeVar("_T")
 
 
 def change_alone(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
-    """Change the schema in one transaction, while no other recours process does. Raises DatabaseError.
+    """Change the schema in one transaction, under a lock of all recours processes. Raises DatabaseError.
 
-    The lock is polled instead of waited for: waiting in a transaction would deadlock with a process that builds an
-    index.
+    The lock is polled, because waiting for it in a transaction would deadlock with a process that builds an index.
     """
     if database.dialect.has_one_writer:
         with database.write() as connection:
@@ -375,7 +375,7 @@ _VERSION_STATEMENTS = (
 
 
 def statements(border: Border) -> list[str]:
-    """The SQL that adds recours's columns and tables for these claims, except the index on claims; existing parts stay."""
+    """The SQL that adds recours's missing columns and tables for these claims, without the index on claims."""
     dialect = URL.create(border.dialect.driver).get_dialect()()
     tables = metadata.tables.values()
     indexes = [
@@ -404,7 +404,7 @@ def _compiled(statement: ExecutableDDLElement, dialect: Dialect, border: Border)
 # ---------------------------------------------------------------- the index on the service's table of claims
 
 _BUILDING = "index on claims"
-# The longest time of a statement: after that, the process that builds the index has finished or died.
+# The longest duration of a statement. After this time, the process that builds the index has finished or died.
 _LEASE = timedelta(hours=1)
 _OWNS = text("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(:table)")
 # If a process dies while building an index, an invalid index remains, which is updated but never used.
@@ -422,7 +422,7 @@ def may_build(database: Database) -> bool:
 
 
 def build_missing(database: Database, clock: Clock) -> list[str]:
-    """Build the index if it is missing; returns remarks for people."""
+    """Build the index if it is missing, and return remarks for people."""
     holder = uuid.uuid4().hex
     try:
         if not lease_name(database, _BUILDING, holder, clock.now() + _LEASE, clock.now()):
@@ -436,7 +436,7 @@ def build_missing(database: Database, clock: Clock) -> list[str]:
     except DatabaseError as fault:
         how = (
             "" if fault.is_of_rights else " To build it, run 'recours init-db'."
-        )  # the fault itself tells what to do
+        )  # the error's own message contains the remedy
         return [f"{MISSING} ({INDEX}); runs find pending claims more slowly without it: {fault}{how}"]
 
 

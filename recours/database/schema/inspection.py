@@ -19,17 +19,17 @@ _VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 (a con
 
 
 class SchemaError(DatabaseError):
-    """This version cannot work with the schema of the database; a person must decide what to do with it."""
+    """This version of recours cannot work with the schema of the database. The operator must decide what to do."""
 
     needs_person = True
 
 
 class Schema(NamedTuple):
-    """The parts of a database that runs need, apart from the service's tables: what exists, and what is missing."""
+    """The existing version and the missing parts of recours's schema in a database."""
 
     version: str | None  # None: recours never changed this database
-    missing_columns: tuple[str, ...] = ()  # of the service's claims; the first run adds them
-    lacks_index: bool = False  # the index on the service's table, without which runs are slower
+    missing_columns: tuple[str, ...] = ()  # of the service's table of claims; the first run adds them
+    lacks_index: bool = False  # without the index on the service's table, runs are slower
     missing_rights: tuple[Right, ...] = ()  # of the PostgreSQL user
 
     @property
@@ -38,7 +38,7 @@ class Schema(NamedTuple):
 
     @property
     def has_dropped_columns(self) -> bool:
-        """Return whether somebody dropped columns after recours added them; runs do not add those again."""
+        """Return whether columns were dropped after recours added them; runs do not add these columns again."""
         return self.version == HEAD and bool(self.missing_columns)
 
 
@@ -53,7 +53,7 @@ def look(database: Database) -> Schema:
             raise
         if fault.is_of_rights:  # only on PostgreSQL
             require_rights(database)
-        # The version table is probably missing; otherwise the next queries raise the actual error.
+        # The version table is probably missing. If the cause is another error, the next queries raise it.
         with database.read() as connection:
             return look_closer(database, connection)
 
@@ -76,7 +76,7 @@ def _schema(connection: Connection, border: Border, version: str | None) -> Sche
 
 
 def require_rights(database: Database, rights: Sequence[Right] | None = None) -> None:
-    """Raise DatabaseError with the SQL that grants missing rights, if any. `rights`: None: find the missing ones."""
+    """Raise DatabaseError with the SQL that grants these missing rights, if any; None: look for missing rights."""
     if rights is None:
         with database.read() as connection:
             rights = missing_rights(connection, needs_of(database.border))
@@ -86,7 +86,7 @@ def require_rights(database: Database, rights: Sequence[Right] | None = None) ->
 
 
 def rights_remarks(database: Database, schema: Schema) -> list[str]:
-    """Remarks about missing rights that affect only emails: they are not sent or not copied."""
+    """Remarks about missing rights without which emails are not sent or not copied to the service's table."""
     missing = [right for right in schema.missing_rights if right.need.optional]
     if not missing:
         return []

@@ -14,9 +14,10 @@ from recours.database.schema.rights import MISSING
 from recours.database.tables import VERSION_TABLE, claims, intake, metadata, runs
 from recours.runs.ports import Clock
 
-# A run without an end that began longer ago than this has died.
+# An unfinished run that began longer ago than this has died.
 _LONGEST_RUN = timedelta(hours=1)
-# Tables that earlier states of recours created, apart from today's. Their columns of `claims` were never the service's.
+# Tables that only earlier versions of recours created. The columns below, which they added to `claims`, were never the
+# service's.
 _EARLIER_TABLES = (
     "recours_adoption",
     "recours_custody",
@@ -59,8 +60,8 @@ class Removal:
 
     tables: tuple[str, ...]
     indexes: tuple[str, ...]  # on the service's table
-    columns: tuple[str, ...]  # that recours added to the service's table
-    statements: tuple[str, ...]  # including the columns only on request
+    columns: tuple[str, ...]  # added to the service's table by recours
+    statements: tuple[str, ...]  # drop the columns only on request
 
 
 def find_removal(database: Database, *, with_columns: bool) -> Removal:
@@ -116,7 +117,7 @@ def remove(database: Database, removal: Removal, clock: Clock) -> None:
 
 
 def work_under_way(database: Database, now: datetime) -> str:
-    """What runs are doing at the moment, as text; "": nothing. Raises DatabaseError."""
+    """A text about leased claims and unfinished runs; "" if there are none. Raises DatabaseError."""
     if look(database).version != HEAD:
         return ""  # no run works on a database without the current schema
     with database.read() as connection:

@@ -1,4 +1,4 @@
-"""The database rights that a run needs: one list for the printed SQL, the manual and the test of these rights."""
+"""The database rights that a run needs. The printed SQL, the manual and the check of these rights use the same list."""
 
 import shlex
 from collections.abc import Collection, Iterable, Sequence
@@ -79,8 +79,8 @@ def rights_of(needs: Iterable[Need]) -> list[Right]:
     return rights
 
 
-# A right on some columns counts, because a careful administrator may have granted only those. Rights on tables that do not
-# exist are not reported as missing.
+# A right on some columns counts as a right on the table, because an administrator may have granted only the necessary
+# columns. Rights on tables that do not exist are not reported as missing.
 _MISSING = text(
     """SELECT n FROM unnest(CAST(:names AS text[]), CAST(:rights AS text[]), CAST(:columns AS text[]))
         WITH ORDINALITY AS needed (name, what, of_column, n) WHERE NOT CASE
@@ -105,7 +105,7 @@ def missing_rights(connection: Connection, needs: Iterable[Need]) -> tuple[Right
 
 
 def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[str]:
-    """The statements that grant a role these rights, without semicolons."""
+    """The statements, without semicolons, that grant a role these rights."""
     of_table: dict[str, list[str]] = {}
     of_column: dict[tuple[str, str], list[str]] = {}
     sequences = []
@@ -130,7 +130,7 @@ def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[s
 
 
 def sequence_of(connection: Connection, table: str) -> str | None:
-    """The sequence that numbers a table's rows, quoted for SQL; for a future table, the name that it will have."""
+    """The name of the sequence that numbers the rows of an existing or future table, quoted for SQL."""
     exists = connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": table})
     if not exists:
         return f"{table}_id_seq"
@@ -162,12 +162,12 @@ def named(rights: Iterable[Right]) -> list[str]:
 
 
 def how_to_get_sql(role: str | None) -> str:
-    """What to do, in one line: SQL of several lines could not be copied from a log without the prefixes of its lines."""
+    """The remedy, in one line: SQL of several lines could not be copied from a log without the prefixes of lines."""
     to = f" --grant-to {shlex.quote(role)}" if role else ""
     return f"ask your administrator to run the SQL printed by: recours init-db --sql{to}"
 
 
 def quoted(role: str) -> str:
-    """A name quoted for SQL, with any characters."""
+    """A name, which may contain any characters, quoted for SQL."""
     doubled = role.replace('"', '""')
     return f'"{doubled}"'
