@@ -1,7 +1,7 @@
 """The service's own tables: the only module that knows the names and types of their columns.
 
-Everything is read as the database's text form, regardless of its type; only keys keep their type. This module knows
-nothing of stages, leases or the backoff.
+All values except keys are read in the database's text form, regardless of their types. This module does not depend on
+stages, leases or the backoff.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -60,7 +60,7 @@ OPTIONAL = (
     "updated_at",
     "amount_requested",
 )
-# Further columns for people: of the last two kinds, the first that the table has.
+# Further columns that are only displayed. For orders and recipients, the first column that the table has is used.
 SHOWN = ("currency", "dispute_type")
 ORDER_COLUMNS = ("order_number", "order_reference", "order_id")
 CUSTOMER_COLUMNS = ("customer_name", "recipient_name", "customer_email", "recipient_email")
@@ -92,7 +92,7 @@ NOTIFICATION_COLUMNS = (
     "related_claim_id",
 )
 SETTING_COLUMNS = ("key", "value")
-# The columns of `recours_claims` with the values of the last assessment, and the service's column of each.
+# The columns of `recours_claims` with the values of the last assessment, and the service's columns that they copy.
 SEEN = {
     "seen_fetch_status": "pod_fetch_status",
     "seen_number": "tracking_number",
@@ -103,7 +103,7 @@ SEEN = {
     "seen_claim_status": "status",
     "seen_deadline": "response_deadline",
 }
-# Changes of these do not invalidate a carrier's answer.
+# Changes of these columns do not invalidate a carrier's answer.
 _OF_NO_ANSWER = ("seen_claim_status", "seen_deadline")
 _NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
@@ -113,7 +113,7 @@ _DIGITS = 18  # valid in every numeric column
 
 @dataclass(frozen=True)
 class TableNames:
-    """The service's name of its table of claims (`claims`, or `schema.claims`), and renamed columns."""
+    """The name of the service's table of claims (`claims`, or `schema.claims`), and the names of renamed columns."""
 
     claims: str = "claims"
     columns: Mapping[str, str] = field(default_factory=dict)  # by recours's names
@@ -144,7 +144,7 @@ class Border:
         self.is_view = bool(row.is_view)
         self.has_index = bool(row.has_index)
         self._keys: str = row.keys or ""  # the columns of its primary key, separated by commas
-        # Without the right to read these, claims are processed as if they did not exist.
+        # Tables that this user may not read. Claims are processed as if these tables did not exist.
         self.hidden: list[str] = (row.hidden or "").split(",") if row.hidden else []
         readable = {table: columns[table] for table in columns if table not in self.hidden}
         self.clients, self.notifications, self.system_settings = (
@@ -200,8 +200,8 @@ class Border:
         return {placeholder: self._own_type(key) for placeholder, key in keys.items()}
 
     def _own_type(self, key: Any) -> str:
-        """The type of the service's column, without properties of that column alone."""
-        if key is None or isinstance(key.type, Integer):  # which the service may widen
+        """The SQL type for copies of this key column, without properties that only the service's column has."""
+        if key is None or isinstance(key.type, Integer):  # a type that the service may widen
             return self.dialect.number_type
         if isinstance(key.type, NullType):
             return self.dialect.unknown_type
@@ -219,7 +219,7 @@ class Border:
 
     @cached_property
     def columns(self) -> list[ColumnElement[Any]]:
-        """Everything read of a claim, by recours's names: its key and its client's unchanged, all other columns as texts."""
+        """All columns of a claim, by recours's names: the keys of claim and client unchanged, other columns as text."""
         client_id = self.column("client_id") if self.has("client_id") else null()
         names = [name for name in (*NEEDED, *OPTIONAL, *POD_COLUMNS) if name not in ("id", "client_id")]
         return [
@@ -230,25 +230,25 @@ class Border:
         ]
 
     def joined(self) -> FromClause:
-        """Rows of recours, each with its claim."""
+        """Rows of `recours_claims`, each joined with its claim."""
         return claims.join(self.claims, self.key == claims.c.claim_id)
 
     def not_joined(self) -> FromClause:
-        """The service's rows, each with recours's row if it exists."""
+        """The service's claims, each joined with its row in `recours_claims`, if any."""
         return self.claims.outerjoin(claims, self.key == claims.c.claim_id)
 
     @cached_property
     def is_edited(self) -> ColumnElement[bool]:
-        """The condition for claims with edits since the last assessment that invalidate a carrier's answer.
+        """Claims with edits since the last assessment that invalidate a carrier's answer.
 
-        It is a CASE, because for a comparison PostgreSQL estimates that two columns are equal in only one row of 200.
+        It is a CASE, because PostgreSQL's estimate of equal rows for a comparison of two columns is too low: 1 of 200.
         """
         names = [name for name in SEEN if name not in _OF_NO_ANSWER]
         return case((self._differ(names), true()), else_=false())
 
     @cached_property
     def differs(self) -> ColumnElement[bool]:
-        """The condition for claims that must be assessed again, because they differ from the last assessment."""
+        """Claims that must be assessed again, because they differ from the last assessment."""
         return self._differ(SEEN)
 
     def _differ(self, names: Iterable[str]) -> ColumnElement[bool]:
@@ -266,26 +266,26 @@ class Border:
 
     @cached_property
     def is_worked_on(self) -> ColumnElement[bool]:
-        """Claims whose status means that a worker should process them."""
+        """Claims with a status that workers process."""
         return self.text("pod_fetch_status").in_([literal_column(f"'{word}'") for word in _WORKED_ON])
 
     @cached_property
     def is_pending(self) -> ColumnElement[bool]:
-        """The condition for pending claims, without a cast, so that the optional index is used."""
+        """Pending claims. The condition contains no cast, so that the optional index is used."""
         return self.column("pod_fetch_status") == literal_column("'pending'")
 
     @cached_property
     def is_not_enrolled(self) -> ColumnElement[bool]:
-        """The condition for claims with a tracking number that nobody has enrolled."""
+        """Claims that have a tracking number and are not enrolled."""
         has_no_status = func.coalesce(self.text("pod_fetch_status"), "") == ""
         return and_(has_no_status, func.trim(self.text("tracking_number")) != "")
 
     # ---------------------------------------------------------------- writing
 
     def update(self, names: Iterable[str], *, if_unedited: bool = True) -> Update:
-        """An update of these columns of one claim, without columns that the service lacks.
+        """An UPDATE of these columns of one claim. Columns that do not exist are left out.
 
-        `if_unedited`: only if the row is unchanged since the last assessment. Parameters: see `parameters`.
+        `if_unedited`: update the row only if it is unchanged since the last assessment. Parameters: see `parameters`.
         """
         statement = update(self.claims).where(self.key == bindparam("of_claim", type_=self.key.type))
         if if_unedited:
@@ -300,12 +300,12 @@ class Border:
         )
 
     def lock(self, ids: Collection[Any]) -> Select[Any]:
-        """Lock these claims until the end of the transaction, except those that are locked already."""
+        """Lock these claims until the end of the transaction, and skip claims that are already locked."""
         query = select(self.key).where(self.key.in_(ids))
         return query.order_by(self.key).with_for_update(skip_locked=True)
 
     def parameters(self, claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values fitted to the service's types: truncated texts, times with or without a zone, no NULL."""
+        """The values converted to the service's types: truncated texts, times with or without a zone, no NULL."""
         fitted = {
             f"to_{name}": _fit(self.column(name), value) for name, value in values.items() if self.has(name)
         }
@@ -313,7 +313,7 @@ class Border:
 
     @cached_property
     def no_values(self) -> dict[str, Any]:
-        """The empty values of `POD_COLUMNS`, without columns that must have a value."""
+        """The empty values of `POD_COLUMNS`, without NOT NULL columns."""
         return {
             name: 0 if name == "pod_retry_count" else None
             for name in POD_COLUMNS
@@ -340,7 +340,7 @@ class Border:
 
     @property
     def naming_clients(self) -> Table | None:
-        """The table with the clients: `clients`, or else the claims that name them; None: neither."""
+        """The table to read clients from: `clients`, or else the table of claims; None: neither contains clients."""
         return self.clients if self.has_clients else self.claims if self.has("client_id") else None
 
     @property
@@ -354,7 +354,7 @@ class Border:
 
     @cached_property
     def client_id(self) -> ColumnElement[Any]:
-        """The client's id, for `naming_clients`, in the type of the claims' column."""
+        """The client's id in the table `naming_clients`, in the type of the column `client_id` of claims."""
         key = self._client_key
         if not self.has("client_id"):
             return type_coerce(key, CLIENT_KEY)
@@ -365,14 +365,14 @@ class Border:
         return type_coerce(key if is_alike else cast(key, kind), CLIENT_KEY)
 
     def join_clients(self, table: Table, client_id: ColumnElement[Any]) -> FromClause:
-        """Rows of recours, each joined with its client if the service has that client."""
+        """The rows of a table of recours, each joined with its client, if the service has this client."""
         if not self.has_clients:
             return table
         return table.outerjoin(self.clients, self.client_id == client_id)
 
     @cached_property
     def keeps_notifications(self) -> bool:
-        """Return whether the service records emails in a table that recours knows how to fill."""
+        """Return whether the service has a table of emails whose required columns recours can fill."""
         columns = self.notifications.c
         names = {*NOTIFICATION_COLUMNS}
         if not names <= {*columns.keys()}:
@@ -388,14 +388,14 @@ class Border:
         )
 
     def note_mails(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows to the table of emails. Without RETURNING, which requires read access."""
+        """Add rows to the table of emails, without RETURNING, which would require read access."""
         columns = self.notifications.c
         fitted = [{name: _fit(columns[name], value) for name, value in row.items()} for row in rows]
         connection.execute(insert(self.notifications).inline(), fitted)
 
     @property
     def keeps_settings(self) -> bool:
-        """Return whether the service keeps mail settings in a known table."""
+        """Return whether the service has a table of settings with the expected columns."""
         return {*SETTING_COLUMNS} <= {*self.system_settings.c.keys()}
 
     @property
@@ -427,7 +427,7 @@ class Border:
 
     @property
     def faults(self) -> list[str]:
-        """The reasons why these claims cannot be processed, as sentences; empty if there are none."""
+        """Sentences about the reasons why recours cannot work on this table of claims; usually empty."""
         if not self.is_there:
             return [f"there is no table '{self.claims.name}'"]
         faults = [
@@ -469,7 +469,7 @@ class Border:
 
     @property
     def index(self) -> str | None:
-        """The SQL of the optional index, with which runs find pending claims fast; None if it is impossible."""
+        """The SQL that creates the optional index for finding pending claims; None if the index is impossible."""
         if self.is_view:
             return None
         where = f"{self.quoted('pod_fetch_status')} = 'pending'"
@@ -505,7 +505,7 @@ def _fit(column: SqlColumn[Any], value: Any) -> Any:
 
 
 def _table(name: str, columns: Mapping[str, Sequence[ReflectedColumn]], schema: str | None = None) -> Table:
-    """A table with these columns by name; a missing table has no columns."""
+    """A table with the columns listed under its name; a missing table has no columns."""
     table_columns = (
         SqlColumn(
             column["name"],

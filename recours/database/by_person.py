@@ -1,4 +1,4 @@
-"""Writes of a person's commands to the service's claims: only to unlocked rows, which are assessed at once."""
+"""Writes to the service's claims that people request. Locked rows are skipped, and written claims assessed at once."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 
 _a, _c, _v, _e = attempts.c, claims.c, evidence.c, events.c
-# The values of the service's row for a claim that starts over.
+# The values to write to the service's row when a claim starts over.
 STARTED_OVER = {"pod_retry_count": 0, "pod_last_retry_at": None}
 
 
@@ -72,10 +72,10 @@ def require_room(border: Border, values: Mapping[str, str]) -> None:
 def locked(
     assessor: Assessor, connection: Connection, ids: Sequence[Any], now: datetime
 ) -> list[tuple[Claim, bool]]:
-    """These claims, each with whether a run has leased it; without claims that are locked or erased.
+    """Lock these claims, and return each with whether a run has leased it.
 
-    Claims that others have locked, and erased claims, are skipped. Nobody can write, lease or release the returned
-    claims.
+    Claims that others have locked, and erased claims, are skipped. No other process can write, lease or release the
+    returned claims.
     """
     border = assessor.database.border
     locked_ids = list(connection.scalars(border.lock(ids)))
@@ -100,9 +100,9 @@ def write_claims(
     values: Mapping[str, Any],
     now: datetime,
 ) -> list[Claim]:
-    """Write these values into the rows of claims read by `locked`, and assess them; returns their new state.
+    """Write these values to claims read by `locked`, assess the claims, and return their new state.
 
-    Earlier edits of the service are recorded as its own; these values are not.
+    Earlier edits are recorded as edits of the service; these values are not.
     """
     return _write_each(assessor, connection, [(claim, values) for claim in claims_], now)
 
@@ -113,7 +113,7 @@ def _write_each(
     writes: Sequence[tuple[Claim, Mapping[str, Any]]],
     now: datetime,
 ) -> list[Claim]:
-    """The same, with individual values for each claim."""
+    """Like `write_claims`, with individual values for each claim."""
     border = assessor.database.border
     originals = {claim.id: claim for claim, _ in writes}
     by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -132,9 +132,9 @@ def correct(
 ) -> list[Claim]:
     """Correct the numbers or carriers of claims in one transaction, and assess them.
 
-    Returns their new state, without claims that a run has leased or that were changed since they were read. No run
-    mistakes a correction for an edit of the service. Raises DatabaseError; ClaimsRefusedError if the service's
-    columns are too short.
+    Returns the new state of the corrected claims. Claims that a run has leased, or that were changed since they were
+    read, are skipped. Corrections are not recorded as edits of the service. Raises DatabaseError; ClaimsRefusedError
+    if the service's columns are too short.
     """
     for _, correction in corrections:
         require_room(assessor.database.border, correction.values)
@@ -151,7 +151,7 @@ def correct(
             for claim in current
         ]
         corrected = _write_each(assessor, connection, writes, now)
-        # Facts about a claim that nobody works on belong to another parcel.
+        # For claims that are not enrolled, the stored facts are about the parcel with the old number.
         idle = _c.claim_id.in_([claim.id for claim in corrected if not claim.is_ours])
         connection.execute(update(claims).where(idle).values(account_id=None, known_delivery=None))
         changes = [
@@ -179,7 +179,8 @@ def detach(
 ) -> bool:
     """Record the withdrawal of a piece of evidence; False if its claim is leased or changed. Raises DatabaseError.
 
-    `path`: the new location of its file. `is_pod`: it is the claim's POD, and `following` replaces it, if any.
+    `path`: the new location of the file. `is_pod`: the piece is the claim's POD. `following`: the piece that replaces
+    the POD, if any.
     """
     of_piece = _v.claim_id == claim.id, _v.sha256 == piece.sha256, _v.refused.is_(None)
     refused = DocumentFlaw.TAKEN_BACK.text(by=by)
@@ -204,7 +205,7 @@ def _projection(
     connection: Connection, claim: Claim, following: "KeptEvidence | None", now: datetime
 ) -> dict[str, Any]:
     """Record the effects of a withdrawn proof, cancel a pending email about it, and return the service's new values."""
-    # Written if the claim had failed before.
+    # This event exists if the claim had failed before.
     retrieved = _e.claim_id == claim.id, _e.event == EventName.POD_RETRIEVED
     connection.execute(update(events).where(*retrieved, _e.told.is_(None)).values(told=LAPSED))
     if following:
@@ -249,9 +250,9 @@ class ClaimEnrollment:
     def enroll_all(
         self, criteria: "EnrollCriteria", policy: Policy, catalog: Catalog, clock: Callable[[], datetime]
     ) -> int:
-        """Enroll these candidates in parts, so that others can write in between; returns their number.
+        """Enroll these candidates in batches, so that others can write in between. Return the number of claims.
 
-        The decision about all other claims is recorded too, unless a requested claim does not exist.
+        Unless a requested claim does not exist, the decision about all other claims is recorded, too.
         """
         keys = (
             (candidate, catalog.resolve(candidate.carrier_name, candidate.number) or "")
@@ -266,13 +267,13 @@ class ClaimEnrollment:
         return count
 
     def undecided(self, limit: int, now: datetime) -> int:
-        """The number of open, unenrolled claims with a number, counted up to `limit`; 0 after a decision."""
+        """The number of open claims with a tracking number that wait for a decision about enrollment, up to `limit`."""
         return len(self.undecided_ids(limit, now))
 
     def undecided_ids(self, limit: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
-        """The ids of up to `limit` of these claims, without those that the next run of the fetch worker enrolls.
+        """The ids of up to `limit` undecided claims, without claims that the next run of the fetch worker enrolls.
 
-        `adopted`: read from the database if None.
+        `adopted`: the adoption; None: read it from the database.
         """
         with self.database.read() as connection:
             adopted = adopted or read_adoption(connection)
@@ -284,10 +285,10 @@ class ClaimEnrollment:
             return [claim_id for claim_id in ids if claim_id not in new][:limit]
 
     def count_later_undecided(self, limit: int) -> int:
-        """The same for a database that no run has worked on: the count after its first run."""
+        """The number of undecided claims after the first run, for a database that no run has worked on."""
         border = self.database.border
         if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
-            return 0  # if the column is the service's, the service decides
+            return 0  # the service has its own status column, and decides which claims to enroll
         are_open = border.is_not_enrolled, is_of_interest(border.text("status"), self.skip)
         open_claims = select(literal(1)).select_from(border.claims).where(*are_open)
         count = select(func.count()).select_from(open_claims.limit(limit).subquery())
@@ -298,7 +299,7 @@ class ClaimEnrollment:
         return select(_c.claim_id).where(*is_open)
 
     def enroll_new(self, now: datetime) -> int:
-        """Set claims that are new since the adoption to `pending`; returns their number. Raises DatabaseError."""
+        """Set claims that are new since the adoption to `pending`, and return their number. Raises DatabaseError."""
         with self.database.read() as connection:
             adopted = self._enrolling(connection)
             ids = self._new(connection, adopted, now) if adopted else []
@@ -306,9 +307,9 @@ class ClaimEnrollment:
         return sum(len(self.enroll(part, now)) for part in parts)
 
     def enroll_if_new(self, claim: Claim, now: datetime) -> bool:
-        """The same for one claim, which may not have been assessed yet; return whether the claim was set.
+        """Enroll this claim if it is new since the adoption, and return whether it was enrolled. Raises DatabaseError.
 
-        Raises DatabaseError.
+        The claim need not have been assessed yet.
         """
         with self.database.read() as connection:
             adopted = self._enrolling(connection)
@@ -337,8 +338,11 @@ class ClaimEnrollment:
         return adopted if adopted and adopted.enrolls_new(self.setting) else None
 
     def _new(self, connection: Connection, adopted: Adoption, now: datetime) -> list[Any]:
-        """`since` is the creation time until a claim is enrolled; NULL: unknown."""
-        # A day earlier, because times may be in any zone.
+        """The ids of unenrolled claims that are new since the adoption.
+
+        The column `since` contains the creation time until a claim is enrolled; NULL: unknown.
+        """
+        # The range begins a day earlier, because times may be in any zone.
         ranges = [_c.since >= adopted.at - _A_DAY]
         if self.database.border.key_is_number:
             highest = adopted.highest_claim_id
@@ -355,13 +359,13 @@ class ClaimEnrollment:
         return adopted.is_new(key, created_at, now)
 
     def candidates(self) -> "Iterator[Candidate]":
-        """Every unenrolled claim with a number, in any status; read in parts."""
+        """All unenrolled claims with a tracking number, of any status, read in batches."""
         from recours.runs.eligibility import Candidate  # noqa: PLC0415 (runs do without)
 
         border = self.database.border
         names = ("carrier", "tracking_number", "status", "created_at")
         texts = [border.text(name).label(name) for name in names]
-        # As a CASE, so that they are read in the order of their ids and not sorted for every part.
+        # With a CASE, claims are read in the order of their ids and not sorted for every batch.
         is_candidate = case((is_erased(border), false()), (border.is_not_enrolled, true()), else_=false())
         query = select(border.key.label("id"), *texts).select_from(border.not_joined()).where(is_candidate)
         for rows in read_in_batches(self.database, query, border.key, _AT_ONCE):
@@ -375,7 +379,7 @@ class ClaimEnrollment:
                 )
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
-        """Set these claims to `pending`; return those that nobody has assessed or locked in the meantime."""
+        """Set claims that are still unenrolled, and neither leased nor locked, to `pending`, and return their ids."""
         with self.database.write() as connection:
             unenrolled = [
                 claim
@@ -386,7 +390,7 @@ class ClaimEnrollment:
         return {claim.id for claim in unenrolled}
 
     def enroll_named(self, originals: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """The ids of all of these, or none if one of them is leased or was changed."""
+        """Enroll all these claims, or none if one of them is leased or was changed. Return the enrolled ids."""
         with self.database.write() as connection:
             current = locked(self.assessor, connection, [claim.id for claim in originals], now)
             if any(is_leased for _, is_leased in current) or not _are_as_read(current, originals):
@@ -401,9 +405,9 @@ class ClaimEnrollment:
         connection.execute(update(claims).where(enrolled).values(since=now))
 
     def exclude(self, originals: Sequence[Claim], who: str, now: datetime, why: str) -> set[Any]:
-        """The ids of all of these, or none if one was changed. A run that has leased one of them loses it.
+        """Exclude all these claims, or none if one of them was changed. Return the ids of the excluded claims.
 
-        Raises ClaimsRefusedError if the service's column cannot store the status.
+        Existing leases end. Raises ClaimsRefusedError if the service's column cannot store the status.
         """
         require_room(self.database.border, {"pod_fetch_status": MANUAL})
         with self.database.write() as connection:
@@ -420,14 +424,14 @@ class ClaimEnrollment:
 
 
 def _are_as_read(current: Sequence[tuple[Claim, bool]], originals: Sequence[Claim]) -> bool:
-    """Return whether all exist with the status that was read."""
+    """Return whether all original claims still exist with the same fetch status."""
     statuses = {claim.id: claim.fetch_status for claim in originals}
     return {claim.id: claim.fetch_status for claim, _ in current} == statuses
 
 
 @dataclass(eq=False)
 class GivenUpClaims:
-    """Given up and settled claims of one database: see `recours.runs.eligibility`."""
+    """Claims of one database that were given up or need correction: see `recours.runs.eligibility`."""
 
     assessor: Assessor
 
@@ -449,7 +453,7 @@ class GivenUpClaims:
             yield [(claim, bool(row["is_leased"])) for claim, row in zip(claims_, rows, strict=True)]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """Restart these claims, due now; return the ids of the claims that were neither locked nor changed."""
+        """Restart those of these claims that are neither locked nor changed, due now, and return their ids."""
         assessor = self.assessor
         border = assessor.database.border
         with assessor.database.write() as connection:
@@ -462,7 +466,8 @@ class GivenUpClaims:
             query = select(_c.claim_id).select_from(border.joined()).where(*are_reopenable)
             ids = set(connection.scalars(query))
             reopened = [claim for claim_id, claim in free_claims.items() if claim_id in ids]
-            # A claim whose count decreases starts over. A claim without used retries must look as if it did.
+            # The assessment restarts a claim whose count has decreased. For a claim with a count of zero, pretend that
+            # the last assessment read 1.
             uncounted = [claim.id for claim in reopened if not claim.retries_counted]
             connection.execute(update(claims).where(_c.claim_id.in_(uncounted)).values(seen_count="1"))
             write_claims(assessor, connection, reopened, STARTED_OVER, now)
@@ -471,10 +476,10 @@ class GivenUpClaims:
 
 
 def _is_over() -> ColumnElement[bool]:
-    """Claims that are not fetched any more."""
+    """Claims at the stages given up and settled, which are not fetched any more."""
     return is_at_stage(Stage.GIVEN_UP, Stage.SETTLED)
 
 
 def _reopenable(border: Border) -> tuple[ColumnElement[bool], ...]:
-    """Failed claims that nobody has reset or corrected yet, and whose failure the service knows."""
+    """Failed claims that were not reset or corrected since, and whose failure is written to the service's row."""
     return is_failed(), ~border.is_edited, _c.to_assess == 0, _c.owed_since.is_(None)

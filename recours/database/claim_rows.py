@@ -45,7 +45,7 @@ from recours.runs.ports import LONGEST_LEASE
 
 _c = claims.c
 MOST_RETRIES = 10_000
-# A higher value is not an amount in dispute: sums must stay finite and readable.
+# A higher value is not plausible as an amount in dispute, and would make sums unreadable.
 _MOST_MONEY = Decimal(10**9)
 _MOST_DECIMALS = 4
 
@@ -58,12 +58,12 @@ _TEXTS = {"client_id": "client_text"}  # keys are also read as text
 
 # A row by column name: a dict, or SQLAlchemy's mapping.
 Row = Mapping[Any, Any]
-# Removes secrets from other software's texts.
+# Removes secrets from texts that other software wrote.
 Redact = Callable[[str], str]
 
 
 class Reader:
-    """Reads the texts of one row as other types, and remembers unreadable ones."""
+    """Converts the texts of one row to other types, and remembers unreadable columns."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
@@ -93,7 +93,7 @@ class Reader:
         return Decimal(0)
 
     def moment(self, column: str) -> datetime | None:
-        """A timestamp as aware UTC; without an offset it is taken as UTC."""
+        """A timestamp in aware UTC. A timestamp without an offset is assumed to be UTC."""
         value = self._row[column]
         at = as_moment(value)
         if at is None and value is not None:
@@ -101,7 +101,7 @@ class Reader:
         return at
 
     def day(self, column: str) -> date | None:
-        """A date; the time of a timestamp is dropped."""
+        """A date, or the date of a timestamp."""
         text = self._row[column]
         if not text:
             return None
@@ -113,7 +113,7 @@ class Reader:
 
 
 def as_moment(text: str | None) -> datetime | None:
-    """A timestamp, aware UTC; without an offset it is UTC. None: missing or unreadable."""
+    """A timestamp in aware UTC; None: missing or unreadable. A timestamp without an offset is assumed to be UTC."""
     parsed = _parsed(text)
     try:
         return parsed and (parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC))
@@ -129,9 +129,9 @@ def _parsed(text: str | None) -> datetime | None:
 
 
 def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
-    """A row of `claim_rows.claim_columns` for the rules: the service's values as texts, recours's in their types.
+    """Convert a row with the columns of `claim_columns`. Never raises.
 
-    `redact` removes secrets from the stored error. Never raises.
+    `redact`: removes secrets from the stored error.
     """
     read = Reader(row)
     error = row["pod_fetch_error"]
@@ -140,7 +140,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
     number = tidy_number(row["tracking_number"])
     # A database may reuse a deleted claim's key.
     is_known = row["claim_id"] is not None and row["seen_reference"] == row["claim_reference"]
-    # The account of the claim is determined again if it was corrected.
+    # If the claim was corrected, its account is determined again.
     assessed_number = (row["seen_carrier"] or "", tidy_number(row["seen_number"])) if is_known else None
     key = (row["lane"] or "") if assessed_number == (carrier_name, number) else ""
     client_id = row["client_id"]
@@ -208,7 +208,7 @@ def _read_state(row: Row) -> State:
 
 
 def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapshot | None:
-    """The values of the last assessment; None: never assessed, because nobody had the claim enrolled."""
+    """The values of the last assessment; None: the claim was not enrolled and never assessed."""
     if not row["seen_fetch_status"]:
         return None
     read = Reader(row)
@@ -216,7 +216,7 @@ def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapsh
     key = row["lane"] or ""
     if (
         key and carrier_of(key) not in catalog.specs
-    ):  # the claim is gone: the account that it would have today
+    ):  # the stored carrier no longer exists: find the account that would serve the claim today
         carrier = catalog.resolve(row["seen_carrier"] or "", number, row["client_id"])
         account = catalog.account_for(row["client_id"], carrier, remembered)
         key = str(AccountKey(carrier, account)) if carrier else ""
@@ -240,10 +240,10 @@ def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:
 
 # Rows per transaction: few enough that the write lock is short.
 CHUNK = 500
-# How long to wait for a claim's row that the service has locked; a later run writes what could not be written.
+# How long to wait for a claim's row that the service has locked; a later run writes values that could not be written.
 SERVICE_LOCK_WAIT_S = 2.0
-# The same when several claims are recorded together: less than the server's deadlock timeout, so that the
-# service's transaction is never the one that is ended.
+# How long to wait when several claims are recorded together: less than the server's deadlock timeout, so that the
+# server never ends the service's transaction instead of recours's.
 TOGETHER_LOCK_WAIT_S = 0.2
 
 
@@ -252,22 +252,22 @@ TOGETHER_LOCK_WAIT_S = 0.2
 
 @lru_cache(maxsize=8)
 def claim_columns(border: Border) -> list[ColumnElement[Any]]:
-    """All columns of a claim: recours's, and the service's by recours's names."""
+    """All columns of a claim in both tables, by recours's names."""
     return [*_c, *border.columns]
 
 
 def reading(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """The claims with a row of recours that still exist."""
+    """Existing claims that have a row in `recours_claims`."""
     return select(*claim_columns(border)).select_from(border.joined()).where(*where)
 
 
 def reading_all(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """All claims of the service, including those without a row of recours."""
+    """All claims of the service, including claims without a row in `recours_claims`."""
     return select(*claim_columns(border)).select_from(border.not_joined()).where(*where)
 
 
 def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """All claims of a database without recours's tables; every column of recours is NULL."""
+    """All claims of a database without recours's tables; all columns of `recours_claims` are NULL."""
     empty_columns = (type_coerce(null(), column.type).label(column.name) for column in _c)
     return select(*empty_columns, *border.columns).select_from(border.claims).where(*where)
 
@@ -278,7 +278,7 @@ def read_claims(rows: Result[Any], catalog: Catalog, redact: Redact = str) -> li
 
 
 def as_dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
-    """Rows as dicts, because reading a column of SQLAlchemy's rows by name is slow."""
+    """Convert rows to dicts, because reading a column of SQLAlchemy's rows by name is slow."""
     names = tuple(rows.keys())
     return (dict(zip(names, row, strict=True)) for row in rows)
 
@@ -286,7 +286,7 @@ def as_dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
 def read_in_batches(
     database: Database, query: Select[Any], key: ColumnElement[Any], size: int
 ) -> Iterator[Sequence[RowMapping]]:
-    """Rows in the order of their `id`, which is `key`, in parts: no transaction is open while a part is processed."""
+    """Read rows by ascending `key`, their column `id`. No transaction is open while the caller processes a batch."""
     part = further = query.order_by(key).limit(size)
     while rows := database.mappings(further):
         yield rows
@@ -296,7 +296,7 @@ def read_in_batches(
 
 
 def unchanged(connection: Connection, claims_: Sequence[Claim]) -> list[Claim]:
-    """Lock and return those of the claims that have not changed since they were read; the locks last until the transaction ends."""
+    """Lock and return the claims that have not changed since they were read."""
     if dialect_of(connection).has_one_writer or not claims_:
         return list(claims_)
     query = select(_c.claim_id, _c.version).where(_c.claim_id.in_([claim.id for claim in claims_]))
@@ -309,7 +309,7 @@ def unchanged(connection: Connection, claims_: Sequence[Claim]) -> list[Claim]:
 
 
 def const(value: str) -> ColumnElement[Any]:
-    """A constant inside the SQL text."""
+    """A constant as part of the SQL text, not as a parameter."""
     return literal_column(f"'{value}'", Text)
 
 
@@ -340,21 +340,21 @@ def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:
 
 
 def is_erased(border: Border) -> ColumnElement[bool]:
-    """Erased claims; not a new claim that got the key of a deleted one."""
+    """Erased claims, but not a new claim that has the key of a deleted claim."""
     is_same = _c.seen_reference == border.text("claim_reference")
     return case((and_(is_at_stage(ERASED), is_same), true()), else_=false())
 
 
 def is_failed() -> ColumnElement[bool]:
-    """Claims for the retry scheduler, by their last assessment."""
+    """Claims that the retry scheduler processes, according to their last assessment."""
     return _c.seen_fetch_status == const(FetchStatus.FAILED)
 
 
 def was_asked() -> ColumnElement[bool]:
     """Attempts that called the carrier about the claim.
 
-    A call shared by several claims is counted with one of them; the others have the HTTP status of its answer. An
-    attempt that was not counted and has no call was skipped because the carrier refused others.
+    A call shared by several claims is counted for one of them; the attempts of the others have the HTTP status of its
+    answer. Uncounted attempts without a call were skipped, because the carrier had refused other calls.
     """
     return or_(attempts.c.calls > 0, and_(attempts.c.used, attempts.c.http_status.is_not(None)))
 
@@ -375,7 +375,7 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
 
 
 def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
-    """The same for a claim assessed on the service's current values; the values to write to the service are owed."""
+    """The values of our row after an assessment, including new values that are owed to the service's row."""
     return {
         **state_values(claim, state),
         **dict(zip(SEEN, claim.texts, strict=True)),
@@ -386,19 +386,19 @@ def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]
 
 
 def count_projection(claim: Claim, state: State) -> dict[str, Any]:
-    """The guide's two columns, if the service's row needs other values."""
+    """The values for the guide's two retry columns, if the service's row has other values."""
     if state.retries_used == claim.retries_counted:
         return {}
     return {"pod_retry_count": state.retries_used, "pod_last_retry_at": state.last_retry_at}
 
 
 def owed_values(projection: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The columns with the values that are owed to the service; empty: none are owed."""
+    """The columns that store the values owed to the service's row; an empty `projection` clears them."""
     return {"owed": owed_text(projection) if projection else None, "owed_since": now if projection else None}
 
 
 def owed_text(projection: Mapping[str, Any]) -> str:
-    """The owed values as they are stored."""
+    """The stored form of owed values."""
     return json.dumps(projection, default=datetime.isoformat)
 
 
@@ -423,7 +423,7 @@ def error_values(explanation: SentenceParts | None) -> dict[str, Any]:
 def projection_of(
     claim: Claim, decision: Decision, document: StoredDocument | None, language: str, now: datetime
 ) -> dict[str, Any]:
-    """The values of a decision for the service, by its column names."""
+    """The values to write to the service's row after a decision, by column name."""
     error = sentence(language, decision.explanation) if decision.explanation else decision.error
     projection = {
         "pod_fetch_status": decision.fetch_status,
@@ -455,11 +455,11 @@ def parameters(claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_states(connection: Connection, rows: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
-    """Write these columns of rows in `recours_claims` by claim id; all have the same columns."""
+    """Write these values to rows in `recours_claims` by claim id; all rows have the same columns."""
     if rows:
         ordered = sorted(
             rows, key=lambda row: str(row[0])
-        )  # in one order, so that runs cannot block each other
+        )  # always in the same order, so that runs cannot deadlock
         connection.execute(update_of(tuple(ordered[0][1])), [parameters(*row) for row in ordered])
 
 
@@ -475,7 +475,7 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 def project(connection: Connection, border: Border, projections: Mapping[Any, Mapping[str, Any]]) -> int:
-    """Write the service's columns of claims by id; returns how many it has not changed since."""
+    """Write these values to the service's claims by id, without edited claims. Return how many were not edited."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for claim_id, values in projections.items():
         groups.setdefault(tuple(values), []).append(border.parameters(claim_id, values))
@@ -493,7 +493,7 @@ def project(connection: Connection, border: Border, projections: Mapping[Any, Ma
 def _project_through_trigger(
     connection: Connection, border: Border, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> int:
-    """The same through an INSTEAD OF trigger, which counts no rows. Nobody else can write at this time."""
+    """Write through an INSTEAD OF trigger, which counts no rows. No other process can write at this time."""
     ids = [row["of_claim"] for row in rows]
     query = select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(ids), ~border.is_edited)
     unedited = set(connection.scalars(query))
@@ -504,5 +504,5 @@ def _project_through_trigger(
 
 @lru_cache(maxsize=64)
 def _projection(border: Border, names: tuple[str, ...]) -> Update:
-    """Built once, because it runs for every answer."""
+    """The UPDATE of these columns. It is cached, because it runs for every answer."""
     return border.update(names)

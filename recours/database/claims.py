@@ -1,4 +1,4 @@
-"""The repository of claims: search, lease, record.
+"""The repository of claims: finds and leases claims, and records attempts.
 
 The queries for ready claims read the index lane by lane, so that their cost does not depend on the number of ready
 claims.
@@ -78,7 +78,7 @@ _c = claims.c
 
 @cache
 def values_at_stage(column: Column[Any], stage: Stage) -> Select[Any]:
-    """The different values at a stage, and NULL: each is found from the previous one with one index lookup."""
+    """The distinct values of a column at a stage, and NULL, with one index lookup per value."""
     first = select(func.min(column).label("carrier_key")).where(is_at_stage(stage)).cte(recursive=True)
     next_value = select(func.min(column)).where(is_at_stage(stage), column > first.c.carrier_key)
     values = first.union_all(select(next_value.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
@@ -91,8 +91,8 @@ def leasable_ids(
 ) -> Select[Any]:
     """The ids of up to `limit` ready, free claims, in the order of `recours.core.order.urgency`.
 
-    `locks`: lock the rows, and skip those that others have locked. Parameters: those of `Dialect.lanes` and
-    `moments`, and `limit`.
+    `locks`: lock the rows, and skip rows that others have locked. Parameters: `limit`, and the parameters of
+    `Dialect.lanes` and `moments`.
     """
     limit = bindparam("limit", type_=Integer)
     lanes = dialect.lanes()
@@ -109,10 +109,10 @@ def leasable_ids(
 
 @cache
 def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any]:
-    """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency that it has.
+    """Each lane with the number of claims to lease, and the first ranks by tier of urgency.
 
-    The lane with the most urgent claim is first. If `limit` lanes have a claim, each counts one: this is `limit` in
-    total. `is_named`: only the lanes of `Dialect.lanes`. Parameters: see `leasable_ids`.
+    The lane with the most urgent claim is first. If `limit` lanes have claims, only one claim per lane is counted, so
+    that the total is `limit`. `is_named`: only the lanes of `Dialect.lanes`. Parameters: see `leasable_ids`.
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
     limit = bindparam("limit", type_=Integer)
@@ -122,7 +122,7 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
         _first_rank(stage, lanes, plain_to_come).label("plain"),
         _first_rank(stage, lanes, real_to_come).label("real"),
     )
-    # Computed once per lane: otherwise the databases repeat the lookup for each use.
+    # Computed once per lane, because the databases would repeat the lookup for each use.
     heads_of_lanes = heads.where(lanes.c.carrier_key.is_not(None)).cte("heads").prefix_with("MATERIALIZED")
     head = heads_of_lanes.c
     nothing_to_come = and_(head.plain.is_(None), head.real.is_(None))
@@ -132,7 +132,7 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     claims_is_leasable = (
         select(_c.claim_id).where(*_is_leasable(stage, head.carrier_key)).correlate(heads_of_lanes)
     )
-    # Otherwise the whole table may be read.
+    # Without this order, the database may read the whole table.
     claims_is_leasable = claims_is_leasable.order_by(_c.rank_is_deadline, _c.rank_at).limit(limit)
     count = select(func.count()).select_from(claims_is_leasable.subquery()).scalar_subquery()
     urgent_lanes = select(head.carrier_key).where(~nothing_to_come).limit(limit).subquery()
@@ -159,19 +159,19 @@ def _is_leasable(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[b
 
 
 def is_current() -> ColumnElement[bool]:
-    """Claims that need no new assessment first, and have no values owed to the service."""
+    """Claims that need no new assessment, and have no values owed to the service."""
     return and_(_c.to_assess == 0, _c.owed_since.is_(None))
 
 
 def is_served_by(keys: Collection[str]) -> ColumnElement[bool]:
     """Claims of any account of these carriers ("": of unknown carriers)."""
-    # Not a range of keys: a server's collation decides which texts are between two others.
+    # A range of keys would not work, because a server's collation decides which texts are between two others.
     of_clients = (func.substr(_c.lane, 1, len(key) + 1) == f"{key}#" for key in sorted(keys) if key)
     return or_(_c.lane.in_(sorted(keys)), *of_clients)
 
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
-# Without the new row's id, which is slow and unused.
+# Does not return the new row's id, which is unused and takes time.
 _INSERT_ATTEMPT = insert(attempts).inline()
 _OF_CLAIMS = _c.claim_id.in_(bindparam("of_claims", expanding=True))
 _RENEW = (
@@ -180,7 +180,7 @@ _RENEW = (
     .values(lease_until=bindparam("until"))
     .returning(_c.claim_id)
 )
-# It counts as an interruption until it is recorded or released.
+# A lease counts as an interruption until its claim is recorded or released.
 _LEASE = update(claims).values(
     lease_token=bindparam("held_by"),
     lease_until=bindparam("until", type_=_c.lease_until.type),
@@ -199,18 +199,18 @@ _RELEASE_EDITED = (
 )
 
 _UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
-# Rows that others read at the same instant, and edited ones, are skipped: the search for others is repeated this
-# often.
+# Edited rows, and rows that others read at the same instant, are skipped. The search for further rows is repeated this
+# many times.
 _MOST_TRIES = 5
 
 
 class _ChangedError(Exception):
-    """Some claims were changed since they were leased: nothing is recorded or written to the service."""
+    """Some claims were changed since they were leased, so nothing was recorded or written to the service's rows."""
 
 
 @dataclass(eq=False)
 class ClaimRepository:
-    """Claims, searched, leased and recorded by one run of one worker."""
+    """Finds, leases and records claims for one run of one worker."""
 
     database: Database
     catalog: Catalog
@@ -233,7 +233,7 @@ class ClaimRepository:
         return read_claim(rows[0], self.catalog, self.redact) if rows else None
 
     def references_like(self, reference: str) -> list[str]:
-        """References with the same beginning, for suggesting the nearest."""
+        """References with the same beginning, for suggesting the nearest reference."""
         reference_column = self.database.border.text("claim_reference")
         begins = reference_column.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
         query = select(reference_column).select_from(self.database.border.claims).where(begins).limit(200)
@@ -244,7 +244,7 @@ class ClaimRepository:
         return self.database.scalar(query) is not None
 
     def waiting(self) -> Waiting:
-        """The number of failed claims that wait for a later retry, and the time of the first one."""
+        """The number of failed claims that wait for a later retry, and the time of the first retry."""
         query = select(func.count().label("number"), func.min(_c.next_at).label("first")).where(is_failed())
         stages = is_at_stage(Stage.WAITING), is_at_stage(Stage.SETTLED)
         rows = [row for stage in stages for row in self.database.all(query.where(stage))]
@@ -254,13 +254,13 @@ class ClaimRepository:
     def ready_by_carrier(
         self, stage: Stage, now: datetime, limit: int | None = None, carriers: Collection[str] = ()
     ) -> dict[str, Ready]:
-        """The ready claims by account key ("": of unknown carriers; without keys: all).
+        """The number of ready claims by account key ("": unknown carriers); without `keys`, for all accounts.
 
         The key with the most urgent claim is first; keys without ready claims are omitted. With `limit`, claims are
-        counted only up to this total: the cost grows with the number of lanes, not with their backlog.
+        counted up to this total, so that the cost grows with the number of lanes, not with their backlog.
         """
         if self.database.scalar(select(func.min(_c.lane)).where(is_at_stage(stage))) is None:
-            return {}  # as in most runs, for which building the query below takes too long
+            return {}  # in most runs; building the query below would take too long for them
         dialect = self.database.dialect
         named = dialect.lanes_named(carriers) if carriers else {}
         parameters = {"limit": _UNBOUNDED if limit is None else limit, **moments(now, self.run_id), **named}
@@ -288,9 +288,9 @@ class ClaimRepository:
         return int(self.database.scalar(query))
 
     def set_aside(self, stage: Stage) -> dict[str, int]:
-        """By claim status (lower case), the number of failed (`stage` READY) or new claims that are not fetched because of it.
+        """The number of failed (`stage` READY) or new claims that are not fetched because of their status, by status.
 
-        Counts the first SET_ASIDE_MOST rows only.
+        Statuses are in lower case. Counts the first SET_ASIDE_MOST rows only.
         """
         status = _c.seen_claim_status
         shelved = select(status.label("status"), _c.seen_fetch_status).where(is_at_stage(Stage.SHELVED))
@@ -315,9 +315,9 @@ class ClaimRepository:
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
-        """Lease up to `limit` ready claims of these carriers, most urgent first; `unnumbered`: without a number.
+        """Lease up to `limit` ready claims of these carriers, most urgent first. `unnumbered`: only without a number.
 
-        If the run is killed before it records or releases a claim, this counts as an interruption of the claim.
+        If the run is killed before it records or releases a claim, the lease counts as an interruption of the claim.
         """
         if not carriers or limit < 1:
             return []
@@ -347,7 +347,7 @@ class ClaimRepository:
     def _any_left(
         self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
     ) -> bool:
-        """Return whether others are currently reading claims that this run may not lease."""
+        """Return whether further claims are ready that this run could not lease, because others have locked them."""
         if self.database.dialect.has_one_writer:
             return False
         ready = is_at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
@@ -361,7 +361,7 @@ class ClaimRepository:
         """Lease this claim in any stage; None if a run has leased it or it was edited in the meantime."""
         is_claim = self.database.border.key == claim.id
         with self.database.write() as connection:
-            # First, so that nobody changes recours's row until the end of the transaction.
+            # This comes first, so that no other process changes our row until the end of the transaction.
             insert_rows(connection, [{"claim_id": claim.id, "stage": DONE}])
             free_row = select(_c.claim_id).where(_c.claim_id == claim.id, free(now), _c.owed_since.is_(None))
             if connection.execute(free_row.with_for_update()).first() is None:
@@ -379,9 +379,9 @@ class ClaimRepository:
             return assessed
 
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
-        """Extend the leases of these claims; returns those that are still leased."""
+        """Extend the leases of these claims, and return the claims that are still leased."""
         still_leased: set[Any] = set()
-        # On a server, row by row: a run that waits for one row while it locks another may block another run.
+        # On a server, renew row by row: a run that waits for one row while it locks another may block another run.
         for batch in [leased] if self.database.dialect.has_one_writer else [[claim] for claim in leased]:
             ids = [claim.id for claim in batch]
             values = {"of_claims": ids, "held_by": lease.token, "until": lease.until}
@@ -396,7 +396,7 @@ class ClaimRepository:
                 self._hand_back(connection, claim, state_values(claim, state), lease)
 
     def _hand_back(self, connection: Connection, claim: Claim, values: dict[str, Any], lease: Lease) -> bool:
-        """Write these values of a leased claim; False: it was edited, and will be assessed again instead."""
+        """Write these values and release a claim. False: the claim was edited, and will be assessed again instead."""
         is_unedited = self._release(connection, [(claim, values)], lease)
         if not is_unedited:
             connection.execute(_RELEASE_EDITED, {"of_claim": claim.id, "held_by": lease.token})
@@ -415,9 +415,9 @@ class ClaimRepository:
         """Record attempts and their consequences, in order.
 
         Returns False for a claim that has changed since it was leased: only its attempt is recorded, and the claim is
-        assessed again. If a person attached a file to it, nothing is recorded, and the person is asked to try again.
-        If the service has locked the claim, or the service's rules refuse the new values, they are written later.
-        Raises NotRecordedError after trying all others.
+        assessed again. If a person attached a file to this claim, nothing is recorded, and the person is asked to try
+        again. If the service has locked the claim, or its rules refuse the new values, a later run writes the values.
+        Raises NotRecordedError after trying to record all other attempts.
         """
         if len(ended) > 1:
             with suppress(_ChangedError):
@@ -443,7 +443,7 @@ class ClaimRepository:
         return results
 
     def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
-        """Record one attempt; a later run writes the service's values if this is impossible now.
+        """Record one attempt. If the service's row cannot be written now, a later run writes the values.
 
         False: the claim has changed since it was leased and is assessed again; the service's row is not written.
         """
@@ -471,10 +471,7 @@ class ClaimRepository:
         *,
         is_owed: bool = False,
     ) -> None:
-        """Record attempts in one transaction. `is_owed`: leave the service's rows to a later run.
-
-        `is_owed`: a later run writes the service's values.
-        """
+        """Record attempts in one transaction. `is_owed`: leave the service's rows to a later run."""
         projections: dict[Any, dict[str, Any]] = {}
         states: list[tuple[Claim, dict[str, Any]]] = []
         for attempt, decision in ended:
@@ -506,7 +503,7 @@ class ClaimRepository:
     def _conclusion(
         self, attempt: Attempt, decision: Decision, now: datetime
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The new values of recours's and the service's row after an attempt, by column."""
+        """The new values of our row and of the service's row after an attempt, by column."""
         claim = attempt.claim
         values = state_values(claim, decision.state) | {"written_at": now}
         if attempt.document is None and not (decision.uses_attempt and decision.updates_service):
@@ -521,9 +518,9 @@ class ClaimRepository:
         lease: Lease,
         projected: Collection[Any] = (),
     ) -> bool:
-        """Write these values of leased claims and release them; False if one is not leased or was edited.
+        """Write these values of leased claims and release the claims; False if a claim is not leased or was edited.
 
-        `projected`: the ids of claims whose service row was written in this transaction, which is not an edit.
+        `projected`: the ids of claims whose row this transaction wrote in the service's table, which is not an edit.
         """
         changed = 0
         groups: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}
@@ -569,7 +566,7 @@ def attempt_row(attempt: Attempt, run_id: str, worker: str) -> dict[str, Any]:
 
 
 def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
-    """The action of the person who attached the evidence."""
+    """The change to record if a person attached the evidence, with the claim's id."""
     facts = [
         {"kind": piece.kind, "sha256": piece.sha256[:16], "why": attempt.why} for piece in attempt.evidence
     ]
@@ -578,11 +575,11 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
 
 @lru_cache(maxsize=32)
 def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpdate[Any]:
-    """Lease the most urgent ready claims found by `leasable_ids`; returns the columns of a claim, and `is_as_seen`."""
+    """Lease the claims found by `leasable_ids`, and return the columns of each claim, and `is_as_seen`."""
     ids = leasable_ids(stage, border.dialect, unnumbered=unnumbered)
     interruptions = (_c.interruptions - 1).label("interruptions")
     own_columns = [interruptions if column is _c.interruptions else column for column in _c]
-    # One column at a time, because SQLite returns none of a joined table.
+    # One subquery per column, because SQLite's RETURNING cannot return columns of a joined table.
     service_columns = [
         select(column).where(border.key == _c.claim_id).correlate(claims).scalar_subquery().label(column.name)
         for column in border.columns
@@ -592,7 +589,7 @@ def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpda
 
 
 def _is_unedited(border: Border) -> Exists:
-    """The condition, in an update of recours's row, that the service's row is unedited since the assessment."""
+    """The condition, in an update of our row, that the service's row is unedited since the assessment."""
     return select(border.key).where(border.key == _c.claim_id, ~border.is_edited).correlate(claims).exists()
 
 
@@ -606,7 +603,7 @@ def _releasing(border: Border, columns: tuple[str, ...], *, is_projected: bool) 
 
 
 class UntouchedClaims(ClaimRepository):
-    """The claims of a database that no run has worked on: recours has no rows of them."""
+    """The claims of a database that no run has worked on, and that has no table `recours_claims` yet."""
 
     _reading = staticmethod(reading_without_ours)
 

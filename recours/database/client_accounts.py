@@ -1,6 +1,6 @@
-"""Clients' carrier accounts (`recours_client_accounts`), and the clients that own them.
+"""Clients' carrier accounts (`recours_client_accounts`), and the clients that own these accounts.
 
-Each method that reads uses one query. A database that no run has worked on has no accounts.
+Each reading method uses one query. A database that no run has worked on has no accounts.
 """
 
 import logging
@@ -35,7 +35,7 @@ from recours.database.tables import account_state, client_accounts
 _a, _s = client_accounts.c, account_state.c
 _COLUMNS = (_a.id, _a.client_id, _a.client_address, _a.moved_at, _a.carrier, _a.limits,
             _a.added_at, _a.added_by, _a.changed_at)  # fmt: skip
-# The known state of an account's previous credentials.
+# The columns about an account's previous credentials, and their values for new credentials.
 _OF_CREDENTIALS: dict[str, Any] = {
     "refusals": 0,
     "refused_until": None,
@@ -48,7 +48,7 @@ _OF_CREDENTIALS: dict[str, Any] = {
     "credentials_salt": None,
     "credentials_print": None,
 }
-_NO_SUCH_TABLE = "42P01"  # PostgreSQL's code for an existing row
+_NO_SUCH_TABLE = "42P01"  # PostgreSQL's error code
 _log = logging.getLogger("__main__")
 
 
@@ -65,7 +65,7 @@ def is_in_use() -> ColumnElement[bool]:
 
 
 def numbers_in_use(accounts: Sequence[ClientAccount]) -> dict[Any, dict[str, int]]:
-    """The ids of accounts whose clients have not moved, by client and carrier; the others are logged."""
+    """The ids of accounts whose clients have not moved, by client and carrier. Other accounts are logged."""
     numbers: dict[Any, dict[str, int]] = {}
     for account in accounts:
         if account.is_moved:
@@ -86,7 +86,7 @@ class ClientAccounts:
         return self.database.border
 
     def all(self, clients: Collection[Any] = (), of_carriers: Collection[str] = ()) -> list[ClientAccount]:
-        """Accounts that were not removed, by client and carrier; only of the named clients and carriers, if any."""
+        """Accounts that were not removed, by client and carrier; only of these clients and carriers, if any."""
         conditions: list[ColumnElement[bool]] = [_a.removed_at.is_(None)]
         if clients:
             conditions.append(_a.client_id.in_(clients))
@@ -100,7 +100,7 @@ class ClientAccounts:
         return numbers_in_use(self.all())
 
     def version(self) -> tuple[Any, ...]:
-        """A value that changes whenever any account changes."""
+        """A value that changes whenever an account changes."""
         counts = func.count(), func.count(_a.removed_at)
         return tuple(tuple(row.values()) for row in self._rows(select(*counts, func.max(_a.changed_at))))
 
@@ -112,12 +112,12 @@ class ClientAccounts:
         return {row["id"]: row["credentials"] for row in self._rows(query)}
 
     def emails(self, client_ids: Collection[Any]) -> dict[Any, str]:
-        """The addresses of these clients by id, without unknown ones."""
+        """The known addresses of these clients, by id."""
         contacts = self.contacts(client_ids)
         return {client_id: contact.email for client_id, contact in contacts.items() if contact.email}
 
     def contacts(self, client_ids: Collection[Any]) -> dict[Any, Contact]:
-        """The addresses and names of these clients by id, without unknown clients."""
+        """The addresses and names of these clients, by id, without unknown clients."""
         border = self._border
         if not border.has_clients:
             return {}
@@ -134,9 +134,9 @@ class ClientAccounts:
         return next((self._account(row).client for row in self._rows(query)), None)
 
     def client_of(self, named: Any) -> list[ServiceClient]:
-        """The clients with this id or email address; usually one, several if the service has the address twice.
+        """The clients with this id or email address; several clients if they share the address.
 
-        Also by the name that people see for a client without an address: see `ServiceClient.named`.
+        A client without an address is also found by its displayed name: see `ServiceClient.named`.
         """
         border = self._border
         text = str(named).strip().removeprefix("client ")
@@ -146,7 +146,7 @@ class ClientAccounts:
         is_number = text.isascii() and text.isdigit() and border.client_key_is_number
         ids = [text.lstrip("0") or "0"] if is_number else [text]
         if isinstance(named, UUID):
-            ids.append(named.hex)  # the form in databases without such a type
+            ids.append(named.hex)  # the text form in databases without a type for UUIDs
         is_it = or_(cast(border.client_id, Text).in_(ids), func.lower(email) == text.lower())
         query = select(border.client_id.label("id"), email.label("email")).select_from(border.naming_clients)
         query = query.where(is_it).distinct().order_by(border.client_id)
@@ -179,9 +179,9 @@ class ClientAccounts:
         *,
         replace: bool = False,
     ) -> int | None:
-        """Add all accounts (client, carrier, sealed, limits), or none: then return the first existing one's place.
+        """Add all accounts (client, carrier, sealed, limits), or none and return the index of the first existing one.
 
-        `replace`: existing accounts get the new credentials. Limits: None: the carrier's, or the existing ones.
+        `replace`: give existing accounts the new credentials. Limits: None: the existing or the carrier's limits.
         """
         emails = self.emails({client_id for client_id, *_ in rows})
         with self.database.write() as connection:
@@ -215,7 +215,7 @@ class ClientAccounts:
         return None
 
     def confirm(self, account: ClientAccount, by: str, now: datetime) -> bool:
-        """Confirm that the account belongs to the current client with its id. False: it was removed."""
+        """Confirm that the account belongs to the current client with its id. False: the account was removed."""
         values = {
             "client_address": address_key(account.email or ""),
             "moved_at": None,
@@ -224,9 +224,9 @@ class ClientAccounts:
         return self._update(account, values, OperatorAction(ActionKind.CONFIRMED, account.key, by), now)
 
     def settle_moved(self, now: datetime) -> None:
-        """Deactivate accounts whose clients have moved, and reactivate those whose clients have their address again.
+        """Deactivate accounts whose clients have moved, and reactivate accounts whose clients have their address again.
 
-        The claims of such an account are assessed again.
+        The claims of these accounts are assessed again.
         """
         concerned = [account for account in self.all() if account.is_moved is (account.moved_at is None)]
         if not concerned:
@@ -245,7 +245,7 @@ class ClientAccounts:
         return self._update(account, {"limits": null() if limits is None else dict(limits)}, limited, now)
 
     def remove(self, account: ClientAccount, by: str, now: datetime) -> bool:
-        """Delete its credentials and state; its id is kept, because attempts refer to it."""
+        """Delete an account's credentials and state. Its id is kept, because attempts refer to it."""
         values = {
             "client_address": "",
             "credentials": None,

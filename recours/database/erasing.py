@@ -1,9 +1,9 @@
 """Permanently erases everything stored about some claims, or about a client, on request.
 
 The order makes a crash harmless. First, one transaction marks our row of a claim as erased and erases its emails,
-events and changes, and our columns in the service's row; from then on no run works on the claim, and no person can.
-Then the documents and the rows that name them are deleted, as in `recours.database.pruning`. `recours check` reports an
-erasure that was interrupted; repeating it completes it.
+events and changes, and our columns in the service's row. From then on, neither runs nor people can work on the claim.
+Then the documents and the rows that name them are deleted, as in `recours.database.pruning`. If an erasure is
+interrupted, `recours check` reports it, and repeating the erasure completes it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -65,21 +65,21 @@ _NOTHING = {
 
 @dataclass
 class Erased:
-    """Counts of what was erased, or would be."""
+    """Counts of erased data, or of the data that an erasure would erase."""
 
     claims: int = 0
     documents: int = 0
     mails: int = 0
     accounts: int = 0
-    undeleted: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
+    undeleted: dict[str, str] = field(default_factory=dict)  # why files could not be deleted, by file
     refused: dict[Any, str] = field(
         default_factory=dict
-    )  # claims whose rows the service's database protects, and why
+    )  # why the service's database protects rows, by claim
 
 
 @dataclass(frozen=True)
 class OfClient:
-    """The data of a client apart from its claims. `client`: None: the service no longer has a client with this address.
+    """The data of a client apart from its claims. `client`: None if the service no longer has this client.
 
     `others`: the ids of other clients with the same address.
     """
@@ -95,12 +95,12 @@ class OfClient:
 
     @property
     def texts(self) -> ColumnElement[bool]:
-        """Emails to the client, and emails to the operator that name it."""
+        """Emails to the client, and emails to the operator that contain the client's address."""
         return or_(self.mails, and_(_m.client_id.is_(None), self._is_named_in(_m.plain)))
 
     @property
     def reports(self) -> ColumnElement[bool]:
-        """Weekly reports, which are also stored as events, that name the client."""
+        """Events of weekly reports that contain the client's address."""
         return and_(_e.event == const(EventName.WEEKLY_REPORT), self._is_named_in(cast(_e.facts, Text)))
 
     def _is_named_in(self, text: ColumnElement[str]) -> ColumnElement[bool]:
@@ -108,7 +108,7 @@ class OfClient:
 
     @property
     def accounts(self) -> ColumnElement[bool]:
-        """The client's accounts: with this address, or with this id and no address. Another client may have had the same id."""
+        """Accounts with the client's address, or with its id and no address: another client may have had the id."""
         key = address_key(self.address)
         is_own = and_(_own.client_address == key, _own.client_id.not_in(self.others)) if key else false()
         if self.client is None:
@@ -121,7 +121,7 @@ class ClaimErasure:
     """Erases claims and clients in one database. All methods raise DatabaseError."""
 
     database: Database
-    by: str = ""  # the person who erases
+    by: str = ""  # the name of the person who erases
 
     @property
     def _border(self) -> Border:
@@ -147,12 +147,12 @@ class ClaimErasure:
         return {row[0]: row[1] or "" for query in queries for row in self.database.all(query)}
 
     def claims_left(self) -> list[Any]:
-        """The ids of claims that still have data although the service deleted them, or whose erasure was interrupted."""
+        """The ids of deleted claims that still have data, and of claims whose erasure was interrupted."""
         parts = (self._left(table, table.c.claim_id) for table in (attempts, evidence, events, changes))
         return self.database.scalars(union(*parts))
 
     def count_left(self) -> tuple[int, int]:
-        """How many attempts and files such claims still have."""
+        """The numbers of attempts and files that these claims still have."""
         of_attempts, of_files = (self._left(table, func.count()) for table in (attempts, evidence))
         return self.database.scalar(of_attempts), self.database.scalar(of_files)
 
@@ -183,7 +183,7 @@ class ClaimErasure:
         return erased
 
     def _documents(self, ids: Sequence[Any]) -> int:
-        """How many different files these claims have; a carrier may have sent the same file twice."""
+        """The number of different files of these claims; a carrier may have sent the same file twice."""
         of_attempts = select(attempts.c.document_path.label("path")).where(attempts.c.claim_id.in_(ids))
         of_pieces = select(evidence.c.path).where(evidence.c.claim_id.in_(ids))
         files = union(of_attempts, of_pieces).subquery()
@@ -194,7 +194,10 @@ class ClaimErasure:
     def erase(
         self, ids: Sequence[Any], erase_file: Erase, now: Callable[[], datetime], erased: Erased
     ) -> set[Any]:
-        """Erase claims in batches and count what was erased; returns the erased claims. Others are in use or refused."""
+        """Erase claims in batches, count the erased data, and return the erased claims.
+
+        Other claims are in use, or their erasure was refused by the service's database.
+        """
         finished: set[Any] = set()
         past = OldData(self.database, holder="", by=self.by)
         for part in _parts(ids):
@@ -244,7 +247,7 @@ class ClaimErasure:
         return buried_ids
 
     def _leave_tombstones(self, connection: Connection, ids: Sequence[Any], now: datetime) -> None:
-        """Reduce our rows to the fact that the claims are erased; claims erased earlier keep their time of erasure."""
+        """Reduce our rows to the fact and time of the erasure. Claims erased earlier keep their time."""
         border = self._border
         of_service = select(border.text("claim_reference")).where(border.key == _c.claim_id).correlate(claims)
         reference = func.coalesce(of_service.scalar_subquery(), _c.seen_reference)
@@ -272,7 +275,7 @@ class ClaimErasure:
             declined = {"facts": {}, "told": func.coalesce(_e.told, const("erased"))}
             connection.execute(update(events).where(client.reports).values(declined))
             connection.execute(update(actions).where(actions.c.subject.in_(keys)).values(details={}))
-        # Last, because a removed account has no address by which it could be found.
+        # Accounts are removed last, because a removed account has no address by which it could be found.
         store = ClientAccounts(self.database)
         accounts = [account for account in store.all() if account.key in keys]
         erased.accounts += sum(store.remove(account, self.by, now) for account in accounts)
@@ -283,16 +286,16 @@ def _event_ids(claim_ids: Sequence[Any]) -> Select[int]:
 
 
 def _mail_ids(event_ids: Select[int]) -> Select[int]:
-    """Emails that report any of these events."""
+    """The ids of emails that report any of these events."""
     return select(_me.mail_id).where(_me.event_id.in_(event_ids))
 
 
 def _erase_texts(
     connection: Connection, which: ColumnElement[bool], event_ids: Select[int], now: datetime
 ) -> int:
-    """Erase the texts of emails; returns how many had one. `event_ids`: events that are no longer reported.
+    """Erase the texts of emails, and return how many had a text. `event_ids`: events that are no longer reported.
 
-    An unsent email is dropped, and its other events are reported by another one. An email that is being sent becomes
+    An unsent email is dropped, and another email reports its other events. An email that is being sent becomes
     undecided.
     """
     unsent = select(_m.id).where(which, _m.state.in_(_UNSENT))

@@ -1,4 +1,4 @@
-"""The evidence and the manifests that list its files: see `recours.core.evidence`.
+"""Stores evidence, and the manifests that list the files of evidence: see `recours.core.evidence`.
 
 Evidence is written in the same transaction as the attempt that fetched it.
 """
@@ -53,7 +53,7 @@ from recours.runs.ports import ATTACHED
 _a, _c, _v, _e, _m = attempts.c, claims.c, evidence.c, erasures.c, manifests.c
 _KEY = ("claim_id", "sha256")
 LONGEST_NUMBER = 60
-_PORTION = 100  # the most files that one run deletes
+_PORTION = 100  # files that one run deletes at most
 
 
 def evidence_rows(
@@ -89,7 +89,7 @@ def evidence_rows(
 
 
 def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert evidence; a document that was obtained before keeps one row, which is updated to the latest time."""
+    """Insert evidence. The row of a document that was obtained before is updated instead, with the latest time."""
     if rows:
         connection.execute(_insert(dialect_of(connection)), rows)
 
@@ -97,13 +97,13 @@ def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
 def forget_refused(
     database: Database, cutoff: datetime, erase: Callable[[str, str], str | None], now: datetime
 ) -> int:
-    """Delete some of the rejected files obtained before a time; returns how many. Raises DatabaseError.
+    """Delete some of the rejected files obtained before a time, and return their number. Raises DatabaseError.
 
-    A file that an attempt names was once accepted, and is kept. A file that cannot be deleted keeps its row.
+    A file that an attempt names was accepted earlier, and is kept. A file that cannot be deleted keeps its row.
     """
     counted = exists().where(_a.claim_id == _v.claim_id, _a.document_path == _v.path)
     is_old = _v.refused.is_not(None), _v.obtained_at < cutoff
-    # In no particular order, so that files that cannot be deleted do not block the others.
+    # Files are read without an order, so that files that cannot be deleted do not block the others.
     old_files = select(_v.id, _v.path, _v.sha256).where(*is_old, ~counted)
     portion = database.all(old_files.order_by(func.random()).limit(_PORTION))
     erased = [row.id for row in portion if erase(row.path, row.sha256) is None]
@@ -122,7 +122,7 @@ def _insert(dialect: Dialect) -> Any:
     anew = {
         column.name: statement.excluded[column.name]
         for column in evidence.columns
-        if column.name not in ("id", *_KEY)  # the row's manifest is reset, because it covers the old values
+        if column.name not in ("id", *_KEY)  # clears `manifest_id`, because the manifest lists the old values
     }
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=anew)
 
@@ -132,8 +132,8 @@ _LOCK = text(f"SELECT pg_advisory_xact_lock({0x6D616E6966657374})")
 MANIFEST = select(_m.id, cast(_m.path, Text), cast(_m.sha256, Text))
 _LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
 _HAS_UNNAMED = select(or_(*(exists().where(column.is_(None)) for column in (_v.manifest_id, _e.manifest_id))))
-RUNS_KEPT = timedelta(days=400)  # quota windows too
-# The columns that a manifest's record of a row does not repeat: they identify the line, or are part of it.
+RUNS_KEPT = timedelta(days=400)  # also for quota windows
+# Columns that a manifest's record of a row does not repeat, because they identify the line, or are part of the line.
 _NOT_RECORDED = ("id", "path", "sha256", "manifest_id")
 _AT_ONCE = 1000  # rows in memory
 
@@ -141,7 +141,7 @@ _AT_ONCE = 1000  # rows in memory
 class CustodyRow(NamedTuple):
     """The row of a file or of an erased file. `label`: the claim, for display.
 
-    `line`, `record`: how a manifest lists the file, and the other values of the row that it protects.
+    `line`: the file as a manifest lists it. `record`: the other values of the row that the manifest protects.
     """
 
     path: str
@@ -153,7 +153,7 @@ class CustodyRow(NamedTuple):
 
 
 def note_erased(connection: Connection, files: Sequence[tuple[str, str]], by: str, at: datetime) -> None:
-    """Record that files (path and SHA-256) are erased, in the transaction that deletes their rows, for the next manifest."""
+    """Record erased files (path and SHA-256) for the next manifest, in the transaction that deletes their rows."""
     rows = [{"path": path, "sha256": sha256, "by": by, "erased_at": at} for path, sha256 in files]
     if rows:
         connection.execute(insert(erasures), rows)
@@ -169,10 +169,11 @@ class DatabaseCustody:
     def add(
         self, run_id: str, now: datetime, write: Callable[[str, bytes], None]
     ) -> tuple[Manifest, int] | None:
-        """List up to PORTION files without a manifest in a new manifest; return it and the number of files, or None.
+        """List up to PORTION files without a manifest in a new manifest. Return the manifest and the number of files.
 
-        `write`: stores a name and content durably. If the process dies afterward, the stored file has no row, and the
-        next manifest lists the same files. Raises DatabaseError, and the exceptions of `write`.
+        Returns None if there are none. `write`: stores a name and content durably. If the process dies afterward, the
+        stored file has no row, and the next manifest lists the same files. Raises DatabaseError, and the exceptions of
+        `write`.
         """
         if not self.database.scalar(_HAS_UNNAMED):  # most runs store and erase no files
             return None
@@ -202,7 +203,7 @@ class DatabaseCustody:
         return manifest, len(files)
 
     def _assign(self, connection: Connection, table: Table, number: int) -> list[CustodyRow]:
-        """Assign rows without a manifest to this one. Rows that others are writing go into the next one."""
+        """Assign rows without a manifest to this manifest. The next manifest lists rows that others are writing."""
         ids = select(table.c.id).where(table.c.manifest_id.is_(None)).order_by(table.c.id).limit(PORTION)
         statement = (
             update(table)
@@ -214,7 +215,7 @@ class DatabaseCustody:
         return [self._row(table, *row[1:]) for row in rows]
 
     def _columns(self, table: Table) -> list[ColumnElement[Any]]:
-        """The path, SHA-256 and manifest of a row, and its other values in the types of the database."""
+        """The path, SHA-256 and manifest of a row, and the row's other values in the database's types."""
         says = [self.database.dialect.exact(column) for column in table.c if column.name not in _NOT_RECORDED]
         return [cast(table.c.path, Text), cast(table.c.sha256, Text), table.c.manifest_id, *says]
 
@@ -237,7 +238,7 @@ class DatabaseCustody:
         return {number for (number,) in self._rows(query)}
 
     def erasures(self) -> tuple[int, datetime | None]:
-        """How many files were erased, and the time of the last erasure."""
+        """The number of erased files, and the time of the last erasure."""
         ((count, last),) = self._rows(select(func.count(), func.max(_e.erased_at)))
         return count, last
 
@@ -246,9 +247,9 @@ class DatabaseCustody:
         return Manifest(*rows[0]) if rows else None
 
     def rows(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[CustodyRow]:
-        """The rows that a manifest must list for these claims (empty: all claims, and erased files).
+        """The rows of these claims that a manifest must list; without `claim_ids`, of all claims and erased files.
 
-        `manifest`: None: rows whose manifest has no row in the database.
+        `manifest`: its number; None: return rows whose manifest has no row in the database.
         """
         border = self.database.border
         query = select(border.text("claim_reference"), cast(_v.claim_id, Text), *self._columns(evidence))
@@ -256,7 +257,7 @@ class DatabaseCustody:
         query = query.where(_is_of(evidence, manifest), *_is_claim(_v.claim_id, claim_ids))
         for reference, claim_id, *row in list(
             self._rows(query)
-        ):  # read completely, because the caller reads files
+        ):  # read all rows before returning them, because the caller reads files
             yield self._row(evidence, *row, label=f"{reference or f'id {claim_id}'}:")
         if not claim_ids:
             query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)
@@ -270,7 +271,7 @@ class DatabaseCustody:
     # ---------------------------------------------------------------- other comparisons with the files
 
     def named_paths(self) -> Iterator[str]:
-        """The paths of all files that rows name."""
+        """The paths of all files that are named in rows of attempts or evidence."""
         of_attempts = select(cast(_a.document_path, Text)).where(_a.document_path.is_not(None))
         return (path for (path,) in self._rows(union_all(of_attempts, select(cast(_v.path, Text)))))
 
@@ -307,7 +308,7 @@ class DatabaseCustody:
         return select(cast(_v.path, Text)).where(unknown, *_is_claim(_v.claim_id, claim_ids))
 
     def _shown_otherwise(self, claim_ids: Collection[Any]) -> Iterator[str]:
-        """A sentence for each claim whose proof in the service's table differs from our records."""
+        """Sentences about claims whose proof in the service's table differs from our records."""
         border = self.database.border
         latest = attempts.alias("latest").c
         last = select(func.max(latest.id)).where(
@@ -339,9 +340,9 @@ class DatabaseCustody:
                 yield f"{reference}: the attempt and the evidence name different proofs."
 
     def proofs(self, claim_ids: Collection[Any]) -> Iterator[Any]:
-        """Reference, path, media type, carrier, number and kind of each accepted proof of these claims (empty: all claims).
+        """The accepted proofs of these claims (empty: all claims), without proofs that a person attached or accepted.
 
-        Proofs that a person attached or accepted are left out.
+        Each row: reference, path, media type, carrier, number and kind.
         """
         border = self.database.border
         query = select(_v.id, border.text("claim_reference"), _v.path, _v.media_type, _v.carrier)
@@ -350,7 +351,7 @@ class DatabaseCustody:
         counts = _v.refused.is_(None), _v.by.is_(None), _v.kind.in_(PROOF_KINDS)
         query = query.where(*counts, *_is_claim(_v.claim_id, claim_ids))
         last = 0
-        # In batches, so that no transaction is open while the caller reads files.
+        # Rows are read in batches, so that no transaction is open while the caller reads files.
         while rows := list(self._rows(query.where(_v.id > last))):
             yield from (tuple(row[1:]) for row in rows)
             last = rows[-1][0]

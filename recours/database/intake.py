@@ -1,8 +1,8 @@
-"""The intake: updates our rows of claims from the service's, at the start of each run.
+"""The intake: updates our rows of claims from the service's rows at the start of each run.
 
-The sweep, which compares all claims in the order of their keys, guarantees correctness; the queries before it make
-updates fast. Rows are found without locks, and read again in the transaction that writes ours. The service's rows are
-locked only briefly, while recours writes to them.
+The sweep compares all claims in the order of their keys, and guarantees correctness. The queries before the sweep find
+new and edited claims fast. Rows are found without locks, and read again in the transaction that writes our rows. The
+service's rows are locked only briefly, while recours writes to them.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -93,23 +93,23 @@ from recours.runs.ports import Clock
 _a, _c, _v = attempts.c, claims.c, evidence.c
 _ROW = intake.c.id == 1
 
-# This many keys below the mark are read again, because a transaction of the service may commit late.
+# The number of keys below the mark that are read again, because a transaction of the service may commit late.
 _MARGIN = 10_000
 # How many keys the sweep compares in a run, and per transaction in the first round.
 _SWEEP_SIZE = 50_000
 _ADOPTION_SIZE = 10_000
-# Claims that were given up or shelved are compared in every run for this time.
+# For this time, claims that were given up or shelved are compared in every run.
 _WATCH = timedelta(days=60)
 
 _NAME = "intake"
-# How long a dead process blocks the intake of others, which wait briefly and then continue without an intake.
+# How long a dead process blocks the intake of other processes, which wait briefly and then continue without an intake.
 _LEASE = timedelta(minutes=2)
 _PATIENCE = timedelta(seconds=20)
 _POLL_S = 0.2
 
-# The most of the service's rows that are locked at once.
+# The maximum number of the service's rows that are locked at once.
 _PROJECTIONS_AT_ONCE = 100
-# After this many timeouts the whole table seems to be locked: this run stops waiting for the service.
+# After this many timeouts the whole table is probably locked, and the run stops waiting for locks of the service.
 _MOST_FAULTS = 3
 
 # The replacement character in texts that are not valid UTF-8.
@@ -117,7 +117,7 @@ _UNREADABLE = "\ufffd"
 
 
 class _SuppressedError(Exception):
-    """A trigger of the service suppressed some of several updates; which ones is only known one at a time."""
+    """A trigger of the service suppressed some of several updates; to find them, each update must be repeated."""
 
 
 def read_adoption(connection: Connection) -> Adoption | None:
@@ -150,11 +150,11 @@ class Assessor:
         originals: Mapping[Any, Claim] | None = None,
         if_stale: bool = False,
     ) -> list[Claim]:
-        """Assess these claims and write our rows; returns the updated claims.
+        """Assess these claims, write our rows, and return the updated claims.
 
-        Skips claims that a run has leased, and claims whose proof is not yet written to the service's row. `originals`:
-        the claims before the caller wrote to the service's rows, which does not count as an edit. `if_stale`: skip
-        claims whose values have not changed since they were last assessed.
+        Skips claims that a run has leased, and claims with values that are not yet written to the service's row.
+        `originals`: the claims before the caller wrote to the service's rows, which does not count as an edit.
+        `if_stale`: skip claims whose values have not changed since they were last assessed.
         """
         border = self.database.border
         is_takeable = _is_stale(border, now) if if_stale else free(now)
@@ -200,11 +200,11 @@ class Assessor:
         return [replace(claim, state=state) for claim, state in states]
 
     def _assessed(self, claim: Claim, stage: str | None, now: datetime) -> tuple[State, dict[str, Any]]:
-        """Return a claim's state and the values of our row (empty: delete the row). `stage`: the existing row's stage."""
+        """Return a claim's state and the values of our row (empty: delete the row). `stage`: of the existing row."""
         state = self.assess(claim, now)
         if claim.is_ours:
             return state, assessed_values(claim, state, now)
-        # Nothing is written to the service's row of a claim outside recours's work.
+        # If recours does not work on a claim, nothing is written to the service's row.
         nothing_owed: dict[str, str | None] = {"owed": None, "owed_since": None}
         if not claim.fetch_status and claim.number and state.stage is not Stage.SHELVED:
             state = State(since=claim.created_at)
@@ -219,7 +219,7 @@ class Assessor:
 def _copy_unreadable(
     connection: Connection, border: Border, texts: Mapping[Any, Sequence[str | None]]
 ) -> None:
-    """Copy texts that are not valid UTF-8 inside the database, because they were not read exactly."""
+    """Copy texts that are not valid UTF-8 with SQL, because reading them has changed them."""
     ids = [key for key, read in texts.items() if any(_UNREADABLE in (value or "") for value in read)]
     if ids and border.dialect.has_any_text:
         raw = {name: border.text(column) for name, column in SEEN.items()}
@@ -242,16 +242,19 @@ def _delete_orphans(connection: Connection, border: Border, ids: Sequence[Any], 
 
 
 def _is_stale(border: Border, now: datetime) -> ColumnElement[bool]:
-    """Our rows, joined with their claims, that must be assessed again; claims outside our work only if they enter it."""
+    """Our rows, joined with their claims, that must be assessed again.
+
+    Claims that recours did not work on are only included if it must work on them now.
+    """
     is_somebodys = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
     is_due = or_(_c.to_assess == literal_column("1"), and_(is_somebodys, border.differs))
     return and_(is_due, free(now), ~is_erased(border))
 
 
 def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnElement[bool]:
-    """Claims whose own status, in this column, does not exclude them from fetching."""
+    """Claims whose status in this column does not exclude them from fetching."""
     trimmed = func.trim(status)
-    # With the usual capitalizations, because a database may lowercase only unaccented letters.
+    # The usual capitalizations are added, because a database may lowercase only unaccented letters.
     spellings = sorted({form(name) for name in skip for form in (str.upper, str.capitalize)})
     conditions = [func.lower(trimmed) != name for name in skip] + [trimmed != name for name in spellings]
     return or_(status.is_(None), and_(true(), *conditions))
@@ -267,11 +270,11 @@ def _may_be_enrolled(border: Border, skip: Collection[str]) -> ColumnElement[boo
 
 
 def _is_exhausted(border: Border, max_retries: int) -> ColumnElement[bool]:
-    """Failed claims whose retries other software used up; false, never NULL, for other claims."""
+    """Failed claims whose retries other software has used up. The condition is never NULL."""
     count = border.column("pod_retry_count")
     if not isinstance(count.type, Integer | Numeric):
         return false()  # these claims are assessed one by one
-    # With an upper bound, because in SQLite any text is greater than any number.
+    # The upper bound is needed because in SQLite any text is greater than any number.
     is_used_up = count >= max_retries, count <= MOST_RETRIES
     is_failed = border.text("pod_fetch_status") == const(FetchStatus.FAILED)
     return case((and_(is_failed, *is_used_up), true()), else_=false())
@@ -281,13 +284,13 @@ def _is_exhausted(border: Border, max_retries: int) -> ColumnElement[bool]:
 
 
 class _Keys(NamedTuple):
-    """A range of keys: after `start`, up to and including `end`; None: unbounded."""
+    """A range of keys greater than `start`, up to and including `end`; None: unbounded."""
 
     start: Any = None
     end: Any = None
 
     def contain(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The condition that the key in this column is in the range."""
+        """Rows whose key in this column is in the range."""
         return and_(
             true() if self.start is None else key > self.start,
             true() if self.end is None else key <= self.end,
@@ -295,14 +298,14 @@ class _Keys(NamedTuple):
 
 
 def _select_range(border: Border, keys: _Keys, *columns: ColumnElement[Any]) -> Select[Any]:
-    """The service's claims in a range, joined with our rows if they exist; both tables are restricted to the range."""
+    """The service's claims in a range, joined with our rows, if any. Both tables are restricted to the range."""
     own_rows = claims, and_(border.key == _c.claim_id, keys.contain(_c.claim_id))
     query = select(*columns).select_from(border.claims.outerjoin(*own_rows))
     return query.where(keys.contain(border.key)).order_by(border.key)
 
 
 def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
-    """The keys and stages of our rows in a range whose claims no longer exist; mostly answered from indexes alone."""
+    """The keys and stages of our rows in a range whose claims no longer exist. Indexes usually suffice."""
     service_rows = border.claims, and_(border.key == _c.claim_id, keys.contain(border.key))
     query = select(_c.claim_id, _c.stage).select_from(claims.outerjoin(*service_rows))
     is_kept = _c.stage == const(ERASED)
@@ -311,9 +314,9 @@ def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
 
 @lru_cache(maxsize=32)
 def _likely_stale(border: Border) -> CompoundSelect[Any]:
-    """Select the keys of our rows that are probably out of date. Parameters: `moments`, `watched_from`.
+    """The keys of our rows that are probably out of date. Parameters: `moments`, `watched_from`.
 
-    Each part has a separate index.
+    Each part of the query has its own index.
     """
     watched_from = bindparam("watched_from", type_=_c.written_at.type)
     return union_all(
@@ -327,16 +330,16 @@ def _likely_stale(border: Border) -> CompoundSelect[Any]:
 
 
 def _stale(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """The keys of our rows, among these, that must be assessed again or whose claims no longer exist."""
+    """The keys of our rows matching `where` that must be assessed again, or whose claims no longer exist."""
     is_due = or_(border.key.is_(None), _c.to_assess == literal_column("1"), border.differs)
-    # Written as CASE, because with OR PostgreSQL would expect every row to match.
+    # The condition is a CASE, because for an OR PostgreSQL would expect every row to match.
     is_stale = case((is_due, free_at_moment()), else_=false())
     service_rows = border.claims, border.key == _c.claim_id
     return select(_c.claim_id).select_from(claims.outerjoin(*service_rows)).where(is_stale, *where)
 
 
 def _pending(border: Border) -> Select[Any]:
-    """Pending claims that are not pending in our rows; answered from indexes alone."""
+    """Pending claims that our rows do not contain as pending. Indexes suffice for this query."""
     is_known = or_(
         _c.stage.in_([const(stage) for stage in (*OPEN_STAGES, ERASED)]),
         _c.seen_fetch_status == const(FetchStatus.PENDING),
@@ -364,10 +367,9 @@ class ClaimIntake:
         return self._database.border
 
     def run(self, now: datetime) -> Iterator[Claim]:
-        """Update our rows; yields the assessed claims. Raises DatabaseError.
+        """Update our rows, and yield the assessed claims. Raises DatabaseError.
 
-        Only one process at a time does this. If another process takes long, this run continues with the rows as they
-        are.
+        Only one process at a time updates rows. If another process takes long, this run continues without an update.
         """
         self.write_owed(now)
         if not self._lease():
@@ -425,7 +427,7 @@ class ClaimIntake:
             connection.execute(update(intake).where(_ROW).values(values))
 
     def _lease(self) -> bool:
-        """Wait a limited time for other processes that do the intake."""
+        """Lease the intake, waiting a limited time for other processes. False: another process has the lease."""
         clock = self.clock
         give_up_at = clock.now() + _PATIENCE
         while not lease_name(self._database, _NAME, self.run_id, clock.now() + _LEASE, clock.now()):
@@ -439,7 +441,10 @@ class ClaimIntake:
         connection.execute(update(leases).where(*own_lease).values(held_until=self.clock.now() + _LEASE))
 
     def _sweep(self, row: Row[Any], now: datetime) -> Generator[Claim, None, dict[str, Any]]:
-        """Continue comparing all claims where the last run stopped, in the first round to the end; returns the progress."""
+        """Compare further claims, from where the last run stopped, and return the progress.
+
+        The first round compares all claims in one run.
+        """
         border = self._border
         is_first = row.swept_at is None
         repaired = 0 if is_first or row.swept_to is None else row.repaired
@@ -460,7 +465,7 @@ class ClaimIntake:
         return {"swept_to": None, "swept_at": now, "repaired": repaired}
 
     def _key_ranges(self, last_key: Any, size: int) -> Iterator[_Keys]:
-        """The ranges of `size` keys after this key (None: from the beginning); the last range has no end."""
+        """Ranges of `size` keys after `last_key` (None: from the beginning). The last range has no end."""
         key = self._border.key
         while True:
             last = select(key).where(_Keys(last_key).contain(key)).order_by(key).offset(size - 1).limit(1)
@@ -481,9 +486,9 @@ class ClaimIntake:
     # ---------------------------------------------------------------- adopting the results of other software
 
     def adopt_exhausted(self, now: datetime) -> Iterator[int]:
-        """Once, mark failed claims whose retries other software used up as given up; yields the number per range.
+        """Once, mark failed claims whose retries other software has used up as given up. Yield their number per range.
 
-        This happened in the past, so there are no events and no emails.
+        There are no events and emails, because the other software gave up on these claims in the past.
         """
         with self._database.read() as connection:
             row = connection.execute(select(intake).where(_ROW)).first()
@@ -499,7 +504,7 @@ class ClaimIntake:
             release_name(self._database, _NAME, self.run_id)
 
     def _adopt(self, border: Border, keys: _Keys, condition: ColumnElement[bool], now: datetime) -> int:
-        """Insert the rows that assessing these claims of a range one by one would create; returns how many."""
+        """Insert our rows of the matching claims in a range at once, without assessing each. Return their number."""
         query = _select_range(border, keys, *border.columns).where(_c.claim_id.is_(None), condition)
         with self._database.write() as connection:
             self._renew(connection)
@@ -512,7 +517,7 @@ class ClaimIntake:
     def _adopted_values(
         self, row: dict[str, Any], texts: Sequence[str | None], now: datetime
     ) -> dict[str, Any]:
-        """The values of our row of a claim that is not enrolled, or exhausted."""
+        """The values of our row of a claim that is not enrolled or has no retries left."""
         created_at = as_moment(row["created_at"])
         values = {"claim_id": row["id"], "since": created_at, **dict(zip(SEEN, texts, strict=True))}
         if not row["pod_fetch_status"]:
@@ -536,9 +541,9 @@ class ClaimIntake:
         }
 
     def write_owed(self, now: datetime) -> int:
-        """Write values to the service's rows that could not be written before; returns how many. Raises DatabaseError.
+        """Write owed values to the service's rows, and return the number of written rows. Raises DatabaseError.
 
-        Skips claims that the service has edited since, and leaves locked ones to a later run.
+        Skips claims that the service has edited since, and leaves locked claims to a later run.
         """
         is_one_by_one = self._border.is_view and not self._database.dialect.has_one_writer
         owed = select(_c.claim_id.label("id")).where(_c.owed_since.is_not(None), free(now))
@@ -553,7 +558,7 @@ class ClaimIntake:
         return count
 
     def _write_or_defer(self, ids: Sequence[Any], now: datetime) -> int | None:
-        """Write to these rows; None if they are locked. Rows that constraints reject stay owed; `status` counts them."""
+        """Write owed values to these rows; None: the rows are locked. `status` counts rows that constraints reject."""
         try:
             with self._database.write(lock_wait_s=SERVICE_LOCK_WAIT_S) as connection:
                 return self._write_at_once(connection, ids, now)
@@ -593,11 +598,11 @@ class ClaimIntake:
 def _proofs_to_write_again(
     connection: Connection, border: Border, claims_: Sequence[Claim]
 ) -> dict[Any, dict[str, Any]]:
-    """By claim id and column, the values to write again for claims that the service restored from a backup.
+    """The values to write again, by claim id and column, for claims that the service restored from a backup.
 
-    These claims were fetched after the backup, and need not be fetched again. Applies only to proofs that are recorded
-    for the claim's number and exist on disk. A row with a document or a fetch time was not restored from a backup: people
-    who want to fetch a POD again reset only the status.
+    The PODs of these claims were fetched after the backup, and need not be fetched again. Only proofs that are recorded
+    for the claim's number and exist on disk are written again. A row with a document or a fetch time was not restored
+    from a backup: people who want to fetch a POD again reset only the status.
     """
     without_proof = [claim for claim in claims_ if lost_its_proof(claim)]
     numbers = {claim.id: clean(claim.number or "", LONGEST_NUMBER) for claim in without_proof}

@@ -36,15 +36,16 @@ from recours.database.engine import Database
 from recours.database.evidence import RUNS_KEPT, forget_refused
 from recours.database.tables import DONE, actions, changes, claims, events, is_at_stage, quota, runs
 
-# Runs delete old records, so that they do not grow to millions of rows. Attempts, documents and emails are only deleted by
-# `recours prune`, on request.
+# Runs delete old records, so that tables do not grow to millions of rows. Attempts, documents and emails are deleted
+# only on request, by `recours prune`.
 _REFUSED_KEPT = timedelta(days=90)  # rejected files
 _DONE_KEPT = timedelta(days=30)  # our rows of claims that need no more work
-# The most rows that a run deletes: few enough that nobody waits for the write lock, and many times what a run adds.
+# The maximum number of rows that a run deletes. It is small, so that no process waits long for the write lock, and yet
+# many times the number of rows that a run adds.
 RUNS = 500
 WINDOWS = 50
 ROWS = 2000
-# Old records are only deleted if runs followed within this time; otherwise the clock is wrong, or nothing ran for long.
+# Old records are only deleted if a later run began within this time. Otherwise the clock is wrong, or runs were paused.
 _GOES_ON_WITHIN = timedelta(days=31)
 
 _c, _q = claims.c, quota.c
@@ -64,7 +65,7 @@ _OLD_ROWS = (
 def forget_old(database: Database, cutoff: datetime) -> None:
     """Delete some of the records that ended before a time. Raises DatabaseError.
 
-    Deletes nothing if no run is recorded soon after that time: otherwise a clock far in the future would delete years
+    Deletes nothing if no run is recorded soon after that time, so that a clock far in the future does not delete years
     of records and today's counts of calls.
     """
     began = runs.c.started_at
@@ -75,7 +76,7 @@ def forget_old(database: Database, cutoff: datetime) -> None:
     windows = database.all(old_windows)
     soon_after = select(runs.c.id).where(began >= cutoff, began < cutoff + _GOES_ON_WITHIN).limit(1)
     if not (ids or windows) or database.scalar(soon_after) is None:
-        return  # the usual case
+        return
     with database.write() as connection:
         connection.execute(delete(runs).where(runs.c.id.in_(ids)))
         of_window = tuple_(_q.limit_key, _q.window_start)
@@ -83,7 +84,7 @@ def forget_old(database: Database, cutoff: datetime) -> None:
 
 
 def forget_done(database: Database, cutoff: datetime) -> None:
-    """Delete some of our rows of claims that have had their POD, or have been outside our work, since a time."""
+    """Delete some of our rows of claims that needed no more work before a time."""
     if database.scalar(_OLD_ROWS, {"before": cutoff}) is None:
         return
     old_rows = _OLD_ROWS.with_for_update(skip_locked=True).correlate(None)
@@ -96,7 +97,7 @@ class RunJournal:
     """The records of runs, written when they begin and end."""
 
     database: Database
-    # Deletes a file by path and SHA-256; returns why it could not be deleted, or None.
+    # Deletes a file by path and SHA-256. Returns why the file could not be deleted, or None.
     erase: Callable[[str, str], str | None] = lambda path, _: f"nothing here deletes {path}"
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
@@ -112,7 +113,7 @@ class RunJournal:
         values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
-        # Use the previous run's time, so that one run with a clock far in the future does not delete years of records.
+        # Count from the previous run, so that one run with a clock far in the future does not delete years of records.
         if (last_start := self._latest_start(runs.c.id != run_id, at)) is None:
             return
         forget_old(self.database, last_start - RUNS_KEPT)
@@ -144,7 +145,7 @@ def add_events(
 ) -> None:
     """Insert events, each with the id of its claim (None: no claim).
 
-    An event that already exists for the same tracking number is kept; if it had lapsed, it becomes unreported again.
+    An event that already exists for the same tracking number is kept; a lapsed event becomes unreported again.
     `declined`: why the events are not reported to anyone.
     """
     rows = [
@@ -196,7 +197,7 @@ def note_assessed(connection: Connection, states: Sequence[tuple[Claim, State]],
 
 
 def note_put_aside(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
-    """Record which of these claims are not fetched from now on because of their own status."""
+    """Record which of these claims are no longer fetched because of their status."""
     note(connection, _put_aside(states), SERVICE, now)
 
 
@@ -224,12 +225,12 @@ class ActionLog:
     database: Database
 
     def note(self, action: OperatorAction, now: datetime) -> None:
-        """Record an action that no other table contains, such as a check of credentials."""
+        """Record an action that is not visible in any other table, such as a check of credentials."""
         with self.database.write() as connection:
             note_action(connection, action, now)
 
     def latest(self, subjects: Sequence[str] = (), limit: int = 50) -> list[PastAction]:
-        """The most recent actions, latest first; `subjects`: only these, unless empty."""
+        """The most recent actions on these subjects (empty: all), latest first."""
         c = actions.c
         conditions = [c.subject.in_(subjects)] if subjects else []
         return self._read(select(c.id).where(*conditions).order_by(c.id.desc()).limit(limit))

@@ -54,7 +54,7 @@ _LEASE = timedelta(minutes=10)
 # A client gets at most one email per rejected account in this time.
 _BETWEEN_REMINDERS = timedelta(days=7)
 _AT_ONCE = 500  # events read or marked per statement
-_LATEST = 10_000  # emails searched for the last one to the operator
+_LATEST = 10_000  # emails searched for the last email to the operator
 _MAIL = "mail"  # value of `told` for an event that an email reports
 _e, _m = events.c, mails.c
 
@@ -96,19 +96,19 @@ class MailOutbox:
     # ---------------------------------------------------------------- events
 
     def is_written(self, name: EventName, number: str) -> bool:
-        """Return whether an event without claim and carrier has this number, with one small query."""
+        """Return whether there is an event with this number and without a claim or carrier, with one small query."""
         key = _e.claim_id.is_(None), _e.event == name, _e.carrier == "", _e.tracking_number == number
         return bool(self.database.scalar(select(exists(select(_e.id).where(*key)))))
 
     def add_event(self, event: Event, now: datetime, declined: str | None = None) -> None:
-        """Write an event without a claim, unless it exists. `declined`: why no email reports it."""
+        """Write an event without a claim, unless it exists. `declined`: why no email reports the event."""
         with self.database.write() as connection:
             add_events(connection, [(None, event)], self.run_id, now, declined)
 
     def untold_by_client(self) -> dict[Any, list[int]]:
         """The ids of each client's pending events, oldest first. The key None collects events whose client is unknown.
 
-        One query for all clients, since no index leads from a client to its events.
+        Uses one query for all clients, because there is no index of events by client.
         """
         border = self._border
         client_id: ColumnElement[Any] = border.column("client_id") if border.has("client_id") else null()
@@ -133,7 +133,7 @@ class MailOutbox:
         return {numbers[number]: client_id for number, client_id in rows}
 
     def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
-        """The events, among these, that no run has reported yet, oldest first."""
+        """The events with these ids that no run has reported yet, oldest first."""
         parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
         return [event for part in parts for event in self._read(_UNTOLD, of_events=part)]
 
@@ -171,7 +171,7 @@ class MailOutbox:
         if not rows:
             return None
         row = rows[0]
-        is_active = row["is_active"]  # NULL means active; some applications write words
+        is_active = row["is_active"]  # NULL means active; some applications write a word
         return Recipient(
             client_id,
             row["email"],
@@ -181,7 +181,7 @@ class MailOutbox:
         )
 
     def tell_of_refused_accounts(self, now: datetime) -> None:
-        """Write an event for each client account that a carrier rejects, unless the last week has one."""
+        """Write an event for each client account that a carrier rejects, at most once a week."""
         refused = self._refused_accounts(now)
         if not refused:
             return
@@ -202,7 +202,7 @@ class MailOutbox:
             add_events(connection, due, self.run_id, now)
 
     def _refused_accounts(self, now: datetime) -> dict[str, dict[str, str]]:
-        """Rejected client accounts in use, by account key: the kind of rejection and the carrier's message."""
+        """The kind of rejection and the carrier's message for each rejected client account in use, by account key."""
         state = account_state.c
         own = client_accounts.c
         query = (
@@ -254,15 +254,15 @@ class MailOutbox:
         return int(self.database.scalar(select(func.count()).where(_m.state == const(state))))
 
     def ready(self, now: datetime) -> list[int]:
-        """The ids of the emails that are ready, those with the fewest attempts first, then oldest first.
+        """The ids of ready emails, ordered by the number of attempts, then by age, oldest first.
 
-        An email at which the server breaks the connection must not block the others forever.
+        In this order, an email at which the server breaks the connection does not block the others forever.
         """
         query = select(_m.id).where(_open(MailState.READY), self._free(now))
         return self.database.scalars(query.order_by(_m.tries, _m.id))
 
     def lease(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
-        """Lease those of the emails that are still ready."""
+        """Lease and return the emails with these ids that are still ready."""
         ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
         of_mails = select(mail_events.c.mail_id, events).join(events, mail_events.c.event_id == _e.id)
         with self.database.write() as connection:
@@ -290,7 +290,7 @@ class MailOutbox:
             connection.execute(statement, self._leased(mail) | values)
 
     def sending(self, mail: OutgoingMail) -> bool:
-        """Mark the email before its handover to the server; False if another run has leased it."""
+        """Mark the email as being sent, before passing it to the server; False if another run has leased the email."""
         values = {"state": MailState.SENDING}
         with self.database.write(durable=True) as connection:
             return bool(connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount)
@@ -298,10 +298,10 @@ class MailOutbox:
     def end(
         self, mail: OutgoingMail, state: MailState, now: datetime, error: str | None = None
     ) -> str | None:
-        """Record the final state. A sent or failed email is copied to the table `notifications` too.
+        """Record the final state, and copy a sent or failed email to the table `notifications`.
 
-        An email without a client is not copied if that table requires one. Returns the error if the copy failed; the final
-        state is recorded anyway. Another email reports the events of a canceled one if their reason returns.
+        An email without a client is not copied if that table requires a client. Returns the error if the copy failed;
+        the final state is recorded anyway. The events of a canceled email are reported again if their reason returns.
         """
         rows = []
         if state in (MailState.SENT, MailState.FAILED) and self._border.notes_mails_to(mail.client_id):
@@ -335,7 +335,7 @@ class MailOutbox:
         return {"of_mail": mail.id, "held_by": self.run_id}
 
     def mark_undecided(self, now: datetime) -> list[tuple[int, str]]:
-        """Mark the emails whose run died while sending, and return their ids and recipients. They are not sent again."""
+        """Mark emails whose run died while sending, and return their ids and recipients. They are not sent again."""
         dead = and_(_open(MailState.SENDING), is_over(_m.held_until, now))
         values = {"state": MailState.UNDECIDED, "ended_at": now, "error": MailTrouble.RUN_DIED.text()}
         with self.database.write() as connection:
@@ -343,7 +343,7 @@ class MailOutbox:
             return [(row.id, row.recipient) for row in rows]
 
     def reasons(self, events_: Collection[OutboxEvent], now: datetime) -> Reasons:
-        """The current state of the claims and accounts of events whose reason may no longer apply."""
+        """The current state of the claims and accounts of these events, whose reason may no longer apply."""
         of_claims = {event.claim_id for event in events_ if event.name is EventName.POD_FAILED}
         of_accounts = {event.carrier for event in events_ if event.name is EventName.ACCOUNT_REFUSED}
         claims: dict[Any, Any] = {}
@@ -382,7 +382,7 @@ class MailOutbox:
 
 
 def _open(*states: MailState) -> ColumnElement[bool]:
-    """Emails in these states, by the index of unfinished emails."""
+    """Emails in these states, in the form that uses the index of unfinished emails."""
     return and_(
         _m.state.in_([const(state) for state in OPEN_STATES]),
         _m.state.in_([const(state) for state in states]),
@@ -392,7 +392,7 @@ def _open(*states: MailState) -> ColumnElement[bool]:
 def _mark(connection: Connection, ids: list[int], result: str) -> int:
     """Record the result of pending events, and return how many were marked."""
     marked = 0
-    ids = sorted(ids)  # in one order, as other runs may be marking the same events
+    ids = sorted(ids)  # a fixed order, because another run that marks the same events could deadlock
     for place in range(0, len(ids), _AT_ONCE):
         portion = {"of_events": ids[place : place + _AT_ONCE]}
         if not dialect_of(connection).has_one_writer:
@@ -425,7 +425,7 @@ def _mail(row: Any, of_mail: list[OutboxEvent]) -> OutgoingMail:
 def _notifications(
     mail: OutgoingMail, state: MailState, now: datetime, error: str | None
 ) -> list[dict[str, Any]]:
-    """One row per claim of the email; one row if it is about no claim."""
+    """One row per claim of the email, or one row if the email is not about a claim."""
     ids = list(dict.fromkeys(event.claim_id for event in mail.events if event.claim_id)) or [None]
     return [
         {

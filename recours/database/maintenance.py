@@ -1,4 +1,4 @@
-"""Maintains the state of claims: reassessments, due, passed and impossible retries, and passed deadlines."""
+"""Updates the state of claims: reassesses them, moves and repairs retries, and gives up after deadlines."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -85,9 +85,9 @@ class ClaimMaintenance:
     def rank_overdue(
         self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
     ) -> int:
-        """Rank these carriers' ready claims again if their assumed deadlines of 14 days have passed; return how many.
+        """Rank these carriers' ready claims again if their assumed deadlines of 14 days have passed; count them.
 
-        Takes one lookup per lane in the index of ready claims.
+        Uses one lookup per lane in the index of ready claims.
         """
         dialect = self.database.dialect
         lanes = dialect.lanes()
@@ -108,7 +108,7 @@ class ClaimMaintenance:
     # ---------------------------------------------------------------- claims to assess again
 
     def repair_keys(self) -> list[str]:
-        """Mark claims for assessment that no run would find, or that another carrier's account serves today.
+        """Mark claims for assessment that no run would find, or that the account of another carrier now serves.
 
         Returns the keys of carriers that are new, or whose credentials were added or removed since the last run.
         """
@@ -138,7 +138,10 @@ class ClaimMaintenance:
         return sorted(of_clients | (changed if last_configured else set()))
 
     def _repair_closed(self, lanes: Collection[str]) -> None:
-        """Mark claims in closed lanes for assessment: runs that did not know a client's new account may have left them."""
+        """Mark claims in lanes without credentials for assessment if their client has an account.
+
+        Runs that did not know the account yet may have left claims in these lanes.
+        """
         of_clients = self.catalog.of_clients.values()
         for lane in sorted(set(lanes).intersection(self.catalog.specs) - self.catalog.configured):
             numbers = [own[lane] for own in of_clients if lane in own]
@@ -147,9 +150,9 @@ class ClaimMaintenance:
                 self._have_assessed(is_at_stage(*DUE), _c.lane == lane, _c.account_id.is_(None), has_account)
 
     def _apply_changes(self, connection: Connection) -> set[str]:
-        """Apply changes of clients' accounts to their claims; returns the keys of the carriers affected.
+        """Apply changes of clients' accounts to their claims, and return the keys of the carriers affected.
 
-        Changes that this run does not know yet are left to the next run. Concurrent changes of accounts wait.
+        The next run applies changes that this run does not know yet. Concurrent changes of accounts wait.
         """
         changed = select(_a.id, _a.client_id, _a.carrier, is_in_use().label("is_used"))
         rows = connection.execute(changed.where(_a.is_applied.is_(False)).with_for_update()).all()
@@ -168,14 +171,14 @@ class ClaimMaintenance:
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
-        """An exclusive transaction: two such transactions, which change rows in no fixed order, could deadlock."""
+        """Begin an exclusive transaction. Two transactions that change rows in no fixed order could deadlock."""
         with self.database.long(), self.database.write() as connection:
             if not self.database.dialect.has_one_writer:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
     def unshelve(self, skip: Collection[str]) -> None:
-        """Mark shelved claims for assessment whose status is no longer in `skip` (lower case)."""
+        """Mark shelved claims for assessment if their status is no longer in `skip` (lower case)."""
         statuses = self.database.scalars(values_at_stage(_c.seen_claim_status, Stage.SHELVED))
         of_interest = [status for status in statuses if status and status.strip().lower() not in skip]
         if of_interest:
@@ -200,7 +203,7 @@ class ClaimMaintenance:
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
-        """Recalculate retries after `horizon`, which the backoff cannot have set. A last attempt may be later."""
+        """Recalculate retries after `horizon`, which are too late for the backoff. A last attempt may be later."""
         for stage in _TIMED:
             of_backoff = awaits_retry() if stage is Stage.WAITING else is_at_stage(stage)
             yield from self._reassess(and_(of_backoff, _c.next_at > horizon), _c.next_at, retime, now)
@@ -208,9 +211,9 @@ class ClaimMaintenance:
     def _reassess(
         self, condition: ColumnElement[bool], key: Any, assess: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
-        """Give the matching claims new states, in the order of `key`, the column of the condition's index.
+        """Give the matching claims new states, in the order of `key`, the indexed column of the condition.
 
-        In another order, or in none, both databases may choose to read the whole table.
+        With another order, or with no order, both databases may choose to read the whole table.
         """
         query = self._keys(now, condition).order_by(key).limit(CHUNK)
         is_more = self._has_some(query)
@@ -227,7 +230,7 @@ class ClaimMaintenance:
             is_more = bool(read)
 
     def stage_due(self, due_until: datetime) -> None:
-        """Move due claims to the ready stage; claims of unknown carriers are marked for assessment."""
+        """Move due claims to the stage ready or new. Claims of unknown carriers are also marked for assessment."""
         is_due = and_(is_at_stage(Stage.WAITING), _c.next_at <= due_until)
         stage = case((is_failed(), Stage.READY), else_=Stage.NEW)
         is_lost = case((is_served_by(["", *self.catalog.specs]), _c.to_assess), else_=1)
@@ -240,9 +243,9 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Pass the due retries of settled claims of these carriers (empty: all) without a call, with their events.
+        """Use up due retries of settled claims of these carriers (empty: all) without a call, and write the events.
 
-        A claim without a decision is shelved. `ClaimIntake.write_owed` writes the results to the service's rows.
+        A claim for which `pass_retry` returns None is shelved. `ClaimIntake.write_owed` updates the service's rows.
         """
         is_due = is_at_stage(Stage.SETTLED), _c.next_at <= due_until, self._serves(carriers)
         query = self._keys(now, *is_due).order_by(_c.next_at).limit(CHUNK)
@@ -256,9 +259,9 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Give up on claims at this stage whose deadlines passed long ago, with their events; see `is_expired`.
+        """Give up on claims at this stage whose deadlines passed long ago, and write their events; see `is_expired`.
 
-        `cutoff`: the latest `expire_from` of these claims. Otherwise the method works like `pass_retries`.
+        `cutoff`: the latest `expire_from` of these claims. Otherwise, this method works like `pass_retries`.
         """
         is_over = is_at_stage(stage), has_deadline(), _c.expire_from <= cutoff, _c.interruptions == 0
         query = self._keys(now, *is_over, self._serves(carriers)).order_by(_c.expire_from).limit(CHUNK)
@@ -308,13 +311,13 @@ class ClaimMaintenance:
         return _c.lane.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
 
     def _keys(self, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
-        """The keys of existing, unleased claims that need no assessment and whose results are all written."""
+        """The keys of existing, unleased claims that need no assessment and have no values owed to the service."""
         border = self.database.border
         keys = select(_c.claim_id).select_from(border.joined())
         return keys.where(*where, is_current(), free(now), ~border.is_edited)
 
     def _has_some(self, query: Select[Any]) -> bool:
-        """Return whether there is any claim; usually not, which saves building the statement with all columns."""
+        """Return whether the query finds a claim. Usually there is none, which saves building the larger query."""
         return self.database.scalar(query.limit(1)) is not None
 
     def _read(self, connection: Connection, query: Select[Any]) -> list[Claim]:
@@ -323,7 +326,7 @@ class ClaimMaintenance:
         return unchanged(connection, read_claims(rows, self.catalog, self.redact))
 
     def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
-        """Change these rows, except those that another run has locked, which a later run finds."""
+        """Change these rows. Rows that another run has locked are left to a later run."""
         statement = update(claims).where(condition).values(values | {"version": _c.version + 1})
         if not self.database.dialect.has_one_writer:
             free_rows = select(_c.claim_id).where(condition).with_for_update(skip_locked=True)
@@ -337,13 +340,13 @@ def _values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
 
 
 def _assess_again(condition: ColumnElement[bool]) -> Update:
-    """Mark these claims for assessment by the next intake, at any stage, unless they are outside our work."""
+    """Mark these claims for assessment by the next intake, if recours works on them."""
     is_somebodys = _c.stage.not_in([DONE, NOT_ENROLLED, ERASED])
     return update(claims).where(condition, is_somebodys).values(to_assess=1, version=_c.version + 1)
 
 
 def _last_run(connection: Connection) -> tuple[dict[str, bool], bool]:
-    """Which carriers had credentials at the last run, and whether clients' accounts changed since; one statement."""
+    """Return which carriers had credentials at the last run, and whether clients' accounts have changed since."""
     to_apply = select(literal("", Text), true()).where(exists().where(_a.is_applied.is_(False)))
     query = select(accounts.c.carrier, accounts.c.configured).union_all(to_apply)
     configured: dict[str, bool] = dict(tuple(row) for row in connection.execute(query))
@@ -352,7 +355,7 @@ def _last_run(connection: Connection) -> tuple[dict[str, bool], bool]:
 
 
 def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:
-    """The account keys of claims that another account may serve now; "": unknown carriers."""
+    """The keys of carriers whose claims another carrier's account may serve now; "": unknown carriers."""
     shared = {
         key
         for substitute in catalog.substitutes
@@ -363,7 +366,7 @@ def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> li
 
 
 def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collection[str]) -> set[str]:
-    """The lanes, among these, without an account. The database is asked about accounts that this run does not know yet."""
+    """The given lanes that have no account, not even in the database, which may contain newer accounts."""
     unknown = set(lanes) - set(catalog.accounts_of(catalog.specs))
     if not unknown:
         return unknown
@@ -372,12 +375,12 @@ def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collec
 
 
 def _is_of_client() -> ColumnElement[bool]:
-    """Claims of an account's client; compared as text in the database, for any type of id."""
+    """Claims of an account's client. Ids are compared as text in the database, because they can have any type."""
     return _c.seen_client == cast(_a.client_id, Text)
 
 
 def _concerned(catalog: Catalog, accounts_: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Claims that another account must serve because of these accounts of their clients, or that remember an account."""
+    """Claims that another account must serve after a change of these client accounts, or that store an account."""
     key = _c.lane
     of_carrier = _a.carrier
     serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")

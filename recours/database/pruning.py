@@ -1,9 +1,9 @@
 """Deletes data past its retention period: documents, signatories, attempts, and the texts of events and emails.
 
 The order within a batch makes a crash harmless. First the claims are leased, so that no run fetches them. Then the
-files are deleted, and only then their rows: without its row, a file would never be found again. If a prune dies in
-between, rows without files remain; the next prune finds them, counts missing files as deleted, and continues. A file
-that cannot be deleted keeps its row.
+files are deleted, and their rows last, because a file without a row would never be found again. If a prune dies in
+between, rows without files remain. The next prune finds these rows, counts missing files as deleted, and continues. A
+file that cannot be deleted keeps its row.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,9 +50,9 @@ from recours.database.tables import (
 
 _c, _a, _e, _m, _v = claims.c, attempts.c, events.c, mails.c, evidence.c
 _LEASE = timedelta(minutes=10)
-# Rows per transaction: few enough that nobody waits long for the write lock.
+# Rows per transaction: few enough that no process waits long for the write lock.
 _CHUNK = 200
-# In the order of OldFile's fields, the last of which is `_is_shared`.
+# In the order of the fields of OldFile, without the last field, which is `_is_shared`.
 _OLD_ATTEMPT = (
     _a.id,
     _a.claim_id,
@@ -75,7 +75,7 @@ _NO_EVIDENCE = delete(evidence).where(_v.claim_id == bindparam("of_claim"), _v.p
 
 
 class OldFile(NamedTuple):
-    """An attempt past its retention period with its document, or a piece of evidence."""
+    """An attempt and its document, or a piece of evidence, past its retention period."""
 
     id: int
     claim_id: Any
@@ -87,7 +87,7 @@ class OldFile(NamedTuple):
 
 @dataclass(frozen=True)
 class OldRows:
-    """Rows past their retention period. `values`: their new values; None: they are deleted."""
+    """Rows past their retention period. `values`: their new values; None: delete the rows."""
 
     table: Table
     source: FromClause
@@ -100,12 +100,12 @@ Erase = Callable[[str, str], str | None]  # path and SHA-256 → why the file co
 
 @dataclass
 class Pruned:
-    """Counts of what was deleted, or would be, and the files that could not be deleted."""
+    """Counts of deleted data, or of data that would be deleted, and the files that could not be deleted."""
 
     attempts: int = 0
     documents: int = 0
     size: int = 0  # of the documents, in bytes
-    deliveries: int = 0  # claims given up whose known signatory is deleted
+    deliveries: int = 0  # given up claims whose known signatory is deleted
     events: int = 0  # events whose facts are deleted
     mails: int = 0  # finished emails whose text is deleted
     # Edits, payments and decisions about claims, and people's actions on carriers, accounts and emails.
@@ -113,7 +113,7 @@ class Pruned:
     evidence: int = (
         0  # apart from the documents of attempts: additional and rejected documents, tracking records
     )
-    undeleted: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
+    undeleted: dict[str, str] = field(default_factory=dict)  # why files could not be deleted, by file
 
     @property
     def is_empty(self) -> bool:
@@ -141,7 +141,7 @@ def prune(past: "OldData", erase: Erase, cutoff: datetime, now: Callable[[], dat
 def delete_all_files(
     past: "OldData", claim_ids: Sequence[Any], erase: Erase, now: Callable[[], datetime]
 ) -> dict[str, str]:
-    """Delete all files of claims that no run works on, of any age; returns those that could not be deleted, and why."""
+    """Delete files of any age of claims that no run works on. Return files that could not be deleted, with reasons."""
     pruned = Pruned()
     for table, columns in ((attempts, _OLD_ATTEMPT), (evidence, _OLD_PIECE)):
         query = select(*columns).where(table.c.claim_id.in_(claim_ids)).order_by(table.c.id)
@@ -153,7 +153,7 @@ def delete_all_files(
 
 
 def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
-    """Delete the document of an attempt, or a piece of evidence; returns whether this succeeded."""
+    """Delete the document of an attempt, or a piece of evidence, and return whether this succeeded."""
     if file.path is None or file.is_shared:
         return True
     if why := erase(file.path, file.sha256 or ""):
@@ -194,7 +194,7 @@ class OldData:
     def lease(
         self, table: Table, cutoff: datetime, now: datetime, last: int
     ) -> tuple[list[OldFile], int] | None:
-        """Lease finished claims; returns their next attempts or pieces after the id `last`, and the last id read."""
+        """Lease finished claims. Return their next attempts or pieces after the id `last`, and the last id read."""
         border = self.database.border
         if table is attempts:
             query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
@@ -205,7 +205,7 @@ class OldData:
         rows = self.database.all(query)
         if not rows:
             return None
-        # Only claims that are still finished, skipping those that others have locked.
+        # Only claims that are still finished, and that no other process has locked.
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
         still_over = select(_c.claim_id).select_from(border.joined())
         still_over = still_over.where(_c.claim_id.in_(ids), _is_over(border, now)).order_by(_c.claim_id)
@@ -221,7 +221,7 @@ class OldData:
     def forget(self, table: Table, files: Sequence[OldFile], gone: Sequence[OldFile], now: datetime) -> None:
         """Delete the rows in `gone`, remove the documents from their claims, and release all claims.
 
-        The next manifest lists their files as erased.
+        The next manifest lists the files of the deleted rows as erased.
         """
         erased = [file for file in gone if file.path is not None and not file.is_shared]
         erased.sort(key=lambda file: (file.claim_id, file.id))
@@ -233,7 +233,7 @@ class OldData:
             connection.execute(delete(table).where(table.c.id.in_([file.id for file in gone])))
             ids = {file.claim_id for file in files}
             is_own = _c.claim_id.in_(ids), _c.lease_token == self.holder
-            # Rows that were created only for the lease.
+            # These rows were created only for the lease.
             connection.execute(delete(claims).where(*is_own, is_at_stage(DONE), _c.seen_reference.is_(None)))
             released = {"lease_token": None, "lease_until": None, "version": _c.version + 1}
             connection.execute(update(claims).where(*is_own).values(released))
@@ -258,7 +258,7 @@ class OldData:
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
     def old_rows(self, cutoff: datetime, now: datetime) -> dict[str, list[OldRows]]:
-        """Other old rows, by their field in `Pruned`. Events keep their other columns, so that nothing is emailed twice."""
+        """Old rows of other tables, by field of `Pruned`. Events are only cleared, so that nothing is emailed twice."""
         border = self.database.border
         last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
         signed = _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
@@ -274,7 +274,7 @@ class OldData:
         }
 
     def forget_rows(self, old: OldRows) -> int:
-        """Delete or clear these rows in batches; returns how many."""
+        """Delete or clear these rows in batches, and return their number."""
         (key,) = old.table.primary_key
         portion = select(key).select_from(old.source).where(*old.conditions).limit(_CHUNK)
         portion = portion.with_for_update(skip_locked=True, of=old.table)
@@ -318,5 +318,5 @@ def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
 
 
 def _has_ended(border: Border) -> ColumnElement[bool]:
-    """Claims that are finished, without those that were reset or corrected after recours gave up on them."""
+    """Finished claims, without claims that were reset or corrected after recours gave up on them."""
     return and_(is_at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)

@@ -1,8 +1,8 @@
 """The quota store: the calls counted in each window, and the state of each carrier and account.
 
-A unit counts from its reservation, a committed transaction that survives a power cut. Units that were certainly not
-sent are returned with the next reservation, or when the run ends. Units reserved by a process that is killed are lost
-until the window ends, so that recours never makes more calls than the limit allows.
+A unit counts from its reservation, which is committed before the call and survives a power cut. Units that were
+certainly not sent are returned with the next reservation, or when the run ends. Units reserved by a killed process are
+lost until the window ends, so that recours never makes more calls than the limit allows.
 """
 
 import threading
@@ -79,7 +79,7 @@ _GIVE_BACK = (
 
 @cache
 def _take(dialect: Dialect) -> ReturningInsert[Any]:
-    """Take units of a window, minus earlier `unsent` ones, creating its row if necessary; returns no row above the limit."""
+    """Reserve units of a window, minus earlier `unsent` units; creates its row if necessary. No result: not enough."""
     names = ("limit_key", "window_start", "window_end")
     units = bindparam("units", type_=Integer)
     limit = bindparam("limit", type_=Integer)
@@ -99,18 +99,18 @@ class QuotaTables:
     database: Database
     _reserved: Counter[Reserved] = field(default_factory=Counter, init=False)
     _unsent: Counter[Reserved] = field(default_factory=Counter, init=False)  # to be returned
-    _short: set[str] = field(default_factory=set, init=False)  # the keys of short limits
+    _short: set[str] = field(default_factory=set, init=False)  # the keys of limits with short windows
     _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     # ---------------------------------------------------------------- windows
 
     def reserve(self, requests: Sequence[QuotaRequest], now: datetime) -> list[Reserved] | Exhausted:
         """Reserve all these units, or none. Units of short windows must be used immediately."""
-        # In a fixed order: machines with the same limits in different orders would deadlock.
+        # The order is fixed, because machines with the same limits in different orders would deadlock.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
             windows = [_window(request.limit, now) for request in requests]
-            # Before the transaction: if it is unknown whether it was committed, the units are lost.
+            # Unsent units are removed before the transaction: if its outcome is unknown, the units are lost.
             with self._guard:
                 unsent = {window: self._unsent.pop(window) for window in windows if window in self._unsent}
             try:
@@ -149,7 +149,7 @@ class QuotaTables:
                 self._reserved[reserved] -= units
 
     def settle(self) -> bool:
-        """Return units that were certainly not sent; returns whether there were any. Raises DatabaseError."""
+        """Return units to the quota that were certainly not sent. False: there were none. Raises DatabaseError."""
         with self._guard:
             unsent = sorted(self._unsent.items(), key=lambda entry: (entry[0].limit.key, entry[0].start))
             self._unsent.clear()
@@ -184,7 +184,7 @@ class QuotaTables:
                 portion = limits[at : at + _MOST_PARAMETERS]
                 keys = {limit.key for limit in portion}
                 starts = {limit.window.around(now)[0] for limit in portion}
-                # Plus 0, so that SQLite converts a text, which others may have written, to a number like a reservation does.
+                # With + 0, SQLite converts a text, which other software may have written, to a number.
                 of_these = select(_q.limit_key, _q.window_start, _q.taken + 0)
                 of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
                 counts |= {(key, start): count for key, start, count in connection.execute(of_these)}
@@ -211,7 +211,7 @@ class QuotaTables:
         states = select(*_a).where(_a.carrier.in_(named))
         if (
             len(accounts) <= _MOST_PARAMETERS
-        ):  # a page shows only a few accounts of a carrier with many clients
+        ):  # of a carrier with many clients, a page of the dashboard shows only a few accounts
             states = states.where(_a.account_id.in_({account.account for account in accounts.values()}))
         with self.database.read() as connection:
             by_carrier = {row["carrier"]: row for row in connection.execute(outages).mappings()}
@@ -227,7 +227,7 @@ class QuotaTables:
     def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
         """Record that a person paused the carrier, or a client's account there.
 
-        If it is already paused, only the reason and the end are replaced, not the start.
+        If the carrier or account is already paused, only the reason and the end are replaced, not the start.
         """
         table, row = _stopped_in(key)
         details = {"why": why} if why else {}
@@ -242,7 +242,7 @@ class QuotaTables:
             note_action(connection, paused, stop.at)
 
     def resume(self, key: str, by: str, now: datetime) -> Stop | None:
-        """Record that a person resumed a carrier or account; returns the pause that this ended, or None."""
+        """Record that a person resumed a carrier or account. Return the pause that this ended, or None."""
         table, row = _stopped_in(key)
         stopped = *(table.c[name] == value for name, value in row.items()), is_stopped(table, now)
         of_stop = table.c.stopped_at, table.c.stopped_why, table.c.stopped_until
@@ -263,9 +263,9 @@ class QuotaTables:
             put(connection, account_state, _row_of(key) | values, values)
 
     def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
-        """Store what is known about an account's right to documents.
+        """Store the known state of an account's right to documents.
 
-        Returns False if another process has counted a call since the stored value was `expected`.
+        Returns False if the stored state is no longer `expected`, because another process has counted a call.
         """
         values = {column: getattr(right, field) for field, column in _DOCUMENT_COLUMNS.items()}
         column = account_state.c.documents_next_at
@@ -292,7 +292,7 @@ class QuotaTables:
             put(connection, table, {**row, **values}, values, where=longer)
 
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:
-        """Claim the one attempt that is due after a rejection of an account; False if another process has it."""
+        """Reserve the single attempt that is due after a rejection of an account; False if another process has it."""
         account = AccountKey.parse(key)
         is_account = _a.carrier == account.carrier, _a.account_id == account.account
         due = update(account_state).where(*is_account, is_over(_a.refused_until, now))
@@ -353,7 +353,7 @@ def _window(limit: Limit, now: datetime) -> Reserved:
 def _reserve(
     connection: Connection, request: QuotaRequest, now: datetime, unsent: Mapping[Reserved, int]
 ) -> Reserved:
-    """Take units of one window, minus its unsent units. Raises _ExhaustedError."""
+    """Reserve units of one window, minus its unsent units. Raises _ExhaustedError."""
     reserved = _window(request.limit, now)
     limit = request.limit.number - request.headroom
     if request.units > limit:

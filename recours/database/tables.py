@@ -37,7 +37,7 @@ VERSION_TABLE = "recours_schema_version"
 
 
 class ServiceKey(UserDefinedType[Any]):
-    """A key of the service, as the driver reads and writes it: a number, a UUID, a text.
+    """A key of the service in the driver's type: a number, a UUID or a text.
 
     Tables are created with the type of the service's column: see `Border.own_types`.
     """
@@ -45,7 +45,7 @@ class ServiceKey(UserDefinedType[Any]):
     cache_ok = True
 
     def __init__(self, placeholder: str) -> None:
-        """`placeholder`: stands for the type in the SQL that creates a table."""
+        """`placeholder`: the placeholder of the type in the SQL that creates a table."""
         self.placeholder = placeholder
 
     def get_col_spec(self, **_: Any) -> str:
@@ -57,7 +57,7 @@ CLIENT_KEY = ServiceKey("CLIENT_KEY")
 
 
 class Utc(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored without a zone, so that the session's time zone does not matter."""
+    """An aware UTC datetime that is stored without a zone, so that the session's time zone does not matter."""
 
     impl = TIMESTAMP
     cache_ok = True
@@ -72,12 +72,12 @@ class Utc(TypeDecorator[datetime]):
 
 
 def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool], **more: Any) -> None:
-    """A partial index; the condition is kept in `info`, because dialect options would load a dialect at every start."""
+    """A partial index. Its condition is stored in `info`, because dialect options load a dialect at every start."""
     Index(name, *columns, unique=more.pop("unique", False), info={"where": where, **more})
 
 
-# The state of a claim; claims that recours has never worked on have no row.
-# The columns `seen_…` contain the service's values, as text of its database, when the claim was last assessed.
+# The state of claims. Claims that recours has never worked on have no row.
+# The columns `seen_…` contain the service's values in their text form when the claim was last assessed.
 claims = Table(
     "recours_claims",
     metadata,
@@ -88,7 +88,7 @@ claims = Table(
     Column("written_at", Utc),  # when a run last assessed or recorded the claim; NULL: adopted in bulk
     # The key of the account that serves the claim, see core.accounts; "": unknown carrier
     Column("lane", Text),
-    # The account that worked, to be used from now on: 0: the default account; NULL: the client's, else the default account
+    # The account with which a call succeeded. 0: the default account; NULL: the client's, else the default account
     Column("account_id", KEY),
     Column("next_at", Utc),
     Column("rank_at", Utc),
@@ -102,7 +102,7 @@ claims = Table(
     Column("expired_at", Utc),
     Column("last_attempt_at", Utc),
     Column("interruptions", Integer, nullable=False, server_default=text("0")),
-    # 1: the number made a call about several parcels fail
+    # 1: the number made a call for several parcels fail
     Column("goes_alone", Integer, nullable=False, server_default=text("0")),
     Column("kind", Text),
     Column("error_key", Text),  # the key of the sentence in pod_fetch_error
@@ -125,7 +125,7 @@ claims = Table(
     Column("owed", Text),
     Column("owed_since", Utc),
 )
-# Stages that `core.claim.Stage` does not have: no more work to do; never enrolled; erased.
+# Stages that `core.claim.Stage` does not contain: no more work to do; never enrolled; erased.
 DONE, NOT_ENROLLED, ERASED = "done", "not_enrolled", "erased"
 # The stages of claims that every run examines.
 OPEN_STAGES = (Stage.UNNUMBERED, Stage.NEW, Stage.WAITING, Stage.READY, Stage.SETTLED)
@@ -137,13 +137,13 @@ _LONG = literal_column("600", Integer)
 
 
 def is_at_stage(*stages: str) -> ColumnElement[bool]:
-    """Claims at one of these stages; as literals, because a partial index matches only the identical condition."""
+    """Claims at one of these stages. Stages are literals, because a partial index needs an identical condition."""
     names = [literal_column(f"'{stage}'", Text) for stage in stages]
     return _c.stage == names[0] if len(names) == 1 else _c.stage.in_(names)
 
 
 def awaits_retry() -> ColumnElement[bool]:
-    """Claims that wait for a retry of the backoff, and not for a last attempt before their deadline."""
+    """Claims that wait for a retry of the backoff, not for a last attempt before their deadline."""
     return _as_case(and_(is_at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at)))
 
 
@@ -153,7 +153,7 @@ def has_deadline() -> ColumnElement[bool]:
 
 
 def is_open(*, is_long: bool) -> ColumnElement[bool]:
-    """Open claims whose service values fit in an index row; `is_long`: those that do not."""
+    """Open claims whose service values fit in an index row, or, with `is_long`, do not fit."""
     empty = literal_column("''", Text)
     lengths = [func.length(func.coalesce(column, empty)) for column in _SEEN]
     length: ColumnElement[int] = reduce(add, lengths)
@@ -161,12 +161,13 @@ def is_open(*, is_long: bool) -> ColumnElement[bool]:
 
 
 def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Write a condition as CASE, so that exactly its partial index matches it."""
+    """Write a condition as CASE, so that the database uses only the partial index with this condition."""
     true_value = literal_column("1", Integer)
     return case((condition, true_value)) == true_value
 
 
-# Each index begins with the stage, although it is constant: otherwise SQLite would choose an index of all rows.
+# Each index begins with the stage, although the stage is constant, because SQLite would otherwise choose an index of
+# all rows.
 for _stage, _columns in (
     (Stage.READY, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
     (Stage.NEW, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
@@ -180,7 +181,7 @@ for _stage, _columns in (
 _partial_index("ix_recours_claims_expiring", [_c.stage, _c.expire_from], has_deadline())
 _partial_index("ix_recours_claims_ended", [_c.rank_at], is_at_stage(Stage.SETTLED, Stage.GIVEN_UP))
 _partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
-# A covering index for comparing open claims, so that PostgreSQL need not read their rows, which are scattered.
+# A covering index for comparing open claims, so that PostgreSQL need not read their scattered rows.
 _compared = [_c.to_assess, _c.lease_until, *_SEEN]
 _partial_index("ix_recours_claims_open", [_c.claim_id], is_open(is_long=False), include=_compared)
 _partial_index("ix_recours_claims_long", [_c.claim_id], is_open(is_long=True))
@@ -190,13 +191,13 @@ Index("ix_recours_claims_stage", _c.stage, _c.claim_id)
 Index("ix_recours_claims_written", _c.stage, _c.written_at)
 Index("ix_recours_claims_lane", _c.lane, _c.stage, _c.failed_at)
 
-# The progress of the intake. One row, whose id is 1.
+# The progress of the intake, in one row with the id 1.
 intake = Table(
     "recours_intake",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("adopted_at", Utc, nullable=False),  # when recours first worked on this database
-    Column("highest_claim_id", CLAIM_KEY),  # at that time; NULL: no claims, or keys that are not numbers
+    Column("highest_claim_id", CLAIM_KEY),  # at `adopted_at`; NULL: no claims, or keys that are not numbers
     Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
     Column("decided", Boolean, nullable=False),  # whether a person has enrolled or left out older claims
     Column("columns_added", JSON, nullable=False),  # the columns that recours added to the service's table
@@ -251,7 +252,7 @@ attempts = Table(
     Column("document_size", Integer),
     Column("document_type", Text),
     Column("document_source", Text),
-    Column("is_last", Boolean),  # the claim's last attempt before its deadline, which is no retry
+    Column("is_last", Boolean),  # the last attempt before the claim's deadline, which is not a retry
     Column("account_id", KEY),  # the account used last; NULL: the default account
     Index("ix_recours_attempts_claim", "claim_id", "id"),
     Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),
@@ -275,7 +276,7 @@ evidence = Table(
     Column("media_type", Text, nullable=False),
     Column("refused", Text),  # why the document proves nothing; NULL: it was not rejected
     Column("shown", JSON, nullable=False),  # see recours.core.evidence.Findings
-    # The delivery, as far as known apart from the document
+    # Known facts of the delivery, apart from the document
     Column("signatory", Text),
     Column("delivered_at", Utc),
     Column("delivered_day", Text),
@@ -293,8 +294,8 @@ carriers = Table(
     Column("carrier", String(40), primary_key=True),
     Column("paused_until", Utc),
     Column("reason", Text),
-    Column("stopped_at", Utc),  # paused by a person, until resumed
-    Column("stopped_until", Utc),  # or until this time
+    Column("stopped_at", Utc),  # when a person paused the carrier; NULL: not paused
+    Column("stopped_until", Utc),  # when the pause ends; NULL: when the carrier is resumed
     Column("stopped_why", Text),
 )
 
@@ -306,7 +307,7 @@ accounts = Table(
     Column("configured", Boolean, nullable=False),
 )
 
-# A client's account at a carrier. A removed account keeps only its number, which attempts refer to.
+# Clients' accounts at carriers. A removed account keeps only its number, which attempts refer to.
 client_accounts = Table(
     "recours_client_accounts",
     metadata,
@@ -314,7 +315,7 @@ client_accounts = Table(
     Column("client_id", CLIENT_KEY, nullable=False),
     # See core.accounts.address_key.
     Column("client_address", Text, nullable=False, server_default=text("''")),
-    Column("moved_at", Utc),  # since when the client has another address or no longer exists
+    Column("moved_at", Utc),  # when recours noticed that the client has another address or no longer exists
     Column("carrier", String(40), nullable=False),
     Column("credentials", Text),  # sealed, see recours.accounts.opened; NULL: removed
     # By capability ("": all calls), as in QUOTA_…; NULL: the carrier's defaults
@@ -341,16 +342,16 @@ account_state = Table(
     Column("refused_until", Utc),
     Column("refusal", Text),
     Column("refusal_kind", Text),  # auth_failed or account_denied
-    Column("refused_claim", CLAIM_KEY),  # the claim whose call was rejected; NULL: the sample number's
+    Column("refused_claim", CLAIM_KEY),  # the claim whose call was rejected; NULL: the sample number
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
-    Column("stopped_at", Utc),  # a client's account, paused by a person, until resumed
-    Column("stopped_until", Utc),  # or until this time
+    Column("stopped_at", Utc),  # when a person paused a client's account; NULL: not paused
+    Column("stopped_until", Utc),  # when the pause ends; NULL: when the account is resumed
     Column("stopped_why", Text),
-    # The right to documents
-    Column("documents_came_at", Utc),  # when a document was last received, to the day
-    Column("documents_refused_at", Utc),  # since when the account is denied documents
-    Column("documents_next_at", Utc),  # the next attempt, while it is unknown whether documents are granted
+    # The account's right to documents
+    Column("documents_came_at", Utc),  # the day when a document was last received
+    Column("documents_refused_at", Utc),  # when the carrier began to deny the account documents
+    Column("documents_next_at", Utc),  # the next attempt, while the right to documents is unknown
     Column("documents_refusal", Text),
 )
 
@@ -400,7 +401,7 @@ events = Table(
     Column("audience", Text, nullable=False),
     Column("claim_id", CLAIM_KEY),  # NULL: no claim
     Column("carrier", Text, nullable=False),
-    # For events without a claim: what distinguishes them, such as the day
+    # For events without a claim: the value that distinguishes them, such as the day
     Column("tracking_number", Text, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("created_at", Utc, nullable=False),
@@ -432,7 +433,7 @@ mails = Table(
     Column("run_id", String(32), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("holder", String(40)),  # the run that is sending the email, until
+    Column("holder", String(40)),  # the run that is sending the email, until `held_until`
     Column("held_until", Utc),
     Column("error", Text),
     Column("ended_at", Utc),
@@ -447,7 +448,7 @@ mail_events = Table(
     Index("ix_recours_mail_events_mail", "mail_id"),
 )
 
-# Leases of tasks that one process at a time does, such as building indexes.
+# Leases of tasks that only one process at a time performs, such as building indexes.
 leases = Table(
     "recours_leases",
     metadata,
@@ -456,7 +457,7 @@ leases = Table(
     Column("held_until", Utc, nullable=False),
 )
 
-# Each manifest lists files of evidence that were stored or erased, and the previous manifest: see `recours.core.evidence`.
+# Each manifest lists stored and erased files of evidence, and the previous manifest: see `recours.core.evidence`.
 manifests = Table(
     "recours_manifests",
     metadata,
