@@ -1,3 +1,3 @@
-"""Long-lived workers: their work, the job queue that wakes them, and their health."""
+"""Long-lived workers: their jobs, the job queue that wakes them, and their health endpoints."""
 
 LOG_NAME = "recours_worker"

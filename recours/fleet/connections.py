@@ -1,4 +1,4 @@
-"""Connections of the job queue: their faults, whether notifications arrive, and adding a job.
+"""Connections of the job queue: converts their errors, tests whether notifications arrive, and adds jobs.
 
 Notifications do not arrive through a pooler that gives each transaction another session.
 """
@@ -19,8 +19,8 @@ from recours.runs.log import log
 
 NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 _NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
-# Do not depend on the server's default: under a stricter level, jobs that another process takes are errors. Set at the
-# beginning of each transaction, because a pooler may give each one another session.
+# Overrides the server's default, because a stricter level causes errors when another process takes a job. The level is
+# set in each transaction, because a pooler may give each transaction another session.
 ISOLATION = IsolationLevel.READ_COMMITTED
 _CHANNEL = "recours_probe"
 _PATIENCE_S = 2.0
@@ -33,7 +33,7 @@ _DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
 
 
 def conninfo_of(url: URL) -> str:
-    """The libpq options, with the timeouts that recours uses elsewhere to detect an unavailable server."""
+    """The libpq options, with recours's usual timeouts for detecting an unavailable server."""
     _, url_arguments = url.get_dialect()().create_connect_args(url)
     usual = {"connect_timeout": 10, **KEEPALIVES}
     return make_conninfo(**{**usual, **url_arguments, "client_encoding": "utf8"})
@@ -61,7 +61,7 @@ POOL: dict[str, Any] = {
 
 
 def fault_of(error: Exception) -> NoFleetError | QueueError:
-    """Convert an error of a connection, or its cause, to an error for operators."""
+    """Convert the error of a connection, or the cause of the error, to an error for operators."""
     cause = error.__cause__ or error
     if isinstance(cause, _NOT_INSTALLED):
         return NoFleetError(NO_TABLES)
@@ -70,7 +70,7 @@ def fault_of(error: Exception) -> NoFleetError | QueueError:
 
 
 def may_listen(conninfo: str) -> bool:
-    """Return whether to LISTEN for jobs; if not, log why, once. Raises psycopg.Error if the database is unavailable."""
+    """Return whether to LISTEN for jobs. If not, log the reason once. Raises psycopg.Error without a database."""
     with connected(conninfo) as connection:
         if _notifications_arrive(connection, conninfo):
             return True
@@ -95,7 +95,7 @@ def _warn_once() -> None:
 
 
 def defer_fetch(conninfo: str, reference: str) -> None:
-    """Add a job to fetch a claim, unless one is waiting; one statement, without a pool. Raises psycopg.Error."""
+    """Add a job to fetch a claim, unless such a job is waiting. Uses one statement, no pool. Raises psycopg.Error."""
     names = {"queue": NOW, "lock": f"recours fetch {reference}", "reference": reference}
     with suppress(UniqueViolation), connected(conninfo) as server, server.transaction():
         server.execute(_DEFER_FETCH, names)

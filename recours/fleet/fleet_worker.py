@@ -1,8 +1,8 @@
-"""The work of a long-lived process, which keeps its database, accounts and connections open and works in slices.
+"""The work of a long-lived process, which keeps its database, accounts and connections open, and works in slices.
 
-Independent of the job queue, which calls `tick`, `slice`, `fetch_now` and `sweep` from any number of threads. Each call
-is only a wake-up: claims, leases, quotas, backoff and order are the same as in runs that cron starts, which may run as
-well.
+This module does not depend on the job queue, which calls `tick`, `slice`, `fetch_now` and `sweep` from any number of
+threads. Each call is only a wake-up. Claims, leases, quotas, backoff and order are the same as in runs that cron
+starts, and such runs may work at the same time.
 """
 
 import os
@@ -51,15 +51,15 @@ if TYPE_CHECKING:
 
 RECORD_SPAN = timedelta(hours=1)
 
-# Counts of deferred claims, which the next slice meets again, so that they must not be added up.
+# Counts of deferred claims. They must not be added up, because the next slice counts the same claims again.
 _LEFT_BEHIND = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved")
 
 
 class RunRecord:
-    """The record of an hour of the fetch worker or the retry scheduler in this process. Thread-safe."""
+    """The record of one hour of the fetch worker or the retry scheduler in this process. Thread-safe."""
 
     def __init__(self, kind: type[Worker], journal: RunJournal, now: datetime, monotonic: float) -> None:
-        """Record the beginning. Raises RunError."""
+        """Record the beginning of the hour. Raises RunError."""
         self.kind = kind
         self.run_id = uuid.uuid4().hex
         self.started_at = now
@@ -78,14 +78,14 @@ class RunRecord:
         return monotonic - self._started >= RECORD_SPAN.total_seconds()
 
     def tidy_once(self) -> bool:
-        """Return whether the hourly tasks are still to be done, and mark them as done."""
+        """Return whether the hourly tasks have not been done yet, and mark them as done."""
         with self._guard:
             is_due = not self._is_tidied
             self._is_tidied = True
             return is_due
 
     def take(self) -> Worker | None:
-        """A worker that was used before; None: a new one must be created."""
+        """Take a worker that was used before; None: a new worker must be created."""
         with self._guard:
             return self._free.pop() if self._free else None
 
@@ -119,7 +119,7 @@ class RunRecord:
     def save(
         self, report: Report, now: datetime, ticked_at: datetime | None, *, stopped: bool = False
     ) -> None:
-        """Save the record. `ticked_at`: the last search for due claims; `stopped`: it ends normally. Raises RunError."""
+        """Save the record. `ticked_at`: the last search for due claims. `stopped`: the worker ends. Raises RunError."""
         process = f"{socket.gethostname()}:{os.getpid()}"
         facts = report.as_json() | signs(process, ticked_at, stopped=stopped)
         self._journal.end(self.run_id, now, report.exit_status, facts)
@@ -134,19 +134,19 @@ class RunRecord:
 # ---------------------------------------------------------------- the work
 
 
-# Slices are short, so that more urgent claims need not wait long.
+# Slices are short, so that more urgent claims do not wait long.
 LONGEST_SLICE = timedelta(seconds=30)
 # Hourly tasks must not delay emails for long.
 LONGEST_TIDY = timedelta(minutes=5)
 _LONGEST_FETCH = timedelta(minutes=5)
-# The usual duration of a call: more threads than a carrier's calls per second would only wait for each other.
+# The usual duration of a call. More threads than a carrier's calls per second would only wait for each other.
 _CALL_S = 1.0
 
 
 @dataclass(frozen=True)
 class _Closed:
     until: float  # monotonic seconds
-    is_known: bool  # the queue knows the refusal, and when it ends
+    is_known: bool  # the queue also knows the refusal and its end
 
 
 def _of_carrier(lane: WorkerLane) -> WorkerLane:
@@ -171,7 +171,7 @@ class FleetWorker:
 
     @property
     def workable(self) -> Collection[str]:
-        """The carriers that this process can work on now; after a fault of its own, it leaves a carrier to other processes."""
+        """The carriers that this process can work on now, without carriers that it has left to other processes."""
         now = self.clock.monotonic()
         return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
 
@@ -201,7 +201,7 @@ class FleetWorker:
         self._faults: dict[tuple[str, str], str] = {}  # by job and worker, until the same job succeeds
         self._began_at = self.clock.now()
         self._ticked_at: datetime | None = None  # when this process last looked for due claims
-        self._silence: str | None = None  # the problem that no process looks for due claims
+        self._silence: str | None = None  # the problem, if no process looks for due claims
         self._ticking = threading.Lock()
         self._sweeping = threading.Lock()
         self._outages: Counter[str] = (
@@ -212,9 +212,9 @@ class FleetWorker:
     # ---------------------------------------------------------------- jobs
 
     def tick(self, enqueue: Enqueue) -> None:
-        """Update the rows, for all processes, and enqueue all lanes with claims to fetch, the most urgent first.
+        """Update the rows for all processes, and enqueue all lanes with claims to fetch, the most urgent first.
 
-        Covers all carriers, because other processes may work for others. Only one tick runs at a time.
+        Covers all carriers, because other processes may work for further carriers. Only one tick runs at a time.
         """
         if not self._ticking.acquire(blocking=False):
             return
@@ -238,10 +238,10 @@ class FleetWorker:
     def slice(self, lane: WorkerLane, enqueue: Enqueue) -> None:
         """Fetch the most urgent claims of a lane.
 
-        `enqueue`: adds another slice of the lane. It is called immediately if there is more than one slice of work, so
-        that as many processes work on a lane as there is work for.
+        `enqueue`: adds another slice of the lane. It is called immediately if there is more work than one slice, so
+        that other processes can help.
         """
-        # Any program with access to the queue's tables can write anything to them.
+        # Any program with access to the queue's tables may have written the job.
         if not all(isinstance(name, str) for name in (lane.worker, lane.carrier)):
             run_log().warning("Ignored a job without a lane")
             return
@@ -259,7 +259,7 @@ class FleetWorker:
                         is_more = self._slice(kind, lane, enqueue)
             finally:
                 waiting = self._leave(lane)
-            is_left = carrier not in self.workable  # perhaps another process can do it
+            is_left = carrier not in self.workable  # another process may be able to do the slice
             for next_lane in (*waiting, *([lane] if is_more or is_left else ())):
                 enqueue(next_lane)
 
@@ -280,10 +280,10 @@ class FleetWorker:
             return not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane) > 0
 
     def fetch_now(self, reference: str, asked_at: float | None, requeue: Requeue) -> None:
-        """Fetch one claim before all others. If it is not fetched, the reason is logged; usually a run was faster.
+        """Fetch one claim before all others. If this fails, the reason is logged; usually a run was faster.
 
-        A new claim gets its first attempt. Any other claim is fetched only if somebody asked for it (`asked_at`) and no
-        attempt has begun since, because a job may be late or a duplicate.
+        A new claim gets its first attempt. Any other claim is fetched only if a person requested it at `asked_at` and
+        no attempt has begun since, because a job may be late or a duplicate.
         """
         if not can_be_reference(reference):
             run_log().warning("Ignored a job without a claim")
@@ -324,8 +324,8 @@ class FleetWorker:
             self._outages[carrier] = 0
 
     def _leave_to_others(self, carrier: str, fault: RunError, kind: type[Worker]) -> None:
-        """After a fault of this machine, do no slices of the carrier until the worker's next scheduled run would begin."""
-        if not isinstance(fault, DatabaseError | NotRecordedError):  # these affect other processes, too
+        """After a fault of this machine, do no slices of the carrier until the worker's next scheduled run is due."""
+        if not isinstance(fault, DatabaseError | NotRecordedError):  # faults that also affect other processes
             self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
 
     def _fetch_named(self, claim: Claim, kind: type[Worker]) -> dict[str, Refusal]:
@@ -365,7 +365,7 @@ class FleetWorker:
             self._sweeping.release()
 
     def _claim(self, reference: str) -> Claim | None:
-        """Find a claim; if it is new and the service cannot enroll claims itself, enroll it first."""
+        """Find a claim. A new claim is enrolled first if new claims are enrolled automatically."""
         with self._piece_of_work("look", PODFetchWorker) as worker:
             claims = worker.deps.claims
             enrollment = worker.deps.enrollment
@@ -378,13 +378,13 @@ class FleetWorker:
     # ---------------------------------------------------------------- lanes
 
     def _ready(self, worker: Worker, lane: WorkerLane) -> int:
-        """How many claims of the lane can be fetched, counted up to one more than a slice."""
+        """The number of claims of the lane that can be fetched, counted up to one more than a slice."""
         claims = worker.deps.claims
         lanes = claims.ready_by_carrier(worker.stage, self.clock.now(), SLICE + 1, (lane.carrier,))
         return sum(ready.claims for ready in lanes.values())
 
     def _enter(self, lane: WorkerLane) -> bool:
-        """Count a slice of the lane's account; False: slices in progress use all its calls per second, so this one waits."""
+        """Count a slice of the lane's account. False: slices in progress use all calls per second; the lane waits."""
         account = self._accounts.get(lane.carrier)
         short = [limit for limit in account.limits if limit.window.is_short] if account else []
         useful = min((limit.number / limit.window.seconds * _CALL_S for limit in short), default=None)
@@ -397,7 +397,7 @@ class FleetWorker:
             return True
 
     def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
-        """Register the end of a slice; return the lanes of the account that waited, the other worker's first, for fairness."""
+        """Register the end of a slice. Return the account's waiting lanes, the other worker's first, for fairness."""
         with self._guard:
             self._slices[lane.carrier] -= 1
             waiting = {other for other in self._waiting if other.carrier == lane.carrier}
@@ -405,7 +405,7 @@ class FleetWorker:
         return sorted(waiting, key=lambda other: other == lane)
 
     def _is_closed(self, lane: WorkerLane) -> bool:
-        """Return whether the lane's account, or its whole carrier, was closed and still is."""
+        """Return whether the lane's account, or the whole carrier, is closed."""
         now = self.clock.monotonic()
         closings = self._closed.get(lane), self._carriers_out.get(_of_carrier(lane))
         closed = [closing for closing in closings if closing and closing.until > now]
@@ -414,10 +414,10 @@ class FleetWorker:
         )
 
     def _apply_refusal(self, worker: Worker, lane: WorkerLane) -> None:
-        """After an account took no more calls, close it for as long as the interval between two scheduled runs.
+        """If the account refused calls, close it for at most the interval between two scheduled runs.
 
-        Within a run, a few failures close an account. Each slice would restart that count, and use an attempt of many
-        claims. Each process does this separately.
+        Within a run, a few failures close an account. Each slice would count failures from zero, and use up attempts of
+        many claims. Each process closes accounts separately.
         """
         refusal = worker.refusals.get(lane.carrier)
         if refusal is None or refusal.passing:
@@ -456,13 +456,13 @@ class FleetWorker:
         self._faults[name, kind.name] = fault
 
     def _fault_of(self, kind: type[Worker]) -> str | None:
-        """Why this worker's jobs fail at present; None: they do not."""
+        """Why this worker's jobs are failing; None: they are not failing."""
         faults = (fault for (_, worker), fault in tuple(self._faults.items()) if worker == kind.name)
         return self.queue_fault or self._silence or next(faults, None)
 
     @property
     def fault(self) -> str | None:
-        """Why some of the jobs fail at present; None: none does."""
+        """Why some of the jobs are failing; None: no job is failing."""
         return next(filter(None, map(self._fault_of, WORKERS.values())), None)
 
     @contextmanager
@@ -480,7 +480,7 @@ class FleetWorker:
             usable = False
             try:
                 yield worker
-                usable = is_kept  # after a fault of the run, a worker is not used again
+                usable = is_kept  # a worker is not used again after a fault of the run
             finally:
                 self._at_work.discard(worker)
                 worker.mention_unknown()
@@ -511,7 +511,7 @@ class FleetWorker:
     # ---------------------------------------------------------------- records
 
     def _run_record(self, kind: type[Worker]) -> RunRecord:
-        """The current record of this worker; the caller holds the guard. Raises RunError."""
+        """The current record of this worker. The caller must hold `_guard`. Raises RunError."""
         record = self._run_records.get(kind.name)
         if record is None or record.has_ended(self.clock.monotonic()):
             self._run_records[kind.name] = RunRecord(
@@ -522,7 +522,7 @@ class FleetWorker:
 
     @contextmanager
     def _record_in_use(self, kind: type[Worker]) -> Iterator[RunRecord]:
-        """Provide the record, which does not end before the context. Raises RunError."""
+        """Provide the record, which stays open until the context ends. Raises RunError."""
         with self._guard:
             record = self._run_record(kind)
             record.in_use += 1
@@ -547,7 +547,7 @@ class FleetWorker:
 
     @property
     def is_silent(self) -> bool:
-        """Return whether no process looks for due claims any more, although the database responds."""
+        """Return whether no process of the fleet looks for due claims any more, although the database responds."""
         return self._silence is not None
 
     def _find_silence(self) -> str | None:
@@ -580,7 +580,7 @@ class FleetWorker:
         return report
 
     def _end(self, record: RunRecord) -> None:
-        """Log the summary of an hour and record it. Raises RunError."""
+        """Log and record the summary of an hour. Raises RunError."""
         report = self._report(record)
         record.save(report, self.clock.now(), self._ticked_at, stopped=self.stopped)
         record.say(report)
@@ -598,15 +598,15 @@ class FleetWorker:
         return bool(self._at_work)
 
     def stop(self) -> None:
-        """Start nothing new: calls in progress finish, other claims are released. Safe in a signal handler."""
+        """Stop starting jobs. Calls in progress finish, and other claims are released. Safe in a signal handler."""
         self.stopped = True
         for worker in tuple(self._at_work):
             worker.stop(SIGTERM)
         self.app.database.hurry()
 
     def close(self) -> None:
-        """End the records, after all jobs have ended, and close the database."""
-        with suppress(RunError):  # if the database is unavailable, the records keep their last saved state
+        """End the records and close the database, after all jobs have ended."""
+        with suppress(RunError):  # without a database, the records keep their last saved state
             for record in [*self._over, *self._run_records.values()]:
                 self._end(record)
         self.app.database.close()

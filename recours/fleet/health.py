@@ -1,10 +1,10 @@
 """The HTTP endpoints of a long-lived process for monitoring, only on this machine.
 
-`/health`: the process works and its database responds. `/ready`: it takes jobs, and some process of the fleet looks for
-due claims. `/metrics`: for Prometheus, the text of RECOURS_METRICS_FILE and this process's own counts.
+`/health`: the process works and its database responds. `/ready`: the process takes jobs, and a process of the fleet
+looks for due claims. `/metrics`: the text of RECOURS_METRICS_FILE and this process's own counts, for Prometheus.
 
-Every user of the machine can send requests. Frequent, slow or simultaneous requests must not disturb the process, whose
-work shares a few database connections with these endpoints.
+Every user of the machine can send requests. Frequent, slow or simultaneous requests must not disturb the jobs of the
+process, which share a few database connections with these endpoints.
 """
 
 import json
@@ -25,10 +25,10 @@ from recours.host.logs import run_log
 from recours.settings.model import redactor
 
 _LOOPBACK = "127.0.0.1"
-_CONNECTIONS = 16  # at once; further ones are closed
-_PATIENCE_S = 10.0  # for the next part of a request
-_LONGEST_S = 30.0  # for a whole request and its response
-_WAIT_S = 5.0  # for another request to the same endpoint
+_CONNECTIONS = 16  # at once; further connections are closed
+_PATIENCE_S = 10.0  # how long to wait for the next part of a request
+_LONGEST_S = 30.0  # how long a request and its response may take
+_WAIT_S = 5.0  # how long to wait for another request to the same endpoint
 _KEPT_S = 10.0  # how long the database part of /metrics is cached
 _JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,7 +54,7 @@ class _Pages:
         self._recorded: tuple[float, str] | None = None  # the time and the database part of /metrics
 
     def answer(self, name: str) -> _Answer:
-        """The response, even after an error."""
+        """The response of an endpoint; after an error, a response with the error."""
         page = self._pages.get(name)
         if page is None:
             return _Answer(404, json.dumps({"pages": sorted(self._pages)}))
@@ -106,7 +106,7 @@ def _failed(status: int, fault: str) -> _Answer:
 
 @contextmanager
 def _alone(lock: threading.Lock, page: str) -> Iterator[None]:
-    """Hold a lock; raises RunError if other requests take too long."""
+    """Hold a lock. Raises RunError if other requests take too long."""
     if not lock.acquire(timeout=_WAIT_S):
         raise RunError(f"Other requests for {page} are in progress; send fewer requests")
     try:
@@ -116,7 +116,7 @@ def _alone(lock: threading.Lock, page: str) -> Iterator[None]:
 
 
 class HealthServer(ThreadingHTTPServer):
-    """An HTTP server on the loopback interface, with few and short connections."""
+    """An HTTP server on the loopback interface that limits the number and duration of connections."""
 
     daemon_threads = True  # threads end with the process
 
@@ -147,7 +147,7 @@ class HealthServer(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def service_actions(self) -> None:
-        """Called twice a second: close connections that take too long, which ends their threads."""
+        """Close connections that take too long, which ends their threads. Called twice a second."""
         for request, began in tuple(self._began.items()):
             if time.monotonic() - began >= _LONGEST_S:
                 with suppress(OSError):  # already closed

@@ -1,8 +1,8 @@
 """The interface between a job queue and `FleetWorker`.
 
-A job is only a wake-up call: claims, their order, quotas and retries are in recours's own tables. The queue needs no
-retries, locks or results, and a lost or duplicate job does no harm. Every minute, `tick` wakes all lanes that have
-work.
+A job is only a wake-up call, because claims, their order, quotas and retries are in recours's own tables. The queue
+needs no retries, locks or results, and a lost or duplicate job does no harm. Every minute, `tick` wakes all lanes that
+have work.
 """
 
 import re
@@ -36,25 +36,25 @@ class QueueError(DatabaseError):
 
 @dataclass(frozen=True)
 class WorkerLane:
-    """The claims of one worker at one account, from which a slice takes some."""
+    """The claims of one worker at one account. A slice is a part of a lane."""
 
     worker: str  # pod_fetch_worker or pod_retry_scheduler
     carrier: str  # the account's key; "": unknown carrier
 
 
-# Enqueues a slice of a lane, for the next free process; does nothing if one is already waiting. Raises QueueError.
+# Enqueues a slice of a lane for the next free process, unless a slice is already waiting. Raises QueueError.
 Enqueue = Callable[[WorkerLane], None]
 
 
 # Passes the job to a process that works for this carrier. Raises QueueError.
 Requeue = Callable[[str], None]
 
-# Called by a queue several times a second: True while it does jobs, False when it ends.
+# Called by a queue several times a second: with True while the queue does jobs, with False when it ends.
 NoteReady = Callable[[bool], None]
 
 
 PACKAGE = "procrastinate"
-# As in pyproject.toml; a test compares them.
+# The oldest supported version, as in pyproject.toml; a test compares both.
 OLDEST = (3, 10)
 TOO_NEW = (4,)
 REQUIREMENT = f"{PACKAGE}>={'.'.join(map(str, OLDEST))},<{'.'.join(map(str, TOO_NEW))}"
@@ -68,7 +68,7 @@ def found_version() -> str | None:
 
 
 def problem() -> str | None:
-    """Why the extra cannot be used, without a period; None if it can."""
+    """Why the extra cannot be used, without a period; None: it can be used."""
     version = found_version()
     if version is None:
         return "the package Procrastinate is not installed"
@@ -111,10 +111,10 @@ NEEDS = (
     Need("procrastinate_periodic_defers", ALL, numbered=True),
     Need(
         "procrastinate_workers", ALL
-    ),  # its rows are numbered by an identity column, which requires no right
+    ),  # its rows are numbered by an identity column, which requires no right on a sequence
 )
 
-# Deletes jobs other than those that recours adds, with their priorities, from our queues.
+# Deletes jobs from our queues that differ in task or priority from the jobs that recours adds.
 _REMOVE_STRANGE_JOBS = text(r"""DELETE FROM procrastinate_jobs WHERE queue_name LIKE 'recours\_%'
     AND status IN ('todo', 'doing') AND (jsonb_typeof(args) <> 'object' OR (task_name, priority) NOT IN (
     ('recours.tick', 10), ('recours.sweep', 5), ('recours.slice', 0), ('recours.fetch_now', 0), ('recours.fetch_now', 10)))""")
@@ -194,6 +194,6 @@ def _are_there(database: Database) -> bool:
 
 
 def remove_strange_jobs(database: Database) -> int:
-    """Remove other programs' jobs from our queues, where they could run first or never end. Raises DatabaseError."""
+    """Remove other programs' jobs from our queues, because they could run first or never end. Raises DatabaseError."""
     with database.write() as connection:
         return connection.execute(_REMOVE_STRANGE_JOBS).rowcount

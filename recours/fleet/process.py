@@ -1,4 +1,4 @@
-"""The process of `recours worker`, from start to SIGTERM. It waits for an unavailable database and starts again."""
+"""The process of `recours worker`, from start to SIGTERM. If the database is unavailable, it waits and starts again."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 
-_TIMEOUT_S = 1.0  # of a report to systemd
+_TIMEOUT_S = 1.0  # for a report to systemd
 
 
 def systemd_notify(state: str) -> None:
@@ -43,7 +43,7 @@ def systemd_notify(state: str) -> None:
 
 _RECORD_EVERY_S = 60.0
 _LOOK_EVERY_S = 0.1
-_QUEUE_ENDS_WITHIN_S = 10.0  # after the end of the work
+_QUEUE_ENDS_WITHIN_S = 10.0  # how long the queue may take to end after the end of the work
 _AGAIN_AFTER_S = 1.0
 _WELL_AFTER_S = 5.0  # without a fault of the queue
 _STANDS_STILL_S = 60.0
@@ -52,14 +52,14 @@ _FAULT_AGAIN_S = 60.0  # the interval for logging a lasting fault again
 
 @dataclass
 class Process:
-    """Manages a process's records, health endpoints, and the start and end of its job queue."""
+    """Manages the records and health endpoints of a process, and starts and ends its job queue."""
 
     fleet_worker: FleetWorker
     queue: "ProcrastinateQueue"
     slots: int
     watchdog_s: float | None = None  # the interval of systemd's watchdog
     is_ready: bool = field(default=False, init=False)
-    # When the loop that does jobs last reported.
+    # When the loop that processes jobs last reported.
     _alive_at: float = field(default_factory=monotonic, init=False)
     _ready_since: float = field(default=0.0, init=False)
     _has_logged_ready: bool = field(default=False, init=False)  # whether `Ready` was logged
@@ -117,7 +117,7 @@ class Process:
             self._alive_at = monotonic()
             try:
                 self.queue.run(self.fleet_worker, self.slots, self._note_ready)
-            except NoFleetError:  # a person must act, and will notice a failed service
+            except NoFleetError:  # the operator must act, and will notice that the service has failed
                 raise
             except RunError as fault:
                 if str(fault) != self.fleet_worker.queue_fault or monotonic() - told_at >= _FAULT_AGAIN_S:
@@ -127,7 +127,7 @@ class Process:
                 self._end.wait(_AGAIN_AFTER_S)
 
     def _note_ready(self, is_ready: bool) -> None:
-        """Called regularly while jobs are done. After a fault, the queue counts as working only after a short time."""
+        """Note that the queue does jobs. After a fault, the queue counts as working only after a short time."""
         now = self._alive_at = monotonic()
         if is_ready and not self.is_ready:
             self._ready_since = now

@@ -1,7 +1,8 @@
-"""The job queue, with Procrastinate on PostgreSQL: https://procrastinate.readthedocs.io. Only this module depends on it.
+"""The job queue: Procrastinate (https://procrastinate.readthedocs.io) on PostgreSQL, used only in this module.
 
-About Procrastinate 3.10: `queueing_lock` is unique among waiting jobs, not among running ones. A killed process leaves its
-jobs in the state "doing"; `sweep` deletes them. If the database becomes unavailable, a worker just ends (issue #1513).
+About Procrastinate 3.10: `queueing_lock` is unique among waiting jobs, but not among running jobs. A killed process
+leaves its jobs in the state "doing"; `sweep` deletes these jobs. If the database becomes unavailable, a worker just
+ends (issue #1513).
 """
 
 import asyncio
@@ -26,14 +27,14 @@ from recours.fleet.job_queue import NoFleetError, NoteReady, QueueError, WorkerL
 if TYPE_CHECKING:
     from recours.fleet.fleet_worker import FleetWorker
 
-_AT_ONCE = 4  # concurrent jobs other than slices: tick, sweep, and two claims to fetch now
+_AT_ONCE = 4  # concurrent jobs other than slices: one tick, one sweep, and two claims to fetch now
 _POLL_S = 2.0
 _DEAD_S = 60  # without a heartbeat, which is due every 10 s
 _PUT_WITHIN_S = 10.0
 
 
 class ProcrastinateQueue:
-    """The job queue. Uses at most three connections, two of them to LISTEN."""
+    """The job queue. It uses at most three connections, two of them to LISTEN."""
 
     def __init__(self, url: URL) -> None:
         """Prepare the queue without connecting."""
@@ -52,10 +53,10 @@ class ProcrastinateQueue:
     def run(self, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
         """Process jobs, up to `slots` slices at once, until `jobs.stopped`; then finish jobs in progress.
 
-        Does not use Windows' default event loop, which psycopg does not support. Raises QueueError if the database
-        becomes unavailable; the caller tries again.
+        On Windows, another event loop is used, because psycopg does not support the default. Raises QueueError if the
+        database becomes unavailable; the caller tries again.
         """
-        for name in ("procrastinate", "psycopg.pool", "asyncio"):  # their faults are logged here instead
+        for name in ("procrastinate", "psycopg.pool", "asyncio"):  # recours logs their faults instead
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with _translated(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             listen = may_listen(self._conninfo)
@@ -78,7 +79,8 @@ class ProcrastinateQueue:
                 for queues, concurrency in ((slices, slots), ([NOW], _AT_ONCE))
             ]
             try:
-                await app.configure_task("recours.tick").defer_async(timestamp=0)  # as of now
+                # Start at once, not at the next full minute.
+                await app.configure_task("recours.tick").defer_async(timestamp=0)
                 while not (jobs.stopped or any(worker.done() for worker in workers)):
                     ready(True)
                     slices[:] = map(
@@ -96,13 +98,13 @@ class ProcrastinateQueue:
 
 
 def _of(key: str) -> str:
-    """The name of a carrier's queue of slices, by an account's key, so that processes can work for some carriers only."""
+    """The queue for slices of an account's carrier. Each carrier has a queue, so that processes can serve only some."""
     return f"recours_{carrier_of(key) or 'none'}"
 
 
 def _with_tasks(app: App, jobs: "FleetWorker", loop: asyncio.AbstractEventLoop) -> App:
     def put(job: JobDeferrer, **arguments: Any) -> None:
-        """Add a job to the queue from a thread other than the loop's."""
+        """Add a job to the queue, from a thread other than the event loop's."""
         with _translated():
             asyncio.run_coroutine_threadsafe(job.defer_async(**arguments), loop).result(_PUT_WITHIN_S)
 
