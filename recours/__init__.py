@@ -61,7 +61,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name on first use, because runs import this package too and need none of them."""
+    """Import a name on first use, because runs import this package too and need none of these names."""
     if name not in __all__:
         raise AttributeError(f"module 'recours' has no attribute {name!r}")
     from recours import api  # noqa: PLC0415 (see above)

@@ -33,14 +33,14 @@ from recours.settings.model import Settings, SettingsError
 
 
 def fetch_claim(reference: str, *, by: str = "", language: str | None = None) -> FetchResult:
-    """Fetch the POD of a claim now, regardless of its backoff; returns when the carrier has answered.
+    """Fetch the POD of a claim now, regardless of its backoff, and return when the carrier has answered.
 
     Works like `pod_retry_scheduler.py --claim`, with the same queue, quotas, lease, records and log. The next run sends
     any resulting emails. Also works for pending and given-up claims. `by`: the person who asks, as recorded; "":
-    nobody. `language`: of the sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
+    nobody. `language`: the language of sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
 
     Raises CorrectReferenceError, TryAgainSoonError, ShowExistingPODError, NotWantedError, TryLaterError,
-    AskOperatorError: each a RecoursError whose message is a sentence for people.
+    AskOperatorError. Each is a RecoursError with a sentence for people as its message.
     """
     with _translating_errors(language) as (settings, sentences):
         (outcome,) = fetch_claims(settings, sentences, [reference], by=clean(by, LONGEST_NAME))
@@ -50,7 +50,7 @@ def fetch_claim(reference: str, *, by: str = "", language: str | None = None) ->
 
 
 def defer_fetch(reference: str, *, language: str | None = None) -> None:
-    """Ask a long-lived worker (`recours worker`) to fetch the POD of a claim now; returns without waiting.
+    """Ask a long-lived worker (`recours worker`) to fetch the POD of a claim now, and return without waiting.
 
     Call it after the transaction that writes the claim is committed. A new claim gets its ordinary first attempt; any
     other claim is fetched as by `fetch_claim`. A lost request does no harm, because workers find the claim within a
@@ -68,7 +68,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
 
 
 def claim_status(reference: str, language: str | None = None) -> ClaimStatus:
-    """Return a claim's status; no calls, no changes. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
+    """Return a claim's status. Calls and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
     with _translating_errors(language) as (settings, sentences):
         app = open_app(settings)
         with closing(app.database):
@@ -88,7 +88,7 @@ def attach(
     at: date | None = None,
     language: str | None = None,
 ) -> AttachResult:
-    """Attach a proof that a person has to a claim; the file is copied. After that, the carrier is no longer called.
+    """Attach a person's proof to a claim, as a copy of the file. After that, the carrier is no longer called.
 
     `by`: the person, as recorded. `kind`: `letter`, `signature` or `photo`. `at`: the day or time of the delivery; a
     time without an offset is in RECOURS_TIMEZONE. Raises CorrectReferenceError; CorrectFileError if the file proves
@@ -116,10 +116,10 @@ def set_account(
 ) -> AccountResult:
     """Store a client's own credentials at a carrier, sealed, replacing earlier ones.
 
-    `client`: its email address or id. `credentials`: by the names of the carrier's settings, with or without their
-    prefix: `account`, `password`. `limits`: by capability, "" for all calls: `{"": "100/day"}`; None: unchanged,
-    initially the carrier's defaults. `check`: check the credentials with one real call; they are stored even if it
-    fails. `by`: as recorded.
+    `client`: the client's email address or id. `credentials`: by the names of the carrier's settings, with or without
+    their prefix, such as `account` and `password`. `limits`: by capability ("" for all calls), such as
+    `{"": "100/day"}`; None: unchanged, initially the carrier's defaults. `check`: check the credentials with one real
+    call. The credentials are stored even if the check fails. `by`: the person, as recorded.
 
     Raises CorrectAccountError, TryLaterError, AskOperatorError.
     """
@@ -140,7 +140,7 @@ def check_account(
 
 @contextmanager
 def _translating_errors(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
-    """Provide the settings and the sentences; faults become exceptions of the API with a message in the language."""
+    """Provide the settings and the sentences. Faults become exceptions of the API with a message in this language."""
     if language not in (None, *LANGUAGES):
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
     try:

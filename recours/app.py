@@ -36,7 +36,7 @@ from recours.host.logs import LogFile, run_log
 from recours.runs.ports import Clock
 from recours.settings.model import Settings, redactor
 
-# Timeouts for commands of people, which may read every row; runs have shorter ones, so that they do not hang.
+# Timeouts for commands, which may read every row. Runs have shorter timeouts, so that they do not hang.
 INTERACTIVE_WAITS = Waits(statement=Waits.long_statement)
 
 CREATED = "created with its whole schema"
@@ -50,7 +50,7 @@ _WARNINGS = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
 def open_database(settings: Settings, *, connections: int | None = None) -> "App":
     """Open the database for a run: create it if it is the embedded one, and update its schema. Raises DatabaseError.
 
-    `connections`: the most open at once to a server; None: as many as threads need.
+    `connections`: the maximum number of connections to a server; None: as many as threads need.
     """
     remarks = []
     if settings.database_is_embedded and create_embedded(settings):
@@ -71,7 +71,7 @@ def open_database(settings: Settings, *, connections: int | None = None) -> "App
 
 
 def clock_remarks(offset: timedelta) -> list[str]:
-    """Remarks about a database's clock that is this much ahead of this machine's."""
+    """Remarks about the database's clock if it is this far ahead of this machine's clock."""
     if abs(offset) <= CLOCKS_AGREE:
         return []
     apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
@@ -89,17 +89,16 @@ def read_policy(settings: Settings, database: Database) -> Policy:
 
 
 def make_assessor(settings: Settings, database: Database, catalog: Catalog, policy: Policy) -> Assessor:
-    """The assessor of a database's claims by these rules."""
+    """An assessor that applies these rules to the claims of a database."""
     return Assessor(database, catalog, lambda claim, now: assess(claim, now, policy), redactor(settings))
 
 
 def make_enrollment(settings: Settings, assessor: Assessor) -> ClaimEnrollment:
-    """The enrollment of a database's claims."""
     return ClaimEnrollment(assessor, settings.policy.skip_claim_statuses, settings.enroll_new)
 
 
 def read_clock(database: Database) -> SystemClock:
-    """A clock that follows the database's. Raises DatabaseError."""
+    """A clock that follows the database's clock. Raises DatabaseError."""
     return SystemClock(clock_offset(database))
 
 
@@ -117,7 +116,7 @@ def create_embedded(settings: Settings) -> bool:
 
 
 def named(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int | None = None) -> Database:
-    """The database in the settings, existing or not. Raises DatabaseError if its driver is missing."""
+    """The database in the settings, which may not exist. Raises DatabaseError if its driver is missing."""
     try:
         return Database(
             settings.database_url, waits=waits, connections=connections, names=settings.table_names
@@ -161,7 +160,7 @@ class App:
     database: Database
     schema: Schema
     clock: Clock
-    remarks: tuple[str, ...] = ()  # about changes to the database when it was opened, for the log
+    remarks: tuple[str, ...] = ()  # for the log: changes to the database when it was opened
 
     @cached_property
     def policy(self) -> Policy:
@@ -208,7 +207,6 @@ class App:
 
     @property
     def enrollment(self) -> ClaimEnrollment:
-        """The enrollment of claims."""
         return make_enrollment(self.settings, self.assessor)
 
     @property

@@ -43,9 +43,9 @@ def make_worker(
     mails: bool = True,
     opened_accounts: OpenedAccounts | None = None,
 ) -> Worker:
-    """Create a worker for one run. `prefix`: see `Worker`. `mails`: False: leave emails to the next run.
+    """Create a worker for one run. `prefix`: see `Worker`. `mails`: False: the next run sends the emails.
 
-    `run_id`: 32 hex digits. `token`: of the leases, unique among workers that share the record of a run.
+    `run_id`: 32 hex digits. `token`: the token of the leases, unique among workers that share the record of a run.
     """
     run_id = run_id or uuid.uuid4().hex
     clock = app.clock

@@ -20,7 +20,7 @@ from recours.host.installation import (
 
 # Set in the environment of the re-run process until it has found the packages.
 HANDED_OVER = "RECOURS_HANDED_OVER"
-# Distribution and oldest version that works. A test compares this with pyproject.toml.
+# Each required package and its minimum version. A test compares this list with pyproject.toml.
 NEEDED = (
     ("sqlalchemy", (2, 1)),
     ("requests", (2, 32, 2)),
@@ -45,7 +45,7 @@ _MOST_NAMED = 3
 
 
 def main(worker: str) -> None:
-    """Run a worker with this process's arguments; does not return."""
+    """Run a worker with this process's arguments. Never returns."""
     missing = missing_here()
     if missing and not _is_at_home():
         _hand_over(worker, missing)
@@ -53,8 +53,8 @@ def main(worker: str) -> None:
         _refuse(_repair(missing), worker)
     os.environ.pop(HANDED_OVER, None)
     sys.path.insert(0, ROOT)
-    # Imported modules stay until the end. Garbage collection during imports and at exit would take a quarter of the time of
-    # a run with nothing to do.
+    # Imported modules are never freed, so garbage collection during imports and at exit is useless. It would take a
+    # quarter of the time of a run with nothing to do.
     gc.disable()
     try:
         from recours.cli.workers import main as run
@@ -73,7 +73,7 @@ def require_packages() -> None:
 
 
 def missing_here() -> "str | None":
-    """What this Python is missing, as text; None: nothing.
+    """The packages that this Python is missing, as text; None: no packages.
 
     An update may require packages or versions that an older .venv does not have. Many packages are imported only when
     needed, so without this check a run could fail in the middle of its work.
@@ -91,7 +91,7 @@ def missing_here() -> "str | None":
             old.append(
                 "%s is version %s instead of %s or newer" % (name, version, ".".join(map(str, oldest)))
             )
-    if len(missing) > _MOST_NAMED:  # a Python that was not set up for recours
+    if len(missing) > _MOST_NAMED:  # this Python was not set up for recours
         missing[_MOST_NAMED:] = ["%d more" % (len(missing) - _MOST_NAMED)]
     faults = ["the package %s is missing" % name for name in missing[:1]]
     if len(missing) > 1:
@@ -108,7 +108,7 @@ def _installed() -> "dict[str, str]":
     for folder in sys.path:
         try:
             names = os.listdir(folder or ".")
-        except OSError:  # a zip file or a missing folder
+        except OSError:  # the entry is a zip file or does not exist
             continue
         for name in names:
             stem, _, kind = name.rpartition(".")
@@ -162,14 +162,14 @@ def _repair(problem: str) -> str:
         return "recours is not set up (%s): %s." % (problem, how_to_install_again())
     if not _is_at_home():
         return _set_up(problem)
-    if not has_pip():  # created by another Python that was replaced since
+    if not has_pip():  # the Python that created this .venv was replaced
         return _set_up("in .venv " + problem)
     return "recours is not set up (in .venv %s): %s." % (problem, how_to_install_again())
 
 
 def _set_up(problem: str) -> str:
     """The error if there is no usable .venv."""
-    # An existing .venv may be broken, and would be kept without --clear.
+    # Without --clear, an existing broken .venv would be kept.
     clear = "--clear " if os.path.lexists(os.path.join(ROOT, ".venv")) else ""
     facts = (problem, ROOT, clear, own_python(), INSTALL)
     return "recours is not set up (%s): in %s run 'python3 -m venv %s.venv', then '%s %s'." % facts
@@ -185,11 +185,11 @@ def _refuse(sentence: str, worker: "str | None" = None) -> None:
 
 
 def _note_in_log(worker: str, sentence: str) -> None:
-    """Append a line to the worker's log, if possible, without the modules of the log."""
+    """Append a line to the worker's log, if possible, without importing the log modules."""
     home = os.environ.get("RECOURS_HOME") or ROOT
     folder = os.path.join(home, os.environ.get("RECOURS_LOG_DIR") or "logs")
     try:
-        # Readable only by its user, if it is created here.
+        # If the file is created here, only its user may read it.
         handle = os.open(os.path.join(folder, worker + ".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with open(handle, "a", encoding="utf-8") as log:
             log.write(time.strftime("%Y-%m-%d %H:%M:%S - [ERROR] - __main__ - ") + sentence + "\n")

@@ -33,7 +33,7 @@ class AccountHealth(StrEnum):
 
 @dataclass(frozen=True)
 class ListedAccount:
-    """An account with its health. `why` and `until` (aware UTC) explain it; `is_stopped`: a person paused this account."""
+    """An account with its health, `why`, and `until` when (aware UTC). `is_stopped`: a person paused this account."""
 
     account: ClientAccount
     health: AccountHealth
@@ -76,7 +76,7 @@ def list_accounts(
     settings: Settings, database: Database, clock: Clock, accounts: Sequence[ClientAccount]
 ) -> list[ListedAccount]:
     """These accounts with their health. No carrier is called. Raises DatabaseError."""
-    if not accounts:  # the tables do not exist before the first run
+    if not accounts:  # before the first run, the tables may not exist
         return []
     now = clock.now()
     sealed = ClientAccounts(database).sealed()
@@ -89,14 +89,14 @@ def list_accounts(
 
 
 def _what_is_missing(settings: Settings) -> str | None:
-    """Why credentials can neither be sealed nor opened; None: they can."""
+    """Why credentials can neither be sealed nor opened; None if nothing is missing."""
     if not is_installed():
         return f"the package {PACKAGE} is not installed ({INSTALL})"
     return None if settings.accounts_keys else f"{SETTING} is not set or contains no valid key"
 
 
 def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | None:
-    """Why the credentials or limits cannot be used; None: they can. `seals` may be the reason why there are none."""
+    """Why the credentials or limits cannot be used; None: usable. `seals`: the keys, or why keys are not available."""
     spec = CATALOG.spec_of(account.carrier)
     if spec is None:
         return "its carrier is not supported"
@@ -118,7 +118,7 @@ def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | N
 def account_uses(
     settings: Settings, database: Database, clock: Clock, keys: Iterable[str]
 ) -> dict[str, list[Usage]]:
-    """By account key, the use of those limits for which calls were counted. Raises DatabaseError."""
+    """The use of the limits for which calls were counted, by account key. Raises DatabaseError."""
     opened = open_accounts(settings, clock, random, database=database)
     opened_keys = [key for key in keys if key in opened]
     opened.open_all(opened_keys)

@@ -31,7 +31,7 @@ Make = Callable[[str, tuple[Limit, ...], Credentials, str], Account]
 
 
 class OpenedAccounts(Mapping[str, Account]):
-    """Accounts by key; thread-safe. Iterating yields only default accounts: a run needs few of clients' accounts."""
+    """Accounts by key; thread-safe. Iterating yields only default accounts, because a run needs few other accounts."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class OpenedAccounts(Mapping[str, Account]):
         store: ClientAccounts | None,
         make: Make,
     ) -> None:
-        """`store`: the clients' accounts, or None."""
+        """`store`: the clients' accounts; None: only default accounts."""
         self._own_accounts = own_accounts
         self._settings = settings
         self._stored = store
@@ -62,7 +62,7 @@ class OpenedAccounts(Mapping[str, Account]):
             return self._opened[key][1]
 
     def __contains__(self, key: object) -> bool:
-        """Return whether this is the key of a known carrier's account, whether or not the account is open."""
+        """Return whether this is the key of a known carrier's account, open or not."""
         try:
             return isinstance(key, str) and AccountKey.parse(key).carrier in self._own_accounts
         except ValueError:
@@ -75,7 +75,7 @@ class OpenedAccounts(Mapping[str, Account]):
         return len(self._own_accounts)
 
     def open_all(self, keys: Iterable[str]) -> None:
-        """Open these clients' accounts unless they are open, with one set of queries for all. Raises DatabaseError."""
+        """Open these clients' accounts, unless already open, with few queries for all. Raises DatabaseError."""
         with self._lock:
             rows = {key: self._row(key) for key in keys if key not in self._opened}
             present = [row for row in rows.values() if row]
@@ -97,7 +97,7 @@ class OpenedAccounts(Mapping[str, Account]):
             self._stored.settle_moved(now)
 
     def refresh(self) -> bool:
-        """Return whether accounts changed in the database; changed accounts are reopened on next use. Raises DatabaseError."""
+        """Return whether accounts changed. Changed accounts are reopened on their next use. Raises DatabaseError."""
         version = self._stored.version() if self._stored else None
         with self._lock:
             if version == self._version:
@@ -163,7 +163,7 @@ def make_queue(
     opened_accounts: Mapping[str, Account] | None = None,
     concurrency: int | None = None,
 ) -> APIRequestQueue:
-    """The queue for one run. `opened_accounts`: accounts of a process with many runs, with their tokens and connections."""
+    """The queue for one run. `opened_accounts`: accounts shared between runs, with tokens and connections."""
     return APIRequestQueue(
         open_accounts(settings, clock, jitter, database=database)
         if opened_accounts is None

@@ -25,7 +25,7 @@ _LONGEST = 1000  # characters of a credential
 
 
 class AccountRefusedError(ClaimsRefusedError):
-    """A request about an account cannot be carried out. `why`: the key of the message."""
+    """A request about an account is rejected. `why`: the key of the message."""
 
     def __init__(self, why: str, **facts: str) -> None:
         super().__init__(REFUSED[why].format(**facts))
@@ -36,7 +36,7 @@ class AccountRefusedError(ClaimsRefusedError):
         return translate(language, REFUSED[self.why]).format(**self.facts)
 
 
-# Errors that the operator must fix, not the person who enters an account.
+# Errors that only the operator can fix, not the person who enters an account.
 OF_INSTALLATION = frozenset({"no_key", "no_package"})
 
 REFUSED: dict[str, str] = {
@@ -130,7 +130,7 @@ def _names_of(spec: CarrierSpec) -> tuple[str, ...]:
 
 
 def _one_line(name: str, value: Any) -> str:
-    """Return the stripped text. Raises AccountRefusedError, also for a number, which may have lost leading zeros."""
+    """Return the stripped text. Raises AccountRefusedError, also for numbers, whose leading zeros may be lost."""
     text = value.strip() if isinstance(value, str) else ""
     if not 0 < len(text) <= _LONGEST or not (is_text(text) and is_one_line(text)):
         raise AccountRefusedError("not_text", name=name, longest=str(_LONGEST))
@@ -207,13 +207,13 @@ class AccountCheck:
 
     @property
     def is_accepted(self) -> bool | None:
-        """None: unknown."""
+        """Whether the carrier accepted the credentials; None: unknown."""
         if self.verdict is CheckVerdict.NOT_TRIED:
             return None
         return self.verdict in (CheckVerdict.ACCEPTED, CheckVerdict.KNOWN)
 
 
-# {credentials} and {account} are the texts of WHOSE.
+# {credentials} and {account} are replaced with texts from WHOSE.
 CHECKED: dict[CheckVerdict, str] = {
     CheckVerdict.ACCEPTED: N_("{carrier} accepts {credentials}."),
     CheckVerdict.KNOWN: N_(
@@ -223,7 +223,7 @@ CHECKED: dict[CheckVerdict, str] = {
     CheckVerdict.DENIED: N_("{carrier} accepts {account} but denies it a permission: {error}."),
     CheckVerdict.NOT_TRIED: N_("{carrier}: {credentials} could not be tested: {error}."),
 }
-# The default account, then a client's account.
+# Texts for the default account, then for a client's account.
 WHOSE = (
     (N_("our credentials"), N_("our account")),
     (N_("the credentials of {client}"), N_("the account of {client}")),
@@ -231,7 +231,7 @@ WHOSE = (
 
 
 def checked_text(language: str, checked: AccountCheck, carrier: str, client: str, error: str) -> str:
-    """The result of a check as a sentence. `carrier`, `client`: display names; "" as client: the default account."""
+    """The result of a check as a sentence. `carrier`, `client`: display names; `client` "": the default account."""
     credentials, account = (translate(language, text).format(client=client) for text in WHOSE[bool(client)])
     return translate(language, CHECKED[checked.verdict]).format(
         carrier=carrier, credentials=credentials, account=account, error=error
@@ -306,7 +306,7 @@ class AccountFile:
         return accounts
 
     def _account(self, row: str, cells: dict[str, str], fault: str) -> NewAccount:
-        """Validate a row. Raises ClaimsRefusedError, without cell contents: in a shifted row, they may be credentials."""
+        """Validate a row. Raises ClaimsRefusedError without cell contents, because shifted cells may be credentials."""
         if fault:
             raise ClaimsRefusedError(fault)
         client_name = cells.pop(CLIENT)
@@ -341,7 +341,7 @@ def _limits(spec: CarrierSpec, cell: str) -> dict[str, str] | None:
 
 
 def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
-    """See `_table`. Raises FileRefusedError if this is not a CSV file of accounts."""
+    """The rows of `_table`. Raises FileRefusedError if the content is not a CSV file of accounts."""
     if len(content) > LARGEST:
         raise FileRefusedError(f"The file is larger than {LARGEST // 1024 // 1024} MB; split it.")
     try:

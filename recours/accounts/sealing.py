@@ -1,7 +1,7 @@
 """Sealing of clients' credentials in the database.
 
-Fernet keys (AES-128 in CBC mode with an HMAC) also detect changes of sealed credentials. The package `cryptography` is an
-extra, which is loaded when something is sealed or opened, so default accounts do not need it.
+Fernet (AES-128 in CBC mode with an HMAC) also detects changed credentials. The package `cryptography` is an extra.
+Default accounts do not need the package, because it is loaded only when something is sealed or opened.
 """
 
 import json
@@ -24,14 +24,14 @@ class SealError(RunError):
 
 
 class Seals:
-    """Seals with the first key, opens with any."""
+    """Seals with the first key, and opens with any of the keys."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         """`keys`: at least one."""
         self._keys = keys
 
     def seal(self, values: Mapping[str, str], owner: str = "") -> str:
-        """Seal values as a text for the database, which can only be opened for the same owner. Raises SealError."""
+        """Seal values as a text for the database. Only the same owner can open the text. Raises SealError."""
         content = json.dumps({"owner": owner, "values": dict(values)})
         return str(self._fernet.encrypt(content.encode()).decode())
 

@@ -28,8 +28,8 @@ MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two
 LARGEST = 20 * 1024 * 1024  # bytes: larger documents are refused, from carriers and people alike
 _LONGEST_TEXT = 100_000  # bytes shown of a tracking record, which usually has a few hundred
 
-# For any content of a document: no scripts, no loading, no forms, no navigation. Documents keep our origin so that page.js
-# can measure their height. This is safe, because their own scripts do not run.
+# For any content of a document: no scripts, no loading, no forms, no navigation. Documents keep our origin so that
+# page.js can measure their height. This is safe, because their own scripts do not run.
 POLICY = (
     "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"

@@ -174,7 +174,7 @@ def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Fix:
-    """A button of a problem. `label`: a message id. With `fields`, the button submits a form, otherwise it is a link."""
+    """A button of a problem. `label`: a message id. With `fields`, the button submits a form; otherwise it links."""
 
     label: str
     address: str
@@ -207,7 +207,7 @@ def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
-    """The buttons for a problem, the best first. Schedules are fixed on their machine, so their button lists the claims."""
+    """The buttons for a problem, the best first. Schedules are fixed on their machine: their button lists claims."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
     fixes = _first_of(problem)

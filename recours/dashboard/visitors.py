@@ -67,8 +67,8 @@ class PageRequest:
     def is_from_elsewhere(self) -> bool:
         """Return whether somebody other than the local user could have sent the request.
 
-        Such requests can come from another machine if the dashboard listens on the network, through a proxy, and through
-        a local browser with a foreign host name that resolves to 127.0.0.1.
+        Such requests can come from another machine if the dashboard listens on the network, through a proxy, and from a
+        local browser with a foreign host name that resolves to 127.0.0.1.
         """
         if not is_loopback(self.peer) or any(name in self.headers for name in _OF_PROXIES):
             return True

@@ -1,8 +1,8 @@
 """File permissions and disk space.
 
-Only the user of the jobs may read the files that recours creates, because they contain clients' names, addresses and
-signatures; a setting can name a group that may read them too. Existing files keep their permissions. On Windows, files
-inherit the permissions of their folder, and nothing is changed.
+Files that recours creates contain clients' names, addresses and signatures, so only the user of the jobs may read them.
+A setting can name a group that may read the files too. Existing files keep their permissions. On Windows, files inherit
+the permissions of their folder, and nothing is changed.
 """
 
 import errno
@@ -34,7 +34,7 @@ class Access(NamedTuple):
         self._share(folder, 0o2750)  # setgid: new entries inherit the group
 
     def opener(self, path: str, flags: int) -> int:
-        """An opener for `open` that creates files with these permissions from the start. Raises OSError."""
+        """Open a file for `open`; new files have these permissions from the start. Raises OSError."""
         if not flags & os.O_CREAT:
             return os.open(path, flags)
         try:
@@ -89,7 +89,7 @@ def create_like(path: Path, model: Path) -> None:
         with suppress(OSError):
             os.chown(path, -1, original.st_gid)
             os.chown(path, original.st_uid, -1)
-        if path.stat().st_gid != original.st_gid:  # do not give another group the original group's access
+        if path.stat().st_gid != original.st_gid:  # this group must not get the original group's access
             mode &= ~stat.S_IRWXG
     if (
         stat.S_IMODE(path.stat().st_mode) != mode
@@ -98,7 +98,7 @@ def create_like(path: Path, model: Path) -> None:
 
 
 def publish(part: Path, path: Path) -> bool:
-    """Move a complete file to its name; False if that name exists. Raises OSError."""
+    """Move a complete file to `path`, and return False if `path` exists. Raises OSError."""
     try:
         os.link(part, path)
     except FileExistsError:
@@ -123,7 +123,7 @@ def read_regular(path: Path, limit: int = -1) -> bytes:
 
 
 def open_to_all(place: Path, limit: int = 10_000) -> Path | None:
-    """The first non-empty world-readable file below `place`; None: none among the first `limit` entries."""
+    """The first non-empty world-readable file below `place`; None if the first `limit` entries contain no such file."""
     if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
         return None
     remaining = limit
@@ -165,12 +165,12 @@ def _others_may(path: Path, right: int) -> bool:
 
 
 def mode_of(path: Path) -> int | None:
-    """The permission bits, as in stat(2); None on Windows, where they mean nothing. Raises OSError."""
+    """The permission bits, as in stat(2); None on Windows, where the bits mean nothing. Raises OSError."""
     return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
 
 
 def trouble_with(folder: Path, written_to: Iterable[Path] = ()) -> str | None:
-    """Why files in a folder cannot be written; None if they can. `written_to`: existing entries that runs write to."""
+    """Why files in a folder cannot be written; None: writable. `written_to`: existing entries that runs write to."""
     try:
         if folder.is_dir():
             with tempfile.TemporaryFile(dir=folder) as file:
@@ -201,7 +201,7 @@ def free_bytes(folder: Path) -> int | None:
 
 # ---------------------------------------------------------------- other programs
 
-# Names of settings with secrets or parts of secrets. PG… variables are kept, because PostgreSQL's programs need them.
+# Names of settings that contain secrets. PG… variables are kept, because PostgreSQL's programs need them.
 _SECRET = re.compile(
     r"(?!PG).*_(PASSWORD|PASSWORD_HASH|SECRET|KEY|TOKEN|ACCOUNT|LOGIN|CLIENT_ID|USER|ENSEIGNE|"
     r"(ACCOUNT|CENTER|CUSTOMER)_NUMBER)|DATABASE_URL|RECOURS_PING_URL"

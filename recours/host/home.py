@@ -9,7 +9,7 @@ from recours.host.installation import is_checkout
 SETTING = "RECOURS_HOME"
 # The folder that contains the package: a checkout, or site-packages, which recours never writes to.
 CODE = Path(__file__).resolve().parents[2]
-# Marks a home that is not a checkout, so that commands recognize it as the working directory.
+# A file in homes that are not checkouts, so that commands recognize a home as the working directory.
 MARK = ".recours-home"
 _MARK_TEXT = "recours stores its files in this folder. Delete this file only together with them.\n"
 
@@ -54,7 +54,7 @@ def find_home(environment: Mapping[str, str]) -> Path:
 
 
 def make_home(environment: Mapping[str, str]) -> Path:
-    """The home; if there is none, RECOURS_HOME or the working directory becomes it. Raises NoHomeError."""
+    """The home. If there is none, RECOURS_HOME or the working directory becomes the home. Raises NoHomeError."""
     try:
         return find_home(environment)
     except NoHomeError:

@@ -22,7 +22,7 @@ _COMMAND = re.compile(r"(?<![\w./\\-])(?<!-m )recours (?=(?:%s)\b)" % "|".join(C
 
 
 def pasteable(hint: str) -> str:
-    """Replace commands such as `recours status` in a sentence by what to type in this working directory."""
+    """Replace commands such as `recours status` in a sentence with commands that work in this working directory."""
     if not _COMMAND.search(hint):
         return hint
     typed = program()
@@ -43,7 +43,7 @@ def program() -> str:
     executable = shutil.which("recours")
     if executable and os.path.realpath(executable) == os.path.realpath(script):
         return "recours"
-    if not os.path.exists(script):  # only the dependencies are installed, not recours itself
+    if not os.path.exists(script):  # recours itself is not installed, only its dependencies
         return "%s -m recours" % _word(sys.executable)
     return _word(script)
 

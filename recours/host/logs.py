@@ -69,18 +69,18 @@ class _File(ConcurrentRotatingFileHandler):
     def __init__(
         self, *args: Any, aside: logging.Handler, has_all: bool, access: Access, **named: Any
     ) -> None:
-        """`aside` gets a warning if another program holds the lock, and then also all lines unless `has_all`.
+        """If another program has locked the file, `aside` gets a warning, and unless `has_all` also all further lines.
 
-        `access`: the permissions of the file and of its successors after rotation.
+        `access`: the permissions of the log file, also after rotation.
         """
         super().__init__(*args, **named)
-        self.maxLockAttempts = 1  # _lock_stream_lock does the waiting
+        self.maxLockAttempts = 1  # the library must not wait, because _lock_stream_lock waits
         self._aside = aside
         self._has_all = has_all
         self._access = access
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line unless another thread closed this file: the library would reopen it permanently."""
+        """Write the line unless another thread closed this file, which the library would reopen permanently."""
         if not self._is_closed:
             super().emit(record)
 
@@ -140,7 +140,7 @@ class Log:
 
     @property
     def fault(self) -> str | None:
-        """An error sentence if lines were lost."""
+        """An error sentence if lines were lost, else None."""
         if self.file.failure is None:
             return None
         reason = getattr(self.file.failure, "strerror", None) or self.file.failure
@@ -186,7 +186,7 @@ class LogFile:
             file = _File(str(path), "a", self.max_bytes, self.files, encoding=encoding,
                          aside=other, has_all=aside is not None, access=self.access)  # fmt: skip
             for log_path in files_of(path):
-                self.access.create(log_path)  # so that errors show now, not at the first line
+                self.access.create(log_path)  # so that errors occur now, not at the first line
         except OSError as error:
             named = next(
                 (f"{log_path.name}: " for log_path in files_of(path) if error.filename == str(log_path)), ""
@@ -220,7 +220,7 @@ def set_up(log: LogFile, *, verbose: bool = False, console: Any = None, quiet: b
 
 @contextmanager
 def file_of(logger_name: str, log: LogFile) -> Iterator[None]:
-    """Send the lines of one logger only to its own file. Raises RunError."""
+    """Send the lines of one logger to its own file only. Raises RunError."""
     file = log.opened()
     logger = logging.getLogger(logger_name)
     logger.addHandler(file)
@@ -237,7 +237,7 @@ def file_of(logger_name: str, log: LogFile) -> Iterator[None]:
 
 @dataclass
 class _Shared:
-    """A log file that several calls in one process use at the same time."""
+    """A log file that several callers in one process share."""
 
     file: _File
     level: int  # the logger's previous level
@@ -251,9 +251,9 @@ _sharing = threading.Lock()
 
 @contextmanager
 def lines_to(log: LogFile) -> Iterator[None]:
-    """Also write the lines of runs in this process to a file, for another program that embeds recours.
+    """Also write the lines of runs in this process to a file, for a program that embeds recours.
 
-    Lines of that program are not written, even if its logger has the same name. Thread-safe. Raises RunError.
+    The program's own lines are not written, even if its logger has the same name. Thread-safe. Raises RunError.
     """
     logger = run_log()
     path = log.path

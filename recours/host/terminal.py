@@ -8,7 +8,7 @@ from typing import TextIO
 from recours.host.installation import COMMANDS
 
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
-# What continuation lines are indented by: an indentation, a mark, or a column before a gap.
+# Continuation lines are indented by the width of this match: an indentation, a mark, or a column before a gap.
 _HEAD = re.compile(r"^\s*[!→-] |^\s+|\s{2,}")
 # A command to copy at the end of a line.
 _COMMAND = re.compile(rf"\S*\brecours (?:{'|'.join(COMMANDS)})\b[^.,;:()']*$")
@@ -26,7 +26,7 @@ def display_width(text: str) -> int:
 
 
 def wrapped(line: str, width: int) -> str:
-    """Wrap a line to `width`. Longer words, such as paths, get a line of their own and are not broken.
+    """Wrap a line to `width`. Longer words, such as paths, are not broken but moved to a line of their own.
 
     A command at the end is not broken either, if it fits on a line.
     """

@@ -1,1 +1,1 @@
-"""Email: who gets which, how they are rendered, and how they are sent."""
+"""Chooses the recipients of emails, and renders and sends emails."""

@@ -1,4 +1,4 @@
-"""`NotificationManager` decides who gets which email and renders it, each event once."""
+"""`NotificationManager` decides who is notified of each event, and renders the emails. Each event is reported once."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ _KINDS = {
 }
 _AT_ONCE = 500  # events checked per query
 _SHOWN = 5  # references listed in a log line
-# An ongoing fault writes an event once a day, so it has one in this time.
+# An ongoing fault writes an event once a day, so this period contains one of its events.
 _RECENTLY = timedelta(days=2)
 
 
@@ -63,7 +63,7 @@ class NotificationManager:
             for client_id, ids in self.outbox.untold_by_client().items()
             for mail in self._client_mails(client_id, ids, now)
         )
-        # Reads only as many as needed to check the limit: there may be thousands.
+        # Reads only as many emails as needed to check the limit, because there may be thousands.
         first = list(islice(due, self.settings.send_limit + 1))
         needs_release = len(first) > self.settings.send_limit
         count = 0
@@ -120,7 +120,7 @@ class NotificationManager:
         return valid
 
     def _decline(self, events: Sequence[OutboxEvent], why: str, level: int) -> None:
-        """Log and record that no email reports these events. An empty list means that another run has declined them."""
+        """Log and record that no email reports these events. The list is empty if another run has declined them."""
         if not events:
             return
         self.outbox.decline(events, why)
@@ -131,9 +131,9 @@ class NotificationManager:
         log.log(level, f"No email about {', '.join(references[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
-        """Write one email a day to the operator: problems only they can fix, and the claims that recours gave up on.
+        """Write a daily email to the operator about problems that only they can fix, and about given-up claims.
 
-        A new fault is emailed at once, with everything that was pending.
+        A new fault is emailed at once, together with all pending events.
         """
         events = self._still_valid(self.outbox.events_of_operator())
         if not events:
@@ -156,7 +156,7 @@ class NotificationManager:
         )
 
     def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
-        """Return whether one of the faults was in no recent email."""
+        """Return whether at least one fault has not been in a recent email."""
         faults = {trouble_of(event) for event in events} - {None}
         return bool(faults) and not faults <= set(map(trouble_of, self.outbox.faults_told(now - _RECENTLY)))
 
@@ -170,16 +170,16 @@ class NotificationManager:
         *,
         needs_release: bool = False,
     ) -> int:
-        """Render and store one email: 1, or 0 if another run has reported its events or an internal error occurred."""
+        """Render and store one email. Return 1, or 0 if another run reported its events or an error occurred."""
         of_accounts = any(event.name in (*FAULTS, EventName.ACCOUNT_REFUSED) for event in events)
         blocked = self.blocked() if of_accounts else {}
         try:
             if kind is MailKind.WEEKLY_REPORT:
-                mail = Rendered(**events[0].facts)  # rendered with its event
+                mail = Rendered(**events[0].facts)  # the report was rendered when its event was written
             else:
                 head = Branding(self.settings.service, self.settings.claim_url, self.policy.zone)
                 mail = render(kind, events, language, recipient.name, head, self.outbox.catalog, blocked)
-        except Exception:  # a failure must not block the other emails; its events stay pending
+        except Exception:  # a failure must not block other emails, and the events stay pending
             references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in events[:5])
             log.exception(f"Could not render the email about {references}: internal error")
             return 0

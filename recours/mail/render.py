@@ -31,7 +31,7 @@ _MOST_NAMED = 20  # expired claims, or clients with rejected accounts, listed by
 _LONGEST_REFERENCE = 100
 _LONGEST_ERROR = 300
 _LONGEST_NAME = 80
-_LONGEST_PROBLEM = 1000  # longer than an error, as it may list files
+_LONGEST_PROBLEM = 1000  # longer than an error, because a problem may list files
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def render(
     catalog: Catalog,
     blocked: Mapping[str, int] | None = None,
 ) -> Rendered:
-    """Render the email about these events. Foreign text is cleaned here and escaped by the template.
+    """Render the email about these events. External text is cleaned here and escaped by the template.
 
     `blocked`: the number of blocked claims by account key, for the subject.
     """
@@ -176,7 +176,7 @@ def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Item:
 
 def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> list[Item]:
     """One section per carrier for all clients' accounts that it rejects."""
-    by_carrier: dict[str, dict[str, list[str]]] = {}  # then by label of the error
+    by_carrier: dict[str, dict[str, list[str]]] = {}  # by carrier, then by label of the error
     for event in events:
         kind = kind_of(event)
         label = texts(TRAITS[kind].label) if kind else texts("What happened")
@@ -197,7 +197,7 @@ def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalo
 
 
 def _named(names: Sequence[str], texts: Localized) -> str:
-    """The first names, and the number of further ones."""
+    """The first names, and the number of further names."""
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (texts(" and {count} more", count=more) if more > 0 else "")
 

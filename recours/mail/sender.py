@@ -31,7 +31,7 @@ log = logging.getLogger("email_sender")
 run_log = logging.getLogger("__main__")
 
 _BATCH = 20
-_MOST_REFUSALS = 10  # consecutive refusals of our emails, too many for one recipient's policy
+_MOST_REFUSALS = 10  # consecutive refusals; after more, the cause is not one recipient's policy
 _LARGEST_FILES = 2_000_000  # bytes, total of an email's attachments
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -47,8 +47,8 @@ class Envelope:
 class EmailSender:
     """Sends the emails that are ready over one connection.
 
-    `connect` makes the connection from a function that tells whether the run continues. `attach` returns an email's
-    attachments by file name.
+    `connect` opens the connection; its argument is a function that returns whether the run continues. `attach` returns
+    an email's attachments by file name.
     """
 
     mails: MailOutbox
@@ -66,7 +66,7 @@ class EmailSender:
     def send_all(self, go_on: Callable[[], bool]) -> int:
         """Send every email that is ready while `go_on` returns true, and return the number sent.
 
-        A server failure is logged, and all emails wait.
+        A server failure is logged, and all remaining emails wait.
         """
         now = self.clock.now()
         for mail_id, recipient in self.mails.mark_undecided(now):
@@ -93,7 +93,7 @@ class EmailSender:
             raise MailServerError(self._postponed[-1])
 
     def _sum_up(self, trouble: str | None) -> None:
-        """Log in the run's own log what waits and why, so that endless retries do not go unnoticed."""
+        """Log the waiting emails and the reasons in the run's own log, so that endless retries are noticed."""
         if self._sent_count:
             run_log.info(f"{plural(self._sent_count, 'email')} sent")
         waiting = self.mails.count(MailState.READY) if trouble else 0
@@ -169,7 +169,7 @@ class EmailSender:
             log.info(f'{label}: sent, "{mail.subject}"')
 
     def _hand_over(self, server: SmtpConnection, mail: OutgoingMail, recipient: str, label: str) -> bool:
-        """Hand the email to the server; if the server rejects its content or size, again without attachments."""
+        """Hand the email to the server. If its content or size is rejected, repeat without attachments."""
 
         def send(files: Mapping[str, bytes]) -> bool:
             content = message_of(mail, recipient, self.envelope, files)
@@ -185,7 +185,7 @@ class EmailSender:
             return send({})
 
     def _refused(self, mail: OutgoingMail, label: str, refusal: MailRefusedError) -> None:
-        """Record a refusal. Raises MailServerError after so many refusals of our emails that the server will refuse all."""
+        """Record a refusal. After too many refusals, raise MailServerError, because the server refuses all emails."""
         self._refused_us = self._refused_us + 1 if refusal.of_us else 0
         if refusal.final:
             self._end(mail, MailState.FAILED, str(refusal))
@@ -208,8 +208,8 @@ def message_of(
 ) -> bytes:
     """Build the MIME message: plain text, HTML and attachments, with a constant Message-ID.
 
-    Uses the legacy email classes: the newer ones parse every header, which takes three times as long. They would also
-    reject line breaks, so this function does. Raises ValueError for a header with a control character.
+    Uses the legacy email classes, because the newer classes parse every header and take three times as long. Unlike the
+    newer classes, they accept line breaks in headers, so this function raises ValueError for control characters.
     """
     content = MIMEMultipart("alternative")
     for subtype, text in (("plain", mail.plain), ("html", mail.html)):
@@ -239,7 +239,7 @@ def message_of(
 
 
 def attach(paths: Iterable[str], read: Callable[[str], bytes]) -> dict[str, bytes]:
-    """The files that fit, by name. Unreadable files are skipped with a warning."""
+    """The files that fit into an email, by name. Unreadable files are skipped with a warning."""
     files: dict[str, bytes] = {}
     for path in paths:
         try:
@@ -255,7 +255,7 @@ def attach(paths: Iterable[str], read: Callable[[str], bytes]) -> dict[str, byte
 
 
 def _attachment(name: str, content: bytes) -> MIMENonMultipart:
-    """A part to save, never to display inline, because an HTML file may contain anything."""
+    """An attachment to save, never to display inline, because an HTML file may contain anything."""
     part = MIMENonMultipart(*(guess_type(name)[0] or "application/octet-stream").split("/"))
     part.set_payload(content)
     encode_base64(part)

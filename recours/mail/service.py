@@ -58,7 +58,7 @@ class MailService:
         run_id: str,
         catalog: Catalog | None = None,
     ) -> None:
-        """`catalog`: with clients' accounts; None: only the weekly report reads the accounts."""
+        """`catalog`: includes clients' accounts; None: only the weekly report reads the accounts."""
         self._settings = settings
         self._schema = schema
         self.clock = clock
@@ -85,7 +85,7 @@ class MailService:
             )
 
     def note_troubles(self, kinds: Collection[ErrorKind]) -> None:
-        """Write an event for each problem to report to the operator at once: one per outage, other kinds once a day.
+        """Write an event for each problem that the operator must know at once: one per outage, other kinds once a day.
 
         `kinds`: the kinds of the run's failures. Raises RunError.
         """
@@ -148,7 +148,7 @@ class MailService:
         self.outbox.add_event(event, self.clock.now(), declined)
 
     def report(self, monday: date) -> "WeekReport":
-        """The report on the week that began on that Monday, with the current state. Raises RunError."""
+        """The report on the week that began on `monday`, with the current state. Raises RunError."""
         from recours.database.evidence import DatabaseCustody  # noqa: PLC0415 (needed once a week)
         from recours.reporting.system import WeekReport, days_until, success_of  # noqa: PLC0415 (see above)
 
@@ -202,7 +202,7 @@ class MailService:
         return Branding(mail.service, mail.claim_url, self._settings.policy.zone)
 
     def server(self) -> "SmtpSettings | None":
-        """The mail server's settings, those in system_settings first; None if no host is set."""
+        """The mail server's settings; None if no host is set. Settings in system_settings take precedence."""
         return mail_server(self._settings.mail, self.outbox.service_settings())
 
     def _send(self, server: "SmtpSettings", go_on: Callable[[], bool]) -> None:
@@ -223,7 +223,7 @@ class MailService:
             EmailSender(self.outbox, connect, envelope, self.clock, skipped, self._files_of).send_all(go_on)
 
     def _files_of(self, mail: OutgoingMail) -> dict[str, bytes]:
-        """The proofs to attach; none if the email links to the claims. Raises RunError."""
+        """The proofs to attach; no proofs if the email links to the claims. Raises RunError."""
         from recours.mail.sender import attach  # noqa: PLC0415 (see above)
 
         if self._settings.mail.claim_url:
@@ -241,7 +241,7 @@ class MailService:
 
 
 def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":
-    """The mail server's settings; None if no host is set. Valid values in system_settings override ours."""
+    """The mail server's settings; None if no host is set. Valid values in system_settings override our settings."""
     from email.utils import parseaddr  # noqa: PLC0415 (needed by few runs)
 
     from recours.mail.smtp import SmtpSettings  # noqa: PLC0415 (as above)
@@ -272,7 +272,7 @@ _ABOUT = {
     MailKind.ACCOUNT_REFUSED: EventName.ACCOUNT_REFUSED,
     MailKind.OPERATOR_SUMMARY: EventName.GAVE_UP,
 }
-# Of a made-up claim.
+# Facts about a made-up claim.
 _FACTS: dict[str, Any] = {
     "reference": "CLM-2026-0001",
     "deadline": "2026-02-09",
@@ -306,9 +306,9 @@ def example_mail(app: App, kind: MailKind, language: str) -> "Rendered":
 
 
 def send_test(app: App, by: str, recipient: str) -> tuple["SmtpSettings | None", str]:
-    """Send one email regardless of RECOURS_MAIL_REDIRECT, and record the action even if the server refuses. Raises RunError.
+    """Send one email despite RECOURS_MAIL_REDIRECT, and record the action even if the server refuses. Raises RunError.
 
-    Returns the mail server, None if none is set, and the error, "" if there was none. `by`: the person.
+    Returns the mail server (None: not set) and the error ("": no error). `by`: the name of the person.
     """
     from recours.mail import smtp  # noqa: PLC0415 (imported with the first email)
     from recours.mail.sender import Envelope, message_of  # noqa: PLC0415 (as above)

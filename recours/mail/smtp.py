@@ -25,7 +25,7 @@ from recours.core.text import Redactor, clean
 T = TypeVar("T")
 
 # ---------------------------------------------------------------- does a refusal concern us or this email?
-# Servers may refuse a sender, relay or login at any step; Postfix does so after RCPT TO.
+# Servers may refuse a sender, relay or login at any step. Postfix refuses after RCPT TO.
 
 
 _US = True
@@ -65,7 +65,7 @@ _BY_TEXT = (
         _US,
     ),
 )
-_STATUS = re.compile(r"(?:^|\(#)5\.(\d{1,3})\.(\d{1,3})\b")  # qmail appends it: (#5.7.1)
+_STATUS = re.compile(r"(?:^|\(#)5\.(\d{1,3})\.(\d{1,3})\b")  # qmail appends the status: (#5.7.1)
 _ADDRESS = re.compile(r"<[^>]*>|\S*@\S*")
 
 
@@ -89,7 +89,7 @@ def is_about_us(code: int, text: str) -> bool | None:
 
 
 TIMEOUT_S = 90.0
-# How long an ending run still waits for the answer to an email; without an answer its result is unknown.
+# How long an ending run waits for the answer to an email. Without an answer, the result of the email is unknown.
 GRACE_S = 10.0
 _POLL_S = 0.2  # interval at which a wait checks for the end of the run
 _QUIT_TIMEOUT_S = 5.0
@@ -104,13 +104,13 @@ class StopRequestedError(Exception):
 
 
 class MailServerError(Exception):
-    """The server is unusable or refuses all our emails, so all of them wait. The text is a sentence."""
+    """The server is unusable or refuses all our emails, so all emails wait. The message is a sentence."""
 
 
 class MailRefusedError(Exception):
     """The server refuses this email.
 
-    `final`: permanently. `of_us`: because it comes from us. `of_content`: because of its content or size.
+    `final`: the refusal is permanent. `of_us`: our account or address is refused. `of_content`: its content or size.
     """
 
     def __init__(self, text: str, *, final: bool, of_us: bool = False, of_content: bool = False) -> None:
@@ -161,7 +161,7 @@ class SmtpConnection:
             password=settings.password.encode(errors="replace"),
             timeout=None,
         )
-        # A server's answers go into the log, the database and the dashboard, and may repeat the login.
+        # A server's answers are stored and shown in the log, database and dashboard, and may repeat the login.
         login = f"\0{settings.user}\0{settings.password}"  # RFC 4616
         secrets = [settings.password, login] if settings.password else []
         self._redact = Redactor(secret.encode(errors="replace").decode() for secret in secrets)
@@ -195,16 +195,16 @@ class SmtpConnection:
                 trouble = MailTrouble.INSECURE
             elif (
                 type(error) is SMTPException
-            ):  # raised for unsupported features; other errors have subclasses
+            ):  # the base class means an unsupported feature; other errors have subclasses
                 trouble = MailTrouble.NOT_OFFERED
             raise MailServerError(trouble.text(where=where, said=self._text_of(cause or error))) from error
         except ValueError as error:  # a label of a host name is empty, too long or not ASCII
             raise MailServerError(MailTrouble.NO_HOST.text(where=where)) from error
 
     def send(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
-        """Hand one email to the server. Returns False if `is_wanted`, called right before the handover, returns false.
+        """Hand one email to the server. `is_wanted` is called right before; if it returns false, return False instead.
 
-        Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run must end before the handover.
+        Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run must end first.
         """
         if not self.settings.sender:
             raise MailServerError(MailTrouble.NO_SENDER.text())
@@ -255,7 +255,7 @@ class SmtpConnection:
 
     async def _connect(self) -> None:
         await self._smtp.connect()
-        if self._smtp.is_ehlo_or_helo_needed:  # sends our own name, which may not be a valid host name
+        if self._smtp.is_ehlo_or_helo_needed:  # EHLO sends our own name, which may not be a valid host name
             await self._smtp.ehlo()
 
     async def _mail(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
@@ -292,7 +292,7 @@ class SmtpConnection:
             raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply, unseen=True)
 
     async def _reset(self) -> None:
-        """Reset the connection for the next email. Some servers refuse and hang up; the next email then reconnects."""
+        """Reset the connection for the next email. If the server refuses and hangs up, the next email reconnects."""
         try:
             await self._smtp.rset(timeout=self._timeout_s / 4)
         except SMTPException:
@@ -324,7 +324,7 @@ class SmtpConnection:
 
 
 def _dotted(content: bytes) -> bytes:
-    """Encode a message for SMTP: CRLF line ends, leading dots doubled, and a final line with a single dot."""
+    """Encode a message for SMTP, with CRLF line ends, doubled leading dots, and a final line with a single dot."""
     lines = content.replace(b"\r\n", b"\n").split(b"\n")
     body = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
     return body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n"

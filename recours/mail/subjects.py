@@ -1,4 +1,4 @@
-"""Email subjects: what happened, and which claims it affects. Foreign text is cleaned and truncated."""
+"""Email subjects: what happened, and the affected claims. External text is cleaned and truncated."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -23,7 +23,7 @@ _PROBLEMS = {
     EventName.TO_CORRECT: N_("{count} claims to correct"),
     EventName.REFUSED_DOCUMENTS: N_("{carrier}: documents of {count} parcels refused"),
 }
-# What a client reads after the claims.
+# The end of a subject for clients, after the claims.
 _NO_PROOF = N_("proof of delivery not obtained")
 _REASONS = {
     ErrorKind.INVALID_TRACKING: N_("tracking number needs correction"),
@@ -111,7 +111,7 @@ def _operator_phrases(
 
 
 def _ended(events: Sequence[OutboxEvent], concerned: Counted, texts: Localized, catalog: Catalog) -> str:
-    """Claims without a proof, with their reason if all share it."""
+    """Claims without a proof, with the reason if it is the same for all."""
     if not _share_reason(events):
         named = texts(_OTHER)
     elif _is_unnumbered(events[0]):
@@ -122,7 +122,7 @@ def _ended(events: Sequence[OutboxEvent], concerned: Counted, texts: Localized, 
 
 
 def _reason_to_client(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> str:
-    """Why a client's claims have no proof, if all share the reason."""
+    """Why a client's claims have no proof, if the reason is the same for all."""
     if not _share_reason(events):
         return texts(_NO_PROOF)
     if _is_unnumbered(events[0]):
@@ -141,7 +141,7 @@ def _is_unnumbered(event: OutboxEvent) -> bool:
 
 
 def _reason(event: OutboxEvent, otherwise: str, texts: Localized, catalog: Catalog) -> str:
-    """The label of the error's kind, as on the dashboard; without a kind, the message `otherwise`."""
+    """The label of the error's kind, as on the dashboard. Without a kind, the text `otherwise`."""
     carrier = _carrier(event, catalog)
     kind = kind_of(event)
     if kind is None:

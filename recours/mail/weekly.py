@@ -17,7 +17,7 @@ _LONGEST_NAME = 60
 
 
 def render_report(report: WeekReport, language: str, head: Branding, catalog: Catalog) -> Rendered:
-    """Render the email. Foreign text is cleaned here and escaped by the template."""
+    """Render the email. External text is cleaned here and escaped by the template."""
     texts = Localized(language, head.zone)
     sentences = VerdictSentences(language, head.zone)
     current = verdict(report.now)

@@ -1,7 +1,7 @@
 """Pings to a healthchecks check when a run starts, succeeds or fails.
 
-In the pinging API (https://healthchecks.io/docs/http_api/), POST to the check's URL reports success, to `/start` below it
-a start, and to `/fail` a failure. `rid`, a UUID, connects a start with its end, and the body is stored as a log.
+In the pinging API (https://healthchecks.io/docs/http_api/), a POST to the check's URL reports success, and a POST to
+`/start` or `/fail` below it a start or failure. `rid`, a UUID, connects a start with its end. The body is a log.
 """
 
 import logging
@@ -16,7 +16,7 @@ from recours.core.text import clean
 
 log = logging.getLogger("__main__")
 
-LONGEST_BODY = 10_000  # bytes; not every version stores more
+LONGEST_BODY = 10_000  # bytes; some versions store no more
 _LONGEST_LINE = 1000
 _PATIENCE_S = 4.0
 _ATTEMPTS = 2
@@ -80,7 +80,7 @@ class Pings:
 
 
 def trouble_with(url: str, patience_s: float = _PATIENCE_S) -> str:
-    """Why the check's server cannot be reached, as the end of a sentence; "": it can. No check is pinged."""
+    """Why the check's server cannot be reached, as the end of a sentence; "" if it can. No check is pinged."""
     try:
         _server_of(urlsplit(url), patience_s).send(Request("GET", "/", {"User-Agent": "recours"}, b""))
     except UnacceptableAnswerError:  # such as a redirect: the server answers

@@ -16,7 +16,7 @@ from recours.reporting.problems import OF_ACCOUNTS, ProblemKind, problems
 from recours.reporting.records import COUNTED_UP_TO
 from recours.reporting.system import Backlog, CarrierNow, Overview, Run
 
-# Keys of a run's `--json` with counts of claims, by the metric's outcome label.
+# The metric's outcome labels, and the keys of a run's `--json` that count the claims.
 OUTCOMES = {
     "success": "success",
     "failed": "failed",
@@ -53,7 +53,7 @@ MEANINGS = {
 }
 _IN_LABEL = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
-# A metric's name and its samples: labels and a value.
+# A metric's name and its samples, each with labels and a value.
 Metric = tuple[str, Sequence[tuple[Mapping[str, str], float]]]
 
 

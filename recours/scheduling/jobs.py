@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from recours.core.errors import RunError
 from recours.runs.worker import WORKERS, PODFetchWorker, PODRetryScheduler
 
-# The workers in an installed copy, which has no scripts: `recours fetch`.
+# The subcommands that start the workers in an installed copy, which has no scripts.
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
 PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
 
@@ -30,7 +30,7 @@ class Checkout:
     """This installation and its home. A schedule entry belongs to it if it starts a worker in this home."""
 
     root: str  # the home; an absolute path, as written in new entries
-    home: str = "/"  # the user's home folder, where relative paths start
+    home: str = "/"  # the user's home folder, to which paths are relative
     resolve: Callable[[str], str] = (
         posixpath.normpath
     )  # resolves links, so that equal folders compare as equal
@@ -53,10 +53,10 @@ class Checkout:
     def worker_started_by(
         self, command: Sequence[str], folder: str, recours_home: str
     ) -> tuple[str, int] | None:
-        """The worker that a command starts in this home, and the position of its script (0 for `recours fetch`).
+        """The worker that a command starts in this home, and the position of the script (0 for `recours fetch`).
 
-        None: the command starts no worker, or one with another home. `folder`: the working directory. `recours_home`:
-        RECOURS_HOME in the command; "": not set, so a script uses the checkout that contains it.
+        None if the command starts no worker, or a worker with another home. `folder`: the working directory.
+        `recours_home`: RECOURS_HOME in the command; "": not set, so a script uses the checkout that contains it.
         """
         for position, word in enumerate(command):
             scripts, _, name = self.place(word, folder).rpartition("/")
@@ -95,12 +95,14 @@ class Entry:
     text: str = ""
     plain: bool = True  # starts one worker and runs nothing else
     number: int = 0  # line number, from 0
-    programs: tuple[str, ...] = ()  # and scripts: absolute paths, or names that cron looks up in its PATH
+    programs: tuple[
+        str, ...
+    ] = ()  # programs and scripts: absolute paths, or names that cron finds in its PATH
     problem: str = ""  # why the line does not work
 
     @property
     def remark(self) -> str:
-        """A note for the operator; "": none."""
+        """A note for the operator; "" if there is none."""
         return self.problem or ("" if self.plain else "this line also runs other commands")
 
 

@@ -1,4 +1,4 @@
-"""The crontab of this user: adds and removes the lines of recours. All other lines stay byte for byte."""
+"""Adds and removes the lines of recours in the crontab of this user. All other bytes stay unchanged."""
 
 import os
 import posixpath
@@ -58,13 +58,13 @@ def run(command: Sequence[str], content: bytes = b"") -> Done:
     return Done(process.returncode, process.stdout, process.stderr.decode(errors="replace"))
 
 
-# The first line that installers write: the interpreter, or sh and a line for sh if the path is too long for the kernel.
+# The first lines that installers write: the interpreter, or sh and a line for sh if the path is too long.
 _INTERPRETER = re.compile(rb'#!(?:/bin/sh\n\'{3}exec\' "?(/[^"\n]+?)"? "\$0"|(/\S+))')
 _LONGEST_INTERPRETER = 5000
 
 
 def interpreter_of(program: str) -> str:
-    """The absolute path of a script's interpreter, read from its first lines; "": none, or the script is unreadable."""
+    """The absolute path of a script's interpreter, from its first lines; "" if missing or unreadable."""
     try:
         match = _INTERPRETER.match(read_regular(Path(program), _LONGEST_INTERPRETER))
     except OSError:
@@ -106,7 +106,7 @@ def line_for(job: ScheduledJob, checkout: Checkout, python: str = "python3") -> 
 
 
 def _quoted(word: str) -> str:
-    """A word quoted for sh, without a backslash before another backslash or a %, which cron would interpret."""
+    """A word quoted for sh. No backslash precedes another backslash or a %, because cron would interpret it."""
     return shlex.quote(word).replace("\\", "\\''")
 
 
@@ -117,7 +117,7 @@ def find(text: str, checkout: Checkout) -> list[Entry]:
 
 
 def install(text: str, jobs: Sequence[ScheduledJob], checkout: Checkout, python: str = "python3") -> str:
-    """The crontab with exactly one line for each of these jobs, in place of an older line or at the end.
+    """The crontab with exactly one line for each of these jobs, which replaces an older line or is added at the end.
 
     A last line without a newline gets one if lines follow, because cron requires it. Raises ScheduleError if a line that
     starts one of the workers also runs other commands.
@@ -230,16 +230,16 @@ def _read(words: Sequence[str], checkout: Checkout) -> Entry | None:
 
 
 def _commands(words: Sequence[str]) -> Iterator[tuple[list[str], str]]:
-    """Each simple command without redirections, and the operator after it; "": the end."""
+    """Each simple command without redirections, with the operator that follows ("" at the end)."""
     simple: list[str] = []
     remaining = iter(words)
     for word in remaining:
         if not _OPERATOR.fullmatch(word):
             simple.append(word)
         elif "<" in word or ">" in word:
-            next(remaining, None)  # the file
+            next(remaining, None)  # skip the file name
             if simple and simple[-1].isdigit():
-                simple.pop()  # as in 2>&1
+                simple.pop()  # the file descriptor, as in 2>&1
         else:
             if simple:
                 yield simple, word
@@ -340,7 +340,7 @@ class Crontab:
 
     def _python(self, text: str) -> tuple[str, list[str]]:
         """Return the Python for the scripts (the guide's `python3` if cron finds it, otherwise the .venv's), and notes."""
-        if self.checkout.program:  # its first line names its Python
+        if self.checkout.program:  # the first line of the program names its Python
             return "", []
         if self.checkout.python:
             return self.checkout.python, []
@@ -352,7 +352,7 @@ class Crontab:
 
 
 def _problem(line: Entry, path: str) -> str:
-    """Which program, script or Python of a line does not exist; "": all exist. `path`: cron's PATH."""
+    """Which program, script or Python of a line is missing; "" if all exist. `path`: cron's PATH."""
     for program in line.programs:
         names = f"line {line.number + 1} names {clean(program)}"
         file = program if "/" in program else shutil.which(program, path=path)

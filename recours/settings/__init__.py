@@ -1,1 +1,1 @@
-"""Settings and secrets: read from three places, validated all at once, a sentence for each fault."""
+"""Settings and secrets, read from three places. All are validated together, with a sentence for each fault."""

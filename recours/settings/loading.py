@@ -1,4 +1,4 @@
-"""Reading and validating all the settings at once."""
+"""Reads all settings and validates them together."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -39,9 +39,9 @@ from recours.settings.model import (
 from recours.settings.model import path as parse_path
 from recours.settings.sources import ENVIRONMENT, find
 
-# Only parts of these values are secret, or they contain several secrets.
+# Settings that are only partly secret, or contain several secrets.
 _PARTLY_SECRET = {"DATABASE_URL", "RECOURS_PING_URL", "RECOURS_ACCOUNTS_KEY"}
-# A path segment of a check's URL that is at least this long is its key.
+# A path segment of a check's URL with at least this length is the check's key.
 _KEY_LENGTH = 16
 
 EMBEDDED = "data/recours.db"
@@ -50,7 +50,7 @@ EMBEDDED = "data/recours.db"
 def load(
     root: Path, environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
 ) -> Settings:
-    """Read and validate every setting. Raises SettingsError with all errors; they never contain a secret."""
+    """Read and validate every setting. Raises SettingsError with all errors, which never contain a secret."""
     reading = _Reading(root, environment, catalog)
     settings = reading.settings(database_url)
     if reading.sources.faults:
@@ -74,12 +74,12 @@ def load_at_home(
 
 
 def load_one(name: str, root: Path, environment: Mapping[str, str]) -> Any:
-    """One setting, even if others are invalid; its default if it is invalid itself."""
+    """The value of one setting, even if other settings are invalid; the default if the setting itself is invalid."""
     return _Reading(root, environment, Catalog(())).value(SETTINGS[name])
 
 
 class _Reading:
-    """Parses settings. An invalid setting gets its default, so that all errors are found at once."""
+    """Parses settings. An invalid setting gets its default, so that one pass finds all errors."""
 
     def __init__(self, root: Path, environment: Mapping[str, str], catalog: Catalog) -> None:
         self.sources = find(root, environment)
@@ -134,7 +134,7 @@ class _Reading:
                 value = row.parse(source.text)
             except ValueError as error:
                 fault = f"{row.name} in {source.source}: {error}."
-                if row.name == "RECOURS_ACCOUNTS_KEY":  # like with a lost key, default accounts still work
+                if row.name == "RECOURS_ACCOUNTS_KEY":  # default accounts work without a valid key
                     self.warnings.append(
                         f"{fault} Until you correct it, clients' own accounts cannot be used."
                     )
@@ -148,7 +148,7 @@ class _Reading:
     # ---------------------------------------------------------------- groups of settings
 
     def _check_names(self) -> None:
-        """Report unknown names: a misspelled quota would not be applied and would waste calls."""
+        """Report unknown names, because a misspelled quota would not be applied."""
         names = {*SETTINGS}
         for spec in self.catalog.specs.values():
             names |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
@@ -177,7 +177,7 @@ class _Reading:
             )
 
     def _database(self, option: str | None) -> tuple[URL, bool]:
-        """The URL, and whether it is that of the embedded database."""
+        """The URL, and whether the database is the embedded one."""
         if option is not None:
             return self._url("--database-url", option), False
         url = self.sources.get("DATABASE_URL")
@@ -257,7 +257,7 @@ _PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=[^&]")
 _MOST_PORT = 65535
 _WHOLE = re.compile(r"-?\d{1,9}")
 _NAME = re.compile(r"[A-Za-z_]{1,40}")
-# libpq's options with whole numbers. libpq would report another value as an error of the server.
+# libpq's options with whole numbers. libpq would report other values as an error of the server.
 _NUMBERS = ("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
             "tcp_user_timeout", "sslcompression", "sslsni")  # fmt: skip
 

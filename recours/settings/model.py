@@ -106,7 +106,7 @@ def then(parse: Callable[[str], Any], make: Callable[[Any], Any]) -> Callable[[s
 
 
 def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
-    """A parser for a whole number of hours in this range, or 0 for None."""
+    """A parser for a whole number of hours in this range; 0 is parsed as None."""
     within = whole(low, high)
 
     def parse(text: str) -> timedelta | None:
@@ -127,7 +127,7 @@ def path(text: str) -> Path:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine itself, without asking DNS."""
+    """Return whether a host is this machine itself, without a DNS query."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -244,7 +244,7 @@ def _require_plain(url: str) -> None:
 
 
 def check_url(text: str) -> str:
-    """Parse the URL of a check, optionally with {worker} in its path, or an empty text. The URL is a secret: never quoted."""
+    """Parse the URL of a check, or an empty text. Its path may contain {worker}. Errors do not quote the secret URL."""
     if not text:
         return text
     if not web_address(text, "https://host/check").path.strip("/"):
@@ -270,7 +270,7 @@ def split_keys(text: str) -> tuple[str, ...]:
 
 
 def sealing_keys(text: str) -> tuple[str, ...]:
-    """Parse comma-separated Fernet keys: the first one seals, any of them opens. Keys are never quoted."""
+    """Parse comma-separated Fernet keys. The first key seals, and any key opens. Errors never quote a key."""
     keys = split_keys(text)
     for number, key in enumerate(keys, 1):
         try:
@@ -314,9 +314,9 @@ def rows_of(model: type) -> dict[str, Setting]:
     return {row.name: row.metadata["setting"] for row in fields(model) if row.metadata}
 
 
-# ---------------------------------------------------------------- settings without a field of their own in the model
+# ---------------------------------------------------------------- settings that are not fields of the model
 
-# By field of the policy.
+# Settings by field of the policy.
 POLICY = {
     "waits": Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", waits, "hours to wait before retry 1, 2, 3, …; further retries repeat the last wait"),
     "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone of response deadlines and of times that people read"),
@@ -353,7 +353,7 @@ GENERAL = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A carrier's credentials: the first complete set that its spec names, or else whatever is set. Never shown."""
+    """A carrier's credentials: the first complete set in its spec, or else all values that are set. Never shown."""
 
     values: Mapping[str, str] = field(repr=False)
     sources: Mapping[str, str]
@@ -366,7 +366,7 @@ class Credentials:
         return " and ".join(dict.fromkeys(self.sources.values())) or "nowhere"
 
     def pairs(self) -> list[str]:
-        """Every pair of these secrets, joined like the name and password of an Authorization header."""
+        """Every pair of these secrets, joined like name and password in an Authorization header."""
         texts = list(self.values.values())
         return [f"{first}:{second}" for first in texts for second in texts if first != second]
 
@@ -388,7 +388,7 @@ class HttpLimits:
     """Timeouts of a call to a carrier, in seconds."""
 
     connect_s: float = 10.0
-    read_s: float = 30.0  # for the next piece of an answer
+    read_s: float = 30.0  # between two pieces of an answer
     deadline_s: float = 60.0  # for the whole answer; shorter than a renewed lease
 
 
@@ -483,5 +483,5 @@ def redactor(settings: Settings) -> Redactor:
     return _redactor_of(frozenset([*settings.secrets, *pairs]))
 
 
-# Cached: a run needs the redactor several times, a long-lived worker for each slice of work.
+# Cached, because a run needs the redactor several times, and a long-lived worker for each slice of work.
 _redactor_of = lru_cache(maxsize=4)(Redactor)

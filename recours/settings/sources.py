@@ -23,7 +23,7 @@ class Value:
 
 @dataclass
 class Sources:
-    """All values of each setting, the one that wins first. Blank values count as not set."""
+    """All values of each setting; the first value wins. Blank values count as not set."""
 
     values: dict[str, list[Value]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Sources:
         return next(iter(self.values.get(name, ())), None)
 
     def differing(self, name: str) -> list[Value]:
-        """The values that differ from the one that wins."""
+        """The values that differ from the value that wins."""
         first, *later = self.values.get(name, [None])
         return [other for other in later if first and other and other.text != first.text]
 
@@ -84,7 +84,7 @@ def _add_dotenv(sources: Sources, path: Path) -> None:
 
 
 def _add_secrets(settings: Sources, path: Path, label: str) -> None:
-    """`label`: the file's name for display."""
+    """Add the settings of a secrets file. `label`: the file's display name."""
     import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
 
     try:
