@@ -110,7 +110,7 @@ class Refusals:
     def blame(
         self, key: str, kind: ErrorKind, claim: Any, capability: Capability, accepted: Collection[Capability]
     ) -> Blame:
-        """The cause of a refusal, if it is clear without a check. `accepted`: what earlier calls of the fetch showed."""
+        """The cause of a refusal, if clear without a check. `accepted`: by earlier calls of the same fetch."""
         by_it = self._closed_by(key, claim)
         kinds = self._accepted.get(key, set()).union(accepted)
         return blame(kind, capability, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
@@ -252,7 +252,7 @@ class AccountGate:
     # ---------------------------------------------------------------- before calls
 
     def closed(self, key: str) -> Refusal | None:
-        """Why the account cannot be called now, quota aside. Reserves the next attempt with a refused account if due."""
+        """Why the account cannot be called now, apart from quota. Reserves a refused account's next attempt if due."""
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
@@ -422,7 +422,7 @@ class AccountGate:
 
 
 class NotPresentedError(CallError):
-    """The call was not made, because another fetch's answer closed the account or its right to documents (`of_document`)."""
+    """No call was made, because another fetch closed the account or its right to documents (`of_document`)."""
 
     def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
         failure = Failure(refusal.kind, refusal.reason, None, refusal.until, alone=of_document)

@@ -1,4 +1,4 @@
-"""Amazon Shipping (France, Italy, Spain, United Kingdom): tracking with proof of delivery. JSON over HTTP, with a token.
+"""Amazon Shipping (France, Italy, Spain, United Kingdom): tracking with proof of delivery. JSON over HTTP with a token.
 
 Sources: Amazon's model of the Shipping API (`shippingV2.json`, July 2026), its developer documentation on the proof of
 delivery and the return leg, its tutorial on tracking, and real answers in issues of `amzn/selling-partner-api-models`
@@ -189,7 +189,7 @@ def _label(summary: Any) -> str:
 
 
 def _scan(event: Any) -> Scan:
-    """An event. A delivery on the return leg is to the sender. Without a leg, a refusal starts the return (inferred)."""
+    """An event. Deliveries on the return leg are to the sender. Without a leg, a refusal starts it (inferred)."""
     code = json_api.text(event, "eventCode")
     leg = json_api.text(event, "shipmentType")
     status = AMAZON_CODES.get(code or "")

@@ -103,7 +103,7 @@ def quoted(carrier_text: str | None) -> str:
 
 
 class ParcelStatus(Enum):
-    """What a code means for a proof of delivery. If a status has several codes, the first meaning in this order counts."""
+    """The meaning of a code for a proof of delivery. For several codes, the first meaning in this order counts."""
 
     RETURNED = auto()  # back at its sender: final
     DESTROYED = auto()  # final
@@ -208,7 +208,7 @@ _S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
 
 
 def s10_fits(number: str) -> bool:
-    """Check the check digit of a UPU S10 number: two letters, eight digits, the check digit, two letters. Other formats pass."""
+    """Check a UPU S10 number: two letters, eight digits, the check digit, two letters. Other formats pass."""
     if not S10.fullmatch(number):
         return True
     remainder = 11 - sum(int(d) * w for d, w in zip(number[2:10], _S10_WEIGHTS, strict=True)) % 11
@@ -262,7 +262,7 @@ _HOUR = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?(?:\.\d*)?", re.ASCII)
 
 
 def parse_french_time(day: str | None, hour: str | None = None) -> datetime | None:
-    """A day (`05.10.2026`, `05/10/26` or ISO) and an hour (`10:31:00`) in French time, as aware UTC; None if unreadable."""
+    """A day (`05.10.2026`, `05/10/26`, ISO) and an hour (`10:31:00`) in French time, as aware UTC, or None."""
     try:
         text = (day or "").strip()
         if match := _DAY.fullmatch(text):
@@ -315,7 +315,7 @@ class Scan:
         *,
         by_label: bool = False,
     ) -> "Scan":
-        """An event with a code of the carrier's table. `by_label`: a label that says the parcel went back overrides the code."""
+        """An event with a code of the carrier's table. `by_label`: a label of a return overrides the code."""
         status = table.get(code or "")
         if by_label and turns_back(label) and status is not ParcelStatus.RETURNED:
             is_end = status is ParcelStatus.DELIVERED
@@ -362,7 +362,7 @@ _WITH_CHECK_CHARACTER = re.compile(r"[0-9]{14}[0-9A-Z]")
 
 
 def same_number(number: str, other: str) -> bool:
-    """Return whether two texts are the same number, ignoring leading zeros, case, blanks and GeoPost's check character."""
+    """Compare two numbers, ignoring leading zeros, case, blanks and GeoPost's check character."""
     short, long = sorted((_tidy(number), _tidy(other)), key=len)
     is_checked = _WITH_CHECK_CHARACTER.fullmatch(long) is not None
     return short.lstrip("0") == long.lstrip("0") or (is_checked and long[:-1] == short)

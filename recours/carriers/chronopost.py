@@ -211,7 +211,7 @@ def is_known_label(label: str) -> bool:
 
 
 def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = EvidenceKind.LETTER) -> Outcome:
-    """The document, or why it is missing. The answer contains neither signatory nor time, so they are taken from `delivery`."""
+    """The document, or why it is missing. Signatory and time are from `delivery`, because the answer has neither."""
     result = _result(answer, "searchPOD")
     if isinstance(result, Failure):
         return result
@@ -227,7 +227,7 @@ def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = Evidenc
 
 
 def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
-    """Return whether an image is worth a call: the document is missing, and neither an error nor a status explains why."""
+    """Return whether the document is missing and neither an error nor a status explains why."""
     if isinstance(outcome, Retrieved):
         return not answers.is_document(outcome.best)
     result = _result(answer, "searchPOD")

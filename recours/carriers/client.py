@@ -52,9 +52,9 @@ class Client(ABC):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """Track several parcels with one call. The result is a single failure if the whole answer is unusable. Raises CallError.
+        """Track several parcels with one call. Raises CallError.
 
-        The result omits numbers that are not in the answer.
+        The result omits numbers that are not in the answer. If the whole answer is unusable, it is a single failure.
         """
         return {number: self.track(number, session) for number in numbers}
 
@@ -79,20 +79,23 @@ class Client(ABC):
         )
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
-        """Return a Wait if the answer asks us to wait. The session reads Retry-After, which overrides the time given here."""
+        """Return a Wait if the answer asks us to wait. A Retry-After, read by the session, overrides its time."""
         del capability, now
         return Wait() if answer.status == TOO_MANY else None
 
     # ---------------------------------------------------------------- a fetch
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """The document, or why it is missing. `number` matches the spec; `delivery`: what is already known. Raises CallError."""
+        """The document, or why it is missing. Raises CallError.
+
+        `number` matches the spec; `delivery`: what is already known.
+        """
         if delivery is None:
             return self.fetch_tracked(number, self.track(number, session), session)
         return self._proved(number, delivery, session)
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
-        """Request the document if the parcel is delivered. `tracked`: the parcel's result from `track_many`. Raises CallError."""
+        """Request the document if the parcel is delivered. `tracked`: from `track_many`. Raises CallError."""
         if self.tracking_shows_account:
             self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):
@@ -125,7 +128,7 @@ class Client(ABC):
 
 
 class OneCallClient(Client):
-    """A carrier whose single call returns both the status and the document. The call is made even if the delivery is known.
+    """A carrier with a single call for status and document. The call is made even if the delivery is known.
 
     `fetch_proof` makes the call and completes the answer with what is already known about the delivery.
     """
@@ -141,7 +144,7 @@ class OneCallClient(Client):
 
 
 class StatusClient(Client):
-    """A carrier that issues no documents. `track` returns a failure that contains the delivery, and no further call is made."""
+    """A carrier that issues no documents. `track` makes the only call and returns a failure with the delivery."""
 
     @staticmethod
     @abstractmethod

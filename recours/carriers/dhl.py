@@ -49,7 +49,7 @@ _FREIGHT = "freight"  # a value of `service`
 STATUSES = answers.status_table(
     {
         ParcelStatus.DELIVERED: DELIVERED,
-        ParcelStatus.ACCEPTED: "pre-transit",  # announced; after a delivery, this is another parcel with the same number
+        ParcelStatus.ACCEPTED: "pre-transit",  # announced; after a delivery, another parcel with the same number
         ParcelStatus.ON_ITS_WAY: "transit",
         ParcelStatus.UNCLEAR: "failure unknown",
     }

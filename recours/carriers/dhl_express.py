@@ -102,7 +102,7 @@ class DhlExpress(Client):
         self._authorization = basic_auth(key, secret)
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """See Client. A piece is always tracked, because the proof is requested with the waybill, which only the tracking gives."""
+        """See Client. A piece is always tracked, because only the tracking gives the waybill for the proof."""
         if not _PIECE.fullmatch(number):
             return super().fetch(number, delivery, session)
         tracked = self.track(number, session)
@@ -223,7 +223,7 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or why it is missing. The answer contains neither signatory nor time, so they are taken from `delivery`."""
+    """The document, or why it is missing. Signatory and time are from `delivery`, because the answer has neither."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, _NO_PROOF, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:
@@ -239,7 +239,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
 
 
 def _piece(document: Any) -> answers.EncodedPiece | None:
-    """The format is in `encodingFormat`, or in `format` in one of karrio's fixtures. The appraisal of the bytes decides later."""
+    """A document. Its format is in `encodingFormat`, or `format` (karrio's fixture). Its bytes are appraised later."""
     form = clean(json_api.text(document, "encodingFormat") or json_api.text(document, "format") or "", 20)
     encoded = json_api.text(document, "content")
     return (

@@ -1,4 +1,4 @@
-"""DHL Parcel DE: tracking of German parcels and the signature of the person who received them. XML in the query and in the answer.
+"""DHL Parcel DE: tracking of German parcels and signatures of their receivers. XML in the query and in the answer.
 
 The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call are
 from the notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on
@@ -210,7 +210,7 @@ def _shipment(parcel: Any) -> Shipment:
 
 
 def _scan(event: Any, *, is_delivered: bool) -> Scan:
-    """`is_delivered`: from the parcel's `delivery-event-flag`. If it is not set, a delivery event may have been canceled."""
+    """`is_delivered`: the parcel's `delivery-event-flag`. Without it, a delivery event may have been canceled."""
     ice, ric, standard = (soap.attribute(event, name) or "" for name in ("ice", "ric", "standard-event-code"))
     code = next((code for code in (f"{ice}/{ric}", ice, standard) if code in EVENTS), standard or ice)
     label = soap.attribute(event, "event-status") or soap.attribute(event, "status")

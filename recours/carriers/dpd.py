@@ -151,7 +151,7 @@ class Dpd(OneCallClient):
 
 
 def trace_request(number: str, user: str, password: str, center: str, customer: str) -> Request:
-    """A call of `GetShipmentTraceSingle` with images. The elements follow the schema, because ASMX ignores misplaced elements.
+    """A call of `GetShipmentTraceSingle` with images, in the schema's order, because ASMX ignores misplaced elements.
 
     In the WSDL, the customer's type extends a type with the two numbers, so they precede the country.
     """

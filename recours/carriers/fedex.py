@@ -27,9 +27,9 @@ _WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
 
 
 def _check_digit_fits(number: str) -> bool:
-    """Twelve digits: weights 3 1 7, mod 11, mod 10. Fifteen digits: weights 3 and 1 from the right, mod 10. Other formats pass.
+    """Twelve digits: weights 3 1 7, mod 11, mod 10. Fifteen digits: weights 3 and 1 from the right, mod 10.
 
-    Source: the public project `jkeen/tracking_number_data`.
+    Other formats pass. Source: the public project `jkeen/tracking_number_data`.
     """
     if re.fullmatch("[0-9]{15}", number):
         return answers.mod_10_fits(number, 3, 1)
@@ -164,7 +164,7 @@ def tracking_request(numbers: Sequence[str]) -> Request:
 
 
 def document_request(number: str, delivery: Delivery, account: str) -> Request:
-    """A call of `trackingdocuments` for one number, because nothing in the answer says which parcel a document belongs to."""
+    """A call of `trackingdocuments` for one number, because documents in the answer name no parcel."""
     # The days between which a parcel delivered at that time may have been shipped.
     ship_dates: dict[str, str] = {}
     with suppress(OverflowError):  # at either end of the calendar
@@ -201,7 +201,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
 
 
 def _numbers(complete: Any) -> list[str | None]:
-    """The requested number, or else the parcels' own (in the carrier's sample they differ), and the number of a door tag."""
+    """The requested number, or else the parcels' own (different in the carrier's sample), and a door tag's number."""
     requested = json_api.text(complete, "trackingNumber")
     own: list[str | None] = []
     tags: list[str | None] = []
@@ -283,7 +283,7 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def parse_document(answer: Response, delivery: Delivery) -> Outcome:
-    """The document, or why it is missing. The answer contains neither signatory nor time, so they are taken from `delivery`."""
+    """The document, or why it is missing. Signatory and time are from `delivery`, because the answer has neither."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, DOCUMENT_CODES):
         return failure

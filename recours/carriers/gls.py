@@ -1,4 +1,4 @@
-"""GLS: the status from Track & Trace v1, signatory and proof from ShipIT-Farm v1. JSON, with one OAuth 2.0 token for both.
+"""GLS: the status from Track & Trace v1, signatory and proof from ShipIT-Farm v1. JSON with one OAuth 2.0 token.
 
 Sources: the carrier's OpenAPI documents as kept in karrio's connector `gls`, and the notes of a public client that was
 tested live in September 2026 (marked "live" below). We made no live calls ourselves. According to a document
@@ -121,7 +121,7 @@ class Gls(Client):
     token_service = TokenService(path="/oauth2/v2/token")
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """See Client. If GLS_POD is "no", no call is made for a delivered parcel, because the account gets no proofs."""
+        """See Client. If GLS_POD is "no", the account gets no proofs, so no call is made for a delivered parcel."""
         if delivery is not None and self.settings["GLS_POD"] == "no":
             return _never_given(delivery)
         return super().fetch(number, delivery, session)
@@ -156,7 +156,7 @@ def tracking_request(numbers: Sequence[str]) -> Request:
 
 
 def shipit_request(operation: str, number: str) -> Request:
-    """A call of `parceldetails` or `parcelpod`. A Track ID may consist of digits only, and is shorter than a parcel number."""
+    """A call of `parceldetails` or `parcelpod`. A Track ID may be all digits, but is shorter than a parcel number."""
     field = "ParcelNumber" if _PARCEL_NUMBER.fullmatch(number) else "TrackID"
     headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
     return json_api.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)

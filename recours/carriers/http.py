@@ -99,7 +99,7 @@ class Http:
     def __init__(
         self, base_url: str, connect_s: float, read_s: float, deadline_s: float, *, replaced: bool = False
     ) -> None:
-        """Connect only when the first request is sent. Times are in seconds. `replaced`: send every request to `base_url`."""
+        """Make no connection yet. Times are in seconds. `replaced`: send every request to `base_url`."""
         self.base_url = base_url
         self._replaced = replaced
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)

@@ -86,7 +86,7 @@ class LaPoste(StatusClient):
 
     @staticmethod
     def no_proof(delivery: Delivery) -> Failure:
-        """The failure for a delivery, with the status of a good answer, whether the delivery is new or already known."""
+        """The failure for a new or already known delivery, with the status of a good answer."""
         day = answers.french_day(delivery.at) if delivery.at else None
         return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, HTTPStatus.OK, delivery=delivery)
 
@@ -127,19 +127,19 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
 
 
 def _numbers(item: Any) -> list[str]:
-    """`inputIdShip`: the requested number, if the answer has a different form of it (ha-parcel-integrations/ha-laposte)."""
+    """`inputIdShip`: the requested number, if its form in the answer differs (ha-parcel-integrations/ha-laposte)."""
     paths = ("shipment.idShip", "idShip", "inputIdShip")
     return [number for path in paths if (number := json_api.first_text(item, path))]
 
 
 def _answer_of(item: Any, answer: Response) -> Response:
-    """The answer as if this parcel had been requested alone: the HTTP status of a joint answer says nothing about one parcel."""
+    """The answer about this parcel alone, because the HTTP status of a joint answer says nothing about one parcel."""
     code = json_api.text(item, "returnCode") or ""
     return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else HTTPStatus.OK)
 
 
 def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failure:
-    """The failure for one number's items, each with its answer. If one item has a shipment, errors of the others do not count."""
+    """The failure for one number's items, each with its answer. Errors do not count if one item has a shipment."""
     shipments = []
     for item, answer in items:
         shipment = json_api.at(item, "shipment")

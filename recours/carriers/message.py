@@ -59,7 +59,7 @@ class CarrierSession(Protocol):
         """Sleep for the few seconds before a call may be repeated."""
 
     def delivery_known(self, delivery: Delivery) -> None:
-        """Store the delivery as soon as the client knows that the parcel is delivered. A later failure does not discard it.
+        """Store the delivery as soon as it is known. A later failure does not discard it.
 
         Raises CallError if the delivery is too old to belong to the claim, because carriers reuse their numbers.
         """

@@ -101,7 +101,7 @@ class MondialRelay(StatusClient):
         self._errors_in_a_row = 0  # STAT 99. Shared by threads; a wrong count only costs a call
 
     def track(self, number: str, session: CarrierSession) -> Failure:
-        """Call `WSI2_TracingColisDetaille`. A delivery is returned as a failure too, with the delivery and without a proof.
+        """Call `WSI2_TracingColisDetaille`. A delivery is returned as a failure that contains the delivery.
 
         STAT 99 means an unknown number or an error of the service. After two in a row, a call for the sample number
         decides: if its answer is STAT 99 too, the service failed.

@@ -1,4 +1,4 @@
-"""`APIRequestQueue` makes every call to a carrier, if the quota allows it; otherwise it returns when a call will be possible.
+"""`APIRequestQueue` makes every call to a carrier if the quota allows, or else returns when a call will be possible.
 
 The calls of each account are counted in the database, so both workers and all machines share the counts exactly.
 """
@@ -95,12 +95,12 @@ class _Answer(NamedTuple):
 
     @property
     def shows_account(self) -> bool:
-        """Return whether the carrier accepts our account. A denial for the sample number, which is not ours, shows that too."""
+        """Return whether the carrier accepts our account. A denial for the sample number (not ours) shows that too."""
         return bool(self.accepted) or self.outcome.kind is ErrorKind.ACCESS_DENIED
 
     @property
     def is_proof_of_rights(self) -> bool:
-        """Return whether the answer shows that the account may use the service, because it contains data of a parcel."""
+        """Return whether the answer has data of a parcel, which shows that the account may use the service."""
         tells_of_delivery = isinstance(self.outcome, Retrieved) or self.delivery is not None
         return bool(self.accepted) and (tells_of_delivery or self.outcome.kind in KNOWS_PARCEL)
 
@@ -160,9 +160,10 @@ class Bundle:
         return numbers[:1]
 
     def note_tracking(self, numbers: Numbers, answer: Tracking | Failure | None) -> None:
-        """Record the answer to a shared call about these numbers. Numbers missing in the answer are tracked with their claims.
+        """Record the answer to a shared call about these numbers.
 
-        None: the call failed in a way that only a call for a single claim can explain.
+        Numbers missing in the answer are tracked with their claims. None: only calls for single claims can explain the
+        failure.
         """
         if not (answer is None or isinstance(answer, Failure)):
             self.tracking |= answer
@@ -204,7 +205,7 @@ class Bundle:
 
     @property
     def upsetting(self) -> set[str]:
-        """The numbers that make shared calls fail: those that fail alone, and both of a pair that fails only together."""
+        """The numbers that make shared calls fail: those that fail alone, and any pair that fails only together."""
         if self.outage or not self._failed:
             return set()
         groups = [set(numbers) for numbers in self._failed]
@@ -627,7 +628,7 @@ class APIRequestQueue(AccountGate):
         return self._closing(key, check.refusal, case, None) if check.refusal else case
 
     def _checked_before(self, fetch: _Fetch, bundle: Bundle) -> Outcome | None:
-        """Check the credentials first if a rejected account is tried again and one of these claims must not be used as the test.
+        """Check the credentials if a refused account is used again and one of these claims must not be the test.
 
         Returns a failure if the account is not accepted; the claims are then not fetched.
         """
@@ -663,9 +664,9 @@ class APIRequestQueue(AccountGate):
         return replace(case, blame=Blame.CLAIM, retry_at=None)
 
     def _blamed(self, fetch: _Fetch, answer: _Answer, kind: ErrorKind, claim: Any) -> tuple[Blame, Any]:
-        """The cause of a refusal, and the claim to name if the account is closed. In unclear cases, the credentials are checked.
+        """The cause of a refusal, and the claim to name if the account is closed.
 
-        `claim`: None if the call was about several claims.
+        In unclear cases, the credentials are checked. `claim`: None if the call was about several claims.
         """
         blamed = self.refusals.blame(fetch.key, kind, claim, answer.last, answer.accepted)
         if blamed is not Blame.UNCLEAR:
@@ -685,7 +686,7 @@ class APIRequestQueue(AccountGate):
 
 
 def _failure(error: CallError, session: "HttpSession") -> Failure:
-    """The failure of a call. If another fetch requested the token and was refused, the refusal is not about a parcel either."""
+    """The failure of a call. A refused token request of another fetch is not about a parcel either."""
     if isinstance(error, NoTokenError):
         session.last = Capability.TOKEN
     return error.failure

@@ -122,7 +122,7 @@ class Account:
 
     @cached_property
     def client(self) -> Client | None:
-        """The client, or None if credentials are missing. Created on first use, because most processes call few carriers."""
+        """The client, created on first use because most processes call few carriers, or None without credentials."""
         return None if self.missing else self.make_client()
 
     @property
@@ -140,7 +140,7 @@ class Account:
 
     @property
     def has_document_right(self) -> bool:
-        """Return whether the right to documents is separate from the right to track, so that tracking does not show it."""
+        """Return whether the right to documents is separate from the right to track, which then does not show it."""
         return self.presents(Capability.TRACKING)
 
     def right(self, capability: Capability | None) -> Capability:
@@ -208,7 +208,10 @@ class QuotaReservation:
         self._has_called = True
 
     def _may_still_begin(self) -> None:
-        """Raise CalledOffError, or CallError after a first call, if the run must make no more calls. Other claims are unaffected."""
+        """Raise CalledOffError, or CallError after a first call, if the run must make no more calls.
+
+        Other claims are unaffected.
+        """
         if self._go_on():
             return
         if not self._has_called:
@@ -223,7 +226,7 @@ class QuotaReservation:
                 slot.release()
 
     def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
-        """The limits without a reserved unit in their current window: a window may end while the call waits for other limits."""
+        """The limits without a reserved unit now, because a window may end while the call waits for other limits."""
         now = self._clock.now()
         for limit in limits:
             _, end = limit.window.around(now)

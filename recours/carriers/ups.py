@@ -32,10 +32,10 @@ _PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 
 
 def _check_digit_fits(number: str) -> bool:
-    """`1Z`, fifteen characters, the check digit. Every second character counts twice; a letter counts as (its code - 63) mod 10.
+    """Check `1Z`, fifteen characters and the check digit. Other formats pass.
 
-    Other formats pass. Source: the public project `jkeen/tracking_number_data`. The carrier's own test numbers do not
-    follow this rule.
+    Every second character counts twice. A letter counts as (its code - 63) mod 10. Source: the public project
+    `jkeen/tracking_number_data`. The carrier's own test numbers do not follow this rule.
     """
     if not _PARCEL.fullmatch(number):
         return True
@@ -296,7 +296,7 @@ def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
 
 
 def zone_of(country: str | None) -> ZoneInfo | None:
-    """The time zone of a country by its ISO 3166 code, or None if its places have different times or the country is unknown.
+    """The time zone of a country by ISO 3166 code, or None if its places have different times or it is unknown.
 
     Overseas departments and territories have their own codes (`GP`, `MQ`, `RE` ...), so `FR` is Paris.
     """

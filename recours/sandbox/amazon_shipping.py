@@ -150,7 +150,7 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 
 def _read_image(request: HttpRequest) -> Question:
-    """Parse a request for an image. Like S3, refuse a changed URL, and headers for authorization that it does not sign."""
+    """Parse a request for an image. Like S3, refuse a changed URL and unsigned headers for authorization."""
     json_api.needs(request, "GET", page(405, "Method not allowed", ""))
     values = json_api.first_values(request.query)
     number = values.get("number", "")

@@ -183,7 +183,7 @@ def _problem(instance: str, status: int, title: str, detail: str) -> Answer:
 
 
 def _tracking(question: Question, state: ParcelState) -> Answer:
-    """One shipment with its events. For an unknown shipment, the error's title is that of the specification's sample."""
+    """A shipment with its events. The error for an unknown shipment has the title in the specification's sample."""
     if state.scenario is Scenario.UNKNOWN:
         return _problem(question.details["instance"], 404, "Not data found", "No data found")
     shipment = {

@@ -90,7 +90,7 @@ def read_form(request: HttpRequest, refusal: Answer) -> dict[str, str]:
 def read_token(
     request: HttpRequest, refusal: Answer, *fields: str, grant: str = "client_credentials"
 ) -> Question:
-    """Parse a token request with the account in Basic authentication or in two fields of the form. Raises BadRequestError.
+    """Parse a token request, with the account in Basic authentication or two form fields. Raises BadRequestError.
 
     `fields`: the account's two fields, then the others that this grant type requires.
     """

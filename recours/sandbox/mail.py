@@ -10,7 +10,7 @@ _LONGEST_LINE = 4096  # bytes
 
 
 class MailSandbox:
-    """Runs between `start` and `stop` or in a `with` block. Each email becomes a file in `folder`: `0001.eml` and so on."""
+    """Runs between `start` and `stop` or in a `with` block. Emails become files in `folder`: `0001.eml` and so on."""
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         """Prepare the server. It does not listen before `start`; port 0 picks a free port."""

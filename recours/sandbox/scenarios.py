@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Scenario(StrEnum):
-    """The carrier's behavior during one attempt to fetch a POD, with the two digits that choose it and a description."""
+    """The carrier's behavior in one attempt to fetch a POD, with the two digits that choose it and a description."""
 
     digits: str
     story: str

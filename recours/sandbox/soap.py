@@ -119,7 +119,7 @@ def envelope(content: str) -> bytes:
 
 
 def escaped(text: str, *, quote: bool = False) -> str:
-    """Text for an element or, with `quote`, an attribute. A parser returns it unchanged, except for forbidden characters.
+    """Text for an element or (`quote`) an attribute. A parser returns it unchanged, except for forbidden characters.
 
     Terminal escape sequences (ESC and a bracket) become the character U+009B; other forbidden characters are dropped.
     """
