@@ -1,4 +1,4 @@
-"""The service's own tables: the only module that knows the names and types of their columns.
+"""The service's own tables. Only this module contains the names and types of their columns.
 
 All values except keys are read in the database's text form, regardless of their types. This module does not depend on
 stages, leases or the backoff.
@@ -174,7 +174,7 @@ class Border:
         return next((name for name in names if self.has(name)), None)
 
     def column(self, name: str) -> SqlColumn[Any]:
-        """The service's column, in its own type."""
+        """A column of the service's table of claims, with its type."""
         return self.claims.c[self._names.get(name, name)]
 
     @cached_property

@@ -60,7 +60,7 @@ class Contact(NamedTuple):
 
 
 def is_in_use() -> ColumnElement[bool]:
-    """Client accounts in use."""
+    """Client accounts that were not removed, and whose clients have not moved."""
     return and_(_a.removed_at.is_(None), _a.moved_at.is_(None))
 
 
@@ -129,7 +129,7 @@ class ClientAccounts:
         }
 
     def owner(self, number: int) -> ServiceClient | None:
-        """The client of an account, even of a removed one."""
+        """The client of an account, even if the account was removed."""
         query = self._reading(*_COLUMNS).where(_a.id == number)
         return next((self._account(row).client for row in self._rows(query)), None)
 

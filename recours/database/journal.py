@@ -45,7 +45,7 @@ _DONE_KEPT = timedelta(days=30)  # our rows of claims that need no more work
 RUNS = 500
 WINDOWS = 50
 ROWS = 2000
-# Old records are only deleted if a later run began within this time. Otherwise the clock is wrong, or runs were paused.
+# Old records are only deleted if a later run began within this time. Otherwise the clock is wrong, or runs had stopped.
 _GOES_ON_WITHIN = timedelta(days=31)
 
 _c, _q = claims.c, quota.c

@@ -85,7 +85,7 @@ class ClaimMaintenance:
     def rank_overdue(
         self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
     ) -> int:
-        """Rank these carriers' ready claims again if their assumed deadlines of 14 days have passed; count them.
+        """Rank these carriers' ready claims again if their assumed 14-day deadlines have passed, and return how many.
 
         Uses one lookup per lane in the index of ready claims.
         """
@@ -203,7 +203,7 @@ class ClaimMaintenance:
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
-        """Recalculate retries after `horizon`, which are too late for the backoff. A last attempt may be later."""
+        """Recalculate retries later than `horizon`, the latest time of the backoff. A last attempt may be later."""
         for stage in _TIMED:
             of_backoff = awaits_retry() if stage is Stage.WAITING else is_at_stage(stage)
             yield from self._reassess(and_(of_backoff, _c.next_at > horizon), _c.next_at, retime, now)

@@ -207,7 +207,7 @@ def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engi
 def _watched(
     gen: Generator[_Yielded, _Sent, RV], waiting: ServerWait, answered: Callable[[], object] = lambda: None
 ) -> Generator[_Yielded, _Sent, RV]:
-    """Wrap a wait of the driver, and end it when `waiting` returns a reason. Raises SilentError."""
+    """Wrap a wait of the driver. When `waiting` returns a reason, the wait ends with SilentError."""
     has_waited = False  # not every step of the driver needs the server
     try:
         state = next(gen)

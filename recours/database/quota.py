@@ -79,7 +79,7 @@ _GIVE_BACK = (
 
 @cache
 def _take(dialect: Dialect) -> ReturningInsert[Any]:
-    """Reserve units of a window, minus earlier `unsent` units; creates its row if necessary. No result: not enough."""
+    """Reserve units of a window, minus earlier `unsent` units, creating its row if needed. No result: too few units."""
     names = ("limit_key", "window_start", "window_end")
     units = bindparam("units", type_=Integer)
     limit = bindparam("limit", type_=Integer)
@@ -137,7 +137,7 @@ class QuotaTables:
         return use.exhausted(request.headroom, units)
 
     def use(self, reserved: Reserved, units: int = 1) -> None:
-        """Register reserved units of a long window as about to be sent or, if `units` is negative, as not sent."""
+        """Register that reserved units of a long window are about to be sent, or, if negative, were not sent."""
         with self._guard:
             self._reserved[reserved] -= units
 

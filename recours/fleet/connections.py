@@ -40,7 +40,7 @@ def conninfo_of(url: URL) -> str:
 
 
 def connected(conninfo: str) -> psycopg.Connection:
-    """An autocommit connection without prepared statements, with transactions at ISOLATION. Raises psycopg.Error."""
+    """An autocommit connection without prepared statements. Transactions use ISOLATION. Raises psycopg.Error."""
     connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     connection.isolation_level = ISOLATION
     return connection
@@ -70,7 +70,7 @@ def fault_of(error: Exception) -> NoFleetError | QueueError:
 
 
 def may_listen(conninfo: str) -> bool:
-    """Return whether to LISTEN for jobs. If not, log the reason once. Raises psycopg.Error without a database."""
+    """Return whether to LISTEN for jobs; if not, log the reason once. Raises psycopg.Error if the database is down."""
     with connected(conninfo) as connection:
         if _notifications_arrive(connection, conninfo):
             return True

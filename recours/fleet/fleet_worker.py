@@ -264,7 +264,7 @@ class FleetWorker:
                 enqueue(next_lane)
 
     def _slice(self, kind: type[Worker], lane: WorkerLane, enqueue: Enqueue) -> bool:
-        """Process a slice of the lane; return whether there is work for another slice. Raises RunError."""
+        """Process a slice of the lane, and return whether there is work for another slice. Raises RunError."""
         with self._piece_of_work("slice", kind) as worker:
             ready = self._ready(worker, lane)
             if ready > SLICE:
@@ -280,7 +280,7 @@ class FleetWorker:
             return not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane) > 0
 
     def fetch_now(self, reference: str, asked_at: float | None, requeue: Requeue) -> None:
-        """Fetch one claim before all others. If this fails, the reason is logged; usually a run was faster.
+        """Fetch one claim before all others. If the claim is not fetched, log the reason; usually a run was faster.
 
         A new claim gets its first attempt. Any other claim is fetched only if a person requested it at `asked_at` and
         no attempt has begun since, because a job may be late or a duplicate.

@@ -56,12 +56,12 @@ EARLIER_COLUMNS = (
 
 @dataclass(frozen=True)
 class Removal:
-    """What can be dropped, and the statements for it."""
+    """The parts that can be dropped, and the statements that drop them."""
 
     tables: tuple[str, ...]
     indexes: tuple[str, ...]  # on the service's table
     columns: tuple[str, ...]  # added to the service's table by recours
-    statements: tuple[str, ...]  # drop the columns only on request
+    statements: tuple[str, ...]  # columns are dropped only on request
 
 
 def find_removal(database: Database, *, with_columns: bool) -> Removal:

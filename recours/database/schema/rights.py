@@ -1,4 +1,4 @@
-"""The database rights that a run needs. The printed SQL, the manual and the check of these rights use the same list."""
+"""The database rights that a run needs. The printed SQL, the manual and the check for missing rights use this list."""
 
 import shlex
 from collections.abc import Collection, Iterable, Sequence
@@ -70,7 +70,7 @@ def correction(border: Border) -> Need:
 
 
 def rights_of(needs: Iterable[Need]) -> list[Right]:
-    """The single rights of these needs."""
+    """The individual rights that make up these needs."""
     rights = []
     for need in needs:
         for privilege in (*need.rights, *([USAGE] if need.numbered else [])):
@@ -153,7 +153,7 @@ def sentence(rights: Sequence[Right]) -> str:
 
 
 def named(rights: Iterable[Right]) -> list[str]:
-    """Each right as `SELECT on clients`, grouping rights on columns."""
+    """Each right as text, such as `SELECT on clients`. Rights on columns are grouped."""
     columns: dict[str, list[str]] = {}
     for right in rights:
         names = [right.column] if right.column else []
