@@ -93,7 +93,7 @@ class DocumentRight:
         return replace(counted, refused_at=self.refused_at or now, words=words)
 
     def after_grant(self) -> Self:
-        """Return the state after an answer or a person granted documents. The next calls show whether this is correct."""
+        """Return the state after an answer or a person granted documents. The next calls show if this is correct."""
         return replace(self, refused_at=None, next_call_at=None, words=None)
 
     def after_document(self, now: datetime) -> Self:
