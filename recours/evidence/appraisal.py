@@ -163,7 +163,7 @@ _HEAD = 40  # characters of a title that say what the document is
 
 
 def _titles(rows: list[Row]) -> list[str]:
-    """The first lines that name the document, folded, without fields and sentences."""
+    """Return the first lines that name the document, folded, without fields and sentences."""
     titles = []
     line_above = ""
     for row in rows[:_TITLES]:
@@ -182,7 +182,7 @@ def _is_legible(text: str) -> bool:
 
 
 def _why_unseen(reading: Reading, expected: Expected) -> str | None:
-    """Why a document without legible text proves nothing."""
+    """Return why a document without legible text proves nothing."""
     if reading.asks_for_password:
         return DocumentFlaw.LOGIN_PAGE.text()
     if not reading.has_ink:
@@ -197,7 +197,7 @@ def _shows_a_picture(reading: Reading, expected: Expected) -> bool:
 
 
 def _why_hollow(case: _Case) -> str:
-    """The reason shown to people why a document proves nothing."""
+    """Return the reason shown to people why a document proves nothing."""
     for flaw, pattern in (
         (DocumentFlaw.NOT_AVAILABLE, phrases.NOT_THERE),
         (DocumentFlaw.ERROR_PAGE, phrases.ERROR_PAGE),

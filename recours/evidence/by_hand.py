@@ -14,7 +14,7 @@ _LARGEST = LARGEST_MB * 1024 * 1024
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a regular file. Raises NotADocumentError with a phrase that says why the file cannot be accepted."""
+    """Return the content of a regular file. Raises NotADocumentError with a phrase that says why a file is rejected."""
     try:
         if path.is_symlink():
             raise NotADocumentError(DocumentFlaw.LINK.text())

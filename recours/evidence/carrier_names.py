@@ -23,7 +23,7 @@ ONE_WORD_NAMES = frozenset(
 
 
 def another_carrier(folded: str, carrier: str) -> str | None:
-    """The name of another carrier on a document that does not mention `carrier`, or None."""
+    """Return the name of another carrier on a document that does not mention `carrier`, or None."""
     own_names = _NAMES.get(carrier)
     if own_names is None or own_names.search(folded):
         return None

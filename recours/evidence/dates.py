@@ -50,7 +50,7 @@ _CENTURY = 2000
 
 
 def read_date(folded: str, *, month_may_be_first: bool) -> tuple[str, int] | None:
-    """The first date in a text, in ISO format and with its time if one follows, and the index where it ends.
+    """Return the first date in a text, in ISO format and with its time if one follows, and the index where it ends.
 
     `month_may_be_first`: 05/10/2026 then counts as a date only if something shows which number is the month.
     """
@@ -69,7 +69,7 @@ def read_date(folded: str, *, month_may_be_first: bool) -> tuple[str, int] | Non
 
 
 def dates_in(folded: str) -> set[str]:
-    """The distinct dates in a text, as printed."""
+    """Return the distinct dates in a text, as printed."""
     return {match[0] for match in _DATE.finditer(folded)}
 
 
@@ -84,7 +84,7 @@ def begins_with_date(folded: str) -> bool:
 
 
 def _day(match: re.Match[str], *, month_may_be_first: bool, has_half: bool) -> date | None:
-    """The day that the match means, or None if it is invalid or ambiguous."""
+    """Return the day that the match means, or None if it is invalid or ambiguous."""
     if match["iso"]:
         year, month, day = match["iso"], match["iso_month"], match["iso_day"]
     elif match["month"]:
@@ -105,7 +105,7 @@ def _day(match: re.Match[str], *, month_may_be_first: bool, has_half: bool) -> d
 
 
 def read_time(folded: str) -> tuple[time, int, bool] | None:
-    """The time of day at the start of a text, the index where it ends, and whether it has am or pm."""
+    """Return the time of day at the start of a text, the index where it ends, and whether it has am or pm."""
     between = _BETWEEN.match(folded)
     start = between.end() if between else 0
     match = _TIME.match(folded, start)

@@ -51,7 +51,7 @@ class DocumentFacts:
 
 
 def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
-    """The facts that the labels on a document give about a parcel."""
+    """Return the facts that the labels on a document give about a parcel."""
     page = Page(rows, expected)
     delivered, place, label = _delivery(page)
     towns = (town_of(value.text) for candidates in page.values(Kind.PLACE) for value in candidates[:1])
@@ -94,7 +94,7 @@ def _delivery(page: Page) -> tuple[str | None, str | None, str]:
 
 
 def _in_a_sentence(page: Page) -> str | None:
-    """The time in "was delivered to a neighbor on 5 October 2026", even over several lines or before the participle."""
+    """Return the time in "was delivered to a neighbor on 5 October 2026", even over several lines or date first."""
     for statement in page.statements:
         for start, end in (
             (statement.participle_end, statement.end),
@@ -123,7 +123,7 @@ def _in_an_event(page: Page) -> tuple[str | None, str | None]:
 
 
 def _stated_place(page: Page) -> str | None:
-    """The town in "was delivered to DUPONT in 59000 LILLE", before or after the date, or in a cell "à 59000 LILLE"."""
+    """Return the town in "was delivered to DUPONT in 59000 LILLE", before or after the date, or in "à 59000 LILLE"."""
     for cell in chain(*page.rows):
         if (match := _IN_TOWN.match(cell.folded)) and (
             town := town_of(cell.text[slice(*match.span("town"))])
@@ -138,7 +138,7 @@ def _stated_place(page: Page) -> str | None:
 
 
 def _with_time(day: str, value: FieldValue, page: Page) -> str:
-    """The day with its time, if the time is in the next cell or has its own label."""
+    """Return the day with its time, if the time is in the next cell or has its own label."""
     beside = page.rows[value.row][value.cell + 1 : value.cell + 2]
     candidates = [cell.folded for cell in beside if not is_label(cell)]
     candidates += [time.folded for values in page.values(Kind.TIME) for time in values[:1]]

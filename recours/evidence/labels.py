@@ -188,7 +188,7 @@ class FactLabel:
 
 
 def labels_in(folded: str) -> list[FactLabel]:
-    """The labels in a text, in order: at its beginning, before a colon, or within a sentence."""
+    """Return the labels in a text, in order: at its beginning, before a colon, or within a sentence."""
     return _labels_in_field(folded) if len(folded) <= _LONGEST_FIELD else _find_labels(folded)
 
 

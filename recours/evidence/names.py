@@ -22,7 +22,7 @@ _TOWN_ENDS = re.compile(
 
 
 def name_of(text: str) -> str | None:
-    """The person's name at the start of a text, or None."""
+    """Return the person's name at the start of a text, or None."""
     words = _parts(text, _NAME_ENDS)
     folded = [fold(word) for word in words]
     if any(word.strip(".") in labels.NO_NAMES for word in folded):
@@ -37,7 +37,7 @@ def name_of(text: str) -> str | None:
 
 
 def town_of(text: str) -> str | None:
-    """A town: the text after a postcode, or the whole text; None if it is not a town."""
+    """Return a town: the text after a postcode, or the whole text; None if it is not a town."""
     match = TOWN.search(text)
     words = _parts(match["town"] if match else text, _TOWN_ENDS)
     folded = [fold(word) for word in words]
@@ -47,7 +47,7 @@ def town_of(text: str) -> str | None:
 
 
 def _parts(text: str, ends: re.Pattern[str]) -> list[str]:
-    """The words at the start of a text up to the end of a name; empty if they are not words, or too many."""
+    """Return the words at the start of a text up to the end of a name; empty if they are not words, or too many."""
     begins = FILLERS.sub("", " ".join(ends.split(FILLERS.sub("", text), maxsplit=1)[0].split()))
     words = begins.split()
     are_few = len(begins) <= _LONGEST_NAME and len(words) <= _LONGEST_IN_PARTS

@@ -63,7 +63,7 @@ def is_like(text: str, number: str) -> bool:
 
 
 def another(labeled: Iterable[str], text: str, number: str) -> str | None:
-    """The number of another parcel on a document that does not show `number`, or None.
+    """Return the number of another parcel on a document that does not show `number`, or None.
 
     `labeled`: texts after labels such as "tracking number". An account, order or SIRET number has a different length or a different
     label.

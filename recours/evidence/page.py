@@ -1,4 +1,4 @@
-"""A document with its labels found: locates the value of each label and the rows about our parcel."""
+"""Finds the labels of a document, the value of each label, and the rows about our parcel."""
 
 import re
 from bisect import bisect
@@ -84,7 +84,7 @@ class Page:
         self.last_statement = self._last_statement()
 
     def _statements(self, number: str) -> list[Statement]:
-        """The statements about our parcel, first those with its number. Statements that name another are dropped."""
+        """Return the statements about our parcel, first those with its number, without those about other parcels."""
         relevant = [
             statement
             for statement in statements(self.text, self.folded, number)
@@ -95,7 +95,7 @@ class Page:
         )
 
     def _last_statement(self) -> int | None:
-        """The position of the last statement that something was delivered, or None."""
+        """Return the position of the last statement that something was delivered, or None."""
         places = [statement.participle for statement in self.statements]
         places += [self._offsets[row] for row in self._all if self.has_status(row)]
         if self._own_row is not None:
@@ -103,7 +103,7 @@ class Page:
         return max(places, default=None)
 
     def unlabeled_numbers(self) -> Iterator[str]:
-        """Numbers in cells of their own that have our number's format, and no label that says they are something else."""
+        """Yield numbers in our number's format, alone in a cell, without a label that says they are something else."""
         for cells in self.rows if self._number else ():
             for label_cell, cell in zip([None, *cells], cells, strict=False):
                 is_other = label_cell is not None and any(
@@ -285,7 +285,7 @@ class Page:
         return not is_of_ours or is_denied(head, tail) or NOT_YET.search(tail) is not None
 
     def _values_of(self, row: int, place: int, number: int) -> list[FieldValue]:
-        """The possible values of a cell's label: after it, beside it or below it."""
+        """Return the possible values of a cell's label: after it, beside it or below it."""
         cell = self.rows[row][place]
         label = cell.labels[number]
         follows = cell.labels[number + 1 :]
@@ -309,7 +309,7 @@ class Page:
         return list(takewhile(lambda value: not _is_blank(value.text), values))
 
     def _around(self, row: int, place: int, is_number: bool) -> list[tuple[int, int]]:
-        """The cells to the right of a label or below it that are not labels, more likely ones first."""
+        """Return the cells to the right of a label or below it that are not labels, more likely ones first."""
         cells = self.rows[row]
         right = cells[place + 1] if place + 1 < len(cells) else None
         beside = [] if right is None or is_label(right) else [(row, place + 1)]
@@ -349,7 +349,7 @@ class Page:
         )
 
     def _in_lines(self) -> str:
-        """The text in which sentences are searched, without labels that have no value.
+        """Return the text in which sentences are searched, without labels that have no value.
 
         A sentence may span lines. It ends at a label, at the start or end of a table, and before an event.
         """
@@ -369,7 +369,7 @@ class Page:
         return "".join(lines)[:MOST_TEXT]
 
     def _without_blank_labels(self, row: int, place: int) -> str:
-        """The text of a cell without fact labels that have no value."""
+        """Return the text of a cell without fact labels that have no value."""
         cell = self.rows[row][place]
         remaining = ""
         start = 0
@@ -385,7 +385,7 @@ class Page:
         return remaining + cell.text[start:]
 
     def _below(self, row: int, at: float) -> list[tuple[int, int]]:
-        """The cells below that start at the same position, up to the next label; only one cell if it is alone in its row."""
+        """Return the cells below that start at position `at`, up to the next label or up to a cell alone in its row."""
         below: list[tuple[int, int]] = []
         for number in range(row + 1, min(row + 1 + _MOST_ROWS, len(self.rows))):
             cells = self.rows[number]
@@ -399,7 +399,7 @@ class Page:
 
 
 def _behind(cell: Text, number: int) -> str:
-    """The text after a label in its cell, up to the next label."""
+    """Return the text after a label in its cell, up to the next label."""
     end = cell.labels[number + 1].start if number + 1 < len(cell.labels) else len(cell.text)
     start = cell.labels[number].end
     return cell.text[start : min(end, start + _MOST_READ)]
@@ -428,7 +428,7 @@ def _is_undated_step(row: Cells) -> bool:
 
 
 def _unnumbered(folded: str) -> str:
-    """The text of a step without its number."""
+    """Return the text of a step without its number."""
     return re.sub(r"^\W*\d\d?[.):]? ", "", folded)
 
 

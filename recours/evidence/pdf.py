@@ -49,7 +49,7 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 class TooMuchError(Exception):
-    """A page has more objects than are examined."""
+    """Raised if a page has more objects than are examined."""
 
 
 def answer(task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
@@ -148,7 +148,7 @@ def _count_rows(texts: list[DrawnText], slope: float) -> int:
 
 
 def _rows(texts: list[DrawnText]) -> Iterator[Row]:
-    """The text as rows of cells, from top to bottom."""
+    """Yield the text as rows of cells, from top to bottom."""
     row: list[DrawnText] = []
     for drawn in sorted(texts, key=lambda drawn: (drawn.turned, -drawn.y, drawn.x)):
         if row and (
@@ -349,7 +349,7 @@ class Drawing:
         self._levels = bytes(bitmap.buffer)
 
     def dots(self, box: Box) -> tuple[int, int, int, int]:
-        """The position of a box of the page in dots: left, top, right, bottom."""
+        """Return the position of a box of the page in dots: left, top, right, bottom."""
         return (
             max(0, math.floor((box[0] - self._left) * self._scale)),
             max(0, math.floor((self._top - box[3]) * self._scale)),
@@ -358,7 +358,7 @@ class Drawing:
         )
 
     def without(self, texts: list[Box]) -> Any:
-        """The page with its texts replaced by the paper's color. The letters of a scan may be larger than the text on it."""
+        """Return the page with the paper's color over its texts. A scan's letters may be larger than the text on it."""
         from PIL import Image  # noqa: PLC0415 (only for the first picture)
 
         size = (self._width, self._height)
@@ -394,7 +394,7 @@ def _is_seen(page: Any, number: int) -> bool:
 
 
 def _segments(path: Any) -> Iterator[tuple[int, Point, bool]]:
-    """The type of each segment, its end point, and whether it closes the path."""
+    """Yield the type of each segment, its end point, and whether it closes the path."""
     x = ctypes.c_float()
     y = ctypes.c_float()
     for number in range(raw.FPDFPath_CountSegments(path)):

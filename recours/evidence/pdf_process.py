@@ -39,15 +39,15 @@ _TOO_LITTLE = (errno.ENOMEM, errno.EAGAIN)
 
 
 class NotDrawnError(Exception):
-    """The PDF or one of its pages cannot be rendered within the limits."""
+    """Raised if the PDF or one of its pages cannot be rendered within the limits."""
 
 
 class _CrashError(Exception):
-    """The process crashed on the file, or was killed because of it."""
+    """Raised if the process crashed on the file, or was killed because of the file."""
 
 
 def count_pages(content: bytes) -> int:
-    """The number of pages, or 1 if the file is unreadable. Raises the same as `PdfProcess.ask`."""
+    """Return the number of pages, or 1 if the file is unreadable. Raises the same as `PdfProcess.ask`."""
     return _process.ask(Task.COUNT, content, int, otherwise=1)
 
 
@@ -64,7 +64,7 @@ def _reading(answer: bytes) -> Reading:
 
 
 def draw_page(content: bytes, number: int) -> bytes:
-    """A page as PNG, counted from 1. Raises NotDrawnError."""
+    """Return page `number`, counted from 1, as PNG. Raises NotDrawnError."""
     try:
         picture = _process.ask(Task.DRAW, content, bytes, number, otherwise=b"")
     except (NotADocumentError, ImportError, MemoryError) as error:
@@ -200,7 +200,7 @@ class PdfProcess:
 
 
 def _status_of(process: subprocess.Popen[bytes]) -> int | None:
-    """The exit status, or None if only the output ended."""
+    """Return the exit status, or None if only the output ended."""
     try:
         return process.wait(_ENDING_S)
     except subprocess.TimeoutExpired:
@@ -235,7 +235,7 @@ atexit.register(_process.end)
 
 
 def media_type_of(content: bytes, *, html: bool = False) -> str:
-    """The media type of a document. PDFs are opened to check them. Raises NotADocumentError."""
+    """Return the media type of a document. PDFs are opened to check them. Raises NotADocumentError."""
     kind = kind_of(content, html=html)
     if kind == "application/pdf":
         count_pages(content)

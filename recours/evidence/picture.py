@@ -118,7 +118,7 @@ def look_at(image: Any) -> Look:
 
 
 def _on_paper(image: Any) -> Any:
-    """The picture in gray levels, on white paper where it is transparent."""
+    """Return the picture in gray levels, on white paper where it is transparent."""
     if image.mode.startswith(("I", "F")):  # more levels than fit into a byte
         lowest, highest = image.getextrema()
         step = _WHITE / ((highest - lowest) or 1)
@@ -168,7 +168,7 @@ def _is_noise(gray: Any) -> bool:
 
 
 def _squares(gray: Any, side: int) -> tuple[Any, Any]:
-    """The mean level of each square of a picture, and how far its pixels deviate from it."""
+    """Return the mean level of each square of a picture, and how far its pixels deviate from it."""
     whole = gray.crop((0, 0, max(side, gray.width // side * side), max(side, gray.height // side * side)))
     brightness = whole.reduce(side)
     differences = ImageChops.difference(whole, brightness.resize(whole.size, Image.Resampling.NEAREST))
@@ -198,7 +198,7 @@ class _Mark:
         self.area = sum(end - start for _, start, end in runs)
 
     def length(self) -> int:
-        """The length of the mark's lines, counted as their crossings with rows and columns of pixels."""
+        """Return the length of the mark's lines, counted as their crossings with rows and columns of pixels."""
         left, top, _, _ = self.box
         width, height = self.size
         columns = [bytearray(height) for _ in range(width)]
@@ -209,14 +209,14 @@ class _Mark:
 
 
 def _look_of_ink(gray: Any) -> tuple[bool, bool]:
-    """Whether the ink is a signature, and whether it is print."""
+    """Return whether the ink is a signature, and whether it is print."""
     ink = _without_rules(_ink(gray))
     marks = _marks(ink)
     return _is_signature(ink, marks), _is_print(ink, marks)
 
 
 def _ink(gray: Any) -> Any:
-    """The ink in white on black."""
+    """Return the ink in white on black."""
     small = gray.reduce(math.ceil(max(gray.size) / _DRAWN))
     if ImageStat.Stat(small).median[0] < _DARK:
         small = ImageChops.invert(small)
@@ -226,7 +226,7 @@ def _ink(gray: Any) -> Any:
 
 
 def _without_rules(ink: Any) -> Any:
-    """The ink without straight horizontal and vertical lines, such as frames, tables and bar codes."""
+    """Return the ink without straight horizontal and vertical lines, such as frames, tables and bar codes."""
     least = max(_SHORTEST_RULE, int(max(ink.size) * _RULE))
     rule = re.compile(rb"\xff{%d,}" % least)
     for _ in ("across", "down"):
@@ -238,7 +238,7 @@ def _without_rules(ink: Any) -> Any:
 
 
 def _marks(ink: Any) -> list[_Mark]:
-    """The marks of a picture: its connected areas of ink. Empty if there are too many, as in noise."""
+    """Return the marks of a picture: its connected areas of ink. Empty if there are too many, as in noise."""
     pixels = ink.tobytes()
     runs: list[Run] = []
     touched: list[int] = []  # union-find: for each run, another run of the same mark

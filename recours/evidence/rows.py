@@ -52,7 +52,7 @@ _PLAIN = _PlainLetters()
 
 
 def _visible(cell: Cell) -> Cell:
-    """The cell without quotations and unticked boxes, and with the words of an identifier separated."""
+    """Return the cell without quotations and unticked boxes, and with the words of an identifier separated."""
     if cell.text.startswith(">"):  # an email that is being answered
         return Cell("", cell.at)
     text = _TICK.sub("", _UNTICKED.sub("", _QUOTED.sub(" ", cell.text)))
@@ -63,7 +63,7 @@ def _visible(cell: Cell) -> Cell:
 
 
 def _separated(row: Row) -> Row:
-    """The cells of a line with separators: "1234 · DELIVERED · 5 Oct 2026"."""
+    """Return the cells of a line with separators: "1234 · DELIVERED · 5 Oct 2026"."""
     parts = _SEPARATOR.split(row[0].text) if len(row) == 1 else []
     if len(parts) < _FEWEST_SEPARATED:
         return row
@@ -71,7 +71,7 @@ def _separated(row: Row) -> Row:
 
 
 def unwrapped(rows: Sequence[Row]) -> list[Row]:
-    """The rows, each joined with the rows that continue its sentence, its date or its table cells."""
+    """Return the rows, each joined with the rows that continue its sentence, its date or its table cells."""
     whole: list[Row] = []
     for row in map(_separated, rows):
         cells = [cell for cell in row if cell.text.strip()]

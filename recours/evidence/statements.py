@@ -45,7 +45,7 @@ _NEAR = 100  # characters after a sentence that may contain its day or its perso
 
 
 def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
-    """The sentences that say that something was delivered. `number`: our parcel's, folded."""
+    """Yield the sentences that say that something was delivered. `number`: our parcel's, folded."""
     for start, end in _sentences(folded):
         sentence = folded[start:end]
         nearby = folded[start : end + _NEAR]
@@ -69,7 +69,7 @@ class Weight(IntEnum):
 
 
 def objections(folded: str) -> Iterator[tuple[int, Weight]]:
-    """The positions where sentences say that the parcel did not arrive, with the weight of each."""
+    """Yield the positions where sentences say that the parcel did not arrive, with the weight of each."""
     for start, end in _sentences(folded):
         sentence = folded[start:end]
         if (

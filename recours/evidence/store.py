@@ -257,12 +257,12 @@ def _safe_id(claim_id: Any) -> str:
 
 
 def _note_of(folder: Path, document: Path) -> Path:
-    """The note of a document's claim, by the part of the document's name before the digest."""
+    """Return the note of a document's claim, by the part of the document's name before the digest."""
     return folder / PARTS / f"{document.name.rpartition('_')[0]}{_NOTE}"
 
 
 def _lines(note: Path) -> list[bytes]:
-    """The lines of a note, one per answer; empty if the note is missing or unreadable."""
+    """Return the lines of a note, one per answer; empty if the note is missing or unreadable."""
     try:
         return read_regular(note).splitlines()
     except OSError:
@@ -275,7 +275,7 @@ def _owner(label: Label) -> list[str]:
 
 
 def _answer(line: bytes, label: Label) -> list[StoredDocument]:
-    """The pieces of an answer, without paths; empty if it belongs to another claim or number, or the line is truncated."""
+    """Return the pieces of an answer, without paths; none if the line is truncated or for another claim or number."""
     facts = _facts(line)
     if facts is None or facts["owner"] != _owner(label):
         return []
@@ -285,7 +285,7 @@ def _answer(line: bytes, label: Label) -> list[StoredDocument]:
 
 
 def _facts(line: bytes) -> dict[str, Any] | None:
-    """A parsed line of a note, or None if a power failure truncated it."""
+    """Return a parsed line of a note, or None if a power failure truncated it."""
     try:
         facts: dict[str, Any] = json.loads(line)
     except ValueError:

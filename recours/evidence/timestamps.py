@@ -24,7 +24,7 @@ _LARGEST = 10_000_000  # bytes of a certificate file
 
 
 def request_token(url: str, content: bytes, patience_s: float = _PATIENCE_S) -> bytes:
-    """The authority's token for this content. Raises RunError."""
+    """Return the authority's token for this content. Raises RunError."""
     client = _client()
     query = client.TimestampRequestBuilder(content, client.HashAlgorithm.SHA256).build()
     parts = urlsplit(url)
@@ -43,7 +43,7 @@ def request_token(url: str, content: bytes, patience_s: float = _PATIENCE_S) -> 
 
 
 def verify_token(token: bytes, content: bytes, roots: Sequence[Any]) -> datetime:
-    """The time at which the authority stamped this content, by its clock. Raises RunError.
+    """Return the time at which the authority stamped this content, by its clock. Raises RunError.
 
     `roots`: root certificates that the signature must chain to. Empty: the signature is not verified.
     """
@@ -73,7 +73,7 @@ def _decode(token: bytes) -> Any:
 
 
 def read_roots(path: Path | None) -> Sequence[Any]:
-    """The certificates in a PEM file, or none if no file is set. Raises RunError if the file has no readable certificate."""
+    """Return the certificates in a PEM file, or none if no file is set. Raises RunError if none is readable."""
     if path is None:
         return ()
     _client()

@@ -76,7 +76,7 @@ class Verification:
                 )
 
     def _lines(self, manifest: Manifest, previous: Manifest) -> set[str] | None:
-        """The lines of a manifest except that of the previous timestamp, which is verified; None if it was changed."""
+        """Return a manifest's lines except the previous timestamp's, which is verified. None: the file was changed."""
         number = manifest.number
         content = self._verify_file(manifest.name, manifest.sha256, f"Manifest {number}")
         lines = None if content is None else set(content.decode("utf-8", "replace").split("\n"))

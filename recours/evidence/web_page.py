@@ -112,7 +112,7 @@ def _declarations(text: str) -> Style:
 
 
 def _rules(folded: str) -> dict[str, list[_Rule]]:
-    """The page's style rules by the element name, class or ID that they apply to; the longest name of a selector is used.
+    """Return the page's style rules by the longest name in their selector: an element name, a class or an ID.
 
     Raises ValueError if there are more rules for one name than are examined.
     """
@@ -167,7 +167,7 @@ def _rows(page: str) -> list[Row]:
 
 
 def _visible(page: str) -> str:
-    """The text between the tags, with line breaks between rows and tabs between cells.
+    """Return the text between the tags, with line breaks between rows and tabs between cells.
 
     It takes one pass: each step moves forward, or stops if a tag has no end.
     """
