@@ -112,14 +112,14 @@ def attempt(
 
 
 def result_of_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
-    """The result of an attempt in which recours itself failed; the caller logs the traceback."""
+    """Return the result of an attempt in which recours itself failed; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
     return AttemptResult(claim, CarrierAnswer(failure), clock.now(), mistake=describe_mistake(error))
 
 
 def result_of_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
-    """The result from a proof that an earlier run stored before it died without recording it. No second call is made.
+    """Return the result for a proof that an earlier run stored but died before recording. No second call is made.
 
     The other documents of that answer may be missing; the carrier is not asked for them. None: no proof was stored.
     """

@@ -41,7 +41,7 @@ class EnrollCriteria:
     since: datetime | None = None  # created at this time or later
 
     def why_not(self, candidate: Candidate, key: str, policy: Policy) -> str | None:
-        """Why a matching claim is not enrolled; None: it is enrolled; "": it does not match the filters."""
+        """Return why a matching claim is not enrolled; None: it is enrolled; "": it does not match the filters."""
         if (self.carriers and key not in self.carriers) or (
             self.statuses and candidate.status not in self.statuses
         ):
@@ -116,7 +116,7 @@ class Correction:
         return {name: value for name, value in values.items() if value is not None}
 
     def details(self, claim: Claim) -> dict[str, Any]:
-        """The old and the new value of each changed field."""
+        """Return the old and the new value of each changed field."""
         values = {
             "number": (claim.number and clean(claim.number, _LONGEST), self.number),
             "carrier": (claim.carrier_name, self.carrier),
@@ -127,7 +127,7 @@ class Correction:
 def correction_of(
     claim: Claim, number: str | None, carrier: str | None, catalog: Catalog, spellings: Sequence[str] = ()
 ) -> Correction:
-    """The correction that gives a claim this number and this carrier (by any of its names). Raises ClaimsRefusedError.
+    """Return the correction that gives a claim this number and carrier (any of its names). Raises ClaimsRefusedError.
 
     `spellings`: the carrier names that the service's column accepts; empty: it accepts any name.
     """
@@ -151,7 +151,7 @@ def correction_of(
 
 
 def _carrier_name(claim: Claim, typed: str, catalog: Catalog, spellings: Sequence[str]) -> str:
-    """The carrier's name in an accepted spelling; the claim's own spelling if it already names this carrier."""
+    """Return the carrier's name in an accepted spelling; the claim's own spelling if it already names this carrier."""
     of_all = catalog.with_accounts(())
     key = of_all.resolve(typed) if isinstance(typed, str) else None
     if key is None:
@@ -207,7 +207,7 @@ def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) ->
 
 
 def why_not_reopen(claim: Claim, policy: Policy, *, is_leased: bool) -> ClaimRefusal | None:
-    """Why a claim cannot be reopened; None if it can. `is_leased`: a run is fetching it."""
+    """Return why a claim cannot be reopened; None if it can. `is_leased`: a run is fetching it."""
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ClaimRefusal(Unfit.HAS_POD, claim.reference)
     if policy.sets_aside(claim):

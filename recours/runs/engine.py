@@ -163,7 +163,7 @@ class Engine:
             self.leasing.close(lane, refusal)
 
     def _refusal_for_mistake(self, lane: Lane, result: AttemptResult) -> Refusal | None:
-        """Register an exception of recours itself; return the refusal if the lane is closed for such exceptions."""
+        """Register an exception of recours itself; return the refusal if the lane is closed due to such exceptions."""
         excused = lane.mistakes.note(result.claim.id, result.mistake)
         if result.mistake is None or not excused:
             return None
@@ -228,7 +228,7 @@ class Engine:
             self._from_threads.put(BundleFinished(bundle, unasked))
 
     def _answers(self, bundle: Sequence[LeasedClaim]) -> Generator[CarrierAnswer, None, None]:
-        """The carrier's answers for the claims of a bundle, in order."""
+        """Return the carrier's answers for the claims of a bundle, in order."""
         now = self._deps.clock.now()
         questions = [
             ParcelQuery(
@@ -256,7 +256,7 @@ class Engine:
             )
 
     def _attempt(self, leased: LeasedClaim, answers: Iterator[CarrierAnswer]) -> AttemptResult | None:
-        """The result of the attempt, even after an internal error; None: there are no more answers. Raises RunError."""
+        """Return the result of the attempt, even after an internal error. None: no answer is left. Raises RunError."""
         try:
             return attempt(leased.claim, leased.delivery, leased.reservation, answers, self._deps)
         except RunError:

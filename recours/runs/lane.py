@@ -51,7 +51,7 @@ def describe_mistake(error: Exception) -> Mistake:
 
 
 def _remedy_of(error: Exception) -> str | None:
-    """What to do about a fault of the machine; None for other faults. One huge answer may exhaust memory too."""
+    """Return what to do about a fault of the machine; None for other faults. One huge answer may exhaust memory too."""
     causes = (error, error.__cause__)
     if any(isinstance(cause, MemoryError) for cause in causes):
         return "This machine has too little memory for a run; '--concurrency 1' needs the least"
@@ -264,7 +264,7 @@ class LaneOrder:
         self._outdated: set[str] = set()
 
     def __iter__(self) -> Iterator[str]:
-        """The keys in order; none may be moved during the iteration."""
+        """Yield the keys in order. No key may be moved during the iteration."""
         for _, key in self._sorted:
             yield key
 

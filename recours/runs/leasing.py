@@ -94,7 +94,7 @@ class Leasing:
         self._rooms()  # reports closed lanes even if the run is stopped immediately
 
     def _lane(self, key: str) -> Lane:
-        """The lane of this key, created on first use. Raises RunError."""
+        """Return the lane of this key, created on first use. Raises RunError."""
         if lane := self.lanes.get(key):
             return lane
         lane = self.lanes[key] = Lane(key, self._catalog.name_of(key, "unknown carrier"))
@@ -140,7 +140,7 @@ class Leasing:
         return []
 
     def _rooms(self) -> dict[str, int]:
-        """How many more bundles may start, for each of the first lanes that have room. Raises RunError."""
+        """Return how many more bundles may start, for each of the first lanes that have room. Raises RunError."""
         rooms = self._first_rooms()
         if len(rooms) == LANES_AT_ONCE and not self._order.suffices(rooms, self._most(rooms)):
             self._read_heads()
@@ -148,7 +148,7 @@ class Leasing:
         return rooms
 
     def _most(self, rooms: Mapping[str, int]) -> int:
-        """The most claims that one query may lease from these lanes."""
+        """Return the most claims that one query may lease from these lanes."""
         limit = min(self._left, *rooms.values())
         # Beyond this number, the most urgent claims could lie in later lanes.
         return min(limit, LANES_AT_ONCE) if len(rooms) == LANES_AT_ONCE else limit
@@ -286,13 +286,13 @@ class Leasing:
         return calls_of_others(self._spec(lane.key), other_stage, nearer, self._deps.policy)
 
     def _delivery_for(self, lane: Lane, claim: Claim) -> Delivery | None:
-        """The delivery to request the document with; an account without documents always tracks the parcel first."""
+        """Return the delivery for a document request. An account without documents always tracks the parcel first."""
         if lane.documents:
             return claim.state.delivery
         return delivery_to_assume(claim, self._spec(lane.key), self._deps.policy)
 
     def _spec(self, key: str) -> CarrierSpec:
-        """The carrier of a lane with a known carrier."""
+        """Return the carrier of a lane. The carrier must be known."""
         return self._catalog.specs[carrier_of(key)]
 
     def _apply_refusal(self, lane: Lane, refusal: Refusal) -> None:

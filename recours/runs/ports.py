@@ -27,7 +27,7 @@ class Clock(Protocol):
     """A clock that tests can replace."""
 
     def now(self) -> datetime:
-        """The current time, timezone-aware, in UTC."""
+        """Return the current time, timezone-aware, in UTC."""
 
     def monotonic(self) -> float:
         """Seconds on a clock that never goes backward."""
@@ -119,7 +119,7 @@ class Attempt:
 
     @classmethod
     def by_person(cls, claim: Claim, document: StoredDocument, at: datetime, **facts: Any) -> "Attempt":
-        """An attempt that records a document attached by a person."""
+        """Return an attempt that records a document attached by a person."""
         return cls(claim, 0, at, 0.0, 0, ATTACHED, uses_attempt=False, evidence=(document,), **facts)
 
     @property

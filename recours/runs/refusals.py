@@ -118,12 +118,12 @@ class UnfitClaimsError(ClaimsRefusedError):
 
 
 def not_wanted(claim: Claim) -> ClaimRefusal:
-    """The refusal of a claim whose own status excludes it from fetching."""
+    """Return the refusal of a claim whose own status excludes it from fetching."""
     return ClaimRefusal(Unfit.NOT_WANTED, claim.reference, facts={"status": clean(claim.claim_status, 30)})
 
 
 def why_erased(claim: Claim) -> ClaimRefusal | None:
-    """The refusal of a claim that was erased; None if it was not."""
+    """Return the refusal of a claim that was erased; None if it was not."""
     if claim.erased is None:
         return None
     facts = {"at": claim.erased.at.date().isoformat(), "by": clean(claim.erased.by, 100)}

@@ -30,7 +30,7 @@ class DueClaims:
     _lanes: Collection[str] = ()
 
     def ready(self, now: datetime, limit: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
-        """The claims that can be leased in each of these lanes (empty: all); see `ClaimRepository.ready_by_carrier`."""
+        """Return the claims to lease in each of these lanes (empty: all), see `ClaimRepository.ready_by_carrier`."""
         return self._claims.ready_by_carrier(self._stage, now, limit, lanes or self._lanes)
 
     def lease(
@@ -119,7 +119,7 @@ def is_unchanged(claim: Claim, original: Claim) -> bool:
 
 
 def named_state(claim: Claim, policy: Policy, now: datetime) -> State:
-    """The state of a named claim. If it is not enrolled, it is assessed like a failed one and has no stage."""
+    """Return the state of a named claim. If it is not enrolled, it is assessed like a failed claim and has no stage."""
     if claim.is_pending or claim.fetch_status == FetchStatus.FAILED:
         return assess(claim, now, policy) if claim.is_edited else claim.state
     return replace(assess(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)

@@ -59,7 +59,7 @@ class Report:
                 self.account_usage[key] = usage[key]
 
     def as_json(self) -> dict[str, Any]:
-        """The object for `--json`. Usage is given for each carrier's longest window."""
+        """Return the object for `--json`. Usage is given for each carrier's longest window."""
         counts = asdict(self.stats)
         if not self.stats.last_attempts:
             del counts["last_attempts"]  # only present if there were any
@@ -92,7 +92,7 @@ class Report:
         ]
 
     def summary(self, local: LocalTime) -> list[str]:
-        """The lines of the summary, with the quota usage of our own accounts."""
+        """Return the lines of the summary, with the quota usage of our own accounts."""
         minute = partial(format_minute, local=local)
         uses = [(name, use) for name, uses in self.usage.items() for use in worth_showing(uses)]
         return [*self.lines(), *(usage_line(name, use, minute) for name, use in uses)]
@@ -139,7 +139,7 @@ def purpose(limit: Limit) -> str:
 
 
 def worth_showing(uses: Sequence[Usage]) -> Sequence[Usage]:
-    """The uses of long windows. If there are none, those of short windows, which are outdated when they are read."""
+    """Return the uses of long windows. Without any, return those of short windows, although they are soon outdated."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 

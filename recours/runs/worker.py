@@ -126,7 +126,7 @@ class Worker(ABC):
         return self.close()
 
     def open(self) -> None:
-        """Begin a run; call `maintain` and `slice` next, as often as needed, then `close`. Raises UnfitClaimsError, RunError."""
+        """Begin a run. Call `maintain` and `slice` as needed, then `close`. Raises UnfitClaimsError, RunError."""
         clock = self.deps.clock
         self._started_at = clock.now()
         self._start = clock.monotonic()
@@ -358,7 +358,7 @@ def has_run_lately(last: datetime | None, schedule: timedelta, now: datetime) ->
 
 
 class PODFetchWorker(Worker):
-    """The worker for new claims, every 30 minutes."""
+    """The worker for new claims, which runs every 30 minutes."""
 
     name = "pod_fetch_worker"
     stage = Stage.NEW
@@ -372,7 +372,7 @@ class PODFetchWorker(Worker):
 
 
 class PODRetryScheduler(Worker):
-    """The worker for failed claims, every hour."""
+    """The worker for failed claims, which runs every hour."""
 
     name = "pod_retry_scheduler"
     stage = Stage.READY
