@@ -178,9 +178,9 @@ class Refusals:
         return key in self._grants_documents
 
     def count_document_call(self, key: str, goes_on: bool) -> bool:
-        """Count a document call of an account that may lack the right to documents. False: do not make the call now.
+        """Count a document call of an account that may lack the right to documents.
 
-        `goes_on`: the fetch has already requested a document.
+        Return False if the call must not be made now. `goes_on`: the fetch has already requested a document.
         """
         while True:
             right = self.documents(key)

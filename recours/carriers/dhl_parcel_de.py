@@ -1,4 +1,4 @@
-"""DHL Parcel DE: tracking of German parcels and signatures of their receivers. XML in the query and in the answer.
+"""DHL Parcel DE: tracking of German parcels and signatures of the persons who received them. XML in query and answer.
 
 The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call are
 from the notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on
@@ -200,7 +200,7 @@ def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) ->
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """A parcel. On the carrier's page, its events are not in a list. Without events, its own status counts as one."""
+    """A parcel. On the carrier's page, events are not in a list. Without events, the parcel's status counts as one."""
     lists = [parcel, *_items(parcel, "piece-event-list")]
     events = [event for listed in lists for event in _items(listed, "piece-event")]
     is_delivered = soap.attribute(parcel, "delivery-event-flag") != "0"

@@ -109,7 +109,7 @@ def tracking_request(numbers: Sequence[str], key: str) -> Request:
 
 
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Failure] | Failure:
-    """Return by number where the parcel is or what failed; a single failure if the answer is about none of the numbers.
+    """Where each parcel is or what failed, by number, or one failure if the answer is about none of the numbers.
 
     For a delivered parcel, the failure contains the delivery.
     """

@@ -216,7 +216,7 @@ class Bundle:
     # ---------------------------------------------------------------- the claims, one by one
 
     def tracking_of(self, parcel: ParcelQuery) -> Delivery | Failure | None:
-        """A shared call's result for a claim's parcel. None: track it with a call of its own."""
+        """A shared call's result for a claim's parcel, or None if the parcel needs its own call."""
         return self.tracking.get(parcel.number, self.outage) if parcel.delivery is None else None
 
     def is_skipped(self, parcel: ParcelQuery) -> bool:

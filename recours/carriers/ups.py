@@ -233,7 +233,7 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
 
 
 def _status(package: Any) -> Any:
-    """The current status, or else that of the newest activity; None if neither says anything."""
+    """The current status, or else that of the newest activity, or None if both are empty."""
     newest = json_api.at(json_api.items(package, "activity"), 0, "status")
     statuses = (json_api.at(package, "currentStatus"), newest)
     return next((status for status in statuses if _codes(status) or json_api.text(status, "type")), None)

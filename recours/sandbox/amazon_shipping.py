@@ -12,7 +12,7 @@ Inferred, without a source:
 
 A proof may be absent (POD_LATE), empty (POD_UNSAID) or without an image (POD_NEVER, POD_NONE). FULL_EVIDENCE and
 PARTLY_HOLLOW have a signature as well as the photo. Tracking requires the token, so AUTH_REFUSED and ACCOUNT_DENIED
-occur there. BAD_BASE64 sends a text. IN_TRANSIT shows a different status at each attempt.
+occur there. BAD_BASE64 sends a text instead of an image. IN_TRANSIT shows a different status at each attempt.
 """
 
 from datetime import datetime, timedelta

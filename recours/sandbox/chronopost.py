@@ -1,8 +1,8 @@
 """Simulates Chronopost's tracking and POD web service.
 
 Answers depend only on the request and the parcel's state. Sources: the carrier's specifications v2.6.2 (2018, "D18"
-below) and VL3.24.10.14 (2024, "D24"), and the schema and recorded answers in karrio's Chronopost connector ("KAR"). The
-labels beside an event and a delivery after a return are from other public clients.
+below) and VL3.24.10.14 (2024, "D24"), and the schema and recorded answers in karrio's Chronopost connector ("KAR"). Two
+facts are from other public clients: the labels beside an event, and a delivery after a return.
 
 Inferred, without a source:
 

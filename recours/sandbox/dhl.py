@@ -130,7 +130,7 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
 
 
 def _event(code: str, status: str, text: str, when: datetime) -> dict[str, object]:
-    """An event, with a time without an offset."""
+    """An event. Its time has no offset."""
     return {
         "timestamp": _stamp(when),
         "statusCode": code,

@@ -114,7 +114,7 @@ class DhlExpress(SimulatedCarrier):
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """The settings, including the customer number that belongs to them."""
+        """The settings, including the account's customer number."""
         return super().settings(account, password) | {"DHL_EXPRESS_ACCOUNT_NUMBER": _customer(account)}
 
     def example(self, digits: str, serial: int) -> str:

@@ -214,7 +214,7 @@ def _event(code: str, text: str, when: datetime) -> dict[str, str]:
 
 
 def _stamp(at: datetime) -> str:
-    """A time with a UTC offset that has no colon."""
+    """A time with its UTC offset, without a colon."""
     return f"{french_time(at):%Y-%m-%dT%H:%M:%S%z}"
 
 
@@ -261,7 +261,7 @@ def _shipit(question: Question, state: ParcelState) -> Answer:
 
 
 def _details(question: Question, state: ParcelState) -> dict[str, Any]:
-    """Signatory and time, only for a delivery."""
+    """The signatory and the time, which only a delivery has."""
     details: dict[str, Any] = {"TrackID": question.number, "Weight": "1.2", "Product": "PARCEL"}
     if state.is_delivered:
         details["DeliveryDate"] = french_time(state.delivered_at).isoformat()

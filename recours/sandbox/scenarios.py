@@ -172,7 +172,7 @@ def _story(steps: tuple[Scenario, ...]) -> str:
 
 @dataclass(frozen=True)
 class ParcelState:
-    """Everything that an answer depends on, besides the call. Times are aware UTC, in whole seconds."""
+    """Everything that an answer depends on, except the call itself. Times are aware UTC, in whole seconds."""
 
     scenario: Scenario
     parcel: Parcel
@@ -195,7 +195,7 @@ class ParcelState:
     ) -> list[Event]:
         """The events of the parcel, oldest first, with absolute times.
 
-        A parcel that has not arrived shows the events `not_yet` alternately instead of its last event on the way.
+        If the parcel has not arrived, its last event is one of `not_yet`, a different one at each attempt.
         """
         events = [*on_the_way]
         if self.scenario is Scenario.RETURNED_TO_SENDER:
