@@ -68,7 +68,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
 
 
 def claim_status(reference: str, language: str | None = None) -> ClaimStatus:
-    """Return a claim's status. Calls and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
+    """Read a claim's status without calls or changes. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
     with _translating_errors(language) as (settings, sentences):
         app = open_app(settings)
         with closing(app.database):

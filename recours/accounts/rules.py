@@ -356,7 +356,7 @@ def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Each row below the header: its place, its cells, and why it cannot be read."""
+    """Yield each row below the header, with its place, its cells, and the reason if it cannot be read."""
     lines = read_lines(text)
     names = next((_heads(cells or []) for _, cells in lines), [])
     for number, (line, cells) in enumerate(lines, 1):

@@ -585,7 +585,7 @@ class Actions:
         return result
 
     def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[AccountResult]:
-        """Check each of these accounts. An error with one does not affect the others."""
+        """Check each of these accounts. An error with one account does not affect the other accounts."""
         checks = AccountActions(self.app).check_all([account.key for account in chosen], self.by)
         for account, checked in zip(chosen, checks, strict=True):
             yield self._checked(account.key, checked, account)
@@ -697,7 +697,7 @@ class Actions:
                 yield claim, fault or self._why_not_done(claim, now).sentence(self.language)
 
     def _why_not_done(self, claim: Claim, now: datetime) -> ClaimRefusal:
-        """Return why a claim that allowed the action when it was read no longer does."""
+        """Return why a claim no longer allows the action that it allowed when it was read."""
         why = Unfit.LEASED if self.app.claims.is_leased(claim, now) else "changed"
         return ClaimRefusal(why, claim.reference, facts={"what": claim.reference})
 

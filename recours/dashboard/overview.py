@@ -161,7 +161,7 @@ def _charts(
 
 
 def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
-    """The tone and text of how a run ended."""
+    """The tone and text for the result of a run."""
     if run.ended_at is None or run.exit_status is None:
         never = any(run.id == other.id for worker in overview.workers for other in worker.unended)
         return ("bad", texts("did not finish")) if never else ("", texts("in progress"))
@@ -207,7 +207,7 @@ def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
-    """The buttons for a problem, the best first. Schedules are fixed on their machine: their button lists claims."""
+    """The buttons for a problem, the best first. The button for a schedule only lists the waiting claims."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
     fixes = _first_of(problem)

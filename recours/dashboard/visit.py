@@ -136,7 +136,7 @@ class Notice:
 
 
 class Notices:
-    """The notices of this process by unguessable keys; the oldest are dropped."""
+    """The notices of this process by unguessable key. The oldest notices are dropped."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -248,7 +248,7 @@ def do_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) 
 
 
 def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
-    """Run an action that makes calls in a thread with its own database connection."""
+    """Run an action that makes calls. The action runs in a thread with its own database connection."""
     notice = Notice(visit.texts("In progress …"), is_over=False)
 
     def work() -> None:

@@ -44,7 +44,7 @@ class NotAdmitted(StrEnum):
 
 @dataclass(frozen=True)
 class PageRequest:
-    """The parts of a request that identify its sender. Names of `headers` are in lower case, each once."""
+    """The parts of a request that identify its sender. `headers`: each name occurs once, in lower case."""
 
     headers: Mapping[str, str]
     peer: str  # the address of the connection; "": unknown
@@ -55,7 +55,7 @@ class PageRequest:
         return peer is not None and any(peer in network for network in proxies)
 
     def address(self, proxies: Iterable[Network]) -> str:
-        """The visitor's address, for counting wrong passwords: the last one that a trusted proxy saw; for IPv6 its network."""
+        """The visitor's address (for IPv6, the network) as last seen by a trusted proxy, for counting wrong passwords."""
         forwarded = self.headers.get("x-forwarded-for", "") if self.is_by_proxy(proxies) else ""
         text = forwarded.rsplit(",", 1)[-1].strip() or self.peer
         ip = _ip_of(text)

@@ -110,7 +110,7 @@ class MailServerError(Exception):
 class MailRefusedError(Exception):
     """The server refuses this email.
 
-    `final`: the refusal is permanent. `of_us`: our account or address is refused. `of_content`: its content or size.
+    `final`: the refusal is permanent. `of_us`: see `is_about_us`. `of_content`: the reason is its content or size.
     """
 
     def __init__(self, text: str, *, final: bool, of_us: bool = False, of_content: bool = False) -> None:

@@ -260,7 +260,7 @@ class Reports:
         new: Mapping[str, Sequence[InLine]],
         now: datetime,
     ) -> dict[str, OverlongBacklog]:
-        """By account, backlogs with claims attempted after their deadlines; only accounts that are paused or exceed a day's quota."""
+        """Backlogs with claims attempted too late, by account. Only accounts that are paused or exceed a day's quota."""
         openings = {key: refusal.until for key, refusal in refusals.items()}
         held_up = []
         for backlog in backlogs:

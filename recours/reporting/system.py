@@ -43,7 +43,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Tally:
-    """The number of attempts of one day with the same values, or of given-up claims.
+    """The number of attempts (or given-up claims) of one day that share these values.
 
     `retry`: 0 for the fetch worker. `kind`: the kind of the error; None on success.
     """
@@ -384,7 +384,7 @@ class WorkerStatus:
 
     @property
     def failed(self) -> Run | None:
-        """The newest completed run, if it failed; a run stopped by a person or the machine did not fail."""
+        """The newest completed run if it failed, else None. Runs stopped by a person or the machine did not fail."""
         over = next((run for run in self.runs if run.exit_status is not None), None)
         return over if over and 0 < (over.exit_status or 0) <= STOPPED else None
 

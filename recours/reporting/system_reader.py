@@ -290,7 +290,7 @@ class SystemReader:
         return {lane: sorted(some, key=attrgetter("rank_at"))[:limit] for lane, some in in_line.items()}
 
     def mails(self, now: datetime) -> dict[MailState, Pile]:
-        """Open emails (ready, held or being sent), and those left undecided recently."""
+        """The open emails (ready, held or being sent), and the recent emails with an unknown result."""
         overdue = func.count(case((_m.created_at < now - MAIL_WAITS, 1)))
         of_open = select(_m.state, func.count(), func.min(_m.created_at), overdue).group_by(_m.state)
         of_open = of_open.where(_m.state.in_([const(state) for state in OPEN_STATES]))
@@ -501,7 +501,7 @@ def conditions_without_row(border: Border, mark: Mark) -> list[list[ColumnElemen
 
 
 def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
-    """For each account with claims: its key, due waiting claims, the counts of all stages, then the oldest times.
+    """A query for the key, the due waiting claims, the counts of all stages and the oldest times of each account.
 
     Needs a few index reads for each account, regardless of the number of claims.
     """
@@ -558,7 +558,7 @@ def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: 
     """Since when a carrier's service has been unavailable; None: not known to be unavailable.
 
     Failures for several parcels, failed connections or a failed check show an outage. An answer about any parcel, or to a
-    check, ends it. `answers`: newest first; `check`: the latest one.
+    check, ends the outage. `answers`: newest first; `check`: the latest one.
     """
     answered_at = check.at if check and not check.is_failure else None
     streak = list(
@@ -576,7 +576,7 @@ def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: 
 
 
 def _answers(connection: Connection, carriers: Sequence[str], now: datetime) -> dict[str, list[FetchAnswer]]:
-    """The answers of each carrier, newest first, at least back to its last success; without attempts that made no call."""
+    """The answers of each carrier, newest first, at least back to its last success. Attempts without a call are left out."""
     query = (
         select(_a.carrier, _a.started_at, _a.claim_id, _IS_OUTAGE, _a.calls > 0, _a.id)
         .where(_a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _IS_OUTAGE))
