@@ -211,7 +211,7 @@ def _why_hollow(case: _Case) -> str:
 def _has_signature(
     reading: Reading, text: str, expected: Expected, signatory: str | None = None
 ) -> bool | None:
-    """Return whether a signature is drawn. None: unknown, or a picture may be one."""
+    """Return whether a signature is drawn. None: unknown, or a picture may show a signature."""
     if expected.kind is EvidenceKind.SIGNATURE and not text and _shows_a_picture(reading, expected):
         return True
     if reading.has_handwriting and text:

@@ -123,7 +123,7 @@ class Page:
         )
 
     def is_contradicted(self) -> bool:
-        """Return whether the last statement about our parcel is that it did not arrive."""
+        """Return whether the last statement about our parcel says that it did not arrive."""
         if self._own_row is not None and not self._says_own_row_so():
             return True
         last = self.last_statement

@@ -19,7 +19,7 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True)
 class Reading:
-    """The content that could be read. `rows`: from top to bottom, or None if the document cannot be decoded completely."""
+    """The content that was read. `rows`: from top to bottom, or None if the document cannot be decoded completely."""
 
     rows: tuple[Row, ...] | None = ()
     has_ink: bool = False  # something other than text is drawn on it

@@ -29,7 +29,7 @@ ASKEW = 15  # points between the left edges of a heading and of the text below i
 
 
 def fold(text: str) -> str:
-    """Lower case without accents, with the same length as the text, so that positions are the same in both."""
+    """Return the text in lower case without accents. Its length is the same, so that positions are the same in both."""
     return text.lower() if text.isascii() else text.translate(_PLAIN)
 
 
