@@ -163,7 +163,7 @@ class Engine:
             self.leasing.close(lane, refusal)
 
     def _refusal_for_mistake(self, lane: Lane, result: AttemptResult) -> Refusal | None:
-        """Register an exception of recours itself; return the refusal if the lane is closed due to such exceptions."""
+        """Register an exception of recours itself, and return the refusal if such exceptions close the lane."""
         excused = lane.mistakes.note(result.claim.id, result.mistake)
         if result.mistake is None or not excused:
             return None

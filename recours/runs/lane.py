@@ -176,7 +176,7 @@ class Lane:
         )
 
     def note(self, outcome: Outcome, *, called: bool = True, shows_outage: bool = False) -> Refusal | None:
-        """Register an answer; return a refusal if the answer closed the lane.
+        """Register an answer, and return a refusal if the answer closed the lane.
 
         `called`: a call was made for this claim alone. If not, the answer is from a shared call and does not count
         again toward an outage. `shows_outage`: several calls in a row failed.

@@ -369,7 +369,7 @@ class Leasing:
                 is_more = len(claims) == limit
 
     def _finish_without_call(self, claim: Claim, lease: Lease) -> bool:
-        """Finish a claim that needs no call; return False if it needs one."""
+        """Finish a claim if it needs no call, and return whether it was finished."""
         now = self._deps.clock.now()
         action = next_action(claim, now, self._deps.policy, by_name=self._recorder.by_name)
         if action is Action.SHELVE:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class UnknownCodes:
-    """Codes from carriers that recours does not know, counted over a run. Used only by the main thread of the run."""
+    """Counts the codes from carriers that recours does not know, over a run. Used only by the run's main thread."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()  # by carrier's key and code
