@@ -110,7 +110,7 @@ class Refusals:
     def blame(
         self, key: str, kind: ErrorKind, claim: Any, capability: Capability, accepted: Collection[Capability]
     ) -> Blame:
-        """The cause of a refusal, if clear without a check. `accepted`: by earlier calls of the same fetch."""
+        """The cause of a refusal, if clear without a check. `accepted`: the rights shown by earlier calls."""
         by_it = self._closed_by(key, claim)
         kinds = self._accepted.get(key, set()).union(accepted)
         return blame(kind, capability, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
@@ -200,7 +200,7 @@ class Refusals:
         return True
 
     def note_documents_granted(self, key: str, *, with_document: bool) -> None:
-        """Record that an answer or a person showed the right to documents. `with_document`: the answer had one."""
+        """Record that an answer or a person showed the right to documents. `with_document`: the answer had a document."""
         if key in self._documents_came:
             return
         right = self.documents(key)

@@ -342,7 +342,7 @@ class HttpSession:
     _http: Sender
     _clock: Clock
     _jitter: Callable[[], float]  # returns a new random number from 0 to 1
-    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # the wait that it asks for
+    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # the answer's wait, if any
     calls: int = 0  # calls that were sent, as far as is known
     unsent: int = 0  # calls that could not connect
     accepted: set[Capability] = field(default_factory=set)  # capabilities that the carrier accepted

@@ -94,7 +94,7 @@ class Tokens:
         """Send a request with the token, and again with a new token if the first is refused. Raises CallError.
 
         If a call refuses a new token too, the token is not the reason: no more tokens are fetched for that capability
-        until this one expires.
+        until the new token expires.
         """
         use = self._current(session), capability
         answer = self._send(use, request, session)

@@ -162,8 +162,8 @@ class Bundle:
     def note_tracking(self, numbers: Numbers, answer: Tracking | Failure | None) -> None:
         """Record the answer to a shared call about these numbers.
 
-        Numbers missing in the answer are tracked with their claims. None: only calls for single claims can explain the
-        failure.
+        Numbers missing in the answer are tracked with their claims. If `answer` is None, only calls for single
+        claims can explain the failure.
         """
         if not (answer is None or isinstance(answer, Failure)):
             self.tracking |= answer
@@ -231,7 +231,7 @@ class Bundle:
 
 
 def _halves(numbers: Numbers) -> list[Numbers]:
-    """The two halves, larger first; empty for one number."""
+    """The two halves, the larger one first. The list is empty for one number."""
     middle = (len(numbers) + 1) // 2
     return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else []
 

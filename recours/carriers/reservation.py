@@ -247,7 +247,7 @@ class QuotaReservation:
 
     def _take_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
-        if reserved is None:  # for a repeated call, or in a window that has begun since
+        if reserved is None:  # for a repeated call, or in a window that has begun since the reservation
             more = self._reserve([limit], 1)
             if isinstance(more, Exhausted):
                 name = self._account.name
