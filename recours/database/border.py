@@ -252,7 +252,7 @@ class Border:
         return self._differ(SEEN)
 
     def _differ(self, names: Iterable[str]) -> ColumnElement[bool]:
-        """Compare text with text inside the database, so that no value makes a round trip."""
+        """Compare the texts inside the database, so that no value has to be read first."""
         return or_(*(claims.c[name].is_distinct_from(self.text(SEEN[name])) for name in names))
 
     @cached_property
@@ -411,7 +411,7 @@ class Border:
         return str(self.column(name).type.compile(self._preparer.dialect))
 
     def values_of(self, name: str) -> Sequence[str]:
-        """All values of an enum; none for any other column."""
+        """The values of an enum column; empty for other columns."""
         kind = self.column(name).type
         return kind.enums if isinstance(kind, Enum) else ()
 

@@ -1,4 +1,4 @@
-"""Writes to the service's claims that people request. Locked rows are skipped, and written claims assessed at once."""
+"""Writes changes that people request to the service's claims, skips locked rows, and assesses the written claims."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -228,7 +228,7 @@ _A_DAY = timedelta(days=1)
 
 @dataclass(eq=False)
 class ClaimEnrollment:
-    """The claims of one database. `skip`: claim statuses (lower case) of no interest."""
+    """Enrolls and excludes claims of one database. `skip`: claim statuses (lower case) that are not enrolled."""
 
     assessor: Assessor
     skip: Collection[str] = ()
@@ -453,7 +453,7 @@ class GivenUpClaims:
             yield [(claim, bool(row["is_leased"])) for claim, row in zip(claims_, rows, strict=True)]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """Restart those of these claims that are neither locked nor changed, due now, and return their ids."""
+        """Restart claims that are neither locked nor changed, due now, and return their ids."""
         assessor = self.assessor
         border = assessor.database.border
         with assessor.database.write() as connection:

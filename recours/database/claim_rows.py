@@ -322,8 +322,8 @@ def free(now: datetime) -> ColumnElement[bool]:
 def free_at_moment() -> ColumnElement[bool]:
     """Like `free`, for a statement that is built once and executed with `moments`.
 
-    Claims that the run `held_by` has leased are not free, even if the clock was set back so far that its leases look
-    wrong.
+    Claims that the run `held_by` has leased are not free, even if its leases look invalid because the clock was set
+    back far.
     """
     time = _c.lease_until.type
     is_others = _c.lease_token.is_distinct_from(bindparam("held_by", type_=Text))

@@ -288,9 +288,9 @@ class ClaimRepository:
         return int(self.database.scalar(query))
 
     def set_aside(self, stage: Stage) -> dict[str, int]:
-        """The number of failed (`stage` READY) or new claims that are not fetched because of their status, by status.
+        """The number of failed (`stage` READY) or new claims that their own status excludes from fetching, by status.
 
-        Statuses are in lower case. Counts the first SET_ASIDE_MOST rows only.
+        Statuses are in lower case. Counts only the first SET_ASIDE_MOST rows.
         """
         status = _c.seen_claim_status
         shelved = select(status.label("status"), _c.seen_fetch_status).where(is_at_stage(Stage.SHELVED))

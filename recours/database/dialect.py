@@ -87,7 +87,7 @@ USUAL = Waits()
 
 
 class _Dialect:
-    """The common part of both databases."""
+    """Base class for both databases."""
 
     name: str
 

@@ -89,7 +89,7 @@ def evidence_rows(
 
 
 def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert evidence. The row of a document that was obtained before is updated instead, with the latest time."""
+    """Insert evidence. If a document was obtained before, its row is updated instead, with the latest time."""
     if rows:
         connection.execute(_insert(dialect_of(connection)), rows)
 

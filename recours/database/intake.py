@@ -117,7 +117,7 @@ _UNREADABLE = "\ufffd"
 
 
 class _SuppressedError(Exception):
-    """A trigger of the service suppressed some of several updates; to find them, each update must be repeated."""
+    """A trigger of the service suppressed some of several updates. Only single updates show which."""
 
 
 def read_adoption(connection: Connection) -> Adoption | None:

@@ -84,7 +84,7 @@ def forget_old(database: Database, cutoff: datetime) -> None:
 
 
 def forget_done(database: Database, cutoff: datetime) -> None:
-    """Delete some of our rows of claims that needed no more work before a time."""
+    """Delete some of our rows that were written before a time, for claims that need no more work."""
     if database.scalar(_OLD_ROWS, {"before": cutoff}) is None:
         return
     old_rows = _OLD_ROWS.with_for_update(skip_locked=True).correlate(None)
@@ -189,7 +189,7 @@ def note(connection: Connection, changes_: Sequence[tuple[Any, ClaimChange]], by
 
 
 def note_assessed(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
-    """Record the service's edits of these claims since they were last assessed, and their new states."""
+    """Record the service's edits of these claims since they were last assessed, and which claims were shelved."""
     edited = [
         (claim.id, ClaimChange(ChangeKind.EDITED, values)) for claim, _ in states if (values := edits(claim))
     ]

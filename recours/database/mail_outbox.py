@@ -149,7 +149,7 @@ class MailOutbox:
         return latest_at
 
     def faults_told(self, since: datetime) -> list[OutboxEvent]:
-        """The faults since that time that an email reported."""
+        """The faults since a time that were reported in emails."""
         of_faults = _e.claim_id.is_(None), _e.event.in_(FAULTS)
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 

@@ -256,7 +256,7 @@ class QuotaTables:
         return Stop(*stop) if stop else None
 
     def set_account_state(self, key: str, state: AccountState) -> None:
-        """Store the refusals of an account, or their absence."""
+        """Store the current refusals of an account, if any."""
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
         values["refusal_kind"] = state.kind if state.refusals else None
         with self.database.write() as connection:

@@ -1,4 +1,4 @@
-"""Removes what recours added to a database."""
+"""Removes recours's tables, columns and indexes from a database."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
