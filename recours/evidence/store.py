@@ -346,8 +346,8 @@ def stored_files(folder: Path) -> Iterator[Path]:
 def erase(folder: Path, path: str, sha256: str) -> str | None:
     """Delete a document and its note, and return a phrase that says why this failed, if it did.
 
-    A missing document counts as deleted. The document is deleted first: the note is useless without it, and a prune that
-    dies in between is repeated.
+    A missing document counts as deleted. The document is deleted first: the note is useless without it, and a prune
+    that dies in between is repeated.
     """
     if not is_inside(folder, path):
         return f"it is outside {folder}"
