@@ -520,7 +520,7 @@ class ClaimRepository:
     ) -> bool:
         """Write these values of leased claims and release the claims; False if a claim is not leased or was edited.
 
-        `projected`: the ids of claims whose row this transaction wrote in the service's table, which is not an edit.
+        `projected`: the ids of claims whose row in the service's table was written by this transaction, not edited.
         """
         changed = 0
         groups: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}

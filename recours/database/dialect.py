@@ -108,7 +108,7 @@ class _Dialect:
     def columns_of(
         self, inspector: Inspector, schema: str | None, names: Collection[str]
     ) -> dict[str, list[ReflectedColumn]]:
-        """The columns of these tables or views, by name of the table. Missing tables are left out."""
+        """The columns of these tables or views, by table name. Missing tables are left out."""
         columns_by_table = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
         return {name: columns for (_, name), columns in columns_by_table.items()}
 

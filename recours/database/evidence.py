@@ -171,9 +171,9 @@ class DatabaseCustody:
     ) -> tuple[Manifest, int] | None:
         """List up to PORTION files without a manifest in a new manifest. Return the manifest and the number of files.
 
-        Returns None if there are none. `write`: stores a name and content durably. If the process dies afterward, the
-        stored file has no row, and the next manifest lists the same files. Raises DatabaseError, and the exceptions of
-        `write`.
+        If all files have a manifest, return None. `write` stores a manifest's name and content durably. If the process
+        dies after `write`, the stored manifest has no row, and the next manifest lists the same files. Raises
+        DatabaseError, and the exceptions of `write`.
         """
         if not self.database.scalar(_HAS_UNNAMED):  # most runs store and erase no files
             return None

@@ -380,7 +380,7 @@ def _is_of_client() -> ColumnElement[bool]:
 
 
 def _concerned(catalog: Catalog, accounts_: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Claims that another account must serve after a change of these client accounts, or that store an account."""
+    """Claims of these accounts' clients that another account must serve now, or whose account is stored."""
     key = _c.lane
     of_carrier = _a.carrier
     serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")

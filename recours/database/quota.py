@@ -79,7 +79,7 @@ _GIVE_BACK = (
 
 @cache
 def _take(dialect: Dialect) -> ReturningInsert[Any]:
-    """Reserve units of a window, minus earlier `unsent` units, creating its row if needed. No result: too few units."""
+    """Add units to a window's count and subtract earlier `unsent` units; returns no row if the limit is exceeded."""
     names = ("limit_key", "window_start", "window_end")
     units = bindparam("units", type_=Integer)
     limit = bindparam("limit", type_=Integer)

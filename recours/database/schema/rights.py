@@ -162,7 +162,7 @@ def named(rights: Iterable[Right]) -> list[str]:
 
 
 def how_to_get_sql(role: str | None) -> str:
-    """The remedy, in one line: SQL of several lines could not be copied from a log without the prefixes of lines."""
+    """The remedy, in one line, because SQL of several lines is hard to copy from a log with line prefixes."""
     to = f" --grant-to {shlex.quote(role)}" if role else ""
     return f"ask your administrator to run the SQL printed by: recours init-db --sql{to}"
 
