@@ -437,7 +437,7 @@ class Actions:
     ) -> list[ActionResult]:
         """Erase all data of these claims, of a client (address or id), or of claims that the service has deleted.
 
-        Return how much was erased, what recours cannot erase, and what failed. `dry_run`: only report how much would be erased.
+        Return how much was erased, what recours cannot erase, and what failed. `dry_run`: only report the amount.
         """
         with self._translating_errors():
             eraser = Eraser(self.app, self.by)

@@ -144,7 +144,7 @@ class Attacher:
         return UnfitClaimsError(ClaimRefusal(Unfit.LEASED, claim.reference))
 
     def _findings(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Findings:
-        """Return what the file shows. Raises NotAttachedError if it does not prove this claim or is already attached."""
+        """Return what the file shows. Raises NotAttachedError if it proves nothing about the claim or is attached."""
         if attachment.kind not in PROOF_KINDS:
             raise NotAttachedError("kind", kind=attachment.kind)
         if claim.number is None:

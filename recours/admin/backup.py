@@ -482,7 +482,7 @@ def restore_into(database: Database, dump: Path) -> None:
 
 
 def conninfo(database: Database) -> tuple[str, dict[str, str]]:
-    """Return the connection string for PostgreSQL's programs, and environment variables with secrets. Raises BackupError."""
+    """Return the connection string and the secret environment for PostgreSQL's programs. Raises BackupError."""
     from recours.database.postgres import address_of, option_names  # noqa: PLC0415 (needs the driver, an extra)
 
     _, url_arguments = database.engine.dialect.create_connect_args(database.url)

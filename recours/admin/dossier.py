@@ -1,4 +1,4 @@
-"""The dossier of a claim: a ZIP with its evidence and a cover page that a mediator or marketplace understands on its own."""
+"""The dossier of a claim: a ZIP with its evidence, and a cover page for a mediator or marketplace."""
 
 import hashlib
 import io

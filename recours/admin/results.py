@@ -49,7 +49,7 @@ class AttachResult:
     is_pod: bool  # the file is now the claim's POD; otherwise `pod_path` takes precedence
     pod_path: str
     shows: str  # what the file shows, as a phrase
-    # How well the claim's evidence supports its dispute: proves, partly, not, unknown; None: no dispute type is recorded.
+    # Whether the claim's evidence proves the delivery: proves, partly, not, unknown; None: the dispute is not known.
     support: str | None = None
 
 

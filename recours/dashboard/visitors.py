@@ -1,6 +1,6 @@
 """Identifies visitors of the dashboard and their permissions, using only headers, addresses and settings.
 
-A proxy that signs people in names them in a header, which is trusted only from the proxy's address. Without such a proxy,
+A proxy that signs people in sends their names in a header, which is trusted only from its address. Without such a proxy,
 one password is for the operator and another for viewers. Without any password, the local user is the operator.
 """
 
@@ -55,7 +55,7 @@ class PageRequest:
         return peer is not None and any(peer in network for network in proxies)
 
     def address(self, proxies: Iterable[Network]) -> str:
-        """The visitor's address (for IPv6, the network) as last seen by a trusted proxy, for counting wrong passwords."""
+        """The visitor's address (for IPv6, the network) as seen by a trusted proxy, for counting wrong passwords."""
         forwarded = self.headers.get("x-forwarded-for", "") if self.is_by_proxy(proxies) else ""
         text = forwarded.rsplit(",", 1)[-1].strip() or self.peer
         ip = _ip_of(text)

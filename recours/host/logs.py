@@ -173,7 +173,7 @@ class LogFile:
     access: Access = PRIVATE
 
     def opened(self, aside: logging.Handler | None = None) -> _File:
-        """Open the file. `aside`: another handler for all lines; by default, stderr gets the lines while the file is locked.
+        """Open the file. `aside`: another handler for all lines; default: stderr, only while the file is locked.
 
         Raises RunError.
         """

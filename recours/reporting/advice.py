@@ -15,7 +15,7 @@ from recours.runs.eligibility import why_not_enroll, why_not_exclude, why_not_re
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
-# Texts that do not depend on the kind of error. {reference}: of the claim; {key}, {carrier}: key and name of its carrier.
+# Texts that do not depend on the kind of error. {key} and {carrier} are the key and name of the claim's carrier.
 TEXTS: dict[str, str] = {
     "no_account": N_(
         "Add {client}'s account: recours accounts add {typed}. Or set {carrier} credentials for all clients."

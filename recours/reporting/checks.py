@@ -195,7 +195,7 @@ def fleet(
 
 
 def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterator[CheckResult]:
-    """Whether the worker runs. The verdict names other problems; a worker that was just installed may not have run yet."""
+    """Whether the worker runs. A just installed worker may not have run yet. The verdict has other problems."""
     name = f"runs of {status.worker}"
     if status.last is None:
         never = "has never run on this database"

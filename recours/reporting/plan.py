@@ -92,7 +92,7 @@ class Terms:
 
 
 def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[datetime, type[Worker]]]:
-    """Upcoming runs: each worker's last run plus multiples of its schedule; without any run, on the full or half hour."""
+    """The upcoming runs of each worker: its last run plus multiples of its schedule, or each full or half hour."""
     runs = []
     stopped = terms.stopped(now)
     for worker in WORKERS.values():

@@ -260,7 +260,7 @@ class Reports:
         new: Mapping[str, Sequence[InLine]],
         now: datetime,
     ) -> dict[str, OverlongBacklog]:
-        """Backlogs with claims attempted too late, by account. Only accounts that are paused or exceed a day's quota."""
+        """Backlogs with claims attempted too late, by account; only if paused or above a day's quota."""
         openings = {key: refusal.until for key, refusal in refusals.items()}
         held_up = []
         for backlog in backlogs:
@@ -345,7 +345,7 @@ def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> boo
 
 
 def loses_evidence(where: Position, now: datetime) -> bool:
-    """Return whether a claim's evidence expires within a week and before its deadline, with no attempt planned before then."""
+    """Return whether a claim's evidence expires within a week, before its deadline and without an attempt."""
     evidence = where.evidence
     if evidence is None or not evidence.counts or not where.is_open:
         return False

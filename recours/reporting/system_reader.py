@@ -533,7 +533,7 @@ def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
 
 
 class FetchAnswer(NamedTuple):
-    """The result of one fetch. `is_failure`: the carrier's service failed, so the answer says nothing about the parcel."""
+    """The result of a fetch. `is_failure`: the carrier's service failed, and nothing is known about the parcel."""
 
     at: datetime
     claim_id: Any
@@ -576,7 +576,7 @@ def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: 
 
 
 def _answers(connection: Connection, carriers: Sequence[str], now: datetime) -> dict[str, list[FetchAnswer]]:
-    """The answers of each carrier, newest first, at least back to its last success. Attempts without a call are left out."""
+    """The answers of each carrier, newest first, back to its last success or earlier; only attempts with a call."""
     query = (
         select(_a.carrier, _a.started_at, _a.claim_id, _IS_OUTAGE, _a.calls > 0, _a.id)
         .where(_a.started_at >= now - _LONGEST_STREAK, or_(_a.calls > 0, _IS_OUTAGE))

@@ -187,7 +187,7 @@ def table_name(text: str) -> str:
 
 
 def column_names(text: str) -> Mapping[str, str]:
-    """Parse the names of the service's columns by the names that recours uses: comma-separated `carrier:transporteur`."""
+    """Parse a comma-separated map from recours's column names to the service's, such as `carrier:transporteur`."""
     result: dict[str, str] = {}
     for part in names(text):
         column, _, name = (piece.strip() for piece in part.partition(":"))
