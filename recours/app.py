@@ -183,12 +183,12 @@ class App:
         return ClaimRepository(self.database, self.catalog, "", "operations", redactor(self.settings))
 
     def log_remarks(self) -> None:
-        """Log the remarks, important ones as WARNING."""
+        """Log the remarks. Important remarks are logged as WARNING."""
         for remark in self.remarks:
             run_log().log(logging.WARNING if remark.startswith(_WARNINGS) else logging.INFO, remark)
 
     def queue(self) -> APIRequestQueue:
-        """The queue, for calls and for its state."""
+        """The queue that makes calls to carriers and knows their state."""
         return make_queue(self.settings, self.database, self.clock, random)
 
     @property

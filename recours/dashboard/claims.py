@@ -183,7 +183,7 @@ class Row:
 
     @property
     def next_at(self) -> datetime | None:
-        """The time of the next attempt, if the claim has its own."""
+        """The time of the next attempt if the claim waits for a certain time, else None."""
         return self.where.next_at if self.where.why in _TIMED else None
 
 

@@ -1,7 +1,7 @@
 """Identifies visitors of the dashboard and their permissions, using only headers, addresses and settings.
 
-A proxy that signs people in sends their names in a header, which is trusted only from its address. Without such a proxy,
-one password is for the operator and another for viewers. Without any password, the local user is the operator.
+A proxy that signs people in sends their names in a header. The header is trusted only from the proxy. Without such a
+proxy, one password is for the operator and another for viewers. Without any password, the local user is the operator.
 """
 
 import ipaddress
@@ -126,7 +126,7 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
 
 
 def new_session(password: PasswordHash, nonce: str) -> str:
-    """The session cookie after login. Changing the password ends its sessions."""
+    """The session cookie after login. A password change ends all sessions with the old password."""
     return _sessions(password).dumps(nonce)
 
 

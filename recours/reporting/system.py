@@ -160,8 +160,8 @@ class ToCorrect(NamedTuple):
 class Rate:
     """Closed claims and attempts, without proofs that a person attached.
 
-    `success`: proofs, each of one claim and one attempt. `given_up`: claims. `failed`: attempts. `left`: attempts that
-    were deferred, for example at a rate limit. Deferred attempts are not retries and count in neither rate.
+    `success`: proofs, each counted as one claim and one attempt. `given_up`: claims. `failed`: attempts. `left`:
+    attempts that were deferred, for example at a rate limit; they are not retries and count in neither rate.
     """
 
     success: int = 0
