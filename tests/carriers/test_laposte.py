@@ -120,7 +120,7 @@ def test_a_number_cannot_leave_its_place_in_the_path() -> None:
 
 WITHOUT_DOCUMENT = (
     "La Poste's tracking has no documents; "
-    "for a Colissimo parcel, the credentials of a Colissimo contract give access to the proof of delivery"
+    "with the credentials of a Colissimo contract, recours can fetch the proofs of Colissimo parcels"
 )
 
 
