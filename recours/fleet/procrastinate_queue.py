@@ -1,8 +1,7 @@
 """The job queue: Procrastinate (https://procrastinate.readthedocs.io) on PostgreSQL, used only in this module.
 
 About Procrastinate 3.10: `queueing_lock` is unique among waiting jobs, but not among running jobs. A killed process
-leaves its jobs in the state "doing"; `sweep` deletes these jobs. If the database becomes unavailable, a worker just
-ends (issue #1513).
+leaves its jobs in the state "doing"; `sweep` deletes these. A worker ends when it loses the database (issue #1513).
 """
 
 import asyncio
@@ -37,7 +36,6 @@ class ProcrastinateQueue:
     """The job queue. It uses at most three connections, two of them to LISTEN."""
 
     def __init__(self, url: URL) -> None:
-        """Prepare the queue without connecting."""
         self._conninfo = conninfo_of(url)
 
     @staticmethod
