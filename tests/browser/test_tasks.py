@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -187,8 +189,10 @@ def test_export_a_month_for_the_accountant(
     with one.page.expect_download() as download:
         one.click(one.page.locator("a[href*='claims.csv']"))
     assert one.clicks <= 3
+    today = datetime.now(ZoneInfo("Europe/Paris"))
+    month = today.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
     (claims,) = world.service.one(
-        "SELECT count(*) FROM claims WHERE created_at >= date('now', 'start of month')"
+        f"SELECT count(*) FROM claims WHERE created_at >= '{month:%Y-%m-%d %H:%M:%S}'"
     )
     assert len(download.value.path().read_text(encoding="utf-8").splitlines()) == claims + 1
 
