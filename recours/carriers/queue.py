@@ -51,7 +51,7 @@ Tracking = Mapping[str, Delivery | Failure]
 Numbers = tuple[str, ...]
 
 Ask = Callable[[Client, CarrierSession], Outcome]
-GoOn = Callable[[], bool]
+MayContinue = Callable[[], bool]
 
 
 # ---------------------------------------------------------------- one request about a parcel
@@ -269,12 +269,12 @@ class APIRequestQueue(AccountGate):
         fetches: Sequence[CallBudget],
         *,
         urgent: CallBudget | None = None,
-        go_on: GoOn = lambda: True,
+        may_continue: MayContinue = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
         """Reserve the units for as many of the fetches as possible, in order, and say why the others get none.
 
         Part of a day's quota is kept for the `urgent` calls of the other worker; see `kept_for_others`.
-        `go_on` is called while a call waits for a short window. If it returns False, the call is not made.
+        `may_continue` is called while a call waits for a short window. If it returns False, the call is not made.
         """
         urgent = urgent or {}
         if refusal := self.closed(key):
@@ -284,7 +284,7 @@ class APIRequestQueue(AccountGate):
             # The calls before all fetches, such as the token call, are counted with the first fetch.
             budgets[0] = dict(Counter(budgets[0]) + Counter(setup_calls))
         for _ in range(_MOST_ROUNDS):
-            reserved = self._reserve_units(key, budgets, urgent, go_on) if budgets else []
+            reserved = self._reserve_units(key, budgets, urgent, may_continue) if budgets else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
             fitting = reserved.fitting(budgets)
@@ -297,7 +297,7 @@ class APIRequestQueue(AccountGate):
         return [], Refusal(Blocked.RATE_LIMIT, reason, passing=True)
 
     def _reserve_units(
-        self, key: str, fetches: Sequence[CallBudget], urgent: CallBudget, go_on: GoOn
+        self, key: str, fetches: Sequence[CallBudget], urgent: CallBudget, may_continue: MayContinue
     ) -> list[Reservation] | Exhausted:
         account = self._accounts[key]
         now = self._clock.now()
@@ -316,7 +316,9 @@ class APIRequestQueue(AccountGate):
         reservations: list[Reservation] = []
         for calls in fetches:
             units_of = {window: window.limit.units(calls) for window in reserved}
-            reservations.append(QuotaReservation(self._quota, self._clock, account, units_of, go_on, slots))
+            reservations.append(
+                QuotaReservation(self._quota, self._clock, account, units_of, may_continue, slots)
+            )
         return reservations
 
     def _refuse_at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
@@ -344,25 +346,25 @@ class APIRequestQueue(AccountGate):
         reservations: Sequence[Reservation],
         key: str,
         parcels: Sequence[ParcelQuery],
-        go_on: GoOn = lambda: True,
+        may_continue: MayContinue = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
         """Fetch several claims, with one reservation each: at most as many as the carrier tracks with one call.
 
         Yields one answer per claim, in order, as soon as it is known. Each reservation is released with its claim's
         answer, and all of them when the iterator is closed. If the carrier asks to wait or refuses, that applies to the
         remaining claims of the bundle, and no more calls are made for them. The bundle ends before a claim whose first
-        call `go_on` (see `reserve`) stops. If our account is refused, one more call may find out whether the account or
-        the parcel is the reason. If a client's account is denied a parcel, the default account is used as well, with
-        its own units, as long as `go_on` returns True. Raises only internal errors of recours; the remaining claims are
-        then not processed.
+        call `may_continue` (see `reserve`) stops. If our account is refused, one more call may find out whether the
+        account or the parcel is the reason. If a client's account is denied a parcel, the default account is used as
+        well, with its own units, as long as `may_continue` returns True. Raises only internal errors of recours; the
+        remaining claims are then not processed.
         """
         bundle = Bundle(parcels)
         try:
             for reservation, parcel in zip(reservations, parcels, strict=True):
-                fetched = self._fetch_one(_Fetch(key, reservation), parcel, bundle, go_on)
+                fetched = self._fetch_one(_Fetch(key, reservation), parcel, bundle, may_continue)
                 outcome = fetched.outcome
                 if outcome.kind is ErrorKind.ACCESS_DENIED and carrier_of(key) != key:
-                    fetched = self._ask_default_account(key, parcel, fetched, go_on)
+                    fetched = self._ask_default_account(key, parcel, fetched, may_continue)
                     outcome = fetched.outcome
                 if isinstance(outcome, Failure) and outcome.closes_carrier:
                     bundle.closed = outcome
@@ -374,7 +376,7 @@ class APIRequestQueue(AccountGate):
                 reservation.release()
 
     def _fetch_one(
-        self, fetch: _Fetch, parcel: ParcelQuery, bundle: Bundle, go_on: GoOn = lambda: True
+        self, fetch: _Fetch, parcel: ParcelQuery, bundle: Bundle, may_continue: MayContinue = lambda: True
     ) -> CarrierAnswer:
         """Process one claim of a bundle. The first claim that needs the shared calls makes them."""
         key = fetch.key
@@ -382,7 +384,7 @@ class APIRequestQueue(AccountGate):
         fetch.reservation = waiting = WaitingReservation(fetch.reservation, turns)
         try:
             outcome = self._checked_before(fetch, bundle) if parcel is bundle.parcels[0] else None
-            outcome = outcome or self._outcome(fetch, parcel, bundle, go_on)
+            outcome = outcome or self._outcome(fetch, parcel, bundle, may_continue)
         finally:
             waiting.answered()
             waiting.release()
@@ -396,9 +398,11 @@ class APIRequestQueue(AccountGate):
             shows_outage=bundle.outage is not None and fetch.calls > 1,
         )
 
-    def _outcome(self, fetch: _Fetch, parcel: ParcelQuery, bundle: Bundle, go_on: GoOn) -> Outcome:
+    def _outcome(
+        self, fetch: _Fetch, parcel: ParcelQuery, bundle: Bundle, may_continue: MayContinue
+    ) -> Outcome:
         has_shared = False
-        while go_on() and (numbers := bundle.next_call(parcel)):
+        while may_continue() and (numbers := bundle.next_call(parcel)):
             self._track(fetch, numbers, bundle)
             has_shared = True
         if has_shared:
@@ -544,7 +548,7 @@ class APIRequestQueue(AccountGate):
     # ---------------------------------------------------------------- parcels that a client's account may not see
 
     def _ask_default_account(
-        self, key: str, parcel: ParcelQuery, denied: CarrierAnswer, go_on: GoOn
+        self, key: str, parcel: ParcelQuery, denied: CarrierAnswer, may_continue: MayContinue
     ) -> CarrierAnswer:
         """Use the default account for a parcel that a client's account was denied, if calls are left without waiting.
 
@@ -556,7 +560,7 @@ class APIRequestQueue(AccountGate):
         delivery = denied.outcome.delivery
         parcel = parcel._replace(delivery=delivery or parcel.delivery)
         calls = self._accounts[default].spec.calls_for(parcel.delivery)
-        reservations, refusal = self.reserve(default, [calls], go_on=go_on)
+        reservations, refusal = self.reserve(default, [calls], may_continue=may_continue)
         if refusal and refusal.why is Blocked.CARRIER:
             return denied
         fetched = None

@@ -41,12 +41,12 @@ class ShortWindows:
         self._queues: dict[tuple[Limit, ...], _Queue] = {}
 
     def wait(
-        self, limits: Sequence[Limit], take: Take, clock: Clock, go_on: Callable[[], bool]
+        self, limits: Sequence[Limit], take: Take, clock: Clock, may_continue: Callable[[], bool]
     ) -> Sequence[Reserved]:
-        """Wait for a unit of each limit, and return the units. The result is empty if `go_on` returns False first."""
+        """Wait for a unit of each limit, and return the units: none if `may_continue` returns False first."""
         # Calls of another kind may have other limits and must not wait behind these calls.
         queue = self._queues.setdefault(tuple(limits), _Queue(min(limit.number for limit in limits)))
-        return queue.wait(take, clock, go_on)
+        return queue.wait(take, clock, may_continue)
 
 
 @dataclass(eq=False)
@@ -63,14 +63,14 @@ class _Queue:
         self._waiters: deque[_Waiter] = deque()
         self._guard = threading.Lock()
 
-    def wait(self, take: Take, clock: Clock, go_on: Callable[[], bool]) -> Sequence[Reserved]:
+    def wait(self, take: Take, clock: Clock, may_continue: Callable[[], bool]) -> Sequence[Reserved]:
         mine = _Waiter()
         with self._guard:
             self._waiters.append(mine)
         try:
-            while not mine.units and go_on():
+            while not mine.units and may_continue():
                 if self._waiters[0] is mine:
-                    self._take(take, clock, go_on)
+                    self._take(take, clock, may_continue)
                 else:
                     mine.called.wait(_LOOK_S)
         finally:
@@ -80,14 +80,14 @@ class _Queue:
                     self._waiters[0].called.set()
         return mine.units
 
-    def _take(self, take: Take, clock: Clock, go_on: Callable[[], bool]) -> None:
+    def _take(self, take: Take, clock: Clock, may_continue: Callable[[], bool]) -> None:
         """Take units for as many waiters as possible, in order. Sleep if no unit is left."""
         with self._guard:
             waiters = [waiter for waiter in self._waiters if not waiter.units]
         count = min(len(waiters), self._size)
         while isinstance(units := take(count), Exhausted):
             if not units.available:
-                _sleep_until(units.resets_at, clock, go_on)
+                _sleep_until(units.resets_at, clock, may_continue)
                 return
             count = min(count, units.available)
         for waiter in waiters[:count]:
@@ -95,10 +95,10 @@ class _Queue:
             waiter.called.set()
 
 
-def _sleep_until(end: datetime, clock: Clock, go_on: Callable[[], bool]) -> None:
+def _sleep_until(end: datetime, clock: Clock, may_continue: Callable[[], bool]) -> None:
     """Sleep in short steps. Setting back the clock in the meantime does not prolong the sleep."""
     seconds = max((end - clock.now()).total_seconds(), 0.01)
-    while seconds > 0 and clock.now() < end and go_on():
+    while seconds > 0 and clock.now() < end and may_continue():
         clock.sleep(min(seconds, _LOOK_S))
         seconds -= _LOOK_S
 
@@ -168,7 +168,7 @@ class QuotaReservation:
     _clock: Clock
     _account: Account
     _reserved: dict[Reserved, int]  # units of each limit reserved for this fetch
-    _go_on: Callable[[], bool] = lambda: True  # False: no call waits any longer
+    _may_continue: Callable[[], bool] = lambda: True  # False: no call waits any longer
     _slots: Sequence[threading.Semaphore] = ()  # one of each is held during a call; acquired in this order
     _has_called: bool = False
     _last: list[Reserved] = field(default_factory=list)  # units that the last call uses
@@ -191,7 +191,7 @@ class QuotaReservation:
                 # windows.
                 if short := [limit for limit in missing if limit.window.is_short]:
                     take = partial(self._reserve, short)
-                    units = self._account.short_windows.wait(short, take, self._clock, self._go_on)
+                    units = self._account.short_windows.wait(short, take, self._clock, self._may_continue)
                     if not units:
                         self._may_still_begin()
                     self._last += units
@@ -212,7 +212,7 @@ class QuotaReservation:
 
         Other claims are unaffected.
         """
-        if self._go_on():
+        if self._may_continue():
             return
         if not self._has_called:
             raise CalledOffError

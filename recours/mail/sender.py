@@ -63,8 +63,8 @@ class EmailSender:
     _postponed: list[str] = field(default_factory=list)  # the reason of each postponed email
     _has_warned_of_copy: bool = False
 
-    def send_all(self, go_on: Callable[[], bool]) -> int:
-        """Send every email that is ready while `go_on` returns true, and return the number sent.
+    def send_all(self, may_continue: Callable[[], bool]) -> int:
+        """Send every email that is ready while `may_continue` returns true, and return the number sent.
 
         A server failure is logged, and all remaining emails wait.
         """
@@ -75,20 +75,20 @@ class EmailSender:
             )
         trouble = None
         try:
-            self._send_ready(self.mails.ready(now), go_on)
+            self._send_ready(self.mails.ready(now), may_continue)
         except MailServerError as fault:
             trouble = str(fault)
         self._sum_up(trouble)
         return self._sent_count
 
-    def _send_ready(self, ids: list[int], go_on: Callable[[], bool]) -> None:
+    def _send_ready(self, ids: list[int], may_continue: Callable[[], bool]) -> None:
         """Lease emails in batches, because leasing each one separately is slow. Raises MailServerError."""
-        with self.connect(go_on) as server:
+        with self.connect(may_continue) as server:
             for place in range(0, len(ids), _BATCH):
-                if not go_on():
+                if not may_continue():
                     return
                 batch = self.mails.lease(ids[place : place + _BATCH], self.clock.now())
-                self._send_batch(server, batch, go_on)
+                self._send_batch(server, batch, may_continue)
         if self._refused_us and self._refused_us == self._tried:
             raise MailServerError(self._postponed[-1])
 
@@ -106,7 +106,7 @@ class EmailSender:
             )
 
     def _send_batch(
-        self, server: SmtpConnection, batch: list[OutgoingMail], go_on: Callable[[], bool]
+        self, server: SmtpConnection, batch: list[OutgoingMail], may_continue: Callable[[], bool]
     ) -> None:
         """Send the batch and return unsent emails to the queue. Raises MailServerError."""
         now = self.mails.reasons([event for mail in batch for event in mail.events], self.clock.now())
@@ -118,7 +118,7 @@ class EmailSender:
                 self._end(mail, MailState.CANCELLED, why)
                 log.info(f"Email {mail.id} to {mail.recipient}: canceled, {why}")
                 continue
-            if not go_on():
+            if not may_continue():
                 self._return_untried(batch[place:], MailTrouble.RUN_ENDED.text())
                 return
             try:

@@ -64,12 +64,12 @@ class MailService:
         self.clock = clock
         self.outbox = MailOutbox(database, catalog or make_catalog(settings), run_id)
 
-    def notify(self, go_on: Callable[[], bool]) -> None:
-        """Render emails about new events and send those that are ready, while `go_on` returns true.
+    def notify(self, may_continue: Callable[[], bool]) -> None:
+        """Render emails about new events and send those that are ready, while `may_continue` returns true.
 
         Raises RunError. Failures of the mail server are logged.
         """
-        if not go_on():
+        if not may_continue():
             return
         self._write_report()
         if self.outbox.catalog.of_clients:
@@ -78,7 +78,7 @@ class MailService:
             return
         self._manager().render_due()
         if server := self.server():
-            self._send(server, go_on)
+            self._send(server, may_continue)
         elif waiting := self.outbox.count(MailState.READY):
             run_log().warning(
                 f"{plural(waiting, 'email')} cannot be sent: set SMTP_HOST, or smtp_host in system_settings"
@@ -205,7 +205,7 @@ class MailService:
         """The mail server's settings; None if no host is set. Settings in system_settings take precedence."""
         return mail_server(self._settings.mail, self.outbox.service_settings())
 
-    def _send(self, server: "SmtpSettings", go_on: Callable[[], bool]) -> None:
+    def _send(self, server: "SmtpSettings", may_continue: Callable[[], bool]) -> None:
         """Send the emails that are ready. The sender has its own log."""
         from recours.mail.sender import EmailSender, Envelope  # noqa: PLC0415 (see above)
         from recours.mail.smtp import SmtpConnection  # noqa: PLC0415 (see above)
@@ -216,11 +216,13 @@ class MailService:
         skipped = frozenset(settings.policy.skip_claim_statuses)
         log = file_of("email_sender", replace(log_file(settings, "email_sender"), now=self.clock.now))
 
-        def connect(go_on: Callable[[], bool]) -> SmtpConnection:
-            return SmtpConnection(server, go_on=go_on)
+        def connect(may_continue: Callable[[], bool]) -> SmtpConnection:
+            return SmtpConnection(server, may_continue=may_continue)
 
         with log:
-            EmailSender(self.outbox, connect, envelope, self.clock, skipped, self._files_of).send_all(go_on)
+            EmailSender(self.outbox, connect, envelope, self.clock, skipped, self._files_of).send_all(
+                may_continue
+            )
 
     def _files_of(self, mail: OutgoingMail) -> dict[str, bytes]:
         """The proofs to attach; no proofs if the email links to the claims. Raises RunError."""

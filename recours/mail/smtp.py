@@ -141,15 +141,15 @@ class SmtpConnection:
         self,
         settings: SmtpSettings,
         timeout_s: float = TIMEOUT_S,
-        go_on: Callable[[], bool] = lambda: True,
+        may_continue: Callable[[], bool] = lambda: True,
     ) -> None:
         """Prepare a connection without opening it. `timeout_s`: the time limit for connecting, and for each email.
 
-        `go_on`: returns false when the run must end; it is checked continuously.
+        `may_continue`: returns false when the run must end; it is checked continuously.
         """
         self.settings = settings
         self._timeout_s = timeout_s
-        self._go_on = go_on
+        self._may_continue = may_continue
         self._runner = asyncio.Runner()
         self._is_given = False
         self._smtp = SMTP(
@@ -235,7 +235,7 @@ class SmtpConnection:
         try:
             while not task.done():
                 await asyncio.wait([task], timeout=min(_POLL_S, seconds))
-                if not self._go_on():
+                if not self._may_continue():
                     if not self._is_given:
                         raise StopRequestedError
                     ends = min(ends, monotonic() + GRACE_S)

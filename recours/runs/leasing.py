@@ -73,7 +73,7 @@ class Leasing:
     _limits: Limits
     _recorder: Recorder
     _source: Source
-    _go_on: Callable[[], bool]  # whether calls may begin
+    _may_continue: Callable[[], bool]  # whether calls may begin
 
     def __post_init__(self) -> None:
         self._left = self._limits.batch_size
@@ -258,7 +258,7 @@ class Leasing:
         """Reserve the units of `calls` for each claim, in order, until the quota refuses."""
         if lane.refusal:
             return [], lane.refusal
-        reserve = partial(self._deps.queue.reserve, lane.key, go_on=self._go_on)
+        reserve = partial(self._deps.queue.reserve, lane.key, may_continue=self._may_continue)
         urgent = [self._more_urgent(lane, claim) for claim in claims]
         most_urgent = max(urgent, key=lambda calls: sum(calls.values()), default={})
         reservations, refusal = reserve(calls, urgent=most_urgent)

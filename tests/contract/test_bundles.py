@@ -272,7 +272,7 @@ def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
 
     def fetched() -> list[CarrierAnswer]:
         needed = SPEC.calls_for_bundle([None] * 3)
-        grants, _ = bundles.queue.reserve("listed", needed, go_on=lambda: bundles.clock.now() < ends)
+        grants, _ = bundles.queue.reserve("listed", needed, may_continue=lambda: bundles.clock.now() < ends)
         return list(
             bundles.queue.fetch_bundle(grants, "listed", [ParcelQuery(number, None) for number in "ABC"])
         )
@@ -289,7 +289,9 @@ def test_no_further_call_begins_when_the_run_is_to_end(bundles: Bundles) -> None
     called: list[int] = []
     bundles.script.tracking = {"A": DELIVERY}
     bundles.script.during = lambda: called.append(1)
-    grants, _ = bundles.queue.reserve("listed", SPEC.calls_for_bundle([None]), go_on=lambda: not called)
+    grants, _ = bundles.queue.reserve(
+        "listed", SPEC.calls_for_bundle([None]), may_continue=lambda: not called
+    )
     (fetched,) = bundles.queue.fetch_bundle(grants, "listed", [ParcelQuery("A", None)])
     assert (failure(fetched).kind, failure(fetched).delivery, fetched.calls) == (K.RATE_LIMITED, DELIVERY, 1)
     assert not failure(fetched).closes_carrier

@@ -83,9 +83,9 @@ class FakeQueue:
         fetches: Sequence[dict[Capability, int]],
         *,
         urgent: dict[Capability, int] | None = None,
-        go_on: Callable[[], bool] = lambda: True,
+        may_continue: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        del go_on  # no call waits here
+        del may_continue  # no call waits here
         carrier = key
         with self._lock:
             self.urgent.append(urgent or {})
@@ -145,10 +145,10 @@ class FakeQueue:
         reservations: Sequence[Reservation],
         key: str,
         asked: Sequence[ParcelQuery],
-        go_on: Callable[[], bool] = lambda: True,
+        may_continue: Callable[[], bool] = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
         """Without the shared call of a bundle: each answer takes its own call."""
-        del go_on
+        del may_continue
         for reservation, one in zip(reservations, asked, strict=True):
             yield self.fetch(reservation, key, one.number, one.delivery, one.claim)
 

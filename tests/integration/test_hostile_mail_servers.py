@@ -68,9 +68,13 @@ UNDECIDED: dict[str, Behavior] = {
 }
 
 
-def line_to(port: int, security: str = "none", go_on: Callable[[], bool] = lambda: True) -> SmtpConnection:
+def line_to(
+    port: int, security: str = "none", may_continue: Callable[[], bool] = lambda: True
+) -> SmtpConnection:
     return SmtpConnection(
-        SmtpSettings("127.0.0.1", port, security, "", "service@shop.example"), timeout_s=TOTAL_S, go_on=go_on
+        SmtpSettings("127.0.0.1", port, security, "", "service@shop.example"),
+        timeout_s=TOTAL_S,
+        may_continue=may_continue,
     )
 
 
@@ -122,7 +126,7 @@ def test_a_login_repeated_by_the_server_is_redacted(repeated: bytes, replies: tu
 
 def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after_it() -> None:
     with hostile(after(BANNER, FINE)) as server:
-        line = line_to(server.port, go_on=lambda: not server.reached.is_set())
+        line = line_to(server.port, may_continue=lambda: not server.reached.is_set())
         with line, pytest.raises(StopRequestedError):
             line.send("a@shop.example", b"x", lambda: True)
     given = threading.Event()
@@ -133,7 +137,7 @@ def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after
 
     with (
         hostile(after(BANNER, FINE, FINE, FINE, GO_ON, then=[FINE])) as server,
-        line_to(server.port, go_on=lambda: not given.is_set()) as line,
+        line_to(server.port, may_continue=lambda: not given.is_set()) as line,
     ):
         assert line.send("a@shop.example", b"x", give)
 

@@ -123,12 +123,12 @@ def hold_up(world: World, number: str, meanwhile: Callable[[], None]) -> threadi
         reservations: Sequence[Reservation],
         key: str,
         asked: Sequence[ParcelQuery],
-        go_on: Callable[[], bool] = lambda: True,
+        may_continue: Callable[[], bool] = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
         if asked[0].number == number:
             reached.set()
             meanwhile()
-        return fetch_bundle(reservations, key, asked, go_on)
+        return fetch_bundle(reservations, key, asked, may_continue)
 
     world.queue.fetch_bundle = held_up
     return reached
@@ -219,10 +219,10 @@ def bundles_of(world: World) -> list[list[str]]:
         reservations: Sequence[Reservation],
         key: str,
         asked: Sequence[ParcelQuery],
-        go_on: Callable[[], bool] = lambda: True,
+        may_continue: Callable[[], bool] = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
         bundles.append([one.number for one in asked])
-        return fetch_bundle(reservations, key, asked, go_on)
+        return fetch_bundle(reservations, key, asked, may_continue)
 
     world.queue.fetch_bundle = noted
     return bundles

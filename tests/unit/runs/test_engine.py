@@ -131,9 +131,9 @@ class Watched:
         fetches: Sequence[dict[Capability, int]],
         *,
         urgent: dict[Capability, int] | None = None,
-        go_on: Callable[[], bool] = lambda: True,
+        may_continue: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        got, refusal = self._reserve(key, fetches, urgent=urgent, go_on=go_on)
+        got, refusal = self._reserve(key, fetches, urgent=urgent, may_continue=may_continue)
         if refusal and refusal.passing:
             self.short.add(key)
         return got, refusal
@@ -143,11 +143,11 @@ class Watched:
         reservations: Sequence[Reservation],
         key: str,
         asked: Sequence[ParcelQuery],
-        go_on: Callable[[], bool] = lambda: True,
+        may_continue: Callable[[], bool] = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
         with self._lock:
             self.asked += [one.claim for one in asked]
-        answers = self._fetch_bundle(reservations, key, asked, go_on)
+        answers = self._fetch_bundle(reservations, key, asked, may_continue)
         for _ in asked:
             try:
                 yield next(answers)
