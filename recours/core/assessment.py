@@ -81,8 +81,8 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
     elif assessed.fetch_status != FetchStatus.FAILED:
         fresh = replace(claim, retries_counted=0, state=State(delivery=claim.state.delivery))
         state = _adopt(fresh, now, policy)
-    elif _is_revived(claim, now, policy):
-        state = retimed(
+    elif _is_extended(claim, now, policy):
+        state = reschedule(
             replace(claim.state, stage=_stage_between_retries(claim.state), expired_at=None), now, policy
         )
     else:
@@ -92,7 +92,7 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
     return ranked(claim, state, now, policy)
 
 
-def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
+def _is_extended(claim: Claim, now: datetime, policy: Policy) -> bool:
     """Return whether an expired claim now has a future deadline, or no deadline."""
     if claim.state.expired_at is None:
         return False
@@ -149,7 +149,7 @@ def _resume(state: State, now: datetime, policy: Policy) -> State:
     if state.stage not in _OF_FAILED:
         state = replace(state, stage=_stage_between_retries(state))
     if state.next_at is None:
-        return retimed(state, now, policy)
+        return reschedule(state, now, policy)
     return replace(state, failed_at=state.failed_at or now)
 
 
@@ -158,7 +158,7 @@ def _after_others(state: State, now: datetime, policy: Policy) -> State:
     awaited = state.last_attempt_at and state.last_attempt_at > now
     if state.retries_used >= policy.max_retries and not awaited:
         return replace(state, stage=Stage.GIVEN_UP, next_at=None)
-    return retimed(replace(state, stage=_stage_between_retries(state)), now, policy)
+    return reschedule(replace(state, stage=_stage_between_retries(state)), now, policy)
 
 
 def _stage_between_retries(state: State) -> Stage:
@@ -166,7 +166,7 @@ def _stage_between_retries(state: State) -> Stage:
     return Stage.SETTLED if settled else Stage.WAITING
 
 
-def retimed(state: State, now: datetime, policy: Policy) -> State:
+def reschedule(state: State, now: datetime, policy: Policy) -> State:
     """Recompute the next retry from the last retry or the failure. A pending last attempt keeps its time."""
     since = state.last_retry_at if state.retries_used else state.failed_at
     since = since if since and since <= now else now
@@ -177,16 +177,16 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
     return replace(state, next_at=next_at, failed_at=failed_at)
 
 
-def with_possible_time(claim: Claim, now: datetime, policy: Policy) -> State:
+def repair_time(claim: Claim, now: datetime, policy: Policy) -> State:
     """Return the claim's state, and recompute the next retry if its time is later than any wait allows."""
     state = claim.state
     is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
-    return retimed(state, now, policy) if is_impossible and not awaits_last_attempt(state) else state
+    return reschedule(state, now, policy) if is_impossible and not awaits_last_attempt(state) else state
 
 
-def go_on(claim: Claim, now: datetime, policy: Policy) -> State:
+def revive(claim: Claim, now: datetime, policy: Policy) -> State:
     """Resume a claim that recours gave up on under a lower `--max-retries`."""
-    state = retimed(replace(claim.state, stage=_stage_between_retries(claim.state)), now, policy)
+    state = reschedule(replace(claim.state, stage=_stage_between_retries(claim.state)), now, policy)
     return ranked(claim, state, now, policy)
 
 
@@ -198,12 +198,12 @@ def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
     is_unshelved = state.stage is Stage.SHELVED and not policy.sets_aside(claim)
     if state.stage is None or claim.is_edited or is_unshelved:
         return assess(claim, now, policy)
-    if goes_on(state, policy):
-        return go_on(claim, now, policy)
+    if can_revive(state, policy):
+        return revive(claim, now, policy)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
 
 
-def goes_on(state: State, policy: Policy) -> bool:
+def can_revive(state: State, policy: Policy) -> bool:
     """Return whether a claim that recours gave up on under a lower `--max-retries` resumes."""
     gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
     return gave_up and state.retries_used < policy.max_retries

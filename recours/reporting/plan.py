@@ -18,7 +18,7 @@ from math import inf
 from operator import itemgetter
 from typing import Any
 
-from recours.core.assessment import assess, state_for_next_run, with_possible_time
+from recours.core.assessment import assess, repair_time, state_for_next_run
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import DUE, IN_PROGRESS, Claim, Delivery, Stage, State
 from recours.core.decision import (
@@ -113,7 +113,7 @@ def planned_claim(claim: Claim, now: datetime, policy: Policy, *, edited: bool =
     state = assess(claim, now, policy) if edited else state_for_next_run(claim, now, policy)
     if not claim.is_ours or state.stage not in IN_PROGRESS:
         return None
-    state = with_possible_time(replace(claim, state=state), now, policy)
+    state = repair_time(replace(claim, state=state), now, policy)
     return replace(claim, state=state, carrier_name="", error_text=None, explanation=None, assessed=None)
 
 

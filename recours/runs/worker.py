@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar
 
-from recours.core.assessment import assess, go_on, with_possible_time
+from recours.core.assessment import assess, repair_time, revive
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, expire, give_up, next_action, pass_retry
@@ -398,12 +398,10 @@ class PODRetryScheduler(Worker):
             return
         maintenance, policy, carriers = self.deps.maintenance, self.policy, self.options.carriers
         limit = policy.max_retries
-        for _ in maintenance.revive_exhausted(limit, lambda claim: self._go_on(claim, now), now, carriers):
+        for _ in maintenance.revive_exhausted(limit, lambda claim: self._revive(claim, now), now, carriers):
             pass
         horizon = policy.horizon(now)
-        for claim in maintenance.repair_times(
-            horizon, lambda claim: with_possible_time(claim, now, policy), now
-        ):
+        for claim in maintenance.repair_times(horizon, lambda claim: repair_time(claim, now, policy), now):
             at = format_minute(claim.state.next_at, self.local)
             log.warning(
                 f"{claim.reference}: its next attempt ({at}) does not match the backoff, so the time was recalculated"
@@ -414,10 +412,10 @@ class PODRetryScheduler(Worker):
         ):
             self._recorder.log_passed(claim, decision)
 
-    def _go_on(self, claim: Claim, now: datetime) -> State:
+    def _revive(self, claim: Claim, now: datetime) -> State:
         if self.policy.sets_aside(claim):
             return assess(claim, now, self.policy)
-        return go_on(claim, now, self.policy)
+        return revive(claim, now, self.policy)
 
     def _pass(self, claim: Claim, now: datetime) -> Decision | None:
         action = next_action(claim, now, self.policy)

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from recours.app import open_app
 from recours.carriers.registry import CATALOG
-from recours.core.assessment import go_on, retimed
+from recours.core.assessment import reschedule, revive
 from recours.core.claim import Stage
 from recours.database.claim_rows import moments
 from recours.database.claims import ClaimRepository, leasable_ids
@@ -87,8 +87,8 @@ def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None
 
         def everything() -> None:
             maintenance.unshelve(policy.skip_claim_statuses)
-            list(maintenance.revive_exhausted(4, lambda claim: go_on(claim, now, policy), now))
-            list(maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
+            list(maintenance.revive_exhausted(4, lambda claim: revive(claim, now, policy), now))
+            list(maintenance.repair_times(horizon, lambda claim: reschedule(claim.state, now, policy), now))
             maintenance.stage_due(now)
             assert claims.ready_by_carrier(Stage.READY, now, 30)["chronopost"].claims == 30
             query()

@@ -16,7 +16,7 @@ from sqlalchemy import event, insert, make_url, text
 from recours.app import App
 from recours.bootstrap import make_worker
 from recours.carriers.chronopost import SPEC
-from recours.core.assessment import go_on, retimed
+from recours.core.assessment import reschedule, revive
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import Decision, decide, pass_retry, succeed
@@ -794,11 +794,11 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
         "settled",
     ),
     "mend": (
-        lambda run: list(run.maintenance.repair_times(NOW, lambda c: retimed(c.state, NOW, POLICY), NOW)),
+        lambda run: list(run.maintenance.repair_times(NOW, lambda c: reschedule(c.state, NOW, POLICY), NOW)),
         "backoff settled",
     ),
     "given up": (
-        lambda run: list(run.maintenance.revive_exhausted(9, lambda c: go_on(c, NOW, POLICY), NOW)),
+        lambda run: list(run.maintenance.revive_exhausted(9, lambda c: revive(c, NOW, POLICY), NOW)),
         "given_up",
     ),
     "shelved": (

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.assessment import ABANDONED_AFTER, assess, go_on, retimed
+from recours.core.assessment import ABANDONED_AFTER, assess, reschedule, revive
 from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, State
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
@@ -366,7 +366,7 @@ def test_a_lost_time_of_failure_is_now() -> None:
     ],
 )
 def test_an_impossible_time_is_recomputed(state: State, next_at: datetime, failed_at: datetime) -> None:
-    repaired = retimed(state, NOW, POLICY)
+    repaired = reschedule(state, NOW, POLICY)
     assert (repaired.next_at, repaired.failed_at) == (next_at, failed_at)
 
 
@@ -379,7 +379,7 @@ def test_an_impossible_time_is_recomputed(state: State, next_at: datetime, faile
     ],
 )
 def test_a_given_up_claim_is_retried_under_a_higher_limit(kind: ErrorKind, stage: Stage) -> None:
-    state = go_on(at_retry(4, Stage.GIVEN_UP, kind=kind), NOW, POLICY)
+    state = revive(at_retry(4, Stage.GIVEN_UP, kind=kind), NOW, POLICY)
     assert (state.stage, state.retries_used, state.next_at) == (stage, 4, NOW + 42 * HOUR)
     assert state.rank_at == NOW - 60 * HOUR + timedelta(days=14)
 

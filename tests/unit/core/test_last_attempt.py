@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recours.core.assessment import assess, go_on, retimed, state_for_next_run
+from recours.core.assessment import assess, reschedule, revive, state_for_next_run
 from recours.core.claim import Claim, Delivery, Snapshot, Stage, State, deadline_end
 from recours.core.decision import Action, Decision, decide, expire, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
@@ -332,7 +332,7 @@ def test_another_program_that_tried_in_between_leaves_it() -> None:
 def test_a_lost_time_is_restored(spoilt: datetime | None) -> None:
     waits = waiting()
     lost = replace(waits, state=replace(waits.state, next_at=spoilt))
-    assert retimed(lost.state, START, ON) == waits.state
+    assert reschedule(lost.state, START, ON) == waits.state
     if spoilt is None:
         assert assess(lost, START, ON).next_at == END - 30 * HOUR
 
@@ -364,7 +364,7 @@ def test_a_raised_retry_limit_gives_no_second_last_attempt() -> None:
     over = claim(last_decision().state)
     policy = replace(ON, max_retries=6, last_attempt=12 * HOUR)
     at = END - 28 * HOUR
-    state = go_on(over, at, policy)
+    state = revive(over, at, policy)
     assert not awaits_last_attempt(state)
     state = decide(claim(replace(state, stage=Stage.READY)), fail(), at, policy).state
     assert not awaits_last_attempt(state)

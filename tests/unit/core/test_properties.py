@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from recours.core.assessment import assess, go_on, retimed
+from recours.core.assessment import assess, reschedule, revive
 from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, State
 from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
@@ -74,10 +74,10 @@ class Small:
         self._maintain()
         state, may_continue = self.state, self.claim.is_ours and self.state.expired_at is None
         if state.stage is Stage.GIVEN_UP and may_continue and state.retries_used < policy.max_retries:
-            rule_for = assess if policy.sets_aside(self.claim) else go_on
+            rule_for = assess if policy.sets_aside(self.claim) else revive
             self._assess(rule_for(self.claim, self.now, policy))
         if self._is_timed(self.now + policy.waits[-1]) and not awaits_last_attempt(self.state):
-            self._assess(retimed(self.state, self.now, policy))
+            self._assess(reschedule(self.state, self.now, policy))
         if self.state.stage is Stage.SETTLED and not self._is_timed(due_until) and self.is_unedited:
             self._pass()
         self._stage_due()
