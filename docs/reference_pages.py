@@ -499,7 +499,7 @@ def _problem_rows() -> Iterator[tuple[str, str]]:
 
 def _with_ellipses(form: str) -> str:
     """The template with `…` for its placeholders."""
-    return re.sub(r"\{\w+\}", "…", form)
+    return re.sub(r"(\{\w+\}|%s|…)+", "…", form)
 
 
 def fullest_report() -> Report:
@@ -533,7 +533,7 @@ def messages() -> Mapping[str, str]:
 
 def _messages_of(call: ast.Call) -> Iterator[tuple[str, str]]:
     """The level and the text of a call that logs, raises or reports a message."""
-    texts = [_text_of(argument) for argument in call.args]
+    texts = [_with_ellipses(_text_of(argument)) for argument in call.args]
     match call.func, texts:
         case ast.Attribute(value=ast.Name(id=owner), attr=name), [text, *_] if owner.endswith("log"):
             if name in _LEVELS:

@@ -112,6 +112,7 @@ def known_messages() -> Iterator[tuple[str, str]]:
 def test_messages_of_the_code(pages: dict[str, str]) -> None:
     for level, text in known_messages():
         assert f"| {level} | `{text}` |" in pages["log"]
+    assert not re.search(r"%s|……|\{\w+\}", pages["log"])
     problems = pages["log"].partition("## Problems")[2].partition("\n## ")[0]
     assert len(re.findall(r"^\| `", problems, re.MULTILINE)) == len(ProblemKind)
 
