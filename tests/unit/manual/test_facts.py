@@ -198,6 +198,13 @@ def test_every_folder_of_the_package_is_described() -> None:
     assert folders <= {row[0] for row in rows(text)}
 
 
+def test_buttons_are_named_as_on_the_dashboard() -> None:
+    labels = re.findall(r'^msgid "(.+)"$', text_of("recours/locale/fr/LC_MESSAGES/recours.po"), re.MULTILINE)
+    named = re.findall(r"(?:button|[Pp]ress|[Uu]se)\s+[*`]([A-Z][a-z][^*`]+)[*`]", everything())
+    assert "Fetch now" in named
+    assert set(named) - set(labels) == set()
+
+
 @pytest.mark.parametrize("name", ["CHANGELOG.md", ".env.example", "tests/acceptance/test_guide.py"])
 def test_no_path_of_one_machine(name: str) -> None:
     assert re.findall(r"(?<![\w.~*\"}])/(?:work|root|home|Users|tmp|farm|opt)/", text_of(name)) == []
