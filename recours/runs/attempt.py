@@ -1,4 +1,4 @@
-"""Makes one attempt at one claim, from the API call to the stored document, in a thread of the pool."""
+"""Makes one attempt at one claim, from the API call to the stored document, in a thread of the engine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

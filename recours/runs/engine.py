@@ -1,13 +1,12 @@
 """Fetches the claims of a run: leases bundles, calls the carriers, stores documents, decides and records.
 
-The run's main thread leases, records and manages the lanes; the threads of the pool call carriers and store documents.
+The run's main thread leases, records and manages the lanes; its other threads call carriers and store documents.
 No transaction is open during a call.
 """
 
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +27,7 @@ from recours.runs.log import log
 from recours.runs.ports import CarrierAnswer, Dependencies, Limits, NotRecordedError, ParcelQuery, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
+from recours.runs.threads import Threads
 
 _RENEW_BELOW = timedelta(minutes=5)
 _RENEW_EVERY_S = 60.0
@@ -85,10 +85,12 @@ class Engine:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
         self.leasing.open(ready)
         try:
-            with ThreadPoolExecutor(
-                thread_count(self._limits.concurrency), thread_name_prefix="fetch"
-            ) as pool:
-                self._fetch_all(pool)
+            with Threads(thread_count(self._limits.concurrency), self._fetch, "fetch") as threads:
+                try:
+                    self._fetch_all(threads)
+                except BaseException:
+                    self._over = True  # so that the other threads begin no further call
+                    raise
             if self._crash:
                 raise self._crash
             if self._fault:
@@ -105,17 +107,17 @@ class Engine:
 
     # ---------------------------------------------------------------- main thread
 
-    def _fetch_all(self, pool: ThreadPoolExecutor) -> None:
+    def _fetch_all(self, threads: Threads[list[LeasedClaim]]) -> None:
         """Fetch bundles until no claim is left that could be fetched."""
         while True:
             try:
                 while self._may_begin() and (bundles := self.leasing.next()):
                     for bundle in bundles:
                         self._leased.update({leased.claim.id: leased for leased in bundle})
-                        pool.submit(self._fetch, bundle)
+                        threads.submit(bundle)
                 has_recorded = self._record_when_due()
                 if self.leasing.in_flight:
-                    self._take_in(self._next_message())
+                    self._take_in(self._next_message(threads))
                 elif self._may_begin() and self.leasing.waits_for_quota:
                     self._deps.clock.sleep(POLL_S)
                 elif (
@@ -126,14 +128,16 @@ class Engine:
             except RunError as fault:
                 self._fail(fault)
 
-    def _next_message(self) -> AttemptFinished | BundleFinished | None:
+    def _next_message(self, threads: Threads[list[LeasedClaim]]) -> AttemptFinished | BundleFinished | None:
         """Return the next message from a thread, or None if recording or renewing is due first."""
         wait_s = _RENEW_EVERY_S
         if self._record_at is not None:
             wait_s = min(wait_s, max(self._record_at - time.monotonic(), 0.0))
-        with suppress(Empty):
+        try:
             return self._from_threads.get(timeout=wait_s)
-        return None
+        except Empty:
+            threads.check()
+            return None
 
     def _take_in(self, message: AttemptFinished | BundleFinished | None) -> None:
         """Process the end of an attempt or of a bundle. Raises RunError."""
@@ -191,7 +195,7 @@ class Engine:
         for claim in self._deps.claims.renew([leased.claim for leased in ending], lease):
             self._leased[claim.id].until = lease.until
 
-    # ---------------------------------------------------------------- a bundle, in a thread of the pool
+    # ---------------------------------------------------------------- a bundle, in one of the threads
 
     def _fetch(self, bundle: list[LeasedClaim]) -> None:
         """Fetch each claim, store its documents, and pass its answer to the main thread before fetching the next one."""

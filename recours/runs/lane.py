@@ -53,7 +53,8 @@ def describe_mistake(error: Exception) -> Mistake:
 def _remedy_of(error: Exception) -> str | None:
     """Return what to do about a fault of the machine; None for other faults. One huge answer may exhaust memory too."""
     causes = (error, error.__cause__)
-    if any(isinstance(cause, MemoryError) for cause in causes):
+    # CPython raises SystemError where C code that ran out of memory did not say so.
+    if any(isinstance(cause, MemoryError | SystemError) for cause in causes):
         return "This machine has too little memory for a run; '--concurrency 1' needs the least"
     if _lacks_files(error):
         return f"This machine is out of file descriptors or memory. {RAISE_FILE_LIMIT}"

@@ -1,7 +1,7 @@
 """The engine in a single thread: for reproducible runs whose carriers answer at once."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 from recours.runs.attempt import AttemptResult, attempt
@@ -17,16 +17,16 @@ class SingleThreadEngine(Engine):
         super().__post_init__()
         self._under_way: deque[list[LeasedClaim]] = deque()
 
-    def _fetch_all(self, pool: Any) -> None:
-        del pool
+    def _fetch_all(self, threads: Any) -> None:
+        del threads
         super()._fetch_all(cast("Any", self))
 
-    def submit(self, fetch: Callable[[list[LeasedClaim]], None], bundle: list[LeasedClaim]) -> None:
-        """Like a pool's `submit`: it is fetched when its answers are awaited."""
-        del fetch
+    def submit(self, bundle: list[LeasedClaim]) -> None:
+        """Keep the bundle until its answers are awaited."""
         self._under_way.append(bundle)
 
-    def _next_message(self) -> AttemptFinished | BundleFinished | None:
+    def _next_message(self, threads: Any) -> AttemptFinished | BundleFinished | None:
+        del threads
         if self._from_threads.empty():
             self._fetch(self._under_way.popleft())
         return self._from_threads.get()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -975,13 +976,25 @@ def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_wait
     assert retries_of(world)[:3] == [0, 0, 0]
 
 
-def test_a_claim_that_takes_all_memory_does_not_keep_the_others_waiting(world: World) -> None:
+@pytest.mark.parametrize("error", [MemoryError(), SystemError("error return without exception set")])
+def test_a_claim_that_takes_all_memory_does_not_keep_the_others_waiting(
+    world: World, error: Exception
+) -> None:
     numbers = world.many_failed(3)
-    world.queue.answers[numbers[0]] = [MemoryError() for _ in range(9)]
+    world.queue.answers[numbers[0]] = [error for _ in range(9)]
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.stats.total, retries_of(world)[0]) == (1, 0, 0)
     assert world.retry(concurrency=1).stats.success == 2
     assert retries_of(world)[0] == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the thread has to die
+def test_a_thread_that_dies_ends_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.many_failed(1)
+    monkeypatch.setattr("recours.runs.engine.BundleFinished", Mock(side_effect=MemoryError))
+    monkeypatch.setattr("recours.runs.engine._RENEW_EVERY_S", 0.05)
+    with pytest.raises(RuntimeError, match="thread fetch_0 died"):
+        world.retry()
 
 
 def test_a_mistake_about_one_claim_is_that_claim_s(world: World) -> None:
