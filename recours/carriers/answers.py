@@ -409,11 +409,7 @@ def _forms(number: str) -> set[str]:
 
 
 def handover(
-    name: str,
-    number: str,
-    shipments: Sequence[Shipment],
-    answer: Response,
-    table: Mapping[str, ParcelStatus],
+    name: str, number: str, shipments: Sequence[Shipment], answer: Response, table: Mapping[str, ParcelStatus]
 ) -> Handover | Failure:
     """The delivery of the parcel with this number to its recipient, or why the answer shows no such delivery.
 

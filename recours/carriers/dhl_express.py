@@ -88,8 +88,7 @@ _NAMES_ACCOUNT = "account"
 # According to one public note on a live answer, another account's number, or none, gets the same answer as a missing
 # proof.
 _NO_PROOF = Detailed(
-    Sentence.PROOF_FOR_PARTIES,
-    "also the answer if DHL_EXPRESS_ACCOUNT_NUMBER did not pay for it",
+    Sentence.PROOF_FOR_PARTIES, "also the answer if DHL_EXPRESS_ACCOUNT_NUMBER did not pay for it"
 )
 
 

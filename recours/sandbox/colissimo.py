@@ -62,10 +62,7 @@ _FORMS: dict[str, dict[str, json_api.Form]] = {
 
 # The timeline itself refuses these, so no other call follows.
 _REFUSED_THERE = {Scenario.AUTH_REFUSED, Scenario.NOT_OURS, Scenario.POD_NEVER}
-_GOES_ON = {
-    "timelineCompany": DELIVERED_BY_TRACKING - _REFUSED_THERE,
-    "documents": DOCUMENT_IS_THERE,
-}
+_GOES_ON = {"timelineCompany": DELIVERED_BY_TRACKING - _REFUSED_THERE, "documents": DOCUMENT_IS_THERE}
 
 _TIMELINE_ERRORS = {
     Scenario.UNKNOWN: ("105", "Numéro de colis inconnu"),  # recorded
@@ -156,11 +153,7 @@ class Colissimo(SimulatedCarrier):
             credentials=account_of(credential["apiKey"])
             if by_key
             else (credential["login"], credential["password"]),
-            details={
-                "lang": tree["lang"],
-                "path": tree.get("path") or "",
-                "uuid": tree.get("uuid") or "",
-            },
+            details={"lang": tree["lang"], "path": tree.get("path") or "", "uuid": tree.get("uuid") or ""},
         )
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:

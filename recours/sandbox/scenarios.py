@@ -40,11 +40,7 @@ class Scenario(StrEnum):
     POD_UNSAID = "pod_unsaid", "15", "delivered, no POD, and no reason given"
     NOT_OURS = "not_ours", "16", "delivered, the POD call says that the parcel belongs to another customer"
     AUTH_REFUSED = "auth_refused", "17", "delivered, the POD call rejects any password"
-    RETURNED_TO_SENDER = (
-        "returned_to_sender",
-        "18",
-        "back at its sender, in some answers as a delivery",
-    )
+    RETURNED_TO_SENDER = ("returned_to_sender", "18", "back at its sender, in some answers as a delivery")
     ACCOUNT_DENIED = "account_denied", "19", "our account has no permission, regardless of the parcel"
     # 2: the carrier has a problem
     SYSTEM_ERROR = "system_error", "20", "the carrier's own error message"

@@ -150,11 +150,7 @@ CASES: dict[str, Cases] = {
     "dhl_parcel_de": Cases(
         ("d-get-piece-detail", "d-get-signature"),
         not_ours=K.NOT_FOUND,
-        known_otherwise={
-            **_UNKNOWN_TOO,
-            S.NOT_OURS: K.POD_NOT_AVAILABLE_YET,
-            S.RETURNED_TO_SENDER: GIF_TYPE,
-        },
+        known_otherwise={**_UNKNOWN_TOO, S.NOT_OURS: K.POD_NOT_AVAILABLE_YET, S.RETURNED_TO_SENDER: GIF_TYPE},
         unknown_in=frozenset({Attack.WRONG_TYPE}),
         document=GIF_TYPE,
         pieces=(_SIGNATURE,),

@@ -18,13 +18,13 @@ from tests.fakes.answers import raw
 from tests.fakes.checks import as_failure
 from tests.fakes.session import FakeSession, fetched
 
-Answers = Response | tuple[Response, ...]
+Answers = Response | Sequence[Response]
 # An answer that replaces a call's usual one, its meaning, and words of the message for an unknown code.
 Row = tuple[Answers, ErrorKind] | tuple[Answers, ErrorKind, str]
 
 
 def several(answers: Answers) -> tuple[Response, ...]:
-    return answers if isinstance(answers, tuple) else (answers,)
+    return (answers,) if isinstance(answers, Response) else tuple(answers)
 
 
 def same(_place: int, _name: str, meaning: ErrorKind) -> ErrorKind:
@@ -46,8 +46,8 @@ class Table:
     answers: tuple[Response, ...]
     known: Delivery
     proof: Retrieved | None
-    numbers: Sequence[str]  # in its form
-    no_numbers: Sequence[str]
+    no_numbers: str  # separated by blanks
+    numbers: str = ""  # in its form, separated by blanks
     good_check_digits: Sequence[str] = ()
     bad_check_digits: Sequence[str] = ()
 

@@ -394,8 +394,8 @@ TABLE = Table(
     known=KNOWN,
     proof=GOT,
     # Of issues, and of a public client's tests.
-    numbers=["UK2978244305", "IT3286399173", "FR1234567890", "ES0000000000"],
-    no_numbers=["FR123456789", "FR12345678901", "DE1234567890", "TBA123456789012", "1Z999AA10123456784"],
+    numbers="UK2978244305 IT3286399173 FR1234567890 ES0000000000",
+    no_numbers="FR123456789 FR12345678901 DE1234567890 TBA123456789012 1Z999AA10123456784",
     errors=[ERRORS],
     # Any other content of a link is not a document yet; an error without a code is not from the service.
     of_no_answer=lambda place, _, meaning: K.POD_NOT_AVAILABLE_YET if place else meaning,

@@ -146,7 +146,6 @@ def test_the_tracking_presents_no_credentials() -> None:
 
 # ---------------------------------------------------------------- the tracking's answers
 
-DELIVERED_CODES = ["D", "D1", "D2", "D6", "D7", "RG", "RI", "U", "Y", "DD", "VC"]
 OTHER_CODES = [
     *("B", "MD", "IP", "RB", "P"),  # near
     *("DC", "DB", "DV", "DY", "PC", "PE", "SC", "EC", "TS", "TI", "TO", "TP", "AT", "SD", "ED"),
@@ -386,11 +385,7 @@ BODIES: dict[str, Row] = {
 
 # ---------------------------------------------------------------- the document's answers
 
-NEVER, NOT_YET, BAD = (
-    ErrorKind.POD_NEVER_AVAILABLE,
-    ErrorKind.POD_NOT_AVAILABLE_YET,
-    ErrorKind.BAD_RESPONSE,
-)
+NEVER, NOT_YET, BAD = (ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.BAD_RESPONSE)
 # The content in place of a PDF, its meaning, and whether an image is requested then.
 WITHOUT_POD = {
     "1": ("<podPresente>false</podPresente><statusCode>1</statusCode>", NEVER, False),
@@ -460,18 +455,6 @@ def test_a_carrier_that_asks_to_wait_is_heard_at_the_second_call_too() -> None:
     assert failed.value.failure.http_status == 429
 
 
-ACCEPTED: list[Any] = [
-    (WITH_POD, True),
-    (proved("<podPresente>false</podPresente><statusCode>1</statusCode>"), True),
-    (proved("<podPresente>false</podPresente><statusCode>3</statusCode>"), True),
-    (proved(error(2)), True),
-    (proved(error(3)), False),
-    (proved(error(1, "System Error")), False),
-    (fault("soap:Server"), False),
-    (response("<html/>"), False),
-]
-
-
 def test_a_tracking_shows_nothing_of_our_account() -> None:
     _, session = fetch(with_events(IN_TRANSIT))
     assert not session.accepted
@@ -508,36 +491,6 @@ def test_an_invalid_document_is_a_bad_response(content: bytes, tmp_path: Path) -
 
 
 # ---------------------------------------------------------------- numbers
-
-
-NUMBERS: list[Any] = [
-    "XY123456789FR",
-    "EE000000000TS",
-    "AB999999999JF",
-    "12345678901234",
-    "123456789012345",
-    "12345678901234A",
-    "XT8452370122486",
-    "XT123456785TS",
-    "89108749065090",
-    "13199341485349X",
-]
-
-
-NO_NUMBERS: list[Any] = [
-    "XY12345678FR",
-    "XY1234567890FR",
-    "X123456789FR",
-    "XY123456789F",
-    "xy123456789fr",
-    "1234567890123",
-    "1234567890123456",
-    "1Z999AA10123456784",
-    "XY123456789FR'--",
-    "XY123456789FR\n",
-    "XY١٢٣٤٥٦٧٨٩FR",
-    "<x/>",
-]
 
 
 def test_a_claim_without_a_number_or_a_carrier_costs_no_call() -> None:
@@ -577,15 +530,27 @@ TABLE = Table(
     answers=(DELIVERED, WITH_POD),
     known=KNOWN,
     proof=Retrieved.single(PDF, KNOWN, "chronopost searchPOD"),
-    numbers=NUMBERS,
-    no_numbers=NO_NUMBERS,
-    errors=[
-        errors_in(tracked),
-        errors_in(proved),
-    ],
+    numbers=(
+        "EE000000000TS AB999999999JF 12345678901234 123456789012345 12345678901234A XT8452370122486 "
+        "XT123456785TS 89108749065090 13199341485349X"
+    ),
+    no_numbers=(
+        "XY12345678FR XY1234567890FR X123456789FR XY123456789F 1234567890123 1234567890123456 "
+        "1Z999AA10123456784 XY123456789FR'-- <x/>"
+    ),
+    errors=[errors_in(tracked), errors_in(proved)],
     make_answer=response,
     accepted=[(with_events(IN_TRANSIT), False)],  # the tracking uses no account
-    accepted_known=ACCEPTED,
+    accepted_known=[
+        (WITH_POD, True),
+        (proved("<podPresente>false</podPresente><statusCode>1</statusCode>"), True),
+        (proved("<podPresente>false</podPresente><statusCode>3</statusCode>"), True),
+        (proved(error(2)), True),
+        (proved(error(3)), False),
+        (proved(error(1, "System Error")), False),
+        (fault("soap:Server"), False),
+        (response("<html/>"), False),
+    ],
     hostile=[
         tracked(_HOSTILE),
         fault("soap:Server", HOSTILE_XML),
@@ -595,7 +560,7 @@ TABLE = Table(
     whole=[fault("soap:Client")],
     nobody=(proved("<podPresente>false</podPresente><statusCode>3</statusCode>"), NOT_YET),
     status=lambda code: with_events(IN_TRANSIT, an_event(code, more=signed_by("DUPONT"))),
-    delivered=DELIVERED_CODES,
+    delivered=["D", "D1", "D2", "D6", "D7", "RG", "RI", "U", "Y", "DD", "VC"],
     not_delivered=[*OTHER_CODES, ""],
     strange=["ZZZ", "d"],
     times=[(with_events(an_event("D", date, signed_by("DUPONT"))), at) for date, at in TIMES],

@@ -17,7 +17,6 @@ from recours.carriers.colissimo import (
     CODES,
     DOCUMENT_CODES,
     INNER_CODES,
-    SPEC,
     TIMELINE_CODES,
     Colissimo,
     Listed,
@@ -37,11 +36,7 @@ from tests.fakes.answers import HOSTILE, PDF, PNG, raw
 from tests.fakes.checks import as_failure
 from tests.fakes.hostile import AnyStep
 from tests.fakes.session import FakeSession, fetched
-from tests.fakes.simulated import (
-    ACCOUNT,
-    PASSWORD,
-    SandboxSession,
-)
+from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
 from tests.rows import row
 
 NUMBER = "6A00000000017"
@@ -706,18 +701,6 @@ def test_the_status_code_of_a_good_tracking_is_needed() -> None:
     assert parse_tracking(response(tree | {"status": {"code": 0}})) == KNOWN
 
 
-HOSTILE_ANSWERS: tuple[Any, ...] = (
-    [timeline_error("1000", HOSTILE)],
-    [timeline_error(HOSTILE, HOSTILE)],
-    [tracked(an_event("AARCFM", label=HOSTILE))],
-    [tracked(an_event(HOSTILE, label=HOSTILE))],
-    [tracked(an_event("LIVREO", label=HOSTILE))],
-    [DELIVERED, refused(HOSTILE, HOSTILE, HOSTILE)],
-    [DELIVERED, LISTED, response({"message": HOSTILE}, 500)],
-    [DELIVERED, LISTED, response({"messages": [{"id": HOSTILE, "messageContent": HOSTILE}]}, 400)],
-)
-
-
 # ---------------------------------------------------------------- our account
 
 
@@ -730,43 +713,6 @@ ACCEPTED: list[Any] = [
     ([timeline_error("77")], False),
     ([raw("<html/>")], False),
     ([raw("", 401)], False),
-]
-
-
-ACCEPTED_KNOWN: list[Any] = [
-    ([LISTED, DOCUMENT], True),
-    ([LISTED, raw("", 500)], True),  # the list had one
-    ([refused("003")], True),
-    ([refused("999", "KO", 144)], True),
-    ([refused("004")], False),
-    ([raw("", 500)], False),
-]
-
-
-# ---------------------------------------------------------------- numbers
-
-
-NUMBERS: list[Any] = [
-    NUMBER,
-    "8R12345678901",
-    "0012345678901",
-    "EY123456785FR",
-    "LL000000000FR",
-    SPEC.sample_number,
-]
-
-
-NO_NUMBERS: list[Any] = [
-    "6A0000000001",
-    "6A000000000170",
-    "AA00000000017",
-    "EY1234567890R",
-    "E1123456785FR",
-    "6a00000000017",
-    "6A0000000001X",
-    NUMBER + "\n",
-    "6A٠٠٠٠٠٠٠٠٠١٧",
-    "",
 ]
 
 
@@ -800,15 +746,31 @@ TABLE = Table(
     answers=(DELIVERED, LISTED, DOCUMENT),
     known=KNOWN,
     proof=Retrieved.single(PDF, KNOWN, SOURCE),
-    numbers=NUMBERS,
-    no_numbers=NO_NUMBERS,
+    numbers="8R12345678901 0012345678901 EY123456785FR LL000000000FR 6A00000000000",
+    no_numbers="6A0000000001 6A000000000170 AA00000000017 EY1234567890R E1123456785FR 6A0000000001X",
     # Only numbers of the postal union, here a published one, can have a wrong check digit.
     good_check_digits=[NUMBER, "6A00000000018", "0012345678901", "RR473124829FR"],
     bad_check_digits=[f"RR47312482{n}FR" for n in range(9)],
     errors=[BODIES, DOCUMENT_ROWS | _CODES | BODIES, DOCUMENT_ROWS | BODIES],
-    accepted=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED],
-    accepted_known=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED_KNOWN],
-    hostile=[tuple(answers) for answers in HOSTILE_ANSWERS],
+    accepted=ACCEPTED,
+    accepted_known=[
+        ([LISTED, DOCUMENT], True),
+        ([LISTED, raw("", 500)], True),  # the list had one
+        ([refused("003")], True),
+        ([refused("999", "KO", 144)], True),
+        ([refused("004")], False),
+        ([raw("", 500)], False),
+    ],
+    hostile=(
+        [timeline_error("1000", HOSTILE)],
+        [timeline_error(HOSTILE, HOSTILE)],
+        [tracked(an_event("AARCFM", label=HOSTILE))],
+        [tracked(an_event(HOSTILE, label=HOSTILE))],
+        [tracked(an_event("LIVREO", label=HOSTILE))],
+        [DELIVERED, refused(HOSTILE, HOSTILE, HOSTILE)],
+        [DELIVERED, LISTED, response({"message": HOSTILE}, 500)],
+        [DELIVERED, LISTED, response({"messages": [{"id": HOSTILE, "messageContent": HOSTILE}]}, 400)],
+    ),
     whole=[refused("999", "KO", 144), refused("999", "KO", 144, status=200), tracked(an_event("AARCFM"))],
     nobody=(timeline_error("105"), K.NOT_FOUND),
     status=lambda code: tracked(an_event("COMCFM", "2026-10-01T00:00:00.000"), an_event(code)),

@@ -562,52 +562,6 @@ def test_the_words_of_a_refusal_are_in_its_headers() -> None:
     assert failure_of(problem(500, detail=None)).message == "GLS is unavailable (HTTP 500): A title"
 
 
-# ---------------------------------------------------------------- our account
-
-
-ACCEPTED: list[Any] = [
-    ([DELIVERED, SIGNED, WITH_POD], True),
-    ([tracked(a_parcel("INTRANSIT"))], True),
-    ([wrong("E_404_01")], True),
-    ([wrong("E_400_01")], True),
-    ([problem(400)], False),
-    ([EXPIRED, a_token("new"), EXPIRED], False),
-    ([problem(500)], False),
-    ([raw("<html/>")], False),
-]
-
-
-ACCEPTED_KNOWN: list[Any] = [(WITH_POD, True), (WRONG_STATE, True), (refused(500), False)]
-
-
-# ---------------------------------------------------------------- numbers
-
-
-NUMBERS: list[Any] = [
-    NUMBER,
-    "123456789012",
-    TRACK_ID,
-    "12345678",
-    SPEC.sample_number,
-    "QAS_0000008",
-    "1" * 20,
-]
-
-
-NO_NUMBERS: list[Any] = [
-    "1234567",
-    "123456789",
-    "1234567890",
-    "1234567890123",
-    "ZX00AAA",
-    "zx00aaaa",
-    "QAS_000008",
-    "1" * 19,
-    f"{NUMBER}\n",
-    "",
-]
-
-
 # ---------------------------------------------------------------- the table for all carriers' rules
 
 
@@ -633,14 +587,30 @@ TABLE = Table(
     known=KNOWN,
     known_at=(None, TRACKED, KNOWN),
     proof=Retrieved.single(PDF, KNOWN, "gls parcelpod"),
-    numbers=[],
-    no_numbers=NO_NUMBERS,
-    good_check_digits=NUMBERS,
+    no_numbers=f"1234567 123456789 1234567890 1234567890123 ZX00AAA zx00aaaa QAS_000008 {'1' * 19}",
+    good_check_digits=[
+        NUMBER,
+        TRACK_ID,
+        SPEC.sample_number,
+        "123456789012",
+        "12345678",
+        "QAS_0000008",
+        "1" * 20,
+    ],
     errors=[TRACKING, {}, PROOF],
     of_no_answer=of_no_answer,
     limited=[LIMITED],
-    accepted=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED],
-    accepted_known=ACCEPTED_KNOWN,
+    accepted=[
+        ([DELIVERED, SIGNED, WITH_POD], True),
+        ([tracked(a_parcel("INTRANSIT"))], True),
+        ([wrong("E_404_01")], True),
+        ([wrong("E_400_01")], True),
+        ([problem(400)], False),
+        ([EXPIRED, a_token("new"), EXPIRED], False),
+        ([problem(500)], False),
+        ([raw("<html/>")], False),
+    ],
+    accepted_known=[(WITH_POD, True), (WRONG_STATE, True), (refused(500), False)],
     hostile=[
         wrong("E_404_01", HOSTILE),
         wrong(HOSTILE, HOSTILE),

@@ -12,14 +12,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.answers import ParcelStatus as P
-from recours.carriers.laposte import (
-    CODES,
-    CODES_OF_EVENTS,
-    SPEC,
-    LaPoste,
-    parse_tracking,
-    tracking_request,
-)
+from recours.carriers.laposte import CODES, CODES_OF_EVENTS, SPEC, LaPoste, parse_tracking, tracking_request
 from recours.carriers.message import Request, Response, Wait
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -32,11 +25,7 @@ from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, no_answers, raw, response
 from tests.fakes.checks import as_failure
 from tests.fakes.session import NOW, FakeSession, fetched
-from tests.fakes.simulated import (
-    ACCOUNT,
-    PASSWORD,
-    SandboxSession,
-)
+from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
 
 NUMBER = "6A00000000017"
 SETTINGS = {"LAPOSTE_API_KEY": "0k4p1"}
@@ -405,30 +394,6 @@ def test_no_other_answer_asks_to_wait(status: int) -> None:
     assert LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW) is None
 
 
-# ---------------------------------------------------------------- numbers
-
-
-NUMBERS: list[Any] = [
-    "6A00000000017",
-    "12345678901",
-    "123456789012345",
-    "LL000000000FR",
-    "AB1234567890CDE",
-    SPEC.sample_number,
-]
-
-
-NO_NUMBERS: list[Any] = [
-    "",
-    "1234567890",
-    "1234567890123456",
-    "6a00000000017",
-    "6A-0000000017",
-    NUMBER + "\n",
-    "٠" * 13,
-]
-
-
 # ---------------------------------------------------------------- what no carrier should answer
 
 
@@ -477,10 +442,7 @@ def test_up_to_ten_parcels_are_tracked_with_one_call() -> None:
     assert not isinstance(found, Failure)
     assert set(found) == set(numbers)
     ((what, request),) = session.asked
-    assert (what, request.path) == (
-        Capability.TRACKING,
-        f"/suivi/v2/idships/{','.join(numbers)}?lang=fr_FR",
-    )
+    assert (what, request.path) == (Capability.TRACKING, f"/suivi/v2/idships/{','.join(numbers)}?lang=fr_FR")
     assert SPEC.numbers_per_call == 10
 
 
@@ -555,19 +517,6 @@ def test_the_only_parcel_may_come_in_a_list() -> None:
         assert parse_one(response([json.loads(DELIVERED.body)], status)) == parse_one(DELIVERED)
 
 
-HOSTILE_ANSWERS: tuple[Any, ...] = (
-    functional(400, HOSTILE),
-    functional(500, HOSTILE),
-    functional(HOSTILE, HOSTILE, 400),
-    gateway(401, HOSTILE, HOSTILE),
-    gateway(400, HOSTILE, HOSTILE),
-    tracked(an_event("MD2", label=HOSTILE)),
-    tracked(an_event(HOSTILE, label=HOSTILE)),
-    tracked(an_event("DI2", label=HOSTILE)),
-    tracked(an_event("DI1", label=HOSTILE)),
-)
-
-
 # ---------------------------------------------------------------- the client and the simulated service
 
 SIMULATED = SimulatedLaPoste()
@@ -605,8 +554,8 @@ TABLE = Table(
     answers=(DELIVERED,),
     known=KNOWN,
     proof=None,
-    numbers=NUMBERS,
-    no_numbers=NO_NUMBERS,
+    numbers="12345678901 123456789012345 LL000000000FR AB1234567890CDE 6A00000000000",
+    no_numbers="1234567890 1234567890123456 6A-0000000017",
     # Only numbers of the postal union, here a published one, can have a wrong check digit.
     good_check_digits=[NUMBER, "6A00000000018", "12345678901", "RR473124829FR"],
     bad_check_digits=[f"RR47312482{n}FR" for n in range(9)],
@@ -619,7 +568,17 @@ TABLE = Table(
     ],
     limited=[TOO_MANY],
     accepted=ACCEPTED,
-    hostile=HOSTILE_ANSWERS,
+    hostile=(
+        functional(400, HOSTILE),
+        functional(500, HOSTILE),
+        functional(HOSTILE, HOSTILE, 400),
+        gateway(401, HOSTILE, HOSTILE),
+        gateway(400, HOSTILE, HOSTILE),
+        tracked(an_event("MD2", label=HOSTILE)),
+        tracked(an_event(HOSTILE, label=HOSTILE)),
+        tracked(an_event("DI2", label=HOSTILE)),
+        tracked(an_event("DI1", label=HOSTILE)),
+    ),
     whole=[tracked(IN_TRANSIT), functional(404, "Ressource non trouvée"), TOO_MANY],
     nobody=(functional(404, "Ressource non trouvée"), K.NOT_FOUND),
     # Regardless of the final mark.

@@ -24,6 +24,7 @@ from tests.rows import row
 K = ErrorKind
 TABLES: dict[str, Table] = {key: import_module(f"tests.carriers.test_{key}").TABLE for key in CATALOG.specs}
 UNAUTHORIZED = 401
+ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
 
 
@@ -47,14 +48,16 @@ def test_the_fixed_facts(table: Table) -> None:
 
 @of_every_carrier
 def test_valid_numbers_are_accepted(table: Table) -> None:
-    for number in (table.number, *table.numbers, *table.good_check_digits, *table.bad_check_digits):
+    for number in (table.number, *table.numbers.split(), *table.good_check_digits, *table.bad_check_digits):
         with row(number):
             assert malformed(number, table.spec) is None
 
 
 @of_every_carrier
 def test_numbers_that_cost_no_call(table: Table) -> None:
-    for number in (*table.no_numbers, table.number.lower() if not table.number.isdigit() else "", ""):
+    other_case = table.number.lower() if not table.number.isdigit() else ""
+    odd = (other_case, f"{table.number}\n", table.number.translate(ARABIC_DIGITS), "")
+    for number in (*table.no_numbers.split(), *odd):
         with row(number):
             assert_costs_no_call(number, table.spec)
 

@@ -26,11 +26,7 @@ from recours.sandbox.ups import proof_page
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PNG, b64, raw, response
 from tests.fakes.session import FakeSession
-from tests.fakes.simulated import (
-    ACCOUNT,
-    PASSWORD,
-    SandboxSession,
-)
+from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
 from tests.rows import row
 
 NUMBER = "1Z5R89390357567127"
@@ -684,11 +680,7 @@ def test_the_time_is_that_of_the_handing_over() -> None:
             assert fetch(reply(a_package(activity=activities)))[0] == GOT
 
 
-SIGNATORIES: list[Any] = [
-    ("X" * 500, "X" * 99 + "…"),
-    (None, None),
-    (["DUPONT"], None),
-]
+SIGNATORIES: list[Any] = [("X" * 500, "X" * 99 + "…"), (None, None), (["DUPONT"], None)]
 
 
 # ---------------------------------------------------------------- the document
@@ -758,35 +750,6 @@ def test_a_loose_page_is_a_document() -> None:
         media_type_of(PAGE)
 
 
-# ---------------------------------------------------------------- our account
-
-
-ACCEPTED: list[Any] = [
-    (DELIVERED, True),
-    (WITHOUT_PROOF, True),
-    (reply(OTHER), False),  # about another parcel
-    (reply(a_package(currentStatus=a_status("I", "005"))), True),
-    (TW0001, True),
-    (error(403, None, "Blocked Merchant"), False),
-    (error(403, "250003"), False),
-    (error(400, "400"), False),
-    (error(500, None), False),
-    (raw(b"<html/>"), False),
-]
-
-
-# ---------------------------------------------------------------- numbers
-
-
-NUMBERS: list[Any] = [NUMBER, "1Z12345E0205271688", SPEC.sample_number, "A1234567890", "V1234567890", "123456789", "1" * 18,
-     "1" * 22, "1" * 26]  # fmt: skip
-
-
-NO_NUMBERS: list[Any] = ["", "1Z5R8939035756712", NUMBER + "1", "1Z5R8939035756712A", NUMBER.lower(), "2Z5R89390357567127",
-     "B1234567890", "A123456789", "12345678", "1234567890", "1" * 19, NUMBER + "\n", "1Z5R8939035756712٧",
-     "1Z5R8939/357567127"]  # fmt: skip
-
-
 # ---------------------------------------------------------------- the client and the simulated service
 
 SIMULATED = SimulatedUps()
@@ -826,14 +789,31 @@ TABLE = Table(
     answers=(DELIVERED,),
     known=KNOWN,
     proof=GOT,
-    numbers=NUMBERS,
-    no_numbers=NO_NUMBERS,
+    numbers=(
+        f"1Z12345E0205271688 1Z0000000000000000 A1234567890 V1234567890 123456789 {'1' * 18} {'1' * 22} "
+        f"{'1' * 26}"
+    ),
+    no_numbers=(
+        "1Z5R8939035756712 1Z5R893903575671271 1Z5R8939035756712A 2Z5R89390357567127 B1234567890 "
+        f"A123456789 12345678 1234567890 {'1' * 19} 1Z5R8939/357567127"
+    ),
     # Only the form 1Z has a check digit.
     good_check_digits=[NUMBER, SPEC.sample_number, "A1234567890", "123456789", "1" * 18, "1" * 22, "1" * 26],
     bad_check_digits=[f"{NUMBER[:-1]}{digit}" for digit in "012345689"],
     errors=[NORMALISED | ERRORS | _STRANGE],
     limited=[error(429, "10429", "Too Many Requests"), error(429, None, "Quota Limit Exceeded")],
-    accepted=ACCEPTED,
+    accepted=[
+        (DELIVERED, True),
+        (WITHOUT_PROOF, True),
+        (reply(OTHER), False),  # about another parcel
+        (reply(a_package(currentStatus=a_status("I", "005"))), True),
+        (TW0001, True),
+        (error(403, None, "Blocked Merchant"), False),
+        (error(403, "250003"), False),
+        (error(400, "400"), False),
+        (error(500, None), False),
+        (raw(b"<html/>"), False),
+    ],
     hostile=[
         error(403, HOSTILE, HOSTILE),
         error(404, HOSTILE, HOSTILE),

@@ -11,12 +11,7 @@ from recours.sandbox.answers import (
     SimulatedCarrier,
     account_of,
 )
-from recours.sandbox.scenarios import (
-    DELIVERED_BY_TRACKING,
-    NO_DOCUMENT_IS_THERE,
-    ParcelState,
-    Scenario,
-)
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 _PATH = re.compile(r"/[a-z]{2}/parcels/(AC[0-9]{10})(/proof)?")
 

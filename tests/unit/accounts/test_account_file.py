@@ -4,13 +4,7 @@ from typing import Any
 
 import pytest
 
-from recours.accounts.rules import (
-    LARGEST,
-    AccountFile,
-    AccountRefusedError,
-    FileRefusedError,
-    NewAccount,
-)
+from recours.accounts.rules import LARGEST, AccountFile, AccountRefusedError, FileRefusedError, NewAccount
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ServiceClient
 
