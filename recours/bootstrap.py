@@ -56,7 +56,7 @@ def make_worker(
     if opened_accounts is None:
         opened_accounts = open_accounts(settings, clock, jitter, database=database)
         opened_accounts.settle_moved(clock.now())
-    catalog = make_catalog(settings, opened_accounts.of_clients)
+    catalog = make_catalog(settings, opened_accounts.client_accounts)
     language = settings.mail.language
     assessor = make_assessor(settings, database, catalog, policy)
     mailing = MailService(settings, database, app.schema, clock, token or run_id, catalog)

@@ -47,7 +47,7 @@ class OpenedAccounts(Mapping[str, Account]):
         self._make = make
         self._lock = threading.RLock()
         self._version: Any = None
-        self._of_clients: Mapping[Any, Mapping[str, int]] | None = None
+        self._client_accounts: Mapping[Any, Mapping[str, int]] | None = None
         self._rows: Mapping[int, ClientAccount] | None = None
         self._opened: dict[str, tuple[ClientAccount | None, Account]] = {}
 
@@ -84,12 +84,12 @@ class OpenedAccounts(Mapping[str, Account]):
                 self._opened[key] = row, self._open(key, row, sealed)
 
     @property
-    def of_clients(self) -> Mapping[Any, Mapping[str, int]]:
+    def client_accounts(self) -> Mapping[Any, Mapping[str, int]]:
         """The numbers of clients' accounts by client and carrier; cached until `refresh`. Raises DatabaseError."""
         with self._lock:
-            if self._of_clients is None:
-                self._of_clients = self._stored.directory() if self._stored else {}
-            return self._of_clients
+            if self._client_accounts is None:
+                self._client_accounts = self._stored.directory() if self._stored else {}
+            return self._client_accounts
 
     def settle_moved(self, now: datetime) -> None:
         """Stop all processes from using accounts whose clients' addresses changed. Raises DatabaseError."""
@@ -103,7 +103,7 @@ class OpenedAccounts(Mapping[str, Account]):
             if version == self._version:
                 return False
             self._version = version
-            self._of_clients = None
+            self._client_accounts = None
             self._rows = None
             # Unchanged accounts keep their connections and tokens.
             self._opened = {
@@ -150,9 +150,11 @@ class OpenedAccounts(Mapping[str, Account]):
         return credentials_of(spec, texts, options)
 
 
-def make_catalog(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
-    """The carriers, and which account serves which claims. `of_clients`: the numbers of clients' accounts, if any."""
-    return CATALOG.with_accounts(settings.configured, of_clients)
+def make_catalog(
+    settings: Settings, client_accounts: Mapping[Any, Mapping[str, int]] | None = None
+) -> Catalog:
+    """Return the catalog for these settings. `client_accounts`: see `Catalog`."""
+    return CATALOG.with_accounts(settings.configured, client_accounts)
 
 
 def make_queue(

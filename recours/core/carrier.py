@@ -160,18 +160,18 @@ class Catalog:
         specs: Iterable[CarrierSpec],
         substitutes: Iterable[Substitute] = (),
         configured: Collection[str] = (),
-        of_clients: Mapping[Any, Mapping[str, int]] | None = None,
+        client_accounts: Mapping[Any, Mapping[str, int]] | None = None,
     ) -> None:
         """`configured`: the keys of carriers with a default account.
 
-        `of_clients`: account numbers by carrier key, for each client with accounts.
+        `client_accounts`: account numbers by carrier key, for each client with accounts.
         """
         self.specs = {spec.key: spec for spec in specs}
         self.substitutes = tuple(substitutes)
         self.configured = frozenset(configured)
-        self.of_clients = {} if of_clients is None else of_clients
+        self.client_accounts = {} if client_accounts is None else client_accounts
         self._numbers = frozenset(
-            number for numbers in self.of_clients.values() for number in numbers.values()
+            number for numbers in self.client_accounts.values() for number in numbers.values()
         )
         self.keys_by_name = {  # by `fold`
             fold(name): spec.key
@@ -180,9 +180,9 @@ class Catalog:
         }
 
     def with_accounts(
-        self, configured: Collection[str], of_clients: Mapping[Any, Mapping[str, int]] | None = None
+        self, configured: Collection[str], client_accounts: Mapping[Any, Mapping[str, int]] | None = None
     ) -> "Catalog":
-        return Catalog(self.specs.values(), self.substitutes, configured, of_clients)
+        return Catalog(self.specs.values(), self.substitutes, configured, client_accounts)
 
     @property
     def names(self) -> list[str]:
@@ -230,7 +230,7 @@ class Catalog:
         """
         if remembered == DEFAULT_ACCOUNT and carrier in self.configured:
             return DEFAULT_ACCOUNT
-        number = self.of_clients.get(client_id, {}).get(carrier or "")
+        number = self.client_accounts.get(client_id, {}).get(carrier or "")
         if number is None and carrier_of(assessed) == carrier != assessed:
             number = AccountKey.parse(assessed).account
             return DEFAULT_ACCOUNT if number in self._numbers else number
@@ -238,7 +238,7 @@ class Catalog:
 
     def _configured_for(self, client_id: Any) -> Collection[str]:
         """Return the keys of carriers where a default account or this client's account exists."""
-        accounts = self.of_clients.get(client_id)
+        accounts = self.client_accounts.get(client_id)
         return self.configured.union(accounts) if accounts else self.configured
 
     def keys_of(self, name: str) -> tuple[str, ...]:
@@ -249,7 +249,7 @@ class Catalog:
         keys: list[str] = []
         for configured in {
             self.configured,
-            *(self.configured.union(accounts) for accounts in self.of_clients.values()),
+            *(self.configured.union(accounts) for accounts in self.client_accounts.values()),
         }:
             substitutes = self._substitutes_of(name, configured)
             served_by_itself = all(substitute.numbers for substitute in substitutes)
@@ -261,10 +261,10 @@ class Catalog:
 
     def accounts_of(self, carriers: Collection[str]) -> list[str]:
         """Return the keys of all accounts at these carriers, default and clients'."""
-        of_clients = (
-            AccountKey(*account) for accounts in self.of_clients.values() for account in accounts.items()
+        keys = (
+            AccountKey(*account) for accounts in self.client_accounts.values() for account in accounts.items()
         )
-        return [*carriers, *(str(key) for key in of_clients if key.carrier in carriers)]
+        return [*carriers, *(str(key) for key in keys if key.carrier in carriers)]
 
     def _substitutes_of(self, name: str, configured: Collection[str]) -> list[Substitute]:
         folded = fold(name)

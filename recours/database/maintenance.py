@@ -142,7 +142,7 @@ class ClaimMaintenance:
 
         Runs that did not know the account yet may have left claims in these lanes.
         """
-        of_clients = self.catalog.of_clients.values()
+        of_clients = self.catalog.client_accounts.values()
         for lane in sorted(set(lanes).intersection(self.catalog.specs) - self.catalog.configured):
             numbers = [own[lane] for own in of_clients if lane in own]
             for first in range(0, len(numbers), CHUNK):
@@ -156,7 +156,7 @@ class ClaimMaintenance:
         """
         changed = select(_a.id, _a.client_id, _a.carrier, is_in_use().label("is_used"))
         rows = connection.execute(changed.where(_a.is_applied.is_(False)).with_for_update()).all()
-        of_clients = self.catalog.of_clients
+        of_clients = self.catalog.client_accounts
         applicable = [
             row
             for row in rows

@@ -490,7 +490,9 @@ class FleetWorker:
 
     def _kept(self, record: RunRecord) -> Worker | None:
         """A worker that was used before and knows the current accounts of clients."""
-        while (worker := record.take()) and worker.catalog.of_clients is not self._accounts.of_clients:
+        while (
+            worker := record.take()
+        ) and worker.catalog.client_accounts is not self._accounts.client_accounts:
             pass
         return worker
 

@@ -72,7 +72,7 @@ class MailService:
         if not may_continue():
             return
         self._write_report()
-        if self.outbox.catalog.of_clients:
+        if self.outbox.catalog.client_accounts:
             self.outbox.tell_of_refused_accounts(self.clock.now())
         if not self.outbox.has_work():
             return

@@ -54,7 +54,7 @@ def explanation_of(
     refusal = app.refusal_of(claim)
     leased_until = listed.leased_until(now)
     where = position(claim, now, policy, refusal=refusal, leased=leased_until is not None)
-    may_have_account = bool(app.catalog.of_clients) and claim.client_id is not None
+    may_have_account = bool(app.catalog.client_accounts) and claim.client_id is not None
     facts = Facts(
         attempts=reports.records.attempts(claim.id),
         messages=reports.records.messages(claim.id),

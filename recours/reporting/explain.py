@@ -11,7 +11,7 @@ from typing import Any
 from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
-from recours.core.order import comes_last
+from recours.core.order import ranks_last
 from recours.core.pauses import Refusal
 from recours.core.policy import DUE_SLACK, Policy
 from recours.core.position import Position, Why, position
@@ -197,7 +197,7 @@ def _notes(claim: Claim, where: Position, facts: Facts, catalog: Catalog, now: d
         yield _account(claim, claim.carrier, where, catalog)
     if claim.is_ours and where.state.interruptions:
         yield "deaths"
-    if where.asks and comes_last(where.state, now):
+    if where.asks and ranks_last(where.state, now):
         yield "last"
     if claim.unreadable:
         yield "unreadable"
@@ -209,5 +209,5 @@ def _account(claim: Claim, carrier: str, where: Position, catalog: Catalog) -> s
         return "own"
     if carrier not in catalog.configured:
         return "no_account"
-    accounts = catalog.of_clients.get(claim.client_id, {})
+    accounts = catalog.client_accounts.get(claim.client_id, {})
     return "denied" if where.state.account == DEFAULT_ACCOUNT and carrier in accounts else "default"

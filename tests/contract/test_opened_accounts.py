@@ -82,7 +82,7 @@ def test_an_account_is_opened_when_it_is_first_asked_for(
     keys = [add(stored, client) for client in (1, 2, 3)]
     there = opened_by(settings(), stored.database)
     numbers = {AccountKey.parse(key).account for key in keys}
-    assert {of_client["chronopost"] for of_client in there.of_clients.values()} == numbers
+    assert {of_client["chronopost"] for of_client in there.client_accounts.values()} == numbers
     assert all(key in there for key in keys)
     assert list(there) == list(CATALOG.specs), "going through them gives the default accounts"
     assert unsealed == []
@@ -136,14 +136,14 @@ def test_an_account_whose_client_changed_is_closed_until_a_person_confirms_it(
         )
     there = opened_by(settings(), stored.database)
     there.settle_moved(START)
-    assert (there.of_clients, there[key].client, unsealed) == ({}, None, [])
+    assert (there.client_accounts, there[key].client, unsealed) == ({}, None, [])
     assert (
         "had shop1@example.com when the account was added and now has new@example.com" in there[key].missing
     )
     stored.confirm(stored.all()[0], "lea", START)
     there.refresh()
     assert there[key].client
-    assert there.of_clients == {1: {"chronopost": AccountKey.parse(key).account}}
+    assert there.client_accounts == {1: {"chronopost": AccountKey.parse(key).account}}
 
 
 @pytest.mark.parametrize("key", ["chronopost#0", "chronopost#x", "nobody#1", "nobody", ""])
@@ -177,7 +177,9 @@ def test_a_process_that_lives_long_notices_changes(
     stored.remove(account, "lea", LATER)
     assert there.refresh()
     assert there[third].client is None
-    assert make_catalog(settings(), there.of_clients).account_for(3, "chronopost", None) == DEFAULT_ACCOUNT
+    assert (
+        make_catalog(settings(), there.client_accounts).account_for(3, "chronopost", None) == DEFAULT_ACCOUNT
+    )
 
 
 def test_an_account_that_is_removed_is_closed(
@@ -200,6 +202,6 @@ def test_without_accounts_one_statement_is_all_there_is(
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     there = opened_by(settings(), stored.database)
     for _ in range(3):
-        make_catalog(settings(), there.of_clients)
+        make_catalog(settings(), there.client_accounts)
         assert there["chronopost"].client
     assert len(statements) == 1

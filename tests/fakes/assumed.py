@@ -136,8 +136,8 @@ class AssumedAccounts(Mapping[str, Account]):
         return len(self._real)
 
     @property
-    def of_clients(self) -> Mapping[Any, Mapping[str, int]]:
-        return self._real.of_clients
+    def client_accounts(self) -> Mapping[Any, Mapping[str, int]]:
+        return self._real.client_accounts
 
     def open_all(self, keys: Iterable[str]) -> None:
         self._real.open_all(keys)

@@ -34,8 +34,8 @@ def make_catalog(lanes: int) -> Catalog:
 
 def catalog_of_clients(accounts: int) -> Catalog:
     """One carrier at which this many clients have an account."""
-    of_clients = {n + 1: {CHRONOPOST.key: n + 1} for n in range(accounts)}
-    return Catalog([CHRONOPOST], configured=[CHRONOPOST.key], of_clients=of_clients)
+    client_accounts = {n + 1: {CHRONOPOST.key: n + 1} for n in range(accounts)}
+    return Catalog([CHRONOPOST], configured=[CHRONOPOST.key], client_accounts=client_accounts)
 
 
 @dataclass

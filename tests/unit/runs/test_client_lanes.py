@@ -23,8 +23,8 @@ DOWN = Failure(ErrorKind.SERVER_ERROR, "Chronopost is unavailable", 503)
 
 @pytest.fixture
 def world() -> World:
-    of_clients = {account: {CHRONOPOST.key: account} for account in range(1, LANES_AT_ONCE + 5)}
-    world = World(catalog=Catalog([CHRONOPOST, DHL], of_clients=of_clients))
+    client_accounts = {account: {CHRONOPOST.key: account} for account in range(1, LANES_AT_ONCE + 5)}
+    world = World(catalog=Catalog([CHRONOPOST, DHL], client_accounts=client_accounts))
     world.queue.limits |= {key_of(account): 100 for account in ACCOUNTS}
     return world
 
