@@ -158,7 +158,7 @@ class Shops:
         self.keys |= {(carrier, DEFAULT_ACCOUNT): carrier for carrier in CARRIERS}
         quotas = QuotaTables(self.database)
         for key in self.keys.values():  # each has received documents: a denial is about the parcel
-            quotas.set_documents(key, DocumentRight(came_at=datetime.now(UTC)))
+            quotas.set_documents(key, DocumentRight(fetched_at=datetime.now(UTC)))
 
     def _sealed(self, shop: int, carrier: str) -> str:
         values = self.box.credentials(carrier, account_of(shop))

@@ -17,9 +17,9 @@ from recours.core.evidence import Appraisal, DocumentFlaw, EvidenceKind, Expecte
 from recours.core.outcome import (
     BY_HAND,
     PROOF_KINDS,
-    KeptEvidence,
     Label,
     NotADocumentError,
+    RecordedEvidence,
     Retrieved,
     StoredDocument,
 )
@@ -143,7 +143,7 @@ class Attacher:
             return NotAttachedError("changed", reference=claim.reference)
         return UnfitClaimsError(ClaimRefusal(Unfit.LEASED, claim.reference))
 
-    def _findings(self, attachment: Attachment, claim: Claim, piece: KeptEvidence | None) -> Findings:
+    def _findings(self, attachment: Attachment, claim: Claim, piece: RecordedEvidence | None) -> Findings:
         """Return what the file shows. Raises NotAttachedError if it proves nothing about the claim or is attached."""
         if attachment.kind not in PROOF_KINDS:
             raise NotAttachedError("kind", kind=attachment.kind)
@@ -166,7 +166,7 @@ class Attacher:
         return appraisal.findings
 
     def _stored(
-        self, attachment: Attachment, claim: Claim, delivery: Delivery, piece: KeptEvidence | None
+        self, attachment: Attachment, claim: Claim, delivery: Delivery, piece: RecordedEvidence | None
     ) -> StoredDocument:
         label = Label(
             claim.carrier or _NO_CARRIER,
@@ -229,7 +229,7 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
 
 
 def _becomes_pod(
-    document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
+    document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[RecordedEvidence]
 ) -> bool:
     """Return whether the file becomes the claim's POD: the claim has no POD yet, or a weaker one."""
     if listed.claim.fetch_status != FetchStatus.SUCCESS or not listed.pod_url:
@@ -241,8 +241,8 @@ def _becomes_pod(
 
 
 def proof_to_withdraw(
-    listed: ListedClaim, pieces: Sequence[KeptEvidence], chosen: str
-) -> tuple[KeptEvidence, KeptEvidence | None]:
+    listed: ListedClaim, pieces: Sequence[RecordedEvidence], chosen: str
+) -> tuple[RecordedEvidence, RecordedEvidence | None]:
     """Return the proof with this path or SHA-256 ("": the POD), and the best other proof. Raises NotAttachedError."""
     proofs = [piece for piece in pieces if piece.refused is None and piece.kind in PROOF_KINDS]
     names = (chosen or listed.pod_url,)

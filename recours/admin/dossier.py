@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from recours.app import App
 from recours.core.disputes import missing_texts
 from recours.core.localized import Localized
-from recours.core.outcome import KeptEvidence
+from recours.core.outcome import RecordedEvidence
 from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.database.evidence import DatabaseCustody
@@ -46,7 +46,7 @@ class Exhibit:
     kind: str
     findings: str  # what it shows
     origin: str
-    piece: KeptEvidence
+    piece: RecordedEvidence
     content: bytes
 
 
@@ -104,7 +104,7 @@ def _exhibits(listed: ListedClaim, evidence: ClaimEvidence, app: App, texts: Loc
         yield Exhibit(number, name, kind, piece_text(piece, texts), origin, piece, content)
 
 
-def _origin(piece: KeptEvidence, app: App, texts: Localized) -> str:
+def _origin(piece: RecordedEvidence, app: App, texts: Localized) -> str:
     at = texts.minute(piece.obtained_at)
     if piece.by:
         return texts("Added by {who} on {at}.", at=at, who=clean(piece.by, 60))

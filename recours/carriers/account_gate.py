@@ -173,7 +173,7 @@ class Refusals:
 
     def grants_documents(self, key: str) -> bool:
         """Return whether the account is known to have the right to documents."""
-        if key not in self._grants_documents and self.documents(key).is_shown(self._clock.now()):
+        if key not in self._grants_documents and self.documents(key).is_proven(self._clock.now()):
             self._grants_documents.add(key)
         return key in self._grants_documents
 
@@ -193,7 +193,7 @@ class Refusals:
     def note_documents_refused(self, key: str, words: str) -> bool:
         """Record that an account that can track was refused a document. False if the parcel is at fault."""
         right = self.documents(key)
-        if right.is_shown(self._clock.now()):
+        if right.is_proven(self._clock.now()):
             return False
         self._grants_documents.discard(key)
         self._quota.set_documents(key, right.after_refusal(self._clock.now(), words))
@@ -425,7 +425,7 @@ class NotPresentedError(CallError):
     """No call was made, because another fetch closed the account or its right to documents (`of_document`)."""
 
     def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
-        failure = Failure(refusal.kind, refusal.reason, None, refusal.until, alone=of_document)
+        failure = Failure(refusal.kind, refusal.reason, None, refusal.until, claim_only=of_document)
         super().__init__(replace(failure, explanation=refusal.explanation))
 
 

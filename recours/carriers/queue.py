@@ -576,7 +576,7 @@ class APIRequestQueue(AccountGate):
             name = self._accounts[key].name
             message = f"{name} denied this parcel, and our own account can take no call now; recours will use it next"
             carrier = self._accounts[default].name
-            limit = Failure.of(Sentence.LIMIT_REACHED, carrier, message=message, alone=True)
+            limit = Failure.of(Sentence.LIMIT_REACHED, carrier, message=message, claim_only=True)
             outcome = make_outcome(limit, self._case(default, _Answer(limit, delivery), parcel))
         if fetched is None:
             return replace(denied, outcome=outcome, remember=remember)

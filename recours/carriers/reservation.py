@@ -217,7 +217,9 @@ class QuotaReservation:
         if not self._has_called:
             raise CalledOffError
         message = f"{self._account.name} received no more calls in this run"
-        raise CallError(Failure.of(Sentence.LIMIT_REACHED, self._account.name, message=message, alone=True))
+        raise CallError(
+            Failure.of(Sentence.LIMIT_REACHED, self._account.name, message=message, claim_only=True)
+        )
 
     def called(self) -> None:
         if self._is_calling:

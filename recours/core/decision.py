@@ -14,15 +14,15 @@ from recours.core.evidence import Findings
 from recours.core.last_attempt import (
     attempts_beside_last,
     awaits_last_attempt,
-    backoff_goes_on,
-    is_in_time,
+    has_last_attempt_left,
     last_attempt_due,
-    made_at,
+    last_attempt_made_at,
+    next_retry_due,
     repeated_at,
     set_next_attempt,
 )
 from recours.core.mail import Event, EventName
-from recours.core.order import asked_about, ranked, ranked_anew
+from recours.core.order import mark_asked, ranked, reranked
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget
@@ -71,7 +71,7 @@ def next_action(claim: Claim, now: datetime, policy: Policy, *, by_name: bool = 
     if claim.state.interruptions >= MOST_INTERRUPTIONS:
         return Action.FAIL
     is_used_up = not claim.is_pending and claim.state.retries_used >= policy.max_retries
-    if is_used_up and not is_in_time(claim, now, policy):
+    if is_used_up and not has_last_attempt_left(claim, now, policy):
         return Action.GIVE_UP
     settled = not claim.is_pending and claim.state.stage is Stage.SETTLED
     return Action.PASS if settled else Action.CALL
@@ -117,7 +117,7 @@ def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
 
 def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
     """Give up on a claim without a call, because `--max-retries` was lowered or its last attempt would be too late."""
-    state = replace(claim.state, last_attempt_at=made_at(claim.state, now), interruptions=0)
+    state = replace(claim.state, last_attempt_at=last_attempt_made_at(claim.state, now), interruptions=0)
     return _after_retry(claim, state, now, policy)
 
 
@@ -135,7 +135,7 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
         failed_at=claim.state.failed_at or now,
         expired_at=now,
         interruptions=0,
-        last_attempt_at=made_at(claim.state, now),
+        last_attempt_at=last_attempt_made_at(claim.state, now),
     )
     days = policy.expire_after.days if policy.expire_after else 0
     error = f"Given up: the claim's response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"
@@ -160,7 +160,7 @@ def decide(
     again_at = None if by_name else repeated_at(claim, failure, now, policy)
     if again_at or not TRAITS[failure.kind].uses_attempt:
         state = _with_delivery(claim, delivery, now, policy)
-        if again_at is None and failure.alone and not by_name:
+        if again_at is None and failure.claim_only and not by_name:
             again_at = failure.retry_at
         if again_at:
             state = defer(claim, state, again_at, now, policy)
@@ -172,10 +172,10 @@ def decide(
         )
     if by_name:
         state = _with_delivery(claim, delivery, now, policy)
-        return _after_requested_fetch(claim, failure, asked_about(claim, state, policy))
+        return _after_requested_fetch(claim, failure, mark_asked(claim, state, policy))
     attempts = claim.state.attempts + 1
     state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, attempts=attempts)
-    state = asked_about(claim, state, policy)
+    state = mark_asked(claim, state, policy)
     if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, stage=Stage.WAITING, retries_used=0, last_retry_at=None, failed_at=now)
         return _between_retries(claim, state, now, policy, failure)
@@ -191,7 +191,7 @@ def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, polic
     if delivery == claim.state.delivery:
         return replace(claim.state, delivery=delivery)  # perhaps with other hints
     informed = replace(claim, state=replace(claim.state, delivery=delivery))
-    return ranked_anew(informed, now, policy)
+    return reranked(informed, now, policy)
 
 
 def defer(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
@@ -199,7 +199,7 @@ def defer(claim: Claim, state: State, until: datetime, now: datetime, policy: Po
     until = min(until, policy.horizon(now))
     last_attempt_at = until if awaits_last_attempt(state) else state.last_attempt_at
     state = replace(state, stage=Stage.WAITING, next_at=until, last_attempt_at=last_attempt_at)
-    return asked_about(claim, replace(state, interruptions=0), policy)
+    return mark_asked(claim, replace(state, interruptions=0), policy)
 
 
 def _after_requested_fetch(claim: Claim, failure: Failure, state: State) -> Decision:
@@ -282,7 +282,7 @@ def _after_last_attempt(
     state = replace(state, next_at=None, last_attempt_at=min(now, state.last_attempt_at or now))
     if state.retries_used >= policy.max_retries:
         return _after_retry(claim, replace(state, last_retry_at=now), now, policy, failure)
-    return _between_retries(claim, state, now, policy, failure, backoff_goes_on(state, now, policy))
+    return _between_retries(claim, state, now, policy, failure, next_retry_due(state, now, policy))
 
 
 def _between_retries(
@@ -314,7 +314,7 @@ def _failed(state: State, failure: Failure | None) -> Decision:
 
 def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
     """Return whether to notify before the last retry, because of the setting or because the deadline is before it."""
-    if policy.tell_persistent_at_once:
+    if policy.notify_persistent_at_once:
         return True
     if claim.deadline is None or state.next_at is None:
         return False
@@ -324,7 +324,7 @@ def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
 
 def _whom_to_notify(kind: ErrorKind, policy: Policy, *, persistent: bool) -> Actor | None:
     if not persistent:
-        return Actor.CLIENT if policy.tell_temporary else None
+        return Actor.CLIENT if policy.notify_temporary else None
     actor = TRAITS[kind].actor
     return actor if actor in (Actor.CLIENT, Actor.OPERATOR) else None
 

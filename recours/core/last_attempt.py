@@ -29,14 +29,14 @@ def awaits_last_attempt(state: State) -> bool:
     return state.last_attempt_at is not None and state.last_attempt_at == state.next_at
 
 
-def is_in_time(claim: Claim, now: datetime, policy: Policy) -> bool:
+def has_last_attempt_left(claim: Claim, now: datetime, policy: Policy) -> bool:
     """Return whether the claim waits for a last attempt that is still before the end of its deadline."""
     if claim.deadline is None or not awaits_last_attempt(claim.state):
         return False
     return now < deadline_end(claim.deadline, policy.zone)
 
 
-def made_at(state: State, now: datetime) -> datetime | None:
+def last_attempt_made_at(state: State, now: datetime) -> datetime | None:
     """Return when the last attempt for the current number was made; None: not yet."""
     at = state.last_attempt_at
     return None if at is None or at > now or awaits_last_attempt(state) else at
@@ -54,7 +54,7 @@ def last_attempt_due(
 
     `retry_at`: the next retry; ignored if all retries are used.
     """
-    if policy.last_attempt is None or claim.deadline is None or made_at(state, now):
+    if policy.last_attempt is None or claim.deadline is None or last_attempt_made_at(state, now):
         return None
     if state.kind is None or is_persistent(state.kind, last_retry=True):
         return None
@@ -70,7 +70,7 @@ def last_attempt_due(
 def set_next_attempt(claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy) -> State:
     """Return the state with its next attempt: the last attempt if one is due, otherwise the retry."""
     at = last_attempt_due(claim, state, retry_at, now, policy)
-    return replace(state, next_at=at or retry_at, last_attempt_at=at or made_at(state, now))
+    return replace(state, next_at=at or retry_at, last_attempt_at=at or last_attempt_made_at(state, now))
 
 
 def repeated_at(claim: Claim, failure: Failure, now: datetime, policy: Policy) -> datetime | None:
@@ -81,7 +81,7 @@ def repeated_at(claim: Claim, failure: Failure, now: datetime, policy: Policy) -
     return at if at < deadline_end(claim.deadline, policy.zone) else None
 
 
-def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
+def next_retry_due(state: State, now: datetime, policy: Policy) -> datetime:
     """Return when the next retry is due, counted from the last retry or the failure. Return now if no retry is left."""
     if state.retries_used >= policy.max_retries:
         return now

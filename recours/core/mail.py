@@ -277,7 +277,7 @@ class Reasons:
     refused_accounts: Collection[str] = ()  # keys of clients' accounts that carriers reject
 
 
-def things(events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
+def listed_events(events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
     """Return the events that an email lists. A claim that recours gave up on is listed once, even with two events."""
     gave_up = {_subject(event) for event in events if event.name is EventName.GAVE_UP}
     return [
@@ -308,7 +308,7 @@ def is_listed_with_others(event: OutboxEvent) -> bool:
     return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
 
 
-def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
+def fault_key(event: OutboxEvent) -> tuple[object, ...] | None:
     """Return a key that identifies a fault across days and clients; None if the event is not a fault."""
     if event.name not in FAULTS:
         return None

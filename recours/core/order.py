@@ -27,7 +27,7 @@ def urgency(state: State, now: datetime) -> Urgency:
     return (LAST if state.rank_is_deadline else 1), at
 
 
-def comes_last(state: State, now: datetime) -> bool:
+def ranks_last(state: State, now: datetime) -> bool:
     """Return whether a due claim ranks behind all claims that can still be won: its real deadline or evidence has passed."""
     return urgency(state, now)[0] == LAST
 
@@ -53,11 +53,11 @@ def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
     return _ranked_since(claim, state, min(state.failed_at or now, now), now, policy)
 
 
-def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
+def reranked(claim: Claim, now: datetime, policy: Policy) -> State:
     """Return the claim's state with its rank recomputed for now."""
     place = ranked_pending if claim.is_pending else ranked
     state = place(claim, claim.state, now, policy)
-    return asked_about(claim, state, policy) if state.was_asked else state
+    return mark_asked(claim, state, policy) if state.was_asked else state
 
 
 def ranked_pending(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
@@ -73,7 +73,7 @@ def _ranked_since(claim: Claim, state: State, since: datetime, now: datetime, po
 # ---------------------------------------------------------------- expiry
 
 
-def asked_about(claim: Claim, state: State, policy: Policy) -> State:
+def mark_asked(claim: Claim, state: State, policy: Policy) -> State:
     """Return the state after the carrier was asked: from now on the claim may expire, see `is_expired`."""
     return replace(state, expire_from=expires_from(claim, state.since, policy))
 

@@ -88,8 +88,8 @@ class Failure:
     # False only if no connection was made, so that certainly no data was sent.
     connected: bool = True
     resolved: bool = True  # False only if the host name of the carrier could not be resolved
-    # The account is refused only for this claim; other claims may be fetched.
-    alone: bool = False
+    # Only this claim cannot be fetched now; the account may fetch other claims.
+    claim_only: bool = False
     # The sentence that people read, in their language.
     explanation: SentenceParts | None = None
 
@@ -97,7 +97,7 @@ class Failure:
     def closes_carrier(self) -> bool:
         """Return whether the carrier must not be called again in this run, for any claim."""
         is_closing = self.kind in REFUSED_KINDS or self.kind is ErrorKind.RATE_LIMITED
-        return not self.alone and (is_closing or self.retry_at is not None)
+        return not self.claim_only and (is_closing or self.retry_at is not None)
 
     @classmethod
     def of(
@@ -189,7 +189,7 @@ class StoredDocument:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptEvidence(StoredDocument):
+class RecordedEvidence(StoredDocument):
     """A piece of evidence as recorded in the database."""
 
     claim_id: Any
@@ -296,13 +296,13 @@ def _failure(answer: Failure, case: Case) -> Failure:
         ours, theirs = sentence("en", of_ours), sentence("en", replace(of_ours, key=of_client))
         message = message.replace(ours, theirs)
         explanation = replace(explanation, key=of_client)
-    alone = answer.alone or case.blame in (Blame.DOCUMENTS, Blame.CLAIM_LATER)
+    claim_only = answer.claim_only or case.blame in (Blame.DOCUMENTS, Blame.CLAIM_LATER)
     delivery = case.delivery and _masked(case.delivery, case.mask)
     retry_at = case.retry_at
     if case.is_assumed:
         # If our account gets no documents, track the parcel instead of waiting for a document.
         delivery = None
-        retry_at = None if alone else retry_at
+        retry_at = None if claim_only else retry_at
         if kind in _SHOWS_NOTHING_UNTRACKED:
             kind = ErrorKind.POD_NOT_AVAILABLE_YET
             message = f"{message} (asked before tracking the parcel, which the next attempt does)"
@@ -315,7 +315,7 @@ def _failure(answer: Failure, case: Case) -> Failure:
         retry_at=retry_at,
         delivery=delivery,
         connected=answer.connected or case.unchecked is not None,
-        alone=alone,
+        claim_only=claim_only,
         unknown=answer.unknown and case.mask(answer.unknown),
     )
 

@@ -70,14 +70,14 @@ class DocumentRight:
     attributed to the account until a document has been fetched. After that, it is attributed to the parcel.
     """
 
-    came_at: datetime | None = None  # when a document was fetched, to the day
+    fetched_at: datetime | None = None  # when a document was fetched, to the day
     refused_at: datetime | None = None  # since when documents are refused; None: they are not
     next_call_at: datetime | None = None  # earliest next document call while the right is unclear
     words: str | None = None  # the carrier's text, sanitized
 
-    def is_shown(self, now: datetime) -> bool:
+    def is_proven(self, now: datetime) -> bool:
         """Return whether a recently fetched document proves the right."""
-        return self.came_at is not None and now - self.came_at < _PROVEN_FOR
+        return self.fetched_at is not None and now - self.fetched_at < _PROVEN_FOR
 
     def is_paused(self, now: datetime) -> bool:
         """Return whether document calls are paused now."""
@@ -98,8 +98,8 @@ class DocumentRight:
 
     def after_document(self, now: datetime) -> Self:
         """Return the state after a fetched document, which is recorded once a day."""
-        is_new = self.came_at is None or now - self.came_at >= _RECORDED_AGAIN_AFTER
-        return replace(self.after_grant(), came_at=now if is_new else self.came_at)
+        is_new = self.fetched_at is None or now - self.fetched_at >= _RECORDED_AGAIN_AFTER
+        return replace(self.after_grant(), fetched_at=now if is_new else self.fetched_at)
 
 
 class Stop(NamedTuple):

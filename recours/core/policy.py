@@ -40,8 +40,8 @@ class Policy:
     # How long after its deadline recours gives up on a claim; None: never.
     expire_after: timedelta | None = timedelta(days=30)
     adopted_at: datetime | None = None  # `expire_after` counts from this time at the earliest
-    tell_persistent_at_once: bool = False
-    tell_temporary: bool = False
+    notify_persistent_at_once: bool = False
+    notify_temporary: bool = False
     # Keys of carriers where a new claim's document is requested before the parcel is tracked.
     document_first: frozenset[str] = frozenset()
     # Days after which carriers delete a parcel's data, by key.

@@ -12,7 +12,7 @@ from recours.core.assessment import is_due, state_for_next_run
 from recours.core.claim import DUE, IN_PROGRESS, Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import abandoned_at
 from recours.core.errors import TRAITS, Actor, ErrorKind
-from recours.core.last_attempt import awaits_last_attempt, is_in_time
+from recours.core.last_attempt import awaits_last_attempt, has_last_attempt_left
 from recours.core.order import is_expired
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy, evidence_end
@@ -174,7 +174,7 @@ def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> b
     """Return whether the claim has a retry or its last attempt left. `at`: when its next attempt is due."""
     if claim.is_pending or state.retries_used < policy.max_retries:
         return True
-    return is_in_time(replace(claim, state=state), at, policy)
+    return has_last_attempt_left(replace(claim, state=state), at, policy)
 
 
 _OVERRIDING_STANDINGS = {

@@ -15,7 +15,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, deadline_end
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.evidence import DocumentFlaw, EvidenceKind
-from recours.core.outcome import PROOF_KINDS, KeptEvidence
+from recours.core.outcome import PROOF_KINDS, RecordedEvidence
 from recours.core.position import Position, Standing, Why
 from recours.core.text import clean
 from recours.core.translations import translate
@@ -195,7 +195,7 @@ def _deadline(visit: Visit, claim: Claim) -> str:
     return f"{texts.day(claim.deadline)} ({texts.ago(end, visit.now)})"
 
 
-def _piece(visit: Visit, piece: KeptEvidence, listed: ListedClaim, chosen: str) -> dict[str, Any]:
+def _piece(visit: Visit, piece: RecordedEvidence, listed: ListedClaim, chosen: str) -> dict[str, Any]:
     """A row of the evidence. `about`: its time and source; `is_proof`: whether it is more than a tracking record."""
     texts = visit.texts
     language = visit.texts.language

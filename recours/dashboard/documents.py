@@ -15,7 +15,7 @@ from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 from recours.admin.dossier import file_name
 from recours.admin.results import RecoursError
 from recours.core.evidence import EvidenceKind
-from recours.core.outcome import KeptEvidence, NotADocumentError
+from recours.core.outcome import NotADocumentError, RecordedEvidence
 from recours.core.text import clean
 from recours.dashboard.visit import Visit, actions_of, number_in
 from recours.evidence.kinds import SUFFIXES
@@ -78,7 +78,7 @@ class NoDocument:
 
 
 def find_document(
-    listed: ListedClaim, pieces: Sequence[KeptEvidence], digest: str, folder: Path
+    listed: ListedClaim, pieces: Sequence[RecordedEvidence], digest: str, folder: Path
 ) -> Document | NoDocument:
     """The piece of evidence with this digest; "" selects the claim's POD."""
     path = listed.pod_url
@@ -89,7 +89,9 @@ def find_document(
     return read_document(path, folder, next((piece for piece in pieces if piece.path == path), None))
 
 
-def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = None) -> Document | NoDocument:
+def read_document(
+    path_text: str, folder: Path, piece: RecordedEvidence | None = None
+) -> Document | NoDocument:
     """The document at this path, if it is in the folder. `piece`: its record."""
     if not is_inside(folder, path_text):
         return NoDocument(Absent.ELSEWHERE, path_text)

@@ -52,7 +52,7 @@ from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 from recours.runs.source import is_unchanged
 
 if TYPE_CHECKING:
-    from recours.core.outcome import KeptEvidence
+    from recours.core.outcome import RecordedEvidence
     from recours.runs.eligibility import Candidate, Correction, EnrollCriteria, ReopenCriteria
 
 
@@ -168,14 +168,14 @@ DETACH = "detach"  # recorded instead of a worker or a run
 def detach(
     assessor: Assessor,
     claim: Claim,
-    piece: "KeptEvidence",
+    piece: "RecordedEvidence",
     path: str,
     now: datetime,
     *,
     by: str,
     why: str,
     is_pod: bool,
-    following: "KeptEvidence | None",
+    following: "RecordedEvidence | None",
 ) -> bool:
     """Record the withdrawal of a piece of evidence; False if its claim is leased or changed. Raises DatabaseError.
 
@@ -202,7 +202,7 @@ def detach(
 
 
 def _projection(
-    connection: Connection, claim: Claim, following: "KeptEvidence | None", now: datetime
+    connection: Connection, claim: Claim, following: "RecordedEvidence | None", now: datetime
 ) -> dict[str, Any]:
     """Record the effects of a withdrawn proof, cancel a pending email about it, and return the service's new values."""
     # This event exists if the claim had failed before.

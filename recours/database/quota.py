@@ -381,7 +381,7 @@ _ACCOUNT_COLUMNS = {
     "credentials_print": "credentials_print",
 }
 _DOCUMENT_COLUMNS = {
-    "came_at": "documents_came_at",
+    "fetched_at": "documents_came_at",
     "refused_at": "documents_refused_at",
     "next_call_at": "documents_next_at",
     "words": "documents_refusal",

@@ -17,12 +17,12 @@ from recours.core.mail import (
     Preferences,
     Recipient,
     digest_due,
+    fault_key,
     is_address,
     is_still_valid,
+    listed_events,
     parse_preferences,
     summary_due,
-    things,
-    trouble_of,
 )
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
@@ -140,7 +140,9 @@ class NotificationManager:
             return 0
         if not is_address(self.settings.admin):
             self.outbox.decline(events, "there was no ADMIN_EMAIL")
-            log.warning(f"{plural(len(things(events)), 'operator notice')} not sent: ADMIN_EMAIL is not set")
+            log.warning(
+                f"{plural(len(listed_events(events)), 'operator notice')} not sent: ADMIN_EMAIL is not set"
+            )
             return 0
         operator = Recipient(None, self.settings.admin, None, is_active=True, preferences=None)
         reports = [[event] for event in events if event.name is EventName.WEEKLY_REPORT]
@@ -157,8 +159,8 @@ class NotificationManager:
 
     def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
         """Return whether at least one fault has not been in a recent email."""
-        faults = {trouble_of(event) for event in events} - {None}
-        return bool(faults) and not faults <= set(map(trouble_of, self.outbox.faults_told(now - _RECENTLY)))
+        faults = {fault_key(event) for event in events} - {None}
+        return bool(faults) and not faults <= set(map(fault_key, self.outbox.faults_told(now - _RECENTLY)))
 
     def _write(
         self,

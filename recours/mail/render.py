@@ -14,7 +14,15 @@ from recours.core.disputes import findings_text
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.evidence import Findings
 from recours.core.localized import Localized, typeset
-from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
+from recours.core.mail import (
+    FAULTS,
+    EventName,
+    MailKind,
+    OutboxEvent,
+    is_listed_with_others,
+    kind_of,
+    listed_events,
+)
 from recours.core.sentences import explanation_in, sentence
 from recours.core.text import clean
 from recours.core.translations import N_, Counted
@@ -71,7 +79,7 @@ def render(
     `blocked`: the number of blocked claims by account key, for the subject.
     """
     texts = Localized(language, head.zone)
-    events = things(events)
+    events = listed_events(events)
     expired = [event for event in events if event.name is EventName.EXPIRED]
     faults = [event for event in events if event.name is EventName.ACCOUNT_FAULT]
     of_clients = [event for event in faults if is_listed_with_others(event)]

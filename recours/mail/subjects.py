@@ -6,7 +6,15 @@ from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.localized import Localized
-from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
+from recours.core.mail import (
+    FAULTS,
+    EventName,
+    MailKind,
+    OutboxEvent,
+    is_listed_with_others,
+    kind_of,
+    listed_events,
+)
 from recours.core.text import clean
 from recours.core.translations import N_, Counted
 
@@ -43,7 +51,7 @@ def subject_of(
 ) -> str:
     """The subject of an email about these events. `blocked`: the number of blocked claims by account key."""
     texts = Localized(language)
-    events = things(events)
+    events = listed_events(events)
     if kind is MailKind.OPERATOR_SUMMARY:
         first, *more = _operator_phrases(events, texts, catalog, blocked)
         subject = first + (

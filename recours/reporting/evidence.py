@@ -8,7 +8,7 @@ from recours.core.claim import Delivery
 from recours.core.disputes import DisputeVerdict, findings_text, support, verdict_sentence
 from recours.core.evidence import DocumentFlaw, EvidenceKind, Findings
 from recours.core.localized import Localized
-from recours.core.outcome import BY_HAND, PROOF_KINDS, KeptEvidence
+from recours.core.outcome import BY_HAND, PROOF_KINDS, RecordedEvidence
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.reporting.records import iso
@@ -25,7 +25,7 @@ KIND_NAMES = {
 class ClaimEvidence:
     """A claim's evidence, the oldest piece first. `dispute`: its `dispute_type`; "": not known."""
 
-    pieces: Sequence[KeptEvidence] = ()
+    pieces: Sequence[RecordedEvidence] = ()
     dispute: str = ""
 
     @property
@@ -39,7 +39,7 @@ class ClaimEvidence:
         documents = (piece for piece in good if piece.kind is not EvidenceKind.RECORD)
         return support(self.dispute, [piece.findings for piece in documents], delivery)
 
-    def best_first(self, pod_url: str | None) -> list[KeptEvidence]:
+    def best_first(self, pod_url: str | None) -> list[RecordedEvidence]:
         """The accepted pieces: first the claim's proof (`pod_url`), then the others by kind."""
         order = (*PROOF_KINDS, EvidenceKind.RECORD)
         good = [piece for piece in self.pieces if piece.refused is None]
@@ -76,7 +76,7 @@ class ShownDelivery(NamedTuple):
         )
 
 
-def piece_json(piece: KeptEvidence) -> dict[str, Any]:
+def piece_json(piece: RecordedEvidence) -> dict[str, Any]:
     return {
         "kind": piece.kind,
         "source": piece.source,
@@ -95,7 +95,7 @@ def piece_json(piece: KeptEvidence) -> dict[str, Any]:
     }
 
 
-def source_text(piece: KeptEvidence, language: str) -> str:
+def source_text(piece: RecordedEvidence, language: str) -> str:
     """The source of a piece: a carrier's call, or the person who attached it."""
     return f"{source_name(language, BY_HAND)}, {clean(piece.by, 60)}" if piece.by else clean(piece.source, 60)
 
@@ -104,7 +104,7 @@ def source_name(language: str, source: str) -> str:
     return translate(language, "by hand") if source == BY_HAND else clean(source, 60)
 
 
-def piece_text(piece: KeptEvidence, texts: Localized) -> str:
+def piece_text(piece: RecordedEvidence, texts: Localized) -> str:
     """What a piece shows, as a phrase: "signed by DUPONT on 5 Oct 2026, 10:31, Lille; shows the tracking number"."""
     if piece.refused:
         reason = DocumentFlaw.translated(texts.language, piece.refused)
@@ -114,7 +114,7 @@ def piece_text(piece: KeptEvidence, texts: Localized) -> str:
     return findings_text(piece.findings, None, texts) + _entered(piece, piece.findings, texts)
 
 
-def _entered(piece: KeptEvidence, findings: Findings, texts: Localized) -> str:
+def _entered(piece: RecordedEvidence, findings: Findings, texts: Localized) -> str:
     """What the person who attached the file entered, if the file does not show it."""
     delivery = piece.delivery
     entries = []

@@ -24,7 +24,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import DUE, Claim, Delivery, Stage
 from recours.core.evidence import EvidenceKind, Findings
 from recours.core.mail import OPEN_STATES, MailState
-from recours.core.outcome import KeptEvidence
+from recours.core.outcome import RecordedEvidence
 from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
@@ -88,7 +88,7 @@ _OF_ATTEMPT = (
     "http_status", "delivered_at", "delivered_day", "signatory", "document_path", "document_sha256", "document_size",
     "document_type", "document_source",
 )  # fmt: skip
-# Fields of `KeptEvidence` with the same name as their column.
+# Fields of `RecordedEvidence` with the same name as their column.
 _OF_PIECE = (
     "claim_id", "carrier", "obtained_at", "path", "sha256", "size", "media_type", "run_id", "refused", "by",
 )  # fmt: skip
@@ -106,13 +106,13 @@ class DatabaseRecords:
         query = select(attempts).where(_a.claim_id == claim_id).order_by(_a.id)
         return [_attempt(row, self.catalog) for row in self.database.mappings(query)]
 
-    def evidence(self, claim_id: Any) -> list[KeptEvidence]:
+    def evidence(self, claim_id: Any) -> list[RecordedEvidence]:
         """All recorded evidence of a claim, including refused pieces, the oldest first."""
         return self.evidence_of_each([claim_id]).get(claim_id, [])
 
-    def evidence_of_each(self, claim_ids: Collection[Any]) -> dict[Any, list[KeptEvidence]]:
+    def evidence_of_each(self, claim_ids: Collection[Any]) -> dict[Any, list[RecordedEvidence]]:
         """All recorded evidence of several claims, by claim id."""
-        pieces: dict[Any, list[KeptEvidence]] = {}
+        pieces: dict[Any, list[RecordedEvidence]] = {}
         query = select(evidence).where(_v.claim_id.in_(claim_ids)).order_by(_v.obtained_at, _v.id)
         for piece in map(_piece, self.database.mappings(query)):
             pieces.setdefault(piece.claim_id, []).append(piece)
@@ -266,9 +266,9 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
     )
 
 
-def _piece(row: RowMapping) -> KeptEvidence:
+def _piece(row: RowMapping) -> RecordedEvidence:
     day = date.fromisoformat(row["delivered_day"]) if row["delivered_day"] else None
-    return KeptEvidence(
+    return RecordedEvidence(
         **{name: row[name] for name in _OF_PIECE},
         number=row["tracking_number"],
         kind=EvidenceKind(row["kind"]),

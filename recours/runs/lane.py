@@ -188,7 +188,7 @@ class Lane:
             self.outage.failures_in_a_row = 0
         elif called:
             self.outage.failures_in_a_row += OUTAGE_AFTER if shows_outage else 1
-        if not isinstance(outcome, Failure) or outcome.alone:
+        if not isinstance(outcome, Failure) or outcome.claim_only:
             return None
         refusal = self._closing(outcome)
         if refusal is None:

@@ -336,7 +336,7 @@ class Leasing:
     def note_documents(self, lane: Lane, outcome: Outcome) -> None:
         """After an answer, update whether the account gets documents. Raises RunError."""
         is_denied = (
-            isinstance(outcome, Failure) and outcome.alone and outcome.kind is ErrorKind.ACCOUNT_DENIED
+            isinstance(outcome, Failure) and outcome.claim_only and outcome.kind is ErrorKind.ACCOUNT_DENIED
         )
         if is_denied or (lane.documents and isinstance(outcome, Retrieved)):
             lane.documents = self._deps.queue.documents(lane.key)

@@ -17,7 +17,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, expire, give_up, next_action, pass_retry
 from recours.core.errors import RunError
-from recours.core.order import ranked_anew
+from recours.core.order import reranked
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, format_span, plural
@@ -320,7 +320,7 @@ class Worker(ABC):
                 log.warning(f"{claim.reference}: cannot read the value of {values}; it is treated as unknown")
         if unreadable > _SHOWN_REMARKS:
             log.warning(f"{unreadable - _SHOWN_REMARKS} more claims have values that cannot be read")
-        rank = partial(ranked_anew, now=now, policy=policy)
+        rank = partial(reranked, now=now, policy=policy)
         maintenance.rank_overdue(self.stage, policy.evidence_days, rank, now)
         self.maintain_own(now)
         maintenance.stage_due(policy.due_until(now))

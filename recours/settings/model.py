@@ -323,8 +323,8 @@ POLICY = {
     "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", then(names, lambda parts: frozenset(map(str.lower, parts))), "claims with one of these statuses are not fetched"),
     "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", then(whole(0, 3650), lambda number: timedelta(days=number) or None), "days after its response_deadline when recours gives up on a claim; 0 disables this"),
     "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline when a claim gets one last attempt; 0 disables this"),
-    "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
-    "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "whether clients are also notified of a temporary error that outlasts all retries"),
+    "notify_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
+    "notify_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "whether clients are also notified of a temporary error that outlasts all retries"),
 }  # fmt: skip
 CLAIMS_TABLE = Setting(
     "RECOURS_CLAIMS_TABLE",

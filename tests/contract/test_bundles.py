@@ -501,7 +501,7 @@ def test_an_account_that_is_refused_closes_after_one_check(bundles: Bundles) -> 
     assert kinds(fetched) == [K.AUTH_FAILED] * 3
     assert [one.calls for one in fetched] == [2, 0, 0]
     assert bundles.script.asked == ["tracking A,B,C", "tracking 0"]
-    assert not any(failure(one).alone or one.accepted for one in fetched)
+    assert not any(failure(one).claim_only or one.accepted for one in fetched)
     state = bundles.quota.carrier_state("listed").account
     assert (state.refusals, state.claim) == (1, None)
     assert {failure(one).retry_at for one in fetched} == {state.refused_until}

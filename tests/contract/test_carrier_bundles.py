@@ -166,7 +166,7 @@ def told(fetched: CarrierAnswer) -> Any:
     outcome = fetched.outcome
     if not isinstance(outcome, Failure):
         return outcome
-    counted = outcome.kind, outcome.http_status, outcome.delivery, outcome.alone
+    counted = outcome.kind, outcome.http_status, outcome.delivery, outcome.claim_only
     if outcome.kind is K.BAD_RESPONSE:  # an attack in two steps is unreadable in two ways
         return counted
     return *counted, outcome.explanation and outcome.explanation.key, outcome.unknown

@@ -281,7 +281,7 @@ def test_where_the_house_has_no_call_now_no_attempt_is_used_and_it_is_asked_next
     before = scene.used(queue)["chronopost"]
     fetched = fetch(queue, KEYS[0])
     assert isinstance(fetched.outcome, Failure)
-    assert (fetched.outcome.kind, fetched.outcome.alone) == (ErrorKind.RATE_LIMITED, True)
+    assert (fetched.outcome.kind, fetched.outcome.claim_only) == (ErrorKind.RATE_LIMITED, True)
     assert not fetched.outcome.closes_carrier
     assert fetched.outcome.delivery is not None
     assert fetched.remember == DEFAULT_ACCOUNT

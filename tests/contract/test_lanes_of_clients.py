@@ -31,7 +31,7 @@ from tests.own_rows import joined_rows, put_account
 
 SHOP, OTHER = 1, 2
 DENIED = Failure(ErrorKind.ACCESS_DENIED, "Another customer's parcel", http_status=403)
-NO_UNITS = Failure(ErrorKind.RATE_LIMITED, "The default account is at its limit", alone=True)
+NO_UNITS = Failure(ErrorKind.RATE_LIMITED, "The default account is at its limit", claim_only=True)
 LATER = NOW + timedelta(minutes=1)
 # The ids of a client's claims at the first carrier.
 OF_SHOP = f"SELECT id FROM claims WHERE client_id = {SHOP} AND carrier = 'Chronopost'"

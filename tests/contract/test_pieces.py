@@ -14,7 +14,7 @@ from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import attach, decide, succeed
 from recours.core.errors import ErrorKind
 from recours.core.evidence import EvidenceKind, Findings
-from recours.core.outcome import Failure, KeptEvidence, Retrieved, StoredDocument
+from recours.core.outcome import Failure, RecordedEvidence, Retrieved, StoredDocument
 from recours.database.by_person import GivenUpClaims
 from recours.database.engine import Database
 from recours.database.erasing import ClaimErasure, Erased
@@ -47,7 +47,7 @@ def run(database: Database, add_claims: Callable[..., None]) -> Run:
     return run
 
 
-def read(run: Run, claim_id: Any = 1) -> list[KeptEvidence]:
+def read(run: Run, claim_id: Any = 1) -> list[RecordedEvidence]:
     return DatabaseRecords(run.database, CATALOG).evidence(claim_id)
 
 
@@ -65,7 +65,7 @@ def test_every_piece_has_a_row_and_the_attempt_names_the_best(run: Run) -> None:
     (claim,) = run.take()
     record(run, claim, SIGNATURE, BLANK, LETTER)
     assert read(run) == [
-        KeptEvidence(
+        RecordedEvidence(
             claim_id=claim.id,
             carrier="chronopost",
             number=claim.number or "",

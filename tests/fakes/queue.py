@@ -175,7 +175,7 @@ class FakeQueue:
             until = pause_until(failure.retry_at, now)
             self.refusals[carrier] = Refusal(Blocked.RATE_LIMIT, failure.message, until)
             return replace(failure, retry_at=until)
-        if failure.kind in REFUSED_KINDS and not failure.alone:
+        if failure.kind in REFUSED_KINDS and not failure.claim_only:
             until = now + timedelta(hours=1)
             self.refusals[carrier] = Refusal(Blocked.CARRIER, failure.message, until, kind=failure.kind)
             return replace(failure, retry_at=until)

@@ -474,7 +474,7 @@ def _hours(folder: Path, how: Callable[..., Callable[[], None]]) -> tuple[Any, A
             quotas = QuotaTables(database)
             # Otherwise the first answers would decide whether the account or the parcel is at fault.
             for key in CATALOG.specs:
-                quotas.set_documents(key, DocumentRight(came_at=demo.BEGINS))
+                quotas.set_documents(key, DocumentRight(fetched_at=demo.BEGINS))
             hour = how(app)
             for n in range(1, 10):  # to the second retry
                 clock.advance(demo.BEGINS + timedelta(hours=n) - clock.now())

@@ -12,7 +12,7 @@ from recours.admin.results import ResultSentences
 from recours.core.claim import Claim, Delivery, FetchStatus
 from recours.core.errors import RunError
 from recours.core.evidence import Appraisal, EvidenceKind, Findings
-from recours.core.outcome import BY_HAND, KeptEvidence, StoredDocument
+from recours.core.outcome import BY_HAND, RecordedEvidence, StoredDocument
 from recours.core.policy import Policy
 from recours.reporting.records import ListedClaim
 
@@ -24,7 +24,7 @@ SIGNED, UNSIGNED = (
     Findings(is_readable=True, has_signature=True),
     Findings(is_readable=True, has_signature=False),
 )
-PRESENT = KeptEvidence(
+PRESENT = RecordedEvidence(
     claim_id=1,
     carrier="dpd",
     number="01234567890123",
@@ -43,7 +43,7 @@ LETTER, SIGNATURE, PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, Evidence
 
 
 def attached(
-    present: KeptEvidence | None,
+    present: RecordedEvidence | None,
     kind: EvidenceKind,
     shown: Findings,
     pod_url: str | None = "/pods/present.pdf",
@@ -79,7 +79,7 @@ def attached(
     ],
 )
 def test_which_piece_is_the_claim_s_pod(
-    present: KeptEvidence | None, kind: EvidenceKind, shown: Findings, is_pod: bool
+    present: RecordedEvidence | None, kind: EvidenceKind, shown: Findings, is_pod: bool
 ) -> None:
     path, claims = attached(present, kind, shown)
     assert path == ("/pods/new.pdf" if is_pod else "/pods/present.pdf")

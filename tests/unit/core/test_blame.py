@@ -88,12 +88,12 @@ def test_refusals_that_were_in_progress_at_once_count_too() -> None:
 
 def test_a_document_shows_the_right_for_thirty_days_and_ends_the_pause() -> None:
     right = DocumentRight().after_call(NOW).after_refusal(NOW, "no").after_document(NOW + HOUR)
-    assert right == DocumentRight(came_at=NOW + HOUR)
-    assert (right.is_shown(NOW + 30 * DAY), right.is_shown(NOW + 31 * DAY)) == (True, False)
+    assert right == DocumentRight(fetched_at=NOW + HOUR)
+    assert (right.is_proven(NOW + 30 * DAY), right.is_proven(NOW + 31 * DAY)) == (True, False)
     assert right.after_document(NOW + 2 * HOUR) == right, "not each is written down"
-    assert right.after_document(NOW + 2 * DAY).came_at == NOW + 2 * DAY
+    assert right.after_document(NOW + 2 * DAY).fetched_at == NOW + 2 * DAY
 
 
 def test_an_answer_without_a_document_ends_the_pause_and_shows_no_right() -> None:
     right = DocumentRight().after_call(NOW).after_refusal(NOW, "no").after_grant()
-    assert (right, right.is_shown(NOW), right.is_paused(NOW)) == (DocumentRight(), False, False)
+    assert (right, right.is_proven(NOW), right.is_paused(NOW)) == (DocumentRight(), False, False)

@@ -480,7 +480,7 @@ def test_a_temporary_failure_at_the_last_retry_is_reported_to_the_operator_only(
 
 
 def test_the_client_is_notified_of_temporary_failures_only_where_that_is_wanted() -> None:
-    policy = replace(POLICY, tell_temporary=True)
+    policy = replace(POLICY, notify_temporary=True)
     assert notifications(decide(at_retry(3), failing(ErrorKind.TIMEOUT), NOW, policy)) == [
         ("pod_failed", "client"),
         ("gave_up", "operator"),
@@ -627,13 +627,13 @@ def test_the_deadline_s_day_ends_in_the_settings_zone(later: timedelta, early: b
 
 
 def test_a_deadline_does_not_hurry_a_temporary_failure() -> None:
-    policy = replace(POLICY, tell_persistent_at_once=True)
+    policy = replace(POLICY, notify_persistent_at_once=True)
     row = at_retry(0, deadline=date(2026, 1, 1))
     assert notifications(decide(row, failing(ErrorKind.NOT_FOUND), NOW, policy)) == []
 
 
 def test_persistent_errors_can_be_reported_at_once() -> None:
-    policy = replace(POLICY, tell_persistent_at_once=True)
+    policy = replace(POLICY, notify_persistent_at_once=True)
     decision = decide(at_retry(0), failing(ErrorKind.UNSUPPORTED_CARRIER), NOW, policy)
     assert notifications(decision) == [("pod_failed", "operator")]
     assert decision.events[0].facts == {

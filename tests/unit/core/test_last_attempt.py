@@ -201,7 +201,7 @@ def test_a_rate_limit_defers_the_last_attempt() -> None:
     at = END - 30 * HOUR
     state = ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT)
     until = at + 2 * HOUR
-    failure = Failure(ErrorKind.RATE_LIMITED, "later", retry_at=until, alone=True)
+    failure = Failure(ErrorKind.RATE_LIMITED, "later", retry_at=until, claim_only=True)
     decision = decide(claim(state), failure, at, ON)
     assert not decision.uses_attempt
     assert decision.state.next_at == until

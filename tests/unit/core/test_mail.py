@@ -15,13 +15,13 @@ from recours.core.mail import (
     Preferences,
     Reasons,
     digest_due,
+    fault_key,
     is_address,
     is_still_valid,
     key_of,
     parse_preferences,
     reported_week,
     summary_due,
-    trouble_of,
     week_label,
 )
 
@@ -194,7 +194,7 @@ def test_the_operators_email_comes_once_a_day(last: str | None, now: str, due: b
 
 def test_a_problem_is_the_same_regardless_of_day_and_client_account() -> None:
     def trouble(name: EventName, carrier: str, kind: str = "auth_failed", day: str = "2026-02-02") -> object:
-        return trouble_of(
+        return fault_key(
             OutboxEvent(1, name, None, carrier, day, in_paris(day), {"kind": kind, "error": day})
         )
 

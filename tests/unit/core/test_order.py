@@ -11,7 +11,7 @@ from recours.core.assessment import assess
 from recours.core.claim import NEVER, Claim, Delivery, Snapshot, Stage, State, deadline_end
 from recours.core.decision import decide
 from recours.core.errors import ErrorKind
-from recours.core.order import asked_about, comes_last, is_expired, rank, ranked_anew, urgency
+from recours.core.order import is_expired, mark_asked, rank, ranks_last, reranked, urgency
 from recours.core.outcome import Failure
 from recours.core.policy import Policy
 
@@ -77,8 +77,8 @@ def test_a_claim_with_expired_evidence_ranks_after_all_that_can_still_be_won(sta
     ]
     last = max(urgency(state, NOW) for state in can_win)
     assert min(urgency(state, NOW) for state in (forgotten, undated)) > last
-    assert comes_last(forgotten, NOW)
-    assert not comes_last(forgotten, NOW - 11 * DAY)
+    assert ranks_last(forgotten, NOW)
+    assert not ranks_last(forgotten, NOW - 11 * DAY)
 
 
 def test_a_new_delivery_date_moves_the_end_of_the_evidence() -> None:
@@ -107,7 +107,7 @@ def test_a_corrected_number_is_another_parcel_of_which_nothing_is_known() -> Non
 @pytest.mark.parametrize("stage", [Stage.READY, Stage.WAITING])
 def test_a_claim_expires_by_its_deadline_alone(stage: Stage) -> None:
     claim = ups(created_at=created(150), deadline=LATER)
-    state = asked_about(claim, replace(assess(claim, NOW, POLICY), stage=stage), POLICY)
+    state = mark_asked(claim, replace(assess(claim, NOW, POLICY), stage=stage), POLICY)
     assert (state.rank_at, state.expire_from) == (NOW - 30 * DAY, LATER_ENDS)
     assert not is_expired(state, LATER_ENDS + 30 * DAY - HOUR, POLICY)
     assert is_expired(state, LATER_ENDS + 30 * DAY, POLICY)
@@ -115,7 +115,7 @@ def test_a_claim_expires_by_its_deadline_alone(stage: Stage) -> None:
 
 def test_a_claim_without_a_deadline_never_expires() -> None:
     claim = ups(created_at=created(150))
-    state = asked_about(claim, assess(claim, NOW, POLICY), POLICY)
+    state = mark_asked(claim, assess(claim, NOW, POLICY), POLICY)
     assert (state.rank_is_deadline, state.expire_from) == (True, NEVER)
     assert not is_expired(state, NOW + 3650 * DAY, POLICY)
 
@@ -125,12 +125,12 @@ def test_an_older_version_s_place_is_found_again() -> None:
     ranked = replace(
         claim, state=State(Stage.READY, failed_at=NOW, rank_at=LATER_ENDS, rank_is_deadline=True)
     )
-    assert ranked_anew(ranked, NOW, POLICY) == replace(ranked.state, rank_at=NOW + 10 * DAY)
+    assert reranked(ranked, NOW, POLICY) == replace(ranked.state, rank_at=NOW + 10 * DAY)
     asked = replace(ranked, state=replace(ranked.state, expire_from=NEVER))
-    assert ranked_anew(asked, NOW, POLICY).expire_from == LATER_ENDS
+    assert reranked(asked, NOW, POLICY).expire_from == LATER_ENDS
 
 
 def test_a_failure_in_the_future_counts_as_now() -> None:
     """A wrong clock or another program may write any time; 14 days after the year 9999 do not exist."""
     claim = Claim(1, "CLM-1", carrier="ups", fetch_status="failed", state=State(Stage.READY, failed_at=NEVER))
-    assert ranked_anew(claim, NOW, POLICY).rank_at == NOW + 14 * DAY
+    assert reranked(claim, NOW, POLICY).rank_at == NOW + 14 * DAY

@@ -80,7 +80,7 @@ def test_a_refusal_may_be_the_parcels_alone() -> None:
     assert "our" not in to_client.message
     later = make_outcome(REJECTED, replace(OURS, blame=Blame.CLAIM_LATER, retry_at=AT))
     assert later.message.endswith("(only for this parcel: Chronopost returns others)")
-    assert (later.kind, later.retry_at, later.alone) == (K.AUTH_FAILED, AT, True)
+    assert (later.kind, later.retry_at, later.claim_only) == (K.AUTH_FAILED, AT, True)
 
 
 def test_an_account_without_documents_closes_nothing() -> None:
@@ -127,7 +127,7 @@ def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind:
 def test_a_parcel_that_was_not_tracked_does_not_wait_for_documents(
     alone: bool, retry_at: datetime | None
 ) -> None:
-    answer = replace(REJECTED, alone=alone)
+    answer = replace(REJECTED, claim_only=alone)
     assert make_outcome(answer, replace(OURS, is_assumed=True, retry_at=AT)).retry_at == retry_at
 
 

@@ -102,7 +102,7 @@ def test_a_claim_that_another_program_keeps_fetching_is_not_due(world: World) ->
 def test_a_deferred_claim_waits_until_its_next_attempt(world: World) -> None:
     world.pending("CLM-1")
     until = world.now + 6 * HOUR
-    refused = Failure(ErrorKind.AUTH_FAILED, "not this parcel", retry_at=until, alone=True)
+    refused = Failure(ErrorKind.AUTH_FAILED, "not this parcel", retry_at=until, claim_only=True)
     world.queue.answers["XY000000001FR"] = [refused]
     world.fetch()
     where = position(world.table["CLM-1"], world.now, world.policy)

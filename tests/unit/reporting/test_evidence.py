@@ -10,7 +10,7 @@ from recours.core.claim import Delivery
 from recours.core.disputes import Support
 from recours.core.evidence import EvidenceKind, Findings
 from recours.core.localized import Localized
-from recours.core.outcome import KeptEvidence
+from recours.core.outcome import RecordedEvidence
 from recours.reporting.evidence import (
     KIND_NAMES,
     ClaimEvidence,
@@ -21,7 +21,7 @@ from recours.reporting.evidence import (
 )
 
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
-LETTER = KeptEvidence(
+LETTER = RecordedEvidence(
     claim_id=1,
     carrier="chronopost",
     number="XY001234567FR",
@@ -80,7 +80,7 @@ PARIS = ZoneInfo("Europe/Paris")
     ],
 )
 def test_findings_of_a_piece_are_described_in_both_languages(
-    piece: KeptEvidence, english: str, french: str
+    piece: RecordedEvidence, english: str, french: str
 ) -> None:
     assert piece_text(piece, Localized("en", PARIS)) == english
     assert piece_text(piece, Localized("fr", PARIS)) == french
@@ -111,7 +111,7 @@ def test_where_a_piece_is_from() -> None:
     ],
 )
 def test_whether_the_evidence_carries_the_dispute(
-    pieces: list[KeptEvidence], dispute: str, support: Support | None
+    pieces: list[RecordedEvidence], dispute: str, support: Support | None
 ) -> None:
     evidence = ClaimEvidence(pieces, dispute)
     assert (evidence.verdict.support if evidence.verdict else None) == support

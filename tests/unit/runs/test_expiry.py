@@ -12,7 +12,7 @@ from recours.core.assessment import assess
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
-from recours.core.order import asked_about, is_expired
+from recours.core.order import is_expired, mark_asked
 from recours.core.outcome import Failure
 from recours.core.position import Why
 from recours.mail.render import Branding, render
@@ -71,7 +71,11 @@ def test_an_expired_claim_is_tried_once_and_then_given_up(
 def test_an_expired_claim_denied_without_using_an_attempt_is_tried_only_once(world: World) -> None:
     pending(world)
     denied = Failure(
-        ErrorKind.ACCOUNT_DENIED, "Not for us", retry_at=world.now + 6 * HOUR, alone=True, http_status=403
+        ErrorKind.ACCOUNT_DENIED,
+        "Not for us",
+        retry_at=world.now + 6 * HOUR,
+        claim_only=True,
+        http_status=403,
     )
     world.queue.answers[N] = [denied] * 9
     world.each_hour(30, world.fetch)
@@ -164,7 +168,7 @@ def test_new_claims_that_were_never_tried_do_not_expire(world: World) -> None:
     claim = world.table["CLM-1"]
     state = assess(claim, world.now, world.policy)
     assert not is_expired(state, world.now, world.policy)
-    assert is_expired(asked_about(claim, state, world.policy), world.now, world.policy)
+    assert is_expired(mark_asked(claim, state, world.policy), world.now, world.policy)
 
 
 @pytest.mark.parametrize(
