@@ -1,6 +1,10 @@
-"""The service restores an older copy of its table: recours writes its results again, and fetches nothing twice."""
+"""The service restores an older copy of its table, or drops columns: recours writes its results again.
+
+Nothing is fetched twice.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,10 +13,13 @@ import pytest
 from recours.core.claim import Stage
 from recours.core.decision import succeed
 from recours.core.outcome import StoredDocument
-from recours.database.engine import Database
+from recours.database.border import INDEX, POD_COLUMNS
+from recours.database.engine import Database, DatabaseError
+from recours.database.schema.creation import bring_up_to_date, complete
+from recours.database.schema.inspection import look
 from tests.contract.test_changes import changes
-from tests.contract.test_claims import NOW, SUCCESS, Run, attempt_at, edit, rows
-from tests.own_rows import joined_row
+from tests.contract.test_claims import NOW, SUCCESS, TIMED_OUT, Run, attempt_at, edit, rows
+from tests.own_rows import joined_row, joined_rows
 
 HOUR = timedelta(hours=1)
 OLDER = "pod_fetch_status = 'failed', pod_url = NULL, pod_fetched_at = NULL, pod_delivery_person = NULL"
@@ -29,7 +36,8 @@ def run(database: Database, tmp_path: Path, add_claims: Callable[..., None]) -> 
     proof.write_bytes(b"%PDF")
     document = StoredDocument(str(proof), "0" * 64, 4, "application/pdf", SUCCESS.delivery, "letter")
     decision = succeed(claim, SUCCESS, NOW)
-    assert run.claims.record([(attempt_at(claim, decision, None, document), decision)], run.lease(), NOW)
+    attempt = replace(attempt_at(claim, decision, None, document), retry=2)
+    assert run.claims.record([(attempt, decision)], run.lease(), NOW)
     return run
 
 
@@ -67,3 +75,36 @@ def test_a_proof_whose_file_is_gone_is_fetched_again(run: Run, tmp_path: Path) -
     edit(run.database, f"UPDATE claims SET {OLDER} WHERE id = 1")
     run.keep(NOW + HOUR)
     assert joined_row(run.database, "CLM-00000")["stage"] == "ready"
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+@pytest.mark.parametrize("as_script", [False, True])
+def test_dropped_columns_are_filled_again(run: Run, *, is_forgotten: bool, as_script: bool) -> None:
+    """`is_forgotten`: recours's row of the finished claim was deleted, as runs do after 30 days."""
+    failing = run.claims.find("CLM-00001")
+    assert failing
+    assert run.record(failing, TIMED_OUT)
+    if is_forgotten:
+        edit(run.database, "DELETE FROM recours_claims WHERE stage = 'done'")
+    before = joined_rows(run.database)
+    with run.database.write() as connection:
+        connection.exec_driver_sql(f"DROP INDEX {INDEX}")
+        for column in POD_COLUMNS:
+            connection.exec_driver_sql(f"ALTER TABLE claims DROP COLUMN {column}")
+    run.database.look_again()
+    with pytest.raises(DatabaseError, match="recours init-db") as raised:
+        bring_up_to_date(run.database, look(run.database))
+    if as_script:
+        with run.database.outside_transactions() as connection:
+            for statement in raised.value.details:
+                connection.exec_driver_sql(statement)
+        run.database.look_again()
+    else:
+        assert any("Restored columns of claims" in remark for remark in complete(run.database))
+    for row, restored in zip(before, joined_rows(run.database), strict=True):
+        fetched_at = restored.pop("pod_fetched_at")
+        assert (fetched_at and fetched_at.replace(microsecond=0)) == row.pop("pod_fetched_at")
+        assert restored == row
+    run.keep(NOW + HOUR)
+    assert run.take(now=NOW + HOUR) == []
+    assert changes(run.database) == []

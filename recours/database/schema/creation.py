@@ -33,6 +33,7 @@ from recours.database.schema.inspection import (
     require_claims,
     require_version,
 )
+from recours.database.schema.restoration import as_script, restoration
 from recours.database.schema.rights import MISSING as MISSING_RIGHTS
 from recours.database.schema.rights import (
     NOT_ALLOWED,
@@ -81,25 +82,35 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
 
 
 def complete(database: Database, clock: Clock | None = None) -> list[str]:
-    """Create all missing tables, including the service's, and return remarks for people. Raises DatabaseError."""
+    """Create all missing tables, including the service's, and return remarks for people. Raises DatabaseError.
+
+    Columns that someone dropped are added again and filled from recours's own tables.
+    """
     clock = clock or SystemClock()
 
-    def create_service_tables(connection: Connection) -> None:
+    def create_missing(connection: Connection) -> list[str]:
         for statement in _missing_service_tables(database, connection).values():
             connection.execute(text(statement))
+        if not look_closer(database, connection).has_dropped_columns:
+            return []
+        border = database.border
+        for statement in restoration(border):
+            connection.exec_driver_sql(statement)
+        return [f"Restored columns of {border.table} from recours's own tables: {', '.join(border.missing)}"]
 
     schema = look(database)
     require_version(database, schema)
     if database.border.is_there:  # before anything is changed
         require_claims(database, schema)
     try:
-        change_alone(database, create_service_tables, clock)
+        with database.long():
+            remarks = change_alone(database, create_missing, clock)
     except DatabaseError as fault:
         raise _add_sql(fault, database, partial(sql_of_completion, database)) from fault
     database.look_again()
     schema = look(database)
     require_claims(database, schema)
-    return bring_up_to_date(database, schema, clock)[1]
+    return remarks + bring_up_to_date(database, schema, clock)[1]
 
 
 def _missing_service_tables(database: Database, connection: Connection) -> dict[str, str]:
@@ -270,7 +281,7 @@ def sql_of_additions(
 
 def _sql_to_head(database: Database, schema: Schema) -> list[str]:
     if schema.has_dropped_columns:
-        return _lines(database.border.additions())
+        return as_script(database.border)
     if schema.version is not None:
         with database.read() as connection:
             return _migrate(connection, from_version=schema.version).splitlines()

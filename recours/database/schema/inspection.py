@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from recours.core.text import clean
 from recours.database.border import Border
 from recours.database.engine import Database, DatabaseError
+from recours.database.schema.restoration import as_script
 from recours.database.schema.rights import Right, grants, how_to_get_sql, missing_rights, needs_of, sentence
 from recours.database.tables import VERSION_TABLE
 
@@ -38,7 +39,7 @@ class Schema(NamedTuple):
 
     @property
     def has_dropped_columns(self) -> bool:
-        """Return whether columns were dropped after recours added them; runs do not add these columns again."""
+        """Return whether columns were dropped after recours added them. Only `init-db` adds these columns again."""
         return self.version == HEAD and bool(self.missing_columns)
 
 
@@ -121,9 +122,9 @@ def dropped_columns(database: Database, schema: Schema) -> DatabaseError:
     """The error for dropped columns, with the SQL that adds them again."""
     missing = ", ".join(schema.missing_columns)
     return DatabaseError(
-        f"The schema of {database.safe_url} is {schema.version}, but {database.border.table} has no {missing}. "
-        "Restore a backup, or add the empty columns again with the SQL printed by: recours init-db --sql",
-        [f"{statement};" for statement in database.border.additions()],
+        f"The schema of {database.safe_url} is {schema.version}, but {database.border.table} has no {missing}. Restore "
+        "a backup, or run 'recours init-db', which adds the columns again and fills them from recours's own tables.",
+        as_script(database.border),
     )
 
 
