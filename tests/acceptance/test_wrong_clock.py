@@ -77,7 +77,7 @@ def test_an_index_that_such_a_run_was_building_is_built_by_another(database: Dat
             f"INSERT INTO recours_leases VALUES ('index on claims', 'dead', '{FAR:%Y-%m-%d %H:%M:%S}')"
         )
     clock = SimulatedClock(FAILED_AT)
-    assert build_missing(database, clock) == [f"Built on claims: {INDEX}"]
+    assert build_missing(database, clock) == [f"Built the index {INDEX} on claims"]
 
 
 def test_status_and_check_tell_of_it_and_of_missed_runs(service: Service, person: Person) -> None:

@@ -174,7 +174,7 @@ def test_a_run_does_not_wait_for_an_index_that_another_run_builds(old: Database)
     assert [holder for _, holder, _ in leases(old)] == ["other"]
     with service(old) as connection:
         connection.execute("UPDATE recours_leases SET held_until = held_until - INTERVAL '1 hour'")
-    assert next_run(old) == [f"Built on claims: {INDEX}"]
+    assert next_run(old) == [f"Built the index {INDEX} on claims"]
     assert leases(old) == []
 
 
@@ -243,7 +243,7 @@ def test_an_index_left_incomplete_is_rebuilt(old: Database) -> None:
             builder.execute(statement)
         ending.join()
     assert is_valid(old) is False
-    assert next_run(old) == [f"Built on claims: {INDEX}"]
+    assert next_run(old) == [f"Built the index {INDEX} on claims"]
     assert is_valid(old)
 
 

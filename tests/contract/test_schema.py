@@ -177,7 +177,7 @@ def test_an_upgrade_keeps_existing_data(old: Path) -> None:
     assert dump(copy) == before
     assert copy.name in copied
     assert told.endswith(f"added to claims: {', '.join(POD_COLUMNS)}")
-    assert built == f"Built on claims: {INDEX}"
+    assert built == f"Built the index {INDEX} on claims"
     with closing(sqlite3.connect(old)) as connection:
         assert (
             connection.execute("SELECT pod_fetch_status, pod_retry_count FROM claims").fetchall()

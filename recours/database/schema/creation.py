@@ -463,4 +463,4 @@ def _build(database: Database) -> list[str]:
                 connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         connection.exec_driver_sql(border.index)
     database.look_again()
-    return [f"Built on {border.table}: {INDEX}"]
+    return [f"Built the index {INDEX} on {border.table}"]
