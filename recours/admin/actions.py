@@ -40,7 +40,7 @@ from recours.core.times import EXAMPLES, time_ahead
 from recours.core.translations import N_, translate
 from recours.database.by_person import DETACH, correct, detach, require_room
 from recours.database.engine import DatabaseError
-from recours.evidence.by_hand import appraise_file, read_file
+from recours.evidence.attached_files import appraise_file, read_file
 from recours.evidence.manifests import write_manifests
 from recours.evidence.store import DocumentStore, is_inside
 from recours.mail.service import mail_service, send_test

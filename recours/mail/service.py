@@ -234,7 +234,7 @@ class MailService:
 
     def _read_pod(self, path: str) -> bytes:
         """Read a file in the documents' folder; `path` comes from a database row. Raises NotADocumentError."""
-        from recours.evidence.by_hand import read_file  # noqa: PLC0415 (see above)
+        from recours.evidence.attached_files import read_file  # noqa: PLC0415 (see above)
         from recours.evidence.store import is_inside  # noqa: PLC0415 (see above)
 
         if not is_inside(self._settings.pod_dir, path):

@@ -7,7 +7,7 @@ import pytest
 
 from recours.core.evidence import Expected
 from recours.core.outcome import NotADocumentError
-from recours.evidence.by_hand import LARGEST_MB, appraise_file, read_file
+from recours.evidence.attached_files import LARGEST_MB, appraise_file, read_file
 from recours.sandbox.documents import signature_png
 
 CONTENT = signature_png("x")
