@@ -122,7 +122,7 @@ _BEFORE = (
 )
 _LONGEST_ESCAPE = len(r"\U00000000")
 _BEGINS = re.compile(_BEFORE)
-_GOES_ON = re.compile(r"[A-Za-z0-9]")
+_CONTINUES = re.compile(r"[A-Za-z0-9]")
 
 
 class Redactor:
@@ -174,7 +174,7 @@ class Redactor:
         """Return the length of the longest secret that starts at `begin` as a whole token; 0 if there is none."""
         for length, forms in self._by_length.items():
             end = begin + length
-            if text[begin:end] in forms and not _GOES_ON.match(text, end):
+            if text[begin:end] in forms and not _CONTINUES.match(text, end):
                 return length
         return 0
 

@@ -58,7 +58,7 @@ class _Case:
     has_picture: bool
 
     @property
-    def tells(self) -> bool:
+    def states_delivery(self) -> bool:
         """Whether the document states that something was delivered, and does not only give a date."""
         return self.facts.states_delivery or (
             self.facts.delivered is not None and not self.facts.is_dated_by_noun
@@ -83,8 +83,8 @@ class _Case:
 _ENOUGH = 5
 _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
     (+2, "our number is on it, or unknown", lambda case: case.findings.number or (case.findings.number is None and case.findings.is_readable)),
-    (+3, "it says that something was delivered", lambda case: case.tells),
-    (-1, "but without a day or a signatory", lambda case: case.tells and not (case.facts.is_dated or case.facts.delivered or case.facts.signatory)),
+    (+3, "it says that something was delivered", lambda case: case.states_delivery),
+    (-1, "but without a day or a signatory", lambda case: case.states_delivery and not (case.facts.is_dated or case.facts.delivered or case.facts.signatory)),
     (+1, "with the date", lambda case: case.facts.delivered),
     (+2, "it names the signatory", lambda case: case.facts.signatory),
     (+2, "its title is that of a proof of delivery, and it has values", lambda case: case.findings.number is not False and (case.facts.delivered or case.facts.signatory) and case.is_called_proof),
@@ -118,7 +118,8 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     text = " ".join(fold(reading.text or "").split())
     if not _is_legible(text):
         return Appraisal(
-            Findings(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading, expected)
+            Findings(has_signature=_has_signature(reading, "", expected)),
+            _why_nothing_seen(reading, expected),
         )
     rows = unwrapped(reading.rows)
     facts = find_facts(rows, expected)
@@ -146,10 +147,10 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
 
 def _proves_something(case: _Case) -> bool:
     """Return whether the weights add up to enough. Negative weights are added only if the positive weights suffice."""
-    total = sum(weight for weight, _, holds in _WEIGHTS if weight > 0 and holds(case))
+    total = sum(weight for weight, _, applies in _WEIGHTS if weight > 0 and applies(case))
     if total < _ENOUGH:
         return False
-    return total + sum(weight for weight, _, holds in _WEIGHTS if weight < 0 and holds(case)) >= _ENOUGH
+    return total + sum(weight for weight, _, applies in _WEIGHTS if weight < 0 and applies(case)) >= _ENOUGH
 
 
 _MOST_ILLEGIBLE = 0.3  # share of the characters; some fonts do not say which letters they draw
@@ -169,8 +170,10 @@ def _titles(rows: list[Row]) -> list[str]:
     for row in rows[:_TITLES]:
         for cell in row if len(row) <= 2 and not begins_with_date(fold(row[0].text)) else ():  # noqa: PLR2004 (a menu has more)
             title = fold(cell.text)
-            goes_on = len(line_above) >= _LONG_LINE and line_above[-1].isalnum() and len(title) >= _SHORT_LINE
-            if not (goes_on or len(title.split()) > _LONGEST_TITLE or phrases.NO_TITLE.search(title)):
+            continues = (
+                len(line_above) >= _LONG_LINE and line_above[-1].isalnum() and len(title) >= _SHORT_LINE
+            )
+            if not (continues or len(title.split()) > _LONGEST_TITLE or phrases.NO_TITLE.search(title)):
                 titles.append(title)
         line_above = row[-1].text
     return titles
@@ -181,7 +184,7 @@ def _is_legible(text: str) -> bool:
     return any(map(str.isalnum, text)) and unknown <= _MOST_ILLEGIBLE * len(text)
 
 
-def _why_unseen(reading: Reading, expected: Expected) -> str | None:
+def _why_nothing_seen(reading: Reading, expected: Expected) -> str | None:
     """Return why a document without legible text proves nothing."""
     if reading.asks_for_password:
         return DocumentFlaw.LOGIN_PAGE.text()

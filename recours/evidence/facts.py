@@ -11,7 +11,7 @@ from itertools import chain
 from recours.core.evidence import Expected
 from recours.evidence import labels
 from recours.evidence.dates import dates_in, read_date, read_time
-from recours.evidence.labels import Kind
+from recours.evidence.labels import Fact
 from recours.evidence.names import TOWN, name_of, town_of
 from recours.evidence.page import Cells, FieldValue, Page, is_label, states_delivery
 from recours.evidence.phrases import DONE
@@ -54,14 +54,14 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
     """Return the facts that the labels on a document give about a parcel."""
     page = Page(rows, expected)
     delivered, place, label = _delivery(page)
-    towns = (town_of(value.text) for candidates in page.values(Kind.PLACE) for value in candidates[:1])
-    to = (value.text for candidates in page.values(Kind.TO) for value in candidates[:1])
+    towns = (town_of(value.text) for candidates in page.values(Fact.PLACE) for value in candidates[:1])
+    to = (value.text for candidates in page.values(Fact.TO) for value in candidates[:1])
     written_as_towns = (town_of(text) for text in to if TOWN.search(text) or _COUNTRY.search(text))
     return DocumentFacts(
         _signatory(page),
         delivered,
-        next(filter(None, [*towns, place, *written_as_towns]), None) or _stated_place(page),
-        tuple(value.text.upper() for candidates in page.values(Kind.NUMBER) for value in candidates[:2])
+        next(filter(None, [*towns, place, *written_as_towns]), None) or _place_in_sentence(page),
+        tuple(value.text.upper() for candidates in page.values(Fact.NUMBER) for value in candidates[:2])
         + tuple(page.unlabeled_numbers()),
         page.last_statement is not None,
         bool(label) and not find_delivery(label) and not DONE.search(label),
@@ -71,7 +71,7 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
 
 
 def _signatory(page: Page) -> str | None:
-    names = (name_of(value.text) for candidates in page.values(Kind.SIGNATORY) for value in candidates[:1])
+    names = (name_of(value.text) for candidates in page.values(Fact.SIGNATORY) for value in candidates[:1])
     return next(filter(None, names), None)
 
 
@@ -80,20 +80,20 @@ def _delivery(page: Page) -> tuple[str | None, str | None, str]:
     # If the document has only one date, labeled just "Date", it is the date of the signature.
     dates = dates_in("\n".join(cell.folded for cells in page.rows for cell in cells))
     is_signed_on_one_date = len(dates) == 1 and _signatory(page) is not None
-    for kind in (Kind.DELIVERED, Kind.DATE):
+    for kind in (Fact.DELIVERED, Fact.DATE):
         for candidates in page.values(kind):
             for value in candidates:
-                if kind is Kind.DATE and not is_signed_on_one_date:
+                if kind is Fact.DATE and not is_signed_on_one_date:
                     continue
                 english = page.may_have_months_first and _ENGLISH.search(value.label) is not None
                 if date := read_date(value.folded, month_may_be_first=english):
                     day = date[0] if "T" in date[0] else _with_time(date[0], value, page)
                     return day, None, value.label
-    in_event, place = _in_an_event(page)
-    return in_event or _in_a_sentence(page), place, ""
+    in_event, place = _date_in_event(page)
+    return in_event or _date_in_sentence(page), place, ""
 
 
-def _in_a_sentence(page: Page) -> str | None:
+def _date_in_sentence(page: Page) -> str | None:
     """Return the time in "was delivered to a neighbor on 5 October 2026", even over several lines or date first."""
     for statement in page.statements:
         for start, end in (
@@ -107,9 +107,9 @@ def _in_a_sentence(page: Page) -> str | None:
     return None
 
 
-def _in_an_event(page: Page) -> tuple[str | None, str | None]:
+def _date_in_event(page: Page) -> tuple[str | None, str | None]:
     """Return time and place of a reported delivery, from a row with a date and "your parcel is delivered"."""
-    events = [page.rows[at] for at in sorted(page.events - page.left_out)]
+    events = [page.rows[at] for at in sorted(page.events - page.excluded_rows)]
     for row in filter(states_delivery, events):
         text = " ".join(cell.folded for cell in row)
         if date := read_date(text, month_may_be_first=page.may_have_months_first):
@@ -122,7 +122,7 @@ def _in_an_event(page: Page) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _stated_place(page: Page) -> str | None:
+def _place_in_sentence(page: Page) -> str | None:
     """Return the town in "was delivered to DUPONT in 59000 LILLE", before or after the date, or in "à 59000 LILLE"."""
     for cell in chain(*page.rows):
         if (match := _IN_TOWN.match(cell.folded)) and (
@@ -141,7 +141,7 @@ def _with_time(day: str, value: FieldValue, page: Page) -> str:
     """Return the day with its time, if the time is in the next cell or has its own label."""
     beside = page.rows[value.row][value.cell + 1 : value.cell + 2]
     candidates = [cell.folded for cell in beside if not is_label(cell)]
-    candidates += [time.folded for values in page.values(Kind.TIME) for time in values[:1]]
+    candidates += [time.folded for values in page.values(Fact.TIME) for time in values[:1]]
     for text in candidates:
         if clock := read_time(text):
             return f"{day}T{clock[0]:%H:%M}"

@@ -13,7 +13,7 @@ from functools import lru_cache
 from recours.evidence import carrier_names
 
 
-class Kind(StrEnum):
+class Fact(StrEnum):
     SIGNATORY = "signatory"  # who took the parcel; not the addressee, because another person may have signed
     DELIVERED = "delivered"  # when the parcel was handed over
     DATE = "date"  # unspecified: the date of the delivery if it is beside a signatory
@@ -47,27 +47,27 @@ _TAKEN = (
 )
 
 _LABELS = {
-    Kind.SIGNATORY: (
+    Fact.SIGNATORY: (
         rf"{_TAKEN} {_BY}", rf"(?:{_NAME}{_LINK})+{_NAMED}", rf"(?:{_SIGNER}|receiver|recipient|consignee)(?:'s)? (?:signature )?name(?: in capitals)?", _SIGNER, rf"{_NAME} (?:lisible|en majuscules|en capitales)", "print(?:ed)? name", "signature name",
         "signature de", "remis a", "received by name", "signed for", r"signed(?= ?[:=]| ?$)", "ubergeben an", "(?:annahme|ubergabe) an", "ausgehandigt an", "unterschrift von", r"erhalten(?= ?[:=])",
         r"recibi(?= ?[:=])", r"(angenommen|entgegengenommen|aangenomen|firma(to|ta)|firmado|getekend)(?= ?[:=])", "firma d[ei]", "handtekening van", "meegegeven aan",
     ),
-    Kind.DELIVERED: (
+    Fact.DELIVERED: (
         rf"(?:{_WHEN}{_LINK})+{_DELIVERY}(?: effective)?(?:{_LINK}{_WHEN})*", rf"(?:actual )?{_DELIVERY}(?:{_LINK}{_WHEN})+", r"(retrait|abgabe|ubergabe|remise|ausgabe|afgifte)(?= ?[:=])", "livre", "livraison", "distribue", "delivered", "zugestellt", "zustellung", "entregad[oa]", "entrega", "consegnat[oa]", "consegna", "bezorgd", "bezorging", "afgeleverd", "aflevering",
         r"(colis |envoi |a ete |ete )?(livre|remis|distribue|receptionne)e?s? (a son destinataire |au destinataire |a l'adresse indiquee )?le( jour)?", r"livraison (effectuee |realisee )?le",
         r"(was |been )?delivered on", "delivered at", "signed on", "received on",
         r"(zugestellt|ausgeliefert|geliefert|ubergeben|ausgehandigt|abgeliefert) am", r"(zustell|liefer|ablieferungs|auslieferungs|empfangs|ubergabe)-?(datum|tag|zeitpunkt|zeit)", r"(zustellung|lieferung|auslieferung|ubergabe) (am|erfolgt|erfolgte)( am)?",
         r"(gut |ware |sendung )?(empfangen|erhalten|angenommen|ubernommen) am", r"(entregad[oa]s?|recibid[oa]s?) el( dia)?", r"consegnat[oaie] il", r"(bezorgd|afgeleverd|geleverd) op", r"(bezorg|aflever|lever)(datum|moment|tijd(stip)?)",
     ),
-    Kind.TIME: (
+    Fact.TIME: (
         "heure", "heure de livraison", "heure de remise", "time", "delivery time", "time of delivery", "delivered at", "uhrzeit", "zustellzeit",
         "zeit", "lieferzeit", r"hora( de (la )?entrega)?", r"ora( di consegna)?", "tijd", "tijdstip", "(aflever|bezorg)tijd",
     ),
-    Kind.DATE: (
+    Fact.DATE: (
         "date", "datum", r"date ?(/|et|and|&|und) ?(heure|time)", r"datum ?(/|und) ?(uhrzeit|zeit)", "jour", "dia",
         r"(fecha|data|datum)( (y |e |ed |en )?(hora|ora|tijd(stip)?))?",
     ),
-    Kind.PLACE: (
+    Fact.PLACE: (
         r"lieu( de (livraison|remise|la livraison))?", r"ville( de (livraison|destination))?", "localite", "commune", "adresse de livraison",
         "place( of delivery)?", r"(delivery|delivered) (location|city|town|place|address)", "location", "city", "town",
         r"delivered in", r"delivery point", "(destination )?service area",
@@ -75,10 +75,10 @@ _LABELS = {
         r"lugar( de (la )?entrega)?", "localidad", "ciudad", "poblacion", "direccion de entrega",
         r"luogo( di consegna)?", "localita", "citta", "indirizzo di consegna", r"(aflever|bezorg|lever)(plaats|adres|locatie)", "plaats", "woonplaats",
     ),
-    Kind.TO: (
+    Fact.TO: (
         r"livree? a", "delivered to", "zugestellt an", "remis a l'adresse", r"entregad[oa] (a|en)", r"consegnat[oa] a", r"(bezorgd|afgeleverd) (bij|in|te)"
     ),
-    Kind.NUMBER: (
+    Fact.NUMBER: (
         r"(n|no|num|numero|n°|nº)[.°o]? ?(de |d'|du )?(colis|envoi|suivi|lettre de transport|lt|expedition|bordereau|tracking|l'envoi)",
         r"(colis|envoi|pli|objet)( (n|no|numero|n°|nº)[.°]?)?", r"code de suivi", r"reference (du )?colis", "suivi",
         r"(tracking|waybill|air waybill|airwaybill|parcel|package|consignment|shipment)( (number|no\.?|nr\.?|#|id|nos?|code))", "awb", "hawb", "waybill", "trackid",
@@ -88,7 +88,7 @@ _LABELS = {
         "envio", "localizador", "codigo de (seguimiento|envio)", "paquete", "bulto", "spedizione", "collo", "pacco", r"codice (di )?(spedizione|tracking)",
         r"(pakket|zending|zendings|barcode|track ?(&|en) ?trace|trackingnummer|verzend)-? ?(nummer|nr\.?|code)?", "zending", "pakket",
     ),
-    Kind.OTHER: (
+    Fact.OTHER: (
         "destinataire", "expediteur", "client", "nom", "poids", "service", "produit", "reference", r"ref(erence)?s?( (client|expediteur|commande))?",
         r"(n|no|numero|n°)[.°]? ?(de |d')?(commande|compte|client|contrat|facture|siret|siren|tva|tel(ephone)?)", "commande", "compte", "contrat", "statut",
         "etat", "evenement", "agence", "observations?", "remarques?", "reserves?", "signature", "cachet", "code postal", "pays", "adresse",
@@ -139,7 +139,7 @@ NO_NAMES = (
     | carrier_names.ONE_WORD_NAMES
 )
 # Small words within names, and titles before names.
-LITTLE = _set(
+NAME_PARTICLES = _set(
     "de la le du des d' l' van von der den dem ten ter di da do dos del della bin ben el al y e et zu zum an a het 't 's lo degli"
 )
 TITLES = _set(
@@ -169,9 +169,9 @@ _PATTERNS = [
 _IN_SENTENCES = re.compile(
     r" (by|par|von|durch|por|da|door|de|di)$|(?<!received)(?<!recibido)(?<!recibida) (am|le|on|in|el|il|op)$"
 )
-_IN_SENTENCE_KINDS = frozenset({Kind.SIGNATORY, Kind.DELIVERED, Kind.PLACE})
+_IN_SENTENCE_KINDS = frozenset({Fact.SIGNATORY, Fact.DELIVERED, Fact.PLACE})
 _LONGEST_FIELD = 40  # characters
-_SIGNS = re.compile(r"[\W_]*")
+_PUNCTUATION = re.compile(r"[\W_]*")
 _BEFORE = re.compile(r"[\W_]*(the|le|la|les|der|die|das|et|and|und)?[\W_]*")
 _COLON = re.compile(
     r"( ?\([^()]{0,40}\))? ?[:=]"
@@ -182,7 +182,7 @@ _ENDS_SENTENCE = re.compile(r"\.(?![.\w])(?! ?[._])")
 
 @dataclass(frozen=True)
 class FactLabel:
-    kind: Kind
+    kind: Fact
     start: int
     end: int  # after the colon, if there is one
 
@@ -200,7 +200,7 @@ def _labels_in_field(folded: str) -> list[FactLabel]:
 def _find_labels(folded: str) -> list[FactLabel]:
     candidates = []
     has_colon = _COLON.search(folded) is not None
-    beginnings = {match.end() for match in (_SIGNS.match(folded), _BEFORE.match(folded)) if match}
+    beginnings = {match.end() for match in (_PUNCTUATION.match(folded), _BEFORE.match(folded)) if match}
     for kind, pattern in _PATTERNS:
         is_anywhere = has_colon or kind in _IN_SENTENCE_KINDS
         matches = (

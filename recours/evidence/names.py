@@ -30,7 +30,7 @@ def name_of(text: str) -> str | None:
     of_name = [
         word
         for word, plain in zip(words, folded, strict=True)
-        if plain not in labels.LITTLE and plain not in labels.TITLES
+        if plain not in labels.NAME_PARTICLES and plain not in labels.TITLES
     ]
     has_letters = any(len(word.strip(".")) > 1 for word in of_name)
     return clean(" ".join(words)) if has_letters and all(word[0].isupper() for word in of_name) else None

@@ -9,7 +9,7 @@ from itertools import chain, takewhile
 from recours.core.evidence import Expected
 from recours.evidence import labels, numbers
 from recours.evidence.dates import MONTH, begins_with_date, has_date, read_time
-from recours.evidence.labels import FactLabel, Kind, labels_in
+from recours.evidence.labels import Fact, FactLabel, labels_in
 from recours.evidence.names import FILLERS, name_of
 from recours.evidence.phrases import NOT_YET, OBJECTION, OF_ALL, ON_ITS_WAY, STATUS, UNDELIVERED
 from recours.evidence.reading import MOST_TEXT, Row
@@ -63,7 +63,7 @@ class Page:
         ]
         self._number = expected.number
         self.may_have_months_first = expected.carrier in _MONTH_FIRST
-        self._own = [
+        self._own_rows = [
             row
             for row, cells in enumerate(self.rows)
             if expected.number
@@ -71,14 +71,16 @@ class Page:
         ]
         self._all = range(len(self.rows))
         self.events = set(filter(self._is_event, self._all))
-        self._own_row, self._other_rows = self._listed()
+        self._own_row, self._other_rows = self._find_in_list()
         span = self._all if self._own_row is not None else self._own_span()
         # Statements in these rows are about another parcel, or about something that has not happened.
-        self.left_out = {
-            row for row in self._all if row not in span or self._is_step(row) or self._is_row_of_another(row)
+        self.excluded_rows = {
+            row
+            for row in self._all
+            if row not in span or self._is_step(row) or self._is_row_of_another_parcel(row)
         }
         self._offsets: list[int] = []
-        self.text = self._in_lines()
+        self.text = self._joined_lines()
         self.folded = fold(self.text)
         self.statements = self._statements(fold(expected.number))
         self.last_statement = self._last_statement()
@@ -88,7 +90,7 @@ class Page:
         relevant = [
             statement
             for statement in statements(self.text, self.folded, number)
-            if not self._is_of_another(self.folded[statement.start : statement.end])
+            if not self._names_another_parcel(self.folded[statement.start : statement.end])
         ]
         return sorted(
             relevant, key=lambda statement: number not in self.folded[statement.start : statement.end]
@@ -99,7 +101,7 @@ class Page:
         places = [statement.participle for statement in self.statements]
         places += [self._offsets[row] for row in self._all if self.has_status(row)]
         if self._own_row is not None:
-            return self._offsets[self._own_row] if self._says_own_row_so() else None
+            return self._offsets[self._own_row] if self._own_row_states_delivery() else None
         return max(places, default=None)
 
     def unlabeled_numbers(self) -> Iterator[str]:
@@ -107,7 +109,7 @@ class Page:
         for cells in self.rows if self._number else ():
             for label_cell, cell in zip([None, *cells], cells, strict=False):
                 is_other = label_cell is not None and any(
-                    label.kind is Kind.OTHER for label in label_cell.labels
+                    label.kind is Fact.OTHER for label in label_cell.labels
                 )
                 has_length = len(cell.text.replace(" ", "")) == len(self._number)
                 if has_length and not is_other and numbers.is_like(cell.text, self._number):
@@ -124,12 +126,12 @@ class Page:
 
     def is_contradicted(self) -> bool:
         """Return whether the last statement about our parcel says that it did not arrive."""
-        if self._own_row is not None and not self._says_own_row_so():
+        if self._own_row is not None and not self._own_row_states_delivery():
             return True
         last = self.last_statement
         if last is None or self._own_row is not None:
             last = max(
-                (self._offsets[row] for row in self._all if self._has(row, Kind.DELIVERED)), default=-1
+                (self._offsets[row] for row in self._all if self._has(row, Fact.DELIVERED)), default=-1
             )
             is_sentence = False
         else:
@@ -144,17 +146,17 @@ class Page:
                 return True
         return False
 
-    def _listed(self) -> tuple[int | None, list[int]]:
+    def _find_in_list(self) -> tuple[int | None, list[int]]:
         """Return our row in a list of parcels with a column of numbers (None: no list), and the other rows."""
         rows = [row for row in self._all if len(self.rows[row]) > 1 and not self._is_field(row)]
-        for row in filter(self._own.__contains__, rows):
+        for row in filter(self._own_rows.__contains__, rows):
             for cell in self.rows[row]:
                 if not numbers.shows(cell.text.upper(), self._number):
                     continue
                 foreign = [
                     at
                     for at in rows
-                    if at not in self._own
+                    if at not in self._own_rows
                     and any(
                         abs(other.at - cell.at) <= ASKEW and numbers.is_like(other.text, self._number)
                         for other in self.rows[at]
@@ -169,22 +171,22 @@ class Page:
         cells = self.rows[row]
         return len(cells) % 2 == 0 and not any(char.isdigit() for cell in cells[::2] for char in cell.text)
 
-    def _says_own_row_so(self) -> bool:
+    def _own_row_states_delivery(self) -> bool:
         """Return whether our row of a list reports a delivery. If no row does, a sentence about all parcels counts."""
         if self._own_row is None:
             return False
-        return self._tells_of_delivery(self._own_row) or (
+        return self._row_states_delivery(self._own_row) or (
             (
                 any(
                     OF_ALL.search(self.folded, statement.start, statement.end)
                     for statement in self.statements
                 )
-                or any(has_date(value.folded) for values in self.values(Kind.DELIVERED) for value in values)
+                or any(has_date(value.folded) for values in self.values(Fact.DELIVERED) for value in values)
             )
-            and not any(map(self._tells_of_delivery, self._other_rows))
+            and not any(map(self._row_states_delivery, self._other_rows))
         )
 
-    def _tells_of_delivery(self, row: int) -> bool:
+    def _row_states_delivery(self, row: int) -> bool:
         """Return whether a row of a list reports a delivery, or has a value in a column for the delivery date or the signatory."""
         cells = self.rows[row]
         if any(pattern.search(cell.folded) for cell in cells for pattern in (OBJECTION, UNDELIVERED)):
@@ -192,10 +194,10 @@ class Page:
         if states_delivery(cells):
             return True
         values = [
-            _behind(cell, number)
+            _text_after(cell, number)
             for cell in cells
             for number, label in enumerate(cell.labels)
-            if label.kind is Kind.SIGNATORY
+            if label.kind is Fact.SIGNATORY
         ]
         above = self.rows[: min([row, *self._other_rows])]
         headings = (
@@ -203,13 +205,13 @@ class Page:
         )
         for heading in chain(*headings):
             kinds = {label.kind for label in heading.labels if not FILLERS.sub("", heading.text[label.end :])}
-            if kinds & {Kind.DELIVERED, Kind.SIGNATORY}:
+            if kinds & {Fact.DELIVERED, Fact.SIGNATORY}:
                 values += [cell.text for cell in cells if abs(cell.at - heading.at) <= ASKEW]
         return any(name_of(value) or has_date(fold(value)) or read_time(fold(value)) for value in values)
 
-    def _is_of_another(self, text: str, *labeled: str) -> bool:
+    def _names_another_parcel(self, text: str, *labeled: str) -> bool:
         """Return whether a sentence or a row names another parcel, while ours is named elsewhere."""
-        if not (self._own and any(map(str.isdigit, text))):
+        if not (self._own_rows and any(map(str.isdigit, text))):
             return False
         upper = text.upper()
         return (
@@ -217,39 +219,43 @@ class Page:
             or any(numbers.is_like(word, self._number) for word in _LONG_WORD.findall(upper))
         ) and not numbers.shows(upper, self._number)
 
-    def _is_row_of_another(self, row: int) -> bool:
+    def _is_row_of_another_parcel(self, row: int) -> bool:
         cells = self.rows[row]
         first = cells[0].text.upper()
         is_number = len(cells) > 1 and first.isalnum() and len(first) == len(self._number)
-        return self._is_of_another(" ".join(cell.text for cell in cells), *[first] * is_number)
+        return self._names_another_parcel(" ".join(cell.text for cell in cells), *[first] * is_number)
 
     def _own_span(self) -> range:
         """Return the rows about our parcel if the parcels have separate sections; otherwise all rows."""
-        if not self._own:
+        if not self._own_rows:
             return self._all
-        own_row = self._own[0]
+        own_row = self._own_rows[0]
         foreign = [
             row
             for row in self._all
-            if row not in self._own
-            and self._has(row, Kind.NUMBER)
+            if row not in self._own_rows
+            and self._has(row, Fact.NUMBER)
             and any(_LONG_WORD.search(cell.text) for cell in self.rows[row])
         ]
-        if foreign and not any(map(self._is_numbered, self._own)) and any(map(self._is_numbered, foreign)):
+        if (
+            foreign
+            and not any(map(self._is_numbered, self._own_rows))
+            and any(map(self._is_numbered, foreign))
+        ):
             return range(next(filter(self._is_numbered, foreign)))  # facts beside a number belong to it
         start = own_row if foreign and foreign[0] < own_row else 0
         span = range(start, next((row for row in foreign if row > own_row), len(self.rows)))
-        is_apart = any(self._has(row, Kind.SIGNATORY) or self._has(row, Kind.DELIVERED) for row in span)
+        is_apart = any(self._has(row, Fact.SIGNATORY) or self._has(row, Fact.DELIVERED) for row in span)
         return span if is_apart else self._all
 
     def _is_numbered(self, row: int) -> bool:
         """Return whether a row has a label for parcel numbers, and a number in our format."""
         cells = self.rows[row]
-        if not (is_label(cells[0]) and cells[0].labels[0].kind is Kind.NUMBER):
+        if not (is_label(cells[0]) and cells[0].labels[0].kind is Fact.NUMBER):
             return False
         return any(
             numbers.is_like(text, self._number)
-            for text in (_behind(cells[0], 0), *(cell.text for cell in cells[1:2]))
+            for text in (_text_after(cells[0], 0), *(cell.text for cell in cells[1:2]))
         )
 
     def _is_event(self, row: int) -> bool:
@@ -266,12 +272,12 @@ class Page:
             map(_is_undated_step, neighbors)
         )
 
-    def _has(self, row: int, kind: Kind) -> bool:
+    def _has(self, row: int, kind: Fact) -> bool:
         return any(label.kind is kind for cell in self.rows[row] for label in cell.labels)
 
-    def values(self, kind: Kind) -> Iterator[list[FieldValue]]:
+    def values(self, kind: Fact) -> Iterator[list[FieldValue]]:
         """Yield the possible values of each label of this kind, most likely first."""
-        for row in self._all if kind is Kind.NUMBER else sorted({*self._all} - self.left_out):
+        for row in self._all if kind is Fact.NUMBER else sorted({*self._all} - self.excluded_rows):
             for place, cell in enumerate(self.rows[row]):
                 for number, label in enumerate(cell.labels):
                     if label.kind is kind and not self._is_planned(cell.folded, label):
@@ -281,7 +287,7 @@ class Page:
         """Return whether a label is about a planned delivery or another parcel."""
         head = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
         tail = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
-        is_of_ours = label.kind in (Kind.NUMBER, Kind.OTHER) or not self._is_of_another(head + tail)
+        is_of_ours = label.kind in (Fact.NUMBER, Fact.OTHER) or not self._names_another_parcel(head + tail)
         return not is_of_ours or is_denied(head, tail) or NOT_YET.search(tail) is not None
 
     def _values_of(self, row: int, place: int, number: int) -> list[FieldValue]:
@@ -290,12 +296,12 @@ class Page:
         label = cell.labels[number]
         follows = cell.labels[number + 1 :]
         name = cell.folded[label.start : label.end]
-        behind = _behind(cell, number)
-        if not _is_blank(behind):
-            return [FieldValue(behind, fold(behind), name, row, place)]
-        if follows or FILLERS.sub("", behind):
+        after = _text_after(cell, number)
+        if not _is_blank(after):
+            return [FieldValue(after, fold(after), name, row, place)]
+        if follows or FILLERS.sub("", after):
             return []
-        places = self._around(row, place, label.kind is Kind.NUMBER)
+        places = self._value_places(row, place, label.kind is Fact.NUMBER)
         values = (
             FieldValue(
                 self.rows[at][index].text[:_MOST_READ],
@@ -308,7 +314,7 @@ class Page:
         )
         return list(takewhile(lambda value: not _is_blank(value.text), values))
 
-    def _around(self, row: int, place: int, is_number: bool) -> list[tuple[int, int]]:
+    def _value_places(self, row: int, place: int, is_number: bool) -> list[tuple[int, int]]:
         """Return the cells to the right of a label or below it that are not labels, more likely ones first."""
         cells = self.rows[row]
         right = cells[place + 1] if place + 1 < len(cells) else None
@@ -318,8 +324,8 @@ class Page:
             own_cells = enumerate(self.rows[self._own_row])
             below = [(self._own_row, at) for at, cell in own_cells if abs(cell.at - cells[place].at) <= ASKEW]
         if len(below) > 1 and not is_number:  # in a list, the row of our parcel or of its delivery
-            own_rows = [spot for spot in below if spot[0] in self._own]
-            below = own_rows or [spot for spot in below if states_delivery(self.rows[spot[0]])]
+            own_places = [spot for spot in below if spot[0] in self._own_rows]
+            below = own_places or [spot for spot in below if states_delivery(self.rows[spot[0]])]
         places = [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
         is_behind_value = not places and place == len(cells) - 1 == 1 and not is_label(cells[0])
         return [(row, 0)] if is_behind_value else places  # for tables that are read from right to left
@@ -329,10 +335,10 @@ class Page:
         if self._values_of(row, place, number):
             return False
         cell = self.rows[row][place]
-        places = self._around(row, place, is_number=False)
+        places = self._value_places(row, place, is_number=False)
         return bool(
             not STATUS.fullmatch(cell.folded[cell.labels[number].start : cell.labels[number].end])
-            or _FILLED.search(_behind(cell, number))
+            or _FILLED.search(_text_after(cell, number))
             or (places and number + 1 == len(cell.labels))
         )
 
@@ -341,14 +347,14 @@ class Page:
         cells = self.rows[row]
         return (
             sum(map(is_label, cells)) == 1
-            and row not in self.left_out
+            and row not in self.excluded_rows
             and any(
                 STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_left_blank(row, place, 0))
                 for place, cell in enumerate(cells)
             )
         )
 
-    def _in_lines(self) -> str:
+    def _joined_lines(self) -> str:
         """Return the text in which sentences are searched, without labels that have no value.
 
         A sentence may span lines. It ends at a label, at the start or end of a table, and before an event.
@@ -358,10 +364,10 @@ class Page:
         length = 0
         for row, cells in enumerate(self.rows):
             self._offsets.append(length)
-            goes_on = length and self.rows[row - 1][-1].text[-1].isalnum() and cells[0].text[0].islower()
-            is_apart = was_table or len(cells) > 1 or (is_label(cells[0]) and not goes_on)
+            continues = length and self.rows[row - 1][-1].text[-1].isalnum() and cells[0].text[0].islower()
+            is_apart = was_table or len(cells) > 1 or (is_label(cells[0]) and not continues)
             lines.append(" | " if is_apart or row in self.events else " ")
-            if row not in self.left_out:
+            if row not in self.excluded_rows:
                 lines.append(" ".join(self._without_blank_labels(row, place) for place in range(len(cells))))
                 length += len(lines[-1])
             length += 1 if lines[-1] != " | " else 3
@@ -374,11 +380,11 @@ class Page:
         remaining = ""
         start = 0
         for number, label in enumerate(cell.labels):
-            is_field = label.kind is Kind.TO and label.end >= len(
+            is_field = label.kind is Fact.TO and label.end >= len(
                 cell.text
             )  # "Delivered to", beside an address
             if is_field or (
-                label.kind not in (Kind.NUMBER, Kind.OTHER) and self._is_left_blank(row, place, number)
+                label.kind not in (Fact.NUMBER, Fact.OTHER) and self._is_left_blank(row, place, number)
             ):
                 remaining += cell.text[start : label.start]
                 start = label.end
@@ -398,7 +404,7 @@ class Page:
         return below
 
 
-def _behind(cell: Text, number: int) -> str:
+def _text_after(cell: Text, number: int) -> str:
     """Return the text after a label in its cell, up to the next label."""
     end = cell.labels[number + 1].start if number + 1 < len(cell.labels) else len(cell.text)
     start = cell.labels[number].end

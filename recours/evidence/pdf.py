@@ -16,7 +16,7 @@ import pypdfium2
 from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfMatrix, raw
 
 from recours.evidence.pdf_child import Result, Task
-from recours.evidence.reading import UNREADABLE, Cell, Look, Reading, Row
+from recours.evidence.reading import UNREADABLE, Appearance, Cell, Reading, Row
 
 # Limits of what is examined. A proof has a page or two with a few thousand characters.
 _MOST_PAGES = 10
@@ -52,7 +52,7 @@ class TooMuchError(Exception):
     """Raised if a page has more objects than are examined."""
 
 
-def answer(task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
+def answer_request(task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
     """Answer a question about a document; see `Task`. `page`: counted from 1. Raises MemoryError."""
     document = raw.FPDF_LoadMemDocument64(content, len(content), None)
     if not document:
@@ -66,14 +66,14 @@ def answer(task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
             return Result.DONE, json.dumps(read(pdf), default=_fields).encode()
         if page > len(pdf):
             return Result.BROKEN, b"no such page"
-        return Result.DONE, _drawn(pdf[page - 1])
+        return Result.DONE, _page_as_png(pdf[page - 1])
 
 
 def _fields(part: Reading | Cell) -> list[Any]:
     return [*vars(part).values()]
 
 
-def _drawn(page: Any) -> bytes:
+def _page_as_png(page: Any) -> bytes:
     width, height = page.get_size()
     png = io.BytesIO()
     page.render(scale=min(_WIDTH / width, _HIGHEST / height)).to_pil().save(png, "PNG")
@@ -88,7 +88,7 @@ def read(pdf: PdfDocument) -> Reading:
     except (PdfiumError, TooMuchError):
         return UNREADABLE
     return Reading(
-        rows=tuple(row for sheet in sheets for row in _rows(_levelled(sheet)) if row),
+        rows=tuple(row for sheet in sheets for row in _rows(_leveled(sheet)) if row),
         has_ink=any(sheet.has_ink for sheet in sheets),
         # On a page without text, curves may be the whole content. Beside text, they belong to a letterhead.
         has_picture=any(sheet.has_picture or (sheet.has_curves and not sheet.texts) for sheet in sheets),
@@ -124,7 +124,7 @@ _SLOPES = sorted((step / 400 for step in range(-16, 17)), key=abs)
 _FEWER_ROWS = 0.9  # share of the number of rows without leveling
 
 
-def _levelled(sheet: "Sheet") -> list[DrawnText]:
+def _leveled(sheet: "Sheet") -> list[DrawnText]:
     """Return the text of a sheet. A tilted scan is leveled with the slope that results in the fewest rows."""
     texts = sheet.texts
     if not (sheet.is_scan and texts):
@@ -188,7 +188,7 @@ class Sheet:
         self._page = page
         self._images = images
         self._objects = 0
-        self._pictures: list[tuple[Box, Look]] = []
+        self._pictures: list[tuple[Box, Appearance]] = []
         self._box = page.get_mediabox()
         self._turned = page.get_rotation() // 90
         text_page = page.get_textpage()
@@ -197,9 +197,9 @@ class Sheet:
         if characters > _MOST_CHARACTERS:
             raise TooMuchError
         self._letters = (ctypes.c_ushort * (characters + 1))()
-        self.has_ink = any(_is_seen(page, number) for number in range(raw.FPDFPage_GetAnnotCount(page)))
+        self.has_ink = any(_is_visible(page, number) for number in range(raw.FPDFPage_GetAnnotCount(page)))
         self.has_picture = self.has_ink
-        self._look_at(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
+        self._add_objects(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
         if self.texts:
             self.texts = [text for text in self.texts if self._is_readable(text)]
             # A font may draw letters without saying which letters they are.
@@ -208,8 +208,8 @@ class Sheet:
                 for number in range(0, characters, _SAMPLE)
             ):
                 self.has_ink = self.has_picture = True
-        for box, look in self._pictures:
-            self._add_picture(box, look)
+        for box, appearance in self._pictures:
+            self._add_picture(box, appearance)
         page.close()
 
     @cached_property
@@ -218,13 +218,13 @@ class Sheet:
 
     @cached_property
     def _without_text(self) -> Any:
-        return self._drawing.without([text.box for text in self.texts])
+        return self._drawing.without_texts([text.box for text in self.texts])
 
     def _is_readable(self, text: DrawnText) -> bool:
         """Return whether a text stands out from its background, or a scan shows something at its position."""
         return text.size >= _SMALLEST_LETTERS and self._drawing.has_contrast(text.box)
 
-    def _look_at(
+    def _add_objects(
         self,
         whole: Any,
         count: Callable[[Any], int],
@@ -237,20 +237,20 @@ class Sheet:
             raise TooMuchError
         for number in range(count(whole)):
             self._count(1)
-            thing = part_of(whole, number)
-            kind = raw.FPDFPageObj_GetType(thing)
+            item = part_of(whole, number)
+            kind = raw.FPDFPageObj_GetType(item)
             if kind == raw.FPDF_PAGEOBJ_TEXT:
-                self._add_text(thing, matrix)
+                self._add_text(item, matrix)
             elif kind == raw.FPDF_PAGEOBJ_PATH:
-                self._add_path(thing, matrix)
+                self._add_path(item, matrix)
             elif kind == raw.FPDF_PAGEOBJ_IMAGE:
-                self._add_image(thing, matrix)
+                self._add_image(item, matrix)
             elif kind == raw.FPDF_PAGEOBJ_SHADING:
                 self.has_ink = self.has_picture = True
             elif kind == raw.FPDF_PAGEOBJ_FORM:
-                within = _matrix_of(thing, matrix)
-                self._look_at(
-                    thing, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, within, depth + 1
+                within = _matrix_of(item, matrix)
+                self._add_objects(
+                    item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, within, depth + 1
                 )
 
     def _count(self, objects: int) -> None:
@@ -258,43 +258,45 @@ class Sheet:
         if self._objects > _MOST_OBJECTS:
             raise TooMuchError
 
-    def _add_text(self, thing: Any, matrix: PdfMatrix | None) -> None:
-        size = raw.FPDFTextObj_GetText(thing, self._text, self._letters, ctypes.sizeof(self._letters))
+    def _add_text(self, item: Any, matrix: PdfMatrix | None) -> None:
+        size = raw.FPDFTextObj_GetText(item, self._text, self._letters, ctypes.sizeof(self._letters))
         # PDFium uses a special character for a hyphen at the end of a line.
         letters = ctypes.string_at(self._letters, max(0, size - 2))
         text = letters.decode("utf-16-le", "replace").replace("\x02", "-")
         if not text:
             return
         font_size = ctypes.c_float()
-        raw.FPDFTextObj_GetFontSize(thing, font_size)
-        a, b, c, d, e, f = _matrix_of(thing, matrix).get()
+        raw.FPDFTextObj_GetFontSize(item, font_size)
+        a, b, c, d, e, f = _matrix_of(item, matrix).get()
         turned = (0 if a >= 0 else 2) if abs(a) >= abs(b) else (1 if b > 0 else 3)
         x, y = _upright(turned, e, f)
-        box = _box_of(thing, matrix)
+        box = _box_of(item, matrix)
         end = max(_upright(turned, *corner)[0] for corner in (box[:2], box[2:]))
         points = abs(font_size.value) * (math.hypot(a, b) or math.hypot(c, d)) or 1.0
         self.texts.append(DrawnText(box, turned, x, y, end, points, text))
 
-    def _add_image(self, thing: Any, matrix: PdfMatrix | None) -> None:
-        box = _box_of(thing, matrix)
-        look = self._images.look_at(thing, self._page)
-        if look is None:
+    def _add_image(self, item: Any, matrix: PdfMatrix | None) -> None:
+        box = _box_of(item, matrix)
+        appearance = self._images.appearance_of(item, self._page)
+        if appearance is None:
             has_contrast = self._drawing.has_contrast(box)
-            look = Look(has_ink=has_contrast, has_print=has_contrast)
-        self.has_ink = self.has_ink or look.has_ink
+            appearance = Appearance(has_ink=has_contrast, has_print=has_contrast)
+        self.has_ink = self.has_ink or appearance.has_ink
         if not self._is_at_the_top(_middle([box[:2], box[2:]])):
-            self._pictures.append((box, look))
+            self._pictures.append((box, appearance))
 
-    def _add_picture(self, box: Box, look: Look) -> None:
+    def _add_picture(self, box: Box, appearance: Appearance) -> None:
         """Add a picture. For a scan with text, only the picture beside the letters counts, because the letters are read as text."""
         height = self._box[3] - self._box[1]
         if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
             self.is_scan = True
             from recours.evidence import picture  # noqa: PLC0415 (only for the first picture)
 
-            look = replace(picture.look_at(self._without_text.crop(self._drawing.dots(box))), has_print=False)
-        self.has_picture = self.has_picture or look.is_proof
-        self.has_signature_image = self.has_signature_image or look.has_signature
+            appearance = replace(
+                picture.appearance_of(self._without_text.crop(self._drawing.dots(box))), has_print=False
+            )
+        self.has_picture = self.has_picture or appearance.is_proof
+        self.has_signature_image = self.has_signature_image or appearance.has_signature
 
     def _add_path(self, path: Any, matrix: PdfMatrix | None) -> None:
         """Count the lines of a path, unless it is painted in white."""
@@ -357,7 +359,7 @@ class Drawing:
             min(self._height, math.ceil((self._top - box[1]) * self._scale)),
         )
 
-    def without(self, texts: list[Box]) -> Any:
+    def without_texts(self, texts: list[Box]) -> Any:
         """Return the page with the paper's color over its texts. A scan's letters may be larger than the text on it."""
         from PIL import Image  # noqa: PLC0415 (only for the first picture)
 
@@ -383,7 +385,7 @@ class Drawing:
         return max(dots) - min(dots) >= _CONTRAST
 
 
-def _is_seen(page: Any, number: int) -> bool:
+def _is_visible(page: Any, number: int) -> bool:
     """Return whether an annotation is visible and more than a link."""
     note = raw.FPDFPage_GetAnnot(page, number)
     kind = raw.FPDFAnnot_GetSubtype(note)
@@ -419,9 +421,9 @@ def _upright(turned: int, x: float, y: float) -> Point:
     return ((x, y), (y, -x), (-x, -y), (-y, x))[turned]
 
 
-def _box_of(thing: Any, matrix: PdfMatrix | None) -> Box:
+def _box_of(item: Any, matrix: PdfMatrix | None) -> Box:
     bounds = [ctypes.c_float() for _ in range(4)]
-    raw.FPDFPageObj_GetBounds(thing, *bounds)
+    raw.FPDFPageObj_GetBounds(item, *bounds)
     left, bottom, right, top = (bound.value for bound in bounds)
     return matrix.on_rect(left, bottom, right, top) if matrix else (left, bottom, right, top)
 
@@ -430,9 +432,9 @@ def _middle(points: Sequence[Point]) -> Point:
     return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
 
 
-def _matrix_of(thing: Any, within: PdfMatrix | None = None) -> PdfMatrix:
+def _matrix_of(item: Any, within: PdfMatrix | None = None) -> PdfMatrix:
     place = raw.FS_MATRIX()
-    raw.FPDFPageObj_GetMatrix(thing, place)
+    raw.FPDFPageObj_GetMatrix(item, place)
     matrix = PdfMatrix.from_raw(place)
     return matrix.multiply(within) if within else matrix
 
@@ -445,7 +447,7 @@ class Images:
         self._images = 0
         self._pixels = 0
 
-    def look_at(self, image: Any, page: Any) -> Look | None:
+    def appearance_of(self, image: Any, page: Any) -> Appearance | None:
         """Examine an image; None if the images are too many or too large. An undecodable image counts as empty."""
         from recours.evidence import picture  # noqa: PLC0415 (only for the first picture)
 
@@ -458,10 +460,10 @@ class Images:
         if self._images > _MOST_IMAGES or self._pixels > picture.MOST_PIXELS:
             return None
         if not pixels:
-            return Look()
+            return Appearance()
         try:
             plain = (
-                picture.look_at(_pillow(raw.FPDFImageObj_GetBitmap(image)))
+                picture.appearance_of(_pillow(raw.FPDFImageObj_GetBitmap(image)))
                 if pixels <= _LARGE_IMAGE
                 else None
             )
@@ -474,9 +476,9 @@ class Images:
             drawn = _pillow(raw.FPDFImageObj_GetRenderedBitmap(self._pdf, page, image))
             raw.FPDFPageObj_SetMatrix(image, place)
         except PdfiumError:
-            return Look()
+            return Appearance()
         is_whole = drawn.getchannel("A").getextrema()[0] == _WHITE
-        return plain if plain and is_whole else picture.look_at(drawn)
+        return plain if plain and is_whole else picture.appearance_of(drawn)
 
 
 def _pillow(bitmap: Any) -> Any:

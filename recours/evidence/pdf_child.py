@@ -14,14 +14,14 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import BinaryIO
 
-QUESTION = struct.Struct("<BII")  # the task, the page number, and the size of the document that follows
-ANSWER = struct.Struct("<BI")  # the result, and the size of the content that follows
+REQUEST = struct.Struct("<BII")  # the task, the page number, and the size of the document that follows
+RESPONSE = struct.Struct("<BI")  # the result, and the size of the content that follows
 
 
 class Task(IntEnum):
-    COUNT = 0  # the answer is the number of pages, in decimal
-    READ = 1  # the answer is the reading as JSON, a list of its fields
-    DRAW = 2  # the answer is a page, counted from 1, as PNG
+    COUNT = 0  # the response is the number of pages, in decimal
+    READ = 1  # the response is the reading as JSON, a list of its fields
+    DRAW = 2  # the response is a page, counted from 1, as PNG
 
 
 class Result(IntEnum):
@@ -37,27 +37,28 @@ _CPU_S = 5  # per document
 
 
 def main() -> None:
-    """Answer questions until the input ends."""
+    """Answer requests until the input ends."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # stopping the run must not stop the document's examination
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    questions = sys.stdin.buffer
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # output printed by a library must not mix with the answers
+    requests = sys.stdin.buffer
+    responses = os.fdopen(os.dup(1), "wb")
+    # Output printed by a library must not mix with the responses.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _limit("RLIMIT_AS", _MEMORY)
     _limit("RLIMIT_FSIZE", 0)
     _limit("RLIMIT_CORE", 0)
     try:
-        from recours.evidence.pdf import answer  # noqa: PLC0415 (the parent must not load the library)
+        from recours.evidence.pdf import answer_request  # noqa: PLC0415 (the parent must not load the library)
     except Exception as error:  # noqa: BLE001 (any reason why a library cannot be loaded)
-        _send(answers, Result.NOT_READY, f"{type(error).__name__}: {error}".encode())
+        _send(responses, Result.NOT_READY, f"{type(error).__name__}: {error}".encode())
         return
-    _send(answers, Result.READY, b"")
-    while header := questions.read(QUESTION.size):
-        task, page, size = QUESTION.unpack(header)
-        content = questions.read(size)
+    _send(responses, Result.READY, b"")
+    while header := requests.read(REQUEST.size):
+        task, page, size = REQUEST.unpack(header)
+        content = requests.read(size)
         _limit("RLIMIT_CPU", math.ceil(time.process_time()) + _CPU_S)
-        _send(answers, *answer(Task(task), content, page))
+        _send(responses, *answer_request(Task(task), content, page))
 
 
 def _limit(name: str, limit: int) -> None:
@@ -71,9 +72,9 @@ def _limit(name: str, limit: int) -> None:
         resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def _send(answers: BinaryIO, result: Result, content: bytes) -> None:
-    answers.write(ANSWER.pack(result, len(content)) + content)
-    answers.flush()
+def _send(responses: BinaryIO, result: Result, content: bytes) -> None:
+    responses.write(RESPONSE.pack(result, len(content)) + content)
+    responses.flush()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
 from recours.evidence import pdf_child
 from recours.evidence.kinds import kind_of
-from recours.evidence.pdf_child import ANSWER, QUESTION, Result, Task
+from recours.evidence.pdf_child import REQUEST, RESPONSE, Result, Task
 from recours.evidence.reading import UNREADABLE, Cell, Reading
 
 T = TypeVar("T")
@@ -208,23 +208,23 @@ def _status_of(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _talk(process: subprocess.Popen[bytes], task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
-    questions = cast("BinaryIO", process.stdin)
-    questions.write(QUESTION.pack(task, page, len(content)))
-    questions.write(content)
-    questions.flush()
+    requests = cast("BinaryIO", process.stdin)
+    requests.write(REQUEST.pack(task, page, len(content)))
+    requests.write(content)
+    requests.flush()
     return _receive(process, _LARGEST[task])
 
 
 def _receive(process: subprocess.Popen[bytes], largest: int) -> tuple[Result, bytes]:
     """Read an answer. Raises EOFError if the process ended, ValueError if the answer is invalid or larger than `largest` bytes."""
-    answers = cast("BinaryIO", process.stdout)
-    header = answers.read(ANSWER.size)
-    if len(header) < ANSWER.size:
+    responses = cast("BinaryIO", process.stdout)
+    header = responses.read(RESPONSE.size)
+    if len(header) < RESPONSE.size:
         raise EOFError
-    result, length = ANSWER.unpack(header)
+    result, length = RESPONSE.unpack(header)
     if length > largest:
         raise ValueError(length)
-    content = answers.read(length)
+    content = responses.read(length)
     if len(content) < length:
         raise EOFError
     return Result(result), content

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageFilter, ImageSequence, ImageStat
 
-from recours.evidence.reading import UNREADABLE, Look, Reading
+from recours.evidence.reading import UNREADABLE, Appearance, Reading
 
 MOST_PIXELS = 40_000_000  # for all images of a document
 
@@ -24,7 +24,7 @@ _WHITE = 255
 # ---------------------------------------------------------------- a photograph
 # A photograph has many gray levels, and most of its pixels are not in just a few of them. A drawing has one level per color.
 _FEWEST_LEVELS = 4
-_HELD = 0.8
+_MOST_IN_LEVELS = 0.8
 _BRIGHTEST = 225  # the mean gray level; a brighter picture is paper
 # A photograph has objects that remain visible when it is reduced and thin lines are smoothed away. This share of it
 # differs from the area around it by this many levels, or by more in brighter pictures. A color gradient does not.
@@ -33,7 +33,7 @@ _SMOOTHED = 7  # pixels of a square's side
 _AROUND = 2  # pixels on each side
 _STANDS_OUT = 0.03
 _DIFFERENT = 2
-_OF_THE_LIGHT = 1 / 32
+_PER_BRIGHTNESS = 1 / 32
 # Or a photograph has grain in only some places. Noise and paper grain are the same everywhere: across this many squares
 # along the shorter side, brightness and grain vary by less than this share of the grain.
 _GRAIN = 4  # gray levels
@@ -93,28 +93,28 @@ def read_picture(content: bytes) -> Reading:
                 if pixels > MOST_PIXELS:
                     return UNREADABLE
                 frame.load()
-                frames.append(look_at(frame))
+                frames.append(appearance_of(frame))
     return Reading(
-        has_ink=any(look.has_ink for look in frames),
-        has_picture=any(look.is_proof for look in frames),
-        is_print=not any(look.is_photograph or look.has_signature for look in frames),
-        has_signature_image=any(look.has_signature for look in frames),
+        has_ink=any(appearance.has_ink for appearance in frames),
+        has_picture=any(appearance.is_proof for appearance in frames),
+        is_print=not any(appearance.is_photograph or appearance.has_signature for appearance in frames),
+        has_signature_image=any(appearance.has_signature for appearance in frames),
     )
 
 
-def look_at(image: Any) -> Look:
+def appearance_of(image: Any) -> Appearance:
     """Classify one picture by its appearance."""
     if max(image.size) < _SMALLEST:
-        return Look()
+        return Appearance()
     gray = _on_paper(image)
     lowest, highest = gray.getextrema()
     if lowest == highest:
-        return Look()
+        return Appearance()
     if _is_noise(gray):
-        return Look(has_ink=True)
+        return Appearance(has_ink=True)
     if _is_photograph(gray):
-        return Look(has_ink=True, is_photograph=True)
-    return Look(True, False, *_look_of_ink(gray))
+        return Appearance(has_ink=True, is_photograph=True)
+    return Appearance(True, False, *_signature_and_print(gray))
 
 
 def _on_paper(image: Any) -> Any:
@@ -134,17 +134,17 @@ def _on_paper(image: Any) -> Any:
 
 def _is_photograph(gray: Any) -> bool:
     counts = sorted(gray.histogram(), reverse=True)
-    if sum(counts[: _FEWEST_LEVELS - 1]) >= _HELD * sum(counts) or _mean(gray) > _BRIGHTEST:
+    if sum(counts[: _FEWEST_LEVELS - 1]) >= _MOST_IN_LEVELS * sum(counts) or _mean(gray) > _BRIGHTEST:
         return False
-    return _has_things(gray) or _has_patches_of_grain(gray)
+    return _has_objects(gray) or _has_patches_of_grain(gray)
 
 
-def _has_things(gray: Any) -> bool:
+def _has_objects(gray: Any) -> bool:
     small = gray.reduce(math.ceil(max(gray.size) / _SMALL)).filter(ImageFilter.MedianFilter(_SMOOTHED))
     ground = small.filter(ImageFilter.BoxBlur(_AROUND))
     inner = (_AROUND, _AROUND, max(_AROUND, small.width - _AROUND), max(_AROUND, small.height - _AROUND))
     differences = ImageChops.difference(small, ground).crop(inner).histogram()
-    least = int(_DIFFERENT + _mean(gray) * _OF_THE_LIGHT)
+    least = int(_DIFFERENT + _mean(gray) * _PER_BRIGHTNESS)
     return sum(differences[least + 1 :]) > _STANDS_OUT * sum(differences)
 
 
@@ -208,7 +208,7 @@ class _Mark:
         return len(self._runs) + sum(len(_RUN.findall(column)) for column in columns)
 
 
-def _look_of_ink(gray: Any) -> tuple[bool, bool]:
+def _signature_and_print(gray: Any) -> tuple[bool, bool]:
     """Return whether the ink is a signature, and whether it is print."""
     ink = _without_rules(_ink(gray))
     marks = _marks(ink)
@@ -241,7 +241,7 @@ def _marks(ink: Any) -> list[_Mark]:
     """Return the marks of a picture: its connected areas of ink. Empty if there are too many, as in noise."""
     pixels = ink.tobytes()
     runs: list[Run] = []
-    touched: list[int] = []  # union-find: for each run, another run of the same mark
+    parents: list[int] = []  # union-find: for each run, another run of the same mark
     above: list[int] = []
     for row in range(ink.height):
         start = row * ink.width
@@ -251,26 +251,26 @@ def _marks(ink: Any) -> list[_Mark]:
             left = run.start() - start
             right = run.end() - start
             current.append(len(runs))
-            touched.append(len(runs))
+            parents.append(len(runs))
             while passed < len(above) and runs[above[passed]][2] < left:
                 passed += 1
             for other in islice(above, passed, None):
                 if runs[other][1] > right:
                     break
-                touched[_first(touched, other)] = _first(touched, current[-1])
+                parents[_root(parents, other)] = _root(parents, current[-1])
             runs.append((row, left, right))
         if len(runs) > _MOST_RUNS:
             return []
         above = current
     marks: dict[int, list[Run]] = {}
     for number, run_of_mark in enumerate(runs):
-        marks.setdefault(_first(touched, number), []).append(run_of_mark)
+        marks.setdefault(_root(parents, number), []).append(run_of_mark)
     return [_Mark(runs_of_mark) for runs_of_mark in marks.values()]
 
 
-def _first(touched: list[int], run: int) -> int:
-    while touched[run] != run:
-        touched[run] = run = touched[touched[run]]
+def _root(parents: list[int], run: int) -> int:
+    while parents[run] != run:
+        parents[run] = run = parents[parents[run]]
     return run
 
 

@@ -39,7 +39,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """The appearance of a picture, which no rule can read."""
 
     has_ink: bool = False  # it is not all one color

@@ -13,7 +13,7 @@ _FEWEST_SEPARATED = 3
 _FEWEST_BLANKS = 5  # in a cell of prose
 _SEPARATOR = re.compile(r" [·•|] |;(?=\S)")
 # The end of a line whose sentence continues with a date or a number on the next line.
-_GOES_ON = re.compile(
+_CONTINUES = re.compile(
     r"(?<!\d )\b(?:le|on|am|el|il|op|den|om|um|at|ore|las|colis|envoi|parcel|shipment|item|pakets?|sendung|paquete|envio|pacco|spedizione|invio|pakket|zending)\s*$"
 )
 _NUMBER = re.compile(r"\S*\d")
@@ -76,12 +76,12 @@ def unwrapped(rows: Sequence[Row]) -> list[Row]:
     for row in map(_separated, rows):
         cells = [cell for cell in row if cell.text.strip()]
         above = list(whole[-1]) if whole else []
-        of_above = [_goes_on(above, cell, is_first=not at) for at, cell in enumerate(cells)]
-        if cells and None not in of_above:
-            for cell, at in zip(cells, of_above, strict=True):
+        continued = [_continued_cell(above, cell, is_first=not at) for at, cell in enumerate(cells)]
+        if cells and None not in continued:
+            for cell, at in zip(cells, continued, strict=True):
                 above[at or 0] = _joined(above[at or 0], cell)
             whole[-1] = tuple(above)
-        elif len(above) <= 2 and len(cells) == 2 and of_above[1] is not None and is_prose(above[-1].text):  # noqa: PLR2004
+        elif len(above) <= 2 and len(cells) == 2 and continued[1] is not None and is_prose(above[-1].text):  # noqa: PLR2004
             # A column of prose beside fields.
             whole[-1:] = [
                 *((cell,) for cell in above[:-1]),
@@ -98,7 +98,7 @@ def _joined(cell: Cell, behind: Cell) -> Cell:
     return Cell(f"{cell.text} {behind.text}", cell.at)
 
 
-def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
+def _continued_cell(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
     """Return which cell of the row above this cell continues, by index, or None."""
     if not above:
         return None
@@ -110,7 +110,7 @@ def _goes_on(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
         return None
     is_cut = (
         has_date(f"{end} {text}") > (has_date(end) or has_date(text))
-        or (_GOES_ON.search(end) and (begins_with_date(text) or _NUMBER.match(text)))
+        or (_CONTINUES.search(end) and (begins_with_date(text) or _NUMBER.match(text)))
         or (end[-1] == "," and begins_with_date(text))
     )
     if is_cut:

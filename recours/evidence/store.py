@@ -42,10 +42,10 @@ PARTS = ".parts"  # the folder for partly written files and for notes
 REFUSED = "refused"  # the folder for documents that prove nothing
 _SUFFIXES = SUFFIXES | {MEDIA_TYPE: ".record", "application/octet-stream": ".bin"}
 _NOTE = ".jsonl"
-_NOTED = ("sha256", "size", "media_type", "source", "kind", "refused")
+_NOTE_FIELDS = ("sha256", "size", "media_type", "source", "kind", "refused")
 _DAY_S = 24 * 3600
 _NOTES_KEPT_S = 90 * _DAY_S  # by then a run has fetched the claim again, or no run ever will
-_DIGEST_SIGNS = 64
+_DIGEST_LENGTH = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -83,7 +83,8 @@ class DocumentStore:
         for piece in retrieved.pieces:
             pieces.setdefault(hashlib.sha256(piece.content).hexdigest(), piece)
         named = [
-            (self._named(label, piece, sha256, retrieved), piece.content) for sha256, piece in pieces.items()
+            (self._with_path(label, piece, sha256, retrieved), piece.content)
+            for sha256, piece in pieces.items()
         ]
         try:
             self._note(label, retrieved.delivery, [document for document, _ in named])
@@ -94,14 +95,14 @@ class DocumentStore:
             for document, content in named:
                 result = _appraised(label, document, content)
                 result = replace(result, refused=None) if retrieved.is_accepted else result
-                apart = self._place(label, document.sha256, document.media_type, refused=True)
+                refused_path = self._place(label, document.sha256, document.media_type, refused=True)
                 # A record may refer to a document that already existed and was accepted under earlier rules.
                 if result.refused and not document.refused and document.path in new:
-                    self._make_folder(apart.parent)
-                    Path(document.path).replace(apart)
-                    result = replace(result, path=str(apart))
+                    self._make_folder(refused_path.parent)
+                    Path(document.path).replace(refused_path)
+                    result = replace(result, path=str(refused_path))
                 elif not result.refused:  # the document may have been refused under earlier rules
-                    apart.unlink(missing_ok=True)
+                    refused_path.unlink(missing_ok=True)
                 documents.append(result)
         except OSError as error:
             raise self._storage_error(error) from error
@@ -109,15 +110,15 @@ class DocumentStore:
 
     def refuse(self, path: Path) -> Path:
         """Copy a proof to the refused documents, and return the copy's path, or the proof's path if copying fails."""
-        apart = self.folder / REFUSED / path.relative_to(self.folder)
+        refused_path = self.folder / REFUSED / path.relative_to(self.folder)
         try:
-            self.write(apart, read_regular(path), durable=True)
-            sync_folder(apart.parent)
+            self.write(refused_path, read_regular(path), durable=True)
+            sync_folder(refused_path.parent)
         except OSError:
             return path
-        return apart
+        return refused_path
 
-    def _named(self, label: Label, piece: Piece, sha256: str, retrieved: Retrieved) -> StoredDocument:
+    def _with_path(self, label: Label, piece: Piece, sha256: str, retrieved: Retrieved) -> StoredDocument:
         """Return a piece with the name to store it under. Anything that is not a document is refused immediately."""
         media_type = MEDIA_TYPE
         refused = None
@@ -152,7 +153,7 @@ class DocumentStore:
 
     def _note(self, label: Label, delivery: Delivery, answer: Iterable[StoredDocument]) -> None:
         """Write a note of an answer, without paths because the folder may be moved."""
-        pieces = [{name: getattr(document, name) for name in _NOTED} for document in answer]
+        pieces = [{name: getattr(document, name) for name in _NOTE_FIELDS} for document in answer]
         facts = {"owner": _owner(label), "delivery": delivery.as_json(), "pieces": pieces}
         line = json.dumps(facts).encode()
         path = self._parts / f"{_stem(label)}{_NOTE}"
@@ -163,7 +164,7 @@ class DocumentStore:
     def find(self, label: Label) -> RecoveredEvidence:
         """Find and reappraise the complete documents that runs stored for this claim and number before they died."""
         documents: dict[str, StoredDocument] = {}
-        whole: list[str] = []
+        complete: list[str] = []
         for line in _lines(self._parts / f"{_stem(label)}{_NOTE}"):
             answer = _answer(line, label)
             pieces = {
@@ -171,10 +172,10 @@ class DocumentStore:
             }
             documents |= pieces
             if len(pieces) == len(answer) and best_proof(pieces.values()):
-                whole = whole or list(pieces)
-        remaining = [piece for sha256, piece in documents.items() if sha256 not in whole]
+                complete = complete or list(pieces)
+        remaining = [piece for sha256, piece in documents.items() if sha256 not in complete]
         return RecoveredEvidence(
-            (*(documents[sha256] for sha256 in whole), *remaining), is_complete=bool(whole)
+            (*(documents[sha256] for sha256 in complete), *remaining), is_complete=bool(complete)
         )
 
     def _reappraise(self, label: Label, document: StoredDocument) -> StoredDocument | None:
@@ -354,7 +355,7 @@ def erase(folder: Path, path: str, sha256: str) -> str | None:
     place = Path(path)
     # Regardless of the record, only a file named by recours is deleted: its digest is in its name and in its folders' names.
     is_ours = place.parent.parts[-2:] == (sha256[:2], sha256[2:4]) and f"_{sha256[:16]}." in place.name
-    if len(sha256) != _DIGEST_SIGNS or not is_ours:
+    if len(sha256) != _DIGEST_LENGTH or not is_ours:
         return "its name is not in recours's format"
     if not place.parent.is_dir():  # perhaps a share that is not mounted now and will be again
         return f"the folder {place.parent} does not exist"

@@ -46,7 +46,7 @@ class Verification:
     pending: int = 0  # files that the next manifest will list
     last: Manifest | None = None
     stamp: tuple[Manifest, datetime] | None = None  # the newest valid timestamp: its manifest and time
-    _rowless: dict[str, str] = field(default_factory=dict)  # lines without a row, by SHA-256
+    _lines_without_row: dict[str, str] = field(default_factory=dict)  # lines without a row, by SHA-256
 
     def run(self) -> None:
         """Run all checks. Raises DatabaseError."""
@@ -62,10 +62,10 @@ class Verification:
             self.report(f"{difference} {_ASK_WHO}")
         if self.claim_ids:
             return
-        if self._rowless:
-            example = next(iter(self._rowless.values()))
+        if self._lines_without_row:
+            example = next(iter(self._lines_without_row.values()))
             self.report(
-                f"No row exists for {plural(len(self._rowless), 'file')} listed in manifests, such as {example}: rows were deleted or "
+                f"No row exists for {plural(len(self._lines_without_row), 'file')} listed in manifests, such as {example}: rows were deleted or "
                 f"changed. {_ASK_WHO}"
             )
         named = set(map(hash, self.custody.named_paths()))
@@ -132,8 +132,8 @@ class Verification:
                 self._verify_file(row.path, row.sha256, f"{row.label} the file {row.path}")
         named = {line for line in lines or () if line.startswith(ERASED) or not line.startswith("#")} - {""}
         for line in of_rows | {line for line in named if line.startswith(ERASED)}:
-            self._rowless.pop(digest_of(line), None)
-        self._rowless |= {digest_of(line): line for line in named - of_rows}
+            self._lines_without_row.pop(digest_of(line), None)
+        self._lines_without_row |= {digest_of(line): line for line in named - of_rows}
 
     def _verify_file(self, name: str, sha256: str, label: str) -> bytes | None:
         """Return the content of a file that has this SHA-256. Otherwise, report the problem and return None."""

@@ -40,7 +40,7 @@ _CONTROLS = frozenset({"nav", "button"})
 _LINK = "\x0e"
 _LINK_ENDS = "\x0f"
 _LINKED = re.compile(f"{_LINK}[^{_LINK_ENDS}]*{_LINK_ENDS}")
-_SAID = re.compile(r"[^\W_]")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _COLUMN = 100.0  # distance between columns
 _PASSWORD = re.compile(r"<input\b[^<>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 # A picture counts only if it is embedded in the page.
@@ -61,7 +61,7 @@ _PART = re.compile(r"[.#]?[\w-]+")
 _ZERO = r"[-+]?0*\.?0*(?:px|em|rem|pt|%)?"
 _FAR_AWAY = r"-\d{3,}[^;]*"
 # Declarations of an element, sorted, that hide its text.
-_UNSEEN = re.compile(
+_HIDDEN = re.compile(
     rf";(?:display:none|visibility:(?:hidden|collapse)|(?:opacity|font-size):(?:{_ZERO}|0?\.0\d*)"
     rf"|(?:text-indent|left|top|right|bottom):{_FAR_AWAY}|clip-path:(?:inset\((?:100|5\d)%|circle\(0)[^;]*|clip:rect\((?:0|1px)[^;]*"
     rf"|transform:(?:scale\w*\(\s*0\s*[,)]|translate\w*\([^)]*-\d{{4}})[^;]*"
@@ -70,7 +70,7 @@ _UNSEEN = re.compile(
 _HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\b")
 _RGB = re.compile(r"rgba?\(\s*(\d+)\D+(\d+)\D+(\d+)(?:\D+([\d.]+))?")
 _NAMED = {"white": (255, 255, 255), "snow": (255, 250, 250), "ivory": (255, 255, 240), "black": (0, 0, 0)}
-_NO_PAPER = ("", "none", "transparent", "inherit", "initial")
+_NO_COLOR = ("", "none", "transparent", "inherit", "initial")
 _CONTRAST = 24  # minimum difference in red, green or blue between text and background
 
 Color = tuple[int, ...]
@@ -132,10 +132,10 @@ def _rules(folded: str) -> dict[str, list[_Rule]]:
     return rules
 
 
-def _is_unseen(style: Style) -> bool:
+def _hides_text(style: Style) -> bool:
     return (
         bool(style)
-        and _UNSEEN.search(";" + "".join(f"{name}:{style[name]};" for name in sorted(style))) is not None
+        and _HIDDEN.search(";" + "".join(f"{name}:{style[name]};" for name in sorted(style))) is not None
     )
 
 
@@ -158,7 +158,9 @@ def _rows(page: str) -> list[Row]:
     rows = []
     for marked in _visible(page).split("\n"):
         line = marked.replace(_LINK, "").replace(_LINK_ENDS, "")
-        if line != marked and not (_SAID.search(_LINKED.sub("", marked)) or any(map(str.isdigit, line))):
+        if line != marked and not (
+            _LETTER_OR_DIGIT.search(_LINKED.sub("", marked)) or any(map(str.isdigit, line))
+        ):
             continue
         texts = [" ".join(markup.unescape(cell).split()) for cell in line.split("\t")]
         if row := tuple(Cell(text, at * _COLUMN) for at, text in enumerate(texts) if text):
@@ -182,8 +184,8 @@ def _visible(page: str) -> str:
     length = 0
     elements = _Elements(folded)
     while length < MOST_TEXT and (start := page.find("<", at)) >= 0:
-        if not elements.hide:
-            parts.append(f"{_LINK}{page[at:start]}{_LINK_ENDS}" if elements.are_linked else page[at:start])
+        if not elements.is_hidden:
+            parts.append(f"{_LINK}{page[at:start]}{_LINK_ENDS}" if elements.is_linked else page[at:start])
             length += start - at
         ends_with = "-->" if folded.startswith("<!--", start) else ">"
         end = page.find(ends_with, start)
@@ -195,8 +197,8 @@ def _visible(page: str) -> str:
             if at < 0:
                 return "".join(parts)
         elif tag := _TAG.match(folded, start):
-            parts.append(elements.go_on(tag[2], folded[tag.end() : end], is_end=bool(tag[1])))
-    return "".join([*parts, "" if elements.hide else page[at : at + MOST_TEXT]])
+            parts.append(elements.process_tag(tag[2], folded[tag.end() : end], is_end=bool(tag[1])))
+    return "".join([*parts, "" if elements.is_hidden else page[at : at + MOST_TEXT]])
 
 
 class _Elements:
@@ -208,14 +210,14 @@ class _Elements:
         self._comparisons = 0
 
     @property
-    def hide(self) -> bool:
+    def is_hidden(self) -> bool:
         return self._open[-1].is_hidden or len(self._open) >= _DEEPEST
 
     @property
-    def are_linked(self) -> bool:
+    def is_linked(self) -> bool:
         return self._open[-1].is_linked
 
-    def go_on(self, name: str, attributes: str, *, is_end: bool) -> str:
+    def process_tag(self, name: str, attributes: str, *, is_end: bool) -> str:
         """Process a tag, and return its replacement in the text: a line break, a tab or a blank."""
         if is_end:
             places = (place for place in range(len(self._open) - 1, 0, -1) if self._open[place].name == name)
@@ -248,7 +250,7 @@ class _Elements:
         is_hidden = self._open[-2].is_hidden if name == "summary" and parent.is_closed else parent.is_hidden
         ink = _color(style.get("color", attributes.get("color", ""))) or parent.ink
         background = style.get("background-color") or style.get("background") or attributes.get("bgcolor", "")
-        paper = parent.paper if background in _NO_PAPER else _color(background)
+        paper = parent.paper if background in _NO_COLOR else _color(background)
         is_same = (
             paper is not None
             and max(abs(level - other) for level, other in zip(ink, paper, strict=True)) < _CONTRAST
@@ -260,7 +262,7 @@ class _Elements:
             or is_same
             or name in _CONTROLS
             or "hidden" in attributes
-            or _is_unseen(style),
+            or _hides_text(style),
             ink,
             paper,
             names,
