@@ -175,12 +175,8 @@ class NewAccount:
 
     client: ServiceClient
     spec: CarrierSpec
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
     limits: Mapping[str, str] | None = None
-
-    def __repr__(self) -> str:
-        """Show the account without its credentials."""
-        return f"NewAccount({self.client.id}, {self.spec.key})"
 
 
 # ---------------------------------------------------------------- one real call

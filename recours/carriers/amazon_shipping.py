@@ -8,11 +8,8 @@ The sources document the call, the codes, the fields of the proof (`signatureIma
 links to images after 72 hours, and the storage of details for 45 days. `AMZN_UK`, numbers that start with FR, IT and
 UK, and an answer for an unknown number were recorded.
 
-Assumed, without a source:
-
-- The first letters of a number give the business and the `carrierId`, in Spain too.
-- A proof without an image gets none after a day.
-- The hosts of images, and the form of an error about a number.
+Assumed, without a source: The first letters of a number give the business and the `carrierId`, in Spain too. A proof
+without an image gets none after a day. The hosts of images and the form of an error about a number are assumed too.
 """
 
 import re

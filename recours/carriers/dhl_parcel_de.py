@@ -5,12 +5,9 @@ from the notes, schemas and sandbox answers (January 2026) in karrio's connector
 developer.dhl.com; public clients agree. Events are from the carrier's table of July 2024, in the same place. Nothing
 was tried against the live service.
 
-Assumed, without a source:
-
-- Code 100 also stands for another customer's parcel, and code 62 concerns our account.
-- A parcel's `error-status` uses the codes of the whole answer.
-- The `recipient-name` of a delivered parcel is the person who received it, as in the one recorded answer.
-- All times are German.
+Assumed, without a source: Code 100 also stands for another customer's parcel, and code 62 concerns our account. A
+parcel's `error-status` uses the codes of the whole answer. The `recipient-name` of a delivered parcel is the person who
+received it, as in the one recorded answer. All times are German.
 
 According to two sources, only parcels to Germany have signatures.
 """

@@ -1,22 +1,19 @@
 """Simulates Chronopost's tracking and POD web service.
 
-Answers depend only on the request and the parcel's state. Sources: the carrier's specifications v2.6.2 (2018, "D18"
-below) and VL3.24.10.14 (2024, "D24"), and the schema and recorded answers in karrio's Chronopost connector ("KAR"). Two
-facts are from other public clients: the labels beside an event, and a delivery after a return.
+Sources: the carrier's specifications v2.6.2 (2018, "D18" below) and VL3.24.10.14 (2024, "D24"), and the schema and
+recorded answers in karrio's Chronopost connector ("KAR"). Two facts are from other public clients: the labels beside an
+event, and a delivery after a return.
 
-Inferred, without a source:
-
-- searchPOD answers a wrong account or password with errorCode 3 "Invalid Password", and a contract without access
-  (ACCOUNT_DENIED) with errorCode 30. Both codes are from a sister service.
-- searchPOD's answer for a parcel that is not delivered has podPresente false and no statusCode.
-- The French label of the signatory, and the message of errorCode 2.
-- Faults look like those of Apache CXF, and an unlisted language is refused.
+Inferred, without a source: searchPOD answers a wrong account or password with errorCode 3 "Invalid Password", and a
+contract without access (ACCOUNT_DENIED) with errorCode 30. Both codes are from a sister service. searchPOD's answer for
+a parcel that is not delivered has podPresente false and no statusCode. The French label of the signatory and the
+message of errorCode 2 are guesses. Faults look like those of Apache CXF.
 
 If the PDF is missing and no statusCode explains why, an image may be requested, and that call uses up the step. Only
-the two operations that a fetch needs are simulated; the others return faults.
+the two operations that a fetch needs are simulated, in French; other operations and languages return faults.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -34,19 +31,17 @@ OPERATIONS = {
     "trackSkybillV2": ("language", "skybillNumber"),
     "searchPOD": ("accountNumber", "password", "language", "skybillNumber", "pdf"),
 }
-LANGUAGES = {
-    "trackSkybillV2": ("fr_FR", "en_GB", "it_IT", "es_ES", "de_DE", "nl_NL", "pt_PT"),
-    "searchPOD": ("fr_FR", "en_GB"),
-}
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # from XML Schema
+_LANGUAGE = "fr_FR"
 
-# Codes from D24's table of events: code, French label, English label, time before the last event.
+# Codes from D24's table of events: code, label, time before the last event.
 _ON_THE_WAY = (
-    ("DC", "Envoi en préparation", "Shipment prepared", timedelta(days=2)),
-    ("PC", "Envoi pris en charge", "Picked up", timedelta(days=1, hours=15)),
-    ("TS", "Envoi en transit", "In transit", timedelta(hours=9)),
-    ("TA", "Envoi en cours de livraison", "Out for delivery", timedelta(hours=3, minutes=19)),
+    ("DC", "Envoi en préparation", timedelta(days=2)),
+    ("PC", "Envoi pris en charge", timedelta(days=1, hours=15)),
+    ("TS", "Envoi en transit", timedelta(hours=9)),
+    ("TA", "Envoi en cours de livraison", timedelta(hours=3, minutes=19)),
 )
+_SENT_BACK = ("R", "Colis en retour expéditeur", timedelta(hours=2))
+_DELIVERED = ("D", "Livré", timedelta())
 
 # statusCode of an answer without a POD. [D24, D18] None: the answer has no such field.
 _STATUS_WITHOUT_POD = {
@@ -65,13 +60,11 @@ _IMAGE_MAY_BE_ASKED_FOR = NO_DOCUMENT | {Scenario.POD_IMAGE_ONLY, Scenario.POD_U
 # In these scenarios an image is as faulty as a PDF.
 _SPOILT = NO_DOCUMENT | {Scenario.BROKEN_PDF}
 
-# Items beside an event, with and without a person's name: label, value. Labels: from a public client.
-_BESIDE_A_DELIVERY = (("Lieu", "LILLE"), ("Point de livraison", "ACCUEIL"), ("Numéro partenaire", "59-0042"))
-_BESIDE_A_MESSAGE = (
-    ("Type du message", "SMS"),
-    ("Date de relivraison", "06/10/2026"),
-    ("Origine", "CHRONOPOST"),
-)
+# Items beside an event, by its code: label, value. Labels: from a public client.
+_BESIDE = {
+    "TA": (("Type du message", "SMS"), ("Date de relivraison", "06/10/2026"), ("Origine", "CHRONOPOST")),
+    "D": (("Lieu", "LILLE"), ("Point de livraison", "ACCUEIL"), ("Numéro partenaire", "59-0042")),
+}
 
 _POD_ERRORS = {
     Scenario.ACCOUNT_DENIED: (30, "Invalid contract number"),  # inferred
@@ -92,25 +85,23 @@ class Chronopost(soap.SoapCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         operation, values, _ = soap.SoapReader(NAMESPACE, OPERATIONS, _bad_request, asmx=False).read(request)
-        language = values["language"]
-        if language not in LANGUAGES[operation]:
-            raise _bad_request(f"{language!r} is not one of {LANGUAGES[operation]}")
+        if values["language"] != _LANGUAGE:
+            raise _bad_request(f"{values['language']!r} is not {_LANGUAGE}")
         if operation == "trackSkybillV2":
             return Question(
                 operation,
                 values["skybillNumber"],
                 tracking=True,
                 goes_on=DELIVERED_BY_TRACKING | {Scenario.ACCOUNT_DENIED},
-                details={"language": language},
             )
-        if values["pdf"] not in _BOOLEANS:
+        if values["pdf"] not in ("true", "false"):
             raise _bad_request(f"{values['pdf']!r} is not a boolean")
         return Question(
             operation,
             values["skybillNumber"],
             credentials=(values["accountNumber"], values["password"]),
-            goes_on=_IMAGE_MAY_BE_ASKED_FOR if _BOOLEANS[values["pdf"]] else (),
-            details={"language": language, "pdf": "yes" if _BOOLEANS[values["pdf"]] else "no"},
+            goes_on=_IMAGE_MAY_BE_ASKED_FOR if values["pdf"] == "true" else (),
+            details={"pdf": values["pdf"]},
         )
 
     def good(self, question: Question, state: ParcelState) -> Answer:
@@ -130,7 +121,10 @@ def _result(question: Question, state: ParcelState) -> str:
         return _error(1, "System Error")  # [D24, KAR]
     if not question.tracking:
         return _pod(question, state)
-    events = "" if state.scenario is Scenario.UNKNOWN else _events(question, state)
+    history = state.history(_ON_THE_WAY, _DELIVERED, [_SENT_BACK, _DELIVERED])
+    signatory = documents.signatory_of(state)
+    parts = [_event(*event, decides=event is history[-1], signatory=signatory) for event in history]
+    events = "" if state.scenario is Scenario.UNKNOWN else "".join(parts)
     parcel = f"<listEventInfoComp>{events}{element('skybillNumber', question.number)}</listEventInfoComp>"
     return element("errorCode", 0) + parcel
 
@@ -139,34 +133,7 @@ def _error(code: int, message: str) -> str:
     return elements([("errorCode", code), ("errorMessage", message)])
 
 
-def _events(question: Question, state: ParcelState) -> str:
-    french = question.details["language"] == "fr_FR"
-    end = state.last_at
-    parts = []
-    for code, label, english, age in _ON_THE_WAY:
-        info = _items(_BESIDE_A_MESSAGE) if french and code == "TA" else ""
-        decides = not state.is_delivered and code == _ON_THE_WAY[-1][0]
-        parts.append(_event(code, label if french else english, end - age, decides=decides, info=info))
-    if state.scenario is Scenario.RETURNED_TO_SENDER:
-        label = "Colis en retour expéditeur" if french else "Parcel returned to sender"
-        parts.append(_event("R", label, end - timedelta(hours=2), decides=False))
-    if state.is_delivered:
-        signatory = documents.signatory_of(state)
-        name = "Nom du réceptionnaire" if french else "Consignee's name"  # the English one: [KAR]
-        items = _BESIDE_A_DELIVERY if french else ()  # the labels in other languages are unknown
-        info = _items([*items, *([(name, signatory)] if signatory else [])])
-        parts.append(_event("D", "Livré" if french else "Delivered", end, decides=True, info=info))
-    return "".join(parts)
-
-
-def _items(items: Iterable[tuple[str, str]]) -> str:
-    return "".join(
-        f"<infoCompList>{element('name', name)}{element('value', value)}</infoCompList>"
-        for name, value in items
-    )
-
-
-def _event(code: str, label: str, when: datetime, *, decides: bool, info: str = "") -> str:
+def _event(code: str, label: str, when: datetime, *, decides: bool, signatory: str) -> str:
     """An event, with its fields in the order of the schema [KAR]. `decides`: the event gives the parcel's state."""
     fields: list[tuple[str, str | bool]] = [
         ("code", code),
@@ -177,14 +144,19 @@ def _event(code: str, label: str, when: datetime, *, decides: bool, info: str = 
         ("officeLabel", "LILLE CHRONOPOST"),
         ("zipCode", "59000"),
     ]
-    return f"<events>{elements(fields)}{info}</events>"
+    items = list(_BESIDE.get(code, ()))
+    if code == "D" and signatory:
+        items.append(("Nom du réceptionnaire", signatory))
+    beside = (elements([("name", name), ("value", value)]) for name, value in items)
+    infos = "".join(f"<infoCompList>{item}</infoCompList>" for item in beside)
+    return f"<events>{elements(fields)}{infos}</events>"
 
 
 def _pod(question: Question, state: ParcelState) -> str:
     """The POD, or why it is missing. Every field may be absent [D24, D18, KAR]."""
     if state.scenario in _POD_ERRORS:
         return _error(*_POD_ERRORS[state.scenario])
-    as_image = question.details["pdf"] == "no"
+    as_image = question.details["pdf"] == "false"
     has_document = state.scenario is Scenario.POD_IMAGE_ONLY and as_image
     if state.scenario in _STATUS_WITHOUT_POD and not has_document:
         status = _STATUS_WITHOUT_POD[state.scenario]

@@ -1,17 +1,15 @@
 """Simulates Colissimo's tracking timeline and its documents.
 
-Answers depend only on the request and the parcel's state. Sources: the carrier's shop modules for WooCommerce and
-Magento, the recorded exchanges of roulier, and the carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of
-2021. Codes and labels of events are from the WooCommerce module.
+Sources: the carrier's shop modules for WooCommerce and Magento, the recorded exchanges of roulier, and the carrier's
+"API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021. Codes and labels of events are from the WooCommerce
+module.
 
-Inferred, without a source:
-
-- The timeline answers a wrong password with code 201 and an internal error with code 1000.
-- The documents' errors 002 and 003 have HTTP status 404, and error 004 has 401. A failed server answers with HTTP 500.
-- Times without an offset are French. The order of events is assumed.
-- An invalid request with a valid number gets HTTP 400, in another observed error format. Unknown fields are refused.
-- A list without a proof may be empty (POD_UNSAID) or contain only other documents (POD_NEVER).
-- The timeline names the product of a parcel without a signature (POD_NEVER: DOM).
+Inferred, without a source: The timeline answers a wrong password with code 201 and an internal error with code 1000.
+The documents' errors 002 and 003 have HTTP status 404, and error 004 has 401. A failed server answers with HTTP 500.
+Times without an offset are French. The order of events is assumed. An invalid request with a valid number gets HTTP
+400, in another observed error format. Unknown fields are refused. A list without a proof may be empty (POD_UNSAID) or
+contain only other documents (POD_NEVER). The timeline names the product of a parcel without a signature (POD_NEVER:
+DOM).
 
 The timeline requires the account, so AUTH_REFUSED and NOT_OURS occur there. Only the document contains a signature.
 Documents are sent as bytes, so BAD_BASE64 sends a damaged base64 text instead.
@@ -45,17 +43,12 @@ DOCUMENTS = "/api-document/rest/documents"
 DOCUMENT = "/api-document/rest/document"
 
 NUMBER = re.compile(r"[0-9][A-Z0-9][0-9]{11}|[A-Z]{2}[0-9]{9}[A-Z]{2}")
-_LANGUAGE = "fr_FR|en_GB|de_DE|es_ES|it_IT|nl_NL"
+_LANGUAGE = "fr_FR"  # the only one that is simulated
 _LOGIN: dict[str, json_api.Form] = {"login": ".*", "password": ".*"}
 _API_KEY: dict[str, json_api.Form] = {"apiKey": ".*"}
 # The credentials are not listed: the timeline has them beside these fields, the other calls in a field of their own.
 _FORMS: dict[str, dict[str, json_api.Form]] = {
-    TIMELINE: {
-        "parcelNumber": ".*",
-        "lang": _LANGUAGE,
-        "ip?": ".*",
-        "profil?": "TRACKING_PARTNER|TRACKING_BNUM",
-    },
+    TIMELINE: {"parcelNumber": ".*", "lang": _LANGUAGE},
     DOCUMENTS: {"cab": ".*", "lang": _LANGUAGE},
     DOCUMENT: {"cab": ".*", "lang": _LANGUAGE, "path": str | None, "uuid": str | None},
 }
@@ -153,7 +146,7 @@ class Colissimo(SimulatedCarrier):
             credentials=account_of(credential["apiKey"])
             if by_key
             else (credential["login"], credential["password"]),
-            details={"lang": tree["lang"], "path": tree.get("path") or "", "uuid": tree.get("uuid") or ""},
+            details={"path": tree.get("path") or "", "uuid": tree.get("uuid") or ""},
         )
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
@@ -204,11 +197,13 @@ def _timeline(question: Question, state: ParcelState) -> Answer:
         "event": _events(state),
     }
     status = [{"code": "0", "message": "OK"}]
-    return json_api.answer({"lang": question.details["lang"], "status": status, "parcel": parcel})
+    return json_api.answer({"lang": _LANGUAGE, "status": status, "parcel": parcel})
 
 
 def _timeline_error(code: str, message: str) -> Answer:
-    return json_api.answer({"lang": "fr_FR", "status": [{"code": code, "message": message}], "parcel": None})
+    return json_api.answer(
+        {"lang": _LANGUAGE, "status": [{"code": code, "message": message}], "parcel": None}
+    )
 
 
 def _steps(active: int, at: datetime) -> list[dict[str, Any]]:
@@ -285,11 +280,7 @@ def _document(question: Question, state: ParcelState) -> Answer:
         return _document_error(*_NO_SUCH_DOCUMENT)
     if entry["documentType"] == "PHOTO":
         return Answer(200, documents.signature_png(question.number), "image/png")
-    if state.scenario is Scenario.BAD_BASE64:
-        content = documents.document_text(state, "Colissimo", question.number).encode()
-    else:
-        content = documents.document_of(state, "Colissimo", question.number)
-    png = state.scenario is Scenario.DELIVERED_PNG
+    content = documents.document_of(state, "Colissimo", question.number)
+    kind = "image/png" if state.scenario is Scenario.DELIVERED_PNG else "application/pdf"
     name = entry["path"].rpartition("/")[2]
-    headers = (("Content-Disposition", f"inline; filename={name}"),)
-    return Answer(200, content, "image/png" if png else "application/pdf", headers)
+    return Answer(200, content, kind, (("Content-Disposition", f"inline; filename={name}"),))

@@ -1,14 +1,10 @@
 """Simulates DHL's Shipment Tracking - Unified and the pages that it links to.
 
-Answers depend only on the request and the parcel's state. Sources: the pages of developer.dhl.com, karrio's connector
-`dhl_universal`, and recorded answers (404, 429).
+Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404, 429).
 
-Inferred, without a source:
-
-- A link leads to a PDF, to an image (`signatureUrl`) or to a login page, and has the number in its query.
-- The bodies of 400, 401, 403 and 500.
-- An unknown parameter is refused.
-- `returnFlag` marks a returned parcel (RETURNED_TO_SENDER).
+Inferred, without a source: A link leads to a PDF, to an image (`signatureUrl`) or to a login page, and has the number
+in its query. The bodies of 400, 401, 403 and 500 are guesses. An unknown parameter is refused. `returnFlag` marks a
+returned parcel (RETURNED_TO_SENDER).
 
 Parcels have no owners in this service, so ACCOUNT_DENIED is a 403 for the key. NOT_OURS, POD_LATE, POD_NEVER and
 POD_NONE are delivered parcels without a link, and POD_UNSAID has a link to a login page. DELIVERED_PNG and
@@ -162,8 +158,6 @@ def _linked(question: Question, state: ParcelState) -> Answer:
     scenario = state.scenario
     if scenario not in _LINKED or scenario is Scenario.POD_UNSAID:
         return page(200, "MyDHL+ Login", "")
-    if scenario is Scenario.BAD_BASE64:
-        return Answer(200, documents.document_text(state, "DHL", question.number).encode())
     if scenario in ALL_PIECES and question.details["path"] == _SIGNATURE_LINK:
         return Answer(200, documents.signature_png(question.number), "image/png")
     kind = _IMAGES.get(scenario, "application/pdf")

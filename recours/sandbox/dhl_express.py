@@ -1,17 +1,12 @@
 """Simulates the MyDHL API of DHL Express: tracking and proofs.
 
-Answers depend only on the request and the parcel's state. Sources: the carrier's OpenAPI document 3.1.1, karrio's
-connector `mydhl` (both [SW] below), the carrier's list of event codes, and a public note on a live answer of the POD
-call.
+Sources: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both [SW] below), the carrier's list of event
+codes, and a public note on a live answer of the POD call.
 
-Inferred, without a source:
-
-- The bodies of 401, 403 and 405, and the text for a request without the header `x-version`, which the document
-  requires.
-- An unknown parameter is refused like a parameter in the wrong format.
-- The default view, and the waybill that a piece belongs to.
-- Events are listed oldest first (the sources disagree).
-- Tracking includes shipments of other accounts.
+Inferred, without a source: The bodies of 401, 403 and 405 are guesses, and so are the text for a request without the
+required header `x-version`, and the waybill that a piece belongs to. An unknown parameter is refused like a parameter
+in the wrong format. Events are listed oldest first (the sources disagree). Tracking includes shipments of other
+accounts.
 
 The service gives no reason for a missing proof: POD_LATE, POD_NEVER, POD_NONE and POD_UNSAID are all the 404 that a
 wrong shipperAccountNumber also gets. NOT_OURS is the refusal that names the account, from one source. IN_TRANSIT shows
@@ -20,7 +15,6 @@ delivered to its sender. Of `/tracking`, only the search for one piece by its id
 """
 
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from recours.sandbox import documents, json_api
@@ -40,14 +34,12 @@ _PIECE = r"J[A-Z]{1,3}[0-9]{9,18}"
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
 _REFERENCE = range(1, 37)  # characters
 _PROBLEM = "application/problem+json"
-_ALL_EVENTS = frozenset({"all-checkpoints", "all-checkpoints-with-remarks"})
 
-# The parameters of each call, with their formats. [SW]
-_BOOLEAN = "true|false"
+# The parameters of each call, with their formats. [SW] Of the views of a shipment, only the complete one is simulated.
 _VIEW = {
-    "trackingView": "|".join(sorted({"last-checkpoint"} | _ALL_EVENTS)),
+    "trackingView": "all-checkpoints",
     "levelOfDetail": "shipment|piece|all",
-    "requestGMTOffsetPerEvent": _BOOLEAN,
+    "requestGMTOffsetPerEvent": "true",
 }
 _PARAMETERS: dict[str, dict[str, str]] = {
     "tracking": _VIEW,
@@ -186,40 +178,30 @@ def _tracking(question: Question, state: ParcelState) -> Answer:
     """A shipment with its events. The error for an unknown shipment has the title in the specification's sample."""
     if state.scenario is Scenario.UNKNOWN:
         return _problem(question.details["instance"], 404, "Not data found", "No data found")
-    shipment = {
+    shipment: dict[str, object] = {
         "shipmentTrackingNumber": question.number,
         "status": "Success",
-        "shipmentTimestamp": french_time(state.first_seen - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S"),
-        "productCode": "N",
-        "description": "DOCS",
-        "shipperDetails": {"name": ""},
-        "receiverDetails": {"name": ""},
-        "numberOfPieces": 1,
-        "events": _events(state, question.details),
+        "events": _events(state),
     }
     if piece := question.details.get("pieceTrackingNumber"):
         shipment["pieces"] = [{"number": 1, "trackingNumber": piece}]
     return json_api.answer({"shipments": [shipment]})
 
 
-def _events(state: ParcelState, parameters: Mapping[str, str]) -> list[dict[str, object]]:
-    """The events that the view shows. Their times have an offset only if the request asks for it."""
-    offsets = parameters.get("requestGMTOffsetPerEvent") == "true"
+def _events(state: ParcelState) -> list[dict[str, object]]:
     history = state.history(_ON_THE_WAY, _DELIVERED, state.alternate(_RETURNS), *_NOT_YET)
-    events = [_event(*event, offsets=offsets) for event in history]
+    events = [_event(*event) for event in history]
     if events[-1]["typeCode"] == _DELIVERED[0]:
         events[-1]["signedBy"] = documents.signatory_of(state)
-    view = parameters.get("trackingView", "last-checkpoint")
-    return events if view in _ALL_EVENTS else events[-1:]
+    return events
 
 
-def _event(code: str, label: str, when: datetime, *, offsets: bool) -> dict[str, object]:
+def _event(code: str, label: str, when: datetime) -> dict[str, object]:
     local = french_time(when)
-    offset = {"GMTOffset": local.isoformat()[-6:]} if offsets else {}
     return {
         "date": f"{local:%Y-%m-%d}",
         "time": f"{local:%H:%M:%S}",
-        **offset,
+        "GMTOffset": local.isoformat()[-6:],
         "typeCode": code,
         "description": label,
         "serviceArea": [{"code": "LIL", "description": "Lille-FR"}],

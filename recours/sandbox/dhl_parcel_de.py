@@ -1,13 +1,11 @@
 """Simulates DHL Parcel DE Tracking v0.
 
-Answers depend only on the request and the parcel's state. Sources: the notes, schemas and sandbox answers in karrio's
-connector `dhl_parcel_de`, the carrier's table of events from July 2024 in the same connector, and public clients.
+Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events
+from July 2024 in the same connector, and public clients.
 
-Inferred, without a source:
-
-- The gateway refuses a request that is not as documented.
-- The answer about several parcels names the unknown ones, and one wrong check digit invalidates the whole call.
-- Another customer's parcel is unknown (NOT_OURS).
+Inferred, without a source: The gateway refuses a request that is not as documented. The answer about several parcels
+names the unknown ones, and one wrong check digit invalidates the whole call. Another customer's parcel is unknown
+(NOT_OURS).
 
 The service cannot say that there will be no signature: POD_LATE, POD_NEVER and POD_NONE are code 100, and POD_UNSAID is
 a list without a signature. IN_TRANSIT shows a different status at each attempt. Operations and attributes that a fetch
@@ -27,7 +25,7 @@ _SIGNATURE = "d-get-signature"
 _NUMBER = "(?:[0-9]{12}|[0-9]{16}|[0-9]{20}|JJD[0-9]{8,22}|[A-Z]{2}[0-9]{9}[A-Z]{2})"
 _PREFIX = "003404341"  # prefix of the numbers in DHL's own sandbox
 
-_LOGIN = {"appname": ".+", "password": ".+", "language-code": "en|de", "request": ".+"}
+_LOGIN = {"appname": ".+", "password": ".+", "language-code": "en", "request": ".+"}
 _FORMS = {
     _TRACK: _LOGIN | {"piece-code": f"{_NUMBER}(;{_NUMBER}){{0,19}}"},
     _SIGNATURE: _LOGIN | {"piece-code": _NUMBER},

@@ -28,6 +28,7 @@ def _document(
 ) -> bytes:
     makers: dict[Scenario, Callable[[], bytes]] = {
         Scenario.EMPTY_POD: bytes,
+        Scenario.BAD_BASE64: _NOT_BASE64.encode,
         Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,
         Scenario.HOLLOW_POD: hollow,
         Scenario.PARTLY_HOLLOW: hollow,
@@ -40,9 +41,8 @@ def _document(
 
 def document_text(state: ParcelState, carrier: str, number: str) -> str:
     """The document in base64, or invalid base64 for BAD_BASE64."""
-    if state.scenario is Scenario.BAD_BASE64:
-        return _NOT_BASE64
-    return base64.b64encode(document_of(state, carrier, number)).decode("ascii")
+    content = document_of(state, carrier, number)
+    return _NOT_BASE64 if state.scenario is Scenario.BAD_BASE64 else base64.b64encode(content).decode("ascii")
 
 
 def signature_text(state: ParcelState, number: str) -> str:

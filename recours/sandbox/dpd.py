@@ -1,14 +1,11 @@
 """Simulates DPD France's Webtrace service.
 
-Answers depend only on the request and the parcel's state. Sources: a connector's summary of the carrier's manual (v5.0,
-October 2025), the service's generated pages, public clients, a published real answer, and faults recorded at the sister
-service EPrint.
+Sources: a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages, public
+clients, a published real answer, and faults recorded at the sister service EPrint.
 
-Inferred, without a source:
-
-- An unknown number and another customer's number get a result without traces.
-- Webtrace has the same faults as EPrint. An error of the service itself is a fault without ErrorId.
-- The texts of CustomerPermissionDenied and IpPermissionDenied.
+Inferred, without a source: An unknown number and another customer's number get a result without traces. Webtrace has
+the same faults as EPrint. An error of the service itself is a fault without ErrorId. The texts of
+CustomerPermissionDenied and IpPermissionDenied are guesses.
 
 As far as is known, the carrier cannot say that there will be no proof, so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE
 are all a delivered parcel without an image. Only the operation that a fetch needs is simulated; the others are refused.
@@ -42,22 +39,20 @@ _FORM: soap.Form = (
             "ShipmentNumber",
             "ExpandContainerMode",
             "GetImages",
-            # Missing in older versions of the service.
-            "GetPhotos?",
-            "GetParsedInfo?",
-            "GetServices?",
-            ("Options?", ("Type", "CenterType")),
+            "GetPhotos",
+            "GetParsedInfo",
+            "GetServices",
         ),
     ),
 )
-# The format of each parameter, if present.
+# The format of each parameter. Only the values that a fetch needs are simulated.
 _RULES = {
     "Language": "[A-Z]{2}",
     "ShipmentNumber": "[0-9]{14}",
-    "ExpandContainerMode": "MasterOnly|MasterAndSlave",
-    **dict.fromkeys(("GetImages", "GetPhotos", "GetParsedInfo", "GetServices"), "true|1|false|0"),
+    "ExpandContainerMode": "MasterOnly",
+    "GetImages": "true",
+    **dict.fromkeys(("GetPhotos", "GetParsedInfo", "GetServices"), "false"),
 }
-_YES = frozenset({"true", "1"})
 
 # StatusNumber, label, time before the last trace.
 _ON_THE_WAY = (
@@ -99,7 +94,7 @@ class Dpd(soap.SoapCarrier):
         if (fields.get("Customer/countrycode"), fields.get("Customer/centernumber")) != (COUNTRY, CENTER):
             raise BadRequestError(_error(*_CUSTOMER_DENIED))
         for name, form in _RULES.items():
-            if name in fields and not re.fullmatch(form, fields[name]):
+            if not re.fullmatch(form, fields[name]):
                 raise _invalid(name)
         return Question(
             OPERATION,
@@ -109,10 +104,7 @@ class Dpd(soap.SoapCarrier):
                 header.get("UserCredentials/userid", ""),
                 header.get("UserCredentials/password", ""),
             ),
-            details={
-                "customer": fields["Customer/number"],
-                "images": "yes" if fields["GetImages"] in _YES else "no",
-            },
+            details={"customer": fields["Customer/number"]},
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
@@ -182,7 +174,7 @@ def _trace(code: str, label: str, at: datetime) -> str:
 
 
 def _images(question: Question, state: ParcelState, when: datetime) -> str:
-    if question.details["images"] == "no" or state.scenario in NO_DOCUMENT_IS_THERE | _NOT_DELIVERED:
+    if state.scenario in NO_DOCUMENT_IS_THERE | _NOT_DELIVERED:
         return ""
     pieces = [("POD", documents.document_text(state, "DPD", question.number))]
     if state.scenario in ALL_PIECES:

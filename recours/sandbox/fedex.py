@@ -1,14 +1,12 @@
 """Simulates FedEx's token service, tracking and tracking documents.
 
-Answers depend only on the request and the parcel's state. Sources: the carrier's OpenAPI file "Basic Integrated
-Visibility", its developer pages on limits, karrio's connector, and one public project.
+Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector,
+and one public project.
 
-Inferred, without a source:
-
-- The body of a refused token request, and the codes of a 429 and of an invalid request.
-- Unknown fields are invalid, and x-locale is required.
-- A delivery whose scans include RS is the delivery of a return (RETURNED_TO_SENDER).
-- With another account's number, the document is reduced and has no signatory, as it is without an account number.
+Inferred, without a source: The body of a refused token request and the codes of a 429 and of an invalid request are
+guesses. Unknown fields are invalid, and x-locale is required. A delivery whose scans include RS is the delivery of a
+return (RETURNED_TO_SENDER). With another account's number, the document is reduced and has no signatory, as it is
+without an account number.
 
 How the carrier says that there will be no proof is unknown, and another customer's parcel gets no proof either. So
 POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all return no document, each in a different possible format: an

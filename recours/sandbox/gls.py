@@ -1,15 +1,11 @@
 """Simulates GLS's Track & Trace v1 and ShipIT-Farm v1 with their tokens.
 
-Answers depend only on the request and the parcel's state. Sources: the carrier's OpenAPI documents in karrio's
-connector `gls`, and the notes of a public client that was tested live (the empty bodies of ShipIT, HTTP 490, the order
-of events).
+Sources: the carrier's OpenAPI documents in karrio's connector `gls`, and the notes of a public client that was tested
+live (the empty bodies of ShipIT, HTTP 490, the order of events).
 
-Inferred, without a source:
-
-- A refused token request has HTTP status 400, according to its `type`.
-- ShipIT answers a request that it cannot read with 400 and the headers of its refusals.
-- Both calls refuse unknown parameters and fields.
-- The code POD.WRONG_STATE was seen only in a simulator. Codes of events that are not in the documents are invented.
+Inferred, without a source: A refused token request has HTTP status 400, according to its `type`. ShipIT answers a
+request that it cannot read with 400 and the headers of its refusals. Both calls refuse unknown parameters and fields.
+The code POD.WRONG_STATE was seen only in a simulator. Codes of events that are not in the documents are invented.
 
 A missing proof has only one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state, and POD_UNSAID is an
 item without images. ACCOUNT_DENIED means that ShipIT refuses a token that tracking accepts; NOT_OURS (inferred) is
@@ -38,7 +34,7 @@ _PROBLEM = "application/problem+json"
 # The identifiers of a parcel in either service.
 _IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}|QAS_[0-9]{7}", "ParcelNumber": r"[0-9]{11,12}|[0-9]{20}"}
 _NUMBER = re.compile("|".join(_IDENTIFIERS.values()))
-_PARAMETERS = {"showEvents": "true|false", "showLinks": "true|false"}
+_PARAMETERS = {"showEvents": "true"}
 _LANGUAGES = {"EN", "FR", "DE"}
 _MOST_NUMBERS = 10
 
@@ -128,7 +124,7 @@ def _read_tracking(request: HttpRequest) -> Question:
         tracking=True,
         goes_on=_GOES_ON,
         bearer=json_api.bearer(request),
-        details={"events": values.get("showEvents", "true"), "path": request.path},
+        details={"path": request.path},
     )
 
 
@@ -197,14 +193,13 @@ def _refused_tracking(question: Question, state: ParcelState) -> Answer | None:
 def _tracking(question: Question, state: ParcelState) -> Answer:
     """The parcel with its events, newest first."""
     steps = state.history(_ON_THE_WAY, _DELIVERED, [_CLOSED], *_NOT_YET)
-    parcel: dict[str, Any] = {
+    parcel = {
         "requested": question.number,
         "unitno": question.number,
         "status": steps[-1][0],
         "statusDateTime": _stamp(steps[-1][3]),
+        "events": [_event(code, text, when) for _, code, text, when in reversed(steps)],
     }
-    if question.details["events"] == "true":
-        parcel["events"] = [_event(code, text, when) for _, code, text, when in reversed(steps)]
     return json_api.answer({"parcels": [parcel]})
 
 

@@ -1,14 +1,11 @@
 """Simulates La Poste's "Suivi v2".
 
-Answers depend only on the request and the parcel's state. Sources: karrio's connector and two other public clients, and
-a study of the gateway of September 2026. `isParcelBack` was recorded (hedii/colissimo-api).
+Sources: karrio's connector and two other public clients, and a study of the gateway of September 2026. `isParcelBack`
+was recorded (hedii/colissimo-api).
 
-Inferred, without a source:
-
-- A key without a subscription gets a 403 (ACCOUNT_DENIED).
-- An unknown parameter or a missing Accept header makes a request invalid (HTTP 400, BAD_REQUEST).
-- The gateway's texts for an invalid request and for an internal error.
-- The answer to more than ten numbers.
+Inferred, without a source: A key without a subscription gets a 403 (ACCOUNT_DENIED). An unknown parameter or a missing
+Accept header makes a request invalid (HTTP 400, BAD_REQUEST). The gateway's texts for an invalid request and for an
+internal error, and the answer to more than ten numbers, are guesses.
 
 There are no documents and no signatories, and everyone may ask about every parcel. Scenarios about missing proofs,
 signatories and NOT_OURS are therefore just a delivered parcel. The message of a 429 names the window. No Retry-After
@@ -38,7 +35,7 @@ from recours.sandbox.scenarios import ParcelState, Scenario, french_time
 PATH = "/suivi/v2/idships/"
 NUMBER = re.compile(r"[A-Z0-9]{11,15}")
 MOST_NUMBERS = 10
-LANGUAGES = frozenset({"fr_FR", "en_GB", "de_DE", "es_ES", "it_IT", "nl_NL"})
+_LANGUAGE = "fr_FR"  # the only one that is simulated
 
 _OK = 200
 _SEVERAL_STATUSES = 207
@@ -65,7 +62,6 @@ _SENT_BACK = (
     ("RE1", "Votre colis est en cours de retour à l'expéditeur.", timedelta(hours=2)),
     ("DI2", "Votre colis a été livré à l'expéditeur.", timedelta()),
 )
-_STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de livraison", "Livré")
 
 
 class LaPoste(TracksSeveral):
@@ -84,18 +80,13 @@ class LaPoste(TracksSeveral):
             raise BadRequestError(_gateway(404, "NOT_FOUND", "No such resource"))
         if "application/json" not in request.headers.get("accept", ""):
             raise BadRequestError(_gateway(400, "BAD_REQUEST", "Accept must be application/json"))
-        values = json_api.first_values(request.query)
-        language = values.pop("lang", "")
-        if values or language not in LANGUAGES:
-            raise BadRequestError(_gateway(400, "BAD_REQUEST", "the only parameter is lang"))
+        if json_api.first_values(request.query) != {"lang": _LANGUAGE}:
+            raise BadRequestError(_gateway(400, "BAD_REQUEST", f"the only parameter is lang={_LANGUAGE}"))
         names = request.path.removeprefix(PATH)
         number, *also = (unquote(name) for name in names.split(","))
         if len(also) >= MOST_NUMBERS:
-            raise BadRequestError(_functional(400, _BAD_NUMBER, names, language))
-        details = {"lang": language}
-        return Question(
-            "idships", number, tuple(also), tracking=True, credentials=account_of(key), details=details
-        )
+            raise BadRequestError(_functional(400, _BAD_NUMBER, names))
+        return Question("idships", number, tuple(also), tracking=True, credentials=account_of(key))
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """See TracksSeveral. An error of the service concerns one parcel; an error of the gateway concerns the call."""
@@ -108,23 +99,21 @@ class LaPoste(TracksSeveral):
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         number = question.number
-        language = question.details["lang"]
         scenario = state.scenario
         if scenario is Scenario.AUTH_REFUSED:
             return _unauthorized()
         if scenario in _GATEWAY_ERRORS:
             return _gateway(*_GATEWAY_ERRORS[scenario])
         if not NUMBER.fullmatch(number):
-            return _functional(400, _BAD_NUMBER, number, language)
+            return _functional(400, _BAD_NUMBER, number)
         if scenario is Scenario.UNKNOWN:
-            return _functional(404, _UNKNOWN, number, language)
+            return _functional(404, _UNKNOWN, number)
         if scenario is Scenario.SYSTEM_ERROR:
-            return _functional(500, "Erreur système", number, language)
+            return _functional(500, "Erreur système", number)
         return None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         delivered = state.is_delivered
-        at = state.last_at
         history = state.history(_ON_THE_WAY, _DELIVERED, _SENT_BACK)
         events = [{"code": code, "label": label, "date": _local(when)} for code, label, when in history]
         shipment: dict[str, Any] = {
@@ -134,7 +123,6 @@ class LaPoste(TracksSeveral):
             "isFinal": delivered,
             "entryDate": events[1]["date"],
             "url": f"https://www.laposte.fr/outils/suivre-vos-envois?code={question.number}",
-            "timeline": _timeline(len(_STEPS) if delivered else len(_STEPS) - 1, at),
             "event": events[::-1],  # newest first
             "contextData": {
                 "isParcelBack": state.scenario is Scenario.RETURNED_TO_SENDER,
@@ -144,8 +132,8 @@ class LaPoste(TracksSeveral):
             },
         }
         if delivered:
-            shipment["deliveryDate"] = _local(at)
-        tree = {"lang": question.details["lang"], "scope": "open", "returnCode": 200, "shipment": shipment}
+            shipment["deliveryDate"] = _local(state.last_at)
+        tree = {"lang": _LANGUAGE, "scope": "open", "returnCode": 200, "shipment": shipment}
         return json_api.answer(tree)
 
 
@@ -157,31 +145,9 @@ def _unauthorized() -> Answer:
     return _gateway(401, "UNAUTHORIZED", "This action requires an authorization")  # recorded
 
 
-def _functional(status: int, message: str, number: str, language: str) -> Answer:
-    tree = {
-        "returnCode": status,
-        "returnMessage": message,
-        "lang": language,
-        "scope": "open",
-        "idShip": number,
-    }
-    return json_api.answer(tree, status)
-
-
-def _timeline(reached: int, at: datetime) -> list[dict[str, Any]]:
-    """The steps, numbered from 1, with the time of the last step reached."""
-    return [
-        {
-            "id": number,
-            "shortLabel": label,
-            "longLabel": "",
-            "date": _local(at) if number == reached else "",
-            "country": "",
-            "status": number <= reached,
-            "type": 1,
-        }
-        for number, label in enumerate(_STEPS, 1)
-    ]
+def _functional(status: int, message: str, number: str) -> Answer:
+    tree = {"returnCode": status, "returnMessage": message, "lang": _LANGUAGE, "scope": "open"}
+    return json_api.answer(tree | {"idShip": number}, status)
 
 
 def _local(at: datetime) -> str:

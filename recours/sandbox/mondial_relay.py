@@ -1,15 +1,11 @@
 """Simulates Mondial Relay's tracking service.
 
-Answers depend only on the request and the parcel's state. Sources: the service's WSDL, the STAT table of the carrier's
-own shop module, public clients, and a published real answer. The carrier issues no proof of delivery, so every scenario
-of a delivered parcel has the same answer.
+Sources: the service's WSDL, the STAT table of the carrier's own shop module, public clients, and a published real
+answer. The carrier issues no proof of delivery, so every scenario of a delivered parcel has the same answer.
 
-Inferred, without a source:
-
-- The STAT and the text for a returned parcel.
-- Another brand's parcel is unknown (94).
-- A number in another format has STAT 24. A wrong signature has STAT 97, whether or not the brand exists.
-- Faults look like those of ASP.NET, and an error may have a text in Libelle01.
+Inferred, without a source: The STAT and the text for a returned parcel are guesses. Another brand's parcel is unknown
+(94). A number in another format has STAT 24. A wrong signature has STAT 97, whether or not the brand exists. Faults
+look like those of ASP.NET, and an error may have a text in Libelle01.
 
 Only the operation that a fetch needs is simulated; the others return faults.
 

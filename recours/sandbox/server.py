@@ -48,6 +48,7 @@ HOST = "127.0.0.1"
 DEFAULT_ACCOUNT = "10000001"
 DEFAULT_PASSWORD = "123456"  # noqa: S105 (invented; only this sandbox accepts it)
 NOT_KNOWN = "?"
+_TOKEN_LIFE_S = 3600
 _FAREWELL = 2.0  # seconds that connections have to finish when the sandbox stops
 
 
@@ -85,8 +86,7 @@ class Sandbox:
     `parcels` (scripts by number), `default` (the script of all other numbers; None: their digits choose it), `accounts`
     (passwords by account, each valid at every carrier), `without_documents` (carrier and account: the account may
     track, but its calls for documents are refused like a wrong password), `arrange` (reorders the items of an answer
-    about several parcels), `tokens` (issued tokens; a deleted token is refused), `token_seconds` (lifetime of new
-    tokens) and `latency`.
+    about several parcels), `tokens` (issued tokens; a deleted token is refused) and `latency`.
     """
 
     def __init__(
@@ -99,7 +99,6 @@ class Sandbox:
         self.without_documents: set[tuple[str, str]] = set()
         self.calls: list[Call] = []
         self.tokens: dict[str, Token] = {}
-        self.token_seconds = 3600
         self.latency = latency
         # Carriers do not promise to keep the order of the request.
         self.arrange: Callable[[list[Any]], list[Any]] = lambda items: items[::-1]
@@ -215,9 +214,9 @@ class Sandbox:
             if account is None:
                 return carrier.token(question, None, 0)
             token = f"sandbox-{carrier.key}-{len(self.calls)}"
-            until = at + timedelta(seconds=self.token_seconds)
+            until = at + timedelta(seconds=_TOKEN_LIFE_S)
             self.tokens[token] = Token(carrier.key, account, question.password, until)
-            return carrier.token(question, token, self.token_seconds)
+            return carrier.token(question, token, _TOKEN_LIFE_S)
 
     def _account(self, carrier: SimulatedCarrier, question: Question) -> str | None:
         """The account of a question; empty if the call needs no credentials, None if the credentials are wrong."""

@@ -1,14 +1,10 @@
 """Simulates UPS's token service and its tracking with proof of delivery.
 
-Answers depend only on the request and the parcel's state. Sources: the carrier's Tracking.yaml and
-OAuthClientCredentials.yaml, its list of status codes, real answers in the issues of their repository, and karrio's
-connector.
+Sources: the carrier's Tracking.yaml and OAuthClientCredentials.yaml, its list of status codes, real answers in the
+issues of their repository, and karrio's connector.
 
-Inferred, without a source:
-
-- An error that the sources show without a code has its HTTP status as the code.
-- An unknown query parameter makes a request invalid; the text for an invalid request is invented.
-- The date of delivery is local.
+Inferred, without a source: An error that the sources show without a code has its HTTP status as the code. An unknown
+query parameter makes a request invalid; the text for an invalid request is invented. The date of delivery is local.
 
 It is not known how the carrier reports that there will be no proof, and no proof is sent for another customer's parcel
 (issue 57). Therefore POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all show a delivered parcel without proof
@@ -38,13 +34,13 @@ from recours.sandbox.scenarios import (
 
 TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path)
 DETAILS = "/api/track/v1/details/"
-_ISSUED_AT = "1791200000000"  # milliseconds
 
 _NUMBER = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 _LENGTHS = range(7, 35)  # length of a number
 _PARAMETERS = {
     "locale": "[a-z]{2}_[A-Z]{2}",
-    **dict.fromkeys(("returnSignature", "returnPOD", "returnMilestones"), "true|false"),
+    **dict.fromkeys(("returnSignature", "returnPOD"), "true"),  # otherwise the answer has no proof
+    "returnMilestones": "true|false",
 }
 _NEEDED = ("transid", "transactionsrc")  # headers
 
@@ -105,20 +101,11 @@ class Ups(GivesTokens):
         raise BadRequestError(_error(404, "404", "No such resource"))
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """A token. All values are texts."""
+        """A token, with its lifetime as a string."""
+        del question
         if token is None:
             return _error(*_BAD_CLIENT)
-        tree = {
-            "token_type": "Bearer",
-            "issued_at": _ISSUED_AT,
-            "client_id": question.account,
-            "access_token": token,
-            "scope": "",
-            "expires_in": str(life),
-            "refresh_count": "0",
-            "status": "approved",
-        }
-        return json_api.answer(tree)
+        return json_api.answer({"token_type": "Bearer", "access_token": token, "expires_in": str(life)})
 
     def example(self, digits: str, serial: int) -> str:
         """1Z, fifteen characters of which the first two choose the scenario, and the check digit."""
@@ -153,12 +140,13 @@ def _read_details(request: HttpRequest) -> Question:
         if not request.headers.get(name):
             raise _refused(f"the header {name} is missing")
     values, wrong = json_api.parameters(request, _PARAMETERS)
+    wrong += [name for name in _PARAMETERS if name not in values]
     if wrong:
-        raise _refused(f"{wrong[0]} is not a parameter or has the wrong format")
+        raise _refused(f"{wrong[0]} is missing, is not a parameter or has the wrong format")
     number = unquote(request.path.removeprefix(DETAILS))
     if len(number) not in _LENGTHS:
         raise BadRequestError(_error(*_BAD_NUMBER))
-    return Question("details", number, tracking=True, bearer=json_api.bearer(request), details=values)
+    return Question("details", number, tracking=True, bearer=json_api.bearer(request))
 
 
 def _refused(reason: str) -> BadRequestError:
@@ -238,11 +226,11 @@ def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
     information |= {"location": "FRONT DOOR", "receivedBy": signatory}
     if state.scenario in _WITHOUT_PROOF:
         return information
-    if question.details.get("returnSignature") == "true" and signatory and state.scenario not in _NO_PROOF:
+    if signatory and state.scenario not in _NO_PROOF:
         is_gif = state.scenario is Scenario.DELIVERED_GIF
         picture = documents.signature_gif if is_gif else documents.signature_png
         information["signature"] = {"image": json_api.base64_text(picture(question.number))}
-    if question.details.get("returnPOD") == "true" and state.scenario not in _PICTURES:
+    if state.scenario not in _PICTURES:
         information["pod"] = {"content": _proof(question, state)}
     if state.scenario in ALL_PIECES:
         photo = documents.signature_png(f"{question.number} at the door")

@@ -325,9 +325,8 @@ ANY_SERVICE_TAKES = {"x-new", "x_new"}
 TAKEN = {
     "chronopost": {"SOAPAction", "skybillNumber"},
     "dhl_express": {"Message-Reference", "shipperAccountNumber"},
-    "dpd": {"Header", "GetPhotos", "GetParsedInfo", "GetServices", "number"},
+    "dpd": {"Header", "number"},
     "fedex": {"accountNumber"},
-    "ups": {"returnPOD", "returnSignature"},
 }
 
 

@@ -56,22 +56,16 @@ def envelope(call: str, ns: str = CXF[1:-1], soap: str = SOAP[1:-1]) -> bytes:
     ).encode()
 
 
-def track_call(number: str = N, language: str = "fr_FR") -> bytes:
+def track_call(number: str = N) -> bytes:
     return envelope(
-        f"<cxf:trackSkybillV2><language>{language}</language><skybillNumber>{number}</skybillNumber></cxf:trackSkybillV2>"
+        f"<cxf:trackSkybillV2><language>fr_FR</language><skybillNumber>{number}</skybillNumber></cxf:trackSkybillV2>"
     )
 
 
-def pod_call(
-    number: str = N,
-    account: str = "10000001",
-    password: str = PASSWORD,
-    pdf: str = "true",
-    language: str = "fr_FR",
-) -> bytes:
+def pod_call(number: str = N, account: str = "10000001", password: str = PASSWORD) -> bytes:
     return envelope(
-        f"<cxf:searchPOD><accountNumber>{account}</accountNumber><password>{password}</password><language>{language}"
-        f"</language><skybillNumber>{number}</skybillNumber><pdf>{pdf}</pdf></cxf:searchPOD>"
+        f"<cxf:searchPOD><accountNumber>{account}</accountNumber><password>{password}</password><language>fr_FR"
+        f"</language><skybillNumber>{number}</skybillNumber><pdf>true</pdf></cxf:searchPOD>"
     )
 
 
