@@ -32,6 +32,7 @@ from tests.fakes.answers import xml as response
 from tests.fakes.session import FakeSession
 
 NUMBER = "XY123456789FR"
+K = ErrorKind
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
 
 
@@ -170,7 +171,7 @@ def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> No
     ]
     for listed in (events, events[::-1]):
         failure = failure_of(with_events(*listed))
-        assert (failure.kind, failure.delivery) == (ErrorKind.RETURNED_TO_SENDER, None)
+        assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
         assert failure.message == (
             "Chronopost says that the parcel was turned back before it was delivered, so it went to the sender (Un événement)"
         )
@@ -180,28 +181,28 @@ def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> No
 @pytest.mark.parametrize("after", [[], [an_event("SC", NOON)], [an_event("ZZ", NOON)]])
 def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[str]) -> None:
     failure = failure_of(with_events(IN_TRANSIT, an_event(code, EARLY), *after))
-    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure.kind is K.NOT_DELIVERED_YET
     assert failure.message == "The parcel has not been delivered yet (Un événement)"
     assert (failure.unknown is not None) is ("<code>ZZ<" in "".join(after))
 
 
 def test_a_destroyed_or_canceled_parcel_is_never_delivered() -> None:
     destroyed = failure_of(with_events(an_event("DR", EARLY), an_event("IV", NOON)))
-    assert destroyed.kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert destroyed.kind is K.POD_NEVER_AVAILABLE
     assert destroyed.message == (
         "Chronopost says that the parcel was destroyed, so it will never be delivered (Un événement)"
     )
     on_its_way_back = [an_event("R", EARLY), an_event("DR", NOON)]
-    assert failure_of(with_events(*on_its_way_back)).kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert failure_of(with_events(*on_its_way_back)).kind is K.POD_NEVER_AVAILABLE
     cancelled = failure_of(with_events(IN_TRANSIT, an_event("AN")))
-    assert cancelled.kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert cancelled.kind is K.POD_NEVER_AVAILABLE
     assert cancelled.message == (
         "Chronopost says that the shipment was canceled, so it will never be delivered (Un événement)"
     )
     # A parcel that continues afterwards was not canceled for good.
-    assert failure_of(with_events(an_event("AN", EARLY), an_event("TA"))).kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure_of(with_events(an_event("AN", EARLY), an_event("TA"))).kind is K.NOT_DELIVERED_YET
     delivered = with_events(an_event("D", more=signed_by("DUPONT")), an_event("DR", EVENING))
-    assert failure_of(delivered).kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert failure_of(delivered).kind is K.POD_NEVER_AVAILABLE
 
 
 def test_an_image_that_is_available_leads_to_the_document() -> None:
@@ -313,7 +314,7 @@ def test_a_name_in_an_event_before_the_delivery_is_not_a_signatory() -> None:
 def test_a_delivery_before_the_acceptance_is_another_parcels(code: str) -> None:
     old = an_event("D", "2026-09-05T10:31:00+02:00", signed_by("MARTIN"))
     accepted = an_event(code, "2026-10-01T10:31:00+02:00")
-    assert failure_of(with_events(old, accepted)).kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure_of(with_events(old, accepted)).kind is K.NOT_DELIVERED_YET
     again = with_events(old, an_event("R", "2026-09-06T10:31:00+02:00"), old, accepted, an_event("D"))
     outcome, _ = fetch(again, WITH_POD)
     assert outcome == Retrieved.single(PDF, Delivery(AT, None), "chronopost searchPOD")
@@ -323,7 +324,7 @@ def test_an_answer_about_another_parcel_is_none() -> None:
     another = DELIVERED.body.replace(NUMBER.encode(), b"XY000000000FR")
     for body in (another, another.replace(b"<events>", b"<e>").replace(b"</events>", b"</e>")):
         failure = failure_of(response(body))
-        assert (failure.kind, failure.delivery) == (ErrorKind.BAD_RESPONSE, None)
+        assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
         assert failure.message == "Chronopost answered about a different parcel"
     for same in (b"xy 123456789 fr", b""):
         outcome, _ = fetch(response(DELIVERED.body.replace(NUMBER.encode(), same)), WITH_POD)
@@ -333,8 +334,8 @@ def test_an_answer_about_another_parcel_is_none() -> None:
 @pytest.mark.parametrize("answer", [tracked(""), proved(""), response(""), response(envelope(""))])
 def test_an_answer_without_a_word_and_http_500_is_the_services_trouble(answer: Response) -> None:
     answer = Response(500, answer.headers, answer.body)
-    assert failure_of(answer).kind is ErrorKind.SERVER_ERROR
-    assert failure_of(answer, known=KNOWN).kind is ErrorKind.SERVER_ERROR
+    assert failure_of(answer).kind is K.SERVER_ERROR
+    assert failure_of(answer, known=KNOWN).kind is K.SERVER_ERROR
 
 
 @pytest.mark.parametrize(
@@ -347,7 +348,7 @@ def test_an_answer_without_a_word_and_http_500_is_the_services_trouble(answer: R
     ],
 )
 def test_an_answer_without_events_means_that_the_number_is_unknown(answer: Response) -> None:
-    assert failure_of(answer).kind is ErrorKind.NOT_FOUND
+    assert failure_of(answer).kind is K.NOT_FOUND
 
 
 # ---------------------------------------------------------------- errors, in either answer
@@ -358,34 +359,34 @@ def error(code: object, message: str = "") -> str:
 
 
 IN_EITHER: dict[str, Any] = {
-    "1": (error(1, "System Error"), ErrorKind.SERVER_ERROR),
-    "1 without words": ("<errorCode>1</errorCode>", ErrorKind.SERVER_ERROR),
-    "2": (error(2, "The shipment belongs to another customer"), ErrorKind.ACCESS_DENIED),
-    "2 of a contract": (error(2, "n'appartient pas au contrat"), ErrorKind.ACCESS_DENIED),
-    "3": (error(3, "Invalid Password"), ErrorKind.AUTH_FAILED),
-    "30": (error(30, "Invalid contract number"), ErrorKind.AUTH_FAILED),
-    "33": (error(33), ErrorKind.AUTH_FAILED),
-    "password": (error(77, "The PASSWORD is wrong"), ErrorKind.AUTH_FAILED),
-    "mot de passe": (error(77, "Mot de passe incorrect"), ErrorKind.AUTH_FAILED),
-    "contract": (error(77, "Unknown contract"), ErrorKind.AUTH_FAILED),
-    "contrat": (error(77, "Numéro de contrat inconnu"), ErrorKind.AUTH_FAILED),
-    "unknown": (error(77, "Something"), ErrorKind.BAD_RESPONSE, "77"),
-    "negative": (error(-1), ErrorKind.BAD_RESPONSE, "-1"),
-    "no number": (error("abc"), ErrorKind.BAD_RESPONSE, "abc"),
-    "a very large number": (error("9" * 5000), ErrorKind.BAD_RESPONSE, "9" * 50),
+    "1": (error(1, "System Error"), K.SERVER_ERROR),
+    "1 without words": ("<errorCode>1</errorCode>", K.SERVER_ERROR),
+    "2": (error(2, "The shipment belongs to another customer"), K.ACCESS_DENIED),
+    "2 of a contract": (error(2, "n'appartient pas au contrat"), K.ACCESS_DENIED),
+    "3": (error(3, "Invalid Password"), K.AUTH_FAILED),
+    "30": (error(30, "Invalid contract number"), K.AUTH_FAILED),
+    "33": (error(33), K.AUTH_FAILED),
+    "password": (error(77, "The PASSWORD is wrong"), K.AUTH_FAILED),
+    "mot de passe": (error(77, "Mot de passe incorrect"), K.AUTH_FAILED),
+    "contract": (error(77, "Unknown contract"), K.AUTH_FAILED),
+    "contrat": (error(77, "Numéro de contrat inconnu"), K.AUTH_FAILED),
+    "unknown": (error(77, "Something"), K.BAD_RESPONSE, "77"),
+    "negative": (error(-1), K.BAD_RESPONSE, "-1"),
+    "no number": (error("abc"), K.BAD_RESPONSE, "abc"),
+    "a very large number": (error("9" * 5000), K.BAD_RESPONSE, "9" * 50),
 }
 
 
 BODIES: dict[str, Row] = {
-    "fault of the client": (fault("soap:Client"), ErrorKind.BAD_RESPONSE),
-    "fault of the server": (fault("soap:Server", "Fault occurred while processing."), ErrorKind.SERVER_ERROR),
-    "fault of another prefix": (fault("S:Client"), ErrorKind.BAD_RESPONSE),
+    "fault of the client": (fault("soap:Client"), K.BAD_RESPONSE),
+    "fault of the server": (fault("soap:Server", "Fault occurred while processing."), K.SERVER_ERROR),
+    "fault of another prefix": (fault("S:Client"), K.BAD_RESPONSE),
 }
 
 
 # ---------------------------------------------------------------- the document's answers
 
-NEVER, NOT_YET, BAD = (ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.BAD_RESPONSE)
+NEVER, NOT_YET, BAD = (K.POD_NEVER_AVAILABLE, K.POD_NOT_AVAILABLE_YET, K.BAD_RESPONSE)
 # The content in place of a PDF, its meaning, and whether an image is requested then.
 WITHOUT_POD = {
     "1": ("<podPresente>false</podPresente><statusCode>1</statusCode>", NEVER, False),
@@ -439,17 +440,17 @@ def test_an_invalid_image_changes_nothing() -> None:
 
 @pytest.mark.parametrize("answer", [proved(error) for error in ("<errorCode>2</errorCode>",)])
 def test_an_error_is_not_followed_by_a_second_call(answer: Response) -> None:
-    assert failure_of(answer, known=KNOWN).kind is ErrorKind.ACCESS_DENIED
+    assert failure_of(answer, known=KNOWN).kind is K.ACCESS_DENIED
 
 
 def test_the_first_answer_counts_if_no_call_is_left() -> None:
-    at_limit = Failure(ErrorKind.RATE_LIMITED, "Chronopost is at its limit (100/day)", retry_at=AT)
+    at_limit = Failure(K.RATE_LIMITED, "Chronopost is at its limit (100/day)", retry_at=AT)
     failure = failure_of(proved("<podPresente>false</podPresente>"), at_limit, known=KNOWN)
     assert failure.kind is NOT_YET
 
 
 def test_a_carrier_that_asks_to_wait_is_heard_at_the_second_call_too() -> None:
-    asked_to_wait = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429, retry_at=AT)
+    asked_to_wait = Failure(K.RATE_LIMITED, "Chronopost asks us to wait", 429, retry_at=AT)
     with pytest.raises(CallError) as failed:
         fetch(proved("<podPresente>false</podPresente>"), asked_to_wait, known=KNOWN)
     assert failed.value.failure.http_status == 429
@@ -483,7 +484,7 @@ def test_an_invalid_document_is_a_bad_response(content: bytes, tmp_path: Path) -
     ended = attempt(claim, KNOWN, reservation, answers, deps)
     assert ended is not None
     assert isinstance(ended.outcome, Failure)
-    assert (ended.outcome.kind, ended.outcome.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
+    assert (ended.outcome.kind, ended.outcome.delivery) == (K.BAD_RESPONSE, KNOWN)
     (refused,) = ended.evidence
     assert refused.refused is not None
     assert refused.refused in ended.outcome.message
@@ -499,11 +500,11 @@ def test_a_claim_without_a_number_or_a_carrier_costs_no_call() -> None:
     nothing = Claim(id=1, reference="CLM-1", carrier="chronopost", carrier_name="Chronopost")
     failure = known_failure(nothing, CATALOG)
     assert failure is not None
-    assert failure.kind is ErrorKind.INVALID_TRACKING
+    assert failure.kind is K.INVALID_TRACKING
     nobody = Claim(id=1, reference="CLM-1", carrier_name="Nobody", number=NUMBER)
     failure = known_failure(nobody, CATALOG)
     assert failure is not None
-    assert failure.kind is ErrorKind.UNSUPPORTED_CARRIER
+    assert failure.kind is K.UNSUPPORTED_CARRIER
     assert "Nobody" in failure.message
 
 

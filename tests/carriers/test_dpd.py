@@ -29,6 +29,7 @@ from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
 
 NUMBER = "12345678901234"
+K = ErrorKind
 SETTINGS = {
     "DPD_USER": "user",
     "DPD_PASSWORD": "pass",
@@ -168,7 +169,7 @@ def test_the_last_of_several_traces_of_the_same_time_counts() -> None:
 
 def test_a_trace_without_a_code_is_not_a_delivery() -> None:
     failure = failure_of(shipment("<clsTrace/>"))
-    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+    assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
 def test_the_codes_that_mean_delivered_can_be_set() -> None:
@@ -176,7 +177,7 @@ def test_the_codes_that_mean_delivered_can_be_set() -> None:
     assert isinstance(outcome, Retrieved)
     outcome, _ = fetch(shipment(a_trace("400"), images=an_image()), DPD_DELIVERED_CODES="13,40")
     assert isinstance(outcome, Failure)
-    assert outcome.kind is ErrorKind.NOT_DELIVERED_YET
+    assert outcome.kind is K.NOT_DELIVERED_YET
     (option,) = SPEC.options
     assert (option.name, option.default) == ("DPD_DELIVERED_CODES", "40,400")
     assert all(option.form.fullmatch(text) for text in ("40", "40,400", "1,22,333,4444,55555"))
@@ -197,7 +198,7 @@ def test_the_codes_that_mean_delivered_can_be_set() -> None:
 )
 def test_an_answer_without_traces_means_that_the_number_is_unknown(answer: Response) -> None:
     failure = failure_of(answer)
-    assert (failure.kind, failure.http_status) == (ErrorKind.NOT_FOUND, 200)
+    assert (failure.kind, failure.http_status) == (K.NOT_FOUND, 200)
     assert failure.message == "DPD does not recognize this tracking number"
 
 
@@ -243,7 +244,7 @@ def test_the_delivery_of_a_return_is_the_senders(told: str, *, is_return: bool) 
     marked = replace(answer, body=answer.body.replace(b"<Traces>", told.encode() + b"<Traces>"))
     outcome, _ = fetch(marked)
     if is_return:
-        assert as_failure(outcome).kind is ErrorKind.RETURNED_TO_SENDER
+        assert as_failure(outcome).kind is K.RETURNED_TO_SENDER
     else:
         assert isinstance(outcome, Retrieved)
 
@@ -251,14 +252,14 @@ def test_the_delivery_of_a_return_is_the_senders(told: str, *, is_return: bool) 
 def test_a_return_in_words_wins_over_the_delivery_unless_another_parcel_begins() -> None:
     back = a_trace("89", "03.10.2026", label="Retour à l'expéditeur demandé")
     outcome, _ = fetch(shipment(PREPARED, back, HANDED_OVER, images=an_image()))
-    assert as_failure(outcome).kind is ErrorKind.RETURNED_TO_SENDER
+    assert as_failure(outcome).kind is K.RETURNED_TO_SENDER
     to_sender = a_trace("40", label="Colis livré à l'expéditeur")
-    assert failure_of(shipment(PREPARED, to_sender)).kind is ErrorKind.RETURNED_TO_SENDER
+    assert failure_of(shipment(PREPARED, to_sender)).kind is K.RETURNED_TO_SENDER
     over = a_trace("40", "03.10.2026", "12:00:00", label="Colis livré à l'expéditeur")
     taken = a_trace("10", "04.10.2026", label="Colis pris en charge")
     assert isinstance(fetch(shipment(back, over, taken, HANDED_OVER, images=an_image()))[0], Retrieved)
     refused_after = a_trace("89", "06.10.2026", label="Retour à l'expéditeur")
-    assert failure_of(shipment(HANDED_OVER, refused_after)).kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure_of(shipment(HANDED_OVER, refused_after)).kind is K.NOT_DELIVERED_YET
 
 
 def test_a_delivery_without_any_date() -> None:
@@ -282,37 +283,34 @@ def test_a_failure_after_the_delivery_carries_it() -> None:
 
 
 ERRORS: dict[str, Row] = {
-    "PermissionDenied": (fault(an_error("PermissionDenied", "Permission denied")), ErrorKind.AUTH_FAILED),
-    "IpPermissionDenied": (fault(an_error("IpPermissionDenied")), ErrorKind.ACCOUNT_DENIED),
-    "CustomerPermissionDenied": (fault(an_error("CustomerPermissionDenied")), ErrorKind.ACCOUNT_DENIED),
-    "invalid number": (fault(an_error("InvalidInput", "Invalid parcel number")), ErrorKind.INVALID_TRACKING),
-    "invalid shipment": (fault(an_error("InvalidShipmentNumber", "x")), ErrorKind.INVALID_TRACKING),
-    "numéro invalide": (fault(an_error("InvalidInput", "Numéro non valide")), ErrorKind.INVALID_TRACKING),
-    "parcel": (fault(an_error("InvalidInput", "No such parcel")), ErrorKind.INVALID_TRACKING),
-    "tracking": (fault(an_error("InvalidTracking")), ErrorKind.INVALID_TRACKING),
-    "barcode": (fault(an_error("InvalidBarcode")), ErrorKind.INVALID_TRACKING),
-    "number": (fault(an_error("InvalidInput", "The number is wrong")), ErrorKind.INVALID_TRACKING),
-    "envoi": (fault(an_error("InvalidInput", "Envoi non valide")), ErrorKind.INVALID_TRACKING),
-    "suivi": (fault(an_error("InvalidInput", "Suivi non valide")), ErrorKind.INVALID_TRACKING),
-    "colis": (fault(an_error("InvalidInput", "COLIS non valide")), ErrorKind.INVALID_TRACKING),
-    "expédition": (fault(an_error("InvalidInput", "Expédition non valide")), ErrorKind.INVALID_TRACKING),
-    "invalid, of nothing": (fault(an_error("InvalidInput", "Invalid input")), ErrorKind.BAD_RESPONSE),
-    "invalid weight": (fault(an_error("InvalidWeight", "Invalid parcel weight")), ErrorKind.BAD_RESPONSE),
-    "invalid customer": (fault(an_error("InvalidInput", "Invalid customer number")), ErrorKind.BAD_RESPONSE),
-    "invalid centre": (
-        fault(an_error("InvalidInput", "Numéro de centre non valide")),
-        ErrorKind.BAD_RESPONSE,
-    ),
-    "a document that is an error": (xml(an_error("PermissionDenied"), 500), ErrorKind.AUTH_FAILED),
-    "the same, HTTP 200": (xml(an_error("PermissionDenied")), ErrorKind.AUTH_FAILED),
+    "PermissionDenied": (fault(an_error("PermissionDenied", "Permission denied")), K.AUTH_FAILED),
+    "IpPermissionDenied": (fault(an_error("IpPermissionDenied")), K.ACCOUNT_DENIED),
+    "CustomerPermissionDenied": (fault(an_error("CustomerPermissionDenied")), K.ACCOUNT_DENIED),
+    "invalid number": (fault(an_error("InvalidInput", "Invalid parcel number")), K.INVALID_TRACKING),
+    "invalid shipment": (fault(an_error("InvalidShipmentNumber", "x")), K.INVALID_TRACKING),
+    "numéro invalide": (fault(an_error("InvalidInput", "Numéro non valide")), K.INVALID_TRACKING),
+    "parcel": (fault(an_error("InvalidInput", "No such parcel")), K.INVALID_TRACKING),
+    "tracking": (fault(an_error("InvalidTracking")), K.INVALID_TRACKING),
+    "barcode": (fault(an_error("InvalidBarcode")), K.INVALID_TRACKING),
+    "number": (fault(an_error("InvalidInput", "The number is wrong")), K.INVALID_TRACKING),
+    "envoi": (fault(an_error("InvalidInput", "Envoi non valide")), K.INVALID_TRACKING),
+    "suivi": (fault(an_error("InvalidInput", "Suivi non valide")), K.INVALID_TRACKING),
+    "colis": (fault(an_error("InvalidInput", "COLIS non valide")), K.INVALID_TRACKING),
+    "expédition": (fault(an_error("InvalidInput", "Expédition non valide")), K.INVALID_TRACKING),
+    "invalid, of nothing": (fault(an_error("InvalidInput", "Invalid input")), K.BAD_RESPONSE),
+    "invalid weight": (fault(an_error("InvalidWeight", "Invalid parcel weight")), K.BAD_RESPONSE),
+    "invalid customer": (fault(an_error("InvalidInput", "Invalid customer number")), K.BAD_RESPONSE),
+    "invalid centre": (fault(an_error("InvalidInput", "Numéro de centre non valide")), K.BAD_RESPONSE),
+    "a document that is an error": (xml(an_error("PermissionDenied"), 500), K.AUTH_FAILED),
+    "the same, HTTP 200": (xml(an_error("PermissionDenied")), K.AUTH_FAILED),
     "in a namespace": (
         fault('<e:Error xmlns:e="urn:x"><e:ErrorId>IpPermissionDenied</e:ErrorId></e:Error>'),
-        ErrorKind.ACCOUNT_DENIED,
+        K.ACCOUNT_DENIED,
     ),
-    "fault, HTTP 200": (fault(an_error("PermissionDenied"), status=200), ErrorKind.AUTH_FAILED),
-    "fault without an error": (fault(), ErrorKind.SERVER_ERROR),
-    "fault without an id": (fault("<Error><ErrorMessage>x</ErrorMessage></Error>"), ErrorKind.SERVER_ERROR),
-    "unknown error": (fault(an_error("OtherTrouble", "Something")), ErrorKind.BAD_RESPONSE, "OtherTrouble"),
+    "fault, HTTP 200": (fault(an_error("PermissionDenied"), status=200), K.AUTH_FAILED),
+    "fault without an error": (fault(), K.SERVER_ERROR),
+    "fault without an id": (fault("<Error><ErrorMessage>x</ErrorMessage></Error>"), K.SERVER_ERROR),
+    "unknown error": (fault(an_error("OtherTrouble", "Something")), K.BAD_RESPONSE, "OtherTrouble"),
 }
 
 
@@ -467,7 +465,7 @@ def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
 def test_an_account_or_ip_address_without_access_is_account_denied() -> None:
     session = a_session(S.ACCOUNT_DENIED)
     failures = [as_failure(session.fetch()) for _ in range(2)]
-    assert {failure.kind for failure in failures} == {ErrorKind.ACCOUNT_DENIED}
+    assert {failure.kind for failure in failures} == {K.ACCOUNT_DENIED}
     assert ["IP address" in failure.message for failure in failures] == [True, False]
     assert not session.accepted
 
@@ -484,16 +482,14 @@ EMPTY = pytest.mark.wrong_requests("a setting that is empty")
 @pytest.mark.parametrize(
     ("wrong", "kind"),
     [
-        pytest.param({"DPD_PASSWORD": ""}, ErrorKind.AUTH_FAILED, marks=EMPTY),
-        ({"DPD_CENTER_NUMBER": "78"}, ErrorKind.ACCOUNT_DENIED),
-        ({"DPD_CUSTOMER_NUMBER": "54321"}, ErrorKind.ACCOUNT_DENIED),
-        pytest.param({"DPD_CUSTOMER_NUMBER": ""}, ErrorKind.ACCOUNT_DENIED, marks=EMPTY),
+        pytest.param({"DPD_PASSWORD": ""}, K.AUTH_FAILED, marks=EMPTY),
+        ({"DPD_CENTER_NUMBER": "78"}, K.ACCOUNT_DENIED),
+        ({"DPD_CUSTOMER_NUMBER": "54321"}, K.ACCOUNT_DENIED),
+        pytest.param({"DPD_CUSTOMER_NUMBER": ""}, K.ACCOUNT_DENIED, marks=EMPTY),
     ],
 )
 def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
-    session = SandboxSession(
-        Dpd(SIMULATED_SETTINGS | wrong), NUMBER, lenient=kind is ErrorKind.ACCOUNT_DENIED
-    )
+    session = SandboxSession(Dpd(SIMULATED_SETTINGS | wrong), NUMBER, lenient=kind is K.ACCOUNT_DENIED)
     assert result(session.fetch()) is kind
     assert not session.accepted
 
@@ -549,7 +545,7 @@ TABLE = Table(
         shipment(a_trace(HOSTILE_XML, label=HOSTILE_XML)),
     ),
     whole=[fault(an_error("InvalidInput")), xml(an_error("PermissionDenied"))],
-    nobody=(trace_response(""), ErrorKind.NOT_FOUND),
+    nobody=(trace_response(""), K.NOT_FOUND),
     status=lambda code: proved(PREPARED, a_trace(code)),
     label="Un statut",
     delivered=["40", "400"],

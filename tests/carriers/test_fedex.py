@@ -30,6 +30,7 @@ from tests.fakes.session import NOW, FakeSession
 from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
 
 NUMBER = "123456789012"
+K = ErrorKind
 UNIQUE = "1~123456789012~FX"
 SETTINGS = {"FEDEX_CLIENT_ID": "cid", "FEDEX_CLIENT_SECRET": "s&é=", "FEDEX_ACCOUNT_NUMBER": "100000001"}
 SOURCE = "fedex trackingdocuments"
@@ -299,7 +300,7 @@ def test_a_403_means_to_wait_at_the_token_call_only() -> None:
     with pytest.raises(CallError) as failed:
         client.fetch(NUMBER, None, FakeSession([FORBIDDEN], client))
     failure = failed.value.failure
-    assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, wait.until)
+    assert (failure.kind, failure.retry_at) == (K.RATE_LIMITED, wait.until)
 
 
 # ---------------------------------------------------------------- the normalized errors
@@ -309,34 +310,34 @@ INVALID = "TRACKING.TRACKINGNUMBER.INVALID"
 UNKNOWN = "TRACKING.TRACKINGNUMBER.NOTFOUND"
 
 NORMALISED: dict[str, Row] = {
-    "200, NOTFOUND": (NOT_FOUND, ErrorKind.NOT_FOUND),
-    "400, NOTFOUND": (error(400, UNKNOWN), ErrorKind.NOT_FOUND),
-    "200, EMPTY": (of_number(EMPTY), ErrorKind.INVALID_TRACKING),
-    "400, EMPTY": (error(400, EMPTY), ErrorKind.INVALID_TRACKING),
-    "200, INVALID": (of_number(INVALID), ErrorKind.INVALID_TRACKING),
-    "400, INVALID": (error(400, INVALID), ErrorKind.INVALID_TRACKING),
-    "not delivered": (tracked(a_result(latestStatusDetail=a_status("IT"))), ErrorKind.NOT_DELIVERED_YET),
-    "403": (FORBIDDEN, ErrorKind.ACCOUNT_DENIED),
-    "404": (error(404, "NOT.FOUND.ERROR"), ErrorKind.NOT_FOUND),
-    "500": (error(500, "INTERNAL.SERVER.ERROR"), ErrorKind.SERVER_ERROR),
-    "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), ErrorKind.SERVER_ERROR),
+    "200, NOTFOUND": (NOT_FOUND, K.NOT_FOUND),
+    "400, NOTFOUND": (error(400, UNKNOWN), K.NOT_FOUND),
+    "200, EMPTY": (of_number(EMPTY), K.INVALID_TRACKING),
+    "400, EMPTY": (error(400, EMPTY), K.INVALID_TRACKING),
+    "200, INVALID": (of_number(INVALID), K.INVALID_TRACKING),
+    "400, INVALID": (error(400, INVALID), K.INVALID_TRACKING),
+    "not delivered": (tracked(a_result(latestStatusDetail=a_status("IT"))), K.NOT_DELIVERED_YET),
+    "403": (FORBIDDEN, K.ACCOUNT_DENIED),
+    "404": (error(404, "NOT.FOUND.ERROR"), K.NOT_FOUND),
+    "500": (error(500, "INTERNAL.SERVER.ERROR"), K.SERVER_ERROR),
+    "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), K.SERVER_ERROR),
 }
 
 
 DOCUMENT_ROWS: dict[str, Row] = {
     "an alert": (
         proved(alerts=[{"code": "TRACKING.DATA.NOTFOUND", "alertType": "NOTE", "message": "x"}]),
-        ErrorKind.POD_NOT_AVAILABLE_YET,
+        K.POD_NOT_AVAILABLE_YET,
     ),
-    "a text": (WITHOUT_POD, ErrorKind.POD_NOT_AVAILABLE_YET),
-    "an error": (error(400, "TRACKING.DATA.NOTFOUND"), ErrorKind.POD_NOT_AVAILABLE_YET),
-    "not there yet": (error(404, "TRACKINGDOCUMENT.DOCUMENT.UNAVAILABLE"), ErrorKind.POD_NOT_AVAILABLE_YET),
-    "400, NOTFOUND": (error(400, UNKNOWN), ErrorKind.NOT_FOUND),
-    "400, EMPTY": (error(400, EMPTY), ErrorKind.INVALID_TRACKING),
-    "403": (FORBIDDEN, ErrorKind.ACCOUNT_DENIED),
-    "404": (error(404, "NOT.FOUND.ERROR"), ErrorKind.BAD_RESPONSE),
-    "500": (error(500, "INTERNAL.SERVER.ERROR"), ErrorKind.SERVER_ERROR),
-    "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), ErrorKind.SERVER_ERROR),
+    "a text": (WITHOUT_POD, K.POD_NOT_AVAILABLE_YET),
+    "an error": (error(400, "TRACKING.DATA.NOTFOUND"), K.POD_NOT_AVAILABLE_YET),
+    "not there yet": (error(404, "TRACKINGDOCUMENT.DOCUMENT.UNAVAILABLE"), K.POD_NOT_AVAILABLE_YET),
+    "400, NOTFOUND": (error(400, UNKNOWN), K.NOT_FOUND),
+    "400, EMPTY": (error(400, EMPTY), K.INVALID_TRACKING),
+    "403": (FORBIDDEN, K.ACCOUNT_DENIED),
+    "404": (error(404, "NOT.FOUND.ERROR"), K.BAD_RESPONSE),
+    "500": (error(500, "INTERNAL.SERVER.ERROR"), K.SERVER_ERROR),
+    "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), K.SERVER_ERROR),
 }
 
 
@@ -346,32 +347,32 @@ def test_429_asks_us_to_wait() -> None:
             with pytest.raises(CallError) as failed:
                 fetch(*before, answer)
             failure = failed.value.failure
-            assert (failure.kind, failure.retry_at) == (ErrorKind.RATE_LIMITED, until)
+            assert (failure.kind, failure.retry_at) == (K.RATE_LIMITED, until)
         # It ends before this point.
         outcome = tracking_of(answer)
         assert isinstance(outcome, Failure)
-        assert outcome.kind is ErrorKind.RATE_LIMITED
+        assert outcome.kind is K.RATE_LIMITED
 
 
 # ---------------------------------------------------------------- other errors, in either answer
 
 IN_EITHER: dict[str, Row] = {
-    "401": (error(401, None), ErrorKind.AUTH_FAILED),
-    "401, a page": (raw(b"<html/>", 401), ErrorKind.AUTH_FAILED),
-    "its code, HTTP 200": (error(200, "NOT.AUTHORIZED.ERROR"), ErrorKind.AUTH_FAILED),
-    "400 without a code": (error(400, None), ErrorKind.BAD_RESPONSE),
-    "400, empty": (raw(b"", 400), ErrorKind.BAD_RESPONSE),
-    "403 without a code": (error(403, None), ErrorKind.ACCOUNT_DENIED),
-    "403, empty": (raw(b"", 403), ErrorKind.ACCOUNT_DENIED),
-    "403, a page": (raw(b"\n<html>Access Denied</html>", 403), ErrorKind.BAD_RESPONSE),
-    "404, a page": (raw(b"<html>Not found</html>", 404), ErrorKind.BAD_RESPONSE),
+    "401": (error(401, None), K.AUTH_FAILED),
+    "401, a page": (raw(b"<html/>", 401), K.AUTH_FAILED),
+    "its code, HTTP 200": (error(200, "NOT.AUTHORIZED.ERROR"), K.AUTH_FAILED),
+    "400 without a code": (error(400, None), K.BAD_RESPONSE),
+    "400, empty": (raw(b"", 400), K.BAD_RESPONSE),
+    "403 without a code": (error(403, None), K.ACCOUNT_DENIED),
+    "403, empty": (raw(b"", 403), K.ACCOUNT_DENIED),
+    "403, a page": (raw(b"\n<html>Access Denied</html>", 403), K.BAD_RESPONSE),
+    "404, a page": (raw(b"<html>Not found</html>", 404), K.BAD_RESPONSE),
     "a known code among others": (
         response({"errors": [{"code": "A.B"}, {"code": UNKNOWN}]}, 400),
-        ErrorKind.NOT_FOUND,
+        K.NOT_FOUND,
     ),
-    "a single error": (response({"errors": {"code": EMPTY}}, 400), ErrorKind.INVALID_TRACKING),
-    "204": (raw(b"", 204), ErrorKind.BAD_RESPONSE),
-    "output of another type": (response({"output": [DELIVERED.body.decode()]}), ErrorKind.BAD_RESPONSE),
+    "a single error": (response({"errors": {"code": EMPTY}}, 400), K.INVALID_TRACKING),
+    "204": (raw(b"", 204), K.BAD_RESPONSE),
+    "output of another type": (response({"output": [DELIVERED.body.decode()]}), K.BAD_RESPONSE),
 }
 
 
@@ -393,20 +394,20 @@ OF_TRACKING: dict[str, Response] = {
 
 
 STRANGE: dict[str, tuple[Response, ErrorKind]] = {
-    "of a number": (of_number("XY.Z"), ErrorKind.BAD_RESPONSE),
-    "200": (error(200, "XY.Z"), ErrorKind.BAD_RESPONSE),
-    "400": (error(400, "XY.Z"), ErrorKind.BAD_RESPONSE),
-    "401": (error(401, "XY.Z"), ErrorKind.AUTH_FAILED),
-    "403": (error(403, "XY.Z"), ErrorKind.ACCOUNT_DENIED),
-    "404": (error(404, "XY.Z"), ErrorKind.BAD_RESPONSE),
-    "500": (error(500, "XY.Z"), ErrorKind.SERVER_ERROR),
+    "of a number": (of_number("XY.Z"), K.BAD_RESPONSE),
+    "200": (error(200, "XY.Z"), K.BAD_RESPONSE),
+    "400": (error(400, "XY.Z"), K.BAD_RESPONSE),
+    "401": (error(401, "XY.Z"), K.AUTH_FAILED),
+    "403": (error(403, "XY.Z"), K.ACCOUNT_DENIED),
+    "404": (error(404, "XY.Z"), K.BAD_RESPONSE),
+    "500": (error(500, "XY.Z"), K.SERVER_ERROR),
 }
 
 
 def test_another_code_about_the_number_is_reported_and_means_that_it_cannot_be_one() -> None:
     for answer in (of_number("TRACKING.TRACKINGNUMBER.ODD"), error(400, "TRACKING.TRACKINGNUMBER.ODD")):
         failure = failure_of(answer)
-        assert failure.kind is ErrorKind.INVALID_TRACKING
+        assert failure.kind is K.INVALID_TRACKING
         seen = f"(HTTP {answer.status}: Words)"
         assert failure.unknown == f"the error code TRACKING.TRACKINGNUMBER.ODD {seen}"
         assert failure.message == "FedEx rejects this tracking number as invalid: Words"
@@ -415,7 +416,7 @@ def test_another_code_about_the_number_is_reported_and_means_that_it_cannot_be_o
 
 def test_an_error_without_a_code_is_reported_too() -> None:
     failure = failure_of(of_number(None, "Words"))
-    assert failure.kind is ErrorKind.BAD_RESPONSE
+    assert failure.kind is K.BAD_RESPONSE
     assert "Words" in failure.message
 
 
@@ -433,7 +434,7 @@ def test_the_table_has_the_codes_of_the_carriers_guide() -> None:
 
 def test_a_canceled_shipment_will_never_be_delivered() -> None:
     failure = failure_of(tracked(a_result(latestStatusDetail=a_status("CA", "Envoi annulé"))))
-    assert (failure.kind, failure.unknown) == (ErrorKind.POD_NEVER_AVAILABLE, None)
+    assert (failure.kind, failure.unknown) == (K.POD_NEVER_AVAILABLE, None)
     words = "FedEx says that the shipment was canceled, so it will never be delivered (Envoi annulé)"
     assert failure.message == words
 
@@ -443,7 +444,7 @@ def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(name: str) -
     turned = {"date": "2026-10-04T10:31:00+02:00", name: "RS", "eventDescription": "Returning to shipper"}
     for scans in ([a_scan(), turned], [turned, a_scan()]):
         failure = failure_of(tracked(a_result(scanEvents=scans)))
-        assert (failure.kind, failure.delivery) == (ErrorKind.RETURNED_TO_SENDER, None)
+        assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
         words = "FedEx says that the parcel was turned back before it was delivered, so it went to the sender (Livré)"
         assert failure.message == words
 
@@ -459,7 +460,7 @@ def test_without_a_status_the_latest_scan_counts() -> None:
     late = a_scan("OD", "2026-10-06T08:00:00+02:00")
     for scans in ([a_scan(), late], [late, a_scan()]):
         failure = failure_of(tracked(a_result(latestStatusDetail=None, scanEvents=scans)))
-        assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+        assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
     for status in (None, {}, "x", a_status(None)):
         assert fetch(tracked(a_result(latestStatusDetail=status)), WITH_POD)[0] == GOT
     only_type = {"date": "2026-10-05T10:31:00+02:00", "eventType": "XX", "eventDescription": "Odd"}
@@ -474,7 +475,7 @@ def test_a_scan_tells_by_either_code(name: str) -> None:
         result = a_result(latestStatusDetail=status, dateAndTimes=[], scanEvents=[scan])
         assert fetch(tracked(result), WITH_POD)[0] == GOT
     failure = failure_of(tracked(a_result(latestStatusDetail=None, scanEvents=[scan | {name: "OD"}])))
-    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+    assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
 def test_the_derived_code_takes_precedence_over_the_scans() -> None:
@@ -490,7 +491,7 @@ def test_the_other_words_serve_where_there_are_no_french_ones() -> None:
 
 def test_the_list_of_images_decides_neither_delivery_nor_refusal() -> None:
     waiting = tracked(a_result(latestStatusDetail=a_status("OD")))
-    assert failure_of(waiting).kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure_of(waiting).kind is K.NOT_DELIVERED_YET
     assert fetch(tracked(a_result(availableImages=[])), WITH_POD)[0] == GOT
 
 
@@ -522,7 +523,7 @@ def test_up_to_30_numbers_are_tracked_with_one_call() -> None:
     session = FakeSession([TOKEN, listed(*((number, ON_ITS_WAY) for number in numbers))], client)
     found = client.track_many(numbers, session)
     assert not isinstance(found, Failure)
-    assert {one.kind for one in found.values() if isinstance(one, Failure)} == {ErrorKind.NOT_DELIVERED_YET}
+    assert {one.kind for one in found.values() if isinstance(one, Failure)} == {K.NOT_DELIVERED_YET}
     assert list(found) == numbers
     assert [what for what, _ in session.asked] == [Capability.TOKEN, Capability.TRACKING]
     body = json.loads(session.asked[1][1].body or b"")
@@ -534,7 +535,7 @@ def test_up_to_30_numbers_are_tracked_with_one_call() -> None:
 
 def test_each_number_has_its_own_result_regardless_of_their_order() -> None:
     pairs = [(NUMBER, a_result()), (OTHER, BAD_NUMBER), (THIRD, ON_ITS_WAY)]
-    wanted = {NUMBER: None, OTHER: ErrorKind.NOT_FOUND, THIRD: ErrorKind.NOT_DELIVERED_YET}
+    wanted = {NUMBER: None, OTHER: K.NOT_FOUND, THIRD: K.NOT_DELIVERED_YET}
     for order in permutations(pairs):
         assert kinds_of(listed(*order)) == wanted
 
@@ -557,19 +558,19 @@ def test_a_number_of_which_nothing_is_reported_is_left_out(pairs: list[Any], mis
 
 def test_an_invalid_result_is_its_numbers_own() -> None:
     found = kinds_of(listed((NUMBER, a_result()), (THIRD, ON_ITS_WAY), (OTHER, "x")))
-    assert found == {NUMBER: None, THIRD: ErrorKind.NOT_DELIVERED_YET, OTHER: ErrorKind.BAD_RESPONSE}
+    assert found == {NUMBER: None, THIRD: K.NOT_DELIVERED_YET, OTHER: K.BAD_RESPONSE}
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (error(400, "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED"), ErrorKind.BAD_RESPONSE),
-        (error(400, "TRACKING.TRACKINGNUMBER.EMPTY"), ErrorKind.INVALID_TRACKING),
-        (error(500, "INTERNAL.SERVER.ERROR"), ErrorKind.SERVER_ERROR),
-        (EXPIRED, ErrorKind.AUTH_FAILED),
-        (listed(), ErrorKind.BAD_RESPONSE),
-        (listed(("1", ON_ITS_WAY)), ErrorKind.BAD_RESPONSE),
-        (raw(b"<html/>"), ErrorKind.BAD_RESPONSE),
+        (error(400, "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED"), K.BAD_RESPONSE),
+        (error(400, "TRACKING.TRACKINGNUMBER.EMPTY"), K.INVALID_TRACKING),
+        (error(500, "INTERNAL.SERVER.ERROR"), K.SERVER_ERROR),
+        (EXPIRED, K.AUTH_FAILED),
+        (listed(), K.BAD_RESPONSE),
+        (listed(("1", ON_ITS_WAY)), K.BAD_RESPONSE),
+        (raw(b"<html/>"), K.BAD_RESPONSE),
     ],
 )
 def test_an_answer_without_any_of_the_numbers_is_one_failure(answer: Response, kind: ErrorKind) -> None:
@@ -589,10 +590,8 @@ def test_a_number_is_found_in_another_case_and_without_its_zeros() -> None:
     }
     # If two are equal without their zeros, the owner is unknown.
     numbers = ["000123456789", "000000123456789"]
-    assert kinds_of(listed((123456789, ON_ITS_WAY)), numbers) is ErrorKind.BAD_RESPONSE
-    assert kinds_of(listed(("000123456789", ON_ITS_WAY)), numbers) == {
-        "000123456789": ErrorKind.NOT_DELIVERED_YET
-    }
+    assert kinds_of(listed((123456789, ON_ITS_WAY)), numbers) is K.BAD_RESPONSE
+    assert kinds_of(listed(("000123456789", ON_ITS_WAY)), numbers) == {"000123456789": K.NOT_DELIVERED_YET}
 
 
 @pytest.mark.parametrize("kind", ["ACTUAL_PICKUP", "ACTUAL_TENDER"])
@@ -600,9 +599,9 @@ def test_a_delivery_before_the_pick_up_is_another_parcels(kind: str) -> None:
     picked_up = {"type": kind, "dateTime": "2026-10-07T10:31:00+02:00"}
     delivered = {"type": "ACTUAL_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"}
     for dates in ([picked_up, delivered], [delivered, picked_up], [picked_up]):
-        assert failure_of(tracked(a_result(dateAndTimes=dates))).kind is ErrorKind.NOT_DELIVERED_YET
+        assert failure_of(tracked(a_result(dateAndTimes=dates))).kind is K.NOT_DELIVERED_YET
     scans = [a_scan(), a_scan("PU", "2026-10-07T10:31:00+02:00")]
-    assert failure_of(tracked(a_result(scanEvents=scans))).kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure_of(tracked(a_result(scanEvents=scans))).kind is K.NOT_DELIVERED_YET
 
 
 def test_a_parcel_that_was_sent_later_is_the_newer_one() -> None:
@@ -610,7 +609,7 @@ def test_a_parcel_that_was_sent_later_is_the_newer_one() -> None:
     shipped = {"type": "SHIP", "dateTime": "2026-10-09T00:00:00+02:00"}
     new = a_result(latestStatusDetail=a_status("OC"), dateAndTimes=[shipped], scanEvents=[])
     for results in ([a_result(), new], [new, a_result()]):
-        assert failure_of(tracked(*results)).kind is ErrorKind.NOT_DELIVERED_YET
+        assert failure_of(tracked(*results)).kind is K.NOT_DELIVERED_YET
 
 
 def test_a_number_that_is_reported_twice_is_one() -> None:
@@ -620,7 +619,7 @@ def test_a_number_that_is_reported_twice_is_one() -> None:
     for pairs in ([(NUMBER, old), (NUMBER, a_result())], [(NUMBER, a_result()), (NUMBER, old)]):
         assert kinds_of(listed(*pairs, (OTHER, ON_ITS_WAY)), [NUMBER, OTHER]) == {
             NUMBER: None,
-            OTHER: ErrorKind.NOT_DELIVERED_YET,
+            OTHER: K.NOT_DELIVERED_YET,
         }
 
 
@@ -652,7 +651,7 @@ def test_the_latest_parcel_of_a_number_counts() -> None:
         latestStatusDetail=a_status("OD"), dateAndTimes=[], scanEvents=[a_scan("OD", "2026-10-06T08:00:00Z")]
     )
     for results in ([a_result(), new], [new, a_result()]):
-        assert failure_of(tracked(*results)).kind is ErrorKind.NOT_DELIVERED_YET
+        assert failure_of(tracked(*results)).kind is K.NOT_DELIVERED_YET
 
 
 def test_results_of_other_numbers_are_ignored() -> None:
@@ -661,7 +660,7 @@ def test_results_of_other_numbers_are_ignored() -> None:
     ]
     ours = {"trackingNumber": NUMBER, "trackResults": [a_result()]}
     failure = failure_of(response({"output": {"completeTrackResults": others}}))
-    assert failure.kind is ErrorKind.BAD_RESPONSE
+    assert failure.kind is K.BAD_RESPONSE
     assert failure.message == "FedEx answered about a different parcel"
     for complete in ([*others, ours], [ours, *others]):
         answer = response({"output": {"completeTrackResults": complete}})
@@ -670,7 +669,7 @@ def test_results_of_other_numbers_are_ignored() -> None:
     two = [{"trackingNumber": tag.lower(), "trackResults": [a_result()]}, *others]
     assert isinstance(tracking_of(response({"output": {"completeTrackResults": two}}), tag), Delivery)
     # A single result with another number counts only if the carrier names ours too, as with a door tag.
-    assert failure_of(tracked(a_result(), number="999999999999")).kind is ErrorKind.BAD_RESPONSE
+    assert failure_of(tracked(a_result(), number="999999999999")).kind is K.BAD_RESPONSE
     for values, is_ours in (
         ({"values": [NUMBER]}, True),
         ({"value": NUMBER}, True),
@@ -780,7 +779,7 @@ def test_all_documents_are_kept() -> None:
 )
 def test_without_a_document_it_may_come_later(output: dict[str, Any]) -> None:
     failure = failure_of(DELIVERED, proved(**output))
-    assert (failure.kind, failure.http_status) == (ErrorKind.POD_NOT_AVAILABLE_YET, 200)
+    assert (failure.kind, failure.http_status) == (K.POD_NOT_AVAILABLE_YET, 200)
     assert (failure.delivery, failure.unknown) == (KNOWN, None)
     assert failure.message.startswith("The parcel was delivered, but FedEx has no proof of delivery yet")
 
@@ -790,7 +789,7 @@ def test_alerts_of_no_table_are_reported() -> None:
     virtual = {"code": "VIRTUAL.RESPONSE", "message": "x"}
     for alerts in ([strange], [virtual, strange], strange):
         failure = failure_of(DELIVERED, proved(alerts=alerts))
-        assert failure.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+        assert failure.kind is K.POD_NOT_AVAILABLE_YET
         assert failure.unknown == "the error code XY.Z (HTTP 200: Words)"
         assert failure.message.endswith("no proof of delivery yet: Words")
     failure = failure_of(DELIVERED, proved(alerts="XY.Z - Words"))
@@ -801,14 +800,14 @@ def test_alerts_of_no_table_are_reported() -> None:
 
 def test_an_alert_may_be_an_error_about_the_number() -> None:
     alerts = [{"code": UNKNOWN, "message": "x"}]
-    assert failure_of(DELIVERED, proved(alerts=alerts)).kind is ErrorKind.NOT_FOUND
+    assert failure_of(DELIVERED, proved(alerts=alerts)).kind is K.NOT_FOUND
 
 
 @pytest.mark.parametrize("value", [[7], {"content": "x"}, [{"content": "x"}], 7, True, [[b64(PDF)]]])
 def test_documents_of_another_shape_cannot_be_read(value: Any) -> None:
     for name in ("documents", "document"):
         failure = failure_of(DELIVERED, proved(**{name: value}))
-        assert (failure.kind, failure.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
+        assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, KNOWN)
 
 
 # ---------------------------------------------------------------- what is kept, and our account
@@ -856,7 +855,7 @@ def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
     """The carrier: the signature image is available some time after the delivery event."""
     session = a_session(S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-10))
     late = as_failure(session.fetch())
-    assert late.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+    assert late.kind is K.POD_NOT_AVAILABLE_YET
     assert late.delivery == Delivery(NOW - timedelta(minutes=10), "DUPONT")
     assert isinstance(session.fetch(late.delivery), Retrieved)
 
@@ -899,20 +898,15 @@ TABLE = Table(
         NORMALISED
         | IN_EITHER
         | _STRANGE
-        | {name: (answer, ErrorKind.BAD_RESPONSE) for name, answer in OF_TRACKING.items()},
+        | {name: (answer, K.BAD_RESPONSE) for name, answer in OF_TRACKING.items()},
         {**DOCUMENT_ROWS, **IN_EITHER},
     ],
     limited=[SHORT, DAILY],
     accepted=[*ACCEPTED, ((DELIVERED, FORBIDDEN), True)],
-    accepted_known=[
-        (WITH_POD, True),
-        (WITHOUT_POD, True),
-        (FORBIDDEN, False),
-        (error(500, None), False),
-    ],
+    accepted_known=[(WITH_POD, True), (WITHOUT_POD, True), (FORBIDDEN, False), (error(500, None), False)],
     hostile=[one for answer in HOSTILE_ANSWERS for one in (answer, (DELIVERED, answer))],
     whole=[NOT_FOUND, EXPIRED, proved(alerts=[{"code": "XY.Z", "message": "x"}])],
-    nobody=(of_number(UNKNOWN, number=None), ErrorKind.NOT_FOUND),
+    nobody=(of_number(UNKNOWN, number=None), K.NOT_FOUND),
     status=lambda code: tracked(a_result(latestStatusDetail=a_status(code, "En transit"))),
     label="En transit",
     not_delivered=sorted(FEDEX_CODES.keys() - {"DL", "CA"}),

@@ -20,6 +20,7 @@ from tests.fakes.checks import as_failure
 from tests.fakes.session import FakeSession, fetched
 
 NUMBER = "31000001"
+K = ErrorKind
 SETTINGS = {"MONDIAL_RELAY_ENSEIGNE": "TESTSHOP", "MONDIAL_RELAY_PRIVATE_KEY": "PrivateK"}
 
 
@@ -128,7 +129,7 @@ def test_a_delivered_parcel_has_no_proof_and_that_is_said() -> None:
     expected = Failure.of(Sentence.PROOFS_NOT_ISSUED, "Mondial Relay", words, 200, delivery=Delivery(AT))
     assert failure_of(DELIVERED) == expected
     assert (expected.kind, expected.message) == (
-        ErrorKind.POD_NEVER_AVAILABLE,
+        K.POD_NEVER_AVAILABLE,
         "The parcel was delivered (2026-10-05, LILLE), but Mondial Relay issues no proof of delivery",
     )
 
@@ -214,7 +215,7 @@ def test_the_latest_event_counts_regardless_of_the_order_and_nil_ones_do_not() -
 )
 def test_a_parcel_that_its_sender_has_again_was_not_delivered(answer: Response, *, back: bool) -> None:
     failure = failure_of(answer)
-    kind = ErrorKind.RETURNED_TO_SENDER if back else ErrorKind.POD_NEVER_AVAILABLE
+    kind = K.RETURNED_TO_SENDER if back else K.POD_NEVER_AVAILABLE
     assert (failure.kind, failure.delivery is None) == (kind, back)
     assert ("was returned to the sender" in failure.message) is back
 
@@ -247,7 +248,7 @@ HAS_IT: dict[str, Response] = {
 def test_a_parcel_at_a_relay_is_not_delivered_yet(answer: Response) -> None:
     failure = failure_of(answer)
     assert (failure.kind, failure.http_status, failure.delivery, failure.unknown) == (
-        ErrorKind.NOT_DELIVERED_YET,
+        K.NOT_DELIVERED_YET,
         200,
         None,
         None,
@@ -260,33 +261,33 @@ def test_a_parcel_at_a_relay_is_not_delivered_yet(answer: Response) -> None:
 @pytest.mark.parametrize("answer", HAS_IT.values(), ids=HAS_IT.keys())
 def test_a_parcel_that_its_recipient_has_is_delivered(answer: Response) -> None:
     failure = failure_of(answer)
-    assert failure.kind is ErrorKind.POD_NEVER_AVAILABLE
+    assert failure.kind is K.POD_NEVER_AVAILABLE
     assert failure.delivery is not None
 
 
 # ---------------------------------------------------------------- the other STATs
 
 STATS = {
-    "0": ErrorKind.NOT_DELIVERED_YET,
-    "80": ErrorKind.NOT_DELIVERED_YET,
-    "81": ErrorKind.NOT_DELIVERED_YET,
-    "83": ErrorKind.NOT_DELIVERED_YET,
-    "1": ErrorKind.AUTH_FAILED,
-    "2": ErrorKind.AUTH_FAILED,
-    "3": ErrorKind.AUTH_FAILED,
-    "8": ErrorKind.AUTH_FAILED,
-    "97": ErrorKind.AUTH_FAILED,
-    "24": ErrorKind.INVALID_TRACKING,
-    "91": ErrorKind.INVALID_TRACKING,
-    "94": ErrorKind.NOT_FOUND,
-    "95": ErrorKind.ACCOUNT_DENIED,
-    "96": ErrorKind.ACCOUNT_DENIED,
-    "72": ErrorKind.BAD_RESPONSE,
-    "73": ErrorKind.BAD_RESPONSE,
-    "74": ErrorKind.BAD_RESPONSE,
-    "90": ErrorKind.SERVER_ERROR,
-    "98": ErrorKind.SERVER_ERROR,
-    "99": ErrorKind.NOT_FOUND,
+    "0": K.NOT_DELIVERED_YET,
+    "80": K.NOT_DELIVERED_YET,
+    "81": K.NOT_DELIVERED_YET,
+    "83": K.NOT_DELIVERED_YET,
+    "1": K.AUTH_FAILED,
+    "2": K.AUTH_FAILED,
+    "3": K.AUTH_FAILED,
+    "8": K.AUTH_FAILED,
+    "97": K.AUTH_FAILED,
+    "24": K.INVALID_TRACKING,
+    "91": K.INVALID_TRACKING,
+    "94": K.NOT_FOUND,
+    "95": K.ACCOUNT_DENIED,
+    "96": K.ACCOUNT_DENIED,
+    "72": K.BAD_RESPONSE,
+    "73": K.BAD_RESPONSE,
+    "74": K.BAD_RESPONSE,
+    "90": K.SERVER_ERROR,
+    "98": K.SERVER_ERROR,
+    "99": K.NOT_FOUND,
 }
 
 
@@ -296,11 +297,11 @@ def test_stats(status: str, kind: ErrorKind) -> None:
         failure = failure_of(answer)
         assert (failure.kind, failure.http_status, failure.delivery) == (kind, 200, None)
         assert failure.unknown is None
-        on_its_way = kind is ErrorKind.NOT_DELIVERED_YET
+        on_its_way = kind is K.NOT_DELIVERED_YET
         assert failure.message.startswith(
             "The parcel has not been delivered yet" if on_its_way else "Mondial Relay"
         )
-        speaks_for_itself = on_its_way or kind is ErrorKind.NOT_FOUND
+        speaks_for_itself = on_its_way or kind is K.NOT_FOUND
         assert speaks_for_itself or failure.message.endswith(f": STAT {status}")
 
 
@@ -312,19 +313,19 @@ def test_an_unknown_number_is_distinguished_from_an_error_of_the_service_by_the_
         return as_failure(outcome).kind, len(session.asked)
 
     # A single one concerns the number; for a second in a row the sample number decides.
-    assert kind_and_calls(error) == (ErrorKind.NOT_FOUND, 1)
-    assert kind_and_calls(error, unknown) == (ErrorKind.NOT_FOUND, 2)
-    assert kind_and_calls(error) == (ErrorKind.NOT_FOUND, 1)
-    assert kind_and_calls(error, error) == (ErrorKind.SERVER_ERROR, 2)
-    assert kind_and_calls(error, error) == (ErrorKind.SERVER_ERROR, 2)
-    assert kind_and_calls(stat("81")) == (ErrorKind.NOT_DELIVERED_YET, 1)
-    assert kind_and_calls(error) == (ErrorKind.NOT_FOUND, 1)
+    assert kind_and_calls(error) == (K.NOT_FOUND, 1)
+    assert kind_and_calls(error, unknown) == (K.NOT_FOUND, 2)
+    assert kind_and_calls(error) == (K.NOT_FOUND, 1)
+    assert kind_and_calls(error, error) == (K.SERVER_ERROR, 2)
+    assert kind_and_calls(error, error) == (K.SERVER_ERROR, 2)
+    assert kind_and_calls(stat("81")) == (K.NOT_DELIVERED_YET, 1)
+    assert kind_and_calls(error) == (K.NOT_FOUND, 1)
 
 
 def test_credentials_are_not_shown_by_an_error_about_the_sample_number() -> None:
     session = FakeSession([stat("99")])
     checked = as_failure(MondialRelay(SETTINGS).check_credentials(session))
-    assert (checked.kind, session.accepted) == (ErrorKind.SERVER_ERROR, False)
+    assert (checked.kind, session.accepted) == (K.SERVER_ERROR, False)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +333,7 @@ def test_credentials_are_not_shown_by_an_error_about_the_sample_number() -> None
     [
         (
             [REGISTERED, an_event("Retour à l'expéditeur", "03/10/26"), an_event("Colis livré")],
-            ErrorKind.RETURNED_TO_SENDER,
+            K.RETURNED_TO_SENDER,
         ),
         # The number belonged to another parcel before.
         (
@@ -342,9 +343,9 @@ def test_credentials_are_not_shown_by_an_error_about_the_sample_number() -> None
                 REGISTERED,
                 HANDED_OVER,
             ],
-            ErrorKind.POD_NEVER_AVAILABLE,
+            K.POD_NEVER_AVAILABLE,
         ),
-        ([an_event("Colis livré au destinataire", "03/02/24"), REGISTERED], ErrorKind.NOT_DELIVERED_YET),
+        ([an_event("Colis livré au destinataire", "03/02/24"), REGISTERED], K.NOT_DELIVERED_YET),
     ],
 )
 def test_a_return_wins_and_an_earlier_parcel_of_the_number_does_not(
@@ -367,13 +368,13 @@ def test_an_answer_that_is_not_a_delivery_is_quoted() -> None:
 
 
 BODIES: dict[str, Row] = {
-    "fault of the client": (fault("soap:Client"), ErrorKind.BAD_RESPONSE),
-    "fault of the server": (fault("soap:Server"), ErrorKind.SERVER_ERROR),
-    "a page, 404": (xml("<html/>", 404), ErrorKind.BAD_RESPONSE),
-    "no result": (xml(envelope("<WSI2_TracingColisDetailleResponse/>")), ErrorKind.BAD_RESPONSE),
-    "no STAT": (tracking_response(""), ErrorKind.BAD_RESPONSE),
-    "an empty STAT": (stat(""), ErrorKind.BAD_RESPONSE),
-    "a STAT with elements": (tracking_response("<STAT><a/></STAT>"), ErrorKind.BAD_RESPONSE),
+    "fault of the client": (fault("soap:Client"), K.BAD_RESPONSE),
+    "fault of the server": (fault("soap:Server"), K.SERVER_ERROR),
+    "a page, 404": (xml("<html/>", 404), K.BAD_RESPONSE),
+    "no result": (xml(envelope("<WSI2_TracingColisDetailleResponse/>")), K.BAD_RESPONSE),
+    "no STAT": (tracking_response(""), K.BAD_RESPONSE),
+    "an empty STAT": (stat(""), K.BAD_RESPONSE),
+    "a STAT with elements": (tracking_response("<STAT><a/></STAT>"), K.BAD_RESPONSE),
 }
 
 
@@ -418,7 +419,7 @@ TABLE = Table(
         {
             **BODIES,
             **{
-                f"STAT {status[:9]}": (stat(status), ErrorKind.BAD_RESPONSE, status[:50])
+                f"STAT {status[:9]}": (stat(status), K.BAD_RESPONSE, status[:50])
                 for status in ("84", "082", "abc", "-1", "8 2", "9" * 5000)
             },
         }
@@ -450,5 +451,5 @@ TABLE = Table(
         fault("soap:Server", HOSTILE_XML),
     ),
     whole=[stat("95"), fault("soap:Client")],
-    nobody=(stat("94"), ErrorKind.NOT_FOUND),
+    nobody=(stat("94"), K.NOT_FOUND),
 )

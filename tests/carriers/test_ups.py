@@ -30,6 +30,7 @@ from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
 from tests.rows import row
 
 NUMBER = "1Z5R89390357567127"
+K = ErrorKind
 SETTINGS = {"UPS_CLIENT_ID": "cid", "UPS_CLIENT_SECRET": "s:é&"}
 PAGE = b"<HTML><HEAD><TITLE>Delivery Notification</TITLE>" + b"x" * 200
 SOURCE = "ups track"
@@ -180,21 +181,21 @@ def test_a_blocked_merchant_gets_no_token_either() -> None:
     with pytest.raises(CallError) as failed:
         a_client().fetch(NUMBER, None, FakeSession([error(403, None, "Blocked Merchant")], a_client()))
     failure = failed.value.failure
-    assert (failure.kind, failure.http_status) == (ErrorKind.ACCOUNT_DENIED, 403)
+    assert (failure.kind, failure.http_status) == (K.ACCOUNT_DENIED, 403)
     assert failure.message == "UPS does not let our account use this service: Blocked Merchant"
 
 
 # ---------------------------------------------------------------- the normalized errors
 
 NORMALISED: dict[str, Row] = {
-    "200, TW0001": (TW0001, ErrorKind.NOT_FOUND),
-    "404": (error(404, None, "Tracking number information not found"), ErrorKind.NOT_FOUND),
-    "not delivered": (reply(a_package(currentStatus=a_status("I", "005"))), ErrorKind.NOT_DELIVERED_YET),
-    "no proof": (WITHOUT_PROOF, ErrorKind.POD_NOT_AVAILABLE_YET),
-    "403": (error(403, None, "Blocked Merchant"), ErrorKind.ACCOUNT_DENIED),
-    "403, 250003": (error(403, "250003", "Invalid Access License number"), ErrorKind.AUTH_FAILED),
-    "500": (error(500, None, "Internal server error"), ErrorKind.SERVER_ERROR),
-    "503": (error(503, None, "Service is not available"), ErrorKind.SERVER_ERROR),
+    "200, TW0001": (TW0001, K.NOT_FOUND),
+    "404": (error(404, None, "Tracking number information not found"), K.NOT_FOUND),
+    "not delivered": (reply(a_package(currentStatus=a_status("I", "005"))), K.NOT_DELIVERED_YET),
+    "no proof": (WITHOUT_PROOF, K.POD_NOT_AVAILABLE_YET),
+    "403": (error(403, None, "Blocked Merchant"), K.ACCOUNT_DENIED),
+    "403, 250003": (error(403, "250003", "Invalid Access License number"), K.AUTH_FAILED),
+    "500": (error(500, None, "Internal server error"), K.SERVER_ERROR),
+    "503": (error(503, None, "Service is not available"), K.SERVER_ERROR),
 }
 
 
@@ -222,7 +223,7 @@ def test_a_failure_repeats_the_carriers_words() -> None:
 def test_401_is_our_account(code: str) -> None:
     answer = error(401, code)
     failure = failure_of(answer, a_token("new"), answer)
-    assert (failure.kind, failure.unknown) == (ErrorKind.AUTH_FAILED, None)
+    assert (failure.kind, failure.unknown) == (K.AUTH_FAILED, None)
 
 
 # ---------------------------------------------------------------- TV1002
@@ -236,9 +237,9 @@ def test_a_plausible_number_is_requested_again_after_a_refusal() -> None:
     assert len(set(ids)) == 2
     outcome, session = fetch(TV1002, TV1002)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.http_status) == (ErrorKind.INVALID_TRACKING, 400)
+    assert (outcome.kind, outcome.http_status) == (K.INVALID_TRACKING, 400)
     assert (session.pauses, session.accepted) == (1, True)
-    assert failure_of(TV1002, TW0001).kind is ErrorKind.NOT_FOUND
+    assert failure_of(TV1002, TW0001).kind is K.NOT_FOUND
 
 
 def test_known_facts_complete_a_second_answer() -> None:
@@ -251,17 +252,17 @@ def test_known_facts_complete_a_second_answer() -> None:
 
 @pytest.mark.parametrize("number", ["A1234567890", "123456789", "1" * 18, "2" * 22, "3" * 26])
 def test_a_number_without_a_check_digit_is_requested_again(number: str) -> None:
-    assert failure_of(TV1002, TV1002, number=number).kind is ErrorKind.INVALID_TRACKING
+    assert failure_of(TV1002, TV1002, number=number).kind is K.INVALID_TRACKING
 
 
 def test_a_number_with_a_wrong_check_digit_is_not_asked_again() -> None:
     outcome, session = fetch(TV1002, number=NUMBER[:-1] + "8")
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, session.pauses) == (ErrorKind.INVALID_TRACKING, 0)
+    assert (outcome.kind, session.pauses) == (K.INVALID_TRACKING, 0)
 
 
 def test_a_failed_second_call_keeps_its_failure() -> None:
-    timed_out = Failure(ErrorKind.TIMEOUT, "UPS did not answer in time")
+    timed_out = Failure(K.TIMEOUT, "UPS did not answer in time")
     with pytest.raises(CallError) as failed:
         fetch(TV1002, timed_out)
     assert failed.value.failure == timed_out
@@ -270,53 +271,50 @@ def test_a_failed_second_call_keeps_its_failure() -> None:
 # ---------------------------------------------------------------- other errors
 
 ERRORS: dict[str, Row] = {
-    "TV1002, HTTP 200": ((error(200, "TV1002"),) * 2, ErrorKind.INVALID_TRACKING),
-    "TW0001 as an error": (error(404, "TW0001"), ErrorKind.NOT_FOUND),
-    "10429 of another status": (error(400, "10429"), ErrorKind.RATE_LIMITED),
+    "TV1002, HTTP 200": ((error(200, "TV1002"),) * 2, K.INVALID_TRACKING),
+    "TW0001 as an error": (error(404, "TW0001"), K.NOT_FOUND),
+    "10429 of another status": (error(400, "10429"), K.RATE_LIMITED),
     "a known one among others": (
         response(
             {"response": {"errors": [{"code": "1", "message": "x"}, {"code": "TW0001", "message": "y"}]}}, 404
         ),
-        ErrorKind.NOT_FOUND,
+        K.NOT_FOUND,
     ),
-    "a single error": (
-        response({"response": {"errors": {"code": "250002", "message": "x"}}}),
-        ErrorKind.AUTH_FAILED,
-    ),
+    "a single error": (response({"response": {"errors": {"code": "250002", "message": "x"}}}), K.AUTH_FAILED),
     "a number for a code": (
         response({"response": {"errors": [{"code": 250002, "message": "x"}]}}),
-        ErrorKind.AUTH_FAILED,
+        K.AUTH_FAILED,
     ),
-    "a known one among warnings": (warned({"code": "1"}, {"code": "TW0001"}), ErrorKind.NOT_FOUND),
-    "legacy TV1002": ((legacy(500, "TV1002"),) * 2, ErrorKind.INVALID_TRACKING),
-    "legacy TW0001": (legacy(200, "TW0001"), ErrorKind.NOT_FOUND),
-    "legacy 250003": (legacy(403, "250003"), ErrorKind.AUTH_FAILED),
-    "legacy 500": (legacy(500, "500"), ErrorKind.SERVER_ERROR),
-    "400, its status for a code": (error(400, "400"), ErrorKind.BAD_RESPONSE),
-    "403, its status for a code": (error(403, "403"), ErrorKind.ACCOUNT_DENIED),
-    "403, empty": (raw(b"", 403), ErrorKind.ACCOUNT_DENIED),
-    "403, a page": (raw(b"\n <html>Access Denied</html>", 403), ErrorKind.BAD_RESPONSE),
-    "404, a page": (raw(b"<html>Not found</html>", 404), ErrorKind.BAD_RESPONSE),
-    "404, empty": (raw(b"", 404), ErrorKind.BAD_RESPONSE),
-    "404, of something else": (response({"message": "no route"}, 404), ErrorKind.BAD_RESPONSE),
-    "204": (raw(b"", 204), ErrorKind.BAD_RESPONSE),
-    "no shipment": (response({"trackResponse": {"shipment": []}}), ErrorKind.BAD_RESPONSE),
-    "neither package nor warning": (reply(), ErrorKind.BAD_RESPONSE),
-    "no status": (reply({"trackingNumber": NUMBER}), ErrorKind.BAD_RESPONSE),
-    "an invalid package": (reply("x"), ErrorKind.BAD_RESPONSE),
+    "a known one among warnings": (warned({"code": "1"}, {"code": "TW0001"}), K.NOT_FOUND),
+    "legacy TV1002": ((legacy(500, "TV1002"),) * 2, K.INVALID_TRACKING),
+    "legacy TW0001": (legacy(200, "TW0001"), K.NOT_FOUND),
+    "legacy 250003": (legacy(403, "250003"), K.AUTH_FAILED),
+    "legacy 500": (legacy(500, "500"), K.SERVER_ERROR),
+    "400, its status for a code": (error(400, "400"), K.BAD_RESPONSE),
+    "403, its status for a code": (error(403, "403"), K.ACCOUNT_DENIED),
+    "403, empty": (raw(b"", 403), K.ACCOUNT_DENIED),
+    "403, a page": (raw(b"\n <html>Access Denied</html>", 403), K.BAD_RESPONSE),
+    "404, a page": (raw(b"<html>Not found</html>", 404), K.BAD_RESPONSE),
+    "404, empty": (raw(b"", 404), K.BAD_RESPONSE),
+    "404, of something else": (response({"message": "no route"}, 404), K.BAD_RESPONSE),
+    "204": (raw(b"", 204), K.BAD_RESPONSE),
+    "no shipment": (response({"trackResponse": {"shipment": []}}), K.BAD_RESPONSE),
+    "neither package nor warning": (reply(), K.BAD_RESPONSE),
+    "no status": (reply({"trackingNumber": NUMBER}), K.BAD_RESPONSE),
+    "an invalid package": (reply("x"), K.BAD_RESPONSE),
 }
 
 
 UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
-    "200": (error(200, "XY9"), ErrorKind.BAD_RESPONSE),
-    "400": (error(400, "XY9"), ErrorKind.BAD_RESPONSE),
-    "401": (error(401, "XY9"), ErrorKind.AUTH_FAILED),
-    "403": (error(403, "XY9"), ErrorKind.ACCOUNT_DENIED),
-    "404": (error(404, "XY9"), ErrorKind.NOT_FOUND),
-    "409": (error(409, "XY9"), ErrorKind.BAD_RESPONSE),
-    "500": (error(500, "XY9"), ErrorKind.SERVER_ERROR),
-    "legacy": (legacy(400, "XY9"), ErrorKind.BAD_RESPONSE),
-    "a warning": (warned({"code": "XY9", "message": "Words"}), ErrorKind.BAD_RESPONSE),
+    "200": (error(200, "XY9"), K.BAD_RESPONSE),
+    "400": (error(400, "XY9"), K.BAD_RESPONSE),
+    "401": (error(401, "XY9"), K.AUTH_FAILED),
+    "403": (error(403, "XY9"), K.ACCOUNT_DENIED),
+    "404": (error(404, "XY9"), K.NOT_FOUND),
+    "409": (error(409, "XY9"), K.BAD_RESPONSE),
+    "500": (error(500, "XY9"), K.SERVER_ERROR),
+    "legacy": (legacy(400, "XY9"), K.BAD_RESPONSE),
+    "a warning": (warned({"code": "XY9", "message": "Words"}), K.BAD_RESPONSE),
 }
 
 
@@ -353,7 +351,7 @@ def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> No
     for code in senses(ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT):
         with row(code):
             failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "En transit"))))
-            assert (failure.kind, failure.http_status) == (ErrorKind.NOT_DELIVERED_YET, 200)
+            assert (failure.kind, failure.http_status) == (K.NOT_DELIVERED_YET, 200)
             assert (failure.delivery, failure.unknown) == (None, None)
             assert failure.message == "The parcel has not been delivered yet (En transit)"
 
@@ -361,14 +359,14 @@ def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> No
 @pytest.mark.parametrize("code", senses(ParcelStatus.UNCLEAR))
 def test_codes_that_say_nothing_leave_it_to_the_type(code: str) -> None:
     failure = failure_of(reply(a_package(currentStatus=a_status("X", code))))
-    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+    assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
 @pytest.mark.parametrize("code", ["034", "067", "081"])
 @pytest.mark.parametrize("kind", ["I", "X", "D", None])
 def test_a_parcel_that_is_back_was_not_delivered_to_its_recipient(code: str, kind: str | None) -> None:
     failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Retourné"))))
-    assert (failure.kind, failure.unknown) == (ErrorKind.RETURNED_TO_SENDER, None)
+    assert (failure.kind, failure.unknown) == (K.RETURNED_TO_SENDER, None)
     assert failure.message == "UPS says that the parcel was returned to the sender (Retourné)"
     assert failure.delivery is None
 
@@ -377,7 +375,7 @@ def test_a_parcel_that_is_back_was_not_delivered_to_its_recipient(code: str, kin
 def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(code: str) -> None:
     package = a_package(activity=[an_activity(), an_activity("X", "RS", code)])
     failure = failure_of(reply(package))
-    assert failure.kind is ErrorKind.RETURNED_TO_SENDER
+    assert failure.kind is K.RETURNED_TO_SENDER
     words = "UPS says that the parcel was turned back before it was delivered, so it went to the sender (Delivered)"
     assert (failure.message, failure.delivery, failure.unknown) == (words, None, None)
 
@@ -398,21 +396,21 @@ def test_a_return_that_was_only_asked_for_is_none(code: str) -> None:
 )
 def test_a_parcel_that_will_never_be_delivered(kind: str, code: str | None, words: str) -> None:
     failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Un statut"))))
-    assert (failure.kind, failure.message) == (ErrorKind.POD_NEVER_AVAILABLE, words)
+    assert (failure.kind, failure.message) == (K.POD_NEVER_AVAILABLE, words)
     assert failure.unknown is None
 
 
 @pytest.mark.parametrize("kind", ["I", "M", "X", "P", "O", "NA", "U", "DO", "DD", "W"])
 def test_types_of_a_parcel_on_its_way(kind: str) -> None:
     failure = failure_of(reply(a_package(currentStatus=a_status(kind, None))))
-    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+    assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
 @pytest.mark.parametrize("kind", [None, "I"])
 @pytest.mark.parametrize("code", ["002", "11", "0011", "abc", "9" * 5000])
 def test_status_codes_of_no_table_are_reported_and_mean_no_delivery(code: str, kind: str | None) -> None:
     failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Un statut"))))
-    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure.kind is K.NOT_DELIVERED_YET
     assert failure.unknown is not None
     assert failure.unknown.startswith(f"the event code {code[:50]}")
     assert len(failure.unknown) < 200
@@ -435,7 +433,7 @@ def test_without_a_status_the_newest_activity_counts() -> None:
     currents: list[Any] = [None, {}, "x", [a_status()]]
     for current in currents:
         failure = failure_of(reply(a_package(currentStatus=current, activity=[newest, older])))
-        assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+        assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
         assert fetch(reply(a_package(currentStatus=current)))[0] == GOT
 
 
@@ -443,7 +441,7 @@ def test_without_a_status_the_newest_activity_counts() -> None:
 def test_codes_of_activities_are_known(code: str) -> None:
     activity = {"status": {"code": code}}
     failure = failure_of(reply(a_package(currentStatus=None, activity=[activity])))
-    assert (failure.kind, failure.unknown) == (ErrorKind.NOT_DELIVERED_YET, None)
+    assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
 def test_a_photo_is_not_a_delivery() -> None:
@@ -451,7 +449,7 @@ def test_a_photo_is_not_a_delivery() -> None:
     package = a_package(
         currentStatus=a_status("O", "021"), deliveryInformation=information(deliveryPhoto=photo)
     )
-    assert failure_of(reply(package)).kind is ErrorKind.NOT_DELIVERED_YET
+    assert failure_of(reply(package)).kind is K.NOT_DELIVERED_YET
     delivered = information(deliveryPhoto=photo, pod=None, signature=None)
     outcome = fetch(reply(a_package(deliveryInformation=delivered)))[0]
     assert outcome == Retrieved((Piece(PNG, SOURCE, EvidenceKind.PHOTO),), KNOWN)
@@ -481,7 +479,7 @@ def test_the_only_package_counts_without_a_number() -> None:
 @pytest.mark.parametrize("packages", [[OTHER], [OTHER, a_package(trackingNumber="1Z0000000000000026")]])
 def test_a_package_with_another_number_is_not_ours(packages: list[Any]) -> None:
     failure = failure_of(reply(*packages))
-    assert (failure.kind, failure.http_status) == (ErrorKind.BAD_RESPONSE, 200)
+    assert (failure.kind, failure.http_status) == (K.BAD_RESPONSE, 200)
     assert failure.message == "UPS answered about a different parcel"
 
 
@@ -500,7 +498,7 @@ def test_the_newest_package_of_our_number_counts() -> None:
     for packages in ([old, a_package()], [a_package(), old]):
         assert fetch(reply(*packages))[0] == GOT
     for packages in ([old, on_its_way], [on_its_way, old]):
-        assert failure_of(reply(*packages)).kind is ErrorKind.NOT_DELIVERED_YET
+        assert failure_of(reply(*packages)).kind is K.NOT_DELIVERED_YET
 
 
 @pytest.mark.parametrize("accepted", [("P", "PU", "038"), ("I", "XX", "160"), ("P", "XX", "000")])
@@ -508,7 +506,7 @@ def test_a_delivery_before_the_pick_up_is_another_parcels(accepted: tuple[str, s
     picked_up = an_activity(*accepted, day="20261008")
     for current in (a_status(), a_status("I", "005")):
         package = a_package(currentStatus=current, activity=[picked_up, an_activity()])
-        assert failure_of(reply(package)).kind is ErrorKind.NOT_DELIVERED_YET
+        assert failure_of(reply(package)).kind is K.NOT_DELIVERED_YET
     again = [an_activity(day="20261009"), picked_up, an_activity("X", "RS", "035", day="20240305")]
     outcome = fetch(reply(a_package(activity=again)))[0]
     assert outcome == replace(GOT, delivery=Delivery(AT + timedelta(days=4), "DUPONT"))
@@ -521,7 +519,7 @@ def test_a_delivery_before_the_pick_up_is_another_parcels(accepted: tuple[str, s
 def test_a_return_takes_precedence_over_the_delivery(kind: str, code: str, status: str) -> None:
     turned = an_activity(kind, code, status, day="20261004")
     failure = failure_of(reply(a_package(activity=[an_activity(), turned])))
-    assert (failure.kind, failure.unknown) == (ErrorKind.RETURNED_TO_SENDER, None)
+    assert (failure.kind, failure.unknown) == (K.RETURNED_TO_SENDER, None)
 
 
 @pytest.mark.parametrize("words", ["DRIVER RELEASE", "Driver release", "SIGNATURE NOT REQUIRED"])
@@ -729,7 +727,7 @@ def test_a_signature_may_be_a_gif(version: bytes) -> None:
 @pytest.mark.parametrize("told_of", [None, {}, {"receivedBy": "DUPONT"}, {"pod": {}, "signature": {}}, "x"])
 def test_without_either_it_may_come_later(told_of: Any) -> None:
     failure = failure_of(reply(a_package(deliveryInformation=told_of)))
-    assert (failure.kind, failure.http_status) == (ErrorKind.POD_NOT_AVAILABLE_YET, 200)
+    assert (failure.kind, failure.http_status) == (K.POD_NOT_AVAILABLE_YET, 200)
     assert failure.delivery is not None
     assert failure.delivery.at == AT
 
@@ -739,7 +737,7 @@ def test_base64_is_read_strictly(encoded: Any) -> None:
     for pod, signature in (({"content": encoded}, None), (None, {"image": encoded})):
         answer = reply(a_package(deliveryInformation=information(pod=pod, signature=signature)))
         failure = failure_of(answer)
-        assert (failure.kind, failure.http_status) == (ErrorKind.BAD_RESPONSE, 200)
+        assert (failure.kind, failure.http_status) == (K.BAD_RESPONSE, 200)
         assert failure.delivery == KNOWN
         assert failure.message == "UPS sent a proof that is not valid base64"
 
@@ -824,7 +822,7 @@ TABLE = Table(
         reply(a_package(currentStatus=a_status("I", HOSTILE, HOSTILE))),
     ],
     whole=[TW0001, TV1002, legacy(500, "TV1002")],
-    nobody=(TW0001, ErrorKind.NOT_FOUND),
+    nobody=(TW0001, K.NOT_FOUND),
     status=lambda code: reply(a_package(currentStatus=a_status("X", code, "Un statut"))),
     label="Un statut",
     not_delivered=senses(

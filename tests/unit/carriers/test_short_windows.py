@@ -22,6 +22,10 @@ SECOND = timedelta(seconds=1)
 (OF_PODS,) = parse_limits("2/second", "ups", Capability.POD, "UTC")
 
 
+# Starts this many threads that wait for a unit.
+Come = Callable[[int], list[Future[Sequence[Reserved]]]]
+
+
 class StoppedClock(SimulatedClock):
     """Sleeping threads sleep until the test advances by a second."""
 
@@ -86,7 +90,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def come(windows: Windows, pool: ThreadPoolExecutor) -> Callable[[int], list[Future[Sequence[Reserved]]]]:
+def come(windows: Windows, pool: ThreadPoolExecutor) -> Come:
     """Start threads one after another, while no unit is left."""
 
     def come(count: int) -> list[Future[Sequence[Reserved]]]:
@@ -113,7 +117,7 @@ def ends_of(waiting: Sequence[Future[Sequence[Reserved]]]) -> list[float]:
 
 
 def test_one_thread_asks_for_all_that_wait_and_they_go_in_the_order_in_which_they_came(
-    windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]]
+    windows: Windows, come: Come
 ) -> None:
     waiting = come(7)
     assert windows.asked == [(1, 0)]
@@ -125,9 +129,7 @@ def test_one_thread_asks_for_all_that_wait_and_they_go_in_the_order_in_which_the
     assert windows.asked == [(1, 0), (3, 3), (3, 0), (3, 3), (1, 0), (1, 3)]
 
 
-def test_the_units_that_others_left_are_taken(
-    windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]]
-) -> None:
+def test_the_units_that_others_left_are_taken(windows: Windows, come: Come) -> None:
     waiting = come(3)
     windows.limit = parse_limits("2/second", "ups", None, "UTC")[0]  # one of three belongs to another process
     windows.clock.tick()
@@ -138,9 +140,7 @@ def test_the_units_that_others_left_are_taken(
     assert windows.asked == [(1, 0), (3, 2), (2, 2), (1, 0), (1, 2)]
 
 
-def test_a_call_of_another_kind_does_not_stand_behind(
-    windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]]
-) -> None:
+def test_a_call_of_another_kind_does_not_stand_behind(windows: Windows, come: Come) -> None:
     waiting = come(2)
     pods = Windows(OF_PODS, windows.clock, windows.short_windows)
     assert [one.limit for one in pods.wait()] == [OF_PODS]
@@ -148,9 +148,7 @@ def test_a_call_of_another_kind_does_not_stand_behind(
     ends_of(waiting)
 
 
-def test_a_fault_is_met_by_each_and_keeps_nobody_waiting(
-    windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]]
-) -> None:
+def test_a_fault_is_met_by_each_and_keeps_nobody_waiting(windows: Windows, come: Come) -> None:
     waiting = come(3)
     windows.fault = OSError("no database")
     windows.clock.tick()
@@ -160,7 +158,7 @@ def test_a_fault_is_met_by_each_and_keeps_nobody_waiting(
 
 
 def test_threads_whose_run_ends_wait_no_longer_and_those_of_other_runs_go_on(
-    windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]], pool: ThreadPoolExecutor
+    windows: Windows, come: Come, pool: ThreadPoolExecutor
 ) -> None:
     waiting = come(3)
     other = Windows(clock=windows.clock, short_windows=windows.short_windows)

@@ -25,8 +25,12 @@ SECRET = f"s3cr3t-{MARK}-Zq7"
 FULL = {"CHRONOPOST_ACCOUNT": "19869502", "CHRONOPOST_PASSWORD": SECRET}
 
 
+Write = Callable[[str, str | bytes], Path]
+Read = Callable[..., Settings]
+
+
 @pytest.fixture
-def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+def write(tmp_path: Path) -> Write:
     """`write(name, content)`: a file in the project's root."""
 
     def to(name: str, content: str | bytes) -> Path:
@@ -39,7 +43,7 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Callable[..., Settings]:
+def settings(tmp_path: Path) -> Read:
     """`settings(NAME=value, …)`: read from an environment with exactly these."""
     return lambda **environment: load(tmp_path, environment, CATALOG)
 
@@ -136,7 +140,7 @@ def test_each_default_is_one_that_may_be_set(tmp_path: Path) -> None:
     assert load(tmp_path, defaults, CATALOG) == load(tmp_path, {}, CATALOG)
 
 
-def test_blank_values_are_not_set(settings: Callable[..., Settings]) -> None:
+def test_blank_values_are_not_set(settings: Read) -> None:
     found = settings(CHRONOPOST_PASSWORD="   ", RECOURS_LOG_MAX_MB="", DATABASE_URL=" ")
     assert found.log_max_bytes == 5 * 1024 * 1024
     assert "CHRONOPOST_PASSWORD" in found.credentials["chronopost"].missing
@@ -216,7 +220,7 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
 
 @pytest.mark.parametrize(("name", "value", "read", "expected"), GOOD, ids=[f"{g[0]}={g[1]}" for g in GOOD])
 def test_a_setting_is_read(
-    name: str, value: str, read: Callable[[Settings], Any], expected: Any, settings: Callable[..., Settings]
+    name: str, value: str, read: Callable[[Settings], Any], expected: Any, settings: Read
 ) -> None:
     assert read(settings(**{name: value})) == expected
 
@@ -226,7 +230,7 @@ def test_every_setting_is_in_these_tables() -> None:
     assert {*SETTINGS} - elsewhere <= {name for name, *_ in GOOD}
 
 
-def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Callable[..., Settings]) -> None:
+def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Read) -> None:
     assert settings().policy.document_first == frozenset()
     found = settings(CHRONOPOST_DOCUMENT_FIRST="true", DHL_EXPRESS_DOCUMENT_FIRST="false")
     assert found.policy.document_first == {"chronopost"}
@@ -240,9 +244,7 @@ def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Calla
     )
 
 
-def test_a_quota_for_one_kind_of_call_is_added_to_the_quota_of_the_carrier(
-    settings: Callable[..., Settings],
-) -> None:
+def test_a_quota_for_one_kind_of_call_is_added_to_the_quota_of_the_carrier(settings: Read) -> None:
     limits = settings(QUOTA_CHRONOPOST_POD="40/day").limits["chronopost"]
     assert [(limit.number, limit.capability) for limit in limits] == [(100, None), (40, "POD")]
     assert limits[1].window == Window(0, "Europe/Paris")
@@ -334,28 +336,26 @@ def test_a_spoilt_key_of_accounts_ends_no_run(keys: str, which: str, tmp_path: P
     assert set(keys.split(",")) <= set(settings.secrets)
 
 
-def test_all_faults_are_reported_at_once(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path, write: Write) -> None:
     write(".env", "RECOURS_LOG_MAX_MB=x\nnon sense = '\n")
     told = faults(tmp_path, RECOURS_TIMEZONE="x", QUOTA_CHRONOPOST="x", QUOTA_FOO="1/day", DATABASE_URL="x")
     assert len(told) == 5
     assert any(".env, line 2" in sentence for sentence in told)
 
 
-def test_an_unknown_setting_is_a_warning(settings: Callable[..., Settings]) -> None:
+def test_an_unknown_setting_is_a_warning(settings: Read) -> None:
     (warning,) = settings(RECOURS_LOGDIR="x").warnings
     assert warning == "RECOURS_LOGDIR in the environment is not a setting. Did you mean RECOURS_LOG_DIR?"
 
 
-def test_the_home_is_named_in_the_environment_alone(
-    settings: Callable[..., Settings], write: Callable[[str, str], Path]
-) -> None:
+def test_the_home_is_named_in_the_environment_alone(settings: Read, write: Write) -> None:
     assert settings(RECOURS_HOME="/srv/recours").warnings == ()
     write(".env", "RECOURS_HOME=/srv/recours\n")
     (warning,) = settings().warnings
     assert warning.startswith("RECOURS_HOME in .env is not a setting.")
 
 
-def test_foreign_variables_cause_no_warning(settings: Callable[..., Settings]) -> None:
+def test_foreign_variables_cause_no_warning(settings: Read) -> None:
     assert settings(PATH="/bin", DATABASE="x", POSTGRES_URL="x").warnings == ()
 
 
@@ -367,9 +367,7 @@ def account(found: Settings) -> tuple[str, str]:
     return chronopost.values["CHRONOPOST_ACCOUNT"], chronopost.source
 
 
-def test_the_environment_comes_before_dotenv_and_that_before_secrets(
-    tmp_path: Path, write: Callable[[str, str], Path]
-) -> None:
+def test_the_environment_comes_before_dotenv_and_that_before_secrets(tmp_path: Path, write: Write) -> None:
     write(".streamlit/secrets.toml", '[chronopost]\naccount = "3"\npassword = "p"\n')
     assert account(load(tmp_path, {}, CATALOG)) == ("3", ".streamlit/secrets.toml")
     write(".env", "CHRONOPOST_ACCOUNT=2\n")
@@ -378,9 +376,7 @@ def test_the_environment_comes_before_dotenv_and_that_before_secrets(
     assert account(found) == ("1", "the environment and .streamlit/secrets.toml")
 
 
-def test_conflicting_sources_are_reported_without_their_values(
-    tmp_path: Path, write: Callable[[str, str], Path]
-) -> None:
+def test_conflicting_sources_are_reported_without_their_values(tmp_path: Path, write: Write) -> None:
     write(".env", f"CHRONOPOST_PASSWORD={SECRET}\nCHRONOPOST_ACCOUNT=19869502\n")
     write(".streamlit/secrets.toml", 'CHRONOPOST_PASSWORD = "another"\nCHRONOPOST_ACCOUNT = 19869502\n')
     found = load(tmp_path, {}, CATALOG)
@@ -389,12 +385,12 @@ def test_conflicting_sources_are_reported_without_their_values(
     )
 
 
-def test_agreeing_sources_cause_no_warning(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+def test_agreeing_sources_cause_no_warning(tmp_path: Path, write: Write) -> None:
     write(".env", "CHRONOPOST_PASSWORD=one\n")
     assert load(tmp_path, {"CHRONOPOST_PASSWORD": "one"}, CATALOG).warnings == ()
 
 
-def test_the_secrets_file_can_be_another(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+def test_the_secrets_file_can_be_another(tmp_path: Path, write: Write) -> None:
     write(".streamlit/secrets.toml", "CHRONOPOST_ACCOUNT = 1\n")
     other = write("elsewhere/s.toml", "CHRONOPOST_ACCOUNT = 2\nCHRONOPOST_PASSWORD = 3\n")
     assert account(load(tmp_path, {"RECOURS_SECRETS_FILE": "elsewhere/s.toml"}, CATALOG)) == (
@@ -422,9 +418,7 @@ def test_sections_and_flat_keys_are_one(content: dict[str, Any], expected: dict[
     assert flattened(content) == expected
 
 
-def test_a_number_with_zeros_in_front_must_be_quoted(
-    tmp_path: Path, write: Callable[[str, str], Path]
-) -> None:
+def test_a_number_with_zeros_in_front_must_be_quoted(tmp_path: Path, write: Write) -> None:
     write(".streamlit/secrets.toml", "[chronopost]\npassword = 012345\n")
     assert ".streamlit/secrets.toml is not valid TOML (line 2" in fault(tmp_path)
 
@@ -443,7 +437,7 @@ def test_a_number_with_zeros_in_front_must_be_quoted(
     ],
 )
 def test_a_broken_file_is_named_and_never_quoted(
-    name: str, content: bytes, words: str, tmp_path: Path, write: Callable[[str, bytes], Path]
+    name: str, content: bytes, words: str, tmp_path: Path, write: Write
 ) -> None:
     write(name, content)
     assert words in fault(tmp_path)
@@ -461,7 +455,7 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
 @pytest.mark.parametrize("name", [".env", ".streamlit/secrets.toml"])
 def test_a_pipe_a_device_and_a_file_without_end_are_not_waited_for(
-    tmp_path: Path, write: Callable[[str, str], Path], name: str
+    tmp_path: Path, write: Write, name: str
 ) -> None:
     path = write(name, "A=" + "1" * 1_000_000)
     assert f"{name} cannot be read: it is larger than 1,000,000 bytes." in faults(tmp_path)
@@ -473,7 +467,7 @@ def test_a_pipe_a_device_and_a_file_without_end_are_not_waited_for(
     assert f"{name} cannot be read: it is a pipe or a device" in fault(tmp_path)
 
 
-def test_files_as_windows_saves_them(tmp_path: Path, write: Callable[[str, bytes], Path]) -> None:
+def test_files_as_windows_saves_them(tmp_path: Path, write: Write) -> None:
     write(".env", b"\xef\xbb\xbfCHRONOPOST_ACCOUNT=1\r\n")
     write(".streamlit/secrets.toml", b"\xef\xbb\xbf[chronopost]\r\npassword = 'p'\r\n")
     assert dict(load(tmp_path, {}, CATALOG).credentials["chronopost"].values) == {
@@ -483,9 +477,7 @@ def test_files_as_windows_saves_them(tmp_path: Path, write: Callable[[str, bytes
 
 
 @pytest.mark.parametrize("password", ["${HOME}", "a#b", "a'b", "p=q", "$x", "é€"])
-def test_a_password_in_dotenv_is_read_verbatim(
-    password: str, tmp_path: Path, write: Callable[[str, str], Path]
-) -> None:
+def test_a_password_in_dotenv_is_read_verbatim(password: str, tmp_path: Path, write: Write) -> None:
     write(".env", f"CHRONOPOST_PASSWORD={password}\n")
     assert load(tmp_path, {}, CATALOG).credentials["chronopost"].values["CHRONOPOST_PASSWORD"] == password
 
@@ -594,16 +586,14 @@ def test_the_ping_url_is_loaded_despite_other_faults(tmp_path: Path) -> None:
     assert load_one("RECOURS_PING_URL", tmp_path, {}) == ""
 
 
-def test_a_representation_holds_no_secret(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
+def test_a_representation_holds_no_secret(tmp_path: Path, write: Write) -> None:
     write(".env", f"CHRONOPOST_PASSWORD={SECRET}\n")
     found = load(tmp_path, {"DATABASE_URL": f"postgresql://u:{SECRET}@h/x"}, CATALOG)
     assert SECRET not in repr(found)
     assert SECRET not in repr(find(tmp_path, {"CHRONOPOST_PASSWORD": SECRET}))
 
 
-def test_the_log_folder_is_loaded_despite_other_faults(
-    tmp_path: Path, write: Callable[[str, str], Path]
-) -> None:
+def test_the_log_folder_is_loaded_despite_other_faults(tmp_path: Path, write: Write) -> None:
     assert load_one("RECOURS_LOG_DIR", tmp_path, {}) == tmp_path / "logs"
     assert (
         load_one("RECOURS_LOG_DIR", tmp_path, {"RECOURS_LOG_DIR": "l", "RECOURS_TIMEZONE": "x"})
