@@ -65,6 +65,8 @@ class Table:
     sample_sent: str = ""  # if it is sent in another form
     # The known delivery at each of the calls.
     known_at: Sequence[Delivery | None] = ()
+    of_another: Sequence[Answers] = ()  # about other parcels only
+    of_several: Callable[[Sequence[str]], Response] | None = None  # about parcels on their way, in this order
 
     status: Callable[[str], Response] | None = (
         None  # a parcel whose latest event has this code and this label:

@@ -216,12 +216,6 @@ def test_a_return_is_not_a_delivery_to_the_recipient(events: list[Any], kind: Er
         assert failure_of(tracked(*listed)).kind is kind
 
 
-def test_an_answer_about_another_parcel_counts_for_nothing() -> None:
-    failure = failure_of(tracked(an_event(), proof=PROOF, number="FR9999999999"))
-    assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-    assert "a different parcel" in failure.message
-
-
 def test_place_coordinates_and_details_are_kept_in_amazons_words() -> None:
     answer = tracked(an_event(), proof=PROOF, forward=["DeliveredToNeighbor", "Signed"])
     delivery = fetch(answer, PHOTO)[0].delivery
@@ -407,6 +401,7 @@ TABLE = Table(
         (error(500, "InternalError"), False),
         (raw("<html/>"), False),
     ],
+    of_another=[tracked(an_event(), proof=PROOF, number="FR9999999999")],
     hostile=[
         *(error(status, HOSTILE, HOSTILE, HOSTILE) for status in (400, 404, 500)),
         error(400, "InvalidRequest", HOSTILE, "TrackingId"),

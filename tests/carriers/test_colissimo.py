@@ -353,14 +353,7 @@ def test_a_delivery_before_the_acceptance_is_another_parcels(code: str) -> None:
     assert parse_tracking(tracked(an_event("LIVCFM"), accepted, returned)) == KNOWN
 
 
-def test_an_answer_about_another_parcel_is_none() -> None:
-    for answer in (
-        tracked(an_event("LIVCFM"), parcelNumber="6A00000000025"),
-        tracked(steps=ARRIVED, parcelNumber="1"),
-    ):
-        failure = failure_of(answer)
-        assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-        assert failure.message == "Colissimo answered about a different parcel"
+def test_the_number_in_an_answer_may_be_missing_or_in_lower_case() -> None:
     assert parse_tracking(tracked(an_event("LIVCFM"), parcelNumber=None)) == KNOWN
     assert parse_tracking(tracked(an_event("LIVCFM"), parcelNumber=NUMBER.lower())) == KNOWN
 
@@ -760,6 +753,10 @@ TABLE = Table(
         ([refused("999", "KO", 144)], True),
         ([refused("004")], False),
         ([raw("", 500)], False),
+    ],
+    of_another=[
+        tracked(an_event("LIVCFM"), parcelNumber="6A00000000025"),
+        tracked(steps=ARRIVED, parcelNumber="1"),
     ],
     hostile=(
         [timeline_error("1000", HOSTILE)],

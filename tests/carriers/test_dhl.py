@@ -124,12 +124,6 @@ def test_a_delivery_to_the_shipper_is_returned_to_the_sender() -> None:
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
 
 
-def test_an_answer_about_another_parcel_counts_for_nothing() -> None:
-    failure = failure_of(tracked(a_shipment("delivered", PROOF, number="JJD000999")))
-    assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-    assert "a different parcel" in failure.message
-
-
 def test_a_freight_shipment_is_recognized_by_its_piece() -> None:
     """An answer of September 2026: the piece has leading zeros, the shipment its own number."""
     asked = "473325380028549070"
@@ -434,6 +428,7 @@ TABLE = Table(
         ([problem(500)], False),
         ([raw("<html/>")], False),
     ],
+    of_another=[tracked(a_shipment("delivered", PROOF, number="JJD000999"))],
     hostile=[
         *(problem(status, HOSTILE, HOSTILE) for status in (400, 401, 403, 404, 500)),
         tracked(a_shipment(HOSTILE, description=HOSTILE)),

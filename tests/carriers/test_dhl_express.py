@@ -323,12 +323,6 @@ def test_the_requested_shipment_counts_among_several() -> None:
         assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
-def test_a_delivery_of_another_shipment_is_not_ours() -> None:
-    answer = response({"shipments": [a_shipment(HANDED_OVER, number="9999999999")]})
-    failure = failure_of(answer)
-    assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-
-
 def test_a_refused_shipment_is_delivered_to_its_sender() -> None:
     failure = failure_of(tracked(an_event("PU"), an_event("RD"), an_event("OK")))
     assert failure.kind is K.RETURNED_TO_SENDER
@@ -551,6 +545,7 @@ TABLE = Table(
         ([raw("<html/>")], False),
     ],
     accepted_known=[(NO_DATA, True), (WITH_POD, True), (problem(401), False), (problem(503), False)],
+    of_another=[response({"shipments": [a_shipment(HANDED_OVER, number="9999999999")]})],
     hostile=[
         *_HOSTILE,
         *((DELIVERED, answer) for answer in _HOSTILE),

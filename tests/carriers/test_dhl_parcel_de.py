@@ -12,7 +12,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from recours.carriers.answers import ParcelStatus
-from recours.carriers.dhl_parcel_de import EVENTS, SPEC, DhlParcelDe, parse_tracking
+from recours.carriers.dhl_parcel_de import EVENTS, DhlParcelDe, parse_tracking
 from recours.carriers.message import Response
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
@@ -26,7 +26,7 @@ from recours.sandbox.soap import with_attributes
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, response, xml
 from tests.fakes.checks import as_failure
-from tests.fakes.session import FakeSession, fetched
+from tests.fakes.session import fetched
 
 K = ErrorKind
 NUMBER = "00340434161094015902"
@@ -159,18 +159,6 @@ def test_a_password_in_the_query_is_nowhere_shown() -> None:
         assert "piece-code" in Redactor([secret])(request.path)
 
 
-def test_twenty_parcels_share_a_call() -> None:
-    numbers = [f"{n:020}" for n in range(20)]
-    answer = tracked(*(parcel(HANDED_OVER, number=number) for number in reversed(numbers)))
-    client = DhlParcelDe(SETTINGS)
-    session = FakeSession([answer], client)
-    results = client.track_many(numbers, session)
-    assert isinstance(results, dict)
-    assert results == dict.fromkeys(numbers, KNOWN)
-    assert attributes_of(session.asked[0][1].path)["piece-code"] == ";".join(numbers)
-    assert SPEC.numbers_per_call == 20
-
-
 # ---------------------------------------------------------------- whose account
 
 
@@ -266,12 +254,6 @@ def test_the_newest_of_several_parcels_with_the_number_counts() -> None:
     assert as_failure(of(tracked(old, under_way))).kind is K.NOT_DELIVERED_YET
 
 
-def test_an_answer_about_another_number_is_none() -> None:
-    other = parcel(HANDED_OVER, number="00340434161094022115")
-    failure = as_failure(of(tracked(other)))
-    assert (failure.kind, "about a different parcel" in failure.message) == (K.BAD_RESPONSE, True)
-
-
 def test_a_parcel_without_events_has_its_status() -> None:
     status = parcel(ice="DLVRD", ric="NGHBR", standard_event_code="ZU", event_location="Bonn")
     assert of(tracked(status), SIGNED) == RETRIEVED
@@ -299,12 +281,6 @@ def test_one_unknown_number_of_a_shared_call_is_not_an_error_of_the_others() -> 
     results = parse_tracking(answer, [NUMBER, other])
     assert isinstance(results, dict)
     assert (results[NUMBER], as_failure(results[other]).kind) == (KNOWN, K.NOT_FOUND)
-
-
-def test_a_number_that_the_answer_leaves_out_is_left_out() -> None:
-    results = parse_tracking(tracked(parcel(HANDED_OVER)), [NUMBER, "00340434161094022115"])
-    assert isinstance(results, dict)
-    assert list(results) == [NUMBER]
 
 
 # ---------------------------------------------------------------- the signature
@@ -412,6 +388,7 @@ TABLE = Table(
         "credentials": (tuple(SETTINGS),),
         "base_url": "https://api-eu.dhl.com",
         "calls": {Capability.TRACKING: 1, Capability.POD: 1},
+        "numbers_per_call": 20,
     },
     answers=(DELIVERED, SIGNED),
     known=KNOWN,
@@ -434,6 +411,10 @@ TABLE = Table(
         (gateway(500), False),
     ],
     accepted_known=[(error("100"), True), (error("62"), False), (error("63"), False)],
+    of_another=[tracked(parcel(HANDED_OVER, number="00340434161094022115"))],
+    of_several=lambda numbers: tracked(
+        *(parcel(PICKED_UP, number=n, delivery_event_flag="0") for n in numbers)
+    ),
     hostile=[
         error("77", HOSTILE),
         root("piece-shipment-list", code=HOSTILE, error=HOSTILE),

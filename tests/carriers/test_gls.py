@@ -271,10 +271,6 @@ def test_the_requested_parcel_counts_among_several() -> None:
     by_name, by_unit = a_parcel("DELIVERED", unitno="2"), a_parcel("DELIVERED", requested="1")
     for listed in ([other, by_name], [other, by_unit], [by_name, other]):
         assert fetch(tracked(*listed), SIGNED, WITH_POD)[0] == Retrieved.single(PDF, KNOWN, "gls parcelpod")
-    for listed in ([other], [a_parcel("DELIVERED", requested="1", unitno="2"), other]):
-        failure = failure_of(tracked(*listed))
-        assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-        assert "a different parcel" in failure.message
 
 
 def dated(status: str, at: str, unitno: str, *words: str) -> dict[str, Any]:
@@ -329,18 +325,6 @@ def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorK
     if isinstance(found, Failure):
         return found.kind
     return {number: one.kind if isinstance(one, Failure) else None for number, one in found.items()}
-
-
-def test_up_to_ten_parcels_are_tracked_with_one_call() -> None:
-    client, numbers = Gls(SETTINGS), [f"{n:011d}" for n in range(10)]
-    session = FakeSession([a_token(), tracked(*map(named, numbers))], client)
-    found = client.track_many(numbers, session)
-    assert not isinstance(found, Failure)
-    assert list(found) == numbers
-    assert [what for what, _ in session.asked] == [C.TOKEN, C.TRACKING]
-    path = "/track-and-trace-v1/tracking/simple/trackids"
-    assert session.asked[1][1].path == f"{path}/{','.join(numbers)}?showEvents=true"
-    assert SPEC.numbers_per_call == 10
 
 
 def test_the_requested_number_takes_precedence_over_the_number_of_the_parcel() -> None:
@@ -582,6 +566,7 @@ TABLE = Table(
         "credentials": (("GLS_CLIENT_ID", "GLS_CLIENT_SECRET"),),
         "base_url": "https://api.gls-group.net",
         "calls": {C.TRACKING: 1, C.POD: 2},
+        "numbers_per_call": 10,
     },
     answers=(DELIVERED, SIGNED, WITH_POD),
     known=KNOWN,
@@ -611,6 +596,8 @@ TABLE = Table(
         ([raw("<html/>")], False),
     ],
     accepted_known=[(WITH_POD, True), (WRONG_STATE, True), (refused(500), False)],
+    of_another=[tracked(*map(named, "12")), tracked(named("1", "DELIVERED", "2"))],
+    of_several=lambda numbers: tracked(*map(named, numbers)),
     hostile=[
         wrong("E_404_01", HOSTILE),
         wrong(HOSTILE, HOSTILE),

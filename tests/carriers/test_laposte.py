@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.answers import ParcelStatus as P
-from recours.carriers.laposte import CODES, CODES_OF_EVENTS, SPEC, LaPoste, parse_tracking, tracking_request
+from recours.carriers.laposte import CODES, CODES_OF_EVENTS, LaPoste, parse_tracking, tracking_request
 from recours.carriers.message import Request, Response, Wait
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -235,14 +235,6 @@ def test_the_newest_shipment_of_a_number_counts() -> None:
             assert parse_one(response(items, 207)).kind is kind
 
 
-@pytest.mark.parametrize("number", ["1", "6A00000000025"])
-def test_a_lone_shipment_with_another_number_is_not_ours(number: str) -> None:
-    for answer in (tracked(an_event("DI1"), idShip=number), response([item(number, an_event("DI1"))], 207)):
-        failure = parse_one(answer)
-        assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
-        assert "about a different parcel" in failure.message
-
-
 def test_a_number_may_be_reported_with_its_check_character() -> None:
     """ha-parcel-integrations/ha-laposte, api.py: a Chronopost parcel's number; `inputIdShip` is the requested one."""
     answer = tracked(an_event("DI1"), idShip="12345678901234A")
@@ -414,17 +406,6 @@ def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorK
     return {number: one.kind for number, one in found.items()}
 
 
-def test_up_to_ten_parcels_are_tracked_with_one_call() -> None:
-    client, numbers = LaPoste(SETTINGS), [f"6A{n:011d}" for n in range(10)]
-    session = FakeSession([response([item(number) for number in numbers])], client)
-    found = client.track_many(numbers, session)
-    assert not isinstance(found, Failure)
-    assert set(found) == set(numbers)
-    ((what, request),) = session.asked
-    assert (what, request.path) == (Capability.TRACKING, f"/suivi/v2/idships/{','.join(numbers)}?lang=fr_FR")
-    assert SPEC.numbers_per_call == 10
-
-
 @pytest.mark.parametrize("status", [200, 207])
 @pytest.mark.parametrize(
     "alone",
@@ -529,6 +510,7 @@ TABLE = Table(
         "credentials": (("LAPOSTE_API_KEY",),),
         "base_url": "https://api.laposte.fr",
         "calls": {Capability.TRACKING: 1},
+        "numbers_per_call": 10,
     },
     answers=(DELIVERED,),
     known=KNOWN,
@@ -547,6 +529,11 @@ TABLE = Table(
     ],
     limited=[TOO_MANY],
     accepted=ACCEPTED,
+    of_another=[
+        *(tracked(an_event("DI1"), idShip=number) for number in ("1", "6A00000000025")),
+        *(response([item(number, an_event("DI1"))], 207) for number in ("1", "6A00000000025")),
+    ],
+    of_several=lambda numbers: response([item(number) for number in numbers]),
     hostile=(
         functional(400, HOSTILE),
         functional(500, HOSTILE),

@@ -19,6 +19,7 @@ from tests.carriers.table import Row, Table, several
 from tests.fakes.answers import ODD, b64, damaged, in_lines, no_answers, no_envelopes, replaced
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless
 from tests.fakes.session import NOW, FakeSession
+from tests.fakes.simulated import quiet_sandbox
 from tests.rows import row
 
 K = ErrorKind
@@ -143,7 +144,33 @@ def test_credentials_are_tried_with_one_call_about_nobodys_number(table: Table) 
     assert sample.encode() in request.path.encode() + (request.body or b"")
 
 
+@of_carriers("of_several")
+def test_several_numbers_are_tracked_with_one_call(table: Table) -> None:
+    assert table.of_several
+    numbers = [quiet_sandbox().example(table.spec.key, "99", n) for n in range(table.spec.numbers_per_call)]
+    for answered in (numbers, numbers[::-1], numbers[1:]):
+        client = table.make()
+        session = FakeSession(table.with_token([table.of_several(answered)]), client)
+        tracked = client.track_many(numbers, session)
+        assert not isinstance(tracked, Failure)
+        assert set(tracked) == set(answered)
+        assert {as_failure(result).kind for result in tracked.values()} == {K.NOT_DELIVERED_YET}
+        (request,) = [request for what, request in session.asked if what is Capability.TRACKING]
+        sent = request.path.encode() + (request.body or b"")
+        assert all(number.encode() in sent for number in numbers)
+
+
 # ---------------------------------------------------------------- errors
+
+
+@of_carriers("of_another")
+def test_an_answer_about_another_parcel_counts_for_nothing(table: Table) -> None:
+    for answers in table.of_another:
+        with row(several(answers)[0].body):
+            failure = table.failure_of(*several(answers))
+            assert (failure.kind, failure.http_status) == (K.BAD_RESPONSE, several(answers)[-1].status)
+            assert (failure.delivery, failure.unknown) == (None, None)
+            assert failure.message == f"{table.spec.name} answered about a different parcel"
 
 
 @of_every_carrier

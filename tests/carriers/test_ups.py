@@ -476,13 +476,6 @@ def test_the_only_package_counts_without_a_number() -> None:
     assert fetch(single)[0] == GOT
 
 
-@pytest.mark.parametrize("packages", [[OTHER], [OTHER, a_package(trackingNumber="1Z0000000000000026")]])
-def test_a_package_with_another_number_is_not_ours(packages: list[Any]) -> None:
-    failure = failure_of(reply(*packages))
-    assert (failure.kind, failure.http_status) == (K.BAD_RESPONSE, 200)
-    assert failure.message == "UPS answered about a different parcel"
-
-
 def test_an_alternate_number_is_the_packages_too() -> None:
     """The carrier's Tracking.yaml: a number of the postal service, or another number of UPS."""
     others = [{"number": "92419900000033499522966220", "type": "USPS_PIC"}, {"number": NUMBER.lower()}]
@@ -812,6 +805,7 @@ TABLE = Table(
         (error(500, None), False),
         (raw(b"<html/>"), False),
     ],
+    of_another=[reply(OTHER), reply(OTHER, a_package(trackingNumber="1Z0000000000000026"))],
     hostile=[
         error(403, HOSTILE, HOSTILE),
         error(404, HOSTILE, HOSTILE),
