@@ -55,7 +55,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """A checkout in use must not affect the tests: see `tests.own_settings`."""
-    if not own_settings.found():
+    if not own_settings.settings_files():
         return None
     return own_settings.run_without(config.invocation_params.args, config.invocation_params.dir)
 

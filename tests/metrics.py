@@ -316,7 +316,7 @@ LOOKS = {
 }
 
 
-def looks(root: Path) -> dict[str, str]:
+def views(root: Path) -> dict[str, str]:
     """Statements, functions, files and folders of each look, with their maximum."""
     measured = {}
     with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
@@ -453,7 +453,7 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
     found["script to recorded result: lines"] = f"{lines:,}"
     found["  functions in modules"] = f"{functions} in {modules}"
     found |= slice_of_a_failure(root)
-    found |= looks(root)
+    found |= views(root)
     for title, most in STYLE.items():
         bound = f" ({most})" if most else ""
         found[f"{title} per 1,000"] = f"{code.style[title]:.1f}{bound}"
@@ -461,7 +461,7 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
     found["file names that occur twice"] = f"{code.repeated_file_names()}"
     found["modules that name a dialect"] = f"{len(code.modules_with_a_dialect())} (2)"
     found["protocols outside of ports"] = f"{code.protocols()}"
-    found["old words in names"] = f"{sum(map(len, old_words.found(root / 'recours').values())):,}"
+    found["old words in names"] = f"{sum(map(len, old_words.occurrences(root / 'recours').values())):,}"
     found["lines of tests"] = f"{sum(tests.lines.values()):,}"
     if with_time:
         found["make test: seconds"], found["  of the processor"] = _time_of_tests(root)

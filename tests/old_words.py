@@ -36,11 +36,11 @@ def names(package: Path) -> Iterator[tuple[str, Path]]:
         classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
         methods = {id(each): f"{one.name}." for one in classes for each in one.body}
         for node in ast.walk(tree):
-            if name := _given_by(node):
+            if name := _defined_name(node):
                 yield methods.get(id(node), "") + name, path
 
 
-def _given_by(node: ast.AST) -> str | None:
+def _defined_name(node: ast.AST) -> str | None:
     """The name that a syntax node defines; None if it defines none."""
     match node:
         case ast.FunctionDef():
@@ -77,7 +77,7 @@ def stored_names() -> frozenset[str]:
 
 
 @cache
-def found(package: Path = PACKAGE) -> dict[str, list[str]]:
+def occurrences(package: Path = PACKAGE) -> dict[str, list[str]]:
     """The old words that occur, each with the names that contain it and their files."""
     stored = stored_names()
     places: dict[str, list[str]] = {}
@@ -112,7 +112,7 @@ def trim() -> None:
     """Remove the list entries that no name contains."""
     text = TABLE.read_text(encoding="utf-8")
     table, mark, lists = text.partition("\n[still to be renamed]\n")
-    done = (STILL_TO_BE_RENAMED - found().keys()) | (STILL_SEVERAL_CLASSES - several_classes())
+    done = (STILL_TO_BE_RENAMED - occurrences().keys()) | (STILL_SEVERAL_CLASSES - several_classes())
     kept = [line for line in lists.splitlines(keepends=True) if line.strip() not in done]
     TABLE.write_text(table + mark + "".join(kept), encoding="utf-8")
 
@@ -122,7 +122,7 @@ def main() -> None:
     if sys.argv[1:] == ["trim"]:
         trim()
         return
-    counted = sorted(((len(names), old) for old, names in found().items()), reverse=True)
+    counted = sorted(((len(names), old) for old, names in occurrences().items()), reverse=True)
     for count, old in counted:
         new = WORDS.get(old) or NAMES.get(old) or MODULES[old.removeprefix("module ")]
         print(f"{count:>5}  {old:<24} → {new}")

@@ -29,7 +29,7 @@ _LEFT_OUT = (
 )
 
 
-def found(root: Path = ROOT) -> list[str]:
+def settings_files(root: Path = ROOT) -> list[str]:
     """The checkout's files with settings."""
     return [name for name in SETTINGS if os.path.lexists(root / name)]
 
@@ -64,7 +64,7 @@ def run_without(arguments: Sequence[str], started_in: Path, root: Path = ROOT) -
         inside = started_in.relative_to(root) if started_in.is_relative_to(root) else Path()
         command = [in_copy(argument, root, place) for argument in arguments]
         print(
-            f"This checkout has {' and '.join(found(root))}: the tests run in a copy without, {place}.",
+            f"This checkout has {' and '.join(settings_files(root))}: the tests run in a copy without, {place}.",
             flush=True,
         )
         return subprocess.run(

@@ -46,16 +46,16 @@ _DENIED = (ErrorKind.ACCESS_DENIED, ErrorKind.ACCOUNT_DENIED)
 SAY_WHOSE = frozenset(key for key in CARRIERS if CASES[key].not_ours in _DENIED)
 
 
-class Whose(Enum):
+class Contract(Enum):
     """The contract under which a shop's parcel was sent."""
 
     OWN = auto()
     DEFAULT = auto()
-    ANOTHERS = auto()  # a neighbor's: neither the shop's account nor the default account may see it
+    OTHER = auto()  # a neighbor's: neither the shop's account nor the default account may see it
 
 
-_MIX = (Whose.OWN, Whose.DEFAULT, Whose.ANOTHERS, Whose.OWN, Whose.OWN)
-Wanted = tuple[int, str, Whose]
+_MIX = (Contract.OWN, Contract.DEFAULT, Contract.OTHER, Contract.OWN, Contract.OWN)
+Wanted = tuple[int, str, Contract]
 
 
 def account_of(shop: int) -> str:
@@ -76,8 +76,9 @@ def alternate(count: int) -> Iterator[Wanted]:
     pairs = [*product(SHOPS, CARRIERS)]
     for n in range(count):
         shop, carrier = pairs[n % len(pairs)]
-        whose = _MIX[(n // len(pairs) + shop) % len(_MIX)]
-        yield shop, carrier, whose if has_account(shop, carrier) or whose is not Whose.OWN else Whose.DEFAULT
+        contract = _MIX[(n // len(pairs) + shop) % len(_MIX)]
+        is_default = contract is Contract.OWN and not has_account(shop, carrier)
+        yield shop, carrier, Contract.DEFAULT if is_default else contract
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class ShopsClaim:
     shop: int
     carrier: str
     number: str
-    whose: Whose
+    contract: Contract
 
     @property
     def account(self) -> str:
@@ -95,7 +96,9 @@ class ShopsClaim:
     @property
     def ends_with(self) -> ErrorKind | None:
         """The claim's result; None: a proof."""
-        owner = {Whose.OWN: self.account, Whose.DEFAULT: DEFAULT_ACCOUNT, Whose.ANOTHERS: ""}[self.whose]
+        owner = {Contract.OWN: self.account, Contract.DEFAULT: DEFAULT_ACCOUNT, Contract.OTHER: ""}[
+            self.contract
+        ]
         if owner == self.account or (owner == DEFAULT_ACCOUNT and self.carrier in SAY_WHOSE):
             return None
         return ErrorKind.ACCESS_DENIED if self.carrier in SAY_WHOSE else CASES[self.carrier].not_ours
@@ -179,15 +182,15 @@ class Shops:
     def add(self, wanted: Iterable["Wanted"], due_at: datetime) -> None:
         """Add claims of these shops at these carriers, with parcels sent under these contracts."""
         rows, failed = [], {name: due_at - timedelta(hours=2) for name in ("created_at", "updated_at")}
-        for n, (shop, carrier, whose) in enumerate(wanted):
+        for n, (shop, carrier, contract) in enumerate(wanted):
             if (shop, carrier) in self.but:
                 continue
             number = self.box.example(carrier, "99", n)
             of_shop = {"client_id": shop, "carrier": CATALOG.specs[carrier].name, "tracking_number": number}
             rows.append(claim_row(n) | failed | of_shop)
-            self.claims[number] = ShopsClaim(shop, carrier, number, whose)
-            owners = {Whose.DEFAULT: DEFAULT_ACCOUNT, Whose.ANOTHERS: account_of(shop % len(SHOPS) + 1)}
-            owner = owners.get(whose, account_of(shop))
+            self.claims[number] = ShopsClaim(shop, carrier, number, contract)
+            owners = {Contract.DEFAULT: DEFAULT_ACCOUNT, Contract.OTHER: account_of(shop % len(SHOPS) + 1)}
+            owner = owners.get(contract, account_of(shop))
             self.box.parcels[number] = Parcel((Scenario.DELIVERED,), owner=owner)
         with self.database.write() as connection:
             connection.execute(insert(SERVICE_CLAIMS), rows)
@@ -260,7 +263,7 @@ class Shops:
             if (call.carrier, call.account) == (carrier, account) and call.operation not in left_out
         ]
 
-    def most_in_a_day(self, carrier: str, account: str) -> int:
+    def maximum_per_day(self, carrier: str, account: str) -> int:
         """The most of these calls in a day, by the carrier's own count."""
         days = Counter(_DAY.around(call.at)[0] for call in self.calls_of(carrier, account))
         return max(days.values(), default=0)

@@ -68,24 +68,24 @@ def accounts(url: str) -> Iterator[ClientAccounts]:
 
 
 @pytest.fixture
-def gives(person: Person, tmp_path: Path) -> Callable[..., Done]:
-    """`gives(content, *arguments)`: run a command with this content on stdin."""
+def with_stdin(person: Person, tmp_path: Path) -> Callable[..., Done]:
+    """`with_stdin(content, *arguments)`: run a command with this content on stdin."""
 
-    def typed(content: Any, *arguments: str, **settings: str) -> Done:
-        given = tmp_path / "given"
-        given.write_text(content if isinstance(content, str) else json.dumps(content))
-        done = command(*arguments, environment=person.environment | settings, keyboard=str(given))
+    def run_accounts(content: Any, *arguments: str, **settings: str) -> Done:
+        stdin_file = tmp_path / "stdin"
+        stdin_file.write_text(content if isinstance(content, str) else json.dumps(content))
+        done = command(*arguments, environment=person.environment | settings, keyboard=str(stdin_file))
         assert "Traceback" not in done.stderr
         assert SECRET not in done.stdout + done.stderr
         return done
 
-    return typed
+    return run_accounts
 
 
 @pytest.fixture
-def added(gives: Callable[..., Done]) -> Callable[..., None]:
+def added(with_stdin: Callable[..., Done]) -> Callable[..., None]:
     def add(client: str, carrier: str = "Chronopost", **credentials: str) -> None:
-        done = gives(credentials or CHRONOPOST, "accounts", "add", client, carrier, "--credentials", "-")
+        done = with_stdin(credentials or CHRONOPOST, "accounts", "add", client, carrier, "--credentials", "-")
         assert done.returncode == 0, done.stderr
 
     return add
@@ -99,7 +99,7 @@ def listed(person: Person) -> list[dict[str, Any]]:
 # ---------------------------------------------------------------- add, limits, disable, remove
 
 
-def typed_on_terminal(person: Person, answers: dict[str, str]) -> str:
+def terminal_output(person: Person, answers: dict[str, str]) -> str:
     """Everything that a terminal shows while someone adds an account and types each answer at its prompt."""
     hand, keyboard = pty.openpty()
     words = [sys.executable, "-m", "recours", "accounts", "add", SHOPS[1], "chronopost"]
@@ -126,7 +126,7 @@ def typed_on_terminal(person: Person, answers: dict[str, str]) -> str:
 def test_credentials_are_asked_for_without_echo_and_kept_sealed(
     person: Person, accounts: ClientAccounts
 ) -> None:
-    printed = typed_on_terminal(person, {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": SECRET})
+    printed = terminal_output(person, {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": SECRET})
     assert "shop1@example.com's credentials for Chronopost are stored;" in printed
     assert SECRET not in printed
     assert GOOD not in printed
@@ -138,23 +138,23 @@ def test_credentials_are_asked_for_without_echo_and_kept_sealed(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "given", "said"),
+    ("arguments", "credentials", "said"),
     [
         ((SHOPS[29], "Chronopost"), CHRONOPOST, "Give the client's id (29, 30)"),
         (("1", "Chronopost"), {"account": GOOD, SECRET: "password"}, "a different name was given"),
     ],
 )
 def test_an_invalid_account_is_rejected_and_changes_nothing(
-    gives: Callable[..., Done],
+    with_stdin: Callable[..., Done],
     added: Callable[..., None],
     accounts: ClientAccounts,
     arguments: tuple[str, ...],
-    given: Any,
+    credentials: Any,
     said: str,
 ) -> None:
     added("2")
     before = accounts.all(), accounts.sealed()
-    done = gives(given, "accounts", "add", *arguments, "--credentials", "-")
+    done = with_stdin(credentials, "accounts", "add", *arguments, "--credentials", "-")
     assert done.returncode == 2
     assert said in done.stderr
     assert (accounts.all(), accounts.sealed()) == before
@@ -172,16 +172,16 @@ def test_credentials_are_never_taken_from_the_command_line(person: Person, accou
     assert accounts.all() == []
 
 
-def test_without_a_key_nothing_is_kept(gives: Callable[..., Done], accounts: ClientAccounts) -> None:
-    typed = ("accounts", "add", "1", "Chronopost", "--credentials", "-")
-    done = gives(CHRONOPOST, *typed, RECOURS_ACCOUNTS_KEY="")
+def test_without_a_key_nothing_is_kept(with_stdin: Callable[..., Done], accounts: ClientAccounts) -> None:
+    run_accounts = ("accounts", "add", "1", "Chronopost", "--credentials", "-")
+    done = with_stdin(CHRONOPOST, *run_accounts, RECOURS_ACCOUNTS_KEY="")
     assert done.returncode == 2
     assert "docs/accounts.md explains how to create a key" in done.stderr
     assert accounts.all() == []
 
 
 def test_an_account_is_changed_paused_and_removed(
-    person: Person, gives: Callable[..., Done], added: Callable[..., None], accounts: ClientAccounts
+    person: Person, with_stdin: Callable[..., Done], added: Callable[..., None], accounts: ClientAccounts
 ) -> None:
     added("1")
     (first,) = listed(person)
@@ -199,7 +199,10 @@ def test_an_account_is_changed_paused_and_removed(
     assert f"('recours resume chronopost --account \"{SHOPS[1]}\"' resumes it)" in paused
     assert "resumed: the next run calls it." in person.does("resume", "chronopost", "--account", SHOPS[1])
     new = {"account": GOOD, "password": SECRET}
-    assert gives(new, "accounts", "add", "1", "Chronopost", "--credentials", "-", "--replace").returncode == 0
+    assert (
+        with_stdin(new, "accounts", "add", "1", "Chronopost", "--credentials", "-", "--replace").returncode
+        == 0
+    )
     assert Seals([KEY]).open(accounts.sealed()[1], owner_of(1, "chronopost"))["CHRONOPOST_PASSWORD"] == SECRET
     assert (
         person.types("accounts", "remove", "1", "Chronopost").returncode == 2
@@ -241,9 +244,9 @@ def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
 
 
 def test_many_real_calls_are_asked_about_first(
-    person: Person, gives: Callable[..., Done], service: Service
+    person: Person, with_stdin: Callable[..., Done], service: Service
 ) -> None:
-    assert gives(good_accounts(*range(1, 22)), "accounts", "import", "-").returncode == 0
+    assert with_stdin(good_accounts(*range(1, 22)), "accounts", "import", "-").returncode == 0
     before = len(service.box.calls)
     assert person.types("accounts", "check").returncode == 2
     assert person.types("accounts", "check", answers="n\n").returncode == 0
@@ -252,10 +255,10 @@ def test_many_real_calls_are_asked_about_first(
 
 
 def test_a_claim_mentions_that_its_account_was_removed(
-    person: Person, gives: Callable[..., Done], service: Service
+    person: Person, with_stdin: Callable[..., Done], service: Service
 ) -> None:
     """The message stays until the next run has assessed the client's claims again."""
-    assert gives(good_accounts(1), "accounts", "import", "-").returncode == 0
+    assert with_stdin(good_accounts(1), "accounts", "import", "-").returncode == 0
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()
     person.does("accounts", "remove", "1", "Chronopost", "--yes")
@@ -265,9 +268,9 @@ def test_a_claim_mentions_that_its_account_was_removed(
 
 
 def test_a_client_who_gets_the_id_of_another_inherits_no_account(
-    person: Person, gives: Callable[..., Done], service: Service
+    person: Person, with_stdin: Callable[..., Done], service: Service
 ) -> None:
-    assert gives(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
+    assert with_stdin(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
     service.sql("UPDATE clients SET email = 'other@example.com' WHERE id = 1")
     service.sql("UPDATE clients SET email = 'shop2@example.org' WHERE id = 2")
     for client in (1, 2):
@@ -293,10 +296,10 @@ def test_a_client_who_gets_the_id_of_another_inherits_no_account(
 
 
 def test_a_list_shows_how_far_limits_are_used(
-    person: Person, gives: Callable[..., Done], service: Service, accounts: ClientAccounts
+    person: Person, with_stdin: Callable[..., Done], service: Service, accounts: ClientAccounts
 ) -> None:
     """An account at an unknown carrier has no limits."""
-    assert gives(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
+    assert with_stdin(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
     put_account(accounts, 3, "heppner", "x", "somebody", datetime.now(UTC))
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()
@@ -318,7 +321,7 @@ def table(spoilt: str | None = None) -> str:
 
 
 def test_a_file_is_taken_whole(
-    person: Person, accounts: ClientAccounts, tmp_path: Path, gives: Callable[..., Done]
+    person: Person, accounts: ClientAccounts, tmp_path: Path, with_stdin: Callable[..., Done]
 ) -> None:
     file = tmp_path / "shops.csv"
     file.write_text(table(), encoding="utf-8")
@@ -338,7 +341,7 @@ def test_a_file_is_taken_whole(
         2,
         True,
     )
-    again = gives(table(), "accounts", "import", "-")
+    again = with_stdin(table(), "accounts", "import", "-")
     assert again.returncode == 2
     assert again.stderr.count("already has an account with Chronopost") == 20
 
@@ -351,9 +354,9 @@ def test_a_file_is_taken_whole(
     ],
 )
 def test_a_file_with_a_wrong_row_is_not_taken_at_all(
-    gives: Callable[..., Done], accounts: ClientAccounts, spoilt: str, said: str
+    with_stdin: Callable[..., Done], accounts: ClientAccounts, spoilt: str, said: str
 ) -> None:
-    done = gives(table(spoilt), "accounts", "import", "-")
+    done = with_stdin(table(spoilt), "accounts", "import", "-")
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if said in line]
     assert line.startswith("Error: row 17 (line 18): ")
@@ -404,13 +407,13 @@ def test_recours_check_says_which_accounts_cannot_be_used(person: Person, added:
 
 @pytest.fixture
 def application(service: Service, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
-    given = service.environment | {
+    settings = service.environment | {
         "DATABASE_URL": url,
         "RECOURS_LOG_DIR": str(tmp_path / "logs"),
         "RECOURS_POD_DIR": str(tmp_path / "pods"),
         "RECOURS_LANGUAGE": "en",
     }
-    for name, value in given.items():
+    for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return service
 

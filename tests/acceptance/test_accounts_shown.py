@@ -51,7 +51,7 @@ def add(service: Service, client: int, credentials: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def seen(service: Service) -> Iterator[App]:
+def opened_app(service: Service) -> Iterator[App]:
     """The service after two runs."""
     service.run_hourly(2)
     opened = open_database(service.settings)
@@ -59,8 +59,8 @@ def seen(service: Service) -> Iterator[App]:
     opened.database.close()
 
 
-def test_status_why_plan_and_metrics_name_the_clients(seen: App, service: Service) -> None:
-    overview = Reports(seen).overview()
+def test_status_why_plan_and_metrics_name_the_clients(opened_app: App, service: Service) -> None:
+    overview = Reports(opened_app).overview()
     words = VerdictSentences("en")
     said = [words.sentence(problem, overview.at) for problem in verdict(overview).problems]
     assert any(
@@ -78,15 +78,15 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: App, service: Servic
         ("CLM-0002", f"recours asks Chronopost with {WRONG}'s account."),
         ("CLM-0003", f"{WITHOUT} has no account with Chronopost, and there is no default account."),
     ):
-        found = explanation_of(seen, reference)
+        found = explanation_of(opened_app, reference)
         assert found is not None
         assert sentence in found.sentences
-    found = explanation_of(seen, "CLM-0002")
+    found = explanation_of(opened_app, "CLM-0002")
     assert found is not None
     assert {attempt.account for attempt in found.facts.attempts} == {2}
     assert found.as_json()["attempts"][0]["account"] == 2
     assert f"Ask {WRONG} for the right credentials" in found.advice[0]
-    plan = plan_for(seen, timedelta(hours=12))
+    plan = plan_for(opened_app, timedelta(hours=12))
     carriers = {one.key: one for one in plan.carriers}
     assert plan.accounts["chronopost#2"].name == f"Chronopost ({WRONG})"
     assert carriers["chronopost#2"].due == 1

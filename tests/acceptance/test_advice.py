@@ -52,7 +52,7 @@ def clock() -> SimulatedClock:
     return SimulatedClock(datetime.now(UTC))
 
 
-def typed(advice: list[str]) -> list[list[str]]:
+def commands_in(advice: list[str]) -> list[list[str]]:
     """The words of the suggested commands about a claim."""
     found = [re.search(r"recours ((?:retry|enroll|reopen) .*)", line) for line in advice]
     return [shlex.split(match[1]) for match in found if match]
@@ -75,7 +75,7 @@ def test_no_advice_would_be_refused(service: Service, person: Person) -> None:
         reference = columns.get("claim_reference", f"CLM-{ids[name]:04}")
         with row(name):
             found = person.json("why", reference)
-            commands = typed(found["advice"])
+            commands = commands_in(found["advice"])
             assert [command[0] for command in commands] == advised, found["advice"]
             for command in commands:
                 done = person.types(*command, "--dry-run")

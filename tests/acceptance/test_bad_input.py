@@ -142,7 +142,7 @@ class World:
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             return [dict(row) for row in connection.execute(query, values)]
 
-    def one(self, reference: str) -> dict[str, Any]:
+    def claim_row(self, reference: str) -> dict[str, Any]:
         """A claim's row."""
         return self.rows(f"SELECT * FROM {JOINED} WHERE claim_reference = ?", reference)[0]
 
@@ -342,7 +342,7 @@ def garbage_world(world: World, rows: Rows, stage: str | None) -> dict[str, tupl
 def verdicts(world: World, spoilt: dict[str, tuple[str, str]]) -> Iterator[str]:
     """Rows whose result differs from the expectation for their column."""
     for reference, (column, name) in spoilt.items():
-        claim, attempts = world.one(reference), world.attempts(reference)
+        claim, attempts = world.claim_row(reference), world.attempts(reference)
         what = f"{column} = {name}: {claim['pod_fetch_status']!r}, stage {claim['stage']!r}"
         if column in LEFT_ALONE:
             if attempts or claim["pod_fetch_status"] == "success":

@@ -68,7 +68,7 @@ class Checkout:
         assert SECRET not in done.stdout + done.stderr
         return done
 
-    def found(self, *arguments: str, **environment: str) -> dict[str, tuple[str, str, str | None]]:
+    def results(self, *arguments: str, **environment: str) -> dict[str, tuple[str, str, str | None]]:
         """State, text and remedy of each check result."""
         done = self.check(*arguments, "--json", **environment)
         told: dict[str, Any] = json.loads(done.stdout)
@@ -151,7 +151,7 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
     )
     (checkout.folder / ".env").chmod(0o600)
     settings = smtp.settings | {"SMTP_USER": "us", "ADMIN_EMAIL": "ops@shop.example"}
-    found = checkout.found(**settings)
+    found = checkout.results(**settings)
     assert {name: told for name, told in found.items() if told[0] == "fault"} == {}
     assert found["credentials of Chronopost"] == ("ok", "from .env", None)
     assert found["mail server"][:2] == (
@@ -175,7 +175,7 @@ def test_every_fault_is_reported_with_its_remedy(
     (checkout.folder / ".env").write_text(f"SMTP_PASSWORD={SECRET}x\n", encoding="utf-8")
     (checkout.folder / ".env").chmod(0o644)
     (checkout.folder / "logs" / "cron.log").write_bytes(b"x" * 110_000)
-    found = checkout.found(
+    found = checkout.results(
         DATABASE_URL=url,
         SMTP_USER="us",
         RECOURS_LOG_MAX_MB="0.01",
@@ -210,7 +210,7 @@ def test_the_first_run_is_announced_and_nothing_changes(checkout: Checkout, tmp_
             "CREATE TABLE claims (id INTEGER PRIMARY KEY, claim_reference TEXT, carrier TEXT, tracking_number TEXT)"
         )
     before = path.read_bytes()
-    found = checkout.found(DATABASE_PATH=str(path))
+    found = checkout.results(DATABASE_PATH=str(path))
     state, words, remedy = found["schema"]
     assert (state, "pod_retry_count, pod_last_retry_at" in words) == ("remark", True)
     assert "--dry-run" in str(remedy)
@@ -319,7 +319,7 @@ def test_a_check_that_fails_does_not_hide_others_and_is_counted(
 def test_monitoring_is_checked_without_sending_anything(checkout: Checkout, tmp_path: Path) -> None:
     with Check() as check:
         metrics = {"RECOURS_METRICS_FILE": str(tmp_path / "recours.prom"), "RECOURS_PING_URL": check.url}
-        found = checkout.found(**metrics)
+        found = checkout.results(**metrics)
         assert found["RECOURS_PING_URL"] == (
             "ok",
             "127.0.0.1 answers; the next run shows whether the check exists",

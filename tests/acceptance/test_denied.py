@@ -113,7 +113,7 @@ def document_calls(sandbox: Sandbox, carrier: str) -> list[datetime]:
     ]
 
 
-def most_in_a_day(moments: list[datetime]) -> int:
+def maximum_per_day(moments: list[datetime]) -> int:
     return max(sum(first <= at < first + 24 * HOUR for at in moments) for first in moments)
 
 
@@ -133,7 +133,7 @@ def test_an_account_without_document_access_settles_no_claim_and_resumes_automat
         (0,)
     ]
     assert set(stages(service, waiting)) <= {"waiting", "new"}
-    assert most_in_a_day(document_calls(sandbox, carrier)) <= 4
+    assert maximum_per_day(document_calls(sandbox, carrier)) <= 4
     [line] = operator_lines(service)
     assert line.startswith(f"{name} lets our account track parcels but not fetch documents")
     assert len(service.hours_of_calls(on_its_way)) >= 3, "tracking goes on"

@@ -134,7 +134,7 @@ def _closed_secrets(installation: Installation) -> None:
 
 
 @fault("hardly any file may be open")
-def _few_files(installation: Installation) -> None:
+def _few_open_files(installation: Installation) -> None:
     installation.limits = "ulimit -n 12"
 
 

@@ -155,7 +155,7 @@ class Month:
 
     # ---------------------------------------------------------------- what is said of it
 
-    def look(self, what: str, *, whys: int, share: float) -> None:
+    def compare(self, what: str, *, whys: int, share: float) -> None:
         """Compare all views now. `whys`: number of explained claims per stage; `share`: see `Views`."""
         self.clock.advance(timedelta(minutes=17))
         now = self.clock.now().astimezone(PARIS)
@@ -355,7 +355,7 @@ def test_no_view_contradicts_another_one_while_much_goes_wrong(month: Month) -> 
         month.add_claims(15)
         month.go_on(1)
         moments = event(month)
-        month.look(next(moments), whys=place % 2, share=0.1)
+        month.compare(next(moments), whys=place % 2, share=0.1)
         list(moments)
     assert not month.contradictions, "\n".join(month.contradictions)
 
@@ -368,8 +368,8 @@ def test_no_view_contradicts_another_one_in_a_month(month: Month) -> None:
         month.go_on(2)
         if day % 3 == 2 and day // 3 < len(EVENTS):
             for what in EVENTS[day // 3](month):
-                month.look(what, whys=2, share=0.3)
+                month.compare(what, whys=2, share=0.3)
         month.go_on(max(23 - month.clock.now().astimezone(PARIS).hour, 0))
-        month.look("end of the day", whys=2, share=0.3)
+        month.compare("end of the day", whys=2, share=0.3)
         month.go_on(7)
     assert not month.contradictions, "\n".join(month.contradictions)

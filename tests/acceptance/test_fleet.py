@@ -60,14 +60,14 @@ class Place:
         self._claims += count
         return range(self._claims - count, self._claims)
 
-    def one(self, query: str, **values: Any) -> Any:
+    def scalar_of(self, query: str, **values: Any) -> Any:
         with self.database.read() as connection:
             return connection.scalar(text(query), values)
 
     def succeeded(self, ids: range) -> int:
         query = "SELECT count(*) FROM claims WHERE pod_fetch_status = 'success' AND claim_reference BETWEEN :a AND :b"
         first, last = (str(claim_row(n)["claim_reference"]) for n in (ids[0], ids[-1]))
-        return int(self.one(query, a=first, b=last))
+        return int(self.scalar_of(query, a=first, b=last))
 
     def close(self) -> None:
         self.box.stop()
@@ -173,19 +173,19 @@ def test_a_deferred_claim_is_asked_about_before_those_that_wait(place: Place, wo
     add_failed(place.database, place.box, ids)
     numbers = {str(claim_row(n)["tracking_number"]) for n in ids}
     tick(place.database)
-    wait_for(lambda: bool(asked_of(place, numbers)), 10, worker)
+    wait_for(lambda: bool(called_numbers(place, numbers)), 10, worker)
     (reference,) = add_pending(place.database, place.box, place.new_ids(1))
     urgent = next(reversed(place.box.parcels))
-    before = len(asked_of(place, numbers))
+    before = len(called_numbers(place, numbers))
     recours.defer_fetch(reference)
     wait_for(lambda: bool(place.box.calls_for(urgent)), 10, worker)
-    meanwhile = len(asked_of(place, numbers)) - before
+    meanwhile = len(called_numbers(place, numbers)) - before
     place.box.latency = 0.0
     assert meanwhile < 40, "it was asked about after a whole slice"
     wait_for(lambda: place.succeeded(ids) == len(ids), 30, worker)
 
 
-def asked_of(place: Place, numbers: set[str]) -> set[str]:
+def called_numbers(place: Place, numbers: set[str]) -> set[str]:
     return {call.number for call in list(place.box.calls)} & numbers
 
 
@@ -235,7 +235,7 @@ def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
             tick(place.database)
             while place.succeeded(ids) < 40:
                 time.sleep(0.05)
-                connections = max(connections, place.one(f"SELECT count(*) {others}"))
+                connections = max(connections, place.scalar_of(f"SELECT count(*) {others}"))
             asked = {call.number for call in list(place.box.calls)}
             worker.process.send_signal(sign)
             status, log = worker.end()
@@ -248,12 +248,14 @@ def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
         done = place.succeeded(ids)
         assert done < len(ids), "it was over before it was stopped"
         # Claims tracked before the signal: their document is not requested any more.
-        left = place.one("SELECT count(*) FROM recours_attempts WHERE outcome = 'left' AND calls = 1")
-        assert place.one("SELECT count(*) FROM recours_attempts") == done + left
-        assert place.one("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == 0
-        assert place.one("SELECT sum(taken) FROM recours_quota") == len(place.box.calls) == 2 * done + left
-        assert place.one("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'") == 0
-        assert place.one("SELECT count(*) FROM procrastinate_workers") == 0
+        left = place.scalar_of("SELECT count(*) FROM recours_attempts WHERE outcome = 'left' AND calls = 1")
+        assert place.scalar_of("SELECT count(*) FROM recours_attempts") == done + left
+        assert place.scalar_of("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == 0
+        assert (
+            place.scalar_of("SELECT sum(taken) FROM recours_quota") == len(place.box.calls) == 2 * done + left
+        )
+        assert place.scalar_of("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'") == 0
+        assert place.scalar_of("SELECT count(*) FROM procrastinate_workers") == 0
         with place.database.read() as connection:
             records = connection.execute(text("SELECT worker, exit_status, stats FROM recours_runs")).all()
         assert sorted(record.worker for record in records) == ["pod_fetch_worker", "pod_retry_scheduler"]

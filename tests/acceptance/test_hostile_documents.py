@@ -41,16 +41,16 @@ def send(
     sent = {number: documents[claim] for claim, number in rows if claim in documents}
     proof_pdf = simulated.proof_pdf
 
-    def made(carrier: str, number: str, signatory: str, at: datetime) -> bytes:
+    def proof(carrier: str, number: str, signatory: str, at: datetime) -> bytes:
         return sent[number]() if number in sent else proof_pdf(carrier, number, signatory, at)
 
-    monkeypatch.setattr(simulated, "proof_pdf", made)
+    monkeypatch.setattr(simulated, "proof_pdf", proof)
 
 
 def test_a_hostile_document_costs_itself_alone(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("a page of two gigabytes", "ten thousand pages", "pages that hold themselves")
     hostile = {service.add(Scenario.DELIVERED): HOSTILE[name] for name in names}
-    (opening,) = (claim for claim, made in hostile.items() if made is HOSTILE["ten thousand pages"])
+    (opening,) = (claim for claim, proof in hostile.items() if proof is HOSTILE["ten thousand pages"])
     good = [service.add(Scenario.DELIVERED) for _ in range(3)]
     send(service, hostile, monkeypatch)
     report = service.run(concurrency=4)

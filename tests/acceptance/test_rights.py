@@ -130,7 +130,7 @@ def test_every_listed_right_on_the_service_tables_is_needed(
     for name, right in SERVICE_RIGHTS:
         execute(owner, f"REVOKE {right} ON {name} FROM {job}")
         begin_anew(service)
-        said = said_by_a_run(service)
+        said = messages_of_a_run(service)
         sql = next(line for line in said if "GRANT" in line and name in line)
         statement = sql[sql.index("GRANT") :]
         assert statement == f"GRANT {right} ON {name} TO {job};"
@@ -148,7 +148,7 @@ def begin_anew(service: Service) -> None:
     service._app = None
 
 
-def said_by_a_run(service: Service) -> list[str]:
+def messages_of_a_run(service: Service) -> list[str]:
     try:
         service.run()
     except DatabaseError as fault:
@@ -274,7 +274,7 @@ def test_tables_that_the_service_has_not_are_not_asked_for(service: Service, own
     init_db_free(owner, role)
     service.add(S.DELIVERED, client_id=1)
     assert service.run_hourly(1)[-1].stats.success == 1
-    assert said_by_a_run(service) == []
+    assert messages_of_a_run(service) == []
 
 
 def init_db_free(owner: URL, role: str) -> None:
@@ -317,11 +317,11 @@ def test_a_long_lived_worker_and_the_page_need_no_more(service: Service, owner: 
     assert (status, "ERROR" in log) == (0, False), log
     fetched = "SELECT claim_reference FROM claims WHERE pod_fetch_status = 'success' ORDER BY id"
     assert service.sql(fetched) == [("CLM-00000",), ("CLM-00001",), ("CLM-00003",)]
-    look_and_act(PageClient(TestClient(make_app(settings), AT, client=("127.0.0.1", 50000))), service)
+    use_the_dashboard(PageClient(TestClient(make_app(settings), AT, client=("127.0.0.1", 50000))), service)
     assert service.sql(fetched)[2:] == [("CLM-00002",), ("CLM-00003",)]
 
 
-def look_and_act(page: PageClient, service: Service) -> None:
+def use_the_dashboard(page: PageClient, service: Service) -> None:
     """Read the role's views, correct the claim with the unknown number, and fetch it."""
     claim = {"reference": "CLM-00002", "back": "/claim?reference=CLM-00002"}
     for path in ("/", "/claims", "/claims.csv", claim["back"], "/carriers", "/mails"):

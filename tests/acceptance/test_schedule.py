@@ -158,7 +158,7 @@ def test_on_a_terminal_it_shows_and_asks(plain: Place, answer: str, status: int,
     os.write(person, f"{answer}\n".encode())
     python = plain.checkout / ".venv" / "bin" / "python3"
     done = subprocess.run(
-        plain.machine.alone([str(python), "-m", "recours", "schedule", "install"]),
+        plain.machine.isolated([str(python), "-m", "recours", "schedule", "install"]),
         cwd=plain.checkout,
         env=plain.machine.environment(),
         stdin=terminal,
@@ -258,7 +258,7 @@ def test_crons_own_daemon_runs_what_is_installed(plain: Place, box: Sandbox) -> 
     assert place.recours("schedule", "install", "--yes").returncode == 0
     every_minute = re.sub(r"^\S+ \* \* \* \* cd", "* * * * * cd", place.machine.crontab(), flags=re.MULTILINE)
     place.machine.write_crontab(every_minute)
-    with subprocess.Popen(place.machine.alone(["cron", "-f"]), env=place.machine.environment()) as cron:
+    with subprocess.Popen(place.machine.isolated(["cron", "-f"]), env=place.machine.environment()) as cron:
         try:
             end = time.monotonic() + 180
             while len(place.sql("SELECT 1 FROM recours_runs WHERE exit_status = 0")) < 2:

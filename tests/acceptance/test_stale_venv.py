@@ -49,7 +49,7 @@ class World:
             timeout=60,
         )
 
-    def told(self, script: str) -> str:
+    def log(self, script: str) -> str:
         return (self.checkout / "logs" / f"{Path(script).stem}.log").read_text(encoding="utf-8")
 
     def attempts(self) -> list[object]:
@@ -63,13 +63,13 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, add_claims: Callable[..., None]) -> "Callable[..., World]":
-    def made(box: Sandbox, *, missing: str = "", older: "Mapping[str, str]" = {}) -> World:  # noqa: B006 (not changed)
+    def make(box: Sandbox, *, missing: str = "", older: "Mapping[str, str]" = {}) -> World:  # noqa: B006 (not changed)
         world = World(tmp_path, box, add_claims)
         bare_python(world.checkout / ".venv")
         give_stale_packages(world.checkout / ".venv", missing=missing, older=older)
         return world
 
-    return made
+    return make
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
@@ -82,7 +82,7 @@ def test_no_claim_is_tried_while_a_package_is_missing(world: Callable[..., World
             done = stale.start(script)
             said = f"recours is not set up (in .venv the package {missing} is missing): in {stale.checkout} run '{INSTALL}'.\n"
             assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
-            assert stale.told(script).endswith(f" - [ERROR] - __main__ - {said}")
+            assert stale.log(script).endswith(f" - [ERROR] - __main__ - {said}")
         assert (stale.attempts(), box.calls) == ([0, 0], [])
 
 

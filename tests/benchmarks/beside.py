@@ -47,7 +47,7 @@ _IDLE_BOUNDS_MS = {"SQLite": 150.0, "PostgreSQL": 200.0}
 Execute = Callable[[str, Sequence[tuple[Any, ...]]], None]
 
 
-def kept(claims: int) -> Iterator[KeptClaim]:
+def old_claims(claims: int) -> Iterator[KeptClaim]:
     """A service's claims of a thousand days: one of a hundred waits for its next retry, others were given up."""
     later = (NOW + timedelta(days=1)).strftime(STAMP)
     for n in range(claims):
@@ -69,7 +69,7 @@ def service() -> Iterator[Row]:
     """
     with kinds() as new:
         for kind, new_url in new.items():
-            beside, alone = (add_kept(new_url(), partial(kept, MANY)) for _ in range(2))
+            beside, alone = (add_kept(new_url(), partial(old_claims, MANY)) for _ in range(2))
             with closing(Database(alone)) as database:
                 remove(database, find_removal(database, with_columns=False), SystemClock())
             execute(alone, *(f"ALTER TABLE claims DROP COLUMN {name}" for name in _GUIDES))
@@ -134,8 +134,8 @@ def idle() -> Iterator[Row]:
     sizes = (100_000, MANY) if MANY > 100_000 else (MANY,)
     with kinds(durable=True) as new:
         for kind, new_url in new.items():
-            urls = {0: add_kept(new_url(), partial(kept, 0))}
-            urls |= {claims: add_kept(new_url(), partial(kept, claims)) for claims in sizes}
+            urls = {0: add_kept(new_url(), partial(old_claims, 0))}
+            urls |= {claims: add_kept(new_url(), partial(old_claims, claims)) for claims in sizes}
             runs = {claims: partial(_run, url) for claims, url in urls.items()}
             least = least_in_turns(runs, 7, cpu_of_all)
             for claims in sizes:

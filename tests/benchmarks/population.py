@@ -205,8 +205,8 @@ def _case(serial: int, created_at: datetime, chance: Random) -> Case:
     carrier = chance.choices(list(_SHARES), list(_SHARES.values()))[0]
     client = chance.choices(_CLIENTS, [1 / one for one in _CLIENTS])[0]
     amount = round(min(chance.lognormvariate(4, 0.8), 2000), 2)
-    hopeless = _one_of(_HOPELESS, chance)
-    span = _one_of(_DEADLINES, chance)
+    hopeless = _random_key(_HOPELESS, chance)
+    span = _random_key(_DEADLINES, chance)
     deadline = created_at.astimezone(ZONE).date() + timedelta(days=chance.randint(*span)) if span else None
     delivered_at = _delivered_at(created_at, chance)
     proof_at = delivered_at + _proof_delay(chance)
@@ -242,7 +242,7 @@ def _of_old(case: Case, chance: Random) -> Case:
 _T = TypeVar("_T")
 
 
-def _one_of(percentages: dict[_T, int], chance: Random) -> _T | None:
+def _random_key(percentages: dict[_T, int], chance: Random) -> _T | None:
     left = chance.uniform(0, 100)
     for one, share in percentages.items():
         left -= share

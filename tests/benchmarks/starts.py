@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.at_commit import ROOT
-from tests.benchmarks.beside import kept
+from tests.benchmarks.beside import old_claims
 from tests.benchmarks.fixtures import add_kept, environment, kinds, new_folder, timed
 from tests.benchmarks.rows import Row
 
@@ -41,7 +41,7 @@ def rows() -> Iterator[Row]:
     """CPU time against importing SQLAlchemy's ORM, alternating; statements; memory."""
     with kinds() as new:
         for kind, new_url in new.items():
-            url = add_kept(new_url(), partial(kept, CLAIMS))
+            url = add_kept(new_url(), partial(old_claims, CLAIMS))
             settings = environment(new_folder(), DATABASE_URL=url.render_as_string(hide_password=False))
             for script in SCRIPTS:
                 words = f"{kind}: {script.stem}, nothing due"

@@ -40,12 +40,12 @@ class Member:
     killed_at: datetime | None = None
 
     @property
-    def most_unrecorded(self) -> int:
+    def maximum_unrecorded(self) -> int:
         """The most claims that can be unrecorded when it is killed."""
         return self.slices * UNRECORDED if self.killed_at else 0
 
     @property
-    def most_unsent(self) -> int:
+    def maximum_unsent(self) -> int:
         """The most units that can be reserved and unsent when it is killed."""
         return self.slices * _UNSENT if self.killed_at else 0
 
@@ -217,7 +217,7 @@ class Crew(Scene):
     def check_quota_of_windows(self, limit: int) -> None:
         """No window exceeds its limit, and each call used one unit; a killed process may have reserved more."""
         calls = self.calls()
-        most_lost = sum(member.most_unsent for member in self.members)
+        most_lost = sum(member.maximum_unsent for member in self.members)
         for window in self.rows(quota):
             start, end = window["window_start"], window["window_end"]
             received = sum(start <= call.at < end for call in calls)

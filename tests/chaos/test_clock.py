@@ -94,7 +94,7 @@ class Machine:
     def calls_by_day(self) -> Counter[date]:
         return Counter(call.at.astimezone(PARIS).date() for call in self.box.calls)
 
-    def taken(self) -> list[int]:
+    def used_units(self) -> list[int]:
         with self.database.read() as connection:
             return list(connection.scalars(select(quota.c.taken).order_by(quota.c.window_start)))
 
@@ -176,7 +176,7 @@ def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
     box.clock.at += HOUR
     box.run()
     assert 20 - LEFT_OVER <= list(box.calls_by_day().values())[1] <= 20 + ON_THE_WIRE
-    assert max(box.taken()) <= 20
+    assert max(box.used_units()) <= 20
     box.check_nothing_is_stuck()
 
 
@@ -219,7 +219,7 @@ def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | 
     days = box.calls_by_day()
     late = 0 if readings is None else ON_THE_WIRE
     assert max(days.values()) <= 12 + late
-    assert max(box.taken()) <= 12
+    assert max(box.used_units()) <= 12
     assert days[date(2026, 2, 4)] >= 12 - LEFT_OVER - late
     box.check_nothing_is_stuck()
     for _ in range(8):
@@ -230,7 +230,7 @@ def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | 
     assert Counter(row["outcome"] for row in box.rows(attempts) if row["used"]) == {"success": 40}
 
 
-def _held(machine: Machines, start: datetime, lease: timedelta) -> Machine:
+def _leased_claim(machine: Machines, start: datetime, lease: timedelta) -> Machine:
     """A claim leased by a run that was killed."""
     box = machine(start, "1000/day@Europe/Paris", [Scenario.DELIVERED])
     (claim,) = box.claims()
@@ -241,7 +241,7 @@ def _held(machine: Machines, start: datetime, lease: timedelta) -> Machine:
 def test_a_lease_ends_by_the_clock_that_was_set_back(machine: Machines) -> None:
     """Half an hour back extends it by half an hour, and no more."""
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
-    box = _held(machine, start, timedelta(minutes=10))
+    box = _leased_claim(machine, start, timedelta(minutes=10))
     for minutes, status in ((-30, "failed"), (0, "failed"), (9, "failed"), (11, "success")):
         box.clock.at = start + timedelta(minutes=minutes)
         box.run()
@@ -251,7 +251,7 @@ def test_a_lease_ends_by_the_clock_that_was_set_back(machine: Machines) -> None:
 
 def test_a_lease_that_a_wrong_clock_made_long_holds_nothing(machine: Machines) -> None:
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
-    box = _held(machine, start, timedelta(days=365))
+    box = _leased_claim(machine, start, timedelta(days=365))
     box.run()
     assert [row["pod_fetch_status"] for row in box.claims()] == ["success"]
     box.check_nothing_is_stuck()

@@ -121,7 +121,7 @@ def _check_what_was_asked_twice(crew: Crew) -> Counter[str]:
     for _, asker, recorder in crew.unrecorded():
         found["asked again" if recorder else "found on disk"] += 1
         by_place[members.index(asker)] += 1
-    assert all(count <= members[place].most_unrecorded for place, count in by_place.items()), by_place
+    assert all(count <= members[place].maximum_unrecorded for place, count in by_place.items()), by_place
     return found
 
 
@@ -129,5 +129,5 @@ def _check_interrupted(crew: Crew) -> int:
     """A claim with which three processes in a row were killed is not fetched again; returns their number."""
     failed = [claim for claim in crew.claims() if claim["kind"] == "internal_error"]
     assert all("Plusieurs exécutions consécutives" in claim["pod_fetch_error"] for claim in failed)
-    assert len(failed) <= sum(member.most_unrecorded for member in crew.members) // MOST_INTERRUPTIONS
+    assert len(failed) <= sum(member.maximum_unrecorded for member in crew.members) // MOST_INTERRUPTIONS
     return len(failed)

@@ -61,7 +61,7 @@ def _recovers(world: World) -> None:
     world.check_quota()
 
 
-def _said(ran: Ran, sentence: str) -> None:
+def _check_output(ran: Ran, sentence: str) -> None:
     assert ran.status == 1, ran.output[-2000:]
     assert sentence in ran.output, ran.output[-2000:]
     assert "Traceback" not in ran.output
@@ -95,7 +95,7 @@ def test_the_disk_of_the_documents(kind: Kind, forks: Forks, for_each_leave: Rep
             if leave > CLAIMS * 8 * KB:  # room for all
                 assert ran.status == 0
             else:
-                _said(ran, "Documents cannot be stored in")
+                _check_output(ran, "Documents cannot be stored in")
             disk.empty()
             _recovers(world)
 
@@ -107,7 +107,7 @@ def test_the_disk_of_the_log(kind: Kind, forks: Forks, for_each_leave: Repeat) -
         with closing(Disk(folder / "logs", 1024)) as disk, world_with(folder, kind, forks) as world:
             disk.fill(min(leave, 4 * KB))
             ran = world.run(START, *ALL)
-            _said(ran, "could not be written: No space left on device")
+            _check_output(ran, "could not be written: No space left on device")
             assert all(row["pod_retry_count"] == 1 for row in world.claims()), (
                 "a full log must not stop a run"
             )
@@ -131,7 +131,7 @@ def test_the_disk_of_an_sqlite_file(kinds: Any, forks: Forks, for_each_leave: Re
             ran = world.run(START, *ALL)
             failed.append(ran.status)
             if ran.status:
-                _said(ran, f"[ERROR] - __main__ - The database SQLite {place}")
+                _check_output(ran, f"[ERROR] - __main__ - The database SQLite {place}")
             disk.empty()
             _recovers(world)
 
@@ -156,7 +156,7 @@ def test_the_disk_of_postgresql(
                     ran = world.run(START, *ALL)
                     failed.append(ran.status)
                     if ran.status:
-                        _said(ran, "[ERROR] - __main__ - The database postgresql+psycopg://")
+                        _check_output(ran, "[ERROR] - __main__ - The database postgresql+psycopg://")
                     disk.empty()
                     _recovers(world)
     assert 1 in failed, failed

@@ -95,7 +95,7 @@ def test_a_fleet_works_again_within_ten_seconds(
                 server.start()
                 back = datetime.now(UTC)
                 took.append(wait_for(lambda: _attempts(database, since=back) > 0, 60))  # noqa: B023 (same)
-                wait_for(lambda: _left(database) == 0, 120)
+                wait_for(lambda: _unprocessed(database) == 0, 120)
             ended = [worker.stop() for worker in started]
         print(f"{how}, {claims} claims: seconds until the next attempt {[round(one, 2) for one in took]}")
         assert max(took) <= WORKS_AGAIN_WITHIN_S
@@ -116,7 +116,7 @@ def _attempts(database: Database, since: datetime) -> int:
         return int(connection.scalar(query) or 0)
 
 
-def _left(database: Database) -> int:
+def _unprocessed(database: Database) -> int:
     """Claims without an attempt and without a lease."""
     rows = joined_rows(
         database, SERVICE_CLAIMS.c.pod_fetch_status == "failed", claims.c.lease_token.is_(None)

@@ -15,14 +15,14 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import START, Kind
 from tests.processes.forks import Forks
-from tests.shops import DEFAULT_ACCOUNT, SHOPS, Shops, Wanted, Whose, account_of, alternate
+from tests.shops import DEFAULT_ACCOUNT, SHOPS, Contract, Shops, Wanted, account_of, alternate
 
 ONE_AT_A_TIME = ("--concurrency", "1")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
 # A shop's own parcel, one that only the default account may see, one that neither may; and a shop without an account.
 EACH_KIND: list[Wanted] = [
-    *((4, "colissimo", whose) for whose in Whose),
-    (1, "colissimo", Whose.DEFAULT),
+    *((4, "colissimo", contract) for contract in Contract),
+    (1, "colissimo", Contract.DEFAULT),
 ]
 # The short form tests a part of them, a different one at every place of the run.
 STRIDE = 41

@@ -74,7 +74,7 @@ class World:
         with self.database.read() as connection:
             return list(connection.execute(select(mails).order_by(mails.c.id)).all())
 
-    def told(self) -> list[str]:
+    def event_results(self) -> list[str]:
         with self.database.read() as connection:
             return list(connection.scalars(select(events.c.told).order_by(events.c.id)))
 
@@ -131,7 +131,7 @@ def test_inactive_clients_and_clients_without_emails_get_none(world: World, chos
     assert world.run() == []
     world.clock.advance(DAY)
     assert world.run() == []
-    assert len(world.told()) == 1
+    assert len(world.event_results()) == 1
 
 
 @pytest.mark.parametrize(
@@ -143,14 +143,14 @@ def test_an_account_that_is_paused_or_removed_is_not_mailed_about(
     world.refuse(1)
     world.change(table, **change)
     assert world.run() == []
-    assert world.told() == []
+    assert world.event_results() == []
 
 
 def test_an_account_whose_pause_has_ended_is_mailed_about(world: World) -> None:
     world.refuse(1)
     world.change(account_state, stopped_at=NOW - DAY, stopped_until=world.clock.now())
     world.run()
-    assert len(world.told()) == 1
+    assert len(world.event_results()) == 1
 
 
 def accept(world: World) -> None:

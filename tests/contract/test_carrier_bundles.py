@@ -161,7 +161,7 @@ def run(request: pytest.FixtureRequest, database: Database, clock: SimulatedCloc
     return Run(request.param, database, clock)
 
 
-def told(fetched: CarrierAnswer) -> Any:
+def comparable(fetched: CarrierAnswer) -> Any:
     """The comparable part of an outcome. Texts may come from another step of the scenario."""
     outcome = fetched.outcome
     if not isinstance(outcome, Failure):
@@ -201,7 +201,7 @@ def test_in_any_bundle_a_claim_ends_as_it_does_alone(
 ) -> None:
     mix = data.draw(mixes(min(CATALOG.specs[carrier].numbers_per_call, 10)))
     run = Run(carrier, database, clock)
-    assert [told(one) for one in run.fetch(*asked_of(run, mix))] == [
+    assert [comparable(one) for one in run.fetch(*asked_of(run, mix))] == [
         alone(carrier, database, clock, one) for one in mix
     ]
 
@@ -222,7 +222,7 @@ def alone(carrier: str, database: Database, clock: SimulatedClock, one: tuple[Sc
     if key not in _ALONE:
         run = Run(carrier, database, clock)
         (fetched,) = run.fetch(*asked_of(run, [one]))
-        _ALONE[key] = told(fetched)
+        _ALONE[key] = comparable(fetched)
     return _ALONE[key]
 
 
@@ -310,7 +310,9 @@ def test_regardless_of_order_and_company_each_claim_has_its_own_answer(
     ]
     run.box.arrange = lambda items: arrange(run, items)
     fetched = run.fetch(*asked_of(run, mix))
-    assert [told(one) for one in fetched] == [alone(run.carrier, run.database, run.clock, one) for one in mix]
+    assert [comparable(one) for one in fetched] == [
+        alone(run.carrier, run.database, run.clock, one) for one in mix
+    ]
     # All, one half, the other half, and each.
     assert len(run.tracking) <= 3 + len(mix)
 
@@ -323,7 +325,9 @@ def test_an_answer_with_the_numbers_of_other_parcels_only_tells_nothing(run: Run
     ]
     mix = [(S.DELIVERED, False), (S.IN_TRANSIT, False), (S.UNKNOWN, False)]
     fetched = run.fetch(*asked_of(run, mix))
-    assert [told(one) for one in fetched] == [alone(run.carrier, run.database, run.clock, one) for one in mix]
+    assert [comparable(one) for one in fetched] == [
+        alone(run.carrier, run.database, run.clock, one) for one in mix
+    ]
 
 
 def test_small_letters_are_the_same_number(run: Run) -> None:

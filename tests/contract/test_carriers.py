@@ -54,7 +54,7 @@ class Tampered(Sandbox):
 
 
 @dataclass
-class Asked:
+class CarrierSetup:
     """One carrier behind the real queue, on a real database, against the sandbox."""
 
     carrier: str
@@ -123,49 +123,49 @@ def carrier(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def asked(carrier: str, database: Database, tmp_path: Path, clock: SimulatedClock) -> Iterator[Asked]:
+def setup(carrier: str, database: Database, tmp_path: Path, clock: SimulatedClock) -> Iterator[CarrierSetup]:
     with Tampered(now=clock.now) as box:
-        asked = Asked(carrier, database, tmp_path, box, clock)
-        yield asked
+        setup = CarrierSetup(carrier, database, tmp_path, box, clock)
+        yield setup
         # Every call used its unit, and no unit was used without a call.
         short = CATALOG.specs[carrier].limits[None]
         if "day" in short or "hour" in short:
-            assert asked.used() == len(box.calls)
+            assert setup.used() == len(box.calls)
 
 
 # ---------------------------------------------------------------- our account
 
 
-def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked) -> None:
-    asked.box.accounts = {"10000001": "another"}
-    good = asked.box.environment()
-    asked.box.accounts = {"10000001": PASSWORD}
-    queue = asked.new_queue(**good)
-    known = Delivery(DELIVERED_AT) if asked.carrier == "chronopost" else None
-    fetched = asked.fetch(asked.number(S.DELIVERED), known, queue)
+def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(setup: CarrierSetup) -> None:
+    setup.box.accounts = {"10000001": "another"}
+    good = setup.box.environment()
+    setup.box.accounts = {"10000001": PASSWORD}
+    queue = setup.new_queue(**good)
+    known = Delivery(DELIVERED_AT) if setup.carrier == "chronopost" else None
+    fetched = setup.fetch(setup.number(S.DELIVERED), known, queue)
     outcome = fetched.outcome
     assert isinstance(outcome, Failure)
     assert (outcome.kind, fetched.accepted) == (ErrorKind.AUTH_FAILED, False)
     assert "another" not in outcome.message
     assert "credentials from the environment" in outcome.message
-    spec = asked.spec
+    spec = setup.spec
     if Capability.TOKEN in spec.limits:  # a token is for all parcels: its refusal concerns the account
-        assert [call.operation for call in asked.box.calls] == ["token"]
+        assert [call.operation for call in setup.box.calls] == ["token"]
     else:
-        assert [call.number == spec.sample_number for call in asked.box.calls] == [False, True]
-    refusal = queue.closed(asked.carrier)
+        assert [call.number == spec.sample_number for call in setup.box.calls] == [False, True]
+    refusal = queue.closed(setup.carrier)
     assert refusal is not None
     assert (refusal.why, refusal.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
-    assert asked.queue.closed(asked.carrier) is None  # with the right ones it is open at once
+    assert setup.queue.closed(setup.carrier) is None  # with the right ones it is open at once
     queue.leave()
 
 
 # ---------------------------------------------------------------- the carrier's trouble
 
 
-def test_hostile_text_forges_no_line_and_repeats_no_secret(asked: Asked) -> None:
-    failure = asked.failure(Attack.HOSTILE_TEXT)
-    secrets = [*asked.box.tokens, PASSWORD]
+def test_hostile_text_forges_no_line_and_repeats_no_secret(setup: CarrierSetup) -> None:
+    failure = setup.failure(Attack.HOSTILE_TEXT)
+    secrets = [*setup.box.tokens, PASSWORD]
     assert not any(secret in failure.message for secret in secrets)
     assert len(failure.message) < 500
 
@@ -190,31 +190,33 @@ def test_hostile_text_forges_no_line_and_repeats_no_secret(asked: Asked) -> None
         ),
     ],
 )
-def test_a_secret_that_is_quoted_after_an_escape_is_masked(asked: Asked, answer: Response, said: str) -> None:
+def test_a_secret_that_is_quoted_after_an_escape_is_masked(
+    setup: CarrierSetup, answer: Response, said: str
+) -> None:
     def before(_request: HttpRequest) -> Answer:
-        asked.box.record_unknown(asked.carrier)
+        setup.box.record_unknown(setup.carrier)
         return Answer(answer.status, answer.body, answer.headers["Content-Type"])
 
-    asked.box.before = before
-    assert said in asked.failure(S.DELIVERED).message
+    setup.box.before = before
+    assert said in setup.failure(S.DELIVERED).message
 
 
 @pytest.mark.parametrize("carrier", ["chronopost"])
 @pytest.mark.parametrize("scenario", [S.DELIVERED, S.POD_LATE])
-def test_a_signatory_repeats_no_secret(asked: Asked, scenario: AnyStep) -> None:
-    number = asked.number(scenario)
-    asked.box.parcels[number] = Parcel((scenario,), signatory=f"DUPONT {PASSWORD}")
-    outcome = asked.fetch(number).outcome
+def test_a_signatory_repeats_no_secret(setup: CarrierSetup, scenario: AnyStep) -> None:
+    number = setup.number(scenario)
+    setup.box.parcels[number] = Parcel((scenario,), signatory=f"DUPONT {PASSWORD}")
+    outcome = setup.fetch(number).outcome
     assert outcome.delivery is not None
     assert outcome.delivery.signatory == "DUPONT ***"
 
 
 @pytest.mark.parametrize("carrier", ["dhl_express"])
-def test_the_source_of_a_document_repeats_no_secret(asked: Asked) -> None:
-    asked.box.rewrite = lambda body: body.replace(
+def test_the_source_of_a_document_repeats_no_secret(setup: CarrierSetup) -> None:
+    setup.box.rewrite = lambda body: body.replace(
         b'"encodingFormat": "PDF"', f'"encodingFormat": "{PASSWORD}"'.encode()
     )
-    outcome = asked.outcome(S.DELIVERED)
+    outcome = setup.outcome(S.DELIVERED)
     assert isinstance(outcome, Retrieved)
     assert (
         outcome.best.source == "dhl_express proof-of-delivery ***…"
@@ -235,71 +237,71 @@ WITH_TOKENS = pytest.mark.parametrize("carrier", [key for key in CARRIERS if CAS
 @pytest.mark.parametrize(
     "refusal", [Answer(401, b"{}"), Answer(500), Answer(200, b"<html/>")], ids=["401", "500", "page"]
 )
-def test_a_renewal_that_fails_forgets_no_delivery(asked: Asked, refusal: Answer) -> None:
+def test_a_renewal_that_fails_forgets_no_delivery(setup: CarrierSetup, refusal: Answer) -> None:
     """The document call refuses a token that tracking accepted, and there is no new token."""
 
     def before(request: HttpRequest) -> Answer | None:
         if "parceldetails" in request.path or "documents" in request.path:
-            asked.box.tokens.clear()
-        if "token" not in request.path or not tokens_asked(asked.box):
+            setup.box.tokens.clear()
+        if "token" not in request.path or not tokens_asked(setup.box):
             return None
-        asked.box.record_unknown(asked.carrier)
+        setup.box.record_unknown(setup.carrier)
         return refusal
 
-    asked.box.before = before
-    failure = asked.failure(S.DELIVERED)
+    setup.box.before = before
+    failure = setup.failure(S.DELIVERED)
     assert failure.delivery is not None
     assert failure.delivery.at is not None
     assert failure.delivery.at.replace(second=0) == DELIVERED_AT
 
 
 @pytest.mark.parametrize("carrier", ["gls"])
-def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(asked: Asked) -> None:
+def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(setup: CarrierSetup) -> None:
     """ShipIT refuses the token that tracking accepts, and will refuse each new token too."""
     known = Delivery(DELIVERED_AT)
-    held: list[tuple[Any, Delivery | None]] = [(reservation, None) for reservation in asked.reserved(25)]
-    held += [(reservation, known) for reservation in asked.reserved(25, known)]
-    last = asked.reserved(1)[0]
+    held: list[tuple[Any, Delivery | None]] = [(reservation, None) for reservation in setup.reserved(25)]
+    held += [(reservation, known) for reservation in setup.reserved(25, known)]
+    last = setup.reserved(1)[0]
     for reservation, delivery in held:
-        outcome = fetch_one(asked.queue, reservation, "gls", asked.number(S.ACCOUNT_DENIED), delivery).outcome
+        outcome = fetch_one(setup.queue, reservation, "gls", setup.number(S.ACCOUNT_DENIED), delivery).outcome
         assert isinstance(outcome, Failure)
         assert outcome.kind is ErrorKind.ACCOUNT_DENIED
-    assert tokens_asked(asked.box) == 2
+    assert tokens_asked(setup.box) == 2
     # A token that is really invalid is renewed nevertheless.
-    asked.box.tokens.clear()
-    fetch_one(asked.queue, last, "gls", asked.number(S.DELIVERED), None)
-    assert tokens_asked(asked.box) == 3
+    setup.box.tokens.clear()
+    fetch_one(setup.queue, last, "gls", setup.number(S.DELIVERED), None)
+    assert tokens_asked(setup.box) == 3
 
 
 @pytest.mark.parametrize("carrier", ["gls"])
-def test_nor_do_threads_that_are_refused_at_once(asked: Asked) -> None:
-    asked.box.latency = 0.01
-    held = [(reservation, asked.number(S.ACCOUNT_DENIED)) for reservation in asked.reserved(48)]
+def test_nor_do_threads_that_are_refused_at_once(setup: CarrierSetup) -> None:
+    setup.box.latency = 0.01
+    held = [(reservation, setup.number(S.ACCOUNT_DENIED)) for reservation in setup.reserved(48)]
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(
-            pool.map(lambda each: fetch_one(asked.queue, each[0], "gls", each[1], None).outcome, held)
+            pool.map(lambda each: fetch_one(setup.queue, each[0], "gls", each[1], None).outcome, held)
         )
     assert {one.kind for one in outcomes if isinstance(one, Failure)} == {ErrorKind.ACCOUNT_DENIED}
-    assert tokens_asked(asked.box) == 2
+    assert tokens_asked(setup.box) == 2
 
 
 @WITH_TOKENS
-def test_tokens_have_a_limit_of_their_own(asked: Asked, clock: SimulatedClock) -> None:
-    queue = asked.new_queue(**{f"QUOTA_{asked.carrier.upper()}_TOKEN": "1/hour"})
-    asked.fetch(asked.number(S.DELIVERED), queue=queue)
-    asked.box.tokens.clear()
-    outcome = asked.fetch(asked.number(S.DELIVERED), queue=queue).outcome
+def test_tokens_have_a_limit_of_their_own(setup: CarrierSetup, clock: SimulatedClock) -> None:
+    queue = setup.new_queue(**{f"QUOTA_{setup.carrier.upper()}_TOKEN": "1/hour"})
+    setup.fetch(setup.number(S.DELIVERED), queue=queue)
+    setup.box.tokens.clear()
+    outcome = setup.fetch(setup.number(S.DELIVERED), queue=queue).outcome
     queue.leave()
     assert isinstance(outcome, Failure)
     assert outcome.kind is ErrorKind.RATE_LIMITED
-    assert tokens_asked(asked.box) == 1
+    assert tokens_asked(setup.box) == 1
 
 
 @WITH_TOKENS
-def test_threads_share_one_token(asked: Asked) -> None:
-    asked.box.latency = 0.05
-    numbers = [asked.number(S.DELIVERED) for _ in range(8)]
+def test_threads_share_one_token(setup: CarrierSetup) -> None:
+    setup.box.latency = 0.05
+    numbers = [setup.number(S.DELIVERED) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda number: asked.fetch(number).outcome, numbers))
+        outcomes = list(pool.map(lambda number: setup.fetch(number).outcome, numbers))
     assert all(isinstance(outcome, Retrieved) for outcome in outcomes)
-    assert tokens_asked(asked.box) == 1
+    assert tokens_asked(setup.box) == 1

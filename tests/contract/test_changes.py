@@ -243,7 +243,7 @@ def assessor(database: Database) -> Assessor:
     return intake_of(database, CATALOG, POLICY, NOW).assessor
 
 
-def found(database: Database) -> list[Claim]:
+def the_claims(database: Database) -> list[Claim]:
     claim = ClaimRepository(database, CATALOG, "command", "command").find("CLM-00000")
     assert claim
     return [claim]
@@ -265,7 +265,7 @@ def test_a_claim_that_a_person_reopens_is_not_an_edit_of_the_services(
 ) -> None:
     add_claims(database, [FAILED])
     give_up(run, database)
-    reopen(database, found(database), NOW + HOUR)
+    reopen(database, the_claims(database), NOW + HOUR)
     assert changes(database) == [(1, "reopened", "ann", {})]
     run.keep(NOW + 2 * HOUR)
     assert len(changes(database)) == 1
@@ -285,7 +285,7 @@ def test_a_fault_on_the_way_leaves_a_claim_as_it_was(
 
     broken = GivenUpClaims(replace(assessor(database), assess=fail))
     with pytest.raises(RuntimeError):
-        broken.start_over(found(database), "ann", NOW + HOUR)
+        broken.start_over(the_claims(database), "ann", NOW + HOUR)
     assert joined_rows(database) == before
     assert changes(database) == []
 
@@ -295,7 +295,7 @@ def test_edits_by_the_service_during_and_after_a_reopening_are_recorded(
 ) -> None:
     add_claims(database, [FAILED])
     give_up(run, database)
-    reopen(database, found(database), NOW + HOUR)
+    reopen(database, the_claims(database), NOW + HOUR)
     edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
     run.keep(NOW + 2 * HOUR)
     assert changes(database)[1:] == [(1, "edited", "service", {"deadline": [None, "2026-03-09"]})]
@@ -312,9 +312,9 @@ def test_a_claim_that_a_person_excludes_and_enrolls_has_both_and_no_edit(
     add_claims(database, [FAILED])
     run.keep()
     enrollment = ClaimEnrollment(assessor(database))
-    assert enrollment.exclude(found(database), "ann", NOW + HOUR, "damaged")
+    assert enrollment.exclude(the_claims(database), "ann", NOW + HOUR, "damaged")
     run.keep(NOW + 2 * HOUR)
-    assert enrollment.enroll_named(found(database), "bob", NOW + 3 * HOUR)
+    assert enrollment.enroll_named(the_claims(database), "bob", NOW + 3 * HOUR)
     run.keep(NOW + 4 * HOUR)
     assert changes(database) == [(1, "excluded", "ann", {"why": "damaged"}), (1, "enrolled", "bob", {})]
 
@@ -324,7 +324,7 @@ def test_a_later_edit_of_an_enrolled_claim_is_recorded(
 ) -> None:
     add_claims(database, [{"pod_fetch_status": "manual"}])
     enrollment = ClaimEnrollment(assessor(database))
-    assert enrollment.enroll_named(found(database), "bob", NOW)
+    assert enrollment.enroll_named(the_claims(database), "bob", NOW)
     run.keep(NOW + HOUR)
     [new] = run.take(stage=Stage.NEW, now=NOW + HOUR)
     assert run.record(new, TIMED_OUT, now=NOW + HOUR)
@@ -339,11 +339,11 @@ def test_rejected_actions_are_not_recorded(
     add_claims(database, [FAILED])
     run.keep()
     enrollment = ClaimEnrollment(assessor(database))
-    outdated = [replace(claim, fetch_status="pending") for claim in found(database)]
+    outdated = [replace(claim, fetch_status="pending") for claim in the_claims(database)]
     assert not enrollment.exclude(outdated, "ann", NOW, "damaged")
     assert not enrollment.enroll_named(outdated, "ann", NOW)
     given_up = GivenUpClaims(assessor(database))
-    assert not given_up.start_over(found(database), "ann", NOW)  # it is not given up
+    assert not given_up.start_over(the_claims(database), "ann", NOW)  # it is not given up
     assert changes(database) == []
 
 

@@ -12,7 +12,7 @@ from recours.database.by_person import ClaimEnrollment
 from recours.database.by_person import correct as correct_claims
 from recours.database.engine import Database
 from recours.runs.eligibility import Correction
-from tests.contract.test_changes import assessor, changes, found
+from tests.contract.test_changes import assessor, changes, the_claims
 from tests.contract.test_claims import HOPELESS, NOW, Run, edit, rows
 from tests.own_rows import joined_rows, set_own
 
@@ -40,7 +40,7 @@ def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(
     run.keep()
     [claim] = run.take()
     assert run.record(claim, HOPELESS)
-    [claim] = found(database)
+    [claim] = the_claims(database)
     corrected = correct(database, claim)
     assert corrected is not None
     assert corrected.number == RIGHT.number
@@ -58,7 +58,7 @@ def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
     add_claims(database, [FAILED])
     run.keep()
     edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
-    [claim] = found(database)
+    [claim] = the_claims(database)
     assert correct(database, claim)
     edit(database, "UPDATE claims SET tracking_number = 'XY000000000FR'")
     run.keep(NOW + 2 * HOUR)
@@ -73,12 +73,12 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
     add_claims(database, [FAILED])
     run.keep()
     enrollment = ClaimEnrollment(assessor(database))
-    assert enrollment.exclude(found(database), "ann", NOW, "damaged")
+    assert enrollment.exclude(the_claims(database), "ann", NOW, "damaged")
     set_own(database, "CLM-00000", known_delivery=json.dumps(Delivery(signatory="Lea").as_json()))
-    [claim] = found(database)
+    [claim] = the_claims(database)
     assert correct(database, claim)
     run.keep(NOW + HOUR)
-    assert enrollment.enroll_named(found(database), "ann", NOW + 2 * HOUR)
+    assert enrollment.enroll_named(the_claims(database), "ann", NOW + 2 * HOUR)
     run.keep(NOW + 3 * HOUR)
     [claim] = run.take(stage=Stage.NEW)
     assert (claim.number, claim.state.delivery) == (RIGHT.number, None)
@@ -88,7 +88,7 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
 def test_the_carrier_is_corrected_too(run: Run, database: Database, add_claims: Callable[..., None]) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    [claim] = found(database)
+    [claim] = the_claims(database)
     corrected = correct(database, claim, Correction(carrier="Other Carrier"))
     assert corrected is not None
     assert corrected.carrier == "other"
@@ -103,7 +103,7 @@ def test_a_leased_claim_is_not_corrected(
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    [claim] = found(database)
+    [claim] = the_claims(database)
     assert run.take()
     assert correct(database, claim, at=NOW) is None
     assert changes(database) == []
@@ -117,7 +117,7 @@ def test_a_claim_edited_in_the_meantime_is_not_corrected(
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    [claim] = found(database)
+    [claim] = the_claims(database)
     edit(database, f"UPDATE claims SET {edited}")
     assert correct(database, claim) is None
     assert changes(database) == []

@@ -36,7 +36,7 @@ def assessor(service: Application) -> Assessor:
     return intake_of(service.database, CATALOG, POLICY, NOW).assessor
 
 
-def found(service: Application) -> Claim:
+def the_claim(service: Application) -> Claim:
     claim = ClaimRepository(service.database, CATALOG, "command", "command").find("CLM-1")
     assert claim
     return claim
@@ -51,10 +51,10 @@ def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
     assert (candidate.number, candidate.carrier_name, candidate.status) == (NUMBER, "DPD", "open")
     assert enrollment.enroll([candidate.id], NOW) == {candidate.id}
     assert ready.row(1)["pod_fetch_status"] == "pending"
-    assert found(ready).state.stage is Stage.NEW
+    assert the_claim(ready).state.stage is Stage.NEW
 
     take_in(database, CATALOG, NOW + HOUR, POLICY)
-    corrections = [(found(ready), Correction(number=OTHER_NUMBER))]
+    corrections = [(the_claim(ready), Correction(number=OTHER_NUMBER))]
     [corrected] = correct(assessor(ready), corrections, "ann", NOW + HOUR)
     if not (database.border.is_view and database.is_sqlite):  # whose trigger writes the same as a run
         assert (ready.row(1)["tracking_number"], corrected.number) == (OTHER_NUMBER, OTHER_NUMBER)
@@ -63,9 +63,11 @@ def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
     take_in(database, CATALOG, NOW + 2 * HOUR, POLICY)
     with database.write() as connection:
         connection.execute(update(claims).values(stage=Stage.GIVEN_UP, retries_used=4, next_at=None))
-    assert GivenUpClaims(assessor(ready)).start_over([found(ready)], "ann", NOW + 3 * HOUR) == {candidate.id}
+    assert GivenUpClaims(assessor(ready)).start_over([the_claim(ready)], "ann", NOW + 3 * HOUR) == {
+        candidate.id
+    }
     assert ready.row(1)["pod_retry_count"] == "0"
-    assert (found(ready).state.stage, found(ready).state.next_at) == (Stage.WAITING, NOW + 3 * HOUR)
+    assert (the_claim(ready).state.stage, the_claim(ready).state.next_at) == (Stage.WAITING, NOW + 3 * HOUR)
 
 
 @pytest.mark.sample(
@@ -76,13 +78,13 @@ def test_claims_are_excluded_if_the_column_can_say_so(ready: Application) -> Non
     if ready.kind is SCHEMAS["pod_fetch_status as an enum"]:
         refusal = DatabaseError if ready.database.is_sqlite else ClaimsRefusedError
         with pytest.raises(refusal):
-            enrollment.exclude([found(ready)], "ann", NOW, "damaged")
+            enrollment.exclude([the_claim(ready)], "ann", NOW, "damaged")
         assert ready.row(1)["pod_fetch_status"] is None
         return
-    assert enrollment.exclude([found(ready)], "ann", NOW, "damaged")
+    assert enrollment.exclude([the_claim(ready)], "ann", NOW, "damaged")
     assert ready.row(1)["pod_fetch_status"] == "manual"
-    assert enrollment.enroll_named([found(ready)], "ann", NOW + HOUR)
-    assert found(ready).state.stage is Stage.NEW
+    assert enrollment.enroll_named([the_claim(ready)], "ann", NOW + HOUR)
+    assert the_claim(ready).state.stage is Stage.NEW
 
 
 @pytest.mark.parametrize(
@@ -102,5 +104,5 @@ def test_a_value_that_does_not_fit_a_column_is_rejected_before_any_write(ready: 
     ((correction, says),) = [wrong[name] for name, kind in SCHEMAS.items() if kind is ready.kind]
     before = ready.row(1)
     with pytest.raises(ClaimsRefusedError, match=says):
-        correct(assessor(ready), [(found(ready), correction)], "ann", NOW)
+        correct(assessor(ready), [(the_claim(ready), correction)], "ann", NOW)
     assert ready.row(1) == before

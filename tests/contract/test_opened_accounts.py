@@ -29,7 +29,7 @@ CREDENTIALS = {"CHRONOPOST_ACCOUNT": "20000002", "CHRONOPOST_PASSWORD": f"{MARK}
 
 
 @pytest.fixture
-def stored(database: Database) -> ClientAccounts:
+def store(database: Database) -> ClientAccounts:
     with database.write() as connection:
         for number in (1, 2, 3):
             row = {"id": number, "email": f"shop{number}@example.com"}
@@ -47,14 +47,14 @@ def settings(tmp_path: Path, url: str) -> Callable[..., Settings]:
 
 
 def add(
-    stored: ClientAccounts,
+    store: ClientAccounts,
     client: int,
     values: dict[str, str] | None = None,
     at: datetime = START,
     **more: Any,
 ) -> str:
     sealed = Seals([KEY]).seal(values or CREDENTIALS, owner_of(client, "chronopost"))
-    number = put_account(stored, client, "chronopost", sealed, "lea", at, **more)
+    number = put_account(store, client, "chronopost", sealed, "lea", at, **more)
     return str(AccountKey("chronopost", number or 0))
 
 
@@ -77,10 +77,10 @@ def unsealed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_an_account_is_opened_when_it_is_first_asked_for(
-    stored: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
+    store: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
 ) -> None:
-    keys = [add(stored, client) for client in (1, 2, 3)]
-    there = opened_by(settings(), stored.database)
+    keys = [add(store, client) for client in (1, 2, 3)]
+    there = opened_by(settings(), store.database)
     numbers = {AccountKey.parse(key).account for key in keys}
     assert {of_client["chronopost"] for of_client in there.client_accounts.values()} == numbers
     assert all(key in there for key in keys)
@@ -97,13 +97,13 @@ def test_an_account_is_opened_when_it_is_first_asked_for(
 
 
 def test_secrets_of_an_account_are_redacted_like_those_of_the_settings(
-    stored: ClientAccounts, settings: Callable[..., Settings]
+    store: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
     password = uuid.uuid4().hex
-    key, found = add(stored, 1, CREDENTIALS | {"CHRONOPOST_PASSWORD": password}), settings()
+    key, found = add(store, 1, CREDENTIALS | {"CHRONOPOST_PASSWORD": password}), settings()
     redact = redactor(found)  # for example a log that was opened before the account
     assert redact(password) == password
-    assert opened_by(found, stored.database)[key].client
+    assert opened_by(found, store.database)[key].client
     assert redact(f"sent {password}, and 20000002:{password}") == "sent ***, and ***"
 
 
@@ -117,30 +117,30 @@ def test_secrets_of_an_account_are_redacted_like_those_of_the_settings(
     ],
 )
 def test_an_account_that_cannot_be_opened_is_closed_with_the_reason(
-    stored: ClientAccounts, settings: Callable[..., Settings], key: str, more: dict[str, Any], missing: str
+    store: ClientAccounts, settings: Callable[..., Settings], key: str, more: dict[str, Any], missing: str
 ) -> None:
-    number = add(stored, 1, **more)
-    there = opened_by(settings(key), stored.database)
+    number = add(store, 1, **more)
+    there = opened_by(settings(key), store.database)
     assert there[number].client is None
     assert missing in there[number].missing
     assert there["chronopost"].client, "the default account goes on"
 
 
 def test_an_account_whose_client_changed_is_closed_until_a_person_confirms_it(
-    stored: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
+    store: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
 ) -> None:
-    key = add(stored, 1)
-    with stored.database.write() as connection:
+    key = add(store, 1)
+    with store.database.write() as connection:
         connection.execute(
             update(SERVICE_CLIENTS).where(SERVICE_CLIENTS.c.id == 1).values(email="new@example.com")
         )
-    there = opened_by(settings(), stored.database)
+    there = opened_by(settings(), store.database)
     there.settle_moved(START)
     assert (there.client_accounts, there[key].client, unsealed) == ({}, None, [])
     assert (
         "had shop1@example.com when the account was added and now has new@example.com" in there[key].missing
     )
-    stored.confirm(stored.all()[0], "lea", START)
+    store.confirm(store.all()[0], "lea", START)
     there.refresh()
     assert there[key].client
     assert there.client_accounts == {1: {"chronopost": AccountKey.parse(key).account}}
@@ -148,33 +148,33 @@ def test_an_account_whose_client_changed_is_closed_until_a_person_confirms_it(
 
 @pytest.mark.parametrize("key", ["chronopost#0", "chronopost#x", "nobody#1", "nobody", ""])
 def test_invalid_account_keys_are_not_found(
-    stored: ClientAccounts, settings: Callable[..., Settings], key: str
+    store: ClientAccounts, settings: Callable[..., Settings], key: str
 ) -> None:
-    there = opened_by(settings(), stored.database)
+    there = opened_by(settings(), store.database)
     assert key not in there
     with pytest.raises(KeyError):
         there[key]
 
 
 def test_a_process_that_lives_long_notices_changes(
-    stored: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
+    store: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
 ) -> None:
-    first, second = add(stored, 1), add(stored, 2)
-    there = opened_by(settings(), stored.database)
+    first, second = add(store, 1), add(store, 2)
+    there = opened_by(settings(), store.database)
     assert there.refresh()
     assert not there.refresh(), "nothing was changed"
     kept, changed = there[first], there[second]
     values = CREDENTIALS | {"CHRONOPOST_PASSWORD": "another one"}
-    assert add(stored, 2, values, LATER, replace=True) == second
-    third = add(stored, 3, at=LATER)
+    assert add(store, 2, values, LATER, replace=True) == second
+    third = add(store, 3, at=LATER)
     assert there.refresh()
     assert there[first] is kept, "its tokens and connections are kept"
     assert there[second] is not changed
     assert there[second].credentials[1] == "another one"
     assert there[third].client
     assert unsealed == [f"{client}/chronopost" for client in (1, 2, 2, 3)]
-    (account,) = stored.all([3])
-    stored.remove(account, "lea", LATER)
+    (account,) = store.all([3])
+    store.remove(account, "lea", LATER)
     assert there.refresh()
     assert there[third].client is None
     assert (
@@ -183,24 +183,24 @@ def test_a_process_that_lives_long_notices_changes(
 
 
 def test_an_account_that_is_removed_is_closed(
-    stored: ClientAccounts, settings: Callable[..., Settings]
+    store: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
-    key = add(stored, 1)
-    there = opened_by(settings(), stored.database)
-    (row,) = stored.all()
-    stored.remove(row, "lea", START)
+    key = add(store, 1)
+    there = opened_by(settings(), store.database)
+    (row,) = store.all()
+    store.remove(row, "lea", START)
     assert there[key].client is None
     assert "removed" in there[key].missing
 
 
 def test_without_accounts_one_statement_is_all_there_is(
-    stored: ClientAccounts, settings: Callable[..., Settings]
+    store: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
-    assert stored.database.border.has_addresses  # one query for all
+    assert store.database.border.has_addresses  # one query for all
     statements: list[str] = []
-    engine = stored.database.engine
+    engine = store.database.engine
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    there = opened_by(settings(), stored.database)
+    there = opened_by(settings(), store.database)
     for _ in range(3):
         make_catalog(settings(), there.client_accounts)
         assert there["chronopost"].client

@@ -55,7 +55,7 @@ class Machine:
 
     folder: Path
 
-    def alone(self, command: Sequence[str]) -> list[str]:
+    def isolated(self, command: Sequence[str]) -> list[str]:
         """A command line that runs this one with only the test's crontab; its child processes end with it."""
         inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         return [*inside, "sh", "-c", _ALONE, "sh", str(self.folder), *command]
@@ -65,7 +65,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command there."""
         return subprocess.run(
-            self.alone(command),
+            self.isolated(command),
             cwd=cwd,
             env=self.environment(environment),
             input=given,
@@ -78,14 +78,14 @@ class Machine:
 
     def environment(self, more: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
         """This process's environment, with its own home folder."""
-        alone = {
+        isolated = {
             "HOME": str(self.folder / "home"),
             "PYTHONIOENCODING": "utf-8",
         }
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("RECOURS_", "XDG_"))
         }
-        return kept | alone | dict(more)
+        return kept | isolated | dict(more)
 
     def crontab(self) -> str:
         """The whole crontab, without the three lines that crontab adds at the top."""

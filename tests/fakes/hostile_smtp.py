@@ -56,7 +56,7 @@ def send(server: Hostile, sock: socket.socket, pieces: Iterable[bytes], every_s:
         time.sleep(every_s)
 
 
-def after(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) -> Behavior:
+def replying(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) -> Behavior:
     """Give these replies, the first unasked, the others to a command each; then send the rest."""
 
     def behave(server: Hostile, sock: socket.socket) -> None:

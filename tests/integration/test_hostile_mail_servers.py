@@ -34,10 +34,10 @@ from tests.fakes.hostile_smtp import (
     FINE,
     GO_ON,
     Behavior,
-    after,
     deaf,
     endless,
     hostile,
+    replying,
     trickle,
 )
 from tests.planted import MARK
@@ -49,21 +49,23 @@ LOGIN = b"250-mail.example\r\n250 AUTH PLAIN\r\n"
 
 # Before an email is handed over: its state is unchanged.
 WAITS: dict[str, tuple[Behavior, str]] = {
-    "a trickled banner": (after(then=trickle(), every_s=EVERY_S), "none"),
-    "an endless banner": (after(then=endless(b"220-welcome\r\n")), "none"),
-    "an endless answer to EHLO": (after(BANNER, then=endless(b"250-SIZE\r\n")), "none"),
-    "a handshake that trickles": (after(then=[TLS_RECORD, *[b"\x02"] * 500], every_s=EVERY_S), "tls"),
-    "a handshake that stalls after STARTTLS": (after(BANNER, b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n"), "starttls"),
-    "an endless answer to RCPT": (after(BANNER, FINE, FINE, then=endless(b"250-yes\r\n")), "none"),
-    "a silent answer to the command DATA": (after(BANNER, FINE, FINE, FINE), "none"),
+    "a trickled banner": (replying(then=trickle(), every_s=EVERY_S), "none"),
+    "an endless banner": (replying(then=endless(b"220-welcome\r\n")), "none"),
+    "an endless answer to EHLO": (replying(BANNER, then=endless(b"250-SIZE\r\n")), "none"),
+    "a handshake that trickles": (replying(then=[TLS_RECORD, *[b"\x02"] * 500], every_s=EVERY_S), "tls"),
+    "a handshake that stalls after STARTTLS": (replying(BANNER, b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n"), "starttls"),
+    "an endless answer to RCPT": (replying(BANNER, FINE, FINE, then=endless(b"250-yes\r\n")), "none"),
+    "a silent answer to the command DATA": (replying(BANNER, FINE, FINE, FINE), "none"),
 }  # fmt: skip
 # After that, nobody knows.
 UNDECIDED: dict[str, Behavior] = {
-    "a trickled answer to the message": after(
+    "a trickled answer to the message": replying(
         BANNER, FINE, FINE, FINE, GO_ON, then=trickle(), every_s=EVERY_S
     ),
-    "an endless answer to the message": after(BANNER, FINE, FINE, FINE, GO_ON, then=endless(b"250-yes\r\n")),
-    "no answer to the message": after(BANNER, FINE, FINE, FINE, GO_ON),
+    "an endless answer to the message": replying(
+        BANNER, FINE, FINE, FINE, GO_ON, then=endless(b"250-yes\r\n")
+    ),
+    "no answer to the message": replying(BANNER, FINE, FINE, FINE, GO_ON),
     "a server that does not read": deaf,
 }
 
@@ -115,7 +117,7 @@ def test_a_login_repeated_by_the_server_is_redacted(repeated: bytes, replies: tu
     said = [reply % repeated if b"%s" in reply else reply for reply in replies]
     settings = SmtpSettings("127.0.0.1", 0, "none", "shop", "service@shop.example", password=SECRET)
     with (
-        hostile(after(BANNER, LOGIN, *said)) as server,
+        hostile(replying(BANNER, LOGIN, *said)) as server,
         SmtpConnection(replace(settings, port=server.port), timeout_s=TOTAL_S) as line,
         pytest.raises(MailServerError, match=r"\*\*\*") as caught,
     ):
@@ -125,7 +127,7 @@ def test_a_login_repeated_by_the_server_is_redacted(repeated: bytes, replies: tu
 
 
 def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after_it() -> None:
-    with hostile(after(BANNER, FINE)) as server:
+    with hostile(replying(BANNER, FINE)) as server:
         line = line_to(server.port, may_continue=lambda: not server.reached.is_set())
         with line, pytest.raises(StopRequestedError):
             line.send("a@shop.example", b"x", lambda: True)
@@ -136,7 +138,7 @@ def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after
         return True
 
     with (
-        hostile(after(BANNER, FINE, FINE, FINE, GO_ON, then=[FINE])) as server,
+        hostile(replying(BANNER, FINE, FINE, FINE, GO_ON, then=[FINE])) as server,
         line_to(server.port, may_continue=lambda: not given.is_set()) as line,
     ):
         assert line.send("a@shop.example", b"x", give)
@@ -150,7 +152,7 @@ def test_sigterm_is_heard_while_a_mail_server_trickles(
         EventName.ACCOUNT_FAULT, Actor.OPERATOR, "chronopost", "2026-02-02", {"reason": "Invalid Password"}
     )
     mailbox.add_event(event, datetime.now(UTC))
-    with hostile(after(BANNER, FINE, then=trickle(), every_s=EVERY_S)) as server:
+    with hostile(replying(BANNER, FINE, then=trickle(), every_s=EVERY_S)) as server:
         environment = environment_of(url, sandbox.url) | {
             "RECOURS_POD_DIR": str(tmp_path / "pods"),
             "RECOURS_LOG_DIR": str(tmp_path / "logs"),

@@ -8,7 +8,7 @@ from tests.old_words import (
     STILL_SEVERAL_CLASSES,
     STILL_TO_BE_RENAMED,
     WORDS,
-    found,
+    occurrences,
     several_classes,
 )
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.full("words that were given up: a name harms nobody at 
 
 
 def test_no_old_word_comes_back() -> None:
-    places = found()
+    places = occurrences()
     back = {old: places[old] for old in sorted(places.keys() - STILL_TO_BE_RENAMED)}
     new = WORDS | NAMES | {f"module {old}": name for old, name in MODULES.items()}
     said = [f"{old} (say {new[old]}): {', '.join(where)}" for old, where in back.items()]
@@ -25,7 +25,10 @@ def test_no_old_word_comes_back() -> None:
 
 def test_renamed_names_are_off_the_lists() -> None:
     """So that it cannot come back."""
-    done = sorted(STILL_TO_BE_RENAMED - found().keys()), sorted(STILL_SEVERAL_CLASSES - several_classes())
+    done = (
+        sorted(STILL_TO_BE_RENAMED - occurrences().keys()),
+        sorted(STILL_SEVERAL_CLASSES - several_classes()),
+    )
     assert done == ([], []), (
         "No name has these any more: `python -m tests.old_words trim` takes them off the lists."
     )

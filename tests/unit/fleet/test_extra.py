@@ -15,12 +15,12 @@ ROOT = Path(__file__).resolve().parents[3]
 def installed(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
     """Simulate an installed package in that version; None: not installed."""
 
-    def found(name: str) -> str:
+    def installed_version(name: str) -> str:
         if version is None:
             raise PackageNotFoundError(name)
         return version
 
-    monkeypatch.setattr(job_queue, "version", found)
+    monkeypatch.setattr(job_queue, "version", installed_version)
 
 
 def test_required_packages_match_the_declared_extra() -> None:

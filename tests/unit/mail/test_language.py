@@ -21,7 +21,7 @@ from recours.reporting.problems import Problem, ProblemKind, Verdict
 from recours.reporting.system import Backlog, Tally
 from tests.french import with_plain_spaces
 from tests.needs import missing, program
-from tests.unit.reporting.test_problems import seen
+from tests.unit.reporting.test_problems import system_overview
 from tests.unit.reporting.test_weekly import week_report
 
 ENGLISH = "The parcel was thrown away"
@@ -136,7 +136,7 @@ def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.Monke
     monkeypatch.setattr(weekly, "verdict", lambda _overview: found)
     tallies = [Tally(date(2026, 11, 16), "ups", 1, "failed", kind, 2) for kind in ErrorKind]
     backlogs = [Backlog(carrier, {Stage.WAITING: 1}) for carrier in ("ups", "")]
-    now = seen(backlogs=backlogs)
+    now = system_overview(backlogs=backlogs)
     shown = week_report(*tallies, now=now, secured={"EUR": 12.5}, manifest=Manifest(7, "7.txt", "abc1"))
     report = weekly.render_report(shown, "fr", Branding(), CATALOG)
     assert ENGLISH in report.plain, "as a carrier's words"

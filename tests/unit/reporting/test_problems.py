@@ -48,7 +48,7 @@ def run(hours_ago: float, *, ended: bool = True, exit_status: int | None = 0) ->
     return Run(f"run-{hours_ago}", WORKER, began, began if ended else None, exit_status if ended else None)
 
 
-def seen(*, runs: list[Run] | None = None, **more: Any) -> Overview:
+def system_overview(*, runs: list[Run] | None = None, **more: Any) -> Overview:
     worker = worker_status(WORKER, HOUR, [run(0.5)] if runs is None else runs, NOW)
     return Overview(NOW, [worker], success_of([], []), **{"backlogs": [], "carriers": [], **more})
 
@@ -88,26 +88,26 @@ OF_CLIENTS = [*WAITS, Backlog("x#1", {Stage.READY: 3}), Backlog("x#2", {Stage.WA
 LOG = "tail -n 50 logs/pod_fetch_worker.log"
 OVERDUE = "Check that cron, the timer or the task still starts it (see its schedule in 'recours check'), then run it manually: recours fetch"
 CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
-    ("well", seen(), []),
-    ("never ran", seen(runs=[]), [("pod_fetch_worker has never run on this database. It should run every hour.", "recours check")]),
+    ("well", system_overview(), []),
+    ("never ran", system_overview(runs=[]), [("pod_fetch_worker has never run on this database. It should run every hour.", "recours check")]),
     (
         "overdue",
-        seen(runs=[run(9)]),
+        system_overview(runs=[run(9)]),
         [("pod_fetch_worker has not run since 08:00 UTC. It should run every hour. Is the machine off, or the schedule disabled?", OVERDUE)],
     ),
     (
         "failed",
-        seen(runs=[run(0.5, exit_status=1)]),
+        system_overview(runs=[run(0.5, exit_status=1)]),
         [("The last run of pod_fetch_worker (16:30 UTC) failed with exit status 1.", f"See the end of its log: {LOG}")],
     ),
     (
         "failed, and the next one has begun",
-        seen(runs=[run(0.1, ended=False), run(1, exit_status=1)]),
+        system_overview(runs=[run(0.1, ended=False), run(1, exit_status=1)]),
         [("The last run of pod_fetch_worker (16:00 UTC) failed with exit status 1.", f"See the end of its log: {LOG}")],
     ),
     (
         "a run in the future",
-        seen(runs=[run(-24 * 3500), run(0.5)]),
+        system_overview(runs=[run(-24 * 3500), run(0.5)]),
         [
             (
                 "1 run of pod_fetch_worker began in the future (26 Jun 2036, 17:00 UTC): the clock of a machine is or was wrong.",
@@ -115,15 +115,15 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             )
         ],
     ),
-    ("stopped by a person", seen(runs=[run(0.5, exit_status=130)]), []),
+    ("stopped by a person", system_overview(runs=[run(0.5, exit_status=130)]), []),
     (
         "killed",
-        seen(runs=[run(0.5), run(9, ended=False), run(30, ended=False)]),
+        system_overview(runs=[run(0.5), run(9, ended=False), run(30, ended=False)]),
         [("2 runs of pod_fetch_worker never ended, the latest at 08:00 UTC: they were killed, or the machine went down.", f"See its log: {LOG}")],
     ),
     (
         "a stalled fleet",
-        seen(fleet=FleetStatus(NOW - timedelta(minutes=25), is_silent=True)),
+        system_overview(fleet=FleetStatus(NOW - timedelta(minutes=25), is_silent=True)),
         [
             (
                 "No long-lived worker has checked for due claims since 16:35 UTC. The workers should check every minute.",
@@ -131,10 +131,10 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             )
         ],
     ),
-    ("a fleet that works", seen(fleet=FleetStatus(NOW, is_silent=False)), []),
+    ("a fleet that works", system_overview(fleet=FleetStatus(NOW, is_silent=False)), []),
     (
         "credentials",
-        seen(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, troubles=SINCE),
+        system_overview(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, troubles=SINCE),
         [
             (
                 'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next attempt: 18:49 UTC.',
@@ -144,7 +144,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "credentials, and a retry is due",
-        seen(carriers=[carrier(rejected=REFUSED._replace(until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
+        system_overview(carriers=[carrier(rejected=REFUSED._replace(until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
         [
             (
                 'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next attempt: at the next run.',
@@ -154,12 +154,12 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "credentials, and no claim waits",
-        seen(carriers=[carrier(REFUSED, rejected=REFUSED)]),
+        system_overview(carriers=[carrier(REFUSED, rejected=REFUSED)]),
         [('X rejects our credentials ("Invalid Password", from .env). Next attempt: 18:49 UTC.', "Correct the credentials, then run: recours carriers check x")],
     ),
     (
         "denied",
-        seen(carriers=[carrier(DENIED, rejected=DENIED)], backlogs=WAITS, troubles=SINCE),
+        system_overview(carriers=[carrier(DENIED, rejected=DENIED)], backlogs=WAITS, troubles=SINCE),
         [
             (
                 "X accepts our account but does not let it use this service. 32 claims blocked since 20 Nov 2026. Next attempt: 18:49 UTC.",
@@ -169,13 +169,13 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "no credentials",
-        seen(carriers=[carrier(NO_CREDENTIALS, configured=False)], backlogs=WAITS),
+        system_overview(carriers=[carrier(NO_CREDENTIALS, configured=False)], backlogs=WAITS),
         [("X has no credentials. 32 claims blocked since 24 Nov 2026.", "Set X_KEY in .env, then run: recours carriers check x")],
     ),
-    ("no credentials, and none wanted", seen(carriers=[carrier(NO_CREDENTIALS, configured=False)]), []),
+    ("no credentials, and none wanted", system_overview(carriers=[carrier(NO_CREDENTIALS, configured=False)]), []),
     (
         "paused by a person",
-        seen(
+        system_overview(
             carriers=[carrier(STOPPED, stopped=Stop(NOW - 3 * DAY, "by anna: works"))],
             backlogs=WAITS,
         ),
@@ -183,7 +183,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "paused by a person until a time",
-        seen(
+        system_overview(
             carriers=[
                 carrier(
                     STOPPED._replace(until=NOW + DAY),
@@ -195,10 +195,10 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [],
     ),
-    ("at its limit", seen(carriers=[carrier(AT_LIMIT)], backlogs=WAITS), []),
+    ("at its limit", system_overview(carriers=[carrier(AT_LIMIT)], backlogs=WAITS), []),
     (
         "out for days",
-        seen(
+        system_overview(
             carriers=[carrier(unavailable_since=NOW - 3 * DAY)],
             backlogs=WAITS,
         ),
@@ -211,7 +211,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "a backlog",
-        seen(
+        system_overview(
             carriers=[carrier()],
             backlogs=WAITS,
             troubles=Troubles(backlogs={"x": OverlongBacklog(4000, 78, 51, range(900), range(3))}),
@@ -226,7 +226,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "claims to correct",
-        seen(
+        system_overview(
             troubles=Troubles(to_correct=[ToCorrect(1, "x", "CLM-7", ""), ToCorrect(2, "x", "CLM-8", "2026-11-28")]),
             stakes={("to_correct", ""): Stake({"EUR": 4210.0})},
         ),
@@ -238,11 +238,11 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             )
         ],
     ),
-    ("open accounts of clients", seen(carriers=[carrier()], accounts=[account(1, H.OPEN), account(2, H.PAUSED)]), []),
-    ("accounts of clients that wait", seen(carriers=[carrier()], accounts=[account(1, H.PAUSED, "X asked us to wait")]), []),
+    ("open accounts of clients", system_overview(carriers=[carrier()], accounts=[account(1, H.OPEN), account(2, H.PAUSED)]), []),
+    ("accounts of clients that wait", system_overview(carriers=[carrier()], accounts=[account(1, H.PAUSED, "X asked us to wait")]), []),
     (
         "refused accounts of clients",
-        seen(
+        system_overview(
             carriers=[carrier()],
             backlogs=OF_CLIENTS,
             accounts=[account(1, H.REFUSED, "X rejects"), account(2, H.REFUSED), account(3, H.OPEN)],
@@ -258,7 +258,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "hundreds of refused accounts are one problem",
-        seen(carriers=[carrier()], accounts=MANY_REFUSED),
+        system_overview(carriers=[carrier()], accounts=MANY_REFUSED),
         [
             (
                 f"X rejects 200 client accounts ({', '.join(f'c{n}@shop.example' for n in range(1, 11))} and 190 more).",
@@ -268,7 +268,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "credentials that no key opens",
-        seen(carriers=[carrier()], accounts=[account(1, H.UNUSABLE, "No key opens it")]),
+        system_overview(carriers=[carrier()], accounts=[account(1, H.UNUSABLE, "No key opens it")]),
         [
             (
                 'The X credentials of 1 client account (c1@shop.example) cannot be used ("No key opens it").',
@@ -278,7 +278,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "clients without any account",
-        seen(
+        system_overview(
             carriers=[carrier(NO_CREDENTIALS, configured=False)],
             backlogs=WAITS,
             accounts=[account(9, H.OPEN)],
@@ -293,13 +293,13 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "a paused carrier stops the accounts of clients too",
-        seen(carriers=[carrier(STOPPED, stopped=Stop(NOW - DAY, "by me"))], backlogs=OF_CLIENTS),
+        system_overview(carriers=[carrier(STOPPED, stopped=Stop(NOW - DAY, "by me"))], backlogs=OF_CLIENTS),
         [("X has been paused since 25 Nov 2026 (by me). 36 claims blocked.", "recours resume x")],
     ),
-    ("unknown carriers, not looked at", seen(backlogs=[Backlog("", {}, unassessed=3)]), []),
+    ("unknown carriers, not looked at", system_overview(backlogs=[Backlog("", {}, unassessed=3)]), []),
     (
         "unknown carriers",
-        seen(backlogs=[Backlog("", {Stage.READY: 1, Stage.SETTLED: 2, Stage.GIVEN_UP: 5})]),
+        system_overview(backlogs=[Backlog("", {Stage.READY: 1, Stage.SETTLED: 2, Stage.GIVEN_UP: 5})]),
         [
             (
                 "3 claims name a carrier that recours does not know.",
@@ -309,12 +309,12 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "deadlines",
-        seen(troubles=Troubles(late=[LATE])),
+        system_overview(troubles=Troubles(late=[LATE])),
         [("1 claim will not be attempted before its deadline: CLM-7, due on 28 Nov 2026.", "recours why CLM-7")],
     ),
     (
         "evidence",
-        seen(troubles=Troubles(forgotten=[(NOW + 20 * HOUR, LATE), (NOW + 30 * HOUR, LATE)])),
+        system_overview(troubles=Troubles(forgotten=[(NOW + 20 * HOUR, LATE), (NOW + 30 * HOUR, LATE)])),
         [
             (
                 "2 claims will not be attempted before their carriers delete the parcels' data; the first is CLM-7, on 27 Nov 2026 at the "
@@ -325,7 +325,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "refused documents of five parcels, and of four",
-        seen(
+        system_overview(
             carriers=[carrier()],
             troubles=Troubles(refused={
                 "x": [RefusedPiece(n // 2, f"/pods/refused/x/{n}.pdf", NOW - n * HOUR) for n in range(2, 12)],
@@ -342,12 +342,12 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "internal errors",
-        seen(recent=tallies("internal_error", 3)),
+        system_overview(recent=tallies("internal_error", 3)),
         [("3 attempts have ended in an internal error of recours since yesterday.", "See the tracebacks in the logs: grep -A 20 Traceback logs/*.log")],
     ),
     (
         "mails",
-        seen(
+        system_overview(
             mails={
                 MailState.READY: Pile(14, NOW - 30 * HOUR, overdue=12),
                 MailState.HELD: Pile(1, NOW - HOUR),
@@ -363,7 +363,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             ),
         ],
     ),
-    ("mails that wait for the next run", seen(mails={MailState.READY: Pile(4, NOW - HOUR)}), []),
+    ("mails that wait for the next run", system_overview(mails={MailState.READY: Pile(4, NOW - HOUR)}), []),
 ]  # fmt: skip
 
 
@@ -397,41 +397,41 @@ def test_every_kind_has_its_text() -> None:
 @pytest.mark.parametrize(
     ("overview", "language", "sentence"),
     [
-        (seen(), "en", "All is well: 0 proofs today, 0 claims in progress, nothing blocked."),
-        (seen(), "fr", "Tout va bien : 0 preuve aujourd'hui, 0 réclamation en cours, rien de bloqué."),
+        (system_overview(), "en", "All is well: 0 proofs today, 0 claims in progress, nothing blocked."),
+        (system_overview(), "fr", "Tout va bien : 0 preuve aujourd'hui, 0 réclamation en cours, rien de bloqué."),
         (
-            seen(backlogs=[Backlog("x", {Stage.WAITING: 33}), Backlog("y", {Stage.NEW: 1, Stage.GIVEN_UP: 8})]),
+            system_overview(backlogs=[Backlog("x", {Stage.WAITING: 33}), Backlog("y", {Stage.NEW: 1, Stage.GIVEN_UP: 8})]),
             "en",
             "All is well: 0 proofs today, 34 claims in progress, nothing blocked.",
         ),
         (
-            seen(backlogs=WAITS, carriers=[carrier(AT_LIMIT)]),
+            system_overview(backlogs=WAITS, carriers=[carrier(AT_LIMIT)]),
             "en",
             "All is well: 0 proofs today, 32 claims in progress, 32 of them blocked until a limit resets or a pause ends.",
         ),
         (
-            replace(seen(), success=success_of(tallies(None, 12), [NOW.date() - DAY, NOW.date()])),
+            replace(system_overview(), success=success_of(tallies(None, 12), [NOW.date() - DAY, NOW.date()])),
             "en",
             "All is well: 12 proofs today, 0 claims in progress, nothing blocked.",
         ),
         (
-            seen(backlogs=[Backlog("x", {Stage.WAITING: 10_000})]),
+            system_overview(backlogs=[Backlog("x", {Stage.WAITING: 10_000})]),
             "en",
             "All is well: 0 proofs today, 10,000+ claims in progress, nothing blocked.",
         ),
         (
-            seen(backlogs=OF_CLIENTS, carriers=[carrier()], accounts=[account(1, H.PAUSED)]),
+            system_overview(backlogs=OF_CLIENTS, carriers=[carrier()], accounts=[account(1, H.PAUSED)]),
             "en",
             "All is well: 0 proofs today, 36 claims in progress, 3 of them blocked until a limit resets or a pause ends.",
         ),
-        (seen(runs=[]), "en", "1 problem needs your attention: pod_fetch_worker has never run."),
+        (system_overview(runs=[]), "en", "1 problem needs your attention: pod_fetch_worker has never run."),
         (
-            seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
+            system_overview(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
             "en",
             "2 problems need your attention: pod_fetch_worker is overdue, X credentials.",
         ),
         (
-            seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
+            system_overview(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
             "fr",
             "2 problèmes demandent votre attention : pod_fetch_worker est en retard, identifiants X.",
         ),
@@ -442,7 +442,7 @@ def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence
 
 
 def test_a_problem_says_what_its_claims_are_about() -> None:
-    overview = seen(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, troubles=SINCE)
+    overview = system_overview(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, troubles=SINCE)
     (problem,) = problems(overview)
     assert problem.claims.accounts == ["x"]  # its refusal pauses no client account
     assert WORDS["en"].as_json(problem, NOW)["amounts"] == {}

@@ -14,7 +14,7 @@ from recours.mail.weekly import render_report
 from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.system import Backlog, Overview, Rate, Tally, WeekReport, success_of
 from tests.french import with_plain_spaces
-from tests.unit.reporting.test_problems import CASES, seen
+from tests.unit.reporting.test_problems import CASES, system_overview
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = date(2026, 11, 16)
@@ -26,7 +26,7 @@ def tally(outcome: str, count: int, carrier: str = "dpd", kind: str | None = Non
 
 def week_report(*tallies: Tally, now: Overview | None = None, **more: Any) -> WeekReport:
     values = {"previous": Rate(), **more}
-    return WeekReport(MONDAY, now or seen(), success_of(tallies, [MONDAY]), **values)
+    return WeekReport(MONDAY, now or system_overview(), success_of(tallies, [MONDAY]), **values)
 
 
 def rendered(found: WeekReport, language: str = "en") -> Rendered:
@@ -55,7 +55,7 @@ EVENTFUL = week_report(
     tally("failed", 2, kind="timeout"),
     tally("deferred", 1, "ups"),
     tally("given_up", 766),
-    now=seen(
+    now=system_overview(
         backlogs=[
             Backlog("dpd", {Stage.READY: 2, Stage.WAITING: 30}),
             Backlog("", {Stage.SETTLED: 1}, to_correct=1),
