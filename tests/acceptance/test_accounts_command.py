@@ -123,7 +123,7 @@ def terminal_output(person: Person, answers: dict[str, str]) -> str:
     return shown
 
 
-def test_credentials_are_asked_for_without_echo_and_kept_sealed(
+def test_credentials_are_prompted_for_without_echo_and_stored_encrypted(
     person: Person, accounts: ClientAccounts
 ) -> None:
     printed = terminal_output(person, {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": SECRET})
@@ -160,7 +160,7 @@ def test_an_invalid_account_is_rejected_and_changes_nothing(
     assert (accounts.all(), accounts.sealed()) == before
 
 
-def test_credentials_are_never_taken_from_the_command_line(person: Person, accounts: ClientAccounts) -> None:
+def test_credentials_are_never_accepted_on_the_command_line(person: Person, accounts: ClientAccounts) -> None:
     done = person.types("accounts", "add", "1", "Chronopost", "--credentials", f'{{"password": "{SECRET}"}}')
     assert done.returncode == 2
     assert "Write --credentials - and pass them on stdin" in done.stderr
@@ -172,7 +172,7 @@ def test_credentials_are_never_taken_from_the_command_line(person: Person, accou
     assert accounts.all() == []
 
 
-def test_without_a_key_nothing_is_kept(with_stdin: Callable[..., Done], accounts: ClientAccounts) -> None:
+def test_without_a_key_nothing_is_stored(with_stdin: Callable[..., Done], accounts: ClientAccounts) -> None:
     run_accounts = ("accounts", "add", "1", "Chronopost", "--credentials", "-")
     done = with_stdin(CHRONOPOST, *run_accounts, RECOURS_ACCOUNTS_KEY="")
     assert done.returncode == 2
@@ -217,7 +217,7 @@ def test_an_account_is_changed_paused_and_removed(
 # ---------------------------------------------------------------- check
 
 
-def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
+def test_a_check_tries_every_account_even_if_one_is_bad(
     person: Person, added: Callable[..., None], service: Service
 ) -> None:
     added("1", account=GOOD, password=SECRET)  # rejected
@@ -243,7 +243,7 @@ def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
     assert person.does("accounts", "check", "2", "Chronopost").startswith("Chronopost accepts")
 
 
-def test_many_real_calls_are_asked_about_first(
+def test_many_real_calls_need_confirmation(
     person: Person, with_stdin: Callable[..., Done], service: Service
 ) -> None:
     assert with_stdin(good_accounts(*range(1, 22)), "accounts", "import", "-").returncode == 0
@@ -267,7 +267,7 @@ def test_a_claim_mentions_that_its_account_was_removed(
     assert "chronopost#" not in said
 
 
-def test_a_client_who_gets_the_id_of_another_inherits_no_account(
+def test_a_client_with_the_reused_id_of_another_inherits_no_account(
     person: Person, with_stdin: Callable[..., Done], service: Service
 ) -> None:
     assert with_stdin(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
@@ -295,7 +295,7 @@ def test_a_client_who_gets_the_id_of_another_inherits_no_account(
     assert listed(person) == []
 
 
-def test_a_list_shows_how_far_limits_are_used(
+def test_a_list_shows_how_much_of_each_limit_is_used(
     person: Person, with_stdin: Callable[..., Done], service: Service, accounts: ClientAccounts
 ) -> None:
     """An account at an unknown carrier has no limits."""
@@ -320,7 +320,7 @@ def table(spoilt: str | None = None) -> str:
     return "\ufeff" + "\r\n".join(["client;carrier;account;password;limits", *rows]) + "\r\n"
 
 
-def test_a_file_is_taken_whole(
+def test_all_rows_of_a_file_are_imported(
     person: Person, accounts: ClientAccounts, tmp_path: Path, with_stdin: Callable[..., Done]
 ) -> None:
     file = tmp_path / "shops.csv"
@@ -353,7 +353,7 @@ def test_a_file_is_taken_whole(
         (f"16;Chronopost;{GOOD};{SECRET};", "the client and carrier are the same as in row 16"),
     ],
 )
-def test_a_file_with_a_wrong_row_is_not_taken_at_all(
+def test_no_row_is_imported_from_a_file_with_a_wrong_row(
     with_stdin: Callable[..., Done], accounts: ClientAccounts, spoilt: str, said: str
 ) -> None:
     done = with_stdin(table(spoilt), "accounts", "import", "-")
@@ -366,7 +366,7 @@ def test_a_file_with_a_wrong_row_is_not_taken_at_all(
 # ---------------------------------------------------------------- the key
 
 
-def test_a_lost_key_is_reported_and_the_right_one_opens_all_accounts_again(
+def test_a_lost_key_is_reported_and_the_right_one_decrypts_all_accounts_again(
     person: Person, added: Callable[..., None]
 ) -> None:
     added("1")
@@ -384,7 +384,7 @@ def test_a_lost_key_is_reported_and_the_right_one_opens_all_accounts_again(
     assert listed(person)[0]["health"] == "open"
 
 
-def test_recours_check_says_which_accounts_cannot_be_used(person: Person, added: Callable[..., None]) -> None:
+def test_recours_check_names_accounts_that_cannot_be_used(person: Person, added: Callable[..., None]) -> None:
     def finding(**settings: str) -> dict[str, Any] | None:
         done = person.types("check", "--offline", "--json", **settings)
         found = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
@@ -418,7 +418,7 @@ def application(service: Service, url: str, tmp_path: Path, monkeypatch: pytest.
     return service
 
 
-def test_a_shop_types_its_credentials_into_the_services_page(
+def test_a_shop_enters_its_credentials_in_the_services_application(
     application: Service, accounts: ClientAccounts
 ) -> None:
     kept = recours.set_account(SHOPS[1], "Chronopost", CHRONOPOST, limits={"": "50/day"}, by="shop1")
@@ -460,7 +460,7 @@ def test_an_invalid_call_by_an_application_raises_a_clear_error(
 
 
 @pytest.mark.usefixtures("application")
-def test_without_a_key_the_application_is_sent_to_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_key_the_application_is_referred_to_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SETTING, "")
     with pytest.raises(recours.AskOperatorError, match=SETTING):
         recours.set_account(1, "Chronopost", CHRONOPOST)

@@ -97,7 +97,7 @@ def test_status_why_plan_and_metrics_name_the_clients(opened_app: App, service: 
     assert WRONG not in text
 
 
-def test_a_dry_run_knows_which_accounts_are_closed(service: Service, url: str) -> None:
+def test_a_dry_run_skips_accounts_that_cannot_be_called(service: Service, url: str) -> None:
     person = Person.of(service, url)
     found = person.json("retry", "--dry-run")
     assert (found["would_take"], found["left_behind"]) == (["CLM-0001", "CLM-0002"], {"Chronopost": 1})

@@ -91,7 +91,7 @@ CANNOT = [
 ]
 
 
-def test_no_claim_is_reopened_if_one_of_them_cannot_be(mixed: Service, person: Person) -> None:
+def test_no_claim_is_reopened_if_one_cannot_be_reopened(mixed: Service, person: Person) -> None:
     before = rows(mixed, "*")
     for reference, says in CANNOT:
         done = person.types("reopen", "CLM-0001", reference, "CLM-0008")
@@ -111,7 +111,9 @@ def test_no_claim_is_reopened_if_one_of_them_cannot_be(mixed: Service, person: P
     assert "CLM-0008 was already reopened or corrected; the next run assesses it again." in done.stderr
 
 
-def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: Person) -> None:
+def test_reopening_by_carrier_shows_the_claims_and_asks_for_confirmation(
+    mixed: Service, person: Person
+) -> None:
     before = rows(mixed, "*")
     shown = person.types("reopen", "--carrier", "chronopost", answers="n\n")
     assert shown.returncode == 0
@@ -135,7 +137,7 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     assert (again.returncode, "No matching claims were given up." in again.stdout) == (0, True)
 
 
-def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, person: Person) -> None:
+def test_since_selects_claims_whose_last_retry_was_later(service: Service, person: Person) -> None:
     service.add(*FOREVER)
     give_up(service)
     split = service.clock.now() + timedelta(hours=1)
@@ -194,7 +196,7 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     assert (service.run().stats.success, service.run(PODFetchWorker).stats.success) == (1, 1)
 
 
-def test_a_pause_with_an_end_is_over_by_itself(service: Service, person: Person) -> None:
+def test_a_pause_with_an_end_ends_automatically(service: Service, person: Person) -> None:
     service.add(Scenario.DELIVERED)
     service.wait_until_today()
     said = person.does("pause", "chronopost", "--until", "2h", "--why", "works")
@@ -215,7 +217,7 @@ def test_a_pause_with_an_end_is_over_by_itself(service: Service, person: Person)
 
 
 @pytest.mark.parametrize("until", ["yesterday", "2026-02-02 8:00", "0h"])
-def test_a_pause_until_a_time_that_is_past_is_refused(typist: Person, until: str) -> None:
+def test_a_pause_until_a_time_in_the_past_is_rejected(typist: Person, until: str) -> None:
     done = typist.types("pause", "chronopost", "--until", until)
     assert (done.returncode, done.stdout) == (2, "")
     assert (
@@ -224,7 +226,7 @@ def test_a_pause_until_a_time_that_is_past_is_refused(typist: Person, until: str
     )
 
 
-def test_missing_credentials_are_reported_besides_a_pause(person: Person) -> None:
+def test_missing_credentials_are_reported_in_addition_to_a_pause(person: Person) -> None:
     bare = {"UPS_CLIENT_ID": "", "UPS_CLIENT_SECRET": ""}
     assert "UPS has no credentials: set UPS_CLIENT_ID and UPS_CLIENT_SECRET" in person.does(
         "resume", "UPS", **bare

@@ -34,7 +34,7 @@ def exhausted(service: Service, last: int, retries: str = "4 + i % 3", first: in
     )
 
 
-def test_claims_without_a_retry_left_are_taken_over_at_once_and_due_work_comes_first(
+def test_claims_without_retries_left_are_adopted_at_once_after_due_claims(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

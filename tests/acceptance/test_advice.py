@@ -58,7 +58,7 @@ def commands_in(advice: list[str]) -> list[list[str]]:
     return [shlex.split(match[1]) for match in found if match]
 
 
-def test_no_advice_would_be_refused(service: Service, person: Person) -> None:
+def test_no_suggested_command_is_rejected(service: Service, person: Person) -> None:
     ago = datetime.now(UTC) - timedelta(days=2)
     ids = {}
     for is_assessed in (True, False):

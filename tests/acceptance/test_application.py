@@ -128,7 +128,7 @@ def test_a_failure_says_why_and_when_it_is_tried_next(
     assert "Next try" not in closed.sentence
 
 
-def test_without_quota_nobody_is_asked_and_no_attempt_is_used(
+def test_without_quota_no_call_is_made_and_no_attempt_is_used(
     claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch, box: Sandbox
 ) -> None:
     monkeypatch.setenv("QUOTA_CHRONOPOST", "3/day")
@@ -147,7 +147,7 @@ def test_without_quota_nobody_is_asked_and_no_attempt_is_used(
 # ---------------------------------------------------------------- what stands in the way
 
 
-def test_an_unknown_reference_gets_the_nearest_one(claim: Callable[..., str]) -> None:
+def test_an_unknown_reference_gets_the_closest_existing_one(claim: Callable[..., str]) -> None:
     reference = claim(GOOD)
     for call in (recours.fetch_claim, recours.claim_status):
         with pytest.raises(recours.CorrectReferenceError) as error:
@@ -156,7 +156,7 @@ def test_an_unknown_reference_gets_the_nearest_one(claim: Callable[..., str]) ->
         assert str(error.value) == f"There is no claim 'CLM-2026-00O'. Did you mean {reference}?"
 
 
-def test_a_claim_that_a_run_holds(claim: Callable[..., str], database: Database) -> None:
+def test_a_claim_leased_by_a_run_raises_try_again_soon(claim: Callable[..., str], database: Database) -> None:
     reference = claim(GOOD)
     until = datetime.now(UTC) + timedelta(minutes=5)
     set_own(database, reference, lease_token="other", lease_until=until)
@@ -165,7 +165,7 @@ def test_a_claim_that_a_run_holds(claim: Callable[..., str], database: Database)
     assert recours.claim_status(reference).stage is recours.Standing.IN_HAND
 
 
-def test_a_claim_that_has_its_pod_is_not_paid_for_twice(claim: Callable[..., str], box: Sandbox) -> None:
+def test_a_claim_with_its_pod_costs_no_second_call(claim: Callable[..., str], box: Sandbox) -> None:
     reference = claim(GOOD)
     first = recours.fetch_claim(reference)
     with pytest.raises(recours.ShowExistingPODError) as error:
@@ -174,14 +174,16 @@ def test_a_claim_that_has_its_pod_is_not_paid_for_twice(claim: Callable[..., str
     assert len(box.calls_for(GOOD)) == 2
 
 
-def test_a_claim_whose_status_says_that_no_pod_is_wanted(claim: Callable[..., str]) -> None:
+def test_a_claim_whose_status_needs_no_pod_is_not_fetched(claim: Callable[..., str]) -> None:
     with pytest.raises(
         recours.NotWantedError, match="has the status 'paid': claims with this status are not fetched"
     ):
         recours.fetch_claim(claim(GOOD, status="paid"))
 
 
-def test_settings_that_cannot_be_used(claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_refer_to_the_operator(
+    claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference = claim(GOOD)
     monkeypatch.setenv("RECOURS_BACKOFF_HOURS", "6,1")
     for call in (recours.fetch_claim, recours.claim_status):
@@ -191,7 +193,7 @@ def test_settings_that_cannot_be_used(claim: Callable[..., str], monkeypatch: py
         assert "RECOURS_BACKOFF_HOURS" in str(error.value)
 
 
-def test_a_database_that_is_gone(
+def test_a_missing_database_is_reported(
     claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     reference = claim(GOOD)
@@ -204,7 +206,7 @@ def test_a_database_that_is_gone(
     assert recours.fetch_claim(reference).fetched
 
 
-def test_a_folder_for_documents_that_cannot_be_written(
+def test_an_unwritable_document_folder_refers_to_the_operator(
     claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch, folder: Path, box: Sandbox
 ) -> None:
     (folder / "file").write_bytes(b"")
@@ -214,12 +216,12 @@ def test_a_folder_for_documents_that_cannot_be_written(
     assert box.calls == []
 
 
-def test_a_language_that_there_is_not(claim: Callable[..., str]) -> None:
+def test_an_unknown_language_is_rejected(claim: Callable[..., str]) -> None:
     with pytest.raises(ValueError, match="fr, en"):
         recours.claim_status("CLM-1", language="de")
 
 
-def test_sentences_come_in_french_and_by_default_in_the_language_of_the_settings(
+def test_sentences_are_in_french_or_by_default_in_the_configured_language(
     claim: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = claim(GOOD)
@@ -236,7 +238,7 @@ def test_sentences_come_in_french_and_by_default_in_the_language_of_the_settings
 # ---------------------------------------------------------------- in a process that is not ours
 
 
-def test_many_sessions_at_once_get_each_claim_once(
+def test_concurrent_sessions_fetch_each_claim_once(
     claim: Callable[..., str], database: Database, folder: Path, box: Sandbox
 ) -> None:
     references = [claim(f"XY00{n:07}FR") for n in range(1, 5)]
@@ -256,7 +258,7 @@ def test_many_sessions_at_once_get_each_claim_once(
     assert len(lines) == 4  # no line is duplicated, although several calls wrote to the log at the same time
 
 
-def test_the_log_of_the_process_is_left_as_it_was(claim: Callable[..., str], folder: Path) -> None:
+def test_the_logging_of_the_process_does_not_change(claim: Callable[..., str], folder: Path) -> None:
     theirs = logging.getLogger("__main__")  # Streamlit gives this name to every page
     before = (list(theirs.handlers), theirs.level, theirs.propagate)
     with logs.lines_to(logs.LogFile(folder / "logs" / "pod_retry_scheduler.log")):
@@ -267,7 +269,7 @@ def test_the_log_of_the_process_is_left_as_it_was(claim: Callable[..., str], fol
     assert "SUCCESS" in log_of(folder)
 
 
-def test_the_package_imports_nothing_before_it_is_asked() -> None:
+def test_the_package_imports_nothing_until_a_function_is_used() -> None:
     code = "import sys, recours; print(sorted(m for m in sys.modules if m.startswith(('recours', 'sqlalchemy', 'streamlit'))))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['recours']"
@@ -285,7 +287,7 @@ def texts(page: AppTest) -> list[str]:
     return [e.value for e in (*page.markdown, *page.success, *page.warning, *page.info, *page.error)]
 
 
-def test_the_example_page_fetches_shows_and_says_what_is_wrong(claim: Callable[..., str]) -> None:
+def test_the_example_page_fetches_shows_a_claim_and_reports_errors(claim: Callable[..., str]) -> None:
     reference, late = claim(GOOD), claim(IN_TRANSIT)
     page = AppTest.from_file(str(ROOT / "docs" / "examples" / "fetch_button.py"), default_timeout=30)
     page.run()

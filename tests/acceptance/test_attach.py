@@ -66,7 +66,7 @@ def count(service: Service, table: str) -> int:
     return int(service.sql(f"SELECT count(*) FROM {table}")[0][0])
 
 
-def test_an_attached_proof_counts_like_one_that_was_fetched(person: Person, service: Service) -> None:
+def test_an_attached_proof_counts_like_a_fetched_one(person: Person, service: Service) -> None:
     reference = claim(service)
     printed = person.does("attach", reference, file(service, proof()))
     assert "It shows: signed by DUPONT on " in printed
@@ -219,7 +219,7 @@ def test_an_invalid_attachment_is_rejected_with_advice(person: Person, service: 
     assert count(service, "recours_evidence") == 1
 
 
-def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_is_not(
+def test_a_claim_in_progress_is_rejected_and_one_that_is_not_enrolled_is_accepted(
     person: Person, service: Service
 ) -> None:
     reference, path = claim(service), file(service, proof())
@@ -309,7 +309,7 @@ recours.attach(sys.argv[1], Path(sys.argv[2]), by="Anna")
         ("record", "after"),
     ],
 )
-def test_a_kill_loses_nothing_and_doubles_nothing(
+def test_a_kill_neither_loses_nor_duplicates_a_file(
     person: Person, service: Service, name: str, when: str
 ) -> None:
     reference, path = claim(service), file(service, proof())
@@ -392,7 +392,7 @@ def pod_row(service: Service, reference: str) -> tuple[Any, ...]:
     return found
 
 
-def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
+def test_a_refused_file_can_be_accepted_by_a_person_and_detached_again(
     person: Person, service: Service
 ) -> None:
     content = proof("13572468")
@@ -435,7 +435,7 @@ def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
     assert person.types("detach", "CLM-9999").returncode == 2
 
 
-def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(person: Person, service: Service) -> None:
+def test_the_best_of_the_other_proofs_counts_when_one_is_detached(person: Person, service: Service) -> None:
     reference = claim(service)
     letter = person.json("attach", reference, file(service, proof()))
     photo = person.json("attach", reference, file(service, signature_png("door"), "door.png"), "--kind=photo")
@@ -449,7 +449,7 @@ def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(person: Pers
     person.does("verify")
 
 
-def test_a_proof_that_was_fetched_is_taken_back_and_runs_go_on(person: Person, service: Service) -> None:
+def test_a_fetched_proof_is_detached_and_runs_continue(person: Person, service: Service) -> None:
     service.box.parcels.clear()
     service.add(Scenario.DELIVERED, number="XY009999999FR")
     service.wait_until_today()

@@ -98,7 +98,7 @@ def a_link(path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes and links of POSIX")
 @pytest.mark.parametrize("spoil", [Path.unlink, a_pipe, a_link])
-def test_a_file_that_cannot_be_read_is_left_out_and_the_mail_goes(
+def test_an_unreadable_file_is_left_out_and_the_email_is_sent(
     service: Service, smtp: MailServer, spoil: Callable[[Path], None]
 ) -> None:
     fetch_while_the_server_is_away(service, S.DELIVERED, S.DELIVERED)
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_read_is_left_out_and_the_mail_goes(
     assert f"{path} is not attached: " in log_of(service)
 
 
-def test_nothing_outside_the_folder_is_read_regardless_of_the_database(
+def test_no_file_outside_the_document_folder_is_attached(
     service: Service, smtp: MailServer, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret.pdf"
@@ -144,7 +144,7 @@ def test_files_that_make_the_email_too_large_are_not_attached(service: Service, 
 @pytest.mark.parametrize(
     "refusal", ["552 5.3.4 too large", "552 5.7.0 this message has a dangerous attachment", ""]
 )
-def test_a_server_that_takes_no_files_gets_the_mail_without(
+def test_a_server_that_rejects_attachments_gets_the_email_without_them(
     service: Service, smtp: MailServer, refusal: str
 ) -> None:
     fetch_while_the_server_is_away(service)
@@ -156,7 +156,7 @@ def test_a_server_that_takes_no_files_gets_the_mail_without(
     assert smtp.taken == []
 
 
-def test_a_web_page_is_a_file_to_be_saved_and_its_name_forges_no_header(
+def test_a_web_page_is_attached_as_a_download_and_its_name_forges_no_header(
     service: Service, smtp: MailServer
 ) -> None:
     fetch_while_the_server_is_away(service)

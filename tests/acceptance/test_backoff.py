@@ -48,7 +48,7 @@ def set_status(service: Service, status: str) -> None:
     service.sql("UPDATE claims SET pod_fetch_status = ?, updated_at = ?", status, now)
 
 
-def test_a_claim_whose_pod_others_found_is_waited_for_no_more(
+def test_a_claim_whose_pod_other_software_found_is_not_retried(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.environment["QUOTA_CHRONOPOST"] = "20/day"

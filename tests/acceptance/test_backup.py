@@ -70,7 +70,7 @@ def restored(person: Person, backup: Path, kind: Kind, name: str) -> tuple[Perso
 # ---------------------------------------------------------------- there and back
 
 
-def test_a_backup_restored_elsewhere_is_the_same(
+def test_a_backup_restored_on_another_machine_is_identical(
     filled: Service, person: Person, kind: Kind, tmp_path: Path
 ) -> None:
     made = backup_of(person)
@@ -120,7 +120,7 @@ def test_results_owed_to_the_service_name_the_restored_documents(
     assert [Path(each).is_file() for each in (json.loads(text)["pod_url"], other)] == [True, True]
 
 
-def test_all_evidence_is_in_a_backup_refused_files_too(
+def test_a_backup_contains_all_evidence_including_refused_files(
     service: Service, person: Person, kind: Kind, tmp_path: Path
 ) -> None:
     """With UPS: a page that proves nothing, and a signature and a photo that do."""
@@ -142,7 +142,7 @@ def test_all_evidence_is_in_a_backup_refused_files_too(
     assert all_there([(path, sha256) for path, sha256, _ in found])
 
 
-def test_the_folder_holds_what_it_says_for_this_user_alone(filled: Service, person: Person) -> None:
+def test_the_folder_contains_the_listed_files_and_is_private(filled: Service, person: Person) -> None:
     made = backup_of(person)
     subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=made, check=True, capture_output=True
@@ -194,7 +194,7 @@ def runs_at_full_speed(service: Service) -> Iterator[Callable[[], int]]:
     [("sqlite", "as it is"), ("sqlite", "DELETE"), ("postgresql", "as it is")],
     indirect=["kind"],
 )
-def test_a_backup_taken_while_runs_go_on_is_a_consistent_whole(
+def test_a_backup_during_runs_is_consistent(
     service: Service, person: Person, kind: Kind, mode: str, url: str
 ) -> None:
     if mode == "DELETE":  # a service that uses no write-ahead log
@@ -240,7 +240,7 @@ def test_a_missing_or_altered_document_is_reported_and_the_others_are_copied(
     assert (checked.returncode, checked.stderr.count("WARNING: ")) == (0, 2), checked.stderr
 
 
-def test_a_file_outside_the_folder_of_the_documents_is_not_copied(filled: Service, person: Person) -> None:
+def test_a_file_outside_the_document_folder_is_not_copied(filled: Service, person: Person) -> None:
     """Even if a row names such a file, for example the settings with their passwords."""
     (path, _), _ = recorded_of(filled)
     outside = person.folder / ".env.pdf"
@@ -261,7 +261,7 @@ def nothing_looks_whole(parent: Path) -> bool:
     return not parent.exists() or list(parent.iterdir()) == []
 
 
-def test_a_document_that_cannot_be_read_ends_it_and_leaves_nothing(filled: Service, person: Person) -> None:
+def test_an_unreadable_document_ends_the_backup_and_leaves_nothing(filled: Service, person: Person) -> None:
     (path, _), _ = recorded_of(filled)
     Path(path).unlink()
     Path(path).mkdir()
@@ -285,7 +285,7 @@ def on_a_full_disk(person: Person, blocks: int, *arguments: str) -> subprocess.C
     )
 
 
-def test_a_full_disk_ends_it_and_leaves_nothing(filled: Service, person: Person) -> None:
+def test_a_full_disk_ends_the_backup_and_leaves_nothing(filled: Service, person: Person) -> None:
     for path, _ in recorded_of(filled):
         Path(path).write_bytes(b"x" * 2_000_000)
     done = on_a_full_disk(person, 8, "backup", str(person.folder / "b"))
@@ -295,7 +295,7 @@ def test_a_full_disk_ends_it_and_leaves_nothing(filled: Service, person: Person)
     assert nothing_looks_whole(person.folder / "b")
 
 
-def test_nothing_is_written_over_a_backup_or_into_a_file(filled: Service, person: Person) -> None:
+def test_no_backup_is_overwritten_or_written_into_a_file(filled: Service, person: Person) -> None:
     (person.folder / "file").write_text("")
     done = person.types("backup", str(person.folder / "file"))
     assert (done.returncode, "is a file" in done.stderr) == (2, True)
@@ -376,7 +376,7 @@ def me(service: Service) -> Person:
     return Person.of(service, service.environment["DATABASE_URL"])
 
 
-def test_a_restore_keeps_what_was_there_and_writes_over_no_document(own: Service) -> None:
+def test_a_restore_keeps_the_old_database_and_overwrites_no_document(own: Service) -> None:
     person = me(own)
     made = backup_of(person)
     (first, _), (second, digest) = recorded_of(own)
@@ -416,7 +416,7 @@ def test_a_restore_keeps_the_permissions_of_the_database(own: Service) -> None:
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
 
 
-def test_while_a_run_is_under_way_nothing_is_restored_unless_forced(own: Service) -> None:
+def test_during_a_run_nothing_is_restored_unless_forced(own: Service) -> None:
     person = me(own)
     made = backup_of(person)
     now = datetime.now(UTC)
@@ -449,7 +449,7 @@ def test_while_the_service_writes_nothing_is_restored_unless_forced(own: Service
     person.does("restore", str(made))
 
 
-def test_a_database_that_is_damaged_is_replaced_only_if_forced(own: Service) -> None:
+def test_a_damaged_database_is_replaced_only_if_forced(own: Service) -> None:
     person = me(own)
     made = backup_of(person)
     own.close()
@@ -462,7 +462,7 @@ def test_a_database_that_is_damaged_is_replaced_only_if_forced(own: Service) -> 
     assert "Chronopost" in person.does("carriers")
 
 
-def test_a_disk_that_fills_up_while_restoring_leaves_the_database_as_it_was(own: Service) -> None:
+def test_a_full_disk_during_a_restore_does_not_change_the_database(own: Service) -> None:
     person = me(own)
     made = backup_of(person)
     before = own.sql("SELECT * FROM claims ORDER BY id")
@@ -476,7 +476,7 @@ def test_a_disk_that_fills_up_while_restoring_leaves_the_database_as_it_was(own:
 # ---------------------------------------------------------------- PostgreSQL
 
 
-def test_a_server_s_database_that_is_not_empty_is_left_alone(
+def test_a_server_database_that_is_not_empty_is_not_changed(
     tmp_path: Path, kinds: Callable[[str], Kind]
 ) -> None:
     person = Person(tmp_path, kinds("postgresql").ready(tmp_path).render_as_string(hide_password=False))

@@ -394,7 +394,7 @@ def test_garbage_in_a_column_stops_no_other_claim_and_no_command(
 OF_A_REFERENCE = ("empty", "a forged line", "bytes", "not UTF-8", "NUL inside", "infinity", "a long text")
 
 
-def test_garbage_for_a_reference(world: World) -> None:
+def test_garbage_as_a_reference_stops_no_claim(world: World) -> None:
     for place, name in enumerate(OF_A_REFERENCE, 1):
         world.claim(f"CLM-{place}", a_number())
         world.sql(
@@ -513,7 +513,7 @@ CASES = [
 
 @pytest.mark.sample("bad input of each kind: others show the same of the settings and answers", every=5)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_kind_of_bad_input_is_a_sentence_and_loses_nothing(case: Case, world: World) -> None:
+def test_each_kind_of_bad_input_is_reported_and_loses_nothing(case: Case, world: World) -> None:
     world.claim("CLM-1", a_number())
     world.claim("CLM-DONE", a_number(), pod_fetch_status="success", pod_fetch_error=None, pod_url=None)
     world.worker = case.worker
@@ -569,7 +569,7 @@ def make_a_folder(path: Path) -> None:
     ],
     ids=["a folder", "a letter", "cut off", "spoilt", "read-only"],
 )
-def test_a_database_that_cannot_be_used_is_a_sentence(
+def test_an_unusable_database_is_reported_in_a_sentence(
     spoil: Callable[[Path], object], query: dict[str, str], says: str, template: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "claims.db"
@@ -602,7 +602,7 @@ def locked(template: Path, tmp_path: Path, wait_s: float = 0.2) -> Iterator[Data
             database.close()
 
 
-def test_a_lock_is_waited_for_and_reported(template: Path, tmp_path: Path) -> None:
+def test_a_run_waits_for_a_lock_and_reports_it(template: Path, tmp_path: Path) -> None:
     with locked(template, tmp_path) as database:
         with pytest.raises(DatabaseError, match="is locked by another program"), database.write():
             pass
@@ -613,7 +613,7 @@ def test_a_lock_is_waited_for_and_reported(template: Path, tmp_path: Path) -> No
             connection.exec_driver_sql("SELECT * FROM claims")
 
 
-def test_a_lock_is_waited_for_once(template: Path, tmp_path: Path) -> None:
+def test_a_run_waits_for_a_lock_only_once(template: Path, tmp_path: Path) -> None:
     with locked(template, tmp_path, wait_s=2.0) as database:
         start = time.monotonic()
         with pytest.raises(DatabaseError, match="is locked by another program"):

@@ -62,7 +62,7 @@ def test_the_table_shows_every_carrier_its_credentials_and_its_limits(person: Pe
     assert box.calls == []
 
 
-def test_the_table_says_whose_account_serves_whose_claims(person: Person, box: Sandbox) -> None:
+def test_the_table_shows_which_account_serves_which_claims(person: Person, box: Sandbox) -> None:
     both = person.types("carriers").stdout
     assert "DHL claims with a DHL Express number use the DHL Express account." in both
     assert "DHL Paket and DHL Parcel claims use the DHL Parcel DE account." in both
@@ -73,7 +73,7 @@ def test_the_table_says_whose_account_serves_whose_claims(person: Person, box: S
     assert "DHL claims" not in alone
 
 
-def test_the_table_counts_calls_and_tells_a_refusal(person: Person) -> None:
+def test_the_table_counts_calls_and_shows_a_refusal(person: Person) -> None:
     person.types("carriers", "check", "UPS")
     person.types("carriers", "check", "Chronopost", CHRONOPOST_PASSWORD="wrong-one")
     shown = person.types("carriers", CHRONOPOST_PASSWORD="wrong-one").stdout
@@ -86,7 +86,7 @@ def test_the_table_counts_calls_and_tells_a_refusal(person: Person) -> None:
     )
 
 
-def test_the_table_on_a_database_that_no_run_has_seen(person: Person) -> None:
+def test_the_table_works_on_a_database_without_runs(person: Person) -> None:
     path = person.folder / "claims.db"
     path.unlink()
     with closing(sqlite3.connect(path)) as connection:

@@ -139,7 +139,7 @@ def record_run(url: str, worker: str, ago: str = "", status: int = 0) -> None:
     database.close()
 
 
-def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp: MailServer) -> None:
+def test_a_healthy_system_has_no_problems(checkout: Checkout, url: str, smtp: MailServer) -> None:
     install(checkout)
     for worker in ("pod_fetch_worker", "pod_retry_scheduler"):
         record_run(url, worker)
@@ -237,7 +237,7 @@ def test_files_of_another_user_in_a_writable_folder_are_reported(checkout: Check
     assert told.endswith(f": this user may not write to {theirs}"), told
 
 
-def test_a_folder_among_the_documents_that_no_run_writes_to_is_no_fault(checkout: Checkout) -> None:
+def test_a_foreign_folder_among_the_documents_is_not_a_problem(checkout: Checkout) -> None:
     """Volumes and some network drives contain such a folder."""
     theirs = checkout.folder / "data/pods/lost+found"
     theirs.mkdir(parents=True)

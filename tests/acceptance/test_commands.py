@@ -67,7 +67,7 @@ def test_a_misspelt_command_gets_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("tables", ["none", "the service's own"])
-def test_init_db_makes_or_completes_a_database(tmp_path: Path, tables: str) -> None:
+def test_init_db_creates_or_completes_a_database(tmp_path: Path, tables: str) -> None:
     path = tmp_path / "named.db"
     if tables != "none":
         with closing(sqlite3.connect(path)) as connection:
@@ -89,7 +89,7 @@ def test_init_db_makes_or_completes_a_database(tmp_path: Path, tables: str) -> N
     assert "the schema is already up to date" in again.stdout
 
 
-def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:
+def test_init_db_reports_errors(tmp_path: Path) -> None:
     wrong = recours("init-db", "--database-url", "mysql://x/y")
     assert (wrong.returncode, "only SQLite and PostgreSQL" in wrong.stderr) == (2, True)
     (tmp_path / "not.db").write_text("this is no database, and long enough to be sure of it\n" * 30)

@@ -73,7 +73,7 @@ def denied_claims(service: Service, **columns: Any) -> list[int]:
     return [service.add(S.NOT_OURS, pod_fetch_status="pending", **columns) for _ in range(40)]
 
 
-def test_forty_denied_parcels_are_tried_twice_and_reopened_by_one_command(
+def test_forty_denied_parcels_are_attempted_twice_and_reopened_by_one_command(
     make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = make()

@@ -25,7 +25,7 @@ def calls(service: Service, claim: int) -> list[str]:
     return [call.operation for call in service.box.calls_for(number)]
 
 
-def test_a_document_that_is_there_costs_one_call(make: Callable[..., Service]) -> None:
+def test_an_available_document_costs_one_call(make: Callable[..., Service]) -> None:
     service = make(CHRONOPOST_DOCUMENT_FIRST="true", DHL_EXPRESS_DOCUMENT_FIRST="true")
     there = [service.add(S.DELIVERED, carrier=name, **NEW) for name in ("Chronopost", "DHL Express")]
     tracked = service.add(S.DELIVERED, carrier="Colissimo", **NEW)
@@ -38,7 +38,7 @@ def test_a_document_that_is_there_costs_one_call(make: Callable[..., Service]) -
 
 
 @pytest.mark.parametrize("scenario", [S.IN_TRANSIT, S.POD_LATE])
-def test_a_refusal_shows_nothing_and_the_next_attempt_tracks(
+def test_after_a_refusal_the_next_attempt_tracks_the_parcel(
     make: Callable[..., Service], scenario: Scenario
 ) -> None:
     service = make(CHRONOPOST_DOCUMENT_FIRST="true")

@@ -107,13 +107,13 @@ def test_a_dossier_is_refused_where_the_evidence_is_missing_or_was_changed(
     assert not (service.folder / "refused.zip").exists()
 
 
-def test_control_characters_of_the_service_are_shown_and_not_obeyed(service: Service, quick: Person) -> None:
+def test_control_characters_from_the_service_are_shown_escaped(service: Service, quick: Person) -> None:
     service.add(Scenario.DELIVERED, order_id="<b>O-1</b>\u202e\x07")
     service.run()
     assert r"<b>O-1</b>\u202e\x07" in text_of(dossier_of(quick, "CLM-0001")["cover-page.pdf"])
 
 
-def test_a_number_with_a_slash_makes_no_folder(service: Service, quick: Person) -> None:
+def test_a_number_with_a_slash_creates_no_folder(service: Service, quick: Person) -> None:
     number = "AB/../1234"
     service.add(carrier="Relais Colis", number=number)
     proof = service.folder / "proof.pdf"
@@ -123,7 +123,7 @@ def test_a_number_with_a_slash_makes_no_folder(service: Service, quick: Person) 
     assert "1-proof-of-delivery-AB-1234.pdf" in dossier_of(quick, "CLM-0001")
 
 
-def test_a_file_that_is_there_already_is_kept(service: Service, quick: Person) -> None:
+def test_an_existing_file_is_not_overwritten(service: Service, quick: Person) -> None:
     service.add(Scenario.DELIVERED)
     service.run()
     path = service.folder / "mine.zip"

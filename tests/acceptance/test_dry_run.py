@@ -26,7 +26,7 @@ def dry(person: Person, *options: str, name: str = SCHEDULER, **settings: str) -
     return worker(name, "--dry-run", *options, environment=environment, folder=person.folder)
 
 
-def test_claims_of_carriers_without_credentials_stay_behind_on_an_untouched_database_too(
+def test_claims_of_carriers_without_credentials_are_deferred_also_on_a_new_database(
     tmp_path: Path, empty_url: str
 ) -> None:
     database = Database(make_url(empty_url))
@@ -65,7 +65,7 @@ def tables_of(database: Database) -> dict[str, list[str]]:
     }
 
 
-def test_a_claim_that_is_named_is_of_the_carrier_that_it_is_of(person: Person) -> None:
+def test_carrier_and_claim_cannot_be_combined(person: Person) -> None:
     options = ("--claim", "CLM-2", "--carrier", "UPS", "--dry-run")
     done = worker(SCHEDULER, *options, environment=person.environment, folder=person.folder)
     assert done.returncode == 2

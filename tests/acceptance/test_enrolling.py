@@ -59,7 +59,9 @@ def run(person: Person, *options: str, name: str = FETCHER) -> Done:
     return done
 
 
-def test_a_run_says_what_it_leaves_and_takes_what_is_new(person: Person, database: Database) -> None:
+def test_a_run_reports_claims_that_are_not_enrolled_and_fetches_new_ones(
+    person: Person, database: Database
+) -> None:
     assert f"3 {LINE}" in run(person, "--dry-run").stderr
     assert f"3 {LINE}" in run(person).stderr
     add(database, 5)
@@ -75,7 +77,7 @@ def test_a_run_says_what_it_leaves_and_takes_what_is_new(person: Person, databas
     assert f"3 {LINE}" in person.types("check", "--offline").stdout
 
 
-def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database: Database) -> None:
+def test_after_a_decision_about_older_claims_nothing_is_reported(person: Person, database: Database) -> None:
     run(person)
     shown = person.does("enroll", "--dry-run")
     assert "Dry run: 2 claims would be enrolled; nothing was changed." in shown
@@ -91,7 +93,7 @@ def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database
     assert LINE not in person.does("status")
 
 
-def test_asking_for_claims_that_are_not_there_decides_nothing_about_the_others(person: Person) -> None:
+def test_enrolling_unknown_claims_decides_nothing_about_the_others(person: Person) -> None:
     run(person)
     assert "0 claims enrolled" in person.does("enroll", "--carrier", "DPD", "--yes")
     assert f"! 3 {LINE}" in person.does("status")
@@ -99,7 +101,7 @@ def test_asking_for_claims_that_are_not_there_decides_nothing_about_the_others(p
     assert LINE not in person.does("status")
 
 
-def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, database: Database) -> None:
+def test_a_claim_is_excluded_with_the_reason_and_enrolled_again(person: Person, database: Database) -> None:
     run(person)
     person.does("enroll", "CLM-1", "CLM-3")
     assert "excluded: recours no longer works on it" in person.does(

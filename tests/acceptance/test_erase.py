@@ -134,7 +134,7 @@ def files_of(service: Service, client: int) -> list[Path]:
 # ---------------------------------------------------------------- what goes, and what stays
 
 
-def test_nothing_of_an_erased_client_is_left(service: Service, person: Person) -> None:
+def test_no_data_of_an_erased_client_remains(service: Service, person: Person) -> None:
     assert {"recours_attempts", "recours_evidence", "recours_mails"} <= set(where(service, SECRET))
     copied = "language, html, state, run_id, created_at, tries"
     service.sql(
@@ -164,7 +164,7 @@ def test_nothing_of_an_erased_client_is_left(service: Service, person: Person) -
     assert (rows_of(service, 2), all(path.exists() for path in others)) == (before, True)
 
 
-def test_another_client_with_the_same_address_keeps_all(service: Service, actions: Actions) -> None:
+def test_another_client_with_the_same_address_keeps_all_data(service: Service, actions: Actions) -> None:
     service.sql("UPDATE clients SET email = ? WHERE id = 2", ADDRESS.upper())
     service.sql("UPDATE recours_mails SET recipient = ? WHERE client_id = 2", ADDRESS)
     service.sql("UPDATE recours_client_accounts SET client_address = ? WHERE client_id = 2", ADDRESS)
@@ -189,7 +189,7 @@ def test_an_address_is_erased_after_its_claims(service: Service, actions: Action
     assert ADDRESS not in everything(service)["recours_mails"]
 
 
-def test_one_claim_is_erased_and_says_so_everywhere(
+def test_an_erased_claim_is_shown_as_erased_everywhere(
     service: Service, person: Person, actions: Actions
 ) -> None:
     person.does("erase", "CLM-0001", "--yes")
@@ -208,7 +208,7 @@ def test_one_claim_is_erased_and_says_so_everywhere(
     assert "No evidence was changed, deleted or added." in verified
 
 
-def test_no_run_takes_an_erased_claim_up_again(service: Service, actions: Actions) -> None:
+def test_no_run_processes_an_erased_claim(service: Service, actions: Actions) -> None:
     actions.erase(["CLM-0001", "CLM-0003"])
     before = rows_of(service, 1)
     for status in (None, "pending", "failed"):
@@ -280,7 +280,9 @@ def test_files_of_a_killed_run_are_erased(service: Service, actions: Actions) ->
     assert others.exists()
 
 
-def test_a_mail_about_others_too_goes_and_another_tells_the_rest(service: Service, actions: Actions) -> None:
+def test_an_email_about_several_claims_is_erased_and_a_new_one_reports_the_others(
+    service: Service, actions: Actions
+) -> None:
     service.sql("UPDATE recours_mails SET state = 'ready', ended_at = NULL WHERE client_id = 1")
     ((mail, mailed),) = service.sql(
         "SELECT mail_id, event_id FROM recours_mail_events JOIN recours_events ON recours_events.id = event_id"
@@ -344,7 +346,7 @@ class Death(BaseException):
 
 
 @pytest.mark.full("deaths at every statement of recours erase")
-def test_wherever_it_dies_the_next_one_completes_it(
+def test_an_erasure_killed_anywhere_is_completed_by_the_next_one(
     service: Service, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deaths = 0

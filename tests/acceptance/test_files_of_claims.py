@@ -26,7 +26,7 @@ def numbers(service: Service) -> list[tuple[object, ...]]:
     return service.sql("SELECT claim_reference, tracking_number, carrier FROM claims ORDER BY id")
 
 
-def test_a_file_corrects_what_it_can_and_names_the_rest(service: Service, person: Person) -> None:
+def test_a_file_corrects_valid_lines_and_lists_the_others(service: Service, person: Person) -> None:
     for _ in range(4):
         service.add(*FOREVER)
     service.add(Scenario.DELIVERED)
@@ -107,7 +107,7 @@ def test_an_exported_file_is_edited_and_read_again(service: Service, person: Per
     ]
 
 
-def test_a_file_reopens_and_excludes(service: Service, person: Person) -> None:
+def test_claims_are_reopened_and_excluded_by_file(service: Service, person: Person) -> None:
     for _ in range(3):
         service.add(*FOREVER)
     give_up(service)
@@ -126,7 +126,9 @@ def test_a_file_reopens_and_excludes(service: Service, person: Person) -> None:
     assert service.sql("SELECT pod_fetch_status FROM claims ORDER BY id") == statuses
 
 
-def test_a_claim_that_a_run_holds_is_named_and_the_others_are_done(service: Service, person: Person) -> None:
+def test_a_claim_leased_by_a_run_is_listed_and_the_others_are_processed(
+    service: Service, person: Person
+) -> None:
     for _ in range(2):
         service.add(*FOREVER)
     service.run()
@@ -185,7 +187,7 @@ def test_a_claim_that_the_database_rejects_does_not_stop_the_others(service: Ser
     assert [str(number)[-4:] for _, number, _ in numbers(service)] == ["01FR", "92FR", "03FR"]
 
 
-def test_claims_that_are_named_are_excluded_on_trial(service: Service, person: Person) -> None:
+def test_a_dry_run_excludes_no_named_claim(service: Service, person: Person) -> None:
     service.add(*FOREVER)
     said = person.does("exclude", "CLM-0001", "--why", "settled", "--dry-run")
     assert said == "Dry run: 1 claim would be excluded; nothing was changed.\n"

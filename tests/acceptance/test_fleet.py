@@ -101,7 +101,7 @@ def application(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
 # ---------------------------------------------------------------- what it refuses
 
 
-def test_on_sqlite_it_says_that_a_fleet_needs_postgresql(tmp_path: Path, place: Place) -> None:
+def test_on_sqlite_a_worker_reports_that_a_fleet_needs_postgresql(tmp_path: Path, place: Place) -> None:
     given = place.settings | {"DATABASE_URL": f"sqlite:///{tmp_path}/claims.db"}
     for arguments in (["worker"], ["init-db", "--fleet"]):
         done = commands.recours(*arguments, environment=given)
@@ -110,7 +110,7 @@ def test_on_sqlite_it_says_that_a_fleet_needs_postgresql(tmp_path: Path, place: 
 
 
 @pytest.mark.usefixtures("application")
-def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_a_worker_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_queue, "version", lambda _name: "2.15.1")
     why = "Procrastinate 2.15.1 is installed, but recours needs procrastinate>=3.10,<4"
     for refused in (CliRunner().invoke(command, []), CliRunner().invoke(init_db_command, ["--fleet"])):
@@ -121,7 +121,7 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
         recours.defer_fetch("CLM-00000")
 
 
-def test_without_the_tables_of_the_job_queue_it_ends_and_says_what_makes_them(
+def test_without_the_tables_of_the_job_queue_a_worker_names_the_command_that_creates_them(
     kinds: Callable[[str], Kind], place: Place, tmp_path: Path
 ) -> None:
     kind = kinds("postgresql")
@@ -135,7 +135,7 @@ def test_without_the_tables_of_the_job_queue_it_ends_and_says_what_makes_them(
     kind.drop(url)
 
 
-def test_on_a_port_that_is_taken_it_ends_and_says_so(place: Place) -> None:
+def test_a_worker_reports_a_port_that_is_in_use(place: Place) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -149,7 +149,7 @@ def test_on_a_port_that_is_taken_it_ends_and_says_so(place: Place) -> None:
 
 
 @pytest.mark.usefixtures("application")
-def test_a_new_claim_is_asked_about_as_soon_as_it_is_deferred(
+def test_a_new_claim_is_fetched_as_soon_as_it_is_deferred(
     place: Place, worker: FleetWorker, repeats: Callable[[int, int], range]
 ) -> None:
     took = []
@@ -167,7 +167,7 @@ def test_a_new_claim_is_asked_about_as_soon_as_it_is_deferred(
 
 
 @pytest.mark.usefixtures("application")
-def test_a_deferred_claim_is_asked_about_before_those_that_wait(place: Place, worker: FleetWorker) -> None:
+def test_a_deferred_claim_is_fetched_before_waiting_claims(place: Place, worker: FleetWorker) -> None:
     place.box.latency = 0.1
     ids = place.new_ids(55)
     add_failed(place.database, place.box, ids)
@@ -208,7 +208,7 @@ def test_a_worker_serves_its_health_and_metrics(place: Place, worker: FleetWorke
     assert "recours_problems" in metrics
 
 
-def test_all_is_well_while_only_a_fleet_works(place: Place, worker: FleetWorker) -> None:
+def test_status_reports_no_problem_while_only_a_fleet_works(place: Place, worker: FleetWorker) -> None:
     tick(place.database)
     wait_for(lambda: worker.health["done"].get("tick", 0) >= 2, 10, worker)
     done = commands.recours("status", "--check", environment=place.settings)
@@ -220,7 +220,7 @@ def test_all_is_well_while_only_a_fleet_works(place: Place, worker: FleetWorker)
 
 @pytest.mark.sample("the same of the other signal")
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
-def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
+def test_a_worker_has_few_connections_under_load_and_releases_everything_when_stopped(
     kinds: Callable[[str], Kind], tmp_path: Path, sign: signal.Signals
 ) -> None:
     with closing(Place(kinds("postgresql"), tmp_path)) as place:

@@ -297,7 +297,7 @@ def test_the_folder_that_cron_writes_to_is_in_the_repository() -> None:
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_console_that_cannot_show_the_signs(
+def test_a_console_that_cannot_show_every_character(
     run: Run, claims: Claims, tmp_path: Path, encoding: str
 ) -> None:
     five_due(claims)
@@ -314,7 +314,7 @@ def test_a_console_that_cannot_show_the_signs(
     assert log.encode(encoding, "replace") == ended.raw
 
 
-def test_a_python_without_the_packages_hands_over(
+def test_a_python_without_the_packages_restarts_with_the_venv(
     checkout: Path, tmp_path: Path, environment: dict[str, str], claims: Claims
 ) -> None:
     bare = bare_python(tmp_path / "bare")
@@ -327,7 +327,7 @@ def test_a_python_without_the_packages_hands_over(
     assert sh(f"python3 {FETCH} --version", checkout, path).out == "recours 0.2.0\n"
 
 
-def test_without_a_venv_it_says_how_to_make_one(tmp_path: Path) -> None:
+def test_without_a_venv_the_script_names_the_command_that_creates_it(tmp_path: Path) -> None:
     path = copy_of_checkout(tmp_path / "checkout")
     bare = bare_python(tmp_path / "bare")
     ended = sh(f"{bare} {FETCH} --batch-size 5", path, {})
@@ -346,7 +346,7 @@ def assert_logged(checkout: Path, script: str, said: str) -> None:
     assert line.endswith(said.strip())
 
 
-def test_a_venv_whose_python_is_gone_is_reported_as_such(tmp_path: Path) -> None:
+def test_a_venv_without_its_python_is_reported(tmp_path: Path) -> None:
     path = copy_of_checkout(tmp_path / "checkout")
     bare = bare_python(tmp_path / "bare")
     python = path / ".venv" / "bin" / "python"
@@ -359,7 +359,7 @@ def test_a_venv_whose_python_is_gone_is_reported_as_such(tmp_path: Path) -> None
     assert_logged(path, RETRY, ended.err)
 
 
-def test_an_invalid_venv_is_not_handed_over_to_for_ever(tmp_path: Path) -> None:
+def test_an_invalid_venv_causes_no_endless_restarts(tmp_path: Path) -> None:
     path = copy_of_checkout(tmp_path / "checkout")
     bare = bare_python(tmp_path / "bare")
     python = path / ".venv" / "bin" / "python"

@@ -47,7 +47,9 @@ def send(
     monkeypatch.setattr(simulated, "proof_pdf", proof)
 
 
-def test_a_hostile_document_costs_itself_alone(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hostile_document_affects_only_its_own_claim(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = ("a page of two gigabytes", "ten thousand pages", "pages that hold themselves")
     hostile = {service.add(Scenario.DELIVERED): HOSTILE[name] for name in names}
     (opening,) = (claim for claim, proof in hostile.items() if proof is HOSTILE["ten thousand pages"])

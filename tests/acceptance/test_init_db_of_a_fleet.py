@@ -32,7 +32,7 @@ def test_fleet_tables_are_created_once_and_a_worker_has_its_rights(owner: URL, r
     assert (found.missing, found.missing_rights) == ((), ())
 
 
-def test_the_sql_that_is_printed_makes_all_of_it_and_grants_the_rights(owner: URL, role: str) -> None:
+def test_the_printed_sql_creates_everything_and_grants_the_rights(owner: URL, role: str) -> None:
     psql(owner, init_db(owner, "--grant-to", role, "--sql").stdout)
     found = tables(owner.set(username=role))
     assert (found.missing, found.missing_rights) == ((), ())
@@ -52,7 +52,7 @@ def psql(owner: URL, sql: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_tables_of_an_older_version_are_left_to_its_own_migrations(owner: URL) -> None:
+def test_tables_of_an_older_version_need_the_queues_own_migrations(owner: URL) -> None:
     init_db(owner)
     execute(owner, "DROP FUNCTION procrastinate_fetch_job_v2")
     refused = init_db(owner)

@@ -92,7 +92,7 @@ ACCOUNT = """INSERT INTO recours_client_accounts
 OPEN = {"api_usage", "by_carrier", "by_day", "by_turn", "due_after", "errors", "left_behind", "limits"}
 
 
-def test_every_key_is_reported_and_no_other(person: Person, service: Service) -> None:
+def test_exactly_the_printed_keys_are_documented(person: Person, service: Service) -> None:
     printed: set[tuple[str, str]] = set()
     for name, options in ((f"{SCHEDULER}.py --dry-run", ["--dry-run"]), (f"{SCHEDULER}.py", [])):
         done = worker(SCHEDULER, "--json", *options, environment=person.environment, folder=person.folder)

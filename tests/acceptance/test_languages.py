@@ -48,7 +48,7 @@ def row(service: Service, claim: int) -> tuple[Any, ...]:
     return found
 
 
-def test_each_reader_has_their_language_and_the_row_stays(service: Service) -> None:
+def test_each_reader_sees_their_language_and_the_row_does_not_change(service: Service) -> None:
     claim = service.add(S.UNKNOWN, carrier="UPS")
     service.run()
     before = row(service, claim)

@@ -29,7 +29,7 @@ def service(url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Itera
 # ---------------------------------------------------------------- calls that are left to the more urgent
 
 
-def test_each_worker_leaves_the_calls_that_nearer_deadlines_need(
+def test_each_worker_reserves_the_calls_that_nearer_deadlines_need(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     for worker in (PODFetchWorker, PODRetryScheduler):

@@ -94,7 +94,7 @@ def test_status_shows_runs_rates_and_backlog(service: Service, person: Person) -
     assert {b["carrier"]: b["waiting"] for b in found["backlogs"]} == {None: 0, "chronopost": 2}
 
 
-def test_status_check_is_for_those_who_watch(service: Service, person: Person) -> None:
+def test_status_check_has_an_exit_status_for_monitoring(service: Service, person: Person) -> None:
     service.add(*FOREVER, failed_at=now_minus(minutes=5))
     service.run(PODFetchWorker)
     service.run()
@@ -118,7 +118,7 @@ def test_status_check_is_for_those_who_watch(service: Service, person: Person) -
     assert person.types("status", "--check").returncode == 0
 
 
-def test_a_console_that_lacks_characters_causes_no_failure(service: Service, person: Person) -> None:
+def test_a_console_without_some_characters_causes_no_failure(service: Service, person: Person) -> None:
     service.add(*FOREVER, failed_at=now_minus(days=2), carrier="Délai dépassé 🛑")
     environment = person.environment | {"PYTHONIOENCODING": "cp1252", "LC_ALL": "C"}
     for arguments in (["status"], ["why", "CLM-0001"]):
@@ -132,7 +132,7 @@ def test_a_console_that_lacks_characters_causes_no_failure(service: Service, per
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("arguments", [["status"], ["export", "claims"]])
-def test_a_reader_that_goes_away_is_no_fault(service: Service, person: Person, arguments: list[str]) -> None:
+def test_a_closed_pipe_is_not_an_error(service: Service, person: Person, arguments: list[str]) -> None:
     for _ in range(3):
         service.add(failed_at=now_minus(days=2))
     reading, writing = os.pipe()
@@ -149,7 +149,7 @@ def test_a_reader_that_goes_away_is_no_fault(service: Service, person: Person, a
 # ---------------------------------------------------------------- why
 
 
-def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
+def test_why_shows_the_history_of_a_claim(service: Service, person: Person) -> None:
     begun = earlier(service, hours=2)
     service.add(
         *FOREVER, failed_at=now_minus(days=2), response_deadline=f"{begun + timedelta(days=20):%Y-%m-%d}"
@@ -264,7 +264,7 @@ def test_claims_are_exported_as_they_are_filtered(service: Service, person: Pers
     assert person.types("export", "claims", "--json", "--carrier", "Pigeon").returncode == 2
 
 
-def test_an_export_goes_over_no_other_file(typist: Person) -> None:
+def test_an_export_overwrites_no_file(typist: Person) -> None:
     target = typist.folder / "out.csv"
     target.write_text("mine")
     done = typist.types("export", "claims", "-o", str(target))
@@ -362,7 +362,7 @@ def test_an_outdated_database_is_reported(service: Service, person: Person, argu
 # ---------------------------------------------------------------- the last attempt before a deadline
 
 
-def test_when_a_last_attempt_comes(service: Service, person: Person) -> None:
+def test_why_and_status_announce_a_last_attempt(service: Service, person: Person) -> None:
     """First it is off and recours gives up on a claim. Then another claim waits for its last attempt."""
     last = earlier(service, hours=1) - 72 * HOUR
     used: dict[str, Any] = {"pod_retry_count": 3, "pod_last_retry_at": f"{last:%Y-%m-%d %H:%M:%S}"}

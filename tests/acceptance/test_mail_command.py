@@ -99,7 +99,7 @@ def test_release_makes_held_emails_ready(person: Person) -> None:
     ]
 
 
-def test_a_preview_is_printed_and_nothing_else(person: Person) -> None:
+def test_a_preview_prints_an_email_and_changes_nothing(person: Person) -> None:
     text = person.types("mail", "preview", "pod_failed", "--language", "en")
     assert (text.returncode, text.stderr) == (0, "")
     assert text.stdout.startswith("Claim CLM-2026-0001: tracking number needs correction\n\nHello,\n")
@@ -171,7 +171,7 @@ def test_encryption_is_used_and_certificates_are_checked(
         assert len(smtp.taken) == 1
 
 
-def test_a_server_without_starttls_gets_nothing(person: Person, smtp: MailServer) -> None:
+def test_a_server_without_starttls_gets_no_email(person: Person, smtp: MailServer) -> None:
     done = person.types("mail", "test", "me@shop.example", **smtp.settings | {"SMTP_SECURITY": "starttls"})
     assert (done.returncode, "does not support a required feature" in done.stderr) == (1, True)
     assert smtp.taken == []

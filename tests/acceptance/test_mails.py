@@ -85,7 +85,7 @@ def test_a_temporary_error_is_in_the_operators_summary_only(service: Service, sm
     assert "Abandonnée après 4 tentatives" in text_of(summary)
 
 
-def test_one_mail_for_a_client_and_run_in_their_language(service: Service, smtp: MailServer) -> None:
+def test_a_client_gets_one_email_per_run_in_their_language(service: Service, smtp: MailServer) -> None:
     client(service, 2, "b@shop.example", '{"language": "en"}')
     for _ in range(30):
         service.add(S.DELIVERED, client_id=2)
@@ -99,9 +99,7 @@ def test_one_mail_for_a_client_and_run_in_their_language(service: Service, smtp:
     assert len(smtp.peers) == 1
 
 
-def test_however_many_clients_there_are_their_events_are_looked_for_once(
-    service: Service, smtp: MailServer
-) -> None:
+def test_events_of_all_clients_are_read_with_one_query(service: Service, smtp: MailServer) -> None:
     for number in range(2, 12):
         client(service, number, f"c{number}@shop.example")
         service.add(S.DELIVERED, client_id=number)
@@ -162,7 +160,7 @@ def test_nobody_is_notified_and_the_log_reports_it(
     assert [m for m in caplog.messages if "No email about" in m] == [f"No email about CLM-0001: {says}"]
 
 
-def test_hostile_text_stays_text(service: Service, smtp: MailServer) -> None:
+def test_hostile_text_is_escaped(service: Service, smtp: MailServer) -> None:
     reference = "<script>alert(1)</script>\r\nBcc: evil@shop.example"
     service.sql("UPDATE clients SET company_name = '<b>Shop</b> {reference}\r\nX: y'")
     service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
@@ -180,7 +178,9 @@ def test_hostile_text_stays_text(service: Service, smtp: MailServer) -> None:
     assert len(page) < 20_000
 
 
-def test_a_claim_without_a_number_is_not_said_to_have_a_wrong_one(service: Service, smtp: MailServer) -> None:
+def test_a_claim_without_a_number_is_not_reported_as_having_a_wrong_one(
+    service: Service, smtp: MailServer
+) -> None:
     service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
     service.add(client_id=1, tracking_number=None)
     service.run_hourly(2)
@@ -193,7 +193,7 @@ def test_a_claim_without_a_number_is_not_said_to_have_a_wrong_one(service: Servi
 # ---------------------------------------------------------------- the brake, and trials
 
 
-def test_more_emails_than_the_brake_allows_are_held_until_released(
+def test_more_emails_than_the_send_limit_are_held_until_released(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.environment["RECOURS_MAIL_BRAKE"] = "2"
@@ -209,7 +209,7 @@ def test_more_emails_than_the_brake_allows_are_held_until_released(
     assert sorted(smtp.recipients()) == ["c2@shop.example", "c3@shop.example", "c4@shop.example"]
 
 
-def test_all_mail_can_be_sent_elsewhere_for_trials(service: Service, smtp: MailServer) -> None:
+def test_all_emails_can_be_redirected(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_MAIL_REDIRECT"] = "me@shop.example"
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)
@@ -221,7 +221,7 @@ def test_all_mail_can_be_sent_elsewhere_for_trials(service: Service, smtp: MailS
 # ---------------------------------------------------------------- servers in trouble
 
 
-def test_emails_wait_while_the_server_is_down_and_go_once(
+def test_emails_wait_while_the_server_is_down_and_are_sent_once(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = service.environment["SMTP_PORT"]
@@ -256,7 +256,7 @@ def test_a_rejected_recipient_does_not_affect_the_others(service: Service, smtp:
     assert smtp.recipients() == ["a@shop.example", "c@shop.example"]
 
 
-def test_a_refusal_of_us_that_comes_late_fails_no_mail(
+def test_a_late_rejection_of_the_sender_fails_no_email(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusal = "554 5.7.1 <a@shop.example>: Relay access denied"
@@ -273,7 +273,9 @@ def test_a_refusal_of_us_that_comes_late_fails_no_mail(
     assert states(service) == ["sent"] * 2
 
 
-def test_many_refusals_of_us_end_a_run_and_each_mail_has_its_turn(service: Service, smtp: MailServer) -> None:
+def test_after_many_rejections_of_the_sender_each_email_gets_an_attempt_in_later_runs(
+    service: Service, smtp: MailServer
+) -> None:
     refused = {f"c{number}@shop.example": "554 5.7.1 Relay access denied" for number in range(2, 15)}
     smtp.refuse_recipients = refused
     delivered_to(service, range(2, 15))
@@ -288,7 +290,7 @@ def test_many_refusals_of_us_end_a_run_and_each_mail_has_its_turn(service: Servi
     assert states(service) == ["ready"] * 12 + ["sent"]
 
 
-def test_a_recipient_that_the_server_hangs_up_at_holds_back_no_other_for_ever(
+def test_a_recipient_at_which_the_server_disconnects_does_not_block_others(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     smtp.hang_up_at = {"c2@shop.example", "c3@shop.example"}
@@ -299,7 +301,7 @@ def test_a_recipient_that_the_server_hangs_up_at_holds_back_no_other_for_ever(
     assert all("broke the connection" in said for _, said in wait_lines(caplog))
 
 
-def test_a_server_that_hangs_up_on_every_message_is_given_one_a_run(
+def test_a_server_that_disconnects_at_every_message_gets_one_per_run(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     smtp.after_data = lambda server: server.transport.abort()
@@ -314,7 +316,7 @@ def test_a_server_that_hangs_up_on_every_message_is_given_one_a_run(
     assert (level, waits.startswith("Emails wait for the next run (2): ")) == ("ERROR", True)
 
 
-def test_a_server_that_closes_is_given_no_more(
+def test_a_server_that_closes_gets_no_more_emails(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     closing = "421 4.7.0 too many errors"
@@ -390,7 +392,7 @@ def test_without_a_server_emails_wait_and_the_log_reports_it(
     assert any(m.startswith("1 email cannot be sent: set SMTP_HOST") for m in caplog.messages)
 
 
-def test_the_services_own_settings_come_first(service: Service, smtp: MailServer) -> None:
+def test_the_services_own_settings_win(service: Service, smtp: MailServer) -> None:
     service.environment |= {"SMTP_HOST": "nowhere.invalid", "SMTP_PORT": "9"}
     sender = "Recours <db@shop.example>"
     of_service(service, smtp_host="127.0.0.1", smtp_port=str(smtp.port), smtp_from=sender)
@@ -440,7 +442,7 @@ def test_an_invalid_host_name_of_the_machine_does_not_end_the_run(
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-def test_a_login_may_hold_other_characters_than_ascii(url: str, tmp_path: Path) -> None:
+def test_a_login_may_contain_non_ascii_characters(url: str, tmp_path: Path) -> None:
     clock = SimulatedClock()
     account = {"SMTP_USER": "sérvice", "SMTP_PASSWORD": f"clé-{MARK}-sûre"}
     with (
@@ -455,7 +457,7 @@ def test_a_login_may_hold_other_characters_than_ascii(url: str, tmp_path: Path) 
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-def test_a_login_that_is_not_ascii_and_does_not_work_is_reported_without_its_password(
+def test_a_failed_non_ascii_login_is_reported_without_its_password(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = SimulatedClock()
@@ -478,7 +480,7 @@ def test_a_login_that_is_not_ascii_and_does_not_work_is_reported_without_its_pas
 
 
 @pytest.mark.parametrize("table", ["system_settings", "notifications"])
-def test_a_table_of_the_service_in_another_form_is_left_alone(
+def test_a_notifications_table_of_another_form_is_not_used(
     service: Service, smtp: MailServer, table: str
 ) -> None:
     service.sql(f"DROP TABLE {table}")
@@ -488,7 +490,7 @@ def test_a_table_of_the_service_in_another_form_is_left_alone(
     assert (len(smtp.taken), states(service)) == (1, ["sent"])
 
 
-def test_identity_and_form_of_an_email(service: Service, smtp: MailServer) -> None:
+def test_an_email_has_an_id_and_standard_headers(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_REPLY_TO"] = "help@shop.example"
     service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
     service.add(S.DELIVERED, client_id=1)
@@ -501,7 +503,7 @@ def test_identity_and_form_of_an_email(service: Service, smtp: MailServer) -> No
     assert message["Auto-Submitted"] == "auto-generated"
 
 
-def test_an_email_that_cannot_be_written_keeps_no_other(
+def test_an_email_that_cannot_be_rendered_does_not_block_others(
     service: Service, smtp: MailServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(kind: Any, told: Any, *more: Any) -> Any:
@@ -522,7 +524,7 @@ def test_an_email_that_cannot_be_written_keeps_no_other(
     assert smtp.recipients() == ["b@shop.example", "a@shop.example"]
 
 
-def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailServer) -> None:
+def test_a_connection_lost_before_the_message_is_a_server_error(smtp: MailServer) -> None:
     settings = SmtpSettings("127.0.0.1", smtp.port, "none", "", "service@shop.example")
     with SmtpConnection(settings) as line:
         assert line.send("a@shop.example", b"Subject: x\r\n\r\n.dots\r\n..\r\n", lambda: True)
@@ -533,7 +535,7 @@ def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailS
     assert smtp.taken[0][1].get_content().split() == [".dots", ".."]
 
 
-def test_an_email_that_is_not_wanted_at_the_last_moment_is_not_given(smtp: MailServer) -> None:
+def test_an_email_canceled_at_the_last_moment_is_not_sent(smtp: MailServer) -> None:
     settings = SmtpSettings("127.0.0.1", smtp.port, "none", "", "service@shop.example")
     with SmtpConnection(settings) as line:
         assert not line.send("a@shop.example", b"x", lambda: False)
@@ -541,7 +543,7 @@ def test_an_email_that_is_not_wanted_at_the_last_moment_is_not_given(smtp: MailS
     assert smtp.recipients() == ["b@shop.example"]
 
 
-def test_two_runs_at_once_write_and_send_each_mail_once(service: Service, smtp: MailServer) -> None:
+def test_concurrent_runs_write_and_send_each_email_once(service: Service, smtp: MailServer) -> None:
     service.environment["SMTP_PORT"] = "9"
     for number in range(2, 32):
         client(service, number, f"c{number}@shop.example")
@@ -565,7 +567,7 @@ def test_two_runs_at_once_write_and_send_each_mail_once(service: Service, smtp: 
     assert states(service) == ["sent"] * 30
 
 
-def test_an_email_leased_by_another_run_is_left_alone(service: Service, smtp: MailServer) -> None:
+def test_an_email_leased_by_another_run_is_not_sent(service: Service, smtp: MailServer) -> None:
     service.environment["SMTP_PORT"] = "9"
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)

@@ -107,7 +107,7 @@ def assert_each_says(problems: list[str], *texts: str) -> None:
         assert text in problem
 
 
-def test_a_run_names_its_files_in_a_manifest(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_lists_its_files_in_a_manifest(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     store(service)
     first, second = manifests(service)
@@ -256,7 +256,7 @@ def problems_after(service: Service, statements: Mapping[str, str]) -> Iterator[
     assert problems_of(service) == []
 
 
-def test_whatever_is_done_to_the_database_is_named(copied: Service) -> None:
+def test_every_change_to_the_database_is_reported(copied: Service) -> None:
     statements = {
         what: statement.replace("{{", "{").replace("}}", "}").replace("{pods}", str(pods(copied)))
         for what, (statement, _) in TOUCHED.items()
@@ -287,9 +287,7 @@ def put_link(path: Path) -> None:
     ("touch", "expected"),
     [(add_stray, STRAY), (put_link, "CLM-0003: the file {path} cannot be read (its path contains a link)")],
 )
-def test_a_file_that_takes_the_place_of_another_is_named(
-    copied: Service, touch: Callable[[Path], None], expected: str
-) -> None:
+def test_a_replaced_file_is_reported(copied: Service, touch: Callable[[Path], None], expected: str) -> None:
     path = files(copied)[2]
     touch(path)
     assert any(expected.format(path=path) in problem for problem in problems_of(copied))
@@ -316,7 +314,7 @@ TOUCHES: list[tuple[Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("touch", "expected"), TOUCHES)
-def test_whatever_is_done_to_a_file_is_named(
+def test_every_change_to_a_file_is_reported(
     copied: Service, touch: Callable[[Path], object], expected: str
 ) -> None:
     touch(files(copied)[2])
@@ -328,7 +326,7 @@ def test_whatever_is_done_to_a_file_is_named(
     assert f"Manifest 2 {expected}" in problems_of(copied)[-1]
 
 
-def test_a_manifest_that_was_replaced_with_its_row_does_not_fit_the_next(copied: Service) -> None:
+def test_a_manifest_replaced_together_with_its_row_does_not_match_the_next(copied: Service) -> None:
     first = manifests(copied)[0]
     first.write_text(first.read_text().replace("# written 2026", "# written 2025"))
     copied.sql(
@@ -337,7 +335,7 @@ def test_a_manifest_that_was_replaced_with_its_row_does_not_fit_the_next(copied:
     assert_each_says(problems_of(copied), "Manifest 2 does not follow manifest 1")
 
 
-def test_the_next_manifest_names_erased_files(copied: Service, person: Person) -> None:
+def test_the_next_manifest_lists_erased_files(copied: Service, person: Person) -> None:
     lines = manifests(copied)[0].read_text().splitlines()[4::2]
     copied.clock.advance(timedelta(days=100))
     copied.add(Scenario.DELIVERED)
@@ -354,7 +352,7 @@ def test_the_next_manifest_names_erased_files(copied: Service, person: Person) -
     assert (facts["manifests"], facts["files"]) == (4, 1)
 
 
-def test_erased_files_of_a_prune_that_was_killed_are_not_missing(copied: Service) -> None:
+def test_files_erased_by_a_killed_prune_are_not_reported_as_missing(copied: Service) -> None:
     """The killed prune could not write a manifest."""
     files(copied)[3].unlink()
     copied.sql(ERASURE_OF_4.format("NULL"))
@@ -400,7 +398,7 @@ def test_the_weekly_report_has_the_last_hash(copied: Service) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_a_backup_has_the_manifests_and_what_is_restored_is_verified(
+def test_a_backup_contains_the_manifests_and_a_restored_copy_is_verified(
     copied: Service, person: Person, tmp_path: Path
 ) -> None:
     person.does("backup", str(tmp_path / "backups"))
@@ -422,7 +420,7 @@ def test_a_backup_has_the_manifests_and_what_is_restored_is_verified(
 # ---------------------------------------------------------------- by the present rules
 
 
-def test_proofs_that_would_be_refused_today_are_listed_and_nothing_is_changed(
+def test_proofs_that_this_version_would_refuse_are_listed_and_not_changed(
     copied: Service, person: Person
 ) -> None:
     assert "5 proofs examined; the current rules would refuse 0." in person.does("verify", "--appraise")

@@ -114,7 +114,7 @@ def test_the_new_carrier_is_listed_with_its_settings(project: Project) -> None:
     assert re.search(r"^Acme Express +missing .*\n +set ACME_KEY$", without, re.MULTILINE), without
 
 
-def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) -> None:
+def test_a_claim_of_the_new_carrier_is_fetched(project: Project, settings: dict[str, str]) -> None:
     project.types("-m", "recours", "init-db", **settings)
     with closing(sqlite3.connect(settings["DATABASE_PATH"])) as connection:
         connection.execute(
@@ -131,7 +131,7 @@ def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) ->
 
 
 @pytest.mark.full("our own tools: the suites of all carriers, around a process of pytest")
-def test_the_suites_of_all_carriers_take_it(project: Project) -> None:
+def test_the_suites_for_all_carriers_include_the_new_carrier(project: Project) -> None:
     suites = (
         "tests/carriers/test_simulated.py",
         "tests/carriers/test_rules.py",

@@ -25,7 +25,7 @@ def clock() -> SimulatedClock:
     return SimulatedClock(datetime.now(UTC))
 
 
-def test_all_commands_have_one_clock(service: Service, person: Person) -> None:
+def test_all_commands_show_times_in_one_zone(service: Service, person: Person) -> None:
     service.add(Scenario.UNKNOWN, Scenario.UNKNOWN, failed_at=FAILED_AT)
     service.run(PODRetryScheduler)
     shown = {" ".join(command): person.does(*command, **MACHINE) for command in COMMANDS}

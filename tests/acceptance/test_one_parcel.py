@@ -53,7 +53,7 @@ def notices(service: Service) -> list[tuple[Any, ...]]:
 # ---------------------------------------------------------------- credentials refused for one parcel
 
 
-def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
+def test_a_parcel_whose_calls_reject_the_password_pauses_nothing(
     make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make()
@@ -71,7 +71,7 @@ def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
     assert (account(service), notices(service)) == ([], [])
 
 
-def test_a_wrong_password_is_tried_with_one_call_after_each_pause(
+def test_a_wrong_password_gets_one_call_after_each_pause(
     make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock
 ) -> None:
     service = make(CHRONOPOST_PASSWORD="000000")

@@ -23,7 +23,7 @@ def mails(smtp: MailServer) -> list[tuple[str, str]]:
     return [(str(message["Subject"]), text_of(message)) for to, message in smtp.taken if to == BOSS]
 
 
-def test_a_carrier_that_is_down_for_hours_is_one_mail(service: Service, smtp: MailServer) -> None:
+def test_a_carrier_that_is_down_for_hours_causes_one_email(service: Service, smtp: MailServer) -> None:
     for _ in range(8):
         service.add(S.FAULT_SERVER)
     service.run_hourly(1)
@@ -36,7 +36,7 @@ def test_a_carrier_that_is_down_for_hours_is_one_mail(service: Service, smtp: Ma
 
 
 @pytest.mark.parametrize(("count", "expected"), [(5, 0), (7, 1)])
-def test_many_claims_to_correct_are_one_mail_a_day(
+def test_many_claims_to_correct_cause_one_email_a_day(
     service: Service, smtp: MailServer, count: int, expected: int
 ) -> None:
     for day in range(count):
@@ -51,7 +51,7 @@ def test_many_claims_to_correct_are_one_mail_a_day(
 
 
 @pytest.mark.parametrize(("count", "expected"), [(4, 0), (5, 1)])
-def test_refused_documents_of_five_parcels_within_a_day_are_one_mail(
+def test_refused_documents_of_five_parcels_within_a_day_cause_one_email(
     service: Service, smtp: MailServer, count: int, expected: int
 ) -> None:
     for _ in range(count):

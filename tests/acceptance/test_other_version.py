@@ -15,7 +15,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def test_a_newer_database_is_unchanged_and_explained_in_one_sentence(
+def test_a_newer_database_is_reported_in_one_sentence_and_not_changed(
     service: Service, person: Person, url: str
 ) -> None:
     service.add(Scenario.DELIVERED)

@@ -82,7 +82,7 @@ def test_reopening_several_claims_reports_each_of_them(service: Service, actions
     assert outcomes(actions.reopen(["CLM-0001"])) == {"CLM-0001": False}
 
 
-def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
+def test_a_database_lost_half_way_is_reported_for_the_remaining_claims(
     service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
@@ -102,7 +102,7 @@ def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
     assert [claim for claim, *_ in changes(service)] == [1]
 
 
-def test_how_many_are_taken_at_once(service: Service, actions: Actions) -> None:
+def test_the_number_of_claims_per_action_is_limited(service: Service, actions: Actions) -> None:
     service.add(*FOREVER)
     too_many = [f"CLM-{n}" for n in range(MOST_CLAIMS + 1)]
     with pytest.raises(CorrectRequestError, match=f"{MOST_CLAIMS + 1} claims are too many at once"):
@@ -127,7 +127,7 @@ def test_claims_are_fetched_by_a_run(service: Service, actions: Actions) -> None
     assert changes(service) == [(1, "asked", WHO, {}), (2, "asked", WHO, {})]
 
 
-def test_a_server_that_is_stopped_begins_no_further_run(
+def test_a_stopped_server_starts_no_further_run(
     service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.add(Scenario.DELIVERED)
@@ -148,7 +148,7 @@ def test_a_claim_requested_on_the_command_line_is_recorded_with_the_user(
     assert changes(service) == [(2, "asked", getpass.getuser(), {})]
 
 
-def test_a_fetch_that_cannot_begin_says_why(service: Service, actions: Actions) -> None:
+def test_a_fetch_that_cannot_start_gives_the_reason(service: Service, actions: Actions) -> None:
     settings = replace(
         service.settings, database_url=service.settings.database_url.set(database="/nowhere/x.db")
     )
@@ -162,14 +162,14 @@ def test_a_fetch_that_cannot_begin_says_why(service: Service, actions: Actions) 
     assert fetch.fault.startswith("The database cannot be used right now")
 
 
-def test_a_check_digit_that_does_not_fit_is_warned_of(service: Service, actions: Actions) -> None:
+def test_a_wrong_check_digit_causes_a_warning(service: Service, actions: Actions) -> None:
     service.add(*FOREVER)
     result = actions.correct("CLM-0001", carrier="UPS", number="1Z999AA10123456785")
     assert result.is_done
     assert "The check digit of 1Z999AA10123456785 is wrong" in result.sentence
 
 
-def test_the_command_corrects_as_the_page_does(service: Service, person: Person) -> None:
+def test_the_command_corrects_like_the_dashboard(service: Service, person: Person) -> None:
     service.add(*FOREVER)
     said = person.does("correct", "CLM-0001", "--carrier", "ups", "--number", "1Z999AA10123456784")
     assert said == "CLM-0001 corrected: the next run starts over.\n"

@@ -33,7 +33,7 @@ TAKE_ONE = {
 
 
 @pytest.mark.parametrize("words", TAKE_ONE, ids=" ".join)
-def test_every_command_that_takes_a_url_warns_of_a_password(
+def test_every_command_with_a_url_warns_about_a_password(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     option = TAKE_ONE[words]
@@ -50,7 +50,7 @@ def test_commands_that_accept_a_url_are_found() -> None:
     assert {("carriers",), ("mail",), ("init-db",), ("status",), ("backup",)} <= set(TAKE_ONE)
 
 
-def test_the_warning_comes_before_what_is_wrong_with_the_database(tmp_path: Path) -> None:
+def test_the_warning_precedes_the_error_about_the_database(tmp_path: Path) -> None:
     done = Person(tmp_path, "sqlite:///claims.db").types("status", "--database-url", URL)
     assert done.returncode == 1
     assert done.stderr.startswith(WARNING)

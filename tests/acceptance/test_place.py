@@ -22,7 +22,7 @@ def clock() -> SimulatedClock:
     return SimulatedClock(FAILED_AT)
 
 
-def test_the_place_in_line_is_given_in_both_languages_and_as_json(service: Service) -> None:
+def test_the_estimated_day_is_shown_in_both_languages_and_as_json(service: Service) -> None:
     service.environment["QUOTA_CHRONOPOST"] = "2/day@UTC"
     last = f"{FAILED_AT - timedelta(hours=80):%Y-%m-%d %H:%M:%S}"
     for n in range(4):

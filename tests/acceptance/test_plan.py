@@ -261,7 +261,7 @@ def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, 
     return compare
 
 
-def test_a_day_goes_as_planned(compared: Callable[[int, int], Comparison]) -> None:
+def test_a_day_matches_the_plan(compared: Callable[[int, int], Comparison]) -> None:
     comparison = compared(1, 1)
     assert comparison.faults_by_carrier() == []
     right, count = comparison.right_days()
@@ -269,7 +269,7 @@ def test_a_day_goes_as_planned(compared: Callable[[int, int], Comparison]) -> No
 
 
 @pytest.mark.full("a week of real runs in each of several worlds: one of them is run for a day")
-def test_a_week_goes_as_planned_in_several_worlds(compared: Callable[[int, int], Comparison]) -> None:
+def test_a_week_matches_the_plan_in_several_worlds(compared: Callable[[int, int], Comparison]) -> None:
     missed = 0
     named = 0
     false = 0

@@ -46,7 +46,7 @@ def service(url: str, tmp_path: Path, now: datetime) -> Iterator[Service]:
         yield made
 
 
-def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
+def test_the_json_lists_the_attempts_of_each_day_and_nothing_is_changed(
     service: Service, person: Person
 ) -> None:
     before = service.sql("SELECT * FROM claims ORDER BY id"), len(service.box.calls)
@@ -66,7 +66,7 @@ def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
     assert ups["empty_on"] in {day.isoformat() for day in days[:2]}
 
 
-def test_people_are_shown_on_one_screen_what_to_expect_and_what_to_do(person: Person) -> None:
+def test_the_plan_and_its_advice_fit_one_screen(person: Person) -> None:
     output = person.does("plan", "--hours", "25", TZ="Europe/Paris")  # after the end of any day
     assert re.match(
         r"Estimate from .* CES?T to .* CES?T, assuming every attempt fails: 18 attempts.",

@@ -70,7 +70,7 @@ def modes(folder: Path) -> dict[str, str]:
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(("group", "file", "below"), [("", "600", "700"), (GROUP, "640", "2750")])
-def test_a_life_of_runs_leaves_nothing_that_everybody_may_read(
+def test_runs_create_no_world_readable_file(
     checkout: Path, box: Sandbox, add_claims: Callable[..., None], group: str, file: str, below: str
 ) -> None:
     if group and os.geteuid():
@@ -92,7 +92,7 @@ def test_a_life_of_runs_leaves_nothing_that_everybody_may_read(
 
 
 @pytest.mark.full("whom files are for, once more: others of this file")
-def test_crons_copy_of_the_log_is_made_before_the_shell_makes_it(checkout: Path, box: Sandbox) -> None:
+def test_crons_copy_of_the_log_is_created_before_the_shell_creates_it(checkout: Path, box: Sandbox) -> None:
     program = checkout.parent / "crontab"
     kept = checkout.parent / "kept"
     program.write_text(

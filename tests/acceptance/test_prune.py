@@ -95,7 +95,7 @@ def everything(service: Service) -> list[list[tuple[Any, ...]]]:
 # ---------------------------------------------------------------- what goes, and what stays
 
 
-def test_changes_past_their_time_go_in_parts(service: Service, person: Person) -> None:
+def test_expired_changes_are_deleted_in_portions(service: Service, person: Person) -> None:
     insert = "INSERT INTO recours_changes (claim_id, at, what, by, details) VALUES (?, ?, 'edited', 'service', '{}')"
     for n in range(450):
         service.sql(insert, n, "2026-02-20 09:00:00" if n % 10 else "2026-03-02 09:00:00")
@@ -137,7 +137,7 @@ def test_only_expired_data_is_deleted(years: Service, person: Person) -> None:
     assert person.json("prune", *OLDER, "--yes")["deleted"]["attempts"] == 0
 
 
-def test_evidence_that_no_attempt_names_goes_too(service: Service, person: Person) -> None:
+def test_evidence_without_an_attempt_is_deleted_too(service: Service, person: Person) -> None:
     """UPS: a refused page, a signature and a photo. Mondial Relay: a tracking record of a claim that is given up."""
     service.add(Scenario.PARTLY_HOLLOW, carrier="UPS")
     service.add(Scenario.HOLLOW_POD, carrier="Mondial Relay")

@@ -139,7 +139,7 @@ def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
     kinds(database).drop(url)
 
 
-def test_the_tutorial_ends_with_proofs_in_the_shops_own_table(tmp_path: Path) -> None:
+def test_the_tutorial_writes_proofs_to_the_shops_own_table(tmp_path: Path) -> None:
     tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     commands = re.findall(r"```bash\n(.*?)```", tutorial, re.DOTALL)
     assert len("".join(commands).splitlines()) <= 10

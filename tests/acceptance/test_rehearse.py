@@ -41,7 +41,7 @@ def carriers(box: Sandbox, tmp_path: Path) -> Callable[..., Done]:
 # Carriers with credentials in bodies, in headers, and also in the query; one whose answers
 # contain tokens and client ids, and one whose answers also contain signed links.
 @pytest.mark.parametrize("carrier", ["chronopost", "dhl_express", "dhl_parcel_de", "ups", "amazon_shipping"])
-def test_a_fetch_is_recorded_without_credentials_and_read_again(
+def test_a_fetch_is_recorded_without_credentials_and_replayed(
     carrier: str, box: Sandbox, carriers: Callable[..., Done], tmp_path: Path
 ) -> None:
     number, name = box.example(carrier, "99"), CATALOG.specs[carrier].name
@@ -119,14 +119,14 @@ def test_a_report_to_share_has_fields_and_no_values(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes among its files")
-def test_a_pipe_is_no_recording(carriers: Callable[..., Done], tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_recording(carriers: Callable[..., Done], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     result = carriers("reclassify", str(tmp_path / "pipe"))
     assert (result.returncode, result.stdout) == (2, "")
     assert "it is a pipe or a device; name a regular file" in result.stderr
 
 
-def test_units_are_used_and_a_carrier_that_takes_no_call_is_not_asked(
+def test_units_are_used_and_an_unavailable_carrier_is_not_called(
     box: Sandbox, carriers: Callable[..., Done], tmp_path: Path
 ) -> None:
     number = box.example("ups", "00")

@@ -83,7 +83,7 @@ def test_rows_of_done_claims_are_deleted_after_a_month(service: Service) -> None
     assert len(service.box.calls_for("XY000000001FR")) == calls
 
 
-def test_runs_with_a_clock_far_ahead_take_nothing_with_them(service: Service) -> None:
+def test_runs_with_a_clock_far_ahead_delete_nothing(service: Service) -> None:
     service.add(Scenario.DELIVERED)
     service.run()
     before = rows(service)

@@ -77,7 +77,7 @@ def init_db(service: Service, owner: URL, *options: str) -> str:
 # ---------------------------------------------------------------- a whole life
 
 
-def test_a_life_of_claims_with_the_listed_rights_and_no_more(
+def test_the_listed_rights_are_enough_for_the_life_of_a_claim(
     service: Service, owner: URL, role: str, smtp: MailServer
 ) -> None:
     init_db(service, owner, "--grant-to", role)
@@ -157,7 +157,7 @@ def messages_of_a_run(service: Service) -> list[str]:
     return list(service._app.remarks)
 
 
-def test_the_manuals_grants_by_hand_are_enough(owner: URL, role: str) -> None:
+def test_the_manual_grants_are_enough(owner: URL, role: str) -> None:
     (by_hand,) = re.findall(r"```sql\n(GRANT USAGE.*?)```", text_of("docs/connect.md"), re.DOTALL)
     execute(owner, *by_hand.replace("recours_jobs", quoted(role)).rstrip(";\n").split(";"))
     with closing(Database(owner.set(username=role))) as database, database.read() as connection:
@@ -194,7 +194,7 @@ def test_the_log_names_the_command_that_prints_the_sql_without_the_sql(
     assert service.run_hourly(1)[-1].exit_status == 0
 
 
-def test_the_sql_for_an_empty_database_makes_all_of_it(
+def test_the_sql_for_an_empty_database_creates_everything(
     kinds: Callable[[str], Kind], role: str, service: Service, tmp_path: Path
 ) -> None:
     empty = kinds("postgresql").empty(tmp_path)
@@ -229,7 +229,7 @@ def findings(person: Person) -> list[dict[str, str]]:
     return [one for one in said if one["name"] in ("database", "claims", "database rights")]
 
 
-def test_init_db_by_a_role_that_may_create_nothing_names_that_right_and_prints_the_sql(
+def test_init_db_by_a_role_without_the_right_to_create_names_the_right_and_prints_the_sql(
     service: Service, owner: URL, role: str
 ) -> None:
     init_db(service, owner, "--grant-to", role)
@@ -246,7 +246,7 @@ def test_init_db_by_a_role_that_may_create_nothing_names_that_right_and_prints_t
     assert "the schema is already up to date" in job.does("init-db")
 
 
-def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(
+def test_init_db_by_a_role_that_does_not_own_the_tables_reports_that(
     service: Service, owner: URL, role: str
 ) -> None:
     init_db(service, owner, "--grant-to", role)
@@ -263,13 +263,13 @@ def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(
     ), done.stderr
 
 
-def test_a_role_that_is_not_there_is_named(service: Service, owner: URL) -> None:
+def test_a_missing_role_is_reported(service: Service, owner: URL) -> None:
     done = Person(service.folder, url_of(owner), service.environment).types("init-db", "--grant-to", "no-one")
     assert done.returncode == 1
     assert "There is no role no-one on this server" in done.stderr
 
 
-def test_tables_that_the_service_has_not_are_not_asked_for(service: Service, owner: URL, role: str) -> None:
+def test_missing_service_tables_need_no_rights(service: Service, owner: URL, role: str) -> None:
     execute(owner, "DROP TABLE notifications, system_settings", "ALTER TABLE clients RENAME TO customers")
     init_db_free(owner, role)
     service.add(S.DELIVERED, client_id=1)
@@ -298,7 +298,9 @@ def test_runs_need_no_more_than_claims_and_our_own_tables(service: Service, owne
     assert "By carrier" in person.does("status", "--days", "366")
 
 
-def test_a_long_lived_worker_and_the_page_need_no_more(service: Service, owner: URL, role: str) -> None:
+def test_a_long_lived_worker_and_the_dashboard_need_no_more_rights(
+    service: Service, owner: URL, role: str
+) -> None:
     init_db(service, owner, "--fleet", "--grant-to", role)
     execute(owner, f"REVOKE ALL ON clients, notifications, system_settings FROM {quoted(role)}")
     settings = environment(service.environment["DATABASE_URL"], service.box, service.folder)

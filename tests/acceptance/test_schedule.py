@@ -104,9 +104,7 @@ def assert_both_ran(place: Place) -> None:
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-def test_twice_installed_is_once_there_and_really_runs_in_crons_environment(
-    place: Place, box: Sandbox
-) -> None:
+def test_installing_twice_adds_each_line_once_and_cron_runs_it(place: Place, box: Sandbox) -> None:
     give_claims(place, box)
     for outcome in ("Done.", "Already installed; nothing to do."):
         done = place.recours("schedule", "install", "--yes")
@@ -153,7 +151,9 @@ def test_an_impossible_installation_is_reported_and_changes_nothing(plain: Place
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(("answer", "status", "lines"), [("y", 0, 2), ("", 1, 0)])
-def test_on_a_terminal_it_shows_and_asks(plain: Place, answer: str, status: int, lines: int) -> None:
+def test_on_a_terminal_the_changes_are_shown_and_confirmed(
+    plain: Place, answer: str, status: int, lines: int
+) -> None:
     person, terminal = pty.openpty()
     os.write(person, f"{answer}\n".encode())
     python = plain.checkout / ".venv" / "bin" / "python3"
@@ -215,7 +215,7 @@ def problems_of_schedule(place: Place, home: Path, python: Path) -> list[str]:
     ]
 
 
-def test_lines_for_a_home_outside_the_checkout_run_and_check_sees_that_its_scripts_moved(
+def test_lines_for_a_home_outside_the_checkout_run_and_check_reports_moved_scripts(
     plain: Place, tmp_path: Path, home: Path
 ) -> None:
     nasty = Place(plain.checkout.rename(tmp_path / NASTY), plain.machine)
@@ -252,7 +252,7 @@ def test_a_checkout_without_a_venv_is_started_by_the_python_that_has_the_package
 
 
 @pytest.mark.full("waits up to two minutes for cron")
-def test_crons_own_daemon_runs_what_is_installed(plain: Place, box: Sandbox) -> None:
+def test_the_cron_daemon_runs_the_installed_lines(plain: Place, box: Sandbox) -> None:
     place = plain
     give_claims(place, box)
     assert place.recours("schedule", "install", "--yes").returncode == 0

@@ -64,7 +64,7 @@ def statuses(application: Application, *wanted: int) -> list[str | None]:
 @pytest.mark.sample(
     "each kind of schema through both scripts: tests/contract/test_border.py has them without"
 )
-def test_a_service_is_served_regardless_of_its_schema(
+def test_both_scripts_work_with_every_schema(
     service: Service,
     application: Application,
     monkeypatch: pytest.MonkeyPatch,

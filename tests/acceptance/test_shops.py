@@ -34,7 +34,7 @@ def work(shops: Shops, folder: Path, processes: int, **settings: str) -> str:
     return logs
 
 
-def test_each_account_is_asked_about_its_own_and_to_its_limit(
+def test_each_account_is_used_for_its_own_claims_within_its_limit(
     kind: Kind, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     processes, count = size

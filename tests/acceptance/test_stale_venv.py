@@ -75,7 +75,7 @@ def world(tmp_path: Path, add_claims: Callable[..., None]) -> "Callable[..., Wor
 @pytest.mark.sample("more cases of the same test, each around processes")
 # Most of them are imported only for a carrier call, a document check or an email.
 @pytest.mark.parametrize("missing", ["pypdfium2", "defusedxml", "jinja2", "urllib3", "click"])
-def test_no_claim_is_tried_while_a_package_is_missing(world: Callable[..., World], missing: str) -> None:
+def test_no_claim_is_attempted_while_a_package_is_missing(world: Callable[..., World], missing: str) -> None:
     with Sandbox() as box:
         stale = world(box, missing=missing)
         for script in SCRIPTS:
@@ -86,7 +86,7 @@ def test_no_claim_is_tried_while_a_package_is_missing(world: Callable[..., World
         assert (stale.attempts(), box.calls) == ([0, 0], [])
 
 
-def test_a_version_that_is_older_than_the_code_asks_for_is_reported(world: Callable[..., World]) -> None:
+def test_an_outdated_package_is_reported(world: Callable[..., World]) -> None:
     with Sandbox() as box:
         stale = world(box, missing="pypdfium2", older={"jinja2": "2.11.3", "defusedxml": "0.7.0rc1"})
         done = stale.start(SCRIPTS[0])

@@ -86,7 +86,7 @@ def commands(command: click.Command, name: str = "") -> Iterator[str]:
         yield name
 
 
-def test_every_command_is_looked_at() -> None:
+def test_every_command_has_a_case() -> None:
     assert {*TYPED, "demo", "sandbox"} == set(commands(recours))
 
 
@@ -166,7 +166,7 @@ def test_no_word_is_broken_and_no_line_is_too_long(person: Person, typed: str, w
 
 
 @pytest.mark.parametrize("typed", ["", *{name.split()[0]: None for name in TYPED} | TYPED])
-def test_help_fits_and_leaves_nothing_out(typed: str) -> None:
+def test_help_fits_the_width_and_is_complete(typed: str) -> None:
     shown, wide = (
         CliRunner()
         .invoke(recours, [*typed.split(), "--help"], prog_name="recours", terminal_width=width)
@@ -180,7 +180,7 @@ def test_help_fits_and_leaves_nothing_out(typed: str) -> None:
 
 @pytest.mark.full("takes seconds: the other commands show the same rules")
 @pytest.mark.parametrize("typed", [("demo",), ("sandbox", "--port", "0", "--mail-port", "0")], ids=" ".join)
-def test_a_demo_and_a_sandbox_fit_a_terminal_of_the_systems(tmp_path: Path, typed: tuple[str, ...]) -> None:
+def test_the_demo_and_the_sandbox_fit_a_standard_terminal(tmp_path: Path, typed: tuple[str, ...]) -> None:
     shown, wide = (
         on_terminal(*typed, environment={"RECOURS_HOME": str(tmp_path)}, width=width, seconds=20)
         for width in (80, 300)
@@ -207,6 +207,6 @@ def test_a_path_is_alone_on_its_line(person: Person) -> None:
     assert f"\n  {path}\n" in shown
 
 
-def test_the_history_says_what_was_asked_after_a_long_answer(person: Person) -> None:
+def test_the_history_shows_the_details_of_an_attempt_after_a_long_answer(person: Person) -> None:
     shown = " ".join(output_of(person, 300, "why", FAILED_CLAIM).split())
     assert "No ePOD was found for the shipment · Retry 1 · DHL Express · 9900000246 · 3 calls" in shown

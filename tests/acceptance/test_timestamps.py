@@ -50,7 +50,7 @@ def root(authority: Authority) -> Path:
     return authority.folder / "root.pem"
 
 
-def test_a_right_token_proves_its_content_and_no_other(authority: Authority, root: Path) -> None:
+def test_a_valid_token_proves_its_content_only(authority: Authority, root: Path) -> None:
     token = request_token(authority.url, CONTENT)
     made_at = verify_token(token, CONTENT, read_roots(root))
     assert abs(made_at - datetime.now(UTC)) < timedelta(seconds=30)
@@ -69,7 +69,7 @@ def test_a_wrong_answer_is_not_a_timestamp(authority: Authority, manner: str) ->
 
 
 @pytest.mark.parametrize("manner", ["a forged signature", "of another authority"])
-def test_a_signature_that_is_not_the_authority_s_is_refused(
+def test_a_signature_of_another_authority_is_refused(
     authority: Authority, root: Path, tmp_path: Path, manner: str
 ) -> None:
     authority.manner = manner
@@ -81,7 +81,7 @@ def test_a_signature_that_is_not_the_authority_s_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", None])
-def test_an_invalid_certificate_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_an_invalid_certificate_is_reported(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "root.pem"
     if content is not None:
         path.write_bytes(content)
@@ -104,7 +104,7 @@ def stamps(service: Service) -> list[bool]:
     return [(service.settings.pod_dir / path).with_suffix(".tsr").exists() for (path,) in rows]
 
 
-def test_each_run_has_its_manifest_stamped(stamped: Service, authority: Authority, url: str) -> None:
+def test_each_run_timestamps_its_manifest(stamped: Service, authority: Authority, url: str) -> None:
     stamped.run()
     assert authority.asked == []  # there is nothing to timestamp
     for _ in range(2):
@@ -140,7 +140,7 @@ def change_day(token: Path) -> None:
         ),
     ],
 )
-def test_a_timestamp_that_was_deleted_or_changed_is_named(
+def test_a_deleted_or_changed_timestamp_is_reported(
     stamped: Service, url: str, touch: Callable[[Path], None], of_first: str, of_last: str
 ) -> None:
     """The next manifest names it. RECOURS_TSA_URL and RECOURS_TSA_CERT verify the timestamp of the last one."""
@@ -160,7 +160,7 @@ def test_a_timestamp_that_was_deleted_or_changed_is_named(
 
 
 @pytest.mark.parametrize("manner", ["HTTP 500", "a forged signature", "another imprint"])
-def test_a_failure_is_a_warning_and_the_next_run_stamps_the_newest_manifest(
+def test_a_failure_is_a_warning_and_the_next_run_timestamps_the_newest_manifest(
     stamped: Service, authority: Authority, manner: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     authority.manner = manner
@@ -175,7 +175,7 @@ def test_a_failure_is_a_warning_and_the_next_run_stamps_the_newest_manifest(
     assert stamps(stamped) == [False, True]
 
 
-def test_a_manifest_that_was_rewritten_is_not_the_one_that_was_stamped(
+def test_a_rewritten_manifest_does_not_match_its_timestamp(
     stamped: Service, authority: Authority, url: str
 ) -> None:
     """Its row has the new hash: only the token reveals the change."""
@@ -194,7 +194,7 @@ def test_a_manifest_that_was_rewritten_is_not_the_one_that_was_stamped(
     assert "the answer is not a valid timestamp" in person.types("verify").stdout
 
 
-def test_the_lines_of_the_manual_verify_without_recours(stamped: Service, root: Path) -> None:
+def test_the_commands_in_the_manual_verify_without_recours(stamped: Service, root: Path) -> None:
     for _ in range(2):
         stamped.add(Scenario.DELIVERED)
         stamped.run()

@@ -49,7 +49,7 @@ def dump(database: Database) -> str:
 
 @pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize("as_sql", [False, True], ids=["", "by its SQL"])
-def test_the_database_is_as_it_was_to_the_byte(
+def test_the_database_is_restored_byte_for_byte(
     application: Application, empty_url: str, tmp_path: Path, *, as_sql: bool
 ) -> None:
     keeper, database = Person(tmp_path, empty_url, application.kind.settings), application.database

@@ -142,7 +142,7 @@ WITHOUT_HOME = [
 
 @pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 @pytest.mark.parametrize("words", WITHOUT_HOME)
-def test_without_a_home_every_command_gives_advice_and_creates_none(
+def test_without_a_home_every_command_gives_advice_and_creates_nothing(
     copy: Copy, words: tuple[str, ...]
 ) -> None:
     empty = copy.folder()
@@ -159,7 +159,7 @@ def test_without_a_home_every_command_gives_advice_and_creates_none(
 @pytest.mark.parametrize(
     ("home", "words"), [("relative", "must be an absolute path"), ("/no/such/folder", "does not exist")]
 )
-def test_a_home_that_cannot_be_one_is_refused(copy: Copy, home: str, words: str) -> None:
+def test_an_invalid_home_is_rejected(copy: Copy, home: str, words: str) -> None:
     done = copy("status", settings={"RECOURS_HOME": home})
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
@@ -180,7 +180,7 @@ def test_a_home_is_found_from_everywhere(copy: Copy, home: Path) -> None:
 
 
 @pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
-def test_where_packages_are_missing_it_says_how_to_get_them(copy: Copy, tmp_path: Path) -> None:
+def test_missing_packages_are_reported_with_the_install_command(copy: Copy, tmp_path: Path) -> None:
     """The message does not use a name on PyPI, where another project may own it."""
     environment = tmp_path / "environment"
     bare_python(environment)

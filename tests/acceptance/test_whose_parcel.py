@@ -25,7 +25,7 @@ def make(tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Ca
         yield make
 
 
-def test_the_day_of_the_order_goes_before_that_of_the_claim(
+def test_the_day_of_the_order_is_used_before_that_of_the_claim(
     make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make()

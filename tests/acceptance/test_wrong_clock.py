@@ -37,7 +37,7 @@ def run_in_2036(service: Service) -> None:
     service.clock = right
 
 
-def test_retries_and_pauses_that_such_a_run_left_hold_nothing_back(service: Service) -> None:
+def test_retries_and_pauses_of_such_a_run_delay_nothing(service: Service) -> None:
     failing = service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
     limited = service.add(S.RATE_LIMITED, S.DELIVERED, carrier="UPS", client_id=1)
     service.run_hourly(1)
@@ -48,9 +48,7 @@ def test_retries_and_pauses_that_such_a_run_left_hold_nothing_back(service: Serv
     assert (found[failing], found[limited]) == ("success", "success")
 
 
-def test_emails_that_such_a_run_held_or_was_sending_wait_for_it_no_longer(
-    service: Service, smtp: MailServer
-) -> None:
+def test_emails_leased_by_such_a_run_do_not_wait(service: Service, smtp: MailServer) -> None:
     smtp.refuse_recipients = {"a@shop.example": "450 later"}
     service.add(S.DELIVERED, client_id=1)
     service.add(S.DELIVERED, client_id=1)
@@ -80,7 +78,7 @@ def test_an_index_that_such_a_run_was_building_is_built_by_another(database: Dat
     assert build_missing(database, clock) == [f"Built the index {INDEX} on claims"]
 
 
-def test_status_and_check_tell_of_it_and_of_missed_runs(service: Service, person: Person) -> None:
+def test_status_and_check_report_such_a_run_and_missed_runs(service: Service, person: Person) -> None:
     run_in_2036(service)
     shown = person.does("status", **LOCAL)
     assert "1 run of pod_retry_scheduler began in the future (6 May 2036, 07:08 UTC)" in shown

@@ -163,7 +163,7 @@ def test_each_day_of_the_quotas_zone_has_its_calls_and_no_more(machine: Machines
 
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
-def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
+def test_a_day_may_end_during_a_run(machine: Machines, evening: str) -> None:
     """Calls made after midnight belong to the new day, even if their units were reserved before."""
     midnight = (EVENINGS[evening].astimezone(PARIS).date() + timedelta(days=1)).isoformat()
     end = datetime.fromisoformat(midnight).replace(tzinfo=PARIS).astimezone(UTC)
@@ -182,7 +182,7 @@ def test_a_day_that_ends_during_a_run(machine: Machines, evening: str) -> None:
 
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
-def test_the_backoff_is_kept_in_hours_that_pass(machine: Machines, evening: str) -> None:
+def test_the_backoff_counts_elapsed_hours(machine: Machines, evening: str) -> None:
     start = EVENINGS[evening]
     box = machine(start, "1000/day@Europe/Paris", [Scenario.IN_TRANSIT])
     for hour in (0, 5, 6, 29, 30, 101, 102, 200):
@@ -203,7 +203,9 @@ def _half_past_midnight_in_paris() -> datetime:
 
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("readings", [28, None, *(range(4, 100, 6) if IS_LONG else (10, 46))])
-def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | None) -> None:
+def test_a_clock_set_back_over_midnight_keeps_each_days_quota(
+    machine: Machines, readings: int | None
+) -> None:
     """Between two runs, or within one: either day has its quota, by the machine's clock."""
     box = machine(_half_past_midnight_in_paris(), "12/day@Europe/Paris", [Scenario.DELIVERED] * 40)
     if readings is None:
@@ -238,7 +240,7 @@ def _leased_claim(machine: Machines, start: datetime, lease: timedelta) -> Machi
     return box
 
 
-def test_a_lease_ends_by_the_clock_that_was_set_back(machine: Machines) -> None:
+def test_a_lease_ends_by_a_clock_that_was_set_back(machine: Machines) -> None:
     """Half an hour back extends it by half an hour, and no more."""
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     box = _leased_claim(machine, start, timedelta(minutes=10))
@@ -249,7 +251,7 @@ def test_a_lease_ends_by_the_clock_that_was_set_back(machine: Machines) -> None:
     box.check_nothing_is_stuck()
 
 
-def test_a_lease_that_a_wrong_clock_made_long_holds_nothing(machine: Machines) -> None:
+def test_a_lease_extended_by_a_wrong_clock_blocks_nothing(machine: Machines) -> None:
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     box = _leased_claim(machine, start, timedelta(days=365))
     box.run()

@@ -112,7 +112,7 @@ def _execute(connection: Connection, sql: str, **values: object) -> None:
     connection.execute(text(sql), values)
 
 
-def test_edits_locks_kills_and_restarts_leave_every_row_as_it_must_be(
+def test_edits_locks_kills_and_restarts_leave_every_row_consistent(
     server: Server, forks: Forks, tmp_path: Path, *, is_long: bool
 ) -> None:
     restarts, seconds, count = (5, 15.0, 1500) if is_long else (1, 3.0, 150)

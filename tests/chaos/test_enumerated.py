@@ -188,7 +188,7 @@ def test_interruptions_are_counted_and_the_third_in_a_row_ends_the_attempt(
         world.check_nothing_is_held()
 
 
-def test_a_document_of_an_attempt_that_was_interrupted_three_times_is_not_paid_for_again(
+def test_a_document_of_an_attempt_interrupted_three_times_costs_no_second_call(
     expected: Expected, kind_of_all: Kind, forks: Forks, tmp_path: Path
 ) -> None:
     stored = [place for thread, place, name in expected.points if (thread, name) == STORED][1]

@@ -32,7 +32,7 @@ def kind(kinds: Callable[[str], Kind]) -> Kind:
 
 
 @pytest.mark.parametrize("repeat", range(100 if IS_LONG else 1))
-def test_nothing_is_lost_and_a_claim_is_asked_twice_only_where_a_kill_left_no_record(
+def test_nothing_is_lost_and_a_claim_is_fetched_twice_only_after_an_unrecorded_kill(
     kind: Kind, tmp_path: Path, repeat: int, *, is_long: bool
 ) -> None:
     claims, kills = (1200, 24) if is_long else (120, 4)

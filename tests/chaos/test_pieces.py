@@ -85,7 +85,7 @@ def boundaries(world: World) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("carrier", PIECES)
-def test_a_kill_between_the_pieces_neither_loses_nor_duplicates_any(
+def test_a_kill_between_parts_neither_loses_nor_duplicates_any(
     carrier: str, kind: Kind, forks: Forks, tmp_path: Path
 ) -> None:
     with world_in(tmp_path / "undisturbed", kind, forks) as world:
@@ -108,7 +108,7 @@ def test_a_kill_between_the_pieces_neither_loses_nor_duplicates_any(
             assert len(world.calls()) <= 2 * usual
 
 
-def test_a_kill_while_a_piece_is_set_apart_leaves_a_good_one_where_it_is(
+def test_a_kill_while_a_refused_part_is_moved_keeps_the_good_parts(
     kind: Kind, forks: Forks, tmp_path: Path
 ) -> None:
     """UPS: the page proves nothing, the signature and the photo do."""
@@ -126,9 +126,7 @@ def test_a_kill_while_a_piece_is_set_apart_leaves_a_good_one_where_it_is(
             assert row["pod_url"].endswith(".png")
 
 
-def test_an_answer_of_which_nothing_proves_anything_is_kept_apart(
-    kind: Kind, forks: Forks, tmp_path: Path
-) -> None:
+def test_an_answer_without_any_proof_is_stored_as_refused(kind: Kind, forks: Forks, tmp_path: Path) -> None:
     with world_in(tmp_path / "world", kind, forks) as world:
         world_with(world, "ups", Scenario.HOLLOW_POD)
         assert world.run(START, *ARGUMENTS).status == 0

@@ -33,7 +33,7 @@ ARGUMENTS = ("--batch-size", "8", "--concurrency", "2")
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_a_restart_costs_runs_and_nothing_else(
+def test_a_restart_ends_runs_and_loses_nothing(
     server: Server, forks: Forks, tmp_path: Path, how: str, *, is_long: bool
 ) -> None:
     restarts, claims = (20, 1500) if is_long else (2, 120)

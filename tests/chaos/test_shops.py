@@ -62,7 +62,7 @@ def check(world: World, shops: Shops) -> None:
 
 
 @pytest.mark.full("kills at every boundary: tests/chaos/test_enumerated.py has some in make test")
-def test_a_run_killed_anywhere_asks_no_other_account(
+def test_a_run_killed_anywhere_uses_no_other_account(
     kind: Kind, forks: Forks, tmp_path: Path, *, is_long: bool
 ) -> None:
     points = points_of(kind, forks, tmp_path / "undisturbed")[:: 1 if is_long else STRIDE]

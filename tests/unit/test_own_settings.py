@@ -41,7 +41,7 @@ client_id = "wrong"
 # Of tests that start programs of people or cron.
 CHOSEN = (
     "tests/integration/test_start.py::test_a_run_without_a_console_is_a_whole_run",
-    "tests/acceptance/test_commands.py::test_init_db_makes_or_completes_a_database",
+    "tests/acceptance/test_commands.py::test_init_db_creates_or_completes_a_database",
 )
 
 
