@@ -41,7 +41,7 @@ def _authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 @pytest.fixture
 def authority(_authority: Authority) -> Authority:
     _authority.manner = "right"
-    _authority.asked.clear()
+    _authority.queries.clear()
     return _authority
 
 
@@ -106,13 +106,13 @@ def stamps(service: Service) -> list[bool]:
 
 def test_each_run_timestamps_its_manifest(stamped: Service, authority: Authority, url: str) -> None:
     stamped.run()
-    assert authority.asked == []  # there is nothing to timestamp
+    assert authority.queries == []  # there is nothing to timestamp
     for _ in range(2):
         stamped.add(Scenario.DELIVERED)
         stamped.run()
     stamped.run()
     assert stamps(stamped) == [True, True]
-    assert len(authority.asked) == 2
+    assert len(authority.queries) == 2
     printed = QuickPerson.of(stamped, url).does("verify")
     assert "A timestamp proves that everything up to manifest 2 existed on" in printed
     assert "not verified" not in printed

@@ -165,14 +165,14 @@ class LargeDocument(SimulatedSession):
 
     def call(self, what: Capability, request: Request) -> Response:
         """Its answer with the longest base64 text enlarged; built once, so that only reading is measured."""
-        asked = request.path, request.body
-        if asked not in self._answers:
+        question = request.path, request.body
+        if question not in self._answers:
             answer = super().call(what, request)
             longest = max(_BASE64.findall(answer.body), key=len, default=b"")
             self.has_grown = self.has_grown or bool(longest)
             body = answer.body.replace(longest, _LARGE_TEXT, 1) if longest else answer.body
-            self._answers[asked] = Response(answer.status, answer.headers, body)
-        return self._answers[asked]
+            self._answers[question] = Response(answer.status, answer.headers, body)
+        return self._answers[question]
 
 
 _LARGE_TEXT = base64.b64encode(b"%PDF-1.4\n" + bytes(range(256)) * (MEGABYTE * 3 // 4 // 256))

@@ -94,7 +94,7 @@ class Yield:
     calls: int
     wasted: int
     fetched: int  # all proofs, including late ones and those of claims without a deadline
-    unasked: int  # claims without any call
+    never_called: int  # claims without any call
 
 
 def measured(population: Population, harvest: Harvest) -> Yield:
@@ -106,13 +106,13 @@ def measured(population: Population, harvest: Harvest) -> Yield:
         calls=harvest.calls,
         wasted=harvest.wasted,
         fetched=len(harvest.fetched),
-        unasked=len(unasked(population.cases, harvest)),
+        never_called=len(never_called(population.cases, harvest)),
     )
 
 
-def unasked(cases: Iterable[Case], harvest: Harvest) -> list[Case]:
+def never_called(cases: Iterable[Case], harvest: Harvest) -> list[Case]:
     """The claims that could have been called for and were not."""
-    return [case for case in cases if case.can_be_asked and case.id not in harvest.asked]
+    return [case for case in cases if case.can_be_called and case.id not in harvest.first_calls]
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Summary:
     calls_a_pod: float
     wasted: float  # the part of the calls
     amount: float  # of what the oracle secured, in euros
-    unasked: int
+    never_called: int
     least_share: float  # of a client, relative to its share under the oracle
 
 
@@ -176,7 +176,7 @@ def summarize(of_seeds: Sequence[Comparison], name: str) -> Summary:
         calls_a_pod=calls / sum(one.fetched for one in found),
         wasted=sum(one.wasted for one in found) / calls,
         amount=sum(one.amount for one in found) / sum(one.amount for one in oracles),
-        unasked=sum(one.unasked for one in found),
+        never_called=sum(one.never_called for one in found),
         least_share=_least_share(found, oracles),
     )
 
@@ -197,8 +197,8 @@ def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
         found.append(f"is below the guide's table with seeds {', '.join(map(str, summary.below_guide))}")
     if regime == "scarce" and variant.name == "everything on" and summary.calls_a_pod > _MOST_CALLS_A_POD:
         found.append(f"spends {summary.calls_a_pod:.2f} calls per POD, more than {_MOST_CALLS_A_POD}")
-    if summary.unasked:
-        found.append(f"never asks about {summary.unasked} claims")
+    if summary.never_called:
+        found.append(f"never calls about {summary.never_called} claims")
     if summary.least_share < _LEAST_SHARE:
         found.append(f"gives a client {summary.least_share:.0%} of its share, not {_LEAST_SHARE:.0%}")
     return [f"{regime}, {variant.name}: {miss}" for miss in found]
@@ -302,11 +302,11 @@ def first_calls(seed: int) -> dict[str, FirstCalls]:
         with patch.object(quota, "MOST_KEPT", 1.0):
             without = RunsInMemory(population, settings).run()
         waited = [
-            (harvest.asked[case.id] - case.created_at) / timedelta(hours=1)
-            if case.id in harvest.asked
+            (harvest.first_calls[case.id] - case.created_at) / timedelta(hours=1)
+            if case.id in harvest.first_calls
             else inf
             for case in population.cases
-            if case.can_be_asked and not case.has_failed
+            if case.can_be_called and not case.has_failed
         ]
         counts = len(harvest.in_time(population)), len(without.in_time(population))
         found[f"{regime.name}, {variant.name}"] = FirstCalls(waited, *counts)
@@ -344,7 +344,7 @@ def _named(regime: str) -> Regime:
 
 _HEAD = (
     f"{'regime':<9}{'variant':<15}{'guide':>7}{'found':>7}{'oracle':>8}{'closed':>8}{'below':>7}"
-    f"{'calls/POD':>11}{'wasted':>8}{'amount':>8}{'unasked':>9}{'client':>8}"
+    f"{'calls/POD':>11}{'wasted':>8}{'amount':>8}{'uncalled':>9}{'client':>8}"
 )
 
 
@@ -352,7 +352,7 @@ def _row(regime: str, name: str, one: Summary) -> str:
     return (
         f"{regime:<9}{name:<15}{one.guide:>7}{one.found:>7}{one.oracle:>8}{one.closed:>8.0%}"
         f"{len(one.below_guide):>7}{one.calls_a_pod:>11.2f}{one.wasted:>8.0%}{one.amount:>8.0%}"
-        f"{one.unasked:>9}{one.least_share:>8.0%}"
+        f"{one.never_called:>9}{one.least_share:>8.0%}"
     )
 
 
@@ -369,23 +369,23 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the results; 1 if a bound is missed."""
-    asked, begun = _parsed(arguments), time.monotonic()
-    is_all = not (asked.regime or asked.world)
-    regimes = [one for one in REGIMES if is_all or one.name in (asked.regime or ())]
-    worlds = [name for name in WORLDS if is_all or name in (asked.world or ())]
+    options, begun = _parsed(arguments), time.monotonic()
+    is_all = not (options.regime or options.world)
+    regimes = [one for one in REGIMES if is_all or one.name in (options.regime or ())]
+    worlds = [name for name in WORLDS if is_all or name in (options.world or ())]
     absent = {variant.name: missing_settings(variant.settings) for variant in VARIANTS}
     variants = [variant for variant in VARIANTS if not absent[variant.name]]
     missed = [
         f"{name}: this version has no {', '.join(settings)}" for name, settings in absent.items() if settings
     ]
-    with ProcessPoolExecutor(asked.jobs) as pool:
+    with ProcessPoolExecutor(options.jobs) as pool:
         real = (
             {}
-            if asked.in_memory
+            if options.in_memory
             else {one.name: pool.submit(differing, one, variants[-1]) for one in regimes}
         )
-        figures = _compare_all(pool, regimes, asked.seeds, variants, missed) if regimes else {}
-        figures |= _ask_worlds(pool, worlds, asked.seeds, missed)
+        figures = _compare_all(pool, regimes, options.seeds, variants, missed) if regimes else {}
+        figures |= _ask_worlds(pool, worlds, options.seeds, missed)
         for name, waited in real.items():
             found = waited.result()
             told = f"{plural(len(found), 'claim')} of {name}, {variants[-1].name}, fared otherwise with real processes"
@@ -393,9 +393,9 @@ def main(arguments: Sequence[str]) -> int:
             missed += [f"{told}, such as {found[0]}"] if found else []
     for miss in missed:
         print(f"MISSED {miss}")
-    print(f"{asked.seeds} seeds in {time.monotonic() - begun:.0f} s")
-    if asked.write:
-        FIGURES.write_text(json.dumps({"seeds": asked.seeds, **figures}, indent=2) + "\n", encoding="utf-8")
+    print(f"{options.seeds} seeds in {time.monotonic() - begun:.0f} s")
+    if options.write:
+        FIGURES.write_text(json.dumps({"seeds": options.seeds, **figures}, indent=2) + "\n", encoding="utf-8")
     return int(bool(missed))
 
 

@@ -90,7 +90,7 @@ class Case:
         return _NAMES[self.carrier]
 
     @property
-    def can_be_asked(self) -> bool:
+    def can_be_called(self) -> bool:
         """Whether its number is valid at the carrier; otherwise no call is made."""
         return self.hopeless is not ErrorKind.INVALID_TRACKING
 
@@ -105,11 +105,11 @@ class Case:
             return self.hopeless or ErrorKind.NOT_DELIVERED_YET
         return None if self.delivered_at <= at else ErrorKind.NOT_DELIVERED_YET
 
-    def proved(self, at: datetime, first_asked: datetime) -> ErrorKind | None:
+    def proved(self, at: datetime, first_request: datetime) -> ErrorKind | None:
         """The result of a document call, if the first one was made then; None: the document."""
         if self.hopeless:
             return self.hopeless
-        proof_at = self.proof_at if self.archived is None else first_asked + self.archived
+        proof_at = self.proof_at if self.archived is None else first_request + self.archived
         is_there = proof_at is not None and proof_at <= at
         return None if is_there else ErrorKind.POD_NOT_AVAILABLE_YET
 

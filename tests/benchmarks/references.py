@@ -22,14 +22,14 @@ class Harvest:
     fetched: dict[int, datetime] = field(
         default_factory=dict
     )  # when each proof was obtained, by the claim's id
-    asked: dict[int, datetime] = field(default_factory=dict)  # time of the first call for each
+    first_calls: dict[int, datetime] = field(default_factory=dict)  # time of the first call for each
     calls_of: Counter[int] = field(default_factory=Counter)  # by the claim's id
 
     def note(self, claim_id: int, at: datetime, calls: int, *, proof: bool) -> None:
         """Record an attempt at a claim."""
         self.calls_of[claim_id] += calls
         if calls:
-            self.asked.setdefault(claim_id, at)
+            self.first_calls.setdefault(claim_id, at)
         if proof:
             self.fetched[claim_id] = at
 
@@ -89,7 +89,7 @@ class Guide:
         self._due: list[tuple[int, Case]] = []  # by their arrival
         self._retries: Counter[int] = Counter()
         self._delivered: set[int] = set()
-        self._first_asked: dict[int, datetime] = {}  # for its document
+        self._first_request: dict[int, datetime] = {}  # for its document
         self._used: Counter[tuple[str, date]] = Counter()
         self._harvest = Harvest()
 
@@ -131,18 +131,18 @@ class Guide:
             heappush(self._due, one)
 
     def _has_calls_for(self, case: Case, at: datetime) -> bool:
-        calls = (1 if case.id in self._delivered else 2) if case.can_be_asked else 0
+        calls = (1 if case.id in self._delivered else 2) if case.can_be_called else 0
         return self._used[case.carrier, day_of(at)] + calls <= QUOTAS[case.carrier]
 
     def _ask(self, case: Case, at: datetime) -> ErrorKind | None:
         """The carrier's answer; None: the document."""
-        if not case.can_be_asked:
+        if not case.can_be_called:
             return ErrorKind.INVALID_TRACKING
         if case.id not in self._delivered:
             if kind := self._call(case, at) or case.tracked(at):
                 return kind
             self._delivered.add(case.id)
-        kind = self._call(case, at) or case.proved(at, self._first_asked.setdefault(case.id, at))
+        kind = self._call(case, at) or case.proved(at, self._first_request.setdefault(case.id, at))
         if kind is None:
             self._harvest.note(case.id, at, 0, proof=True)
         return kind

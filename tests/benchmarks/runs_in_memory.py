@@ -193,7 +193,7 @@ def _account(account: Account, population: Population, clock: SimulatedClock) ->
 def _client(account: Account, population: Population, *, tracking_shows_account: bool) -> Client:
     """A carrier's client that knows the future of each parcel."""
     by_number = {case.number: case for case in population.cases}
-    first_asked: dict[str, datetime] = {}  # for the document
+    first_request: dict[str, datetime] = {}  # for the document
     shows_account = tracking_shows_account
 
     class Knowing(Client):
@@ -208,7 +208,7 @@ def _client(account: Account, population: Population, *, tracking_shows_account:
         def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
             case = self._call(Capability.POD, number, session)
             at = session.now()
-            kind = case.proved(at, first_asked.setdefault(number, at))
+            kind = case.proved(at, first_request.setdefault(number, at))
             return _failure(kind) if kind else Retrieved.single(PDF, delivery, "the population")
 
         def _call(self, what: Capability, number: str, session: CarrierSession) -> Case:

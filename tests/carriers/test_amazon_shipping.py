@@ -98,7 +98,7 @@ EXPIRED = error(401, "Unauthorized", "Access to requested resource is denied.", 
 def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(DELIVERED, PHOTO)
     assert outcome == GOT
-    (_, token), (first, tracking), (second, image) = session.asked
+    (_, token), (first, tracking), (second, image) = session.requests
     assert (token.method, token.origin, token.path) == ("POST", "https://api.amazon.com", "/auth/o2/token")
     assert dict(parse_qsl((token.body or b"").decode())) == {
         "grant_type": "refresh_token",
@@ -125,7 +125,7 @@ def test_a_number_names_the_business_that_is_asked(country: str) -> None:
     answer = tracked(an_event("OutForDelivery"), status="InTransit", number=f"{country}0123456789")
     failure, session = TABLE.fetch(answer, number=f"{country}0123456789")
     assert failure.kind is K.NOT_DELIVERED_YET
-    request = session.asked[-1][1]
+    request = session.requests[-1][1]
     assert request.path.endswith(f"&carrierId=AMZN_{country}")
     assert request.headers["x-amzn-shipping-business-id"] == f"AmazonShipping_{country}"
 
@@ -136,7 +136,7 @@ def test_a_403_renews_the_token_as_a_401_does() -> None:
     assert outcome == GOT
     assert [
         request.headers["x-amz-access-token"]
-        for what, request in session.asked
+        for what, request in session.requests
         if what is Capability.TRACKING
     ] == ["tok", "new"]
     failure = failure_of(expired, a_token("new"), expired)
@@ -244,7 +244,7 @@ SIGNATURE = Piece(PNG, "amazon_shipping signatureImageURL", EvidenceKind.SIGNATU
 def test_signature_and_photo_are_both_fetched() -> None:
     outcome, session = fetch(delivered(signatureImageURL=SIGNED), raw(PNG), PHOTO)
     assert outcome == Retrieved((SIGNATURE, *GOT.pieces), KNOWN)
-    assert len(session.asked) == 4
+    assert len(session.requests) == 4
 
 
 GONE = raw("<Error><Code>AccessDenied</Code></Error>", 403, "application/xml")

@@ -117,7 +117,7 @@ POD_REQUEST = """
 
 def test_requests_match_the_documentation() -> None:
     _, session = fetch(DELIVERED, WITH_POD)
-    (first, tracking), (second, pod) = session.asked
+    (first, tracking), (second, pod) = session.requests
     assert (first, second) == (Capability.TRACKING, Capability.POD)
     assert canonical(tracking.body or b"") == canonical(TRACKING_REQUEST)
     assert canonical(pod.body or b"") == canonical(POD_REQUEST)
@@ -131,7 +131,7 @@ def test_credentials_are_escaped() -> None:
     hostile = {"CHRONOPOST_ACCOUNT": "1&2", "CHRONOPOST_PASSWORD": "</password><language>é\"'"}
     session = FakeSession([WITH_POD])
     Chronopost(hostile).fetch(NUMBER, KNOWN, session)
-    sent = canonical(session.asked[0][1].body or b"")
+    sent = canonical(session.requests[0][1].body or b"")
     expected = POD_REQUEST.replace("10000001", "1&amp;2").replace(
         "123456<", "&lt;/password&gt;&lt;language&gt;é&quot;&apos;<"
     )
@@ -140,7 +140,7 @@ def test_credentials_are_escaped() -> None:
 
 def test_the_tracking_presents_no_credentials() -> None:
     _, session = fetch(with_events())
-    ((_, request),) = session.asked
+    ((_, request),) = session.requests
     assert b"123456</" not in (request.body or b"")
     assert b"10000001" not in (request.body or b"")
 
@@ -417,7 +417,7 @@ def test_answers_without_a_document(inside: str, kind: ErrorKind, code: str, *, 
 def test_the_image_is_requested_if_the_pdf_is_missing(inside: str) -> None:
     outcome, session = fetch(proved(inside), WITH_IMAGE, known=KNOWN)
     assert outcome == Retrieved.single(PNG, KNOWN, "chronopost searchPOD", kind=EvidenceKind.SIGNATURE)
-    (_, first), (what, second) = session.asked
+    (_, first), (what, second) = session.requests
     assert what is Capability.POD
     assert canonical(second.body or b"") == canonical(POD_REQUEST.replace("<pdf>true<", "<pdf>false<"))
     assert second.path == first.path

@@ -157,7 +157,9 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> F
 )
 def test_requests_match_the_documentation(settings: dict[str, str], credential: dict[str, str]) -> None:
     _, session = fetch(DELIVERED, LISTED, DOCUMENT, settings=settings)
-    sent = [(what, r.method, r.path, dict(r.headers), json.loads(r.body or b"")) for what, r in session.asked]
+    sent = [
+        (what, r.method, r.path, dict(r.headers), json.loads(r.body or b"")) for what, r in session.requests
+    ]
     accepts_json = {"Content-Type": "application/json", "Accept": "application/json"}
     assert sent == [
         (
@@ -207,7 +209,7 @@ def test_the_path_of_a_document_is_only_a_request_parameter(
 ) -> None:
     outcome, session = fetch(DELIVERED, listed(entry), DOCUMENT)
     assert isinstance(outcome, Retrieved)
-    request = session.asked[2][1]
+    request = session.requests[2][1]
     assert (request.path, request.origin) == ("/api-document/rest/document", "")
     sent = json.loads(request.body or b"")
     assert (sent["path"], sent["uuid"]) == (path, uuid)
@@ -364,7 +366,7 @@ def test_a_document_of_another_parcel_is_not_asked_for() -> None:
     assert failure_of(DELIVERED, listed(other)).kind is K.BAD_RESPONSE
     outcome, session = fetch(DELIVERED, listed(other, an_entry("PHOTO")), DOCUMENT)
     assert isinstance(outcome, Retrieved)
-    assert json.loads(session.asked[2][1].body or b"")["uuid"] == "uuid-PHOTO"
+    assert json.loads(session.requests[2][1].body or b"")["uuid"] == "uuid-PHOTO"
 
 
 @pytest.mark.parametrize(
@@ -606,7 +608,7 @@ def test_all_documents_of_a_list_are_fetched() -> None:
     outcome, session = fetch(listed(*entries), DOCUMENT, raw(PNG, kind="image/png"), known=KNOWN)
     photo = Piece(PNG, SOURCE, EvidenceKind.PHOTO)
     assert outcome == Retrieved((Piece(PDF, SOURCE), photo), KNOWN)
-    assert len(session.asked) == 3
+    assert len(session.requests) == 3
 
 
 @pytest.mark.parametrize("second", [raw(b"{}"), Failure(K.RATE_LIMITED, "Colissimo is at its limit")])

@@ -70,7 +70,7 @@ LIMITED = problem(
 def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(LINKED, DOCUMENT)
     assert outcome == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
-    (first, tracking), (second, document) = session.asked
+    (first, tracking), (second, document) = session.requests
     assert (first, second) == (Capability.TRACKING, Capability.POD)
     assert (tracking.method, tracking.body, tracking.origin) == ("GET", None, "")
     assert tracking.path == f"/track/shipments?trackingNumber={NUMBER}&language=fr&requesterCountryCode=FR"
@@ -242,7 +242,7 @@ def test_links_that_are_followed(url: str, origin: str, path: str) -> None:
     expected = Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=origin)
     assert link_request(url, Dhl.hosts) == expected
     _, session = fetch(delivered(PROOF | {"documentUrl": f" {url} "}), DOCUMENT)
-    assert session.asked[1] == (Capability.POD, expected)
+    assert session.requests[1] == (Capability.POD, expected)
 
 
 ELSEWHERE = [
@@ -305,7 +305,7 @@ def test_the_signature_is_followed_if_there_is_no_document() -> None:
     elsewhere = PROOF | {"signatureUrl": signature, "documentUrl": "https://evil.example/a"}
     outcome, session = fetch(delivered(elsewhere), png)
     assert outcome == alone
-    assert len(session.asked) == 2
+    assert len(session.requests) == 2
 
 
 def test_document_and_signature_are_both_fetched() -> None:
@@ -313,7 +313,7 @@ def test_document_and_signature_are_both_fetched() -> None:
     outcome, session = fetch(delivered(both), DOCUMENT, raw(PNG))
     signature = Piece(PNG, "dhl signatureUrl", EvidenceKind.SIGNATURE)
     assert outcome == Retrieved((Piece(PDF, "dhl documentUrl"), signature), KNOWN)
-    assert len(session.asked) == 3
+    assert len(session.requests) == 3
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,10 @@ def test_requests_match_the_documentation() -> None:
         "Accept": "application/json",
         "x-version": "3.1.0",
     }
-    first, second = session.asked
-    references = [{"Message-Reference": request.headers["Message-Reference"]} for _, request in session.asked]
+    first, second = session.requests
+    references = [
+        {"Message-Reference": request.headers["Message-Reference"]} for _, request in session.requests
+    ]
     assert first == (
         Capability.TRACKING,
         Request(
@@ -136,7 +138,7 @@ def test_requests_match_the_documentation() -> None:
             headers | references[1],
         ),
     )
-    for _, request in session.asked:
+    for _, request in session.requests:
         assert (request.body, request.origin) == (None, "")
 
 
@@ -145,7 +147,7 @@ def test_every_call_has_a_unique_reference_of_valid_length() -> None:
     client = DhlExpress(SETTINGS)
     for _ in range(2):
         client.fetch(NUMBER, None, session)
-    references = [request.headers["Message-Reference"] for _, request in session.asked]
+    references = [request.headers["Message-Reference"] for _, request in session.requests]
     assert len(set(references)) == 4
     assert all(28 <= len(reference) <= 36 for reference in references)
 
@@ -154,7 +156,7 @@ def test_the_account_number_cannot_break_the_query() -> None:
     session = FakeSession([WITH_POD])
     account = "12&content=x y#é"
     DhlExpress(SETTINGS | {"DHL_EXPRESS_ACCOUNT_NUMBER": account}).fetch(NUMBER, KNOWN, session)
-    query = parse_qs(urlsplit(session.asked[0][1].path).query)
+    query = parse_qs(urlsplit(session.requests[0][1].path).query)
     assert query == {"shipperAccountNumber": [account], "content": ["epod-summary"]}
 
 
@@ -213,7 +215,7 @@ BY_PIECE = (
 def test_a_piece_is_tracked_by_its_identifier_and_proved_by_its_waybill(known: Delivery | None) -> None:
     outcome, session = fetch(DELIVERED, WITH_POD, known=known, number=PIECE)
     assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
-    tracking, pod = (request.path for _, request in session.asked)
+    tracking, pod = (request.path for _, request in session.requests)
     assert tracking == BY_PIECE
     assert pod.startswith(f"/mydhlapi/shipments/{NUMBER}/proof-of-delivery?")
     assert (session.accepted, session.known) == (True, KNOWN)
@@ -225,7 +227,7 @@ def test_the_shipment_of_the_requested_piece_counts_among_several() -> None:
     for listed in ([other, ours], [ours, other]):
         outcome, session = fetch(response({"shipments": listed}), WITH_POD, number=PIECE)
         assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
-        assert NUMBER in session.asked[1][1].path
+        assert NUMBER in session.requests[1][1].path
 
 
 @pytest.mark.parametrize("told", [None, "", "x/../y", "12345", PIECE])

@@ -131,7 +131,7 @@ def attributes_of(path: str) -> dict[str, str]:
 def test_both_requests_are_an_element_in_the_query_with_two_pairs_of_credentials() -> None:
     outcome, session = fetched(DhlParcelDe(SETTINGS), NUMBER, [DELIVERED, SIGNED])
     assert outcome == RETRIEVED
-    (tracking, first), (proof, second) = session.asked
+    (tracking, first), (proof, second) = session.requests
     assert (tracking, proof) == (Capability.TRACKING, Capability.POD)
     for request, operation in ((first, "d-get-piece-detail"), (second, "d-get-signature")):
         assert (request.method, request.body) == ("GET", None)
@@ -152,7 +152,7 @@ def test_a_password_in_the_query_is_nowhere_shown() -> None:
     secret = f"hunter2{PASSWORD}x"
     client = DhlParcelDe(SETTINGS | {"DHL_PARCEL_DE_PASSWORD": secret})
     _, session = fetched(client, NUMBER, [DELIVERED, SIGNED])
-    for _, request in session.asked:
+    for _, request in session.requests:
         assert "hunter2" in request.path
         assert "hunter2" not in repr(request)
         assert "hunter2" not in Redactor([secret])(f"GET https://api-eu.dhl.com{request.path} failed")

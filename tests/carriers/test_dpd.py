@@ -119,7 +119,7 @@ REQUEST = """
 
 def test_the_request_is_that_of_the_service() -> None:
     _, session = fetch(WITH_POD)
-    ((what, request),) = session.asked
+    ((what, request),) = session.requests
     assert what is Capability.TRACKING
     assert (request.method, request.path) == ("POST", "/trace-service/Webtrace_Service.asmx")
     assert dict(request.headers) == {
@@ -134,7 +134,7 @@ def test_the_request_is_that_of_the_service() -> None:
 def test_the_check_character_is_not_sent() -> None:
     session = FakeSession([WITH_POD])
     Dpd(SETTINGS).fetch(NUMBER + "K", None, session)
-    assert canonical(session.asked[0][1].body) == canonical(REQUEST)
+    assert canonical(session.requests[0][1].body) == canonical(REQUEST)
 
 
 @pytest.mark.wrong_requests("a centre's number with signs to be escaped")
@@ -145,7 +145,7 @@ def test_credentials_are_escaped() -> None:
         .replace(">pass<", ">&lt;/password&gt;&lt;x&gt;é\"'<")
         .replace(">77<", ">&lt;77&gt;<")
     )
-    assert canonical(session.asked[0][1].body) == canonical(expected)
+    assert canonical(session.requests[0][1].body) == canonical(expected)
 
 
 # ---------------------------------------------------------------- the status
@@ -428,7 +428,7 @@ def test_the_fourteen_digits_of_any_form_of_number_are_sent(number: str, sent: s
     assert malformed(number, SPEC) is None
     assert not SPEC.is_doubtful(number) or number == "250123456789012"
     _, session = fetched(Dpd(SETTINGS), number, [WITH_POD])
-    ((_, request),) = session.asked
+    ((_, request),) = session.requests
     assert f"<ShipmentNumber>{sent}</ShipmentNumber>".encode() in (request.body or b"")
 
 

@@ -157,7 +157,7 @@ DOCUMENT_BODY = {
 def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(DELIVERED, WITH_POD)
     assert outcome == GOT
-    (first, token), (second, tracking), (third, documents) = session.asked
+    (first, token), (second, tracking), (third, documents) = session.requests
     assert (first, second, third) == (Capability.TOKEN, Capability.TRACKING, Capability.POD)
     assert (token.method, token.path) == ("POST", "/oauth/token")
     assert dict(token.headers) == {
@@ -179,9 +179,9 @@ def test_requests_match_the_documentation() -> None:
 
 def test_a_parcel_known_to_be_delivered_goes_straight_to_the_document() -> None:
     outcome, session = fetch(WITH_POD, known=KNOWN)
-    assert [what for what, _ in session.asked] == [Capability.TOKEN, Capability.POD]
+    assert [what for what, _ in session.requests] == [Capability.TOKEN, Capability.POD]
     assert outcome == GOT
-    (specification,) = body_of(session.asked[1][1])["trackDocumentSpecification"]
+    (specification,) = body_of(session.requests[1][1])["trackDocumentSpecification"]
     assert specification == {
         "trackingNumberInfo": {"trackingNumber": NUMBER},
         "shipDateBegin": "2026-08-06",
@@ -223,7 +223,7 @@ def test_the_dates_of_sending(at: datetime | None, dates: tuple[str, str] | None
 )
 def test_the_document_request_contains_the_tracking_number_info(info: Any, sent: dict[str, str]) -> None:
     _, session = fetch(tracked(a_result(trackingNumberInfo=info)), WITH_POD)
-    (specification,) = body_of(session.asked[2][1])["trackDocumentSpecification"]
+    (specification,) = body_of(session.requests[2][1])["trackDocumentSpecification"]
     assert specification["trackingNumberInfo"] == {"trackingNumber": NUMBER, **sent}
 
 
@@ -232,7 +232,7 @@ def test_a_fetch_does_not_use_facts_of_another_fetch() -> None:
     session = FakeSession([TOKEN, DELIVERED, WITH_POD, WITH_POD], client)
     client.fetch(NUMBER, None, session)
     client.fetch("123456789", KNOWN, session)
-    assert UNIQUE.encode() not in (session.asked[-1][1].body or b"")
+    assert UNIQUE.encode() not in (session.requests[-1][1].body or b"")
 
 
 # ---------------------------------------------------------------- tokens
@@ -631,7 +631,7 @@ def test_the_latest_parcel_of_a_number_counts() -> None:
     for results in ([a_result(), old], [old, a_result()], [bad, old, a_result()]):
         outcome, session = fetch(tracked(*results), WITH_POD)
         assert outcome == GOT
-        assert UNIQUE.encode() in (session.asked[2][1].body or b"")
+        assert UNIQUE.encode() in (session.requests[2][1].body or b"")
     new = a_result(
         latestStatusDetail=a_status("OD"), dateAndTimes=[], scanEvents=[a_scan("OD", "2026-10-06T08:00:00Z")]
     )
@@ -693,7 +693,7 @@ def test_a_delivery_without_any_time(scans: Any) -> None:
     estimated = [{"type": "ESTIMATED_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"}]
     outcome, session = fetch(tracked(a_result(dateAndTimes=estimated, scanEvents=scans)), WITH_POD)
     assert outcome == replace(GOT, delivery=Delivery(None, "DUPONT"))
-    assert b"shipDate" not in (session.asked[2][1].body or b"")
+    assert b"shipDate" not in (session.requests[2][1].body or b"")
 
 
 SIGNATORIES: list[Any] = [

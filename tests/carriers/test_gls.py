@@ -130,7 +130,7 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None, numb
 
 
 def app(session: FakeSession) -> list[str]:
-    return [request.path.partition("?")[0].rpartition("/")[2] for _, request in session.asked]
+    return [request.path.partition("?")[0].rpartition("/")[2] for _, request in session.requests]
 
 
 # ---------------------------------------------------------------- what is sent
@@ -139,8 +139,8 @@ def app(session: FakeSession) -> list[str]:
 def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(DELIVERED, SIGNED, WITH_POD)
     assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
-    token, tracking, details, pod = (request for _, request in session.asked)
-    assert [what for what, _ in session.asked] == [C.TOKEN, C.TRACKING, C.POD, C.POD]
+    token, tracking, details, pod = (request for _, request in session.requests)
+    assert [what for what, _ in session.requests] == [C.TOKEN, C.TRACKING, C.POD, C.POD]
     assert (token.method, token.path) == ("POST", "/oauth2/v2/token")
     assert dict(token.headers) == {
         "Authorization": "Basic " + base64.b64encode(b"10000001:123456").decode(),
@@ -164,7 +164,7 @@ def test_requests_match_the_documentation() -> None:
             "Authorization": "Bearer tok",
         }
         assert json.loads(request.body or b"") == {"ParcelNumber": NUMBER}
-    assert all(request.origin == "" for _, request in session.asked)
+    assert all(request.origin == "" for _, request in session.requests)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_requests_match_the_documentation() -> None:
 )
 def test_a_number_is_sent_in_the_field_of_its_type(number: str, sent: dict[str, str]) -> None:
     _, session = fetch(SIGNED, WITH_POD, known=TRACKED, number=number)
-    assert [json.loads(request.body or b"") for _, request in session.asked[1:]] == [sent, sent]
+    assert [json.loads(request.body or b"") for _, request in session.requests[1:]] == [sent, sent]
 
 
 def test_known_deliveries_are_not_tracked_again() -> None:
@@ -212,7 +212,7 @@ def test_an_account_without_proofs_asks_for_none() -> None:
     assert app(session)[1:] == [NUMBER]
     session = FakeSession([])
     assert Gls(WITHOUT_PROOFS).fetch(NUMBER, TRACKED, session) == outcome
-    assert (session.asked, session.accepted) == ([], False)
+    assert (session.requests, session.accepted) == ([], False)
 
 
 def test_an_account_without_proofs_still_receives_the_location() -> None:

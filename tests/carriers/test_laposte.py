@@ -88,7 +88,7 @@ def failure_of(answer: Response) -> Failure:
 
 def test_the_request_is_that_of_the_public_clients() -> None:
     _, session = fetch(DELIVERED)
-    assert session.asked == [
+    assert session.requests == [
         (
             Capability.TRACKING,
             Request(
@@ -127,7 +127,7 @@ def test_a_delivered_parcel_has_a_delivery_and_no_document(code: str) -> None:
 
 def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
     outcome, session = fetch(known=KNOWN)
-    assert session.asked == []
+    assert session.requests == []
     asked, _ = fetch(DELIVERED)
     assert isinstance(asked, Failure)
     assert outcome == asked

@@ -89,7 +89,7 @@ REQUEST = f"""
 
 def test_the_request_is_that_of_the_service() -> None:
     _, session = fetch(DELIVERED)
-    ((what, request),) = session.asked
+    ((what, request),) = session.requests
     assert what is Capability.TRACKING
     assert (request.method, request.path) == ("POST", "/Web_Services.asmx")
     assert dict(request.headers) == {
@@ -105,7 +105,7 @@ def test_the_request_is_that_of_the_service() -> None:
 @pytest.mark.parametrize("number", ["31000001", "0131000001", "013100000101", "01310000010123456789012345"])
 def test_the_eight_digits_are_sent_with_the_brand_without_its_blanks(brand: str, number: str) -> None:
     _, session = fetch(DELIVERED, number=number, MONDIAL_RELAY_ENSEIGNE=brand)
-    assert canonical(session.asked[0][1].body) == canonical(REQUEST)
+    assert canonical(session.requests[0][1].body) == canonical(REQUEST)
     assert shipment_of(number) == NUMBER
 
 
@@ -118,7 +118,7 @@ def test_another_key_makes_another_signature() -> None:
 @pytest.mark.wrong_requests("a brand with signs to be escaped")
 def test_credentials_are_escaped() -> None:
     _, session = fetch(DELIVERED, MONDIAL_RELAY_ENSEIGNE="A&<é>")
-    assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (session.asked[0][1].body or b"").decode()
+    assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (session.requests[0][1].body or b"").decode()
 
 
 # ---------------------------------------------------------------- delivered, and no proof
@@ -139,7 +139,7 @@ def test_a_parcel_known_to_be_delivered_takes_no_call() -> None:
     outcome = MondialRelay(SETTINGS).fetch(NUMBER, Delivery(AT), session)
     words = "2026-10-05"
     assert outcome == Failure.of(Sentence.PROOFS_NOT_ISSUED, "Mondial Relay", words, delivery=Delivery(AT))
-    assert session.asked == []
+    assert session.requests == []
     assert not session.accepted  # no call was made
     assert SPEC.calls_for(Delivery(AT)) == {}
     assert SPEC.calls_for(None) == {Capability.TRACKING: 1}
@@ -310,7 +310,7 @@ def test_an_unknown_number_is_distinguished_from_an_error_of_the_service_by_the_
 
     def kind_and_calls(*answers: Response) -> tuple[ErrorKind, int]:
         outcome, session = fetched(client, NUMBER, answers)
-        return as_failure(outcome).kind, len(session.asked)
+        return as_failure(outcome).kind, len(session.requests)
 
     # A single one concerns the number; for a second in a row the sample number decides.
     assert kind_and_calls(error) == (K.NOT_FOUND, 1)

@@ -45,7 +45,7 @@ def real(carrier: str) -> tuple[Sent, ...]:
         sessions.append(SandboxSession(client, number, lenient=True))
     for session in sessions:
         session.fetch()
-    asked = [request for session in sessions for _, request in session.asked]
+    asked = [request for session in sessions for _, request in session.requests]
     return tuple(Sent(r.method, r.path, r.headers, r.body or b"", r.origin) for r in asked)
 
 

@@ -78,11 +78,11 @@ def test_known_facts_are_not_requested_again(table: Table) -> None:
     assert outcome == table.proof
     again, of_known = table.fetch(*answers_if_known(table), known=table.known)
     assert again == table.proof
-    tracks = Capability.TRACKING in [what for what, _ in of_known.asked]
+    tracks = Capability.TRACKING in [what for what, _ in of_known.requests]
     assert tracks is table.spec.tracks_always
     for asked, calls in (
-        (session.asked, table.spec.calls_for(None)),
-        (of_known.asked, table.spec.calls_for(table.known)),
+        (session.requests, table.spec.calls_for(None)),
+        (of_known.requests, table.spec.calls_for(table.known)),
     ):
         made = [what for what, _ in asked]
         assert made.count(Capability.TOKEN) == (table.make()._tokens is not None)
@@ -96,10 +96,10 @@ def test_the_status_and_the_document_can_be_fetched_separately(table: Table) -> 
     session = FakeSession(table.with_token(table.answers[:1]), client)
     tracked = client.track(table.number, session)
     assert tracked == (table.at[1] if len(table.at) > 1 else table.known)
-    session = FakeSession([*session.answers, *answers_if_known(table)], client, session.asked)
+    session = FakeSession([*session.answers, *answers_if_known(table)], client, session.requests)
     assert client.fetch_proof(table.number, table.known, session) == table.proof
     if client.tracking_shows_account:  # otherwise that answer is the document's
-        session = FakeSession([*session.answers, table.nobody[0]], client, session.asked)
+        session = FakeSession([*session.answers, table.nobody[0]], client, session.requests)
         assert as_failure(client.track(table.number, session)).kind is table.nobody[1]
 
 
@@ -139,7 +139,7 @@ def test_credentials_are_tried_with_one_call_about_nobodys_number(table: Table) 
     session = FakeSession(table.with_token([answer]), client)
     assert as_failure(client.check_credentials(session)).kind is meaning
     assert session.accepted
-    *_, (_, request) = session.asked
+    *_, (_, request) = session.requests
     sample = table.sample_sent or table.spec.sample_number
     assert sample.encode() in request.path.encode() + (request.body or b"")
 
@@ -155,7 +155,7 @@ def test_several_numbers_are_tracked_with_one_call(table: Table) -> None:
         assert not isinstance(tracked, Failure)
         assert set(tracked) == set(answered)
         assert {as_failure(result).kind for result in tracked.values()} == {K.NOT_DELIVERED_YET}
-        (request,) = [request for what, request in session.asked if what is Capability.TRACKING]
+        (request,) = [request for what, request in session.requests if what is Capability.TRACKING]
         sent = request.path.encode() + (request.body or b"")
         assert all(number.encode() in sent for number in numbers)
 
@@ -354,7 +354,7 @@ def tokens_shown(table: Table, session: FakeSession) -> list[str]:
     """The token of each call, except token calls; "" if a call has none."""
     service = table.make().token_service
     assert service
-    requests = [request for what, request in session.asked if what is not Capability.TOKEN]
+    requests = [request for what, request in session.requests if what is not Capability.TOKEN]
     return [request.headers.get(service.header, "").removeprefix(service.scheme) for request in requests]
 
 
@@ -373,7 +373,7 @@ def test_one_token_serves_several_fetches_and_is_renewed_before_its_end(table: T
     session.at = NOW + timedelta(seconds=life - 119)
     assert client.setup_calls(session.at) == {Capability.TOKEN: 1}
     assert client.fetch(table.number, None, session) == table.proof
-    assert [what for what, _ in session.asked].count(Capability.TOKEN) == 2
+    assert [what for what, _ in session.requests].count(Capability.TOKEN) == 2
     assert [*filter(None, tokens_shown(table, session))][-1] == "new"
     assert client.secrets() == ("new", "tok")
 
@@ -472,4 +472,4 @@ def test_a_carrier_without_documents_costs_no_call_once_the_delivery_is_known(ta
         return
     outcome, session = table.fetch(known=table.known)
     assert (as_failure(outcome).kind, outcome.delivery) == (K.POD_NEVER_AVAILABLE, table.known)
-    assert (session.asked, session.accepted) == ([], False)
+    assert (session.requests, session.accepted) == ([], False)

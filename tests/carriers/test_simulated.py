@@ -234,7 +234,7 @@ def test_a_hostile_text_repeats_what_was_shown_for_the_queue_to_hide(carrier: st
     message = as_failure(session.fetch()).message
     secret = re.search(r"password=(\S+)", message)
     assert secret, message
-    sent = session.asked[-1][1]
+    sent = session.requests[-1][1]
     is_sent = secret[1] in f"{sent.path} {dict(sent.headers)} {sent.body!r}"
     assert is_sent or (carrier, secret[1]) == ("dhl_express", PASSWORD)  # which encodes it
 
@@ -282,7 +282,7 @@ def test_a_wrong_check_digit_is_refused_where_the_carrier_refuses_it(number: str
 def test_a_link_to_an_image_is_not_taken_with_an_account(header: str) -> None:
     session = a_session("amazon_shipping", S.DELIVERED)
     session.fetch()
-    image = session.asked[-1][1]
+    image = session.requests[-1][1]
     shown = replace(image, headers={**image.headers, header: "sandbox"})
     answers = [session.box.answer(as_received(request)) for request in (image, shown)]
     assert [answer.status for answer in answers] == [200, 403]

@@ -138,7 +138,7 @@ def a_client() -> Ups:
 def test_requests_match_the_documentation() -> None:
     outcome, session = fetch(DELIVERED)
     assert outcome == GOT
-    (first, token), (second, details) = session.asked
+    (first, token), (second, details) = session.requests
     assert (first, second) == (Capability.TOKEN, Capability.TRACKING)
     assert (token.method, token.path) == ("POST", "/security/v1/oauth/token")
     assert dict(token.headers) == {
@@ -166,7 +166,7 @@ def test_every_fetch_has_its_own_id() -> None:
     session = FakeSession([TOKEN, DELIVERED, DELIVERED], client)
     client.fetch(NUMBER, None, session)
     client.fetch(NUMBER, None, session)
-    ids = [request.headers["transId"] for what, request in session.asked if what is Capability.TRACKING]
+    ids = [request.headers["transId"] for what, request in session.requests if what is Capability.TRACKING]
     assert len(set(ids)) == 2
     assert all(len(each) >= 32 and each.isalnum() for each in ids)
 
@@ -233,7 +233,7 @@ def test_a_plausible_number_is_requested_again_after_a_refusal() -> None:
     outcome, session = fetch(TV1002, DELIVERED)
     assert outcome == GOT
     assert session.pauses == 1
-    ids = [request.headers["transId"] for what, request in session.asked if what is Capability.TRACKING]
+    ids = [request.headers["transId"] for what, request in session.requests if what is Capability.TRACKING]
     assert len(set(ids)) == 2
     outcome, session = fetch(TV1002, TV1002)
     assert isinstance(outcome, Failure)

@@ -65,7 +65,7 @@ class FakeQueue:
     during: Callable[[str], None] = lambda _: None
     used: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
-    asked: list[tuple[str, Delivery | None]] = field(default_factory=list)  # number and known delivery
+    fetches: list[tuple[str, Delivery | None]] = field(default_factory=list)  # number and known delivery
     urgent: list[dict[Capability, int]] = field(
         default_factory=list
     )  # for each reservation: units left to others
@@ -128,7 +128,7 @@ class FakeQueue:
     ) -> CarrierAnswer:
         del claim
         with self._lock:
-            self.asked.append((number, known))
+            self.fetches.append((number, known))
             self._under_way[carrier] += 1
             self.together[carrier] = max(self.together[carrier], self._under_way[carrier])
         try:

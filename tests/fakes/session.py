@@ -25,7 +25,7 @@ class FakeSession:
 
     answers: Sequence[Response | Failure]
     client: Client | None = None
-    asked: list[tuple[Capability, Request]] = field(default_factory=list)
+    requests: list[tuple[Capability, Request]] = field(default_factory=list)
     accepted: bool = False
     known: Delivery | None = None
     pauses: int = 0
@@ -39,8 +39,8 @@ class FakeSession:
         self.pauses += 1
 
     def call(self, what: Capability, request: Request) -> Response:
-        answer = self.answers[len(self.asked)]
-        self.asked.append((what, request))
+        answer = self.answers[len(self.requests)]
+        self.requests.append((what, request))
         if self.checks_requests:
             check_sent(request, self.client.spec.key if self.client else None)
         if isinstance(answer, Failure):
@@ -68,5 +68,5 @@ def fetched(
         outcome = client.fetch(number, known, line)
     except CallError as failed:
         raise CallError(replace(failed.failure, delivery=line.known)) from failed
-    assert len(line.asked) == len(answers)
+    assert len(line.requests) == len(answers)
     return outcome, line

@@ -59,7 +59,7 @@ class Authority:
 
     folder: Path
     manner: str = "right"
-    asked: list[bytes] = field(default_factory=list)
+    queries: list[bytes] = field(default_factory=list)
     url: str = ""
 
     def token(self, query: bytes) -> bytes:
@@ -73,7 +73,7 @@ class Authority:
 
     def answer(self, query: bytes) -> Iterator[bytes]:
         """The parts of the body."""
-        self.asked.append(query)
+        self.queries.append(query)
         right = self.token(query)
         if self.manner == "endless":
             while True:

@@ -57,9 +57,9 @@ class World:
         return self.clock.now()
 
     @property
-    def asked(self) -> list[str]:
+    def called_numbers(self) -> list[str]:
         """The numbers requested from carriers, in order."""
-        return [number for number, _ in self.queue.asked]
+        return [number for number, _ in self.queue.fetches]
 
     def deps(self, **policy: Any) -> Dependencies:
         rules = replace(self.policy, **policy)

@@ -92,11 +92,11 @@ def test_a_claim_that_another_program_keeps_fetching_is_not_due(world: World) ->
         assert (where.standing, where.why, where.is_due) == (S.WAITING, Why.OTHERS, False)
         assert where.next_at == world.now + HOUR * 2 / 3
         world.fetch()
-        assert world.asked == []
+        assert world.called_numbers == []
     world.clock.advance(HOUR * 2 / 3)
     assert position(world.table["CLM-1"], world.now, world.policy).why is Why.NEW
     world.fetch()
-    assert world.asked == ["XY000000001FR"]
+    assert world.called_numbers == ["XY000000001FR"]
 
 
 def test_a_deferred_claim_waits_until_its_next_attempt(world: World) -> None:
@@ -109,7 +109,7 @@ def test_a_deferred_claim_waits_until_its_next_attempt(world: World) -> None:
     assert (where.standing, where.why, where.next_at) == (S.WAITING, Why.BY_BACKOFF, until)
     assert not where.is_due
     world.fetch()
-    assert world.asked == ["XY000000001FR"]
+    assert world.called_numbers == ["XY000000001FR"]
     told = explain(ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now)
     assert told.sentences == ("CLM-1 is waiting for its next attempt on 2 Feb 2026, 15:00 CET.",)
 

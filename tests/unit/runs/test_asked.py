@@ -35,7 +35,7 @@ def test_facts_about_the_old_number_are_not_used_for_the_corrected_one(world: Wo
     world.retry()
     world.table.edit("CLM-1", number=M)
     world.retry(claims=("CLM-1",))
-    assert world.queue.asked[-1] == (M, None)
+    assert world.queue.fetches[-1] == (M, None)
 
 
 def test_a_corrected_claim_that_is_requested_and_deferred_starts_over(world: World) -> None:
@@ -72,7 +72,7 @@ def test_a_requested_and_deferred_claim_of_another_status_is_not_retried(
     world.clock.advance(2 * HOUR)
     world.retry()
     world.fetch()
-    assert world.asked == [N]
+    assert world.called_numbers == [N]
 
 
 @pytest.mark.parametrize("ahead", [None, 9000 * HOUR], ids=["not told", "in the future"])
@@ -82,11 +82,11 @@ def test_an_abandoned_fetch_without_a_usable_start_time_is_resumed(
     told: dict[str, Any] = {} if ahead is None else {"updated_at": world.now + ahead}
     world.table.add("CLM-1", number=N, fetch_status="fetching", **told)
     world.fetch()
-    assert world.asked == []
+    assert world.called_numbers == []
     for _ in range(6):
         world.clock.advance(timedelta(minutes=29, seconds=59))
         world.fetch()
-    assert world.asked == [N]
+    assert world.called_numbers == [N]
 
 
 def test_a_preview_shows_the_first_of_equally_urgent_claims(world: World) -> None:

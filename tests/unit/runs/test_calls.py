@@ -91,7 +91,7 @@ def test_only_one_call_is_made_until_the_account_is_accepted(world: World) -> No
     world.queue.during = during
     report = world.retry()
     assert (report.stats.success, report.stats.failed) == (5, 1)
-    assert world.asked[:2] == numbers[:2]
+    assert world.called_numbers[:2] == numbers[:2]
     assert together == [1, 1], "no other call while the first two were in progress"
     assert (meeting.failed, world.queue.together["chronopost"]) == (False, 4)
 
@@ -151,7 +151,7 @@ def test_claims_leased_before_a_refusal_are_not_fetched(
     world.queue.during = lambda number: assert_set(leased) if number == numbers[1] else None
     world.queue.answers[numbers[1]] = [fail(kind, retry_at=world.now + HOUR)]
     report = world.retry(batch_size=3, **AT_ONCE)
-    assert sorted(world.asked) == numbers[:2]
+    assert sorted(world.called_numbers) == numbers[:2]
     assert (report.stats.success, retries_of(world)) == (1, [1, 0, 0, 0, 0, 0])
     assert "CLM-03 not tried yet; it stays due" in caplog.messages
     assert nothing_is_held(world)
@@ -167,8 +167,8 @@ def test_a_leased_claim_is_not_fetched_once_the_run_is_stopped(world: World) -> 
     worker = world.scheduler(8, **AT_ONCE)
     hold_up(world, numbers[2], lambda: worker.stop(15))
     report = worker.run()
-    assert numbers[2] not in world.asked
-    assert (report.stats.success, report.exit_status) == (len(world.asked), 143)
+    assert numbers[2] not in world.called_numbers
+    assert (report.stats.success, report.exit_status) == (len(world.called_numbers), 143)
     assert nothing_is_held(world)
     assert {claim.state.stage for claim in world.table.claims()[2:]} == {Stage.READY}
 
@@ -185,7 +185,7 @@ def test_a_leased_claim_is_not_fetched_once_no_document_can_be_stored(world: Wor
 
     world.queue.during = during
     report = world.retry(batch_size=3, **AT_ONCE)
-    assert (sorted(world.asked), report.fault) == (numbers[:2], "The disk is full.")
+    assert (sorted(world.called_numbers), report.fault) == (numbers[:2], "The disk is full.")
     assert (report.stats.success, nothing_is_held(world)) == (1, True)
 
 
@@ -198,7 +198,7 @@ def test_a_leased_claim_is_not_fetched_if_another_run_has_leased_it_since(world:
 
     hold_up(world, numbers[3], sleep_long)
     assert world.retry(batch_size=4, **AT_ONCE).stats.success == 3
-    assert numbers[3] not in world.asked
+    assert numbers[3] not in world.called_numbers
     assert world.table.leases()["CLM-04"].token == "another run"
     assert world.queue.held.total() == 0
 
@@ -265,7 +265,7 @@ def test_stopping_the_run_releases_the_rest_of_a_bundle(
     worker = world.scheduler()
     world.queue.during = lambda number: worker.stop(15) if number == numbers[1] else None
     report = worker.run()
-    assert (world.asked, report.stats.success) == (numbers[:2], 2)
+    assert (world.called_numbers, report.stats.success) == (numbers[:2], 2)
     assert "CLM-03 not tried yet; it stays due" in caplog.messages
     assert (nothing_is_held(world), retries_of(world)) == (True, [1, 1, 0])
 
@@ -313,7 +313,7 @@ def test_a_claim_edited_while_its_call_was_in_progress_is_assessed_again(
     assert nothing_is_held(world)
     world.queue.during = lambda _: None
     assert world.retry().stats.success == 1
-    assert world.asked == [N, "XY000000002FR"]
+    assert world.called_numbers == [N, "XY000000002FR"]
 
 
 def test_an_internal_error_costs_the_claim_a_retry_and_shows_its_traceback(
@@ -341,7 +341,7 @@ def test_an_invalid_document_is_a_bad_response_that_keeps_the_known_delivery(wor
     assert (claim.state.kind, claim.state.delivery) == (ErrorKind.BAD_RESPONSE, DELIVERY)
     world.clock.advance(6 * HOUR)
     world.retry()
-    assert world.queue.asked == [(N, None), (N, DELIVERY)]
+    assert world.queue.fetches == [(N, None), (N, DELIVERY)]
 
 
 def test_only_the_document_of_a_delivered_parcel_is_requested(world: World) -> None:
@@ -351,7 +351,7 @@ def test_only_the_document_of_a_delivered_parcel_is_requested(world: World) -> N
     world.clock.advance(6 * HOUR)
     world.queue.limits["chronopost"] = 2  # one is used, one is enough
     assert world.retry().stats.success == 1
-    assert world.queue.asked[-1] == (N, DELIVERY)
+    assert world.queue.fetches[-1] == (N, DELIVERY)
 
 
 def test_an_attempt_is_recorded_with_its_facts(world: World) -> None:
@@ -377,7 +377,7 @@ def test_three_outages_in_a_row_close_a_carrier_for_this_run(
     for number in numbers[:3]:
         world.queue.answers[number] = [fail(kind)]
     report = world.retry(concurrency=1)
-    assert world.asked == numbers[:3]
+    assert world.called_numbers == numbers[:3]
     assert (report.stats.failed, report.stats.skipped_carrier) == (3, 3)
     assert (
         "⚠️ Chronopost skipped for now: Chronopost failed 3 times in a row; its other claims are deferred"
@@ -433,7 +433,7 @@ def test_a_refused_account_leaves_the_carrier_s_claims_behind(
     words = "Chronopost rejects our credentials (credentials from .env)"
     world.queue.answers[numbers[0]] = [fail(ErrorKind.AUTH_FAILED, words)]
     report = world.retry()
-    assert (world.asked, report.stats.total, report.stats.skipped_carrier) == ([numbers[0]], 0, 3)
+    assert (world.called_numbers, report.stats.total, report.stats.skipped_carrier) == ([numbers[0]], 0, 3)
     assert retries_of(world) == [0, 0, 0]
     assert outcomes_of(world) == [("left", False)]
     assert caplog.messages.count(f"⏸️ DEFERRED: CLM-01 - {words}; no attempt was used") == 1
@@ -453,7 +453,7 @@ def test_a_429_pauses_the_carrier_and_does_not_count_as_an_attempt(
     until = world.now + timedelta(minutes=90)
     world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED, "asks us to wait", retry_at=until)]
     report = world.retry()
-    assert (world.asked, report.stats.skipped_rate_limit) == ([numbers[0]], 3)
+    assert (world.called_numbers, report.stats.skipped_rate_limit) == ([numbers[0]], 3)
     assert retries_of(world) == [0, 0, 0]
     assert "⚠️ Chronopost skipped until 2026-02-02 10:30: asks us to wait" in caplog.messages
     world.clock.advance(HOUR)
@@ -490,7 +490,7 @@ def test_other_claims_are_fetched_while_one_waits_for_units(world: World) -> Non
     world.queue.held_by_others["chronopost"] = 3
     report = world.retry(concurrency=1)
     assert report.stats.success == 4
-    assert world.asked[-1] == N
+    assert world.called_numbers[-1] == N
 
 
 def test_a_wait_that_was_worth_it_does_not_shorten_the_next(world: World) -> None:
@@ -583,7 +583,7 @@ def test_a_stopped_run_finishes_calls_in_progress_and_releases_other_claims(
     worker = world.scheduler(8, concurrency=1)
     world.queue.during = lambda _: worker.stop(number)
     report = worker.run()
-    assert (world.asked, report.stats.success, report.exit_status) == ([N], 1, status)
+    assert (world.called_numbers, report.stats.success, report.exit_status) == ([N], 1, status)
     assert nothing_is_held(world)
     assert {claim.state.stage for claim in world.table.claims()[1:]} == {Stage.READY}
     run = world.journal.runs["run-1"]
@@ -595,7 +595,7 @@ def test_a_run_stopped_before_it_began_calls_nobody(world: World) -> None:
     worker = world.scheduler()
     worker.stop(15)
     assert worker.run().stats.total == 0
-    assert (world.asked, nothing_is_held(world)) == ([], True)
+    assert (world.called_numbers, nothing_is_held(world)) == ([], True)
 
 
 def test_a_fault_says_more_than_a_signal(world: World) -> None:
@@ -649,7 +649,7 @@ def test_a_document_stored_by_a_killed_run_is_not_fetched_again(world: World) ->
     world.retry(carriers=("dhl_express",))
     hold_and_die(world)
     report = world.retry()
-    assert (report.stats.success, world.asked) == (1, [])
+    assert (report.stats.success, world.called_numbers) == (1, [])
     (attempt,) = world.claims.attempts
     assert attempt.calls == 0
     assert attempt.document is not None
@@ -661,7 +661,7 @@ def test_without_an_interruption_an_old_document_is_not_looked_for(world: World)
     world.failed("CLM-1")
     world.documents.store(Label("chronopost", 1, "CLM-1", N), Retrieved.single(PDF, DELIVERY, "x"))
     world.retry()
-    assert world.asked == [N]
+    assert world.called_numbers == [N]
 
 
 def test_a_claim_of_three_killed_runs_is_not_fetched_a_fourth_time(world: World) -> None:
@@ -670,7 +670,7 @@ def test_a_claim_of_three_killed_runs_is_not_fetched_a_fourth_time(world: World)
     for _ in range(3):
         hold_and_die(world)
     report = world.retry()
-    assert (report.stats.failed, world.asked) == (1, [])
+    assert (report.stats.failed, world.called_numbers) == (1, [])
     claim = world.table["CLM-1"]
     assert claim.error_text == "Several runs in a row died while fetching this claim"
     assert (claim.state.kind, claim.state.interruptions) == (ErrorKind.INTERNAL_ERROR, 0)
@@ -709,7 +709,7 @@ def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_notified_by_mai
     world.queue.stop("chronopost", "by alice: talks")
     report = world.retry()
     assert (report.stats.success, report.stats.skipped_carrier) == (1, 3)
-    assert world.asked == [DHL_N]
+    assert world.called_numbers == [DHL_N]
     assert "Chronopost skipped for now: Chronopost was paused by alice: talks" in caplog.text
     assert (world.journal.events, retries_of(world)[:3]) == ([], [0, 0, 0])
     assert [attempt.claim.reference for attempt in world.claims.attempts] == ["CLM-dhl"]
@@ -737,7 +737,7 @@ def test_a_claim_in_a_wrong_lane_is_released_if_its_carrier_is_closed(world: Wor
     world.table.set_own("CLM-2", lane="dhl_express")
     world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
     assert world.retry().stats.total == 0
-    assert (world.asked, nothing_is_held(world)) == ([], True)
+    assert (world.called_numbers, nothing_is_held(world)) == ([], True)
 
 
 def test_a_requested_claim_of_a_carrier_at_its_limit_is_unchanged(world: World) -> None:
@@ -787,7 +787,11 @@ def test_an_answer_that_waits_for_others_is_recorded_though_no_other_claim_can_b
 
     world.queue.during = lambda _: monkeypatch.setattr(world.claims, "lease", broken)
     report = world.retry(concurrency=1)
-    assert (report.exit_status, report.fault, world.asked) == (1, "The database went away.", numbers[:1])
+    assert (report.exit_status, report.fault, world.called_numbers) == (
+        1,
+        "The database went away.",
+        numbers[:1],
+    )
     assert outcomes_of(world) == [("failed", True)]
     assert nothing_is_held(world)
 
@@ -812,7 +816,7 @@ def test_a_run_ends_if_the_database_fails_between_the_quotas_of_two_carriers(
     world.queue.reserve = broken
     report = world.retry()
     assert (report.exit_status, report.fault, len(reserved)) == (1, "The database went away.", 2)
-    assert world.asked == []
+    assert world.called_numbers == []
     assert not world.table.leases()
 
 
@@ -829,7 +833,7 @@ def test_answers_that_need_no_disk_are_recorded_when_the_disk_is_full(world: Wor
     world.queue.during = during
     report = world.retry()
     assert (report.exit_status, report.fault) == (1, "The disk is full.")
-    assert sorted(world.asked) == [DHL_N, N]
+    assert sorted(world.called_numbers) == [DHL_N, N]
     assert retries_of(world) == [0, 1]
     assert nothing_is_held(world)
 
@@ -897,7 +901,7 @@ def test_a_doubtful_number_is_reported_and_fetched(
     world.failed("CLM-1", "XY000000001FR")
     world.failed("CLM-2", "XY000000002FR")
     world.retry()
-    assert sorted(world.asked) == ["XY000000001FR", "XY000000002FR"]
+    assert sorted(world.called_numbers) == ["XY000000001FR", "XY000000002FR"]
     told = [message for message in caplog.messages if "check digit" in message]
     assert told == ["CLM-2: the check digit of XY000000002FR is wrong; Chronopost is asked anyway"]
 
@@ -964,7 +968,9 @@ def test_a_machine_without_files_costs_no_attempt_from_the_first_claim_on(world:
     assert (report.exit_status, report.stats.total, retries_of(world)) == (1, 0, [0, 0])
     assert "ulimit -n" in world.journal.events[0].facts["error"]
     assert world.retry(concurrency=1).stats.success == 2
-    assert world.asked == [numbers[0], *numbers], "it is none of that claim's doing, which stays the first"
+    assert world.called_numbers == [numbers[0], *numbers], (
+        "it is none of that claim's doing, which stays the first"
+    )
 
 
 def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_waiting(world: World) -> None:

@@ -53,7 +53,9 @@ def answers(world: World, account: int, *found: Failure) -> None:
 
 def asked_of(world: World) -> list[int]:
     """How many claims of each account were tried."""
-    return [sum(number.startswith(f"XY{account:02}") for number in world.asked) for account in ACCOUNTS]
+    return [
+        sum(number.startswith(f"XY{account:02}") for number in world.called_numbers) for account in ACCOUNTS
+    ]
 
 
 def faults(world: World) -> list[tuple[str, Any, Any]]:
@@ -83,7 +85,7 @@ def test_an_outage_closes_all_lanes_of_the_carrier(
     report = run(world)
     assert sum(asked_of(world)) == asked
     assert report.stats.skipped_carrier == 12 - asked
-    assert "1234567890" in world.asked
+    assert "1234567890" in world.called_numbers
     is_closed = asked < 12
     assert caplog.text.count("Chronopost skipped") == is_closed, "once, for all its accounts"
     assert set(world.queue.used) >= {"dhl_express"}
@@ -96,7 +98,7 @@ def test_an_outage_closes_lanes_that_were_not_met_before(world: World) -> None:
     for account in (1, 2, 3):
         answers(world, account, DOWN)
     assert run(world).stats.skipped_carrier == len(many) - 3
-    assert len(world.asked) == 3
+    assert len(world.called_numbers) == 3
 
 
 def test_many_denials_are_reported_of_their_account_with_the_command_for_it(world: World) -> None:

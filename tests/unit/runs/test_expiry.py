@@ -55,7 +55,7 @@ def test_an_expired_claim_is_tried_once_and_then_given_up(
     world.clock.advance(2 * HOUR)
     report = world.retry()
     claim = world.table["CLM-1"]
-    assert world.asked == [N], "once"
+    assert world.called_numbers == [N], "once"
     assert (claim.state.stage, claim.fetch_status) == (Stage.GIVEN_UP, "failed")
     assert claim.error_text == (
         "Given up: the claim's response deadline passed long ago (last answer: The parcel is on its way)"
@@ -79,7 +79,7 @@ def test_an_expired_claim_denied_without_using_an_attempt_is_tried_only_once(wor
     )
     world.queue.answers[N] = [denied] * 9
     world.each_hour(30, world.fetch)
-    assert world.asked == [N], "once, and not every six hours for ever"
+    assert world.called_numbers == [N], "once, and not every six hours for ever"
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
 
 
@@ -87,7 +87,7 @@ def test_no_later_run_retries_an_expired_claim(world: World) -> None:
     pending(world)
     world.fetch()
     world.each_hour(100, world.retry)
-    assert world.asked == [N]
+    assert world.called_numbers == [N]
     assert world.table["CLM-1"].state.retries_used == 0, "no attempt is made up"
 
 
@@ -105,7 +105,7 @@ def test_a_claim_that_has_not_expired_is_not_given_up(world: World, columns: dic
     world.fetch()
     world.clock.advance(2 * HOUR)
     world.retry()
-    assert len(world.asked) == 2
+    assert len(world.called_numbers) == 2
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_nothing_expires_where_that_is_off_or_soon_after_the_first_run(
     world.fetch()
     world.clock.advance(2 * HOUR)
     world.retry()
-    assert len(world.asked) == 2
+    assert len(world.called_numbers) == 2
 
 
 def test_a_corrected_claim_gets_every_retry_again(world: World) -> None:
@@ -130,7 +130,7 @@ def test_a_corrected_claim_gets_every_retry_again(world: World) -> None:
     world.queue.answers["XY000000002FR"] = [OUTAGE] * 9
     world.table.edit("CLM-1", number="XY000000002FR")
     world.each_hour(110, world.retry)
-    assert world.asked == [N, *["XY000000002FR"] * 4], "every retry of its backoff"
+    assert world.called_numbers == [N, *["XY000000002FR"] * 4], "every retry of its backoff"
 
 
 def test_moving_the_deadline_resumes_an_expired_claim(world: World) -> None:
@@ -140,7 +140,7 @@ def test_moving_the_deadline_resumes_an_expired_claim(world: World) -> None:
     world.retry()
     world.table.edit("CLM-1", deadline=date(2026, 3, 1))
     world.each_hour(3, world.retry)
-    assert world.asked == [N, N]
+    assert world.called_numbers == [N, N]
 
 
 def test_many_are_one_line(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -49,11 +49,11 @@ def test_the_last_attempt_is_announced_made_and_counted(
     assert lines(caplog, "last attempt") == [
         "❌ FAILED: CLM-1 - The parcel is on its way; one last attempt on 2026-02-11 18:00, 30 h before the deadline"
     ]
-    assert (len(world.asked), world.table.events) == (4, [])
+    assert (len(world.called_numbers), world.table.events) == (4, [])
     caplog.clear()
     reports = []
     world.each_hour(140, lambda: reports.append(world.retry()))
-    assert len(world.asked) == 5
+    assert len(world.called_numbers) == 5
     assert lines(caplog, "CLM-1") == [
         "[1] Last attempt for CLM-1 (Chronopost)",
         "🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts and a last attempt - The parcel is on its way",
@@ -86,7 +86,7 @@ def test_a_requested_attempt_is_not_the_last_attempt(world: World, caplog: pytes
     ]
     assert report.stats.last_attempts == 0
     world.each_hour(140, world.retry)
-    assert len(world.asked) == 6
+    assert len(world.called_numbers) == 6
 
 
 def test_a_last_attempt_that_meets_a_fault_is_repeated_and_uses_no_attempt(
@@ -116,7 +116,7 @@ def test_after_the_deadline_the_claim_is_given_up_without_it(
     used_up(world)
     world.clock.advance(20 * DAY)
     assert world.retry().stats.last_attempts == 0
-    assert len(world.asked) == 4
+    assert len(world.called_numbers) == 4
     assert lines(caplog, "FINAL") == [
         "🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts - The parcel is on its way"
     ]

@@ -244,7 +244,7 @@ def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
         passed += world.retry().stats.skipped_persistent
 
     world.each_hour(120, run)
-    assert world.asked == [N, N]
+    assert world.called_numbers == [N, N]
     assert passed == 3
     lines = [line for line in log_of(caplog) if "CLM-1 " in line]
     assert lines == [
@@ -286,7 +286,7 @@ def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
 ) -> None:
     tried_before(world, 3)
     report = world.retry(policy={"max_retries": 2})
-    assert (counts(report), world.asked) == ({"max_retries_reached": 1}, [])
+    assert (counts(report), world.called_numbers) == ({"max_retries_reached": 1}, [])
     assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 3 attempts - API timeout" in log_of(caplog)
     assert world.table["CLM-1"].error_text == "API timeout"
 
@@ -313,7 +313,7 @@ def test_a_claim_exhausted_by_others_is_given_up_without_notification(
     world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     assert counts(world.retry()) == {}
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
-    assert (world.asked, world.table.notices, world.claims.attempts) == ([], [], [])
+    assert (world.called_numbers, world.table.notices, world.claims.attempts) == ([], [], [])
     assert any("1 claim had no retries left when recours was installed" in line for line in log_of(caplog))
     # Once corrected, it starts over like any other.
     world.table.edit("CLM-1", number="XY000000002FR")
@@ -328,7 +328,7 @@ def test_a_claim_paid_between_its_assessment_and_its_turn_is_set_aside(world: Wo
     world.table.edit("CLM-1", claim_status="paid")
     world.table.edit("CLM-2", claim_status="paid")
     world.clock.advance(8 * HOUR)
-    assert (counts(world.retry()), len(world.asked)) == ({}, 1)
+    assert (counts(world.retry()), len(world.called_numbers)) == ({}, 1)
     assert world.table["CLM-1"].state.stage is Stage.SHELVED
     assert world.table["CLM-2"].state.stage is Stage.SHELVED
 
@@ -380,7 +380,7 @@ def test_a_claim_without_a_valid_number_or_carrier_costs_no_call(
     world.failed("CLM-3", carrier="Heppner")
     world.failed("CLM-4", carrier="")
     report = world.retry()
-    assert (counts(report), world.asked) == ({"total": 4, "failed": 4}, [])
+    assert (counts(report), world.called_numbers) == ({"total": 4, "failed": 4}, [])
     warnings = sorted(line.split(" - ")[1].split(";")[0] for line in log_of(caplog) if "FAILED" in line)
     assert warnings == [
         '"123" is not a Chronopost tracking number (example: XY123456789FR)',
@@ -402,7 +402,7 @@ def test_a_claim_that_gave_up_is_fetched_when_asked_for(world: World) -> None:
     world.retry()
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
     assert counts(world.retry(1, claims=("CLM-1",))) == {"total": 1, "success": 1}
-    assert world.asked == [N]
+    assert world.called_numbers == [N]
 
 
 def test_a_given_up_claim_stays_given_up_if_a_requested_attempt_fails(
@@ -420,7 +420,7 @@ def test_a_given_up_claim_stays_given_up_if_a_requested_attempt_fails(
     assert "❌ FAILED: CLM-1 - no answer; still given up" in caplog.messages
     world.clock.advance(200 * HOUR)
     world.retry()
-    assert world.asked == [N], "the fetch by hand was the only one"
+    assert world.called_numbers == [N], "the fetch by hand was the only one"
 
 
 def test_any_claim_can_be_asked_for(world: World) -> None:
@@ -453,7 +453,7 @@ def test_each_claim_that_cannot_be_requested_is_rejected_with_a_reason(world: Wo
         "CLM-2024-003 is being fetched by another run right now; try again in a minute.",
         "CLM-2024-004 already has its proof of delivery; nothing was done.",
     ]
-    assert (world.asked, world.journal.runs) == ([], {})
+    assert (world.called_numbers, world.journal.runs) == ([], {})
 
 
 # ---------------------------------------------------------------- what makes a run fail
@@ -463,7 +463,7 @@ def test_a_folder_that_cannot_take_a_document_ends_the_run_before_the_first_call
     world.failed("CLM-1")
     world.documents.full = "The disk is full."
     report = world.retry()
-    assert (report.exit_status, report.fault, world.asked) == (1, "The disk is full.", [])
+    assert (report.exit_status, report.fault, world.called_numbers) == (1, "The disk is full.", [])
     assert world.journal.runs["run-1"]["exit_status"] == 1
 
 
@@ -487,7 +487,7 @@ def test_a_database_failure_during_the_run_is_in_the_report(
     assert (report.exit_status, report.fault) == (1, "The database went away.")
     assert counts(report) == {}
     assert "Total processed: 0" in log_of(caplog)
-    assert len(world.asked) <= 8  # the answers that are recorded together
+    assert len(world.called_numbers) <= 8  # the answers that are recorded together
     # The remaining leases expire, and no attempt was used.
     world.claims.broken, world.queue.during = None, lambda _: None
     world.clock.advance(timedelta(minutes=11))
@@ -508,7 +508,7 @@ def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
     assert world.documents.on_record == []
     world.clock.advance(timedelta(minutes=11))
     assert counts(world.retry()) == {"total": 1, "success": 1}
-    assert len(world.asked) == 1  # it was stored, and costs no second call
+    assert len(world.called_numbers) == 1  # it was stored, and costs no second call
     paths = [document.path for (document,) in world.documents.stored.values()]
     assert world.documents.secured == world.documents.on_record == paths
 
@@ -533,7 +533,7 @@ def test_only_the_carriers_that_were_named_are_asked(world: World) -> None:
     world.failed("CLM-1")
     world.failed("CLM-2", "1234567890", carrier="DHL Express")
     report = world.retry(carriers=("dhl_express",))
-    assert (counts(report), world.asked) == ({"total": 1, "success": 1}, ["1234567890"])
+    assert (counts(report), world.called_numbers) == ({"total": 1, "success": 1}, ["1234567890"])
     assert list(report.usage) == ["DHL Express"]
 
 
@@ -559,7 +559,7 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
     reason = "Chronopost has no credentials: set CHRONOPOST_ACCOUNT"
     world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
     report = world.retry()
-    assert (counts(report), world.asked) == ({"skipped_carrier": 2}, [])
+    assert (counts(report), world.called_numbers) == ({"skipped_carrier": 2}, [])
     assert f"[WARNING] ⚠️ Chronopost skipped for now: {reason}" in log_of(caplog)
     (event,) = world.journal.events
     assert (event.name, event.audience, event.carrier, event.number) == (
@@ -665,9 +665,9 @@ def test_a_run_may_be_done_in_slices(world: World) -> None:
     worker.open()
     worker.maintain()
     worker.slice(limit=2)
-    assert world.asked == numbers[:2]
+    assert world.called_numbers == numbers[:2]
     worker.slice(("dhl_express",))
-    assert world.asked[2:] == ["1234567890"]
+    assert world.called_numbers[2:] == ["1234567890"]
     assert world.journal.runs["run-1"].get("exit_status") is None
     worker.slice()
     report = worker.close()
@@ -683,10 +683,10 @@ def test_a_slice_reports_carriers_that_closed(world: World) -> None:
     worker.maintain()
     world.queue.stop("chronopost", "by alice")
     worker.slice()
-    assert (set(worker.refusals), world.asked) == ({"chronopost"}, [])
+    assert (set(worker.refusals), world.called_numbers) == ({"chronopost"}, [])
     world.queue.resume("chronopost")
     worker.slice()
-    assert (worker.refusals, len(world.asked)) == ({}, 3)
+    assert (worker.refusals, len(world.called_numbers)) == ({}, 3)
 
 
 def test_a_slice_starts_no_claims_after_its_time(world: World) -> None:
@@ -696,9 +696,9 @@ def test_a_slice_starts_no_claims_after_its_time(world: World) -> None:
     worker.maintain()
     world.queue.during = lambda _: world.clock.advance(timedelta(minutes=2))
     worker.slice(longest=timedelta(minutes=3))
-    assert len(world.asked) == 2
+    assert len(world.called_numbers) == 2
     worker.slice(longest=timedelta(minutes=3))
-    assert len(world.asked) == 4
+    assert len(world.called_numbers) == 4
 
 
 def test_a_fault_ends_a_slice_and_releases_its_claims(world: World) -> None:
