@@ -11,15 +11,13 @@ _SEPARATOR = "#"
 
 
 class AccountKey(NamedTuple):
-    """An account at a carrier. Its text form is the key of the account's lane and limits.
-
-    The text form of the default account is the carrier's key alone.
-    """
+    """An account at a carrier. `str()` returns the key of its lane and limits."""
 
     carrier: str  # canonical key
     account: int = DEFAULT_ACCOUNT
 
     def __str__(self) -> str:
+        """Return a key such as `ups#17`, or `ups` for the default account."""
         return f"{self.carrier}{_SEPARATOR}{self.account}" if self.account else self.carrier
 
     @classmethod
@@ -80,7 +78,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def is_moved(self) -> bool:
-        """Return whether the client with this id no longer exists or has changed its address since the account was added.
+        """Return whether the client was deleted or changed its address after the account was added.
 
         A new address may mean a different client, because a service may reuse the id of a deleted client.
         """
@@ -88,7 +86,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def moved_text(self) -> str:
-        """State why runs ignore a moved account, and what to do."""
+        """A sentence that says why runs ignore a moved account, and what to do."""
         client = quote(str(self.client_id))
         old = self.client_address or "no address"
         new = f"now has {self.email}" if self.email else "now has none or no longer exists"
@@ -103,7 +101,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """The owner that credentials are sealed for. They cannot be opened for another client or carrier."""
+        """The owner for whom credentials are sealed. Only this client's account at this carrier can open them."""
         return owner_of(self.client_id, self.carrier)
 
 

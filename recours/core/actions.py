@@ -48,12 +48,12 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True)
 class OperatorAction:
-    """An action to record. `subject`: a carrier or account key, or MAILS. `details`: a reason, verdict, count or address."""
+    """An action to record."""
 
     kind: ActionKind
-    subject: str
+    subject: str  # the key of a carrier or an account, or MAILS
     by: str  # the person
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)  # a reason, verdict, count or address
 
 
 class PastAction(NamedTuple):
@@ -95,9 +95,9 @@ class ClaimChange:
 
 
 def edits(claim: Claim) -> dict[str, list[Any]]:
-    """Return old and new values that changed since the last assessment; empty for a new claim.
+    """Return the old and new values of columns edited since the last assessment; empty for a new claim.
 
-    A change of the account that serves the claim is not an edit, because the row did not change.
+    A different account for the claim is not an edit, because the row did not change.
     """
     assessed = claim.assessed
     if assessed is None:
@@ -113,7 +113,7 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
 
 def shelving_change(claim: Claim, state: State) -> ClaimChange | None:
-    """Return the change if the claim's status starts or stops excluding it from fetching, unless it is new."""
+    """Return the change if a known claim's status starts or stops excluding the claim from fetching."""
     was_shelved, is_shelved = (each_state.stage is Stage.SHELVED for each_state in (claim.state, state))
     if claim.assessed is None or state.stage is None or was_shelved == is_shelved:
         return None

@@ -42,19 +42,16 @@ class CarrierSpec:
     sample_number: str  # has the carrier's form but belongs to no parcel; used to check credentials
     spellings: tuple[str, ...] = ()  # other than `name` and `key`
     options: tuple[Option, ...] = ()
-    issues_documents: bool = (
-        True  # False: only tracking exists, and no more calls are made after the delivery
-    )
+    issues_documents: bool = True  # False: only tracking exists, so the delivery ends the calls for a parcel
     # The document is part of the tracking answer or linked there, so tracking is called even if the delivery is known.
     tracks_always: bool = False
     # Numbers whose document can be requested without tracking the parcel first; None: none.
     untracked_form: re.Pattern[str] | None = None
-    evidence_days: int | None = (
-        None  # the carrier deletes a parcel's data after this many days; None: not known
-    )
+    # The carrier deletes a parcel's data after this many days; None: not known.
+    evidence_days: int | None = None
     # The maximum number of parcels in one tracking call; other calls are for one parcel. Must be 1 if `tracks_always`.
     numbers_per_call: int = 1
-    # Tells whether a number's check digit is right. A number with a wrong check digit is doubtful but still fetched.
+    # Returns whether a number's check digit is right. A number with a wrong check digit is doubtful but still fetched.
     check_digit_fits: Callable[[str], bool] | None = None
 
     @property
@@ -69,7 +66,7 @@ class CarrierSpec:
 
     @property
     def document_first_setting(self) -> str:
-        """The setting to request a new claim's document before tracking it, if the carrier allows that."""
+        """The setting to request a new claim's document before tracking its parcel, if the carrier allows that."""
         return f"{self.prefix}_DOCUMENT_FIRST"
 
     @property
@@ -91,7 +88,7 @@ class CarrierSpec:
         return {kind: count for kind, count in self.calls.items() if kind not in skipped}
 
     def calls_for_bundle(self, deliveries: Sequence[Delivery | None]) -> list[dict[Capability, int]]:
-        """Return the calls that several fetches may need, an entry per fetch. The first tracking call covers all."""
+        """Return the calls that several fetches may need, one entry per fetch. Fetches share their tracking calls."""
         calls_of_each = [self.calls_for(delivery) for delivery in deliveries]
         tracking = [calls for calls in calls_of_each if Capability.TRACKING in calls]
         for place, calls in enumerate(tracking):
@@ -205,7 +202,7 @@ class Catalog:
     ) -> str | None:
         """Resolve a claim that the carrier `served` has served so far. Only a carrier with credentials can replace it.
 
-        Claims must not restart because credentials are missing for one run, such as while a file is being replaced.
+        Otherwise claims would restart if credentials were missing for one run, such as while a file is being replaced.
         """
         key = self.resolve(name, number, client_id)
         if (
@@ -223,10 +220,10 @@ class Catalog:
     def account_for(
         self, client_id: Any, carrier: str | None, remembered: int | None, assessed: str = ""
     ) -> int:
-        """Return the number of the account for a client's claim at a carrier: the client's own, else the default account.
+        """Return the number of the account for a client's claim: the client's own account, or the default account.
 
         `remembered`: the account that worked for this claim. `assessed`: the key of the account at the last assessment.
-        If its number is unknown here, it is kept, because another run has read newer accounts.
+        If this run does not know that account, its number is kept, because another run has read newer accounts.
         """
         if remembered == DEFAULT_ACCOUNT and carrier in self.configured:
             return DEFAULT_ACCOUNT
@@ -237,7 +234,7 @@ class Catalog:
         return DEFAULT_ACCOUNT if number is None else number
 
     def _configured_for(self, client_id: Any) -> Collection[str]:
-        """Return the keys of carriers where a default account or this client's account exists."""
+        """Return the keys of the carriers with a default account or an account of this client."""
         accounts = self.client_accounts.get(client_id)
         return self.configured.union(accounts) if accounts else self.configured
 
@@ -288,7 +285,7 @@ class Catalog:
         return spec.name if spec else otherwise
 
     def label_of(self, key: str) -> str:
-        """Return the display name with the number of a client's account: `UPS (account 17)`; "" if it is not supported."""
+        """Return the display name, such as `UPS` or `UPS (account 17)`; "" if the carrier is not supported."""
         name = self.name_of(key)
         return (
             f"{name} (account {AccountKey.parse(key).account})" if name and key != carrier_of(key) else name

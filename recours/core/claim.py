@@ -35,7 +35,7 @@ MANUAL = "manual"
 
 
 class Stage(StrEnum):
-    """The stage of a claim (`recours_claims.stage`) while a worker is responsible for it."""
+    """The stage of a claim for which a worker is responsible (`recours_claims.stage`)."""
 
     UNNUMBERED = "unnumbered"  # pending, waits for a tracking number
     NEW = "new"  # pending, ready for the fetch worker
@@ -133,9 +133,8 @@ class State:
     kind: ErrorKind | None = None
     delivery: Delivery | None = None  # learned by an earlier attempt with the same number
     rank_at: datetime | None = None  # the time by which due claims are ordered
-    rank_is_deadline: bool = (
-        False  # `rank_at` is the last chance: the deadline, or the expiry of the evidence
-    )
+    # Whether the claim cannot be won after `rank_at`, which is the deadline or the expiry of the evidence.
+    rank_is_deadline: bool = False
     interruptions: int = 0  # how many runs in a row died while fetching this claim
     # The latest known time of creation, enrollment and reopening.
     since: datetime | None = None
@@ -143,9 +142,8 @@ class State:
         None  # when the period until expiry starts; None: the carrier was not asked
     )
     expired_at: datetime | None = None  # when recours gave up because the deadline had long passed
-    last_attempt_at: datetime | None = (
-        None  # when the last attempt is planned, or was made: see core.last_attempt
-    )
+    # When the last attempt is planned or was made, see core.last_attempt.
+    last_attempt_at: datetime | None = None
     # The account that worked and is used from now on. None: the client's own account, or else the default account.
     account: int | None = None
     goes_alone: bool = False  # its number made a shared call fail, so it is fetched alone
@@ -200,8 +198,10 @@ class Claim:
         return sentence("en", self.explanation) if self.explanation else clean(self.error_text or "")
 
     def earliest_delivery(self, now: datetime) -> datetime | None:
-        """Return the time before which a delivery belongs to another parcel. None: unknown. Future dates do not count."""
-        times = [at for at in (self.ordered_at, self.created_at) if at and EARLIEST <= at <= now]
+        """Return the time before which a delivery belongs to another parcel; None: unknown."""
+        times = [
+            at for at in (self.ordered_at, self.created_at) if at and EARLIEST <= at <= now
+        ]  # not future dates
         return min(times) - REUSED_AFTER if times else None
 
     @property
@@ -220,7 +220,7 @@ class Claim:
         return str(AccountKey(self.carrier, self.account)) if self.carrier else ""
 
     def key_with(self, state: State) -> str:
-        """Return the key of the account that serves the claim in this state; the default account if it has worked."""
+        """Return the key of the account for this state: the default account if it worked, else the claim's account."""
         return self.carrier or "" if state.account == DEFAULT_ACCOUNT else self.account_key
 
     @property

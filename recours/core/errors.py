@@ -47,8 +47,8 @@ class Traits(NamedTuple):
     advice: str  # for the operator; {carrier} is the carrier's name
     persistent: bool = False
     uses_attempt: bool = True
-    # The advice if a client's own account is used; "": the same. {client}, {typed}: the account's name in text and on the
-    # command line.
+    # The advice if a client's own account is used; "": the same. {client}, {typed}: the account's name in sentences and
+    # on the command line.
     advice_of_client: str = ""
 
 
@@ -193,9 +193,9 @@ OUTAGE_KINDS = frozenset({ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.N
 
 # Operating system errors that mean that this machine, not a carrier, is at its limits.
 MACHINE_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
-RAISE_FILE_LIMIT = "Raise the limit (ulimit -n), or take a lower --concurrency"
+RAISE_FILE_LIMIT = "Raise the limit (ulimit -n), or use a lower --concurrency"
 
-# The carrier rejected the account: the run makes no more calls with it, and all processes are informed.
+# The carrier rejected the account. The run makes no more calls with this account and informs all processes.
 REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
 
 # Answers to a document call that carriers give only to accounts with the right to documents.

@@ -75,8 +75,8 @@ class DocumentFlaw(RecordedPhrase):
 
 
 # ---------------------------------------------------------------- manifests
-# A manifest lists the SHA-256 of stored files and of the previous manifest, in the format of `sha256sum -c`, so that anyone
-# can verify it without recours. See docs/evidence.md.
+# A manifest lists the SHA-256 of stored files and of the previous manifest in the format of `sha256sum -c`, so that
+# anyone can verify the files without recours. See docs/evidence.md.
 
 FOLDER = "manifests"  # in the folder of documents
 NOTHING_BEFORE = "0" * 64  # stands for the previous manifest's SHA-256 in the first manifest
@@ -100,7 +100,7 @@ class Manifest(NamedTuple):
 
 
 def manifest_line(sha256: str, path: str, folder: PurePath) -> str:
-    """Return the manifest line for a row's file, with its path relative to the folder; other paths are not changed."""
+    """Return the manifest line for a file, with its path relative to the folder if the file is inside the folder."""
     with suppress(ValueError):
         path = PurePath(path).relative_to(folder).as_posix()
     name = path[:_LONGEST_NAME].replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
@@ -126,7 +126,7 @@ def manifest_name(number: int, run_id: str, written_at: datetime) -> str:
 
 
 def manifest_text(number: int, run_id: str, written_at: datetime, previous: str, lines: Iterable[str]) -> str:
-    """Return the manifest's text. `run_id`: the run or command that writes it; `previous`: the previous manifest's SHA-256."""
+    """Return the manifest's text. `run_id`: the run or command; `previous`: the SHA-256 of the previous manifest."""
     head = (
         f"# recours manifest {number}",
         f"# run {run_id}",

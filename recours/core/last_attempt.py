@@ -1,11 +1,13 @@
 """The last attempt: an extra attempt for a claim with a real deadline, some hours before the end of the deadline day.
 
-It is scheduled when a temporary error uses up the backoff, or when the next retry would be less than 6 h before the end of
-the deadline; not for `not_found`, because the client must be notified while they can still act. Each number has at most one
-last attempt. It is not a retry. After a fault of the carrier or network, the last attempt is repeated an hour later.
+It is scheduled when a temporary error uses up the backoff, or when the next retry would be less than 6 h before the end
+of the deadline; not for `not_found`, because the client must be notified while they can still act. Each number has at
+most one last attempt, which does not count as a retry. If the carrier or the network fails, the last attempt is
+repeated an hour later.
 
-`State.last_attempt_at` is the time of the last attempt. Until then it equals `State.next_at`. It is kept afterward, so
-that no second last attempt is scheduled. Changes of the setting, the deadline or `--max-retries` do not affect it.
+`State.last_attempt_at` is the time of the last attempt. It equals `State.next_at` until the attempt is made, and is
+kept afterward, so that no second last attempt is scheduled. Changes of the setting, the deadline or `--max-retries` do
+not affect a scheduled last attempt.
 """
 
 from dataclasses import replace
@@ -16,7 +18,7 @@ from recours.core.errors import OUTAGE_KINDS, ErrorKind, is_persistent
 from recours.core.outcome import Failure
 from recours.core.policy import Policy
 
-# The minimum time between the previous answer and the last attempt; a retry this close to the deadline's end is too late.
+# The minimum time from the previous answer to the last attempt, and from a retry to the end of the deadline.
 LEAST_APART = timedelta(hours=6)
 # Faults of the carrier or the network, as opposed to answers about the parcel.
 _FAULTS = OUTAGE_KINDS | {ErrorKind.BAD_RESPONSE}
@@ -37,7 +39,7 @@ def has_last_attempt_left(claim: Claim, now: datetime, policy: Policy) -> bool:
 
 
 def last_attempt_made_at(state: State, now: datetime) -> datetime | None:
-    """Return when the last attempt for the current number was made; None: not yet."""
+    """Return when the last attempt for the current number was made; None: it was not made yet."""
     at = state.last_attempt_at
     return None if at is None or at > now or awaits_last_attempt(state) else at
 

@@ -63,7 +63,7 @@ class Localized:
         return format_decimal(value, pattern, locale=_locale(self.language))
 
     def money(self, amount: float | Decimal | None, currency: str | None, *, cents: bool = True) -> str:
-        """Format an amount such as `€1,234.50` or `€1,235`. An unknown currency is written after the amount, unchanged."""
+        """Format an amount such as `€1,234.50` or `€1,235`. An unknown currency is appended unchanged."""
         from babel.numbers import format_currency, format_decimal  # noqa: PLC0415
 
         value, locale = _bounded(amount, 2 if cents else 0), _locale(self.language)
@@ -109,7 +109,7 @@ class Localized:
         return self(messages[value]) if value in messages else value
 
     def counted(self, singular: str, plural: str, count: float, /, **facts: Any) -> str:
-        """Translate the message form for a count. `{count}` is the formatted count, unless the facts contain another."""
+        """Translate the message for a count. `{count}` is the formatted count, unless `facts` contains another."""
         form = translations(self.language).ngettext(singular, plural, 1 if self.plural(count) == "one" else 2)
         return form.format(**{"count": self.number(count)} | facts)
 
@@ -199,9 +199,8 @@ class Localized:
             pattern = pattern.replace("d ", "d'er' ")
         if not isinstance(local, datetime):
             return format_date(local, pattern, locale=locale)
-        return format_datetime(
-            local.replace(tzinfo=None), pattern, locale=locale
-        )  # already in the reader's zone
+        local = local.replace(tzinfo=None)  # already in the reader's zone
+        return format_datetime(local, pattern, locale=locale)
 
 
 def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:
@@ -237,7 +236,7 @@ _THIN = re.compile(r"(?<=\S) (?=[;!?])")
 
 
 def typeset(text: str, language: str) -> str:
-    """Insert these spaces into a page or an email if it is in French."""
+    """Replace spaces in a French page or email with those at which no line may break."""
     if language != "fr":
         return text
     return _PARTS.sub(

@@ -53,7 +53,7 @@ _DIGEST = 8  # characters of the hash at the end of a truncated key
 
 
 def key_of(text: str) -> str:
-    """Return a tracking number or carrier name as an event stores it: one line of at most 60 characters."""
+    """Return a tracking number or carrier name in the form that events store: one line of at most 60 characters."""
     cut = clean(text.strip(), _LONGEST_KEY)
     if cut == clean(text.strip(), _LONGEST_KEY + 1):
         return cut
@@ -92,8 +92,8 @@ class MailState(StrEnum):
 # States of emails that are not finished.
 OPEN_STATES = (MailState.READY, MailState.HELD, MailState.SENDING)
 
-# Recorded with an event whose claim was corrected before an email was sent. Unlike other events, such an event is
-# reported later if its reason returns.
+# Recorded with an event whose claim was corrected before an email was sent. Unlike other events, this event is reported
+# later if its reason returns.
 LAPSED = "its claim was mended before anybody was told"
 
 
@@ -130,7 +130,7 @@ class Preferences(NamedTuple):
     account_refused: bool = True
 
     def wants(self, kind: MailKind) -> bool:
-        """Return whether the client wants this kind of email. Each kind that can be declined has a field with its name."""
+        """Return whether the client wants this kind of email. Kinds without a field cannot be declined."""
         return bool(getattr(self, kind, True))
 
 
@@ -191,7 +191,7 @@ def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
 
 
 def reported_week(now: datetime, zone: ZoneInfo) -> date:
-    """Return the Monday of the latest week to report: the week that had ended when weekly digests were last due."""
+    """Return the Monday of the week to report: the last week that had ended when weekly digests were last due."""
     made_up = _last_digest(Frequency.WEEKLY, now, zone).astimezone(zone).date()
     return made_up - timedelta(days=7)
 
@@ -304,7 +304,7 @@ def is_of_client(event: OutboxEvent) -> bool:
 
 
 def is_listed_with_others(event: OutboxEvent) -> bool:
-    """Return whether an email lists the account with others. Denied parcels are not, as each needs its own command."""
+    """Return whether an email lists the account with others. Denied parcels need a command for each account."""
     return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
 
 

@@ -28,15 +28,15 @@ def urgency(state: State, now: datetime) -> Urgency:
 
 
 def ranks_last(state: State, now: datetime) -> bool:
-    """Return whether a due claim ranks behind all claims that can still be won: its real deadline or evidence has passed."""
+    """Return whether a due claim ranks behind all claims that can still be won."""
     return urgency(state, now)[0] == LAST
 
 
 def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Policy) -> tuple[datetime, bool]:
     """Return the time by which a due claim is ranked, and whether the claim can no longer be won after that time.
 
-    The time is the end of the deadline or of the evidence, whichever is earlier. A claim without a deadline has 14 days from
-    `since`, its failure or its creation; after that, its evidence counts.
+    The time is the end of the deadline or of the evidence, whichever is earlier. Without a deadline, 14 days after
+    `since` (its failure or its creation) are assumed; once they have passed, only the end of the evidence counts.
     """
     forgotten_at = evidence_end(claim, state, policy)
     if claim.deadline is not None:
@@ -89,8 +89,8 @@ def expires_from(claim: Claim, since: datetime | None, policy: Policy) -> dateti
 def is_expired(state: State, now: datetime, policy: Policy) -> bool:
     """Return whether recours gives up on a due claim because its deadline passed long ago.
 
-    If the carrier was never asked, or a run died while fetching the claim (and may have stored its proof), recours asks once
-    first.
+    If the carrier was never asked, or a run died while fetching the claim (and may have stored its proof), recours asks
+    the carrier once before it gives up.
     """
     since = state.expire_from
     if since is None or policy.expire_after is None or not state.rank_is_deadline or state.interruptions:

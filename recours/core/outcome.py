@@ -205,7 +205,7 @@ PROOF_KINDS = (EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO)
 
 
 def best_proof(documents: Iterable[StoredDocument]) -> StoredDocument | None:
-    """Return the document that makes an attempt a success (a letter, else a signature, else a photo); None: there is none."""
+    """Return the best of the accepted documents: a letter, else a signature, else a photo; None if there is none."""
     proofs = (document for document in documents if document.refused is None and document.kind in PROOF_KINDS)
     return min(proofs, key=lambda document: PROOF_KINDS.index(document.kind), default=None)
 
@@ -229,8 +229,8 @@ class Label:
 
 
 # ---------------------------------------------------------------- from answers to outcomes
-# A carrier's client reads the answer. `make_outcome` adds what the client does not know: the account that was used, the
-# parcel, who caused a rejection, and how long to wait. The result is final.
+# A carrier's client parses the answer. `make_outcome` adds what the client does not know: which account was used, which
+# parcel the answer is about, what caused a rejection, and how long to wait. The result is final.
 
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
@@ -251,7 +251,7 @@ class Case:
     is_assumed: bool = False  # the document was requested before the parcel was tracked
     is_mistyped: bool = False  # the number's check digit is wrong
     retry_at: datetime | None = None  # until when no calls are made for the claim, account or carrier
-    blame: Blame | None = None  # who caused a rejection of our account; None: it was not rejected
+    blame: Blame | None = None  # what caused a rejection of our account; None: it was not rejected
     documents: Refusal | None = None  # why the account gets no documents, if that is the cause
     # The kind of the account's earlier rejection, if a check does not show whether it still applies.
     unchecked: ErrorKind | None = None
@@ -355,8 +355,8 @@ def _masked(delivery: Delivery, mask: Callable[[str], str]) -> Delivery:
 
 
 # ---------------------------------------------------------------- a delivery without a document
-# Some carriers issue no documents, or none for some parcels. recours then records the tracking of the delivery, which is
-# evidence, but not a proof that makes a claim a success.
+# Some carriers issue no documents, or none for some parcels. recours then stores a record of the tracking data, which
+# is evidence but does not make the claim a success.
 
 
 MEDIA_TYPE = "application/json"

@@ -61,7 +61,7 @@ class _Attempts:
 
 
 class LoginThrottle:
-    """Checks passwords for all visitors of this process. After some wrong passwords, an address must wait increasingly long.
+    """Checks the passwords of all visitors. After a few wrong passwords, an address must wait longer each time.
 
     Passwords are checked one at a time, because each check uses much memory by design.
     """

@@ -144,11 +144,10 @@ class CarrierState:
 
 
 # ---------------------------------------------------------------- attribution of refusals
-# A carrier may answer a call about one parcel as if our account were wrong. Taken literally, one such parcel would block
-# the carrier for all other claims.
+# A carrier may answer a call about one parcel as if our account were wrong. If recours believed every such answer, one
+# parcel would block the carrier for all other claims.
 
-
-# Wait before retrying a claim whose refusal says nothing about the account.
+# The wait before the retry of a claim whose refusal says nothing about the account.
 DEFERRAL = timedelta(hours=6)
 
 
@@ -165,9 +164,9 @@ def blame(
 ) -> Blame:
     """Return what a refusal (one of REFUSED_KINDS) is attributed to, before any check.
 
-    `call`: the capability of the refused call. `accepted`: the capabilities for which answers of this run have shown that
-    the carrier accepts our account. `proven`: an answer has shown that our account may use the service. `closed_by_it`: this
-    claim caused the last refusal of the account.
+    `call`: the capability of the refused call. `accepted`: the capabilities for which answers of this run have shown
+    that the carrier accepts our account. `proven`: an answer has shown that our account may use the service.
+    `closed_by_it`: this claim caused the last refusal of the account.
     """
     if call is Capability.TOKEN:  # not about a parcel
         return Blame.ACCOUNT
@@ -215,9 +214,7 @@ class AccountStatus(NamedTuple):
     uses: Sequence[Usage] = ()  # limits of single capabilities first, the longest window last
     closings: Sequence[Refusal] = ()  # all reasons other than the quota why the account cannot be used
     at_limit: Refusal | None = None  # its quota is used up
-    rejected: Refusal | None = (
-        None  # the account, or its right to documents, was refused and not accepted since
-    )
+    rejected: Refusal | None = None  # the last refusal of the account or of its documents, if still in effect
     documents: Refusal | None = None  # why the account gets no documents, and since when
     documents_until: datetime | None = None  # no document calls before
     stopped: Stop | None = None  # the carrier, or this account of a client, by a person

@@ -128,7 +128,7 @@ def position(
     refusal: Refusal | None = None,
     leased: bool = False,
 ) -> Position:
-    """Return the claim's position. `refusal`: why its carrier cannot be called now; `leased`: a run is fetching the claim."""
+    """Return a claim's position. `refusal`: why its carrier cannot be called now. `leased`: a run is fetching it."""
     state = state_for_next_run(claim, now, policy)
     planned = _planned(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)
@@ -226,7 +226,7 @@ def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple
 
 
 def _at_carrier(planned: tuple[Why, datetime], refusal: Refusal | None) -> tuple[Why, datetime | None]:
-    """Return `planned`, or the later time at which the carrier can be called again (None: unknown) and the reason."""
+    """Return `planned`, or why the carrier cannot be called at that time, and until when (None: unknown)."""
     if refusal is None:
         return planned
     if refusal.until is None:

@@ -167,7 +167,7 @@ class Usage(NamedTuple):
         return max(0, self.limit.number - self.calls)
 
     def exhausted(self, headroom: int, unsent: int) -> Exhausted:
-        """Return the limit as exhausted. `headroom`: units kept for others. `unsent`: units reserved by this run, not yet used."""
+        """Return the exhausted limit. `headroom`: units kept for others. `unsent`: units that this run can return."""
         available = self.limit.number - headroom - self.calls
         return Exhausted(self.limit, max(0, available), max(0, available + unsent), self.resets_at)
 

@@ -91,7 +91,7 @@ def enumeration(names: Iterable[str], conjunction: str = " and ") -> str:
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the most similar known word, if any. `cutoff`: the least similarity, from 0 (any word) to 1 (the same word)."""
+    """Return the most similar known word, if any. `cutoff`: the least similarity, from 0 (any) to 1 (equal)."""
     from difflib import get_close_matches  # noqa: PLC0415 (0.2 MB, for mistakes only)
 
     return next(iter(get_close_matches(word, words, n=1, cutoff=cutoff)), None)
@@ -128,8 +128,8 @@ _CONTINUES = re.compile(r"[A-Za-z0-9]")
 class Redactor:
     """Replaces secrets that occur as whole tokens, in plain text and in the usual encodings.
 
-    Only whole tokens are masked: a password of six digits must not mask part of a tracking number. Secrets may be added while
-    other threads redact: those of a client's account are added when the account is opened.
+    Only whole tokens are masked: a password of six digits must not mask part of a tracking number. Secrets may be added
+    while other threads redact, because a client's account is opened during a run.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -222,7 +222,7 @@ _LONGEST_ZONE_NAME = 5
 
 
 def zone_name(at: datetime) -> str:
-    """Return the display name of a time zone: its abbreviation (`CET`) or, if there is none, its offset (`UTC+05:30`)."""
+    """Return the display name of a time zone: its abbreviation (`CET`), or else its offset (`UTC+05:30`)."""
     name = at.tzname() or ""
     if name.isascii() and name.isalpha() and len(name) <= _LONGEST_ZONE_NAME:
         return name

@@ -1,6 +1,6 @@
 """Translates messages. The code contains the English text, and `locale/fr/LC_MESSAGES/recours.po` the French text.
 
-The .po file is read directly, so that a checkout needs no build step. It is loaded when the first French text is needed.
+The .po file is read directly, so that a checkout needs no build step. It is loaded when French text is first needed.
 """
 
 import gettext
