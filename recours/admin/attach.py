@@ -125,7 +125,7 @@ class Attacher:
             is_pod = _becomes_pod(document, now, listed, pieces)
             why = attachment.anyway or None
             attempt = Attempt.by_person(
-                leased, document, now, by=attachment.by, why=why, is_beside=not is_pod
+                leased, document, now, by=attachment.by, why=why, is_additional=not is_pod
             )
             decision = attached(leased, delivery, document.findings) if is_pod else attach_beside(leased)
             (is_recorded,) = self.claims.record([(attempt, decision)], lease, now)

@@ -1,7 +1,7 @@
 """Decides which claims a person may enroll, exclude, correct or reopen.
 
-Each of these actions only does what the service could do itself: set pod_fetch_status to `pending` or to `manual`. The
-claim is assessed immediately, so the next lease can pick it up.
+Each of these actions only does what the service could do itself, such as setting pod_fetch_status to `pending` or
+`manual`. The claim is assessed immediately, so the next lease can pick it up.
 """
 
 from collections import Counter
@@ -41,7 +41,7 @@ class EnrollCriteria:
     since: datetime | None = None  # created at this time or later
 
     def why_not(self, candidate: Candidate, key: str, policy: Policy) -> str | None:
-        """Return why a matching claim is not enrolled; None: it is enrolled; "": it does not match the filters."""
+        """Return why a matching claim is not enrolled; None: it is enrolled; "": the claim does not match."""
         if (self.carriers and key not in self.carriers) or (
             self.statuses and candidate.status not in self.statuses
         ):
@@ -192,7 +192,7 @@ class Selection:
 
 
 def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) -> Selection:
-    """Count the claims that `Actions.reopen_all` would reopen or skip. `parts`: claims, and whether a run is fetching them."""
+    """Count the claims that `Actions.reopen_all` would reopen or skip. `parts`: claims, and whether each is leased."""
     selection = Selection()
     for part in parts:
         for claim, is_leased in part:

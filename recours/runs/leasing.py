@@ -43,7 +43,7 @@ _REPORTED_AS = {
 
 LEASE = timedelta(minutes=10)
 POLL_S = 0.25
-# Deadlines of the other worker's claims are read per lane, up to this number, and read again after this time.
+# The deadlines of the other worker's claims are read per lane, up to this number, and again after this time.
 MOST_DEADLINES = 1000
 _READ_AGAIN_S = 60.0
 _LONGEST_WAIT_FOR_QUOTA_S = 60.0
@@ -55,12 +55,12 @@ def may_share(state: State) -> bool:
 
 
 def thread_count(at_once: int) -> int:
-    """Return the number of threads, one per bundle. It exceeds `at_once`: some examine or store documents, or wait."""
+    """Return the number of threads, one per bundle: more than `at_once`, because some do not call a carrier."""
     return at_once + at_once // 2
 
 
 def _room(in_flight: int, at_once: int) -> int:
-    """Return how many bundles may start: none until all spare threads are free, so that one query leases several."""
+    """Return how many bundles may start: none until all spare threads are idle, so that one query leases several."""
     return 0 if in_flight > at_once else thread_count(at_once) - in_flight
 
 
@@ -78,14 +78,14 @@ class Leasing:
     def __post_init__(self) -> None:
         self._left = self._limits.batch_size
         self._outages: dict[str, Outage] = {}  # by carrier
-        # The lanes used so far; others may have only claims that are less urgent than the batch.
+        # The lanes used so far. Other lanes may have only claims that are less urgent than the batch.
         self.lanes: dict[str, Lane] = {}
         self.in_flight = 0  # bundles being fetched
         self.carriers_asked: set[str] = set()
 
     @property
     def waits_for_quota(self) -> bool:
-        """Return whether more claims can be leased once others return units that they have reserved."""
+        """Return whether more claims can be leased once other runs return the units that they have reserved."""
         return self._left > 0 and any(lane.waits for lane in self.lanes.values())
 
     def open(self, ready: Mapping[str, Ready]) -> None:
@@ -113,7 +113,7 @@ class Leasing:
         return Lease(self._recorder.token, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
-        """Allow `more` claims beyond the batch, in place of claims that did not use an attempt."""
+        """Allow `more` claims, in place of claims in the batch that did not use an attempt."""
         self._left += more
 
     def next(self) -> list[list[LeasedClaim]]:
@@ -170,7 +170,7 @@ class Leasing:
         return rooms
 
     def _read_heads(self) -> None:
-        """Read the most urgent claims of the lanes whose place in the order is only an estimate. Raises RunError."""
+        """Read the most urgent claim of each lane whose place in the order is only an estimate. Raises RunError."""
         outdated = self._order.take_outdated()
         ready = self._source.ready(self._deps.clock.now(), 1, outdated)
         for key in outdated:
@@ -180,7 +180,7 @@ class Leasing:
                 self._drain(key)
 
     def _drain(self, key: str) -> None:
-        """Mark the lane as empty, until claims are put back."""
+        """Mark the lane as empty until claims are put back."""
         self.lanes[key].drained = True
         self._order.move(key, None)
 
@@ -262,7 +262,7 @@ class Leasing:
         urgent = [self._more_urgent(lane, claim) for claim in claims]
         most_urgent = max(urgent, key=lambda calls: sum(calls.values()), default={})
         reservations, refusal = reserve(calls, urgent=most_urgent)
-        # For the remaining claims, leave only the units that more urgent claims of the other worker need.
+        # For each remaining claim, keep only the units that more urgent claims of the other worker need.
         while refusal and refusal.reserved and (place := len(reservations)) < len(calls):
             more, refusal = reserve(calls[place : place + 1], urgent=urgent[place])
             if not more:
@@ -271,7 +271,7 @@ class Leasing:
         return reservations, refusal
 
     def _more_urgent(self, lane: Lane, claim: Claim) -> CallBudget:
-        """Return the calls needed for the other worker's ready claims whose deadline is earlier than this claim's."""
+        """Return the calls needed for the other worker's ready claims that have an earlier deadline than this claim."""
         other_stage = self._limits.other_stage
         now = self._deps.clock.now()
         if other_stage is None or self._recorder.by_name:
@@ -286,7 +286,7 @@ class Leasing:
         return calls_of_others(self._spec(lane.key), other_stage, nearer, self._deps.policy)
 
     def _delivery_for(self, lane: Lane, claim: Claim) -> Delivery | None:
-        """Return the delivery for a document request. An account without documents always tracks the parcel first."""
+        """Return the delivery for which to request a document. An account without documents tracks the parcel first."""
         if lane.documents:
             return claim.state.delivery
         return delivery_to_assume(claim, self._spec(lane.key), self._deps.policy)
@@ -296,7 +296,7 @@ class Leasing:
         return self._catalog.specs[carrier_of(key)]
 
     def _apply_refusal(self, lane: Lane, refusal: Refusal) -> None:
-        """Close the lane, or let it wait briefly if the missing units are reserved by others and may be returned."""
+        """Close the lane, or let it wait briefly if other runs have reserved the missing units and may return them."""
         monotonic = self._deps.clock.monotonic()
         since = monotonic if lane.waits_since is None else lane.waits_since
         if refusal.passing and monotonic - since < _LONGEST_WAIT_FOR_QUOTA_S:
@@ -320,7 +320,10 @@ class Leasing:
             self.report(lane, refusal)
 
     def report(self, lane: Lane, refusal: Refusal) -> None:
-        """Emit an event for the operator, at most one per account and day, or since the problem began. Raises RunError."""
+        """Emit an event for the operator, once per account and day or, if its start is known, per problem.
+
+        Raises RunError.
+        """
         now = self._deps.clock.now()
         facts = {
             "carrier": lane.name,
@@ -433,7 +436,7 @@ class Leasing:
 
     @contextmanager
     def _put_back_after_fault(self, claims: list[Claim]) -> Iterator[None]:
-        """Release these claims if the run fails before fetching them, so that nobody waits for the leases to expire."""
+        """Release the claims if the run fails before fetching them, so that no run waits for the leases to expire."""
         try:
             yield
         except RunError:

@@ -67,7 +67,7 @@ class ParcelQuery(NamedTuple):
     """A query to a carrier about one parcel, for one claim."""
 
     number: str
-    delivery: Delivery | None  # known, so the carrier is not asked for it again
+    delivery: Delivery | None  # already known, so the carrier is not asked for it
     claim: Any = None  # the claim's id
     earliest: datetime | None = None  # an earlier delivery belongs to another parcel; None: unknown
 
@@ -77,8 +77,7 @@ class CarrierAnswer:
     """A carrier's answer about one claim.
 
     In a bundle, shared calls are counted with the first claim that needed them. If a claim had no call of its own, its
-    outcome comes from a shared call and does not count again toward an outage; only the outcome tells whether that call
-    connected.
+    outcome comes from a shared call and does not count again toward an outage. `outcome.connected` is about that call.
     """
 
     outcome: Outcome
@@ -94,7 +93,7 @@ class CarrierAnswer:
     remember: int | None = None  # the account to use for this claim from now on
 
 
-# The outcome of an attempt that is a proof attached by a person; fetches end as success, failed or left.
+# The outcome of an attempt in which a person attached a proof. The outcome of a fetch is success, failed or left.
 ATTACHED = "attached"
 
 
@@ -114,7 +113,7 @@ class Attempt:
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
     by: str | None = None  # the person who attached the evidence; None: a run fetched it
     why: str | None = None  # the person's reason for accepting a document that recours rejects
-    is_beside: bool = False  # additional evidence: the claim keeps its current proof
+    is_additional: bool = False  # the claim keeps its current proof
     account: int = DEFAULT_ACCOUNT  # the number of the account that was used last
 
     @classmethod
@@ -125,7 +124,7 @@ class Attempt:
     @property
     def document(self) -> StoredDocument | None:
         """The proof that made the attempt a success, if any."""
-        return None if self.is_beside else best_proof(self.evidence)
+        return None if self.is_additional else best_proof(self.evidence)
 
 
 class Lease(NamedTuple):
@@ -135,7 +134,7 @@ class Lease(NamedTuple):
     until: datetime
 
 
-# No lease is longer than this: one that ends later was written by a machine with a wrong clock.
+# No lease is longer than this. A lease that ends later was written by a machine with a wrong clock.
 LONGEST_LEASE = timedelta(hours=1)
 
 # Claims are counted up to this number.
@@ -151,9 +150,7 @@ class Limits(NamedTuple):
     concurrency: int
     carrier_concurrency: int
     max_runtime: timedelta
-    other_stage: Stage | None = (
-        None  # the stage of the other worker's ready claims; None: that worker does not run
-    )
+    other_stage: Stage | None = None  # of the other worker's ready claims; None: that worker does not run
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class UnknownCodes:
             self._texts.setdefault(code, f"{carrier} sent {text}")
 
     def mention(self) -> None:
-        """Log each code with its count since the last time, for the maintainers of the tables of codes."""
+        """Log each code with its new parcels, so that the maintainers can add the code to the carrier's table."""
         for code, parcels in self._counts.items():
             log.warning(f"{self._texts[code]}, which recours does not know: {plural(parcels, 'parcel')}")
         self._counts.clear()
@@ -99,7 +99,7 @@ class Recorder:
         return _with_account(decision, result)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
-        """Return whether this was the claim's last attempt; a claim given up without a call has not had one."""
+        """Return whether this was the claim's last attempt. A claim given up without a call had none."""
         is_over = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
         return decision.uses_attempt and is_over and self._is_last(claim)
 
@@ -225,7 +225,7 @@ def _unchanged(claim: Claim, last_since: datetime | None) -> Decision:
 
 
 def _with_account(decision: Decision, result: "AttemptResult") -> Decision:
-    """Store for later attempts which account to use, and whether the claim must be fetched alone."""
+    """Add to the state which account later attempts use, and whether the claim must be fetched alone."""
     state = decision.state
     fetched = result.fetched
     if fetched.remember is not None:

@@ -30,7 +30,7 @@ class DueClaims:
     _lanes: Collection[str] = ()
 
     def ready(self, now: datetime, limit: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
-        """Return the claims to lease in each of these lanes (empty: all), see `ClaimRepository.ready_by_carrier`."""
+        """Return what can be leased in each of these lanes (empty: all), see `ClaimRepository.ready_by_carrier`."""
         return self._claims.ready_by_carrier(self._stage, now, limit, lanes or self._lanes)
 
     def lease(
@@ -87,7 +87,7 @@ Source = DueClaims | NamedClaims
 
 
 def can_be_reference(value: object) -> bool:
-    """Return whether a value can be a claim's reference; PostgreSQL cannot store NUL, and nobody types a whole page."""
+    """Return whether a value can be a claim's reference. PostgreSQL cannot store NUL."""
     return (
         isinstance(value, str) and is_text(value) and "\0" not in value and len(value) <= _LONGEST_REFERENCE
     )

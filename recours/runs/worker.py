@@ -1,6 +1,6 @@
-"""The two workers and their runs: maintain → fetch a slice of the due claims → notify → record.
+"""The two workers. A run maintains the rows, fetches a slice of the due claims, sends emails and records itself.
 
-A run started by cron does one slice; a long-lived worker does many.
+A run started by cron does one slice, a long-lived worker does many.
 """
 
 import threading
@@ -53,8 +53,8 @@ class Options:
 class Worker(ABC):
     """Base class of both workers; subclasses choose the claims.
 
-    Where several workers share the record of a run and a log, `token` identifies this worker's leases, and `prefix`
-    precedes the numbers of its claims in the log.
+    If several workers share a run's record and a log, `token` identifies this worker's leases, and `prefix` precedes
+    the numbers of its claims in the log.
     """
 
     name: ClassVar[str]
@@ -95,7 +95,7 @@ class Worker(ABC):
         self._stop.set()
 
     def may_continue(self) -> bool:
-        """Return whether new work may start: the run was not stopped, and its time is not over."""
+        """Return whether new work may start: the run was not stopped, and has time left."""
         is_over = self._ends_at > 0 and self.deps.clock.monotonic() >= self._ends_at
         return not (is_over or self._stop.is_set())
 
@@ -118,7 +118,7 @@ class Worker(ABC):
         """Hook for maintenance that only one of the workers does."""
 
     def run(self) -> Report:
-        """Execute a run. Raises UnfitClaimsError, or RunError if the run cannot begin; later faults are in the report."""
+        """Execute a run. Raises UnfitClaimsError, and RunError if the run cannot begin; the report has later faults."""
         self.open()
         self._try_to(self.maintain)
         if not self._fault:
@@ -186,7 +186,7 @@ class Worker(ABC):
         self._recorder.kinds.clear()
 
     def mention_unknown(self) -> None:
-        """Log the unknown codes that carriers have sent since the last time."""
+        """Log the unknown codes that carriers have sent since they were last logged."""
         self._recorder.unknown.mention()
 
     def tidy(self, *, longest: timedelta | None = None) -> None:
@@ -262,7 +262,7 @@ class Worker(ABC):
                 self.stats.skipped_carrier += lane.claims
 
     def _mention_set_aside(self) -> None:
-        """Log in each run how many claims their own status excludes from fetching, so that people know the reason."""
+        """Log how many claims are not fetched because of their own status, so that nobody wonders why."""
         if self.options.claims:
             return
         for status, count in sorted(self.deps.claims.set_aside(self.stage).items()):
@@ -326,7 +326,7 @@ class Worker(ABC):
         maintenance.stage_due(policy.due_until(now))
 
     def _adopt_exhausted(self) -> None:
-        """Give up on claims that had used all retries before recours was installed. Low priority: there may be millions."""
+        """Give up on claims that had used all retries before recours was installed. There may be millions."""
         if self.options.claims:
             return
         adopted = 0
@@ -336,14 +336,13 @@ class Worker(ABC):
                 break
         if adopted:
             log.info(
-                f"{plural(adopted, 'claim')} had no retries left when recours was installed, so recours gave up without an email. "
-                "To restart them: recours reopen"
+                f"{plural(adopted, 'claim')} had no retries left when recours was installed, so recours gave up without "
+                "an email. To restart them: recours reopen"
             )
 
     def _mention_gap(self, now: datetime) -> None:
-        last = self.deps.journal.last_run(
-            self.name, now + CLOCKS_DIFFER
-        )  # ignore runs in the future (wrong clocks)
+        # Ignore runs that a wrong clock dates in the future.
+        last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)
         if last is not None and not has_run_lately(last, self.schedule, now):
             interval = "hour" if self.schedule == timedelta(hours=1) else format_span(self.schedule)
             log.warning(
@@ -392,7 +391,7 @@ class PODRetryScheduler(Worker):
     def maintain_own(self, now: datetime) -> None:
         """Revive claims after --max-retries was raised, repair impossible times, skip the retries of settled claims.
 
-        A run for named claims or some carriers leaves the other claims to the scheduled runs.
+        A run for named claims does nothing of this; a run for some carriers revives and skips only their claims.
         """
         if self.options.claims:
             return
@@ -427,5 +426,5 @@ class PODRetryScheduler(Worker):
 
 PODFetchWorker.other = PODRetryScheduler
 PODRetryScheduler.other = PODFetchWorker
-# The order in which simultaneous runs begin; it matters for the calls that each worker keeps for the other.
+# The order in which simultaneous runs begin. It matters for the calls that each worker keeps for the other.
 WORKERS: dict[str, type[Worker]] = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)}
