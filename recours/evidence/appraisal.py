@@ -25,8 +25,8 @@ from recours.evidence.web_page import read_web_page
 def appraise(content: bytes, media_type: str, expected: Expected) -> Appraisal:
     """Appraise a document.
 
-    Raises NotADocumentError with a phrase that says why it does not open, and ImportError and MemoryError for problems that are not
-    the document's fault.
+    Raises NotADocumentError with a phrase that says why the document does not open, and ImportError and MemoryError for
+    problems that are not the document's fault.
     """
     return appraise_reading(read(content, media_type), expected)
 
@@ -59,7 +59,7 @@ class _Case:
 
     @property
     def states_delivery(self) -> bool:
-        """Whether the document states that something was delivered, and does not only give a date."""
+        """Whether the document states that something was delivered; a date alone does not count."""
         return self.facts.states_delivery or (
             self.facts.delivered is not None and not self.facts.is_dated_by_noun
         )

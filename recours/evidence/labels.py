@@ -24,7 +24,7 @@ class Fact(StrEnum):
     OTHER = "other"  # the text after it is none of the above, and the label is not a value itself
 
 
-# Labels consist of a few groups of words in any order: "date de livraison", "Datum und Uhrzeit der Übergabe", "POD date/time".
+# Labels combine a few groups of words in any order: "date de livraison", "Datum und Uhrzeit der Übergabe".
 _WHEN = r"(?:date|jour|heure|day|time|timestamp|moment|datum|tag|(?:uhr)?zeit(?:punkt)?|fecha|dia|hora|data|giorno|ora|tijd(?:stip)?)"
 _LINK = r"(?:(?:[ /&+-]|\b(?:de|du|des|la|le|l'|d'|der|des|del|della|di|van|het|of|the|and|et|y|ed?|en|und|a|effective|actual|avvenuta|real|effettiva|zur|fur|bei|the)\b)+)"
 _DELIVERY = (
@@ -111,7 +111,7 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Words that are never part of a person's name: roles, places to leave a parcel, companies, and placeholders for unknown names.
+# Words that are never part of a person's name: roles, places to leave a parcel, companies, placeholders.
 NO_NAMES = (
     _set("""
     destinataire expediteur receptionnaire signataire client voisin voisine gardien gardienne concierge accueil reception boite

@@ -17,7 +17,7 @@ from recours.settings.model import Settings
 
 
 def write_manifests(settings: Settings, database: Database, run_id: str, clock: Clock) -> None:
-    """Add files that are not in a manifest yet, and have the newest manifest timestamped. Failures are logged as WARNING.
+    """List new files in manifests, and have the newest manifest timestamped. Failures are logged as WARNING.
 
     `run_id`: the ID of the run, or the name of the command.
     """
@@ -47,7 +47,7 @@ def _write(store: DocumentStore, name: str, content: bytes) -> None:
 
 
 def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], None]) -> None:
-    """Timestamp the newest manifest if needed. Manifests contain the hash of the previous one, so the timestamp covers all."""
+    """Timestamp the newest manifest if needed. The timestamp covers the earlier manifests through their hashes."""
     from recours.evidence import timestamps  # noqa: PLC0415 (imports the HTTP library)
 
     manifest = None

@@ -187,7 +187,7 @@ class Page:
         )
 
     def _row_states_delivery(self, row: int) -> bool:
-        """Return whether a row of a list reports a delivery, or has a value in a column for the delivery date or the signatory."""
+        """Return whether a row of a list reports a delivery, or has a value in a column for its date or signatory."""
         cells = self.rows[row]
         if any(pattern.search(cell.folded) for cell in cells for pattern in (OBJECTION, UNDELIVERED)):
             return False
@@ -331,7 +331,7 @@ class Page:
         return [(row, 0)] if is_behind_value else places  # for tables that are read from right to left
 
     def _is_left_blank(self, row: int, place: int, number: int) -> bool:
-        """Return whether a label has no value. "Delivered" alone is a status, unless its field is filled with dots or "N/A"."""
+        """Return whether a label has no value. "Delivered" alone is a status, unless dots or "N/A" follow it."""
         if self._values_of(row, place, number):
             return False
         cell = self.rows[row][place]

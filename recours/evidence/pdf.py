@@ -286,7 +286,7 @@ class Sheet:
             self._pictures.append((box, appearance))
 
     def _add_picture(self, box: Box, appearance: Appearance) -> None:
-        """Add a picture. For a scan with text, only the picture beside the letters counts, because the letters are read as text."""
+        """Add a picture. In a scan with text, the letters do not count as a picture, because they are read as text."""
         height = self._box[3] - self._box[1]
         if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
             self.is_scan = True

@@ -1,7 +1,7 @@
 """The child process that reads and renders PDFs. If an untrusted file crashes PDFium, only this process dies.
 
-`recours.evidence.pdf_process` runs this file directly and sends it one document after another. The process gets no settings, has
-limited memory and time, writes no file, and ends when its input ends, even if its parent is killed.
+`recours.evidence.pdf_process` runs this file directly and sends it one document after another. The process gets no
+settings, has limited memory and time, writes no file, and ends when its input ends, even if its parent is killed.
 """
 
 import math

@@ -87,8 +87,8 @@ class PdfProcess:
     ) -> T:
         """Return the parsed answer, or `otherwise` if the file exceeds the limits or crashes the process.
 
-        Raises NotADocumentError if the document does not open, ImportError if the process or its packages cannot be loaded, and
-        MemoryError if there is too little memory to load them, or the process is killed from outside.
+        Raises NotADocumentError if the document does not open, ImportError if the process or its packages cannot be
+        loaded, and MemoryError if there is too little memory to load them or the process is killed from outside.
         """
         fault = None
         with self._lock:
@@ -216,7 +216,7 @@ def _talk(process: subprocess.Popen[bytes], task: Task, content: bytes, page: in
 
 
 def _receive(process: subprocess.Popen[bytes], largest: int) -> tuple[Result, bytes]:
-    """Read an answer. Raises EOFError if the process ended, ValueError if the answer is invalid or larger than `largest` bytes."""
+    """Read a response. Raises EOFError if the process ended, ValueError if it is invalid or exceeds `largest` bytes."""
     responses = cast("BinaryIO", process.stdout)
     header = responses.read(RESPONSE.size)
     if len(header) < RESPONSE.size:

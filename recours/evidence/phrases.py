@@ -93,7 +93,7 @@ _RECEIPT = r"(confirm|conferm|certif|attest|bestatig|bevestig|recon)\w* (\w+ ){0
 DELIVERED = re.compile(
     rf"\b(?:{_HANDED_OVER}|{_SIGNED_FOR}|{_DONE}|{_RECEIVED_WELL}|{_CERTIFIED}|(?:{_COLLECTED}|{_RECEIVED}) (?:{_BY})(?! {_CARRIER}\b)|(?P<collected>{_COLLECTED})|(?P<received>{_RECEIVED}|{_RECEIPT}))(?!\w)"
 )
-# Phrases that mean a delivery only beside a parcel's number, a day and a person. Alone, they may be about a depot or a message.
+# Phrases that mean a delivery only beside a parcel's number, a day and a person. Others are about depots and messages.
 _DELIVERY_NOUN = "livraison|remise|distribution|retrait|delivery|collection|zustellung|auslieferung|ubergabe|ablieferung|aushandigung|abholung|entrega|recogida|consegna|recapito|ritiro|bezorging|aflevering|levering|overdracht|afgifte"
 _DONE_WITH = "enregistr\\w*|constatee?|effectuee?|realisee?|achevee?|terminee?|situe|record(s|ed)|register(s|ed)|logged|completed|made|took place|shows?|finished|verzeichnet|erfasst?|registrier\\w+|protokolliert|vermerkt|dokumentiert|erfolgte?|vollzogen|abgeschlossen|registr(a|o|ada|ado|ata|ato|eerd|eerde)|efectu(o|ada)|realiz(o|ada)|complet(o|ada|ata)|consta|situa|produjo|effettuat[oa]|avvenut[oa]|eseguit[oa]|colloca|geregistreerd|vastgelegd|voltooid|afgerond|plaatsgevonden|genoteerd"
 _ARRIVED = _any(
@@ -284,7 +284,8 @@ OF_A_SIGNATURE = re.compile(
 _NONE = r"not|no|cannot|could not|unable|pas|plus|aucune?|impossible|non|nicht|kein\w*|niet|geen|sin|ningun\w*|nessun\w*|impossibile"
 _THERE = r"available|found|retrieved|displayed|exists?|on file|disponible|trouve\w*|enregistree?|existe\w*|verfugbar|gefunden|vorhanden|abrufbar|encontrad[oa]|disponibile|trovat[oa]|esiste|beschikbaar|gevonden|vastgelegd|aanwezig"
 _WITHIN = r"(?:(?!signatur|unterschrift|firma|handtekening)[^.;!?|]){0,80}?"
-# "This document is not available in English" does not count. Valid letters also say that the signature is not available, if none was required.
+# "This document is not available in English" does not count. Valid letters also say that the signature is not
+# available, if none was required.
 NOT_THERE = re.compile(
     rf"\b(?:{_PROOF})\b{_WITHIN}\b(?:unavailable|indisponible|introuvable|(?:{_NONE})\b{_WITHIN}\b(?:{_THERE})|(?:{_THERE})\b{_WITHIN}\b(?:nicht|niet|pas|non))(?!\w)(?! (?:in|en|auf) \w)"
     rf"|\b(?:no|aucune?|kein\w*|ningun\w*|nessun\w*|geen) (?:{_PROOF})\b{_WITHIN}\b(?:{_THERE})(?!\w)"

@@ -22,20 +22,20 @@ _SMALLEST = 12  # pixels of the longer side; nothing can be seen in a smaller pi
 _WHITE = 255
 
 # ---------------------------------------------------------------- a photograph
-# A photograph has many gray levels, and most of its pixels are not in just a few of them. A drawing has one level per color.
+# A photograph has many gray levels, and no few of them cover most of its pixels. A drawing has one level per color.
 _FEWEST_LEVELS = 4
 _MOST_IN_LEVELS = 0.8
 _BRIGHTEST = 225  # the mean gray level; a brighter picture is paper
-# A photograph has objects that remain visible when it is reduced and thin lines are smoothed away. This share of it
-# differs from the area around it by this many levels, or by more in brighter pictures. A color gradient does not.
+# A photograph has objects that remain visible when it is reduced and thin lines are smoothed away. This share of its
+# pixels differs from the surrounding area by this many levels, or by more in brighter pictures. In a gradient, few do.
 _SMALL = 32  # pixels of the longer side
 _SMOOTHED = 7  # pixels of a square's side
 _AROUND = 2  # pixels on each side
 _STANDS_OUT = 0.03
 _DIFFERENT = 2
 _PER_BRIGHTNESS = 1 / 32
-# Or a photograph has grain in only some places. Noise and paper grain are the same everywhere: across this many squares
-# along the shorter side, brightness and grain vary by less than this share of the grain.
+# Or a photograph has grain in only some places. Noise and paper have the same grain everywhere: across this many
+# squares along the shorter side, brightness and grain vary by less than this share of the grain.
 _GRAIN = 4  # gray levels
 _SQUARES = 12
 _SMALLEST_SQUARE = 6  # pixels
@@ -54,13 +54,14 @@ _MARK = 24  # gray levels between ink and paper
 _RULE = 1 / 14  # of the longer side; a straight line this long is not part of a signature or a letter
 _SHORTEST_RULE = 30  # pixels
 _MOST_RUNS = 15_000  # of pixels in a row; a picture with more is just noise
-# The lines of a signature are large and relatively thin. Letters are about seven times as high as their lines are thick.
+# The lines of a signature are large and thin. Letters are about seven times as high as their lines are thick.
 _LARGE_MARK = 1 / 24  # of the longer side
 _LOWEST_MARK = 5  # pixels of the shorter side
 _THIN = (7, 20)  # times the line thickness: the shorter side, and both sides together
 _THICKEST = 1 / 70, 3.2  # of the longer side, or pixels; an icon's lines are thicker
 _STRAIGHT = 1.05  # times width and height: the length of a line without turns
-# Together, the lines are at least about half as long as the perimeter of their box, and most of the box is empty, unlike a QR code.
+# Together, the lines are at least about half as long as the perimeter of their box. Unlike in a QR code, most of the
+# box is empty.
 _LENGTH = 0.9  # times width and height
 _SHORTEST = 1 / 4  # of the picture's longer side
 _FULL = 0.32
@@ -80,7 +81,7 @@ _RUN = re.compile(rb"\xff+")
 
 
 def read_picture(content: bytes) -> Reading:
-    """Examine a picture after decoding all its frames. Raises any exception that Pillow raises for a damaged picture."""
+    """Decode all frames of a picture and examine them. Raises any exception of Pillow for a damaged picture."""
     with warnings.catch_warnings(action="ignore"):
         with Image.open(io.BytesIO(content)) as image:
             image.verify()  # verifies the checksums of a PNG

@@ -40,7 +40,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Appearance:
-    """The appearance of a picture, which no rule can read."""
+    """The appearance of a picture, whose text is not read."""
 
     has_ink: bool = False  # it is not all one color
     is_photograph: bool = False

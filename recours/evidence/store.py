@@ -1,4 +1,4 @@
-"""The folder of documents. Each file is written completely or not at all, to `CARRIER/ab/cd/NAME` by digest, and never replaced.
+"""The folder of documents. A file is written completely or not at all, as `CARRIER/ab/cd/NAME`, and never replaced.
 
 A note (`.parts/NAME.jsonl`) lists the documents stored for a claim that are not in the database yet. The note is
 written before the documents, so that the next run finds those of a run that died, with their signatory and time, and
@@ -179,7 +179,7 @@ class DocumentStore:
         )
 
     def _reappraise(self, label: Label, document: StoredDocument) -> StoredDocument | None:
-        """Appraise a document again; None if missing or incomplete. A run may have died before moving a hollow document."""
+        """Appraise a document again; None if it is missing or incomplete. A hollow document may not be moved yet."""
         for refused in (False, True):
             path = self._place(label, document.sha256, document.media_type, refused=refused)
             try:
@@ -353,7 +353,7 @@ def erase(folder: Path, path: str, sha256: str) -> str | None:
     if not is_inside(folder, path):
         return f"it is outside {folder}"
     place = Path(path)
-    # Regardless of the record, only a file named by recours is deleted: its digest is in its name and in its folders' names.
+    # Whatever the row says, only a file that recours named is deleted: its path and its name contain the digest.
     is_ours = place.parent.parts[-2:] == (sha256[:2], sha256[2:4]) and f"_{sha256[:16]}." in place.name
     if len(sha256) != _DIGEST_LENGTH or not is_ours:
         return "its name is not in recours's format"

@@ -1,7 +1,7 @@
 """Requests and verifies timestamps of manifests from a third party (RFC 3161).
 
-The manifest's file is timestamped. The answer is stored beside it as `NAME.tsr`, in the format that `openssl ts -verify` reads.
-The text of a RunError is a phrase that says why a timestamp proves nothing.
+The authority's answer is stored beside the manifest as `NAME.tsr`, in the format that `openssl ts -verify` reads. The
+text of a RunError is a phrase that says why a timestamp proves nothing.
 """
 
 import hashlib

@@ -34,8 +34,8 @@ _RESTORE = "Restore it from a backup, and find out who can write to the folder."
 class Verification:
     """Verifies all manifests, and the files of these claims, or of all claims if `claim_ids` is empty.
 
-    `report` is called with each problem: what is wrong and what to do. `roots`: root certificates of the trusted timestamp
-    authorities. If empty, signatures of timestamps are not verified.
+    `report` is called with each problem: what is wrong and what to do. `roots`: root certificates of the trusted
+    timestamp authorities; empty: signatures of timestamps are not verified.
     """
 
     custody: DatabaseCustody
@@ -165,7 +165,7 @@ def read_stored(folder: Path, name: str) -> bytes:
 
 
 def reappraise(custody: DatabaseCustody, claim_ids: Collection[Any] = ()) -> Iterator[str | None]:
-    """Yield for each accepted proof of these claims (or of all) why it would be refused today; None: it would be accepted.
+    """Yield, for each accepted proof of these claims (empty: all), why it would be refused today, or None.
 
     Raises DatabaseError.
     """
