@@ -236,7 +236,6 @@ def test_coordinates_of_another_shape_are_none(where: Any) -> None:
 
 # ---------------------------------------------------------------- the images
 
-
 SIGNED = f"{BUCKET}/signature.png"
 SIGNATURE = Piece(PNG, "amazon_shipping signatureImageURL", EvidenceKind.SIGNATURE)
 

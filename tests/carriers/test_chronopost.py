@@ -85,7 +85,6 @@ WITH_POD = proved(
     f"<pod>{base64.b64encode(PDF).decode()}</pod><podPresente>true</podPresente><statusCode>5</statusCode>"
 )
 
-
 # ---------------------------------------------------------------- what is sent
 
 TRACKING_REQUEST = """
@@ -154,7 +153,6 @@ OTHER_CODES = [
     *("N", "NA", "CO", "RC", "PA", "AV", "IV", "IN", "NL", "PR", "DO", "DF", "EJ"),  # exceptions
     *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),  # only from two public clients
 ]
-
 
 # ---------------------------------------------------------------- parcels that come back, or never arrive
 
@@ -257,7 +255,6 @@ TIMES: list[Any] = [
     ("9999-12-31T23:59:59-14:00", None),
     ("0001-01-01T00:00:00+14:00", None),
 ]
-
 
 SIGNATORIES: list[Any] = [
     (signed_by("DUPONT"), "DUPONT"),
@@ -371,13 +368,11 @@ IN_EITHER: dict[str, Any] = {
     "a very large number": (error("9" * 5000), K.BAD_RESPONSE, "9" * 50),
 }
 
-
 BODIES: dict[str, Row] = {
     "fault of the client": (fault("soap:Client"), K.BAD_RESPONSE),
     "fault of the server": (fault("soap:Server", "Fault occurred while processing."), K.SERVER_ERROR),
     "fault of another prefix": (fault("S:Client"), K.BAD_RESPONSE),
 }
-
 
 # ---------------------------------------------------------------- the document's answers
 

@@ -507,7 +507,6 @@ DOCUMENT_ROWS: dict[str, Row] = {
     "000 with 404": (response({"errorCode": "000", "documents": [an_entry()]}, 404), K.BAD_RESPONSE),
 }
 
-
 CODES_OF_NO_TABLE: list[Any] = [
     (refused("999", "KO"), K.BAD_RESPONSE, "999"),
     (refused("999", "KO", 145), K.BAD_RESPONSE, "999 / 145"),
@@ -698,7 +697,6 @@ def test_the_status_code_of_a_good_tracking_is_needed() -> None:
 
 # ---------------------------------------------------------------- our account
 
-
 ACCEPTED: list[Any] = [
     ([tracked(an_event("AARCFM"))], True),
     ([timeline_error("105")], True),
@@ -709,7 +707,6 @@ ACCEPTED: list[Any] = [
     ([raw("<html/>")], False),
     ([raw("", 401)], False),
 ]
-
 
 # ---------------------------------------------------------------- the client and the simulated services
 

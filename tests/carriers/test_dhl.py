@@ -170,7 +170,6 @@ TIMES: list[Any] = [
     ("0001-01-01T00:00:00+14:00", None, None),
 ]
 
-
 SIGNATORIES: list[Any] = [
     (SIGNED, "A DUPONT"),
     (SIGNED | {"name": None}, "A DUPONT"),
@@ -183,7 +182,6 @@ SIGNATORIES: list[Any] = [
     ("DUPONT", None),
     (None, None),
 ]
-
 
 # ---------------------------------------------------------------- errors
 

@@ -286,7 +286,6 @@ TIMES: list[Any] = [
     ("0001-01-01", "00:00:00", "+14:00", None),
 ]
 
-
 SIGNATORIES: list[Any] = [
     ("DUPONT", "Delivered : MARTIN", "DUPONT"),
     ("", "Delivered : DUPONT", "DUPONT"),
@@ -481,16 +480,10 @@ WITHOUT_DOCUMENT: dict[str, Row] = {
     "null": (response({"documents": None}), K.BAD_RESPONSE),
 }
 
-
 # ---------------------------------------------------------------- numbers
-
-
 PUBLISHED = ["9356579890", "4818240420", "5584773180", "2449648740"]
 
-
 # ---------------------------------------------------------------- against the simulated carrier
-
-
 SIMULATED = SimulatedDhlExpress()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 S = Scenario

@@ -368,7 +368,6 @@ ERRORS: dict[str, Row] = {
     "without a code": (xml(data("piece-shipment-list")), K.BAD_RESPONSE),
 }
 
-
 STANDARD_EVENTS = "AA AE AN BV DD EE ES GT LA NB PO VA ZF ZN ZO ZU"
 
 

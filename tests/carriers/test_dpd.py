@@ -281,7 +281,6 @@ def test_a_failure_after_the_delivery_carries_it() -> None:
 
 # ---------------------------------------------------------------- errors
 
-
 ERRORS: dict[str, Row] = {
     "PermissionDenied": (fault(an_error("PermissionDenied", "Permission denied")), K.AUTH_FAILED),
     "IpPermissionDenied": (fault(an_error("IpPermissionDenied")), K.ACCOUNT_DENIED),

@@ -237,14 +237,11 @@ def test_a_fetch_does_not_use_facts_of_another_fetch() -> None:
 
 # ---------------------------------------------------------------- tokens
 
-
 EXPIRED = error(
     401, "NOT.AUTHORIZED.ERROR", "Access token expired. Please modify your request and try again."
 )
 
-
 BAD_CLIENT = error(401, "NOT.AUTHORIZED.ERROR", "The given client credentials were not valid.")
-
 
 # ---------------------------------------------------------------- to wait
 
@@ -323,7 +320,6 @@ NORMALISED: dict[str, Row] = {
     "503": (error(503, "SERVICE.UNAVAILABLE.ERROR"), K.SERVER_ERROR),
 }
 
-
 DOCUMENT_ROWS: dict[str, Row] = {
     "an alert": (
         proved(alerts=[{"code": "TRACKING.DATA.NOTFOUND", "alertType": "NOTE", "message": "x"}]),
@@ -375,7 +371,6 @@ IN_EITHER: dict[str, Row] = {
     "output of another type": (response({"output": [DELIVERED.body.decode()]}), K.BAD_RESPONSE),
 }
 
-
 OF_TRACKING: dict[str, Response] = {
     "no results": tracked(),
     "no complete results": response({"output": {"completeTrackResults": []}}),
@@ -391,7 +386,6 @@ OF_TRACKING: dict[str, Response] = {
         }
     ),
 }
-
 
 STRANGE: dict[str, tuple[Response, ErrorKind]] = {
     "of a number": (of_number("XY.Z"), K.BAD_RESPONSE),
@@ -673,7 +667,6 @@ def test_alerts_of_the_tracking_are_passed_over() -> None:
 
 # ---------------------------------------------------------------- time and signatory
 
-
 TIMES: list[Any] = [
     ("2026-10-05T10:31:00+02:00", AT),
     ("2026-10-05T08:31:00Z", AT),
@@ -793,7 +786,6 @@ def test_documents_of_another_shape_cannot_be_read(value: Any) -> None:
 
 # ---------------------------------------------------------------- what is kept, and our account
 
-
 ACCEPTED: list[Any] = [
     (NOT_FOUND, True),
     (of_number(INVALID), True),
@@ -804,10 +796,7 @@ ACCEPTED: list[Any] = [
     (raw(b"<html/>"), False),
 ]
 
-
 # ---------------------------------------------------------------- what no carrier should answer
-
-
 HOSTILE_ANSWERS: tuple[Any, ...] = (
     error(403, HOSTILE, HOSTILE),
     error(500, "INTERNAL.SERVER.ERROR", HOSTILE),
@@ -819,7 +808,6 @@ HOSTILE_ANSWERS: tuple[Any, ...] = (
     proved(alerts=[{"code": HOSTILE, "message": HOSTILE}]),
     proved(alerts="XY.Z" + HOSTILE),
 )
-
 
 # ---------------------------------------------------------------- the client and the simulated services
 

@@ -389,7 +389,6 @@ TIMES: list[Any] = [
     ("9999-12-31T23:59:59-14:00", None, "0001-01-01T00:00:00+14:00", None),
 ]
 
-
 TRACKING: dict[str, Row] = {
     "E_400_01": (wrong("E_400_01", "Bad Request"), K.INVALID_TRACKING),
     "E_400_02": (wrong("E_400_02", "Limit Size Exceeded"), K.BAD_RESPONSE),
@@ -416,17 +415,13 @@ TRACKING: dict[str, Row] = {
     "a status of another shape": (tracked(a_parcel(["DELIVERED"])), K.BAD_RESPONSE),
 }
 
-
 # ---------------------------------------------------------------- the signatory
-
-
 SIGNATORIES: list[Any] = [
     ("\ud800\u202e", r"\ud800\u202e"),
     ("iVBORw0KGgo" * 50, None),  # a picture, not a name
     (["DUPONT"], None),
     (None, None),
 ]
-
 
 NO_DETAILS: dict[str, Response] = {
     "another shape": response({"UnitDetail": [7]}),

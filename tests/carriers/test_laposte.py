@@ -367,7 +367,6 @@ def test_no_other_answer_asks_to_wait(status: int) -> None:
 
 # ---------------------------------------------------------------- what no carrier should answer
 
-
 NONE: list[Any] = [
     *(answer.body for answer, _ in no_answers().values() if answer.status == 200),
     DELIVERED.body[:80],
@@ -380,7 +379,6 @@ NONE: list[Any] = [
     b'{"returnCode": 200, "shipment": {"event": {"code": "DI1"}}}',
     b'{"returnCode": 200, "shipment": {"event": "DI1"}}',
 ]
-
 
 # ---------------------------------------------------------------- several numbers
 

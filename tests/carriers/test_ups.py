@@ -35,7 +35,6 @@ SETTINGS = {"UPS_CLIENT_ID": "cid", "UPS_CLIENT_SECRET": "s:é&"}
 PAGE = b"<HTML><HEAD><TITLE>Delivery Notification</TITLE>" + b"x" * 200
 SOURCE = "ups track"
 
-
 TOKEN_TREE = {
     "token_type": "Bearer",
     "issued_at": "1791200000000",
@@ -173,7 +172,6 @@ def test_every_fetch_has_its_own_id() -> None:
 
 # ---------------------------------------------------------------- tokens
 
-
 EXPIRED = error(401, "250002", "Invalid Authentication Information.")
 
 
@@ -303,7 +301,6 @@ ERRORS: dict[str, Row] = {
     "no status": (reply({"trackingNumber": NUMBER}), K.BAD_RESPONSE),
     "an invalid package": (reply("x"), K.BAD_RESPONSE),
 }
-
 
 UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
     "200": (error(200, "XY9"), K.BAD_RESPONSE),
@@ -456,7 +453,6 @@ def test_a_photo_is_not_a_delivery() -> None:
 
 
 # ---------------------------------------------------------------- several packages
-
 
 OTHER = a_package(trackingNumber="1Z0000000000000018", currentStatus=a_status("I", "005"))
 

@@ -21,7 +21,6 @@ SECOND = timedelta(seconds=1)
 (LIMIT,) = parse_limits("3/second", "ups", None, "UTC")
 (OF_PODS,) = parse_limits("2/second", "ups", Capability.POD, "UTC")
 
-
 # Starts this many threads that wait for a unit.
 Come = Callable[[int], list[Future[Sequence[Reserved]]]]
 

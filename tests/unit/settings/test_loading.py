@@ -24,7 +24,6 @@ from tests.planted import MARK
 SECRET = f"s3cr3t-{MARK}-Zq7"
 FULL = {"CHRONOPOST_ACCOUNT": "19869502", "CHRONOPOST_PASSWORD": SECRET}
 
-
 Write = Callable[[str, str | bytes], Path]
 Read = Callable[..., Settings]
 
@@ -148,7 +147,6 @@ def test_blank_values_are_not_set(settings: Read) -> None:
 
 
 # ---------------------------------------------------------------- each one
-
 
 KEYS = "A" * 43 + "=", "B" * 43 + "="
 PAGE_HASH = f"scrypt:{'0a' * 16}:{'0b' * 32}"
