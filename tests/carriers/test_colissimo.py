@@ -30,13 +30,10 @@ from recours.core.errors import ErrorKind
 from recours.core.evidence import EvidenceKind
 from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
-from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, raw
 from tests.fakes.checks import as_failure
-from tests.fakes.hostile import AnyStep
 from tests.fakes.session import FakeSession, fetched
-from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
 from tests.rows import row
 
 NUMBER = "6A00000000017"
@@ -707,16 +704,6 @@ ACCEPTED: list[Any] = [
     ([raw("<html/>")], False),
     ([raw("", 401)], False),
 ]
-
-# ---------------------------------------------------------------- the client and the simulated services
-
-SIMULATED = SimulatedColissimo()
-SIMULATED_BY_PASSWORD = SIMULATED.settings(ACCOUNT, PASSWORD)
-
-
-def a_session(*steps: AnyStep, settings: Mapping[str, str] = SIMULATED_BY_PASSWORD) -> SandboxSession:
-    return SandboxSession(Colissimo(settings), NUMBER, *steps)
-
 
 # ---------------------------------------------------------------- the table for all carriers' rules
 

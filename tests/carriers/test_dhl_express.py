@@ -19,13 +19,12 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Piece, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Parcel, Scenario
-from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
 from recours.sandbox.dhl_express import waybill_of
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, b64, raw, response
 from tests.fakes.checks import as_failure, result
 from tests.fakes.session import FakeSession
-from tests.fakes.simulated import ACCOUNT, DELIVERED_AT, PASSWORD, SandboxSession
+from tests.fakes.simulated import DELIVERED_AT, SandboxSession, client_of
 
 NUMBER = "1234567891"
 SETTINGS = {
@@ -244,8 +243,10 @@ def test_a_piece_that_is_not_delivered_costs_one_call() -> None:
 
 
 def test_a_piece_at_the_simulated_carrier() -> None:
-    session = SandboxSession(DhlExpress(SIMULATED_SETTINGS), PIECE)
-    session.box.parcels[waybill_of(PIECE)] = Parcel((S.IN_TRANSIT, S.POD_LATE, S.DELIVERED))
+    session = SandboxSession(client_of("dhl_express"), PIECE)
+    session.box.parcels[waybill_of(PIECE)] = Parcel(
+        (Scenario.IN_TRANSIT, Scenario.POD_LATE, Scenario.DELIVERED)
+    )
     first, late = as_failure(session.fetch()), as_failure(session.fetch())
     assert (first.kind, late.kind) == (K.NOT_DELIVERED_YET, K.POD_NOT_AVAILABLE_YET)
     assert result(session.fetch(late.delivery)) == "application/pdf"
@@ -484,13 +485,10 @@ WITHOUT_DOCUMENT: dict[str, Row] = {
 PUBLISHED = ["9356579890", "4818240420", "5584773180", "2449648740"]
 
 # ---------------------------------------------------------------- against the simulated carrier
-SIMULATED = SimulatedDhlExpress()
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-S = Scenario
 
 
 def test_a_wrong_account_number_gives_no_proof() -> None:
-    settings = SIMULATED_SETTINGS | {"DHL_EXPRESS_ACCOUNT_NUMBER": "999999999"}
+    settings = dict(client_of("dhl_express").settings) | {"DHL_EXPRESS_ACCOUNT_NUMBER": "999999999"}
     failure = as_failure(SandboxSession(DhlExpress(settings), NUMBER).fetch())
     assert failure.kind is K.POD_NOT_AVAILABLE_YET
     assert failure.delivery == Delivery(DELIVERED_AT, "DUPONT")

@@ -21,12 +21,11 @@ from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
-from recours.sandbox.dpd import Dpd as SimulatedDpd
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE_XML, PDF, PNG, b64, canonical, envelope, xml, xml_text
 from tests.fakes.checks import as_failure, result
 from tests.fakes.session import FakeSession, fetched
-from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
+from tests.fakes.simulated import SandboxSession, client_of
 
 NUMBER = "12345678901234"
 K = ErrorKind
@@ -452,17 +451,9 @@ def test_strange_trees_are_answers_too(body: str) -> None:
 
 # ---------------------------------------------------------------- the client and the simulated service
 
-SIMULATED = SimulatedDpd()
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD) | {"DPD_DELIVERED_CODES": "40,400"}
-S = Scenario
-
-
-def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
-    return SandboxSession(Dpd(SIMULATED_SETTINGS), NUMBER, *steps, **more)
-
 
 def test_an_account_or_ip_address_without_access_is_account_denied() -> None:
-    session = a_session(S.ACCOUNT_DENIED)
+    session = SandboxSession(client_of("dpd"), NUMBER, Scenario.ACCOUNT_DENIED)
     failures = [as_failure(session.fetch()) for _ in range(2)]
     assert {failure.kind for failure in failures} == {K.ACCOUNT_DENIED}
     assert ["IP address" in failure.message for failure in failures] == [True, False]
@@ -470,7 +461,8 @@ def test_an_account_or_ip_address_without_access_is_account_denied() -> None:
 
 
 def test_a_winter_day_is_a_winter_day() -> None:
-    outcome = a_session(at=datetime(2026, 12, 24, 10, 0, tzinfo=UTC)).fetch()
+    session = SandboxSession(client_of("dpd"), NUMBER, at=datetime(2026, 12, 24, 10, 0, tzinfo=UTC))
+    outcome = session.fetch()
     assert isinstance(outcome, Retrieved)
     assert outcome.delivery.at == datetime(2026, 12, 23, 8, 0, tzinfo=UTC)
 
@@ -488,7 +480,9 @@ EMPTY = pytest.mark.wrong_requests("a setting that is empty")
     ],
 )
 def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
-    session = SandboxSession(Dpd(SIMULATED_SETTINGS | wrong), NUMBER, lenient=kind is K.ACCOUNT_DENIED)
+    session = SandboxSession(
+        Dpd(dict(client_of("dpd").settings) | wrong), NUMBER, lenient=kind is K.ACCOUNT_DENIED
+    )
     assert result(session.fetch()) is kind
     assert not session.accepted
 

@@ -22,12 +22,11 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Scenario
-from recours.sandbox.fedex import FedEx as SimulatedFedEx
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, b64, raw, response
 from tests.fakes.checks import as_failure
 from tests.fakes.session import NOW, FakeSession
-from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
+from tests.fakes.simulated import SandboxSession, client_of
 
 NUMBER = "123456789012"
 K = ErrorKind
@@ -811,18 +810,16 @@ HOSTILE_ANSWERS: tuple[Any, ...] = (
 
 # ---------------------------------------------------------------- the client and the simulated services
 
-SIMULATED = SimulatedFedEx()
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-S = Scenario
-
-
-def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
-    return SandboxSession(FedEx(SIMULATED_SETTINGS), NUMBER, *steps, **more)
-
 
 def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
     """The carrier: the signature image is available some time after the delivery event."""
-    session = a_session(S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-10))
+    session = SandboxSession(
+        client_of("fedex"),
+        NUMBER,
+        Scenario.POD_LATE,
+        Scenario.DELIVERED,
+        delivered_after=timedelta(minutes=-10),
+    )
     late = as_failure(session.fetch())
     assert late.kind is K.POD_NOT_AVAILABLE_YET
     assert late.delivery == Delivery(NOW - timedelta(minutes=10), "DUPONT")

@@ -20,12 +20,11 @@ from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.sandbox import Scenario
-from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, no_answers, raw, response
 from tests.fakes.checks import as_failure
 from tests.fakes.session import NOW, FakeSession, fetched
-from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
+from tests.fakes.simulated import SandboxSession, client_of
 
 NUMBER = "6A00000000017"
 SETTINGS = {"LAPOSTE_API_KEY": "0k4p1"}
@@ -477,18 +476,10 @@ def test_the_only_parcel_may_come_in_a_list() -> None:
 
 # ---------------------------------------------------------------- the client and the simulated service
 
-SIMULATED = SimulatedLaPoste()
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-S = Scenario
-
-
-def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
-    return SandboxSession(LaPoste(SIMULATED_SETTINGS), NUMBER, *steps, **more)
-
 
 @pytest.mark.parametrize(("wait", "header"), [("120", [("Retry-After", "120")]), (None, [])])
 def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple[str, str]]) -> None:
-    session = a_session(S.RATE_LIMITED, retry_after=wait)
+    session = SandboxSession(client_of("laposte"), NUMBER, Scenario.RATE_LIMITED, retry_after=wait)
     assert as_failure(session.fetch()).retry_at == NOW + timedelta(seconds=1)
     answer = session.answers[0]
     assert isinstance(answer, Response)

@@ -20,13 +20,9 @@ from recours.core.evidence import EvidenceKind
 from recours.core.outcome import CallError, Failure, NotADocumentError, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.evidence.pdf_process import media_type_of
-from recours.sandbox import Scenario
-from recours.sandbox.ups import Ups as SimulatedUps
-from recours.sandbox.ups import proof_page
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PNG, b64, raw, response
 from tests.fakes.session import FakeSession
-from tests.fakes.simulated import ACCOUNT, PASSWORD, SandboxSession
 from tests.rows import row
 
 NUMBER = "1Z5R89390357567127"
@@ -735,26 +731,6 @@ def test_a_loose_page_is_a_document() -> None:
     assert media_type_of(PAGE, html=True) == "text/html"
     with pytest.raises(NotADocumentError):
         media_type_of(PAGE)
-
-
-# ---------------------------------------------------------------- the client and the simulated service
-
-SIMULATED = SimulatedUps()
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-
-
-def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
-    return SandboxSession(Ups(SIMULATED_SETTINGS), NUMBER, *steps, **more)
-
-
-def test_the_page_of_the_simulated_service_is_escaped() -> None:
-    page = proof_page(NUMBER, "<B>É&", datetime(2026, 10, 5, 10, 31, tzinfo=UTC))
-    assert media_type_of(page, html=True) == "text/html"
-    assert b"<TD>&lt;B&gt;&#201;&amp;" in page
-    assert b"Delivered on :<TD>05/10/2026 10:31" in page
-    assert b"<TITLE>Delivery Notification</TITLE>" in page
-    assert b"Received by" not in proof_page(NUMBER, "", datetime(2026, 10, 5, 10, 31, tzinfo=UTC))
-    assert NUMBER.encode() in page
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules
