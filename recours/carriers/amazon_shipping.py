@@ -129,21 +129,17 @@ class AmazonShipping(LinkClient):
     )
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """Track the parcel with `GET /shipping/v2/tracking`."""
-        return parse_tracking(self.call(Capability.TRACKING, tracking_request(number), session), number)
+        """Request the events and the proof of the parcel with `GET /shipping/v2/tracking`."""
+        country = number[:2]
+        query = urlencode({"trackingId": number, "carrierId": f"AMZN_{country}"})
+        headers = {"Accept": "application/json", "x-amzn-shipping-business-id": f"AmazonShipping_{country}"}
+        request = Request("GET", f"{_TRACKING}?{query}", headers)
+        return parse_tracking(self.call(Capability.TRACKING, request, session), number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
         """Without an image, a receiver or coordinates are the whole proof once an image has had time to arrive."""
         is_whole = _PROVED in delivery.hints and (delivery.at is None or now - delivery.at > _IMAGE_COMES)
         return Sentence.PROOF_IMAGELESS if is_whole else Sentence.PROOF_PENDING
-
-
-def tracking_request(number: str) -> Request:
-    """A request for the events and the proof of one number."""
-    country = number[:2]
-    query = urlencode({"trackingId": number, "carrierId": f"AMZN_{country}"})
-    headers = {"Accept": "application/json", "x-amzn-shipping-business-id": f"AmazonShipping_{country}"}
-    return Request("GET", f"{_TRACKING}?{query}", headers)
 
 
 # ---------------------------------------------------------------- answers

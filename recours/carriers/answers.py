@@ -35,6 +35,8 @@ class Detailed(NamedTuple):
 
 # The meaning of a code in a carrier's table.
 Meaning = Sentence | Detailed
+# HTTP statuses about our account, for the carriers whose statuses decide if there is no known code.
+OF_OUR_ACCOUNT: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 
 
 def unreadable(name: str, answer: Response) -> Failure:

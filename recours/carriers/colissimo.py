@@ -144,7 +144,6 @@ RANKS = {"SIGNATURE": 0, "DELIVERY_CERTIFICATE": 1, "PHOTO": 2, "PICTURE": 2}
 _PHOTOS = ("PHOTO", "PICTURE")
 
 # HTTP statuses of either service, if there is no known code. 401, 403, 413: the carrier's list for the documents.
-STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 _NOT_READ: dict[int, Meaning] = dict.fromkeys((400, 413), Sentence.REQUEST_REJECTED)
 
 _LONGEST_PATH = 1000  # characters, because it is sent back
@@ -164,12 +163,14 @@ class Colissimo(Client):
     denies_by_parcel = True
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        answer = session.call(Capability.TRACKING, tracking_request(number, self.settings))
-        return parse_tracking(answer, number)
+        # The credentials are in the same object as the number.
+        content = {**_credential(self.settings), "parcelNumber": number, "lang": _LANGUAGE}
+        return parse_tracking(session.call(Capability.TRACKING, json_api.post(_TIMELINE, content)), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """Call `documents`, and `document` for the best document listed; for the others if calls are left."""
-        answer = session.call(Capability.POD, documents_request(number, self.settings))
+        content = {"credential": _credential(self.settings), "cab": number, "lang": _LANGUAGE}
+        answer = session.call(Capability.POD, json_api.post(_DOCUMENTS, content))
         listed = parse_documents(answer, number)
         if isinstance(listed, Failure):
             return listed
@@ -186,15 +187,6 @@ class Colissimo(Client):
             further = further_evidence(session, document_request(number, other, self.settings))
             outcome = outcome.with_pieces_of(parse_document(further, delivery, other) if further else None)
         return add_delivery(outcome, delivery)
-
-
-def tracking_request(number: str, settings: Mapping[str, str]) -> Request:
-    """A call of `timelineCompany`, with the credentials in the same object as the number."""
-    return json_api.post(_TIMELINE, {**_credential(settings), "parcelNumber": number, "lang": _LANGUAGE})
-
-
-def documents_request(number: str, settings: Mapping[str, str]) -> Request:
-    return json_api.post(_DOCUMENTS, {"credential": _credential(settings), "cab": number, "lang": _LANGUAGE})
 
 
 def document_request(number: str, listed: Listed, settings: Mapping[str, str]) -> Request:
@@ -340,7 +332,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
 def _error(
     answer: Response, codes: Mapping[str, Meaning], code: str | None, carrier_text: str | None
 ) -> Failure:
-    statuses = STATUSES if code else STATUSES | _NOT_READ
+    statuses = answers.OF_OUR_ACCOUNT | ({} if code else _NOT_READ)
     return answers.error(SPEC.name, answer, codes, statuses, code, carrier_text)
 
 

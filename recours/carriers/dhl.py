@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from recours.carriers import answers, json_api
-from recours.carriers.answers import PARIS, Meaning, ParcelStatus, Scan, Shipment
+from recours.carriers.answers import PARIS, ParcelStatus, Scan, Shipment
 from recours.carriers.json_api import problem_of
 from recours.carriers.links import LinkClient
 from recours.carriers.message import CarrierSession, Request, Response
@@ -55,12 +55,8 @@ STATUSES = answers.status_table(
     }
 )
 
-_MEANINGS: dict[int, Meaning] = {
-    401: Sentence.CREDENTIALS_REJECTED,
-    # Inferred. Parcels have no owners in this service, so a denial concerns the key.
-    403: Sentence.SERVICE_DENIED,
-    404: Sentence.NUMBER_UNKNOWN,  # recorded
-}
+# 403: inferred, because parcels have no owners in this service. 404: recorded.
+_MEANINGS = answers.OF_OUR_ACCOUNT | {404: Sentence.NUMBER_UNKNOWN}
 _NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
 
 
@@ -73,20 +69,16 @@ class Dhl(LinkClient):
     hosts = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """Track the parcel with `GET /track/shipments`."""
-        request = tracking_request(number, self.settings["DHL_API_KEY"])
-        return parse_tracking(session.call(Capability.TRACKING, request), number)
+        """Track the parcel with `GET /track/shipments`. Without a `service`, all divisions are searched."""
+        query = urlencode({"trackingNumber": number, **_FRENCH})
+        headers = {"DHL-API-Key": self.settings["DHL_API_KEY"], "Accept": "application/json"}
+        answer = session.call(Capability.TRACKING, Request("GET", f"{_PATH}?{query}", headers))
+        return parse_tracking(answer, number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
         """The failure to report. Another service has the proofs of Express parcels."""
         del delivery, now
         return Sentence.PROOF_LINK_MISSING
-
-
-def tracking_request(number: str, key: str) -> Request:
-    """A request for the parcels with this number. Without a `service`, all divisions are searched."""
-    query = urlencode({"trackingNumber": number, **_FRENCH})
-    return Request("GET", f"{_PATH}?{query}", {"DHL-API-Key": key, "Accept": "application/json"})
 
 
 # ---------------------------------------------------------------- the status

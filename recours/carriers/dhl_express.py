@@ -77,9 +77,6 @@ _TRACKING = {
 _CONTENT = "epod-summary"
 _HINT = "waybill"
 
-# 401 and 403: inferred, because their bodies are not documented. A 403 is assumed to concern the account, not the
-# shipment.
-_STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 # The field that the answer to a bad request names decides (OpenAPI document; for the account, one public note).
 _BAD_REQUESTS = frozenset({400, 422})
 _NAMES_NUMBER = "shipmenttrackingnumber"
@@ -114,38 +111,25 @@ class DhlExpress(Client):
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         """Track with `GET /shipments/{number}/tracking`, or `GET /tracking` for the identifier of a piece."""
-        request = tracking_request(number, self._headers())
+        request = self._get(f"shipments/{number}/tracking", _TRACKING)
+        if _PIECE.fullmatch(number):
+            request = self._get("tracking", {"pieceTrackingNumber": number, **_TRACKING})
         return parse_tracking(session.call(Capability.TRACKING, request), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Request `GET /shipments/{number}/proof-of-delivery`. `number`: the waybill."""
-        request = pod_request(number, self._account, self._headers())
+        """Request the PDF with `GET /shipments/{number}/proof-of-delivery`. `number`: the waybill."""
+        query = {"shipperAccountNumber": self._account, "content": _CONTENT}  # the account that paid
+        request = self._get(f"shipments/{number}/proof-of-delivery", query)
         return parse_pod(session.call(Capability.POD, request), number, delivery)
 
-    def _headers(self) -> dict[str, str]:
-        return {
+    def _get(self, path: str, query: Mapping[str, str]) -> Request:
+        headers = {
             "Authorization": self._authorization,
             "Accept": "application/json",
             "x-version": _VERSION,
             "Message-Reference": str(uuid4()),  # of 28 to 36 characters
         }
-
-
-def tracking_request(number: str, headers: Mapping[str, str]) -> Request:
-    """A request for the events of a shipment, each with its UTC offset."""
-    if _PIECE.fullmatch(number):
-        return _get("tracking", {"pieceTrackingNumber": number, **_TRACKING}, headers)
-    return _get(f"shipments/{number}/tracking", _TRACKING, headers)
-
-
-def pod_request(number: str, account: str, headers: Mapping[str, str]) -> Request:
-    """A request for the proof as a PDF. `account`: the account that paid for the shipment."""
-    query = {"shipperAccountNumber": account, "content": _CONTENT}
-    return _get(f"shipments/{number}/proof-of-delivery", query, headers)
-
-
-def _get(path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Request:
-    return Request("GET", f"{_API}/{path}?{urlencode(query)}", headers)
+        return Request("GET", f"{_API}/{path}?{urlencode(query)}", headers)
 
 
 # ---------------------------------------------------------------- answers of the tracking
@@ -255,7 +239,9 @@ def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_
     """The failure for an error. `of_account`: the meaning of a bad request that names the account."""
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
-        return answers.error(SPEC.name, answer, {}, _STATUSES, carrier_text=problem.carrier_text)
+        # 401 and 403: inferred, because their bodies are not documented. A 403 is assumed to concern the account, not
+        # the shipment.
+        return answers.error(SPEC.name, answer, {}, answers.OF_OUR_ACCOUNT, carrier_text=problem.carrier_text)
     key: Meaning = Sentence.REQUEST_REJECTED
     if _NAMES_NUMBER in problem.text or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.text):
         key = Sentence.NUMBER_REJECTED

@@ -83,11 +83,7 @@ _ERRORS: dict[str, Meaning] = {
 }
 TRACKING_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.NUMBER_UNKNOWN)
 SIGNATURE_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.PROOF_PENDING)
-_STATUSES: dict[int, Meaning] = {
-    400: Sentence.REQUEST_REJECTED,
-    401: Sentence.CREDENTIALS_REJECTED,
-    403: Sentence.SERVICE_DENIED,
-}
+_STATUSES = answers.OF_OUR_ACCOUNT | {400: Sentence.REQUEST_REJECTED}
 
 # `standard-event-code`: all codes of the carrier's table. `ice` or `ice/ric`: the pairs, of the table's 338, whose
 # meaning differs from that of their standard event. A cash-on-delivery payment may be transferred long after the

@@ -123,12 +123,7 @@ DOCUMENT_CODES: dict[str, Meaning] = CODES | {
 IGNORED_ALERTS = frozenset({"VIRTUAL.RESPONSE"})
 
 # The HTTP statuses, used if there is no known code.
-STATUSES: dict[int, Meaning] = {
-    400: Sentence.REQUEST_REJECTED,
-    401: Sentence.CREDENTIALS_REJECTED,
-    403: CODES["FORBIDDEN.ERROR"],
-    TOO_MANY: Sentence.TOO_MANY_CALLS,
-}
+STATUSES = answers.OF_OUR_ACCOUNT | {400: Sentence.REQUEST_REJECTED, TOO_MANY: Sentence.TOO_MANY_CALLS}
 
 Coded = tuple[str | None, str | None]  # the code and the text of an error or an alert
 
@@ -149,18 +144,15 @@ class FedEx(Client):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        answer = self.call(Capability.TRACKING, tracking_request(numbers), session)
+        parcels = [{"trackingNumberInfo": {"trackingNumber": number}} for number in numbers]
+        content = {"includeDetailedScans": True, "trackingInfo": parcels}
+        answer = self.call(Capability.TRACKING, json_api.post(_TRACKING, content, _HEADERS), session)
         return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """Call `trackingdocuments`, with the hints from this fetch's tracking, if any."""
         request = document_request(number, delivery, self.settings["FEDEX_ACCOUNT_NUMBER"])
         return parse_document(self.call(Capability.POD, request, session), delivery)
-
-
-def tracking_request(numbers: Sequence[str]) -> Request:
-    parcels = [{"trackingNumberInfo": {"trackingNumber": number}} for number in numbers]
-    return json_api.post(_TRACKING, {"includeDetailedScans": True, "trackingInfo": parcels}, _HEADERS)
 
 
 def document_request(number: str, delivery: Delivery, account: str) -> Request:

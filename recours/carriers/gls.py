@@ -98,10 +98,6 @@ _TRACKING_STATUSES: dict[int, Meaning] = {
     401: Sentence.CREDENTIALS_REJECTED,
     404: Sentence.NUMBER_UNKNOWN,
 }
-_SHIPIT_STATUSES: dict[int, Meaning] = {
-    401: Sentence.CREDENTIALS_REJECTED,
-    403: Sentence.SERVICE_DENIED,  # inferred
-}
 # ShipIT's own status for requests that it understands and refuses (live); its manual shows the same headers with 400.
 _REFUSALS = frozenset({400, 490})
 
@@ -130,8 +126,9 @@ class Gls(Client):
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
         """Track with `GET /tracking/simple/trackids/{number},{number}` of Track & Trace."""
-        answer = self.call(Capability.TRACKING, tracking_request(numbers), session)
-        return parse_tracking(answer, numbers)
+        headers = {"Accept": "application/json", "Accept-Language": "FR"}
+        request = Request("GET", f"{_TRACK_PATH}/{','.join(numbers)}?showEvents=true", headers)
+        return parse_tracking(self.call(Capability.TRACKING, request, session), numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """Call `parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
@@ -147,19 +144,11 @@ class Gls(Client):
         return add_delivery(outcome, delivery)
 
     def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
-        return self.call(Capability.POD, shipit_request(operation, number), session)
-
-
-def tracking_request(numbers: Sequence[str]) -> Request:
-    headers = {"Accept": "application/json", "Accept-Language": "FR"}
-    return Request("GET", f"{_TRACK_PATH}/{','.join(numbers)}?showEvents=true", headers)
-
-
-def shipit_request(operation: str, number: str) -> Request:
-    """A call of `parceldetails` or `parcelpod`. A Track ID may be all digits, but is shorter than a parcel number."""
-    field = "ParcelNumber" if _PARCEL_NUMBER.fullmatch(number) else "TrackID"
-    headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
-    return json_api.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)
+        # A Track ID may be all digits, but is shorter than a parcel number.
+        field = "ParcelNumber" if _PARCEL_NUMBER.fullmatch(number) else "TrackID"
+        headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
+        request = json_api.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)
+        return self.call(Capability.POD, request, session)
 
 
 def _never_given(delivery: Delivery) -> Failure:
@@ -301,7 +290,8 @@ def _shipit_error(answer: Response, number: str) -> Failure:
     if answer.status not in _REFUSALS or not (code or carrier_text):
         if answer.is_server_error:
             carrier_text = carrier_text or code
-        return answers.error(SPEC.name, answer, {}, _SHIPIT_STATUSES, carrier_text=carrier_text)
+        # 403: inferred.
+        return answers.error(SPEC.name, answer, {}, answers.OF_OUR_ACCOUNT, carrier_text=carrier_text)
     text = plain(f"{carrier_text or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_TEXT in text:
         return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer, carrier_text)

@@ -139,10 +139,8 @@ CODES: dict[str, Meaning] = {
 }
 # Without a known code, the HTTP status decides. 403 ("Blocked Merchant", which concerns the account, never a parcel)
 # and 404 are documented without a code.
-STATUSES: dict[int, Meaning] = {
+STATUSES = answers.OF_OUR_ACCOUNT | {
     400: Sentence.REQUEST_REJECTED,
-    401: Sentence.CREDENTIALS_REJECTED,
-    403: Sentence.SERVICE_DENIED,
     404: Sentence.NUMBER_UNKNOWN,
     429: Sentence.TOO_MANY_CALLS,
 }
@@ -164,13 +162,9 @@ class Ups(OneCallClient):
         return outcome
 
     def _ask(self, number: str, session: CarrierSession) -> Response:
-        return self.call(Capability.TRACKING, details_request(number, uuid4().hex), session)
-
-
-def details_request(number: str, call_id: str) -> Request:
-    """A request for the status of one number, with signature and proof. `call_id`: the ID of this call for UPS."""
-    headers = {"transId": call_id, "transactionSrc": "recours"}
-    return Request("GET", f"{_DETAILS}{quote(number, safe='')}?{_QUERY}", headers)
+        headers = {"transId": uuid4().hex, "transactionSrc": "recours"}  # the ID of this call for UPS
+        request = Request("GET", f"{_DETAILS}{quote(number, safe='')}?{_QUERY}", headers)
+        return self.call(Capability.TRACKING, request, session)
 
 
 # ---------------------------------------------------------------- answers
