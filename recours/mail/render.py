@@ -274,7 +274,7 @@ def _end(event: OutboxEvent, texts: Localized) -> str:
 
 
 def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Lines for the client, with the sentence about this failure as a detail."""
+    """Lines for the client, with the sentence about this failure as a detail unless it repeats what happened."""
     kind = kind_of(event)
     advice = ADVICE.get(kind or "", ADVICE["other"])
     if kind is ErrorKind.INVALID_TRACKING and not event.number:
@@ -286,7 +286,9 @@ def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[st
     lines.append((texts("What you can do"), remedy))
     if deadline := event.facts.get("deadline"):
         lines.append((texts("Deadline of the claim"), texts.day(date.fromisoformat(deadline))))
-    lines.append((texts("Technical detail"), _error(event, carrier, texts, to_client=True)))
+    detail = _error(event, carrier, texts, to_client=True)
+    if detail != happened.rstrip("."):
+        lines.append((texts("Technical detail"), detail))
     return lines
 
 

@@ -85,6 +85,18 @@ def test_errors_stored_by_older_versions_are_quoted_after_the_error_kind(
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "happened"),
+    [("en", "The claim has no tracking number"), ("fr", "La réclamation n'a pas de numéro de suivi")],
+)
+def test_a_client_reads_only_once_that_the_number_is_missing(language: str, happened: str) -> None:
+    facts = {"reference": "CLM-1", "error": "x", "kind": "invalid_tracking"}
+    facts |= facts_of(SentenceParts(Sentence.NUMBER_MISSING))
+    event = OutboxEvent(1, EventName.POD_FAILED, 1, "ups", "", datetime(2026, 2, 2, tzinfo=UTC), facts)
+    plain = with_plain_spaces(render(CLIENTS[0], [event], language, None, Branding(), CATALOG).plain)
+    assert plain.count(happened) == 1
+
+
 def test_only_a_client_reads_of_their_own_contract() -> None:
     for key, client, operator in (
         (Sentence.PARCEL_NOT_CLIENTS, "votre contrat UPS", "au contrat UPS du client"),
