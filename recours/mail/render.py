@@ -169,7 +169,7 @@ def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Item:
         max(event.facts["days"] for event in events),
     )
     remedy = texts(
-        "If you still need a proof, reopen the claim: recours reopen {reference}",
+        "If you still need the proof, reopen the claim: recours reopen {reference}",
         reference=references[0],
     )
     return Item(
@@ -333,8 +333,8 @@ _INTROS = {
         "We can no longer request your proofs of delivery from the following carriers.",
     ),
     MailKind.OPERATOR_SUMMARY: Counted(
-        "recours needs your attention for the following issue.",
-        "recours needs your attention for the following issues.",
+        "The following issue needs your attention.",
+        "The following issues need your attention.",
     ),
 }
 _FAULTS = {

@@ -114,13 +114,13 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
             SCAN,
             Delivery(None, "DUPONT", date(2026, 10, 5)),
             "no readable text; according to tracking: DUPONT, 5 Oct 2026",
-            "sans texte lisible ; d'après le suivi : DUPONT, 05/10/2026",
+            "aucun texte lisible ; d'après le suivi : DUPONT, 05/10/2026",
         ),
         (
             SCAN,
             Delivery(is_assumed=True, signatory="X"),
             "no readable text",
-            "sans texte lisible",
+            "aucun texte lisible",
         ),
         (
             Findings(is_readable=True),

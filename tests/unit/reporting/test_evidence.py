@@ -70,7 +70,7 @@ PARIS = ZoneInfo("Europe/Paris")
         (
             BY_HAND,
             "no readable text; entered by Anna: DURAND, 5 Oct 2026, 10:31 CEST",
-            "sans texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31 CEST",
+            "aucun texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31 CEST",
         ),
         (
             replace(BY_HAND, findings=LETTER.findings, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
