@@ -314,8 +314,8 @@ class Leasing:
         for other_lane in self.lanes.values():
             if is_outage and other_lane.outage is lane.outage:
                 other_lane.refusal = other_lane.refusal or refusal
-        until = f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "for now"
-        log.warning(f"⚠️ {lane.name if is_outage else lane.account} skipped {until}: {refusal.reason}")
+        until = f" until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else ""
+        log.warning(f"⚠️ Skipped{until}: {refusal.reason}")
         if refusal.kind in _REPORTED_AS:
             self.report(lane, refusal)
 

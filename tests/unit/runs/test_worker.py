@@ -545,9 +545,7 @@ def test_a_carrier_at_its_limit_is_skipped_and_the_others_are_not(
     world.queue.limits["chronopost"] = 5  # a fetch reserves two units and uses one
     report = world.retry(concurrency=1)
     assert counts(report) == {"total": 5, "success": 5, "skipped_rate_limit": 1}
-    assert "[WARNING] ⚠️ Chronopost skipped until 2026-02-03 01:00: Chronopost is at its limit" in log_of(
-        caplog
-    )
+    assert "[WARNING] ⚠️ Skipped until 2026-02-03 01:00: Chronopost is at its limit" in log_of(caplog)
     assert world.table["CLM-05"].state.stage is Stage.READY
     assert world.queue.held["chronopost"] == 0
 
@@ -560,7 +558,7 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
     world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
     report = world.retry()
     assert (counts(report), world.called_numbers) == ({"skipped_carrier": 2}, [])
-    assert f"[WARNING] ⚠️ Chronopost skipped for now: {reason}" in log_of(caplog)
+    assert f"[WARNING] ⚠️ Skipped: {reason}" in log_of(caplog)
     (event,) = world.journal.events
     assert (event.name, event.audience, event.carrier, event.number) == (
         "account_fault",
