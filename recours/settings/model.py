@@ -70,9 +70,12 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 def waits(text: str) -> tuple[timedelta, ...]:
     """Parse comma-separated hours that are valid as a backoff."""
     parse = between(-1e6, 1e6)
-    result = tuple(timedelta(hours=parse(part.strip())) for part in text.split(","))
+    try:
+        result = tuple(timedelta(hours=parse(part.strip())) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"'{text[:40]}' is not a list of hours, such as 1,6,24,72") from None
     if faults := faults_of(result):
-        raise ValueError("; ".join(faults))
+        raise ValueError(f"'{text[:40]}' is not valid: {'; '.join(faults)}")
     return result
 
 

@@ -251,8 +251,8 @@ def test_a_quota_for_one_kind_of_call_is_added_to_the_quota_of_the_carrier(setti
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("RECOURS_BACKOFF_HOURS", "1;6", "not a number"),
-        ("RECOURS_BACKOFF_HOURS", "6,1", "must not be shorter"),
+        ("RECOURS_BACKOFF_HOURS", "1;6", "'1;6' is not a list of hours, such as 1,6,24,72."),
+        ("RECOURS_BACKOFF_HOURS", "6,1", "'6,1' is not valid: a wait must not be shorter"),
         ("RECOURS_BACKOFF_HOURS", "0", "must be positive"),
         ("RECOURS_BACKOFF_HOURS", "0.08", "the first wait must be longer than 5 minutes"),
         ("RECOURS_TIMEZONE", "Mars", "'Mars' is not a time zone"),
