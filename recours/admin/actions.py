@@ -37,7 +37,7 @@ from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
 from recours.core.times import EXAMPLES, time_ahead
-from recours.core.translations import N_, translate
+from recours.core.translations import N_, Counted, translate
 from recours.database.by_person import DETACH, correct, detach, require_room
 from recours.database.engine import DatabaseError
 from recours.evidence.attached_files import appraise_file, read_file
@@ -120,13 +120,9 @@ SENTENCES: dict[str, str] = {
         "{reference}: the proof was withdrawn and is kept as {path}. The best of the other proofs replaces "
         "it."
     ),
-    "to_erase": N_(
-        "To be erased permanently: claims {claims}, documents {documents}, emails {mails}, carrier accounts "
-        "{accounts}."
-    ),
-    "erased": N_(
-        "Erased: claims {claims}, documents {documents}, emails {mails}, carrier accounts {accounts}."
-    ),
+    "to_erase": N_("To be erased permanently: {amount}."),
+    "erased": N_("Erased: {amount}."),
+    "nothing": N_("nothing"),
     "not_erased": N_(
         "Not erased: backups, logs, exported files and dossiers, and the service's own tables, including "
         "notifications."
@@ -134,10 +130,11 @@ SENTENCES: dict[str, str] = {
     "undeleted": N_("{path} could not be deleted ({why}), so its record is kept. Run the erasure again."),
     "enrolled": N_("{reference} enrolled: the fetch worker's next run asks the carrier."),
     "corrected": N_("{reference} corrected: the next run starts over."),
-    "doubtful": N_(
-        "{reference} corrected: the next run starts over. The check digit of {number} is wrong: is the "
-        "number mistyped?"
+    "corrected_only": N_(
+        "{reference} corrected. recours does not fetch its proof: the claim is not enrolled, or its status "
+        "says that no proof is needed."
     ),
+    "doubtful": N_("The check digit of {number} is wrong: is the number mistyped?"),
     "did_file": N_("{count} lines: {done} done, {already} unchanged, {refused} not possible."),
     "would_do_file": N_(
         "{count} lines: {done} can be done, {already} unchanged, {refused} not possible. Nothing was changed."
@@ -169,6 +166,12 @@ SENTENCES: dict[str, str] = {
     "no_encryption": N_("no encryption"),
 }
 
+_ERASED_COUNTS = {
+    "claims": Counted("{count} claim", "{count} claims"),
+    "documents": Counted("{count} document", "{count} documents"),
+    "mails": Counted("{count} email", "{count} emails"),
+    "accounts": Counted("{count} carrier account", "{count} carrier accounts"),
+}
 _AT_ONCE = 500  # claims in one transaction
 _MOST_SUGGESTIONS = 20  # unknown references for which a similar one is suggested
 _ATTACH = "attach"  # in the records of attempts, in place of a worker
@@ -305,9 +308,13 @@ class Actions:
 
     def _corrected(self, correction: Correction, reference: str, claim: Claim) -> ActionResult:
         number = correction.number or claim.number
-        key = "doubtful" if correction.doubtful else "corrected"
-        return replace(
-            self._result(reference, key, reference=claim.reference, number=number),
+        will_fetch = claim.is_ours and not self.app.policy.sets_aside(claim)
+        text = self._say("corrected" if will_fetch else "corrected_only", reference=claim.reference)
+        if correction.doubtful:
+            text += f" {self._say('doubtful', number=number)}"
+        return ActionResult(
+            reference,
+            text,
             before=_parcel(claim.number, claim.carrier_name),
             after=_parcel(number, correction.carrier or claim.carrier_name),
         )
@@ -446,13 +453,19 @@ class Actions:
             else:
                 subject = eraser.of_deleted() if deleted else eraser.of_claims(references)
             erased, refusals = (eraser.outlook(subject), []) if dry_run else eraser.erase(subject)
-        facts = {name: getattr(erased, name) for name in ("claims", "documents", "mails", "accounts")}
+        counts = [
+            self._sentences.counted(*forms, count)
+            for name, forms in _ERASED_COUNTS.items()
+            if (count := getattr(erased, name))
+        ]
+        amount = ", ".join(counts) or self._say("nothing")
         undeleted = [
             self._say("undeleted", path=clean(path), why=clean(why)) for path, why in erased.undeleted.items()
         ]
         failures = [refusal.sentence(self.language) for refusal in refusals] + undeleted
+        result = self._result(subject.name, "to_erase" if dry_run else "erased", amount=amount)
         return [
-            self._result(subject.name, "to_erase" if dry_run else "erased", **facts),
+            replace(result, is_so_already=not counts),
             self._result(subject.name, "not_erased"),
             *(ActionResult("", sentence, is_done=False) for sentence in failures),
         ]

@@ -158,7 +158,8 @@ def open_backup(folder: Path) -> Backup:
         return Backup(folder, BackupFacts(**facts), sums)
     except OSError as error:
         raise BackupError(
-            f"{folder} is not a complete backup ({error.strerror or error}): name a folder that 'recours backup' created ({PREFIX}…)"
+            f"{folder} is not a complete backup ({error.strerror or error}). Name a folder that 'recours backup' created "
+            f"({PREFIX}…)."
         ) from error
     except (ValueError, TypeError) as error:
         raise BackupError(f"{_FACTS} or {_SUMS} in {folder} is damaged.") from error

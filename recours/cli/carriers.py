@@ -229,7 +229,7 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str, share: bool) 
 
     number = tidy_number(tracking) or ""
     if fault := malformed(number, spec):
-        raise click.UsageError(fault.message)
+        raise click.UsageError(f"{fault.message}.")
     _need_credentials(settings, spec)
     texts = Localized("en", settings.policy.zone)
     with report_faults():

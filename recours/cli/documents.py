@@ -82,7 +82,9 @@ def attach_command(
     claim then has its proof, and recours no longer calls the carrier. 'recours detach CLAIM' undoes this.
     """
     if anyway != (why is not None):
-        raise click.UsageError("--anyway requires --why and vice versa: explain why the file is a proof.")
+        raise click.UsageError(
+            "Use --anyway and --why together: the reason must say why the file is a proof."
+        )
     with with_actions(database_url) as actions:
         result = actions.attach(
             reference,

@@ -40,6 +40,8 @@ def command(
         raise click.UsageError("Give exactly one of these: claims, --client, --deleted.")
     with with_actions(database_url) as actions:
         erase = partial(actions.erase, references, client=client, deleted=deleted)
-        say(*erase(dry_run=True))
-        if not dry_run and confirmed("Erase permanently?", yes=yes, refused="Nothing was erased."):
+        outlook = erase(dry_run=True)
+        say(*outlook)
+        is_needed = not (dry_run or outlook[0].is_so_already)
+        if is_needed and confirmed("Erase permanently?", yes=yes, refused="Nothing was erased."):
             say(*erase())

@@ -81,7 +81,7 @@ def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Ca
             options = parse_options(worker, arguments)
         except click.UsageError as error:
             raise click.BadParameter(
-                f"{worker}.py refuses it: {error.format_message()}", param=parameter
+                f"{worker}.py does not accept these options: {error.format_message()}", param=parameter
             ) from error
         for key, hint in _MANUAL_OPTIONS.items():
             if options.get(key):

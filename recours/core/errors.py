@@ -142,7 +142,7 @@ TRAITS: dict[ErrorKind, Traits] = {
         actor=Actor.NOBODY,
         label=N_("quota or rate limit"),
         advice=N_(
-            "Nothing to do: fetching continues when the limit resets. 'recours status' shows the quotas."
+            "Nothing to do: fetching continues when the limit resets. 'recours carriers' shows the quotas."
         ),
         advice_of_client=N_(
             "Nothing to do: fetching continues when the limit of this account resets. To raise the limit: "

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from recours.core.claim import MANUAL
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.position import Position, Standing, Why, closing_of
@@ -62,8 +63,8 @@ STATUS: dict[Standing, str] = {
     Standing.GIVEN_UP: N_("recours gave up on {reference}: {asked}.{error}"),
 }
 
-# Sentences that replace the sentence of the stage, by the reason why a claim is attempted or not;
-# also for the last attempt before the deadline, and for a claim that is waiting in line.
+# Sentences that replace the sentence of the stage, by the reason why a claim is attempted or not; also for an excluded
+# claim, a proof of unknown time, the last attempt before the deadline, and a claim that is waiting in line.
 INSTEAD: dict[str, str] = {
     Why.NOT_ASKED: N_("{reference} is due, but recours cannot ask the carrier: {missing}.{error}"),
     Why.CLOSED: N_("{reference} is waiting until {next}: {closing}.{error}"),
@@ -72,6 +73,8 @@ INSTEAD: dict[str, str] = {
     Why.EXPIRING: N_(
         "The deadline of {reference} passed long ago: recours gives up on it at its next retry.{error}"
     ),
+    "excluded": N_("{reference} is excluded: recours does not fetch its proof of delivery."),
+    "undated": N_("{reference} has its proof of delivery."),
     "last_by_backoff": N_(
         "{reference} is waiting for one last attempt before its deadline, on {next}.{error}"
     ),
@@ -115,7 +118,11 @@ class StatusSentences(Localized):
         language = self.language
         carrier = clean(carrier, 60)
         form = INSTEAD.get(where.why) or STATUS[standing]
-        if not_before is not None and where.why in (Why.NEW, Why.DUE):
+        if standing is Standing.LEFT_ALONE and claim.fetch_status == MANUAL:
+            form = INSTEAD["excluded"]
+        elif standing is Standing.FETCHED and not listed.fetched_at:
+            form = INSTEAD["undated"]
+        elif not_before is not None and where.why in (Why.NEW, Why.DUE):
             form = INSTEAD.get("last_in_line" if where.is_last else f"{standing}_in_line", form)
         elif where.is_last:
             form = INSTEAD.get(f"last_{where.why}", form)

@@ -150,16 +150,16 @@ def test_no_data_of_an_erased_client_remains(service: Service, person: Person) -
     before, files, others = rows_of(service, 2), files_of(service, 1), files_of(service, 2)
     assert files
     shown = person.does("erase", "--client", ADDRESS, "--dry-run")
-    assert "To be erased permanently: claims 2, documents " in shown
+    assert "To be erased permanently: 2 claims, " in shown
     assert where(service, SECRET)
     said = person.does("erase", "--client", ADDRESS, "--yes")
-    assert f"Erased: claims 2, documents {len(files)}, emails " in said
-    assert "carrier accounts 1." in said
+    assert f"Erased: 2 claims, {len(files)} document, " in said
+    assert ", 1 carrier account." in said
     assert "Not erased: backups, logs" in said
     assert where(service, SECRET) == []
     assert where(service, ADDRESS) in (["clients"], ["clients", "file"])  # the service's own
     shown = person.does("erase", "--client", ADDRESS, "--dry-run")
-    assert "claims 2, documents 0, emails 0, carrier accounts 0." in shown
+    assert "To be erased permanently: 2 claims." in shown
     assert not [path for path in files if path.exists()]
     assert (rows_of(service, 2), all(path.exists() for path in others)) == (before, True)
 
@@ -176,7 +176,7 @@ def test_another_client_with_the_same_address_keeps_all_data(service: Service, a
 
 def test_an_address_that_no_client_has_any_more_is_erased(service: Service, actions: Actions) -> None:
     service.sql("UPDATE clients SET email = 'new@shop.example' WHERE id = 1")
-    assert "claims 0, documents 0, emails 1, carrier accounts 1." in actions.erase(client=ADDRESS)[0].sentence
+    assert "Erased: 1 email, 1 carrier account." == actions.erase(client=ADDRESS)[0].sentence
     assert ADDRESS not in everything(service)["recours_mails"]
 
 
@@ -184,7 +184,7 @@ def test_an_address_is_erased_after_its_claims(service: Service, actions: Action
     actions.erase(["CLM-0001", "CLM-0003"])
     service.sql("DELETE FROM recours_client_accounts")
     service.sql("UPDATE clients SET email = 'new@shop.example' WHERE id = 1")
-    assert "emails 0," in actions.erase(client=ADDRESS, dry_run=True)[0].sentence
+    assert "To be erased permanently: nothing." in actions.erase(client=ADDRESS, dry_run=True)[0].sentence
     actions.erase(client=ADDRESS)
     assert ADDRESS not in everything(service)["recours_mails"]
 
@@ -228,7 +228,7 @@ def test_a_claim_in_use_by_a_run_is_reported_and_not_erased(service: Service, ac
     until = f"{service.clock.now() + timedelta(minutes=5):%Y-%m-%d %H:%M:%S}"
     service.sql("UPDATE recours_claims SET lease_token = 'run', lease_until = ? WHERE claim_id = 3", until)
     results = actions.erase(client=ADDRESS)
-    assert "claims 1," in results[0].sentence
+    assert "Erased: 1 claim," in results[0].sentence
     assert results[-1].sentence.startswith("CLM-0003 is in use by a run or by the service right now")
     assert service.sql("SELECT stage FROM recours_claims WHERE claim_id IN (1, 3) ORDER BY 1") == [
         ("erased",),
@@ -245,7 +245,7 @@ def test_a_claim_that_the_service_database_rejects_is_reported_and_not_erased(
     """Claim 3 has no document: no other claim of the client may lose its own."""
     service.sql("CREATE UNIQUE INDEX rule ON claims (client_id) WHERE id IN (1, 3) AND pod_url IS NULL")
     results = actions.erase(client=ADDRESS)
-    assert "claims 1," in results[0].sentence
+    assert "Erased: 1 claim," in results[0].sentence
     assert results[-1].sentence.startswith("CLM-0001 was not erased: the service's database rejected")
     assert len(files_of(service, 1)) == 1
     service.sql("DROP INDEX rule")
@@ -256,7 +256,7 @@ def test_a_claim_that_the_service_database_rejects_is_reported_and_not_erased(
 def test_all_claims_that_had_a_reference_are_erased(service: Service, actions: Actions) -> None:
     service.sql("DELETE FROM claims WHERE id = 3")
     service.sql("UPDATE recours_claims SET seen_reference = 'CLM-0001' WHERE claim_id = 3")
-    assert "claims 2," in actions.erase(["CLM-0001"])[0].sentence
+    assert "Erased: 2 claims," in actions.erase(["CLM-0001"])[0].sentence
     assert service.sql("SELECT count(*) FROM recours_claims WHERE stage = 'erased'") == [(2,)]
 
 
@@ -307,13 +307,15 @@ def test_remaining_data_of_deleted_claims_is_reported_and_erased(service: Servic
     assert "ok       deleted claims: none of their data is kept" in person.types("check", "--offline").stdout
     service.sql("DELETE FROM notifications")
     service.sql("DELETE FROM claims WHERE id IN (1, 2, 3)")
-    assert "Erased: claims 1, documents 0, " in person.does("erase", "CLM-0003", "--yes")
+    assert "Erased: 1 claim" in person.does("erase", "CLM-0003", "--yes")
     checked = person.types("check", "--offline").stdout
     assert "2 attempts and 2 files of deleted or erased claims are still kept" in checked
     assert "recours erase --deleted" in checked
     files = [Path(path) for (path,) in service.sql("SELECT path FROM recours_evidence")]
-    assert "Erased: claims 2, documents 2, " in person.does("erase", "--deleted", "--yes")
+    assert "Erased: 2 claims, 2 documents" in person.does("erase", "--deleted", "--yes")
     assert not [path for path in files if path.exists()]
+    said = person.does("erase", "--deleted")  # asks nothing, although there is no --yes
+    assert said.startswith("To be erased permanently: nothing.\n")
     assert "ok       deleted claims" in person.types("check", "--offline").stdout
     service.run(PODFetchWorker)
     assert service.sql("SELECT stage FROM recours_claims WHERE claim_id = 3") == [("erased",)]

@@ -169,6 +169,18 @@ def test_a_wrong_check_digit_causes_a_warning(service: Service, actions: Actions
     assert "The check digit of 1Z999AA10123456785 is wrong" in result.sentence
 
 
+@pytest.mark.parametrize(
+    "column", ["pod_fetch_status = 'manual'", "pod_fetch_status = NULL", "status = 'paid'"]
+)
+def test_no_fetch_is_announced_for_a_corrected_claim_that_is_not_fetched(
+    service: Service, actions: Actions, column: str
+) -> None:
+    service.add(*FOREVER)
+    service.sql(f"UPDATE claims SET {column}")
+    sentence = actions.correct("CLM-0001", carrier="UPS", number="1Z999AA10123456784").sentence
+    assert sentence.startswith("CLM-0001 corrected. recours does not fetch its proof: ")
+
+
 def test_the_command_corrects_like_the_dashboard(service: Service, person: Person) -> None:
     service.add(*FOREVER)
     said = person.does("correct", "CLM-0001", "--carrier", "ups", "--number", "1Z999AA10123456784")

@@ -231,7 +231,7 @@ def test_erase_a_client(
     one.click(one.page.locator("dl.facts a[href*='client=']"))
     one.click(one.page.locator("a[href^='/erase']"))
     one.click(one.page.locator("[action='/erase/do'] button.danger"))
-    erased = {"en": "claims 1, documents 1", "fr": "réclamations : 1, documents : 1"}
+    erased = {"en": "1 claim, 1 document", "fr": "1 réclamation, 1 document"}
     expect(one.page.locator("#notice.good")).to_contain_text(erased[language])
     assert one.clicks <= 4
     assert world.service.one(

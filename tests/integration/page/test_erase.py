@@ -43,14 +43,14 @@ def test_a_client_is_erased_from_the_list_of_its_claims(page: PageClient) -> Non
     claims = page.get("/claims")
     (of_client,) = set(re.findall(r'href="(/claims\?client=1[^"]*)"', claims.html))
     said = confirm(page, erasing_link(page.get(of_client).html))
-    assert "Erased: claims 2," in said
+    assert "Erased: 2 claims" in said
     assert "Not erased: backups" in said
     assert "CLM-00001 was erased on" in page.get("/claim?reference=CLM-00001").text
 
 
 def test_a_claim_is_erased_and_offers_nothing_then(page: PageClient, database: Database) -> None:
     set_service(database, "CLM-00000", pod_fetch_error="the neighbour's name")
-    assert "Erased: claims 1," in confirm(page, erasing_link(page.get(CLAIM).html))
+    assert "Erased: 1 claim" in confirm(page, erasing_link(page.get(CLAIM).html))
     shown = page.get(CLAIM)
     assert "was erased on" in shown.text
     assert "neighbour" not in shown.text

@@ -7,7 +7,10 @@ from recours.cli import schedule
 from tests.planted import MARK
 
 REFUSED = [
-    (["--scheduler-options", "--batch 50"], "pod_retry_scheduler.py refuses it: No such option '--batch'"),
+    (
+        ["--scheduler-options", "--batch 50"],
+        "pod_retry_scheduler.py does not accept these options: No such option '--batch'",
+    ),
     (["--worker-options", "--max-retries 5"], "No such option '--max-retries'"),
     (["--scheduler-options", "--max-retries 50"], "from 1 to 20"),
     (["--worker-options", "--carrier chronpost"], "Chronopost"),

@@ -115,6 +115,18 @@ def test_a_claim_past_its_deadline_that_is_still_tried_is_due(of: Claim) -> None
     assert found.notes == ("The claim is attempted after all claims that can still be won.",)
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (None, "CLM-1 is not enrolled: no proof of delivery was requested."),
+        ("manual", "CLM-1 is excluded: recours does not fetch its proof of delivery."),
+        ("success", "CLM-1 has its proof of delivery."),  # of unknown time: another program set the status
+    ],
+)
+def test_claims_without_a_fetch_are_told_apart(status: str | None, said: str) -> None:
+    assert explained(claim(None, status)).sentences == (said,)
+
+
 def test_every_actor_has_its_words() -> None:
     assert set(ACTORS) == set(Actor)
 
