@@ -176,7 +176,7 @@ def test_another_client_with_the_same_address_keeps_all_data(service: Service, a
 
 def test_an_address_that_no_client_has_any_more_is_erased(service: Service, actions: Actions) -> None:
     service.sql("UPDATE clients SET email = 'new@shop.example' WHERE id = 1")
-    assert "Erased: 1 email, 1 carrier account." == actions.erase(client=ADDRESS)[0].sentence
+    assert actions.erase(client=ADDRESS)[0].sentence == "Erased: 1 email, 1 carrier account."
     assert ADDRESS not in everything(service)["recours_mails"]
 
 
