@@ -24,7 +24,7 @@ def test_an_invalid_account_key_is_rejected(text: str) -> None:
         AccountKey.parse(text)
 
 
-def test_a_claim_is_served_by_its_clients_account_else_by_the_houses() -> None:
+def test_a_claim_is_served_by_its_clients_account_or_the_default_account() -> None:
     catalog = CATALOG.with_accounts({"ups", "chronopost"}, {SHOP: {"ups": 3}})
     assert catalog.account_for(SHOP, "ups", None) == 3
     assert catalog.account_for(SHOP, "chronopost", None) == DEFAULT_ACCOUNT
@@ -40,11 +40,11 @@ def test_the_default_account_is_used_again_while_it_has_credentials() -> None:
     assert CATALOG.with_accounts((), {SHOP: {"ups": 3}}).account_for(SHOP, "ups", DEFAULT_ACCOUNT) == 3
 
 
-def test_an_account_that_is_gone_is_not_asked_though_it_worked() -> None:
+def test_a_removed_account_is_not_used_although_it_worked() -> None:
     assert CATALOG.with_accounts({"ups"}).account_for(SHOP, "ups", 3) == DEFAULT_ACCOUNT
 
 
-def test_a_client_with_the_account_of_a_substitute_is_served_by_that() -> None:
+def test_a_client_with_an_account_of_a_substitute_is_served_by_the_substitute() -> None:
     """La Poste serves Colissimo claims only if neither the client nor the settings have a Colissimo account."""
     number = "6A12345678901"
     own = CATALOG.with_accounts({"laposte"}, {SHOP: {"colissimo": 4}})

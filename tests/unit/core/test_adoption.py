@@ -33,13 +33,13 @@ def adoption(highest: int | None = 100, *, added: bool = True, decided: bool = F
         (None, None, False),
     ],
 )
-def test_creation_decides_and_the_id_where_it_is_unknown(
+def test_the_creation_time_decides_and_if_unknown_the_id(
     claim_id: int | None, created_at: datetime | None, is_new: bool
 ) -> None:
     assert adoption().is_new(claim_id, created_at, NOW) is is_new
 
 
-def test_where_there_was_no_claim_every_claim_is_new() -> None:
+def test_if_there_was_no_claim_at_adoption_every_claim_is_new() -> None:
     assert adoption(None).is_new(1, None, NOW)
 
 
@@ -52,7 +52,7 @@ def test_where_there_was_no_claim_every_claim_is_new() -> None:
         (EnrollNew.FALSE, True, False),
     ],
 )
-def test_new_claims_are_enrolled_where_the_service_cannot_say_so(
+def test_new_claims_are_enrolled_if_the_service_cannot_request_it(
     setting: EnrollNew, added: bool, enrolls: bool
 ) -> None:
     assert adoption(added=added).enrolls_new(setting) is enrolls

@@ -33,7 +33,7 @@ def test_retries_beyond_the_table_repeat_its_last_wait() -> None:
     assert retries(POLICY, 6) == [1, 7, 31, 103, 175, 247]
 
 
-def test_the_table_is_data() -> None:
+def test_the_waits_are_configurable() -> None:
     assert retries(replace(POLICY, waits=hours(0.5, 2)), 4) == [0.5, 2.5, 4.5, 6.5]
 
 
@@ -49,7 +49,7 @@ def test_the_wait_before_each_attempt(attempt: int, wait: int) -> None:
     ("used", "most", "after_next"),
     [(0, 1, 0), (0, 2, 6), (0, 4, 102), (1, 4, 96), (2, 4, 72), (3, 4, 0), (3, 6, 144), (9, 4, 0)],
 )
-def test_the_last_retry_is_the_sum_of_the_waits_that_are_left(used: int, most: int, after_next: int) -> None:
+def test_the_last_retry_is_due_after_all_remaining_waits(used: int, most: int, after_next: int) -> None:
     assert replace(POLICY, max_retries=most).last_retry(used, FAILURE) == FAILURE + timedelta(
         hours=after_next
     )
@@ -59,12 +59,12 @@ def test_a_retry_counts_as_due_five_minutes_early() -> None:
     assert POLICY.due_until(FAILURE) == FAILURE + timedelta(minutes=5)
 
 
-def test_no_retry_can_lie_beyond_the_longest_wait() -> None:
+def test_no_retry_is_later_than_the_longest_wait() -> None:
     assert POLICY.horizon(FAILURE) == FAILURE + timedelta(hours=72)
 
 
 @pytest.mark.parametrize("waits", [DEFAULT_WAITS, hours(1), hours(1, 1, 1), hours(0.1)])
-def test_a_sound_table_has_no_faults(waits: tuple[timedelta, ...]) -> None:
+def test_valid_waits_have_no_faults(waits: tuple[timedelta, ...]) -> None:
     assert faults_of(waits) == []
 
 
@@ -84,5 +84,5 @@ TOO_SHORT = "the first wait must be longer than 5 minutes"
         (hours(1 / 12, 6), [TOO_SHORT]),
     ],
 )
-def test_each_fault_of_a_table_is_named(waits: tuple[timedelta, ...], faults: list[str]) -> None:
+def test_each_fault_of_the_waits_is_named(waits: tuple[timedelta, ...], faults: list[str]) -> None:
     assert faults_of(waits) == faults

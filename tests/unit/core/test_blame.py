@@ -42,7 +42,7 @@ def test_blame_of_a_refusal_before_any_check(
 
 
 @pytest.mark.parametrize(("proven", "closed_by_it"), [(True, False), (False, True)])
-def test_a_right_that_is_denied_for_one_parcel_alone_closes_nothing(proven: bool, closed_by_it: bool) -> None:
+def test_a_right_denied_for_one_parcel_does_not_close_the_account(proven: bool, closed_by_it: bool) -> None:
     whose = blame(DENIED, TRACKING, accepted=(TRACKING,), proven=proven, closed_by_it=closed_by_it)
     assert whose is Blame.CLAIM_LATER
 

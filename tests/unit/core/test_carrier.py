@@ -30,11 +30,11 @@ def test_a_carrier_is_found_under_any_spelling(name: str, key: str | None) -> No
     assert CATALOG.resolve(name) == key
 
 
-def test_accents_and_signs_do_not_tell_names_apart() -> None:
+def test_accents_and_punctuation_do_not_distinguish_names() -> None:
     assert fold("Móndial-Relay (FR)") == "mondialrelayfr"
 
 
-def test_names_are_for_people() -> None:
+def test_display_names() -> None:
     assert CATALOG.names == ["Chronopost", "DHL Express"]
     assert CATALOG.name_of("dhl_express") == "DHL Express"
     assert CATALOG.name_of("heppner", "Heppner") == "Heppner"
@@ -63,7 +63,7 @@ def test_a_misspelt_name_finds_the_nearest(name: str, nearest: str | None) -> No
     assert CATALOG.no_such(name) == f"there is no carrier '{name}'. {hint}"
 
 
-def test_a_name_that_would_forge_a_line_is_harmless() -> None:
+def test_a_name_cannot_forge_a_line() -> None:
     assert CATALOG.no_such("x\ny").startswith(r"there is no carrier 'x\x0ay'. ")
 
 
@@ -111,9 +111,7 @@ def test_a_claim_is_routed_to_a_configured_account(
         ("Nobody", ("dhl",), ()),
     ],
 )
-def test_under_which_keys_a_carriers_claims_are(
-    name: str, configured: tuple[str, ...], keys: tuple[str, ...]
-) -> None:
+def test_the_keys_of_a_carriers_claims(name: str, configured: tuple[str, ...], keys: tuple[str, ...]) -> None:
     assert ROUTES.with_accounts(configured).keys_of(name) == keys
 
 
@@ -134,7 +132,7 @@ def test_setting_names_begin_with_the_carrier_key() -> None:
     assert DHL.base_url_setting == "DHL_EXPRESS_BASE_URL"
 
 
-def test_the_tracking_of_a_parcel_known_to_be_delivered_is_not_paid_for_again() -> None:
+def test_a_parcel_known_to_be_delivered_is_not_tracked_again() -> None:
     assert CHRONOPOST.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
     assert CHRONOPOST.calls_for(Delivery()) == {Capability.POD: 1}
     assert DHL.calls_for(Delivery()) == {Capability.POD: 1}

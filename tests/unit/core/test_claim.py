@@ -46,7 +46,7 @@ def test_a_deadline_counts_to_the_end_of_its_day_in_paris(day: date, end: dateti
     assert deadline_end(day, PARIS).tzinfo == UTC
 
 
-def test_the_last_day_of_all_does_not_break_the_calendar() -> None:
+def test_the_last_day_of_the_year_9999_has_an_end() -> None:
     assert deadline_end(date.max, PARIS) == datetime.max.replace(tzinfo=UTC)
 
 
@@ -71,6 +71,6 @@ def test_a_stored_delivery_is_read_again(delivery: Delivery) -> None:
     assert (found, found.place, found.label) == (delivery, delivery.place, delivery.label)
 
 
-def test_place_and_status_of_before_complete_a_delivery() -> None:
+def test_an_earlier_place_and_status_complete_a_delivery() -> None:
     found = Delivery(AT).completed_by(Delivery(None, "DUPONT", place="LILLE", label="Livré"))
     assert (found.signatory, found.place, found.label) == ("DUPONT", "LILLE", "Livré")

@@ -110,7 +110,7 @@ def test_the_text_of_a_foreign_failure_is_classified() -> None:
     assert assess(claim(error_text=None), NOW, POLICY).kind is ErrorKind.SERVER_ERROR
 
 
-def test_a_failed_claim_without_a_number_has_an_invalid_one() -> None:
+def test_a_failed_claim_without_a_number_has_an_invalid_number() -> None:
     state = assess(claim(number=None, error_text="API timeout"), NOW, POLICY)
     assert (state.stage, state.kind) == (Stage.WAITING, ErrorKind.INVALID_TRACKING)
 
@@ -125,21 +125,21 @@ def test_retries_that_another_software_counted_are_adopted() -> None:
 
 
 @pytest.mark.parametrize("last", [None, NOW + HOUR])
-def test_a_count_without_a_believable_last_retry_counts_from_the_failure(last: datetime | None) -> None:
+def test_without_a_plausible_last_retry_the_backoff_counts_from_the_failure(last: datetime | None) -> None:
     foreign = claim(retries_counted=1, state=State(last_retry_at=last), updated_at=NOW - 2 * HOUR)
     state = assess(foreign, NOW, POLICY)
     assert state.next_at == NOW + 4 * HOUR
     assert state.last_retry_at is None
 
 
-def test_a_last_retry_at_this_very_moment_is_believable() -> None:
+def test_a_last_retry_at_this_moment_is_plausible() -> None:
     state = assess(
         claim(retries_counted=1, state=State(last_retry_at=NOW), updated_at=NOW - HOUR), NOW, POLICY
     )
     assert (state.last_retry_at, state.next_at) == (NOW, NOW + 6 * HOUR)
 
 
-def test_without_retries_a_last_retry_does_not_move_the_first() -> None:
+def test_without_retries_the_time_of_the_last_retry_is_ignored() -> None:
     foreign = claim(state=State(last_retry_at=NOW - HOUR / 4), updated_at=NOW - 3 * HOUR)
     assert assess(foreign, NOW, POLICY).next_at == NOW - 2 * HOUR
 
@@ -203,7 +203,7 @@ def test_a_claim_that_others_are_fetching_counts_as_pending_after_an_hour(
     assert (state.stage, state.next_at) == (Stage.WAITING, next_at)
 
 
-def test_a_claim_that_others_are_fetching_is_as_urgent_as_any_that_is_pending() -> None:
+def test_a_claim_that_others_are_fetching_is_ranked_like_a_pending_claim() -> None:
     by_deadline = at_retry(1, kind=ErrorKind.TIMEOUT, rank_at=NOW + HOUR, rank_is_deadline=True)
     trying = replace(by_deadline, fetch_status="fetching", created_at=NOW - 9 * HOUR)
     state = assess(trying, NOW, POLICY)
@@ -218,7 +218,7 @@ def test_known_facts_of_a_pending_claim_are_kept_until_its_number_is_corrected()
 
 
 @pytest.mark.parametrize("status", ["pending", "failed"])
-def test_a_number_that_made_a_shared_call_fail_goes_alone_until_it_is_corrected(status: str) -> None:
+def test_a_number_that_made_a_shared_call_fail_is_fetched_alone_until_it_is_corrected(status: str) -> None:
     alone = assessed(claim(status, state=State(goes_alone=True)))
     assert assess(alone, NOW, POLICY).goes_alone
     assert not assess(replace(alone, number="XY999999999FR"), NOW, POLICY).goes_alone
@@ -237,12 +237,12 @@ def test_a_paid_claim_is_set_aside(status: str, fetch_status: str) -> None:
 
 
 @pytest.mark.parametrize("status", [None, "", "submitted", "unpaid"])
-def test_any_other_claim_is_not(status: str | None) -> None:
+def test_a_claim_of_another_status_is_not_set_aside(status: str | None) -> None:
     assert assess(claim(claim_status=status), NOW, POLICY).stage is Stage.WAITING
     assert not POLICY.sets_aside(claim(claim_status=status))
 
 
-def test_the_statuses_that_set_aside_can_be_chosen() -> None:
+def test_the_statuses_of_claims_to_set_aside_are_configurable() -> None:
     policy = replace(POLICY, skip_claim_statuses=frozenset({"rejected", "paid"}))
     assert policy.sets_aside(claim(claim_status="Rejected"))
     assert not replace(POLICY, skip_claim_statuses=frozenset()).sets_aside(claim(claim_status="paid"))
@@ -263,7 +263,7 @@ def test_a_corrected_claim_starts_over_and_is_due_now(stage: Stage, edit: dict[s
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_a_count_reset_by_hand_starts_over_and_keeps_the_known_delivery(count: int) -> None:
+def test_a_manually_reset_count_starts_over_and_keeps_the_known_delivery(count: int) -> None:
     row = replace(
         at_retry(3, Stage.GIVEN_UP, kind=ErrorKind.NOT_FOUND, delivery=DELIVERED), retries_counted=count
     )
@@ -272,7 +272,7 @@ def test_a_count_reset_by_hand_starts_over_and_keeps_the_known_delivery(count: i
     assert state.delivery == DELIVERED
 
 
-def test_a_count_raised_by_hand_is_believed() -> None:
+def test_a_manually_raised_count_is_adopted() -> None:
     state = assess(replace(at_retry(1), retries_counted=3), NOW, POLICY)
     assert (state.stage, state.retries_used, state.next_at) == (Stage.READY, 3, NOW)
 
@@ -291,9 +291,7 @@ def test_an_edit_of_a_claim_of_an_unsupported_carrier_is_not_a_correction() -> N
 
 
 @pytest.mark.parametrize(("retries", "stage"), [(3, Stage.WAITING), (4, Stage.GIVEN_UP)])
-def test_a_failure_of_others_in_between_neither_ends_a_claim_nor_takes_one_up(
-    retries: int, stage: Stage
-) -> None:
+def test_a_failure_written_by_others_neither_ends_nor_resumes_a_claim(retries: int, stage: Stage) -> None:
     before = at_retry(retries, stage, kind=ErrorKind.TIMEOUT)
     trying = replace(before, fetch_status="fetching", updated_at=NOW - HOUR)
     meanwhile = assessed(replace(trying, state=assess(trying, NOW, POLICY)))
@@ -302,7 +300,7 @@ def test_a_failure_of_others_in_between_neither_ends_a_claim_nor_takes_one_up(
     assert (state.next_at is None) is (stage is Stage.GIVEN_UP)
 
 
-def test_a_failure_written_over_another_status_is_seen_as_new() -> None:
+def test_a_failure_written_over_another_status_is_new() -> None:
     before = State(stage=Stage.NEW, delivery=DELIVERED, retries_used=2, last_retry_at=NOW - HOUR)
     pending = assessed(claim("pending", state=before))
     failed = replace(
@@ -331,13 +329,13 @@ def test_a_claim_that_is_no_longer_set_aside_resumes_at_its_previous_stage(
     assert (state.stage, state.retries_used, state.next_at) == (stage, retries, NOW)
 
 
-def test_a_lost_time_is_mended_from_the_last_retry() -> None:
+def test_a_missing_time_is_computed_from_the_last_retry() -> None:
     row = at_retry(1, Stage.WAITING)
     lost = replace(row, state=replace(row.state, next_at=None))
     assert assess(lost, NOW, POLICY).next_at == NOW - 30 * HOUR + 6 * HOUR
 
 
-def test_a_lost_time_of_failure_is_now() -> None:
+def test_a_missing_time_of_failure_is_now() -> None:
     row = at_retry(1, Stage.WAITING)
     assert assess(replace(row, state=replace(row.state, failed_at=None)), NOW, POLICY).failed_at == NOW
 
@@ -415,7 +413,9 @@ def test_a_pending_claim_is_called_regardless_of_its_count() -> None:
 
 
 @pytest.mark.parametrize(("interruptions", "what"), [(2, Action.CALL), (3, Action.FAIL), (4, Action.FAIL)])
-def test_a_claim_that_three_runs_died_with_is_not_tried_again(interruptions: int, what: Action) -> None:
+def test_a_claim_is_not_fetched_again_after_three_runs_died_fetching_it(
+    interruptions: int, what: Action
+) -> None:
     assert MOST_INTERRUPTIONS == 3
     assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY) is what
     assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY, by_name=True) is Action.CALL
@@ -431,7 +431,7 @@ def test_a_claim_that_others_are_fetching_is_left_to_them_for_an_hour(age: timed
 
 
 @pytest.mark.parametrize("updated_at", [None, NOW + 90 * HOUR])
-def test_a_claim_that_others_are_fetching_without_saying_since_when_is_called_in_the_end(
+def test_a_claim_that_others_are_fetching_since_an_unknown_time_is_fetched_in_the_end(
     updated_at: datetime | None,
 ) -> None:
     row = claim("fetching", updated_at=updated_at)
@@ -440,7 +440,7 @@ def test_a_claim_that_others_are_fetching_without_saying_since_when_is_called_in
     assert next_action(row, NOW + ABANDONED_AFTER, POLICY) is Action.CALL
 
 
-def test_the_start_time_in_the_row_takes_precedence_over_our_first_sight() -> None:
+def test_the_start_time_in_the_row_takes_precedence_over_the_first_assessment() -> None:
     row = claim("fetching", updated_at=NOW, state=State(next_at=NOW - HOUR))
     assert next_action(row, NOW, POLICY) is Action.WAIT
 
@@ -479,7 +479,7 @@ def test_a_temporary_failure_at_the_last_retry_is_reported_to_the_operator_only(
     assert notifications(decision) == [("gave_up", "operator")]
 
 
-def test_the_client_is_notified_of_temporary_failures_only_where_that_is_wanted() -> None:
+def test_the_client_is_notified_of_temporary_failures_only_if_configured() -> None:
     policy = replace(POLICY, notify_temporary=True)
     assert notifications(decide(at_retry(3), failing(ErrorKind.TIMEOUT), NOW, policy)) == [
         ("pod_failed", "client"),
@@ -488,13 +488,13 @@ def test_the_client_is_notified_of_temporary_failures_only_where_that_is_wanted(
     assert notifications(decide(at_retry(2), failing(ErrorKind.TIMEOUT), NOW, policy)) == []
 
 
-def test_an_unknown_number_is_hopeless_at_the_last_retry_only() -> None:
+def test_an_unknown_number_is_persistent_only_at_the_last_retry() -> None:
     assert notifications(decide(at_retry(2), failing(ErrorKind.NOT_FOUND), NOW, POLICY)) == []
     last = decide(at_retry(3), failing(ErrorKind.NOT_FOUND), NOW, POLICY)
     assert notifications(last) == [("pod_failed", "client"), ("gave_up", "operator")]
 
 
-def test_the_facts_of_the_end() -> None:
+def test_the_facts_of_a_given_up_claim() -> None:
     row = at_retry(3, deadline=date(2026, 2, 9))
     event = decide(row, failing(ErrorKind.NOT_FOUND), NOW, POLICY).events[0]
     assert (event.carrier, event.number) == ("chronopost", "XY123456789FR")
@@ -508,14 +508,14 @@ def test_the_facts_of_the_end() -> None:
     }
 
 
-def test_without_an_error_on_record_nothing_is_made_up() -> None:
+def test_without_a_recorded_error_no_error_is_invented() -> None:
     assert (
         pass_retry(at_retry(3, Stage.SETTLED, kind=ErrorKind.NOT_FOUND), NOW, POLICY).events[0].facts["error"]
         == ""
     )
 
 
-def test_a_claim_whose_time_of_failure_was_lost_is_ranked_from_now() -> None:
+def test_a_claim_without_a_time_of_failure_is_ranked_from_now() -> None:
     lost = at_retry(1)
     lost = replace(lost, state=replace(lost.state, failed_at=None, interruptions=2))
     low = replace(POLICY, max_retries=1)
@@ -540,7 +540,7 @@ def test_a_given_up_claim_keeps_its_rank() -> None:
 @pytest.mark.parametrize("kind", WAITING_IS_NO_FAILURE)
 @pytest.mark.parametrize("retries", [0, 3, 7])
 @pytest.mark.parametrize("asked", [False, True])
-def test_being_asked_to_wait_never_uses_up_an_attempt(kind: ErrorKind, retries: int, asked: bool) -> None:
+def test_a_rate_limit_uses_no_attempt(kind: ErrorKind, retries: int, asked: bool) -> None:
     row = at_retry(retries, interruptions=1, kind=ErrorKind.TIMEOUT)
     decision = decide(row, failing(kind), NOW, POLICY, by_name=asked)
     assert decision.state == row.state
@@ -580,7 +580,7 @@ def test_the_person_who_can_act_is_notified_at_the_last_retry(kind: ErrorKind) -
     assert decision.events[0].facts["final"] is True
 
 
-def test_a_settled_retry_that_is_not_the_last_only_passes() -> None:
+def test_a_settled_claim_skips_its_retries_before_the_last() -> None:
     decision = pass_retry(at_retry(1, Stage.SETTLED, kind=ErrorKind.ACCESS_DENIED), NOW, POLICY)
     state = decision.state
     assert (state.stage, state.retries_used, state.last_retry_at) == (Stage.SETTLED, 2, NOW)
@@ -589,7 +589,7 @@ def test_a_settled_retry_that_is_not_the_last_only_passes() -> None:
     assert decision.kind is ErrorKind.ACCESS_DENIED
 
 
-def test_the_first_answer_of_the_fetch_worker_is_not_yet_settled() -> None:
+def test_a_persistent_answer_to_the_first_fetch_does_not_settle_the_claim() -> None:
     row = assessed(claim("pending", state=State(stage=Stage.NEW, retries_used=3, interruptions=2)))
     decision = decide(row, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY)
     state = decision.state
@@ -626,7 +626,7 @@ def test_the_deadline_s_day_ends_in_the_settings_zone(later: timedelta, early: b
     assert bool(notifications(decision)) is early
 
 
-def test_a_deadline_does_not_hurry_a_temporary_failure() -> None:
+def test_a_temporary_failure_is_not_reported_earlier_because_of_the_deadline() -> None:
     policy = replace(POLICY, notify_persistent_at_once=True)
     row = at_retry(0, deadline=date(2026, 1, 1))
     assert notifications(decide(row, failing(ErrorKind.NOT_FOUND), NOW, policy)) == []
@@ -664,7 +664,7 @@ def test_an_event_about_an_unsupported_carrier_contains_its_name_in_the_row() ->
         (Stage.SETTLED, None, [("pod_failed", "operator"), ("gave_up", "operator")]),
     ],
 )
-def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
+def test_a_claim_beyond_a_lowered_limit_is_given_up_without_a_call(
     stage: Stage, kind: ErrorKind | None, events: list[tuple[str, str]]
 ) -> None:
     row = at_retry(3, stage, kind=kind, error_text="the previous text")
@@ -683,7 +683,7 @@ def test_a_claim_beyond_a_lowered_limit_gives_up_without_a_call(
 @pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP, Stage.NEW])
 @pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND])
 @pytest.mark.parametrize("retries", [0, 3, 4])
-def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_backoff(
+def test_a_failed_manual_fetch_does_not_change_the_backoff(
     stage: Stage, kind: ErrorKind, retries: int
 ) -> None:
     before = at_retry(retries, stage)
@@ -695,7 +695,7 @@ def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_backoff(
 
 
 @pytest.mark.parametrize("status", ["pending", None, "manual", "not_available"])
-def test_a_claim_that_did_not_fail_does_not_become_a_failed_one_by_hand(status: str | None) -> None:
+def test_a_failed_manual_fetch_does_not_fail_the_claim(status: str | None) -> None:
     decision = decide(claim(status), failing(ErrorKind.TIMEOUT), NOW, POLICY, by_name=True)
     assert not decision.updates_service
 
@@ -716,7 +716,7 @@ def test_a_temporary_error_does_not_replace_a_persistent_one(stage: Stage) -> No
 
 
 @pytest.mark.parametrize("days", [1, 15, 120])
-def test_a_proof_is_waited_for_regardless_of_the_delivery_date(days: int) -> None:
+def test_recours_waits_for_a_proof_regardless_of_the_delivery_date(days: int) -> None:
     """Claims are often filed weeks later, and carriers retrieve old proofs from an archive on the first request."""
     row = at_retry(0, delivery=Delivery(NOW - timedelta(days=days)))
     decision = decide(row, failing(ErrorKind.POD_NOT_AVAILABLE_YET), NOW, POLICY)
@@ -729,7 +729,7 @@ def test_a_new_delivery_replaces_the_known_one() -> None:
     assert decide(row, fresh, NOW, POLICY).state.delivery == Delivery(NOW - HOUR)
 
 
-def test_a_delivery_day_ends_when_it_ends_in_the_last_time_zone() -> None:
+def test_a_delivery_day_ends_in_the_westernmost_time_zone() -> None:
     latest = datetime(2026, 1, 11, 12, tzinfo=UTC)  # midnight at UTC-12
     assert Delivery(day=date(2026, 1, 10)).latest == latest
 
@@ -749,7 +749,7 @@ def test_missing_delivery_facts_are_completed_from_known_ones() -> None:
 # ---------------------------------------------------------------- success
 
 
-def test_a_retrieved_proof_ends_it_and_the_client_is_notified() -> None:
+def test_a_retrieved_proof_closes_the_claim_and_notifies_the_client() -> None:
     decision = succeed(at_retry(1), Retrieved.single(b"%PDF", DELIVERED, "chronopost searchPOD"), NOW)
     state = State(retries_used=2, attempts=3, last_retry_at=NOW, delivery=DELIVERED)
     assert (decision.state, decision.fetch_status) == (state, FetchStatus.SUCCESS)

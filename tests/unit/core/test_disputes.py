@@ -60,7 +60,7 @@ ZONE = timezone(timedelta(hours=2))
         ("something_else", [LETTER], TRACKED, DisputeVerdict(Support.UNKNOWN)),
     ],
 )
-def test_a_dispute_takes_more_than_a_delivery(
+def test_a_dispute_requires_more_than_a_delivery(
     dispute: str, pieces: list[Findings], delivery: Delivery | None, expected: DisputeVerdict
 ) -> None:
     assert support(dispute, pieces, delivery) == expected

@@ -35,12 +35,12 @@ def test_every_kind_is_treated_as_specified() -> None:
     assert treated == SPECIFIED
 
 
-def test_no_kind_is_without_traits() -> None:
+def test_every_kind_has_traits() -> None:
     assert set(TRAITS) == set(ErrorKind)
 
 
 @pytest.mark.parametrize("kind", ErrorKind)
-def test_only_an_unknown_number_becomes_hopeless_at_the_last_retry(kind: ErrorKind) -> None:
+def test_only_an_unknown_number_becomes_persistent_at_the_last_retry(kind: ErrorKind) -> None:
     assert is_persistent(kind) == SPECIFIED[kind][0]
     assert is_persistent(kind, last_retry=True) == (SPECIFIED[kind][0] or kind == "not_found")
 

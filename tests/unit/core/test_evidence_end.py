@@ -36,6 +36,6 @@ def test_the_end_of_evidence_depends_on_the_carrier_and_known_dates(
     assert evidence_end(claim, claim.state, POLICY) == end
 
 
-def test_some_carriers_forget() -> None:
+def test_some_carriers_delete_data() -> None:
     days = {key: spec.evidence_days for key, spec in CATALOG.specs.items() if spec.evidence_days}
     assert days == {"ups": 120, "dhl": 90, "amazon_shipping": 45}

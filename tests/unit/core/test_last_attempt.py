@@ -89,7 +89,7 @@ def test_the_last_attempt_is_scheduled_once_the_backoff_is_used_up(kind: ErrorKi
 
 @pytest.mark.parametrize("kind", HOPELESS)
 @pytest.mark.parametrize("used", [2, 3])
-def test_a_hopeless_claim_gets_no_last_attempt(kind: ErrorKind, used: int) -> None:
+def test_a_claim_with_a_persistent_error_gets_no_last_attempt(kind: ErrorKind, used: int) -> None:
     at = END - 60 * HOUR
     assert after(at, used, kind=kind) == after(at, used, OFF, kind)
     assert after(at, 3, kind=kind).gave_up
@@ -107,9 +107,7 @@ def test_the_last_attempt_is_at_least_6_h_away(before_end: float, *, is_set: boo
 
 
 @pytest.mark.parametrize(("before_end", "is_set"), [(77.99, True), (78, False), (36, True), (100, False)])
-def test_before_the_backoff_is_used_up_only_a_retry_later_than_6_h_before_the_end_makes_room(
-    before_end: float, *, is_set: bool
-) -> None:
+def test_a_last_attempt_replaces_only_a_retry_in_the_last_6_hours(before_end: float, *, is_set: bool) -> None:
     decision = after(END - before_end * HOUR, 2)
     assert awaits_last_attempt(decision.state) is is_set
     assert decision.state.retries_used == 3
@@ -118,7 +116,7 @@ def test_before_the_backoff_is_used_up_only_a_retry_later_than_6_h_before_the_en
 
 @pytest.mark.parametrize("day", [date(2026, 3, 28), date(2026, 3, 29), date(2026, 3, 30), date(2026, 10, 25)])
 @pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York", "Pacific/Kiritimati", "UTC"])
-def test_the_day_ends_in_the_zone_of_deadlines_also_when_its_clocks_change(day: date, zone: str) -> None:
+def test_the_deadline_ends_in_its_zone_when_clocks_change_too(day: date, zone: str) -> None:
     policy = replace(ON, zone=ZoneInfo(zone))
     at = after(START, policy=policy, deadline=day).state.last_attempt_at
     assert at is not None
@@ -127,14 +125,14 @@ def test_the_day_ends_in_the_zone_of_deadlines_also_when_its_clocks_change(day: 
 
 
 @pytest.mark.parametrize("used", [0, 3])
-def test_a_deadline_that_is_the_first_day_of_all_sets_none(used: int) -> None:
+def test_a_deadline_in_the_year_1_schedules_no_last_attempt(used: int) -> None:
     """Some programs write it instead of a missing date; there is no time 30 h before its end."""
     of = claim(ready(used), deadline=date.min)
     decided = decide(of, fail(), START, ON)
     assert (decided.uses_attempt, decided.state.last_attempt_at) == (True, None)
 
 
-def test_a_first_failure_sets_one_where_there_are_no_retries() -> None:
+def test_without_retries_the_first_failure_schedules_a_last_attempt() -> None:
     new = claim(State(stage=Stage.NEW), fetch_status="pending")
     state = decide(new, fail(), START, replace(ON, max_retries=0)).state
     assert state.next_at == state.last_attempt_at == END - 30 * HOUR
@@ -170,7 +168,7 @@ def test_the_claim_is_given_up_and_reported_after_the_last_attempt(late: timedel
 
 
 @pytest.mark.parametrize("kind", HOPELESS)
-def test_an_answer_for_people_is_reported_then(kind: ErrorKind) -> None:
+def test_an_answer_that_people_can_act_on_is_reported_after_the_last_attempt(kind: ErrorKind) -> None:
     names = [event.name for event in last_decision(kind).events]
     assert names[-1] == "gave_up"
     assert ("pod_failed" in names) is (TRAITS[kind].actor in ("client", "operator"))
@@ -178,7 +176,7 @@ def test_an_answer_for_people_is_reported_then(kind: ErrorKind) -> None:
 
 @pytest.mark.parametrize("kind", [*ABOUT_PARCELS, ErrorKind.NOT_FOUND])
 @pytest.mark.parametrize("late", [-3 * timedelta(minutes=1), timedelta(), 22 * HOUR, 40 * HOUR])
-def test_the_retries_go_on_as_they_were(kind: ErrorKind, late: timedelta) -> None:
+def test_the_retries_continue_unchanged_after_the_last_attempt(kind: ErrorKind, late: timedelta) -> None:
     decision = last_decision(kind, used=3, late=late)
     at = END - 30 * HOUR
     assert not decision.gave_up
@@ -190,7 +188,7 @@ def test_the_retries_go_on_as_they_were(kind: ErrorKind, late: timedelta) -> Non
     assert last.gave_up
 
 
-def test_a_success_counts_it() -> None:
+def test_a_successful_last_attempt_is_counted() -> None:
     at = END - 30 * HOUR
     state = ready(4, next_at=at, last_attempt_at=at)
     decision = succeed(claim(state), Retrieved.single(b"%PDF", Delivery(START), "x"), at)
@@ -211,7 +209,7 @@ def test_a_rate_limit_defers_the_last_attempt() -> None:
 
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("used", [3, 4])
-def test_a_last_attempt_that_meets_a_fault_is_repeated_hourly_until_the_deadline(
+def test_after_a_fault_the_last_attempt_is_repeated_hourly_until_the_deadline(
     kind: ErrorKind, used: int
 ) -> None:
     at = END - 30 * HOUR
@@ -228,7 +226,7 @@ def test_a_last_attempt_that_meets_a_fault_is_repeated_hourly_until_the_deadline
     assert last.gave_up is (used == 4)
 
 
-def test_a_carrier_that_names_a_time_in_its_fault_is_not_asked_before() -> None:
+def test_a_carrier_that_names_a_time_is_not_called_earlier() -> None:
     at = END - 30 * HOUR
     waits = claim(ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.NOT_DELIVERED_YET))
     out_of_order = replace(fail(ErrorKind.SERVER_ERROR), retry_at=at + 4 * HOUR)
@@ -237,7 +235,7 @@ def test_a_carrier_that_names_a_time_in_its_fault_is_not_asked_before() -> None:
     assert decide(waits, too_late, at, ON).gave_up
 
 
-def test_a_retry_that_meets_a_fault_is_used() -> None:
+def test_a_fault_uses_the_retry() -> None:
     assert decide(claim(ready(2)), fail(ErrorKind.SERVER_ERROR), START, ON).uses_attempt
 
 
@@ -275,13 +273,13 @@ def waiting(
 
 
 @pytest.mark.parametrize("deadline", [None, START.date(), START.date() - timedelta(days=40)])
-def test_a_deadline_that_leaves_no_time_for_it_has_the_claim_given_up(deadline: date | None) -> None:
+def test_a_claim_is_given_up_if_the_deadline_leaves_no_time_for_a_last_attempt(deadline: date | None) -> None:
     state = assess(waiting(deadline=deadline), START, ON)
     found = claim(replace(state, stage=Stage.READY), deadline)
     assert next_action(found, END - 30 * HOUR, ON) is Action.GIVE_UP
 
 
-def test_a_number_has_only_one() -> None:
+def test_a_number_has_only_one_last_attempt() -> None:
     gone_on = ready(4, kind=ErrorKind.TIMEOUT, last_attempt_at=START - 9 * HOUR, next_at=START)
     assert decide(claim(gone_on), fail(), START, replace(ON, max_retries=5)).gave_up
 
@@ -306,17 +304,17 @@ def test_an_edit_does_not_move_the_last_attempt(edit: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("columns", [{"number": "XY000000002FR"}, {"fetch_status": "pending"}])
-def test_a_correction_starts_over(columns: dict[str, Any]) -> None:
+def test_a_correction_allows_another_last_attempt(columns: dict[str, Any]) -> None:
     state = assess(waiting(**columns), START, ON)
     assert (state.last_attempt_at, state.retries_used) == (None, 0)
 
 
-def test_a_count_that_was_reset_starts_over() -> None:
+def test_a_reset_count_allows_another_last_attempt() -> None:
     state = assess(replace(waiting(), retries_counted=0), START, ON)
     assert (state.last_attempt_at, state.retries_used, state.next_at) == (None, 0, START)
 
 
-def test_another_program_that_tried_in_between_leaves_it() -> None:
+def test_an_attempt_of_another_program_keeps_the_last_attempt() -> None:
     fetching = waiting(fetch_status="fetching", updated_at=START)
     state = assess(fetching, START, ON)
     assert state.next_at == START + HOUR
@@ -329,7 +327,7 @@ def test_another_program_that_tried_in_between_leaves_it() -> None:
 
 
 @pytest.mark.parametrize("spoilt", [None, END + 999 * HOUR])
-def test_a_lost_time_is_restored(spoilt: datetime | None) -> None:
+def test_a_missing_time_of_the_last_attempt_is_restored(spoilt: datetime | None) -> None:
     waits = waiting()
     lost = replace(waits, state=replace(waits.state, next_at=spoilt))
     assert reschedule(lost.state, START, ON) == waits.state
@@ -346,7 +344,7 @@ def test_a_scheduled_last_attempt_is_made_regardless_of_later_settings(most: int
     assert last_decision(policy=policy).gave_up is (most < 6)
 
 
-def test_under_a_lowered_limit_one_that_waits_for_a_retry_is_given_up_without_a_call() -> None:
+def test_under_a_lowered_limit_a_waiting_claim_is_given_up_without_a_call() -> None:
     waits_for_retry, policy = claim(ready(3, kind=ErrorKind.TIMEOUT)), replace(ON, max_retries=1)
     assert next_action(waits_for_retry, START, policy) is Action.GIVE_UP
     assert give_up(waits_for_retry, START, policy).gave_up
@@ -500,7 +498,7 @@ def lived(days: Days | Model, at: list[datetime]) -> tuple[list[datetime], datet
 
 @MODEST
 @given(LATE, OUTAGES, LIKELY, st.one_of(st.none(), DEADLINES), st.integers(1, 6))
-def test_without_the_setting_or_a_deadline_nothing_differs_from_the_guide(
+def test_without_the_setting_or_a_deadline_the_guides_backoff_applies(
     late: list[int],
     outages: list[tuple[int, int]],
     answers: list[ErrorKind],
@@ -515,7 +513,7 @@ def test_without_the_setting_or_a_deadline_nothing_differs_from_the_guide(
 
 @MODEST
 @given(LATE, OUTAGES, LIKELY, DEADLINES, st.integers(0, 6), st.sampled_from([6, 12, 30, 72, 200]))
-def test_last_attempts_follow_the_model_of_the_rule(
+def test_last_attempts_follow_a_model_of_the_rule(
     late: list[int],
     outages: list[tuple[int, int]],
     answers: list[ErrorKind],

@@ -51,7 +51,7 @@ def test_preferences(text: str | None, found: Preferences) -> None:
 @pytest.mark.parametrize(
     "text", ["{", "[]", '"fr"', "7", "[" * 100_000, '{"frequency": "hourly"}', '{"language": ["fr"]}', '{"pod_failed": 7}']
 )  # fmt: skip
-def test_preferences_that_cannot_be_read_are_as_if_missing(text: str) -> None:
+def test_unreadable_preferences_count_as_missing(text: str) -> None:
     found, fault = parse_preferences(text, "en")
     assert found == Preferences(language="en")
     assert fault is not None
@@ -133,13 +133,13 @@ LONG = "HTTPS://TRACK.EXAMPLE/" + "X" * 60
 @pytest.mark.parametrize(
     "text", ["", "XY1", "XY1\u200b", "Heppner ", "X" * 60, "X" * 61, LONG, "\u200b" * 30]
 )
-def test_a_key_is_short_and_its_own_key(text: str) -> None:
+def test_a_key_is_short_and_its_own_key_is_equal(text: str) -> None:
     assert len(key_of(text)) <= 60
     assert key_of(text).isprintable()
     assert key_of(key_of(text)) == key_of(text)
 
 
-def test_long_texts_that_begin_alike_have_keys_of_their_own() -> None:
+def test_long_texts_with_the_same_beginning_have_different_keys() -> None:
     keys = {key_of(text) for text in (LONG, LONG + "Y", LONG + "Z", "X" * 60, "X" * 61, "X" * 62)}
     assert len(keys) == 6
 

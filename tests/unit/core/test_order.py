@@ -57,7 +57,7 @@ def test_a_claim_is_ranked_by_what_expires_first(
     assert rank(claim, claim.state, NOW, NOW, POLICY) == place
 
 
-def test_once_the_days_of_a_claim_without_a_deadline_are_over_its_evidence_counts() -> None:
+def test_after_14_days_a_claim_without_a_deadline_is_ranked_by_its_evidence() -> None:
     claim = ups(created_at=created(60))
     assert rank(claim, claim.state, NOW - 14 * DAY, NOW, POLICY) == (NOW, False)
     late = NOW + HOUR
@@ -95,7 +95,7 @@ def test_a_new_delivery_date_moves_the_end_of_the_evidence() -> None:
     assert nothing_new.rank_at == NOW + 20 * DAY
 
 
-def test_a_corrected_number_is_another_parcel_of_which_nothing_is_known() -> None:
+def test_a_corrected_number_discards_the_known_delivery() -> None:
     known = State(delivery=Delivery(created(115)))
     same = Snapshot("pending", "1Z999AA10123456784", "ups", 0)
     claim = ups("pending", created_at=created(112), state=known, assessed=same)
@@ -120,7 +120,7 @@ def test_a_claim_without_a_deadline_never_expires() -> None:
     assert not is_expired(state, NOW + 3650 * DAY, POLICY)
 
 
-def test_an_older_version_s_place_is_found_again() -> None:
+def test_a_place_stored_by_an_older_version_is_read() -> None:
     claim = ups(created_at=created(110), deadline=LATER)
     ranked = replace(
         claim, state=State(Stage.READY, failed_at=NOW, rank_at=LATER_ENDS, rank_is_deadline=True)

@@ -69,7 +69,7 @@ def test_a_refusal_of_the_account_names_the_source_of_its_credentials() -> None:
     )
 
 
-def test_a_refusal_may_be_the_parcels_alone() -> None:
+def test_a_refusal_may_concern_only_the_parcel() -> None:
     denied = make_outcome(REJECTED, replace(OURS, blame=Blame.CLAIM))
     assert denied.explanation == SentenceParts(Sentence.PARCEL_DENIED, "Chronopost", "bad password")
     assert (denied.kind, denied.http_status, denied.closes_carrier) == (K.ACCESS_DENIED, 401, False)
@@ -83,7 +83,7 @@ def test_a_refusal_may_be_the_parcels_alone() -> None:
     assert (later.kind, later.retry_at, later.claim_only) == (K.AUTH_FAILED, AT, True)
 
 
-def test_an_account_without_documents_closes_nothing() -> None:
+def test_an_account_without_documents_does_not_close_the_carrier() -> None:
     said = SentenceParts(Sentence.DOCUMENTS_DENIED, "Chronopost", "no contract")
     refusal = Refusal(Blocked.CARRIER, "gives it no documents", kind=K.ACCOUNT_DENIED, explanation=said)
     case = replace(OURS, blame=Blame.DOCUMENTS, documents=refusal, retry_at=AT, delivery=DELIVERY)
@@ -132,7 +132,7 @@ def test_a_parcel_that_was_not_tracked_does_not_wait_for_documents(
 
 
 @pytest.mark.parametrize("is_assumed", [False, True])
-def test_a_proof_that_is_no_document_is_a_failure(is_assumed: bool) -> None:
+def test_a_proof_that_is_not_a_document_is_a_failure(is_assumed: bool) -> None:
     document = Retrieved.single(b"oops", DELIVERY, "searchPOD")
     outcome = make_outcome(document, Case(unusable="is empty", is_assumed=is_assumed))
     assert isinstance(outcome, Failure)

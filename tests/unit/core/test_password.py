@@ -8,13 +8,13 @@ SALT = bytes(range(16))
 HASH = hash_of("correct horse", SALT)
 
 
-def test_the_right_password_fits_and_no_other() -> None:
+def test_only_the_right_password_matches() -> None:
     assert HASH.fits("correct horse")
     for wrong in ("", "Correct horse", "correct horse ", "correct horse\ud800"):
         assert not HASH.fits(wrong)
 
 
-def test_the_text_tells_all_but_the_password_and_is_read_again() -> None:
+def test_a_hash_is_parsed_from_its_text_which_does_not_contain_the_password() -> None:
     text = str(HASH)
     assert text.startswith(f"scrypt:{SALT.hex()}:")
     assert "horse" not in text + repr(HASH)
@@ -29,7 +29,7 @@ def test_another_salt_is_another_hash() -> None:
     assert hash_of("correct horse", SALT[::-1]).digest != HASH.digest
 
 
-def test_nothing_set_is_no_password() -> None:
+def test_an_empty_setting_is_no_password() -> None:
     assert read_hash("") is None
 
 

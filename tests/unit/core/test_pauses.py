@@ -27,7 +27,7 @@ NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
         (timedelta(hours=-3), 0),
     ],
 )
-def test_a_carrier_is_left_alone_as_long_as_it_asks_but_a_day_at_most(
+def test_a_carrier_is_paused_as_long_as_it_asks_and_at_most_a_day(
     asked: timedelta | None, minutes: float
 ) -> None:
     until = pause_until(NOW + asked if asked is not None else None, NOW)

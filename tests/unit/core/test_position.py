@@ -42,7 +42,7 @@ SOON, LATER = NOW + HOUR / 20, NOW + timedelta(days=3)
         (claim(Stage.READY, "manual"), S.LEFT_ALONE, Why.LEFT_ALONE, False),
     ],
 )
-def test_a_claim_is_due_if_a_run_that_begins_now_deals_with_it(
+def test_a_claim_is_due_if_a_run_that_begins_now_processes_it(
     of: Claim, standing: Standing, why: Why, is_due: bool
 ) -> None:
     where = position(of, NOW, POLICY)

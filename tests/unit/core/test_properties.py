@@ -257,7 +257,7 @@ def test_every_claim_ends_within_its_retries_and_is_never_retried_early(
     st.lists(st.integers(1, 90), min_size=1, max_size=6).map(sorted),
     st.lists(st.integers(1, 400), min_size=1, max_size=40),
 )
-def test_no_retry_comes_before_its_time_less_the_slack(waits: list[int], minutes: list[int]) -> None:
+def test_no_retry_is_earlier_than_its_time_minus_the_slack(waits: list[int], minutes: list[int]) -> None:
     """Runs at any times, with any table."""
     small = failed_claim()
     small.policy = replace(POLICY, waits=tuple(timedelta(hours=wait) for wait in waits), max_retries=8)

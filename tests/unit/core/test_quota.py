@@ -75,7 +75,7 @@ WINDOWS = st.builds(Window, st.just(0), st.sampled_from(ZONES)) | st.builds(
 
 @MODEST
 @given(WINDOWS, MOMENTS)
-def test_every_moment_lies_in_one_window_and_windows_leave_no_gap(window: Window, moment: datetime) -> None:
+def test_every_moment_is_in_one_window_and_windows_have_no_gaps(window: Window, moment: datetime) -> None:
     start, end = window.around(moment)
     assert start <= moment < end
     assert window.around(start) == (start, end)
@@ -249,10 +249,10 @@ def test_calls_are_kept_for_more_urgent_claims_until_four_oclock(
     assert kept_for_others(of_documents, urgent, moment) == (min(calls // 2, 75) if kept else 0)
 
 
-def test_nothing_is_left_of_other_windows() -> None:
+def test_no_calls_of_other_windows_are_kept() -> None:
     assert kept_for_others(Limit("ups", 200, Window(3600)), {Capability.POD: 9}, utc(2026, 2, 6, 8)) == 0
 
 
-def test_the_only_calls_of_a_day_are_nobody_elses() -> None:
+def test_the_only_call_of_a_day_is_not_kept() -> None:
     limit = Limit("chronopost", 1, Window(0, PARIS))
     assert kept_for_others(limit, {Capability.POD: 9}, utc(2026, 2, 6, 8)) == 0

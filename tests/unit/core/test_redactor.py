@@ -52,7 +52,7 @@ def test_a_secret_is_masked_as_we_send_and_show_it(shown: str) -> None:
     "escape",
     ["\\x0a", "\\x09", "\\u2028", "\\U000e0001", "\\n", "\\t", "%3D", "%3d", "%20", "\\u0022", "\\u003D"],
 )
-def test_an_escape_before_a_secret_is_not_a_part_of_its_token(escape: str) -> None:
+def test_an_escape_before_a_secret_is_not_part_of_the_token(escape: str) -> None:
     redact = Redactor(["s3cr3tPW9x"])
     assert redact(f"password{escape}s3cr3tPW9x{escape}") == f"password{escape}***{escape}"
     assert redact(f"password{escape}s3cr3t…") == f"password{escape}***…"
@@ -67,7 +67,7 @@ def test_base64_is_masked_with_and_without_its_padding(padding: str) -> None:
     assert Redactor(["1234567"])(f"Basic MTIzNDU2Nw{padding}, sent") == "Basic ***, sent"
 
 
-def test_a_secret_inside_a_longer_token_is_not_one() -> None:
+def test_a_secret_inside_a_longer_token_is_not_masked() -> None:
     redact = Redactor(["123456"])
     assert (
         redact("XY123456789FR, 0123456, 1234567 and a123456") == "XY123456789FR, 0123456, 1234567 and a123456"
@@ -83,11 +83,11 @@ def test_the_longer_of_two_secrets_is_masked_whole() -> None:
     assert Redactor(["abc", "abc-def"])("abc-def abc") == "*** ***"
 
 
-def test_signs_of_a_secret_are_no_pattern() -> None:
+def test_a_secret_is_not_a_regular_expression() -> None:
     assert Redactor(["a.c+(x"])("abc aac a.c+(x") == "abc aac ***"
 
 
-def test_too_short_a_secret_protects_nothing() -> None:
+def test_very_short_secrets_are_not_masked() -> None:
     assert Redactor(["", "fr"])("le fr et la") == "le fr et la"
     assert Redactor(["abc"])("abc") == "***"
 
@@ -109,19 +109,19 @@ def test_without_secrets_nothing_is_changed() -> None:
         ("s3cr3t-Pa5 and no cut", "s3cr3t-Pa5 and no cut"),
     ],
 )
-def test_a_secret_that_was_cut_off_is_one_too(text: str, shown: str) -> None:
+def test_a_truncated_secret_is_masked(text: str, shown: str) -> None:
     redact = Redactor(["s3cr3t-Pa55word-Zq7", "s3cr3t/Pa55word"])
     assert redact(text) == shown
 
 
-def test_secrets_that_come_later_are_redacted_as_well() -> None:
+def test_secrets_added_later_are_masked() -> None:
     redact = Redactor(["abc-def"])
     redact.add(["s3cr3tPW9x", "a.c+(x"])
     assert redact("abc-def s3cr3tPW9x a.c+(x") == "*** *** ***"
     assert redact("answered: s3cr3t…") == "answered: ***…"
 
 
-def test_many_secrets_are_added_while_others_redact() -> None:
+def test_secrets_are_added_while_other_threads_redact() -> None:
     redact = Redactor([])
     with ThreadPoolExecutor(4) as pool:
         adding = [pool.submit(redact.add, [f"p4ss-{n}-word"]) for n in range(200)]

@@ -88,12 +88,12 @@ STORED = [
 ]
 
 
-def test_the_keys_are_stored_and_stay() -> None:
+def test_the_stored_keys_do_not_change() -> None:
     assert [str(key) for key in Sentence] == STORED
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_sentence_is_whole_in_both_languages(language: str) -> None:
+def test_every_sentence_is_complete_in_both_languages(language: str) -> None:
     for key in Sentence:
         with row(key):
             bare = sentence(language, SentenceParts(key, "UPS"))
@@ -134,7 +134,7 @@ def test_no_two_sentences_are_alike() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_our_own_sentence_is_known_again_by_its_kind(language: str) -> None:
+def test_the_kind_of_our_own_sentences_is_recognized(language: str) -> None:
     keys = [key for key in Sentence if key is not Sentence.EXPIRED]
     for key, name, words in product(keys, NAMES, WORDS):
         with row(key, name, words):
@@ -142,7 +142,7 @@ def test_our_own_sentence_is_known_again_by_its_kind(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_claim_that_expired_is_of_the_kind_of_its_last_answer(language: str) -> None:
+def test_an_expired_claim_has_the_kind_of_its_last_answer(language: str) -> None:
     last = sentence(language, SentenceParts(Sentence.PROOF_NEVER, "UPS"))
     assert (
         classify(sentence(language, SentenceParts(Sentence.EXPIRED, words=last)))
@@ -177,7 +177,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_odd_words_stay_words(language: str, hostile: str) -> None:
+def test_hostile_texts_are_sanitized_in_sentences(language: str, hostile: str) -> None:
     for key in Sentence:
         for said in (
             SentenceParts(key, "UPS", hostile),
@@ -218,7 +218,7 @@ def test_stored_sentences_are_recognized() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_text_that_others_wrote_since_is_not_ours(language: str) -> None:
+def test_a_text_written_by_others_is_not_ours(language: str) -> None:
     said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
     assert explanation_if_same(sentence(language, said), said) == said
     assert explanation_if_same("Le client a rappelé", said) is None
@@ -227,18 +227,18 @@ def test_a_text_that_others_wrote_since_is_not_ours(language: str) -> None:
     assert explanation_if_same(sentence(language, said), None) is None
 
 
-def test_an_event_keeps_it() -> None:
+def test_an_event_stores_the_explanation() -> None:
     said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
     assert explanation_in(facts_of(said), "UPS") == said
     assert facts_of(None) == {}
     assert explanation_in({}, "UPS") is None
 
 
-def test_a_wrong_check_digit_keeps_the_kind() -> None:
+def test_a_wrong_check_digit_does_not_change_the_kind() -> None:
     assert all(kind_of(key) is kind_of(mistyped) for key, mistyped in MISTYPED.items())
 
 
-def test_a_refusal_that_an_older_version_kept_has_its_words() -> None:
+def test_the_carriers_text_is_found_in_refusals_of_older_versions() -> None:
     assert carrier_message("Chronopost refused our account: Invalid Password (credentials from .env)") == (
         "Invalid Password"
     )

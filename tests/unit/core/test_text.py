@@ -21,7 +21,7 @@ from recours.core.text import clean, is_text, plain, plural
         ("✅ ⚠️ 日本", "✅ ⚠️ 日本"),
     ],
 )
-def test_nothing_in_a_text_can_forge_a_line_or_hide(text: str, shown: str) -> None:
+def test_text_cannot_forge_a_line_or_hide(text: str, shown: str) -> None:
     assert clean(text) == shown
 
 
@@ -44,7 +44,7 @@ def test_escapes_count_toward_the_length() -> None:
     assert clean("a\n\nb", 12) == "a\\x0a\\x0ab"
 
 
-def test_another_limit_can_be_asked_for() -> None:
+def test_the_limit_is_a_parameter() -> None:
     assert clean("abcdef", 6) == "abcdef"
     assert clean("abcdefg", 6) == "abcde…"
 
@@ -72,6 +72,6 @@ def test_counts_are_singular_or_plural(count: int, words: str) -> None:
     assert plural(count, "attempt") == words
 
 
-def test_bytes_that_are_no_text_are_distinguished_from_text() -> None:
+def test_invalid_utf_8_is_not_text() -> None:
     assert is_text("é ✅")
     assert not is_text(b"CLM-\xff".decode("utf-8", "surrogateescape"))

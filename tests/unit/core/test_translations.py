@@ -46,13 +46,13 @@ def test_every_message_has_its_french() -> None:
 ONE_SIDED = {"words", "quoted"}
 
 
-def test_a_text_is_made_of_the_same_facts_in_both_languages() -> None:
+def test_both_languages_use_the_same_placeholders() -> None:
     for message in ENTRIES:
         for english, french in zip(forms(message.id), forms(message.string), strict=True):
             assert markers_of(english) ^ markers_of(french) <= ONE_SIDED, message.id
 
 
-def test_the_catalog_holds_no_english() -> None:
+def test_the_catalog_contains_no_english() -> None:
     assert not_french({text for message in ENTRIES for text in forms(message.string)}) == {}
 
 
@@ -63,7 +63,7 @@ def test_the_catalog_is_read_as_babel_reads_it() -> None:
             assert french.gettext(message.id) == message.string
 
 
-def test_a_message_that_no_catalog_has_is_english() -> None:
+def test_a_message_missing_from_the_catalog_is_english() -> None:
     assert translate("fr", "No such message") == translate("en", "No such message") == "No such message"
     assert Localized("fr")("No {what}", what="sentence") == "No sentence"
 
@@ -103,7 +103,7 @@ def test_a_phrase_of_another_version_is_quoted(recorded: str) -> None:
     assert DocumentFlaw.translated("en", recorded) == recorded
 
 
-def test_nothing_that_a_terminal_obeys_comes_through() -> None:
+def test_terminal_control_sequences_are_escaped() -> None:
     assert "\x1b" not in DocumentFlaw.translated("fr", "odd \x1b[31m") + DocumentFlaw.translated(
         "en", "odd \x1b[31m"
     )

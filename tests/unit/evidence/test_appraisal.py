@@ -257,13 +257,13 @@ def test_a_proof_of_another_parcel_is_hollow(text: str, number: str, other: str)
         "Numéro de compte : 12345678901234",
     ],
 )
-def test_other_numbers_are_no_parcels(text: str) -> None:
+def test_other_numbers_are_not_parcel_numbers(text: str) -> None:
     for number in ("98765432109876", "31000001", "9876543210"):
         found = judged(f"{text}\nLivré le 05/10/2026\nSigné par DUPONT", number)
         assert (found.hollow, found.findings.number) == (None, False)
 
 
-def test_the_address_of_a_delivery_is_no_number_of_letters_and_digits() -> None:
+def test_a_delivery_address_is_not_a_parcel_number() -> None:
     text = (
         "Numéro de colis ZV57ZBCE\nLivré le 07/08/2026\nAdresse de livraison 12 rue des Tilleuls, 54000 NANCY"
     )
@@ -273,7 +273,7 @@ def test_the_address_of_a_delivery_is_no_number_of_letters_and_digits() -> None:
 @pytest.mark.parametrize(
     ("text", "is_like"), [("ZB41VYPO", True), ("ZB41VYPOX", False), ("MARTINEZ", False), ("zb41vypo", False)]
 )
-def test_a_number_of_our_form_is_one(text: str, is_like: bool) -> None:
+def test_a_number_in_our_format_is_a_parcel_number(text: str, is_like: bool) -> None:
     assert numbers.is_like(text, "ZH11PLNP") is is_like
 
 
@@ -315,12 +315,12 @@ def test_only_ink_besides_the_text_of_a_scan_counts_as_a_picture(signed: bool, h
     assert bool(found.hollow) is hollow
 
 
-def test_a_picture_that_only_fades_is_blank() -> None:
+def test_a_gradient_is_blank() -> None:
     content = encoded(Image.linear_gradient("L").resize((640, 240)), "image/png")
     assert appraise(content, "image/png", Expected("ups", NUMBER, EvidenceKind.PHOTO)).hollow == NO_PICTURE
 
 
-def test_an_image_of_a_signature_has_one() -> None:
+def test_a_signature_image_has_a_signature() -> None:
     sheet = paper((300, 120))
     sign_on(sheet, Random(1), (20, 20, 260, 80))
     content = encoded(sheet, "image/png")
@@ -375,7 +375,7 @@ def test_a_document_that_shows_a_delivery_is_a_proof(text: str) -> None:
     assert judged(text).hollow is None
 
 
-def test_a_menu_of_links_names_no_paper() -> None:
+def test_a_menu_of_links_is_not_a_title() -> None:
     def page(menu: str) -> bytes:
         return web_page("DPD", f"{menu}<p>Colis {NUMBER} livré le 05/10/2026</p>")
 
@@ -392,12 +392,12 @@ def test_a_remark_that_nobody_signed_is_not_a_signatory(words: str) -> None:
     assert judged(f"{NUMBER} delivered\nReceived by: {words}").findings.signatory is None
 
 
-def test_a_footer_with_the_day_of_the_answer_is_no_number() -> None:
+def test_a_footer_with_the_date_of_the_answer_is_not_a_number() -> None:
     text = "Delivered on 10/15/2026\nReceived by: DUPONT\nTracking results provided by UPS: Apr 03"
     assert judged(text, "1Z5R89390357567127", "ups").hollow is None
 
 
-def test_a_login_beside_a_delivery_of_the_parcel_is_no_login_page() -> None:
+def test_a_delivery_page_with_a_login_form_is_not_a_login_page() -> None:
     proof = f"Colis {NUMBER}\nLivré le : 05/10/2026"
     assert judged(proof, asks_for_password=True).hollow is None
     assert judged(f"Colis {NUMBER} livré", asks_for_password=True).hollow == "it is a login page"
@@ -410,12 +410,12 @@ def test_unreadable_pictures_leave_every_finding_undecided() -> None:
     assert judged(letters_without_meaning, has_ink=True, has_picture=True) == Appraisal(Findings())
 
 
-def test_a_number_that_is_not_known_is_not_missed() -> None:
+def test_an_unknown_number_need_not_be_on_the_document() -> None:
     assert judged("Livré. Page 1/1", number="") == Appraisal(Findings(is_readable=True))
     assert judged("Page 1/1", number="").hollow == "it shows no delivery"
 
 
-def test_a_frame_and_the_grain_of_paper_are_nothing() -> None:
+def test_a_frame_and_paper_grain_show_nothing() -> None:
     sheet = paper((400, 300), 250)
     print_on(sheet, 20, 20, [])
     assert appraise(encoded(sheet, "image/png"), "image/png", Expected("ups", NUMBER)).hollow == "it is blank"
@@ -439,7 +439,7 @@ def why_hollow(sheet: Image.Image, media_type: str = "image/jpeg") -> str | None
 @pytest.mark.parametrize(
     ("inset", "width", "shade"), [(0, 3, 120), (0.04, 1, 120), (0.08, 3, 200), (0.1, 2, 160)]
 )
-def test_a_thin_frame_around_nothing_is_nothing_straight_or_askew(
+def test_a_thin_empty_frame_shows_nothing_straight_or_tilted(
     size: tuple[int, int], inset: float, width: int, shade: int
 ) -> None:
     sheet = paper(size, 250)
@@ -452,7 +452,7 @@ def test_a_thin_frame_around_nothing_is_nothing_straight_or_askew(
     assert why_hollow(sheet) is None
 
 
-def test_a_caption_in_a_frame_is_no_page() -> None:
+def test_a_caption_in_a_frame_is_not_a_page() -> None:
     sheet = paper((420, 180))
     ImageDraw.Draw(sheet).rectangle((4, 4, 415, 175), outline=120, width=2)
     print_on(sheet, 30, 120, ["X ______________________", "Signature du destinataire"])
@@ -463,7 +463,7 @@ def test_a_caption_in_a_frame_is_no_page() -> None:
     ("kind", "hollow"),
     [(EvidenceKind.LETTER, None), (EvidenceKind.SIGNATURE, NO_PICTURE), (EvidenceKind.PHOTO, NO_PICTURE)],
 )
-def test_a_page_of_print_is_a_letter_alone(kind: EvidenceKind, hollow: str | None) -> None:
+def test_a_page_of_print_counts_only_as_a_letter(kind: EvidenceKind, hollow: str | None) -> None:
     sheet = paper((620, 877))
     line = "Le colis a bien été remis au destinataire contre signature"
     print_on(sheet, 40, 60, [line] * 12)
@@ -472,7 +472,7 @@ def test_a_page_of_print_is_a_letter_alone(kind: EvidenceKind, hollow: str | Non
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (200, 20, 40), (20, 40, 120)])
-def test_a_logo_is_nothing(ground: tuple[int, int, int]) -> None:
+def test_a_logo_shows_nothing(ground: tuple[int, int, int]) -> None:
     logo = Image.new("RGB", (480, 360), ground)
     draw = ImageDraw.Draw(logo)
     draw.ellipse((60, 120, 180, 240), fill=(250, 200, 0))
@@ -482,7 +482,7 @@ def test_a_logo_is_nothing(ground: tuple[int, int, int]) -> None:
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_a_dim_photograph_is_not_blank_and_grain_alone_is(number: int) -> None:
+def test_a_dim_photograph_is_not_blank_but_grain_is(number: int) -> None:
     """A box about as bright as the grain around it, and one a little darker under the same grain."""
     random = Random(number)
     shade, grain = random.choice((100, 160, 200)), random.choice((40, 60, 80))
@@ -524,7 +524,7 @@ def test_text_in_a_form_and_beside_its_label_is_read() -> None:
     assert (found.number, found.signatory) == (True, "DUPONT")
 
 
-def test_a_picture_in_a_letter_is_no_signature_by_itself() -> None:
+def test_a_picture_in_a_letter_is_not_automatically_a_signature() -> None:
     sheet = paper((300, 120))
     sign_on(sheet, Random(3), (20, 20, 260, 80))
 
@@ -561,7 +561,7 @@ def test_a_picture_in_a_letter_is_no_signature_by_itself() -> None:
         "AB ",
     ],
 )
-def test_a_text_without_end_is_judged_in_one_pass(unit: str) -> None:
+def test_an_endless_text_is_appraised_in_one_pass(unit: str) -> None:
     """If any of the patterns restarted at each place, it would take minutes."""
     text = (unit * 100_000)[:100_000]
     judged(text)

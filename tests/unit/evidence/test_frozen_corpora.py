@@ -117,7 +117,7 @@ def test_one_language_of_each_kind_is_assessed_correctly(corpus: str) -> None:
 
 @pytest.mark.full("all languages of the corpora: make test assesses one of each kind")
 @pytest.mark.parametrize("corpus", ["first", "third"])
-def test_no_hollow_document_is_accepted_and_two_good_ones_are_refused_at_most(corpus: str) -> None:
+def test_no_hollow_document_is_accepted_and_at_most_two_proofs_are_refused(corpus: str) -> None:
     accepted, refused = misjudged(TEMPLATES[corpus])
     assert not accepted
     assert len(refused) <= MOST_REFUSED, refused
@@ -169,7 +169,7 @@ def legible(results: list[Result]) -> list[Result]:
     return [result for result in results if result.document.truth.number_shown is not None]
 
 
-def test_the_number_is_read_on_every_proof_but_on_pictures(results: list[Result]) -> None:
+def test_the_number_is_found_on_every_proof_except_pictures(results: list[Result]) -> None:
     numbers = {
         result.document.name: result.appraisal.findings.number
         for result in results

@@ -24,7 +24,7 @@ def cells(line: str) -> Row:
 
 
 @pytest.mark.parametrize("is_hollow", [False, True], ids=["proofs", "hollow"])
-def test_a_layout_is_assessed_and_read_rightly(*, is_hollow: bool) -> None:
+def test_a_layout_is_read_and_assessed_correctly(*, is_hollow: bool) -> None:
     documents = [each for each in DOCUMENTS if (f"| {HOLLOW}" in each[0]) is is_hollow]
     assert documents
     for head, *lines in documents:

@@ -80,7 +80,7 @@ print(json.dumps([before[0] == after[0] and "DUPONT" in after[0], took, megabyte
 @ON_LINUX
 @pytest.mark.sample("more files that do harm, each of which takes some seconds of CPU")
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_takes_so_much_time_and_memory_and_nothing_of_the_next(name: str) -> None:
+def test_a_hostile_file_has_limited_time_and_memory_and_does_not_affect_the_next(name: str) -> None:
     lines = f"{PROOF.hex()}\n{HOSTILE[name]().hex()}"
     done = subprocess.run(
         [sys.executable, "-c", MEASURED], cwd=ROOT, input=lines, capture_output=True, text=True, check=False
@@ -92,7 +92,7 @@ def test_a_hostile_file_takes_so_much_time_and_memory_and_nothing_of_the_next(na
     assert megabytes <= MOST_MB
 
 
-def test_a_file_that_the_process_does_not_survive_is_unreadable() -> None:
+def test_a_file_that_crashes_the_process_is_unreadable() -> None:
     content = HOSTILE["a page of two gigabytes"]()
     assert read_pdf(content) == UNREADABLE
     assert count_pages(content) == 1
@@ -101,7 +101,7 @@ def test_a_file_that_the_process_does_not_survive_is_unreadable() -> None:
 
 
 @ON_LINUX
-def test_a_file_that_takes_too_much_of_the_processor_is_unreadable(
+def test_a_file_that_uses_too_much_cpu_time_is_unreadable(
     process: PdfProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the process's own limit, which is lowered here; the wait for an answer does not matter."""
@@ -121,7 +121,7 @@ def children_cpu_s() -> float:
     return times.children_user + times.children_system
 
 
-def test_an_image_that_is_drawn_many_times_is_looked_at_so_often() -> None:
+def test_an_image_drawn_many_times_counts_each_time() -> None:
     """After that, the page itself is examined."""
     white = b"/Subtype /Image /Width 90 /Height 90 /BitsPerComponent 8 /ColorSpace /DeviceGray"
     image = stream(zlib.compress(b"\xff" * 8100), white, b"/Filter /FlateDecode")
@@ -225,7 +225,7 @@ def test_a_hanging_process_is_replaced(process: PdfProcess, monkeypatch: pytest.
 
 
 @ON_LINUX
-def test_a_stop_of_the_run_is_not_for_it(process: PdfProcess) -> None:
+def test_a_signal_to_the_run_does_not_stop_the_process(process: PdfProcess) -> None:
     assert count_pages(PROOF) == 1
     pid = pid_of(process)
     assert os.getpgid(pid) != os.getpgid(0)
@@ -311,12 +311,12 @@ def test_a_forked_process_starts_its_own_pdf_process() -> None:
 # ---------------------------------------------------------------- pages
 
 
-def test_no_page_is_lost_in_a_file_of_many() -> None:
+def test_every_page_of_a_long_file_is_counted() -> None:
     assert count_pages(HOSTILE["ten thousand pages"]()) == 10_000
 
 
 @pytest.mark.parametrize("size", [b"595 842", b"14400 14400", b"1 14400", b"14400 1"])
-def test_a_page_of_any_size_is_a_picture_that_fits(size: bytes) -> None:
+def test_a_page_of_any_size_is_rendered_within_limits(size: bytes) -> None:
     content = pdf_of(stream(b"0 0 m 90 90 l S"), page=b"/MediaBox [0 0 %s]" % size)
     width, height = Image.open(BytesIO(draw_page(content, 1))).size
     assert width <= 1241
@@ -338,6 +338,6 @@ def test_invalid_pdfs_are_not_drawn(content: bytes) -> None:
         read_pdf(content)
 
 
-def test_a_page_that_is_not_there_is_not_drawn() -> None:
+def test_a_missing_page_is_not_drawn() -> None:
     with pytest.raises(NotDrawnError):
         draw_page(PROOF, 2)

@@ -95,7 +95,7 @@ def pdf_of(pages: int, password: str | None = None, **more: Any) -> bytes:
         (PDF + b"\n" * 500, "application/pdf"),
     ],
 )
-def test_a_document_is_one(content: bytes, kind: str) -> None:
+def test_a_document_is_recognized(content: bytes, kind: str) -> None:
     assert media_type_of(content) == kind
     assert kind in SUFFIXES
 
@@ -136,7 +136,7 @@ def test_no_beginning_of_a_png_passes(size: int) -> None:
         media_type_of(PNG[:size])
 
 
-def test_a_pdf_that_anyone_may_open_counts() -> None:
+def test_a_pdf_with_an_empty_password_is_a_document() -> None:
     """Encrypted with an empty password, as printers do to forbid changes."""
     assert media_type_of(pdf_of(1, "", owner_password="owner", algorithm="RC4-128")) == "application/pdf"
 
@@ -153,11 +153,11 @@ def encrypted(algorithm: str, writer: PdfWriter | None = None) -> bytes:
 
 
 @pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
-def test_a_pdf_that_is_encrypted_as_today_counts(algorithm: str) -> None:
+def test_a_pdf_with_current_encryption_is_a_document(algorithm: str) -> None:
     assert media_type_of(encrypted(algorithm)) == "application/pdf"
 
 
-def test_a_pdf_that_grows_without_end_is_no_harm() -> None:
+def test_a_pdf_that_expands_without_end_is_harmless() -> None:
     """Its object stream unpacks to thirty megabytes."""
     bomb = zlib.compress(bytes(30_000_000), 9)
     head = (
@@ -169,7 +169,7 @@ def test_a_pdf_that_grows_without_end_is_no_harm() -> None:
         media_type_of(file)
 
 
-def test_a_damaged_pdf_says_nothing_on_its_own(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_pdf_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(NotADocumentError):
         media_type_of(simulated.broken_pdf())
     assert caplog.records == []
@@ -352,7 +352,7 @@ def test_possible_proofs_are_stored(name: str, store: DocumentStore) -> None:
 
 
 @given(page=st.text(st.sampled_from("<>!-/= \"'abscriptnome"), max_size=200))
-def test_any_page_is_read(page: str) -> None:
+def test_every_page_can_be_read(page: str) -> None:
     assert isinstance(
         appraise_reading(read_web_page(page.encode()), Expected("ups", "1Z5R89390357567127")), Appraisal
     )
@@ -391,7 +391,7 @@ def test_hidden_text_does_not_count_after_many_rules(name: str) -> None:
         ("@media (max-width: 600px) {{ .late {} }}", False),
     ],
 )
-def test_text_is_hidden_by_a_rule_that_holds_on_a_screen(rule: str, is_hidden: bool) -> None:
+def test_text_is_hidden_by_rules_for_screens(rule: str, is_hidden: bool) -> None:
     style = rule.format("{ display: none ! important }")
     page = f"<style>{style}</style><div><p class='late'>Delivered</p></div>"
     assert read_web_page(page.encode()).text == ("" if is_hidden else "Delivered")
@@ -474,7 +474,7 @@ def test_an_invalid_document_is_stored_separately(store: DocumentStore) -> None:
 
 
 @pytest.mark.parametrize("fault", [MemoryError, ImportError])
-def test_a_fault_of_the_machine_is_not_the_documents(
+def test_a_fault_of_the_machine_is_not_attributed_to_the_document(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     def fail(*_given: object, **_named: object) -> None:
@@ -497,7 +497,7 @@ def test_each_content_of_each_claim_has_one_file(store: DocumentStore) -> None:
     assert Path(first.path).read_bytes() == PDF
 
 
-def test_names_are_secured_with_those_of_new_folders(
+def test_file_names_and_new_folders_are_made_durable(
     store: DocumentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
@@ -539,7 +539,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=[ascii(text)[:20] for text in HOSTILE])
 @pytest.mark.parametrize("part", ["reference", "number", "claim_id"])
-def test_a_name_is_made_by_us(text: str, part: str, store: DocumentStore, tmp_path: Path) -> None:
+def test_file_names_are_built_from_safe_characters(
+    text: str, part: str, store: DocumentStore, tmp_path: Path
+) -> None:
     facts: dict[str, Any] = {"carrier": "chronopost", "claim_id": 7, "reference": "R", "number": "N"} | {
         part: text
     }
@@ -621,7 +623,7 @@ def test_incomplete_files_are_not_found(left: bytes | None, store: DocumentStore
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
 @pytest.mark.parametrize("is_note", [False, True])
-def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(store: DocumentStore, *, is_note: bool) -> None:
+def test_a_pipe_in_place_of_a_file_does_not_block(store: DocumentStore, *, is_note: bool) -> None:
     document = keep(store, LABEL, PROOF)
     path = note(store) if is_note else Path(document.path)
     path.unlink()
@@ -693,7 +695,7 @@ def test_a_document_is_on_disk_before_it_is_appraised(
     ]
 
 
-def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
+def test_an_accepted_document_is_not_deleted_by_a_second_appraisal(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row may refer to it."""
@@ -705,7 +707,7 @@ def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
     assert path.read_bytes() == HOLLOW_PAGE.content
 
 
-def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
+def test_a_piece_accepted_under_newer_rules_is_removed_from_the_refused(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its row names one file: nobody would ever delete the other."""
@@ -722,7 +724,7 @@ def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
 
 
 @pytest.mark.parametrize("use", ["make_sure", "store"])
-def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(use: str, store: DocumentStore) -> None:
     store.folder.parent.mkdir(parents=True)
     store.folder.write_text("")
     with pytest.raises(
@@ -731,7 +733,7 @@ def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
         store.make_sure() if use == "make_sure" else keep(store, LABEL, PROOF)
 
 
-def test_a_disk_that_is_full_is_the_runs_fault(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_fails_the_run(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     document = keep(store, OTHER, PROOF)
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", no_space)
@@ -744,7 +746,7 @@ def test_a_disk_that_is_full_is_the_runs_fault(store: DocumentStore, monkeypatch
     assert found_by(store, LABEL) == again
 
 
-def test_a_run_that_dies_on_the_way_leaves_no_half_document(
+def test_a_run_that_dies_leaves_no_partial_document(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.fsync", killed)
@@ -784,7 +786,7 @@ def test_old_unfinished_files_of_killed_runs_are_deleted(
         ((HOLLOW_PAGE, NO_DOCUMENT), None),
     ],
 )
-def test_all_pieces_are_kept_each_content_once(
+def test_all_pieces_are_stored_and_equal_content_once(
     pieces: tuple[Piece, ...], best: int | None, store: DocumentStore
 ) -> None:
     """A letter is ranked before a signature alone; files that prove nothing are stored separately."""
@@ -812,7 +814,7 @@ def test_an_answer_of_which_a_piece_is_missing_is_not_complete(lost: int, store:
 
 
 @pytest.mark.parametrize("is_moved", [False, True])
-def test_a_run_that_dies_while_it_sets_a_piece_apart_loses_nothing(
+def test_a_run_that_dies_while_it_moves_a_refused_piece_loses_nothing(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch, *, is_moved: bool
 ) -> None:
     replace_file = Path.replace
@@ -837,7 +839,7 @@ def test_a_run_that_dies_while_it_sets_a_piece_apart_loses_nothing(
     ]
 
 
-def test_a_record_is_kept_and_proves_nothing_alone(store: DocumentStore) -> None:
+def test_a_record_is_stored_but_proves_nothing_alone(store: DocumentStore) -> None:
     claim = Claim(id=7, reference="CLM-2024-001", carrier="laposte", number="XY123456789FR")
     delivery = replace(DELIVERY, place="LILLE", label="Votre colis est livré.")
     got = Retrieved((record_of(claim, delivery),), delivery)

@@ -49,7 +49,7 @@ def test_a_corrected_claim_that_is_requested_and_deferred_starts_over(world: Wor
     assert world.table["CLM-1"].fetch_status == "success"
 
 
-def test_one_claim_that_another_run_took_does_not_keep_the_others_from_being_fetched(world: World) -> None:
+def test_a_claim_leased_by_another_run_does_not_block_the_others(world: World) -> None:
     world.many_failed(10)
     names = tuple(f"CLM-{n:02}" for n in range(1, 11))
     worker = world.scheduler(1, claims=names, concurrency=8)
@@ -96,7 +96,7 @@ def test_a_preview_shows_the_first_of_equally_urgent_claims(world: World) -> Non
     assert [claim.reference for claim, _ in got.batch] == ["CLM-0", "CLM-1", "CLM-2"]
 
 
-def test_in_a_preview_a_settled_claim_does_not_pass_before_its_retry(world: World) -> None:
+def test_in_a_preview_a_settled_claim_skips_no_retry_before_it_is_due(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "no")]
     world.retry(policy={"max_retries": 1})

@@ -96,7 +96,7 @@ def test_only_one_call_is_made_until_the_account_is_accepted(world: World) -> No
     assert (meeting.failed, world.queue.together["chronopost"]) == (False, 4)
 
 
-def test_another_carrier_does_not_wait_for_that(world: World) -> None:
+def test_another_carrier_does_not_wait_for_the_acceptance(world: World) -> None:
     world.failed("CLM-1")
     world.failed("CLM-2", DHL_N, carrier="DHL Express")
     world.queue.during = meeting = Meeting(2)
@@ -424,9 +424,7 @@ def test_another_carrier_s_outage_is_not_ours(world: World) -> None:
     assert (report.stats.failed, report.stats.success, report.stats.skipped_carrier) == (3, 1, 1)
 
 
-def test_a_refused_account_leaves_the_carrier_s_claims_behind(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_refused_account_defers_the_carriers_claims(world: World, caplog: pytest.LogCaptureFixture) -> None:
     numbers = world.many_failed(3)
     words = "Chronopost rejects our credentials (credentials from .env)"
     world.queue.answers[numbers[0]] = [fail(ErrorKind.AUTH_FAILED, words)]
@@ -463,7 +461,7 @@ def test_a_429_pauses_the_carrier_and_does_not_count_as_an_attempt(
 # ---------------------------------------------------------------- units that others hold
 
 
-def test_units_that_others_hold_are_waited_for(world: World) -> None:
+def test_a_run_waits_for_units_reserved_by_others(world: World) -> None:
     world.many_failed(2)
     world.queue.held_by_others["chronopost"] = 20
     report = world.retry()
@@ -471,7 +469,9 @@ def test_units_that_others_hold_are_waited_for(world: World) -> None:
     assert world.now - report.started_at == timedelta(seconds=5)
 
 
-def test_but_not_for_ever(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_does_not_wait_forever_for_reserved_units(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.many_failed(2)
     world.queue.held_by_others["chronopost"] = 10_000
     report = world.retry()
@@ -491,7 +491,7 @@ def test_other_claims_are_fetched_while_one_waits_for_units(world: World) -> Non
     assert world.called_numbers[-1] == N
 
 
-def test_a_wait_that_was_worth_it_does_not_shorten_the_next(world: World) -> None:
+def test_a_successful_wait_does_not_shorten_the_next(world: World) -> None:
     world.many_failed(3)
     world.queue.held_by_others["chronopost"] = 200
     world.queue.during = lambda _: world.queue.held_by_others.update(chronopost=200)
@@ -520,7 +520,7 @@ def test_if_no_call_could_connect_no_attempt_is_used_and_the_run_fails(world: Wo
     assert world.retry().stats.success == 3
 
 
-def test_pending_claims_stay_pending_then(world: World) -> None:
+def test_pending_claims_stay_pending_if_no_call_could_connect(world: World) -> None:
     for place in (1, 2):
         world.pending(f"CLM-{place}", f"XY00000000{place}FR")
         world.queue.answers[f"XY00000000{place}FR"] = [replace(UNREACHABLE, resolved=False)]
@@ -530,7 +530,7 @@ def test_pending_claims_stay_pending_then(world: World) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 12])
-def test_a_carrier_that_cannot_be_reached_is_not_this_machines_trouble(world: World, count: int) -> None:
+def test_one_unreachable_carrier_is_not_this_machines_fault(world: World, count: int) -> None:
     for number in world.many_failed(count):
         world.queue.answers[number] = [UNREACHABLE]
     report = world.retry(concurrency=1)
@@ -539,7 +539,7 @@ def test_a_carrier_that_cannot_be_reached_is_not_this_machines_trouble(world: Wo
     assert retries_of(world) == [0] * count
 
 
-def test_where_a_call_was_sent_before_the_attempt_is_used(world: World) -> None:
+def test_an_attempt_is_used_if_an_earlier_call_was_sent(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [UNREACHABLE]
     answered = world.queue.fetch
@@ -588,7 +588,7 @@ def test_a_stopped_run_finishes_calls_in_progress_and_releases_other_claims(
     assert (run["stats"]["success"], run["exit_status"]) == (1, status)
 
 
-def test_a_run_stopped_before_it_began_calls_nobody(world: World) -> None:
+def test_a_run_stopped_before_it_began_makes_no_call(world: World) -> None:
     world.many_failed(2)
     worker = world.scheduler()
     worker.stop(15)
@@ -596,7 +596,7 @@ def test_a_run_stopped_before_it_began_calls_nobody(world: World) -> None:
     assert (world.called_numbers, nothing_is_held(world)) == ([], True)
 
 
-def test_a_fault_says_more_than_a_signal(world: World) -> None:
+def test_a_fault_takes_precedence_over_a_signal(world: World) -> None:
     world.failed("CLM-1")
     worker = world.scheduler()
     world.documents.full = "The disk is full."
@@ -620,7 +620,7 @@ def test_a_claim_leased_for_long_gets_a_longer_lease_before_its_call(world: Worl
     assert leased == [timedelta(minutes=m) for m in (10, 16, 22)]
 
 
-def test_a_claim_is_held_longer_while_its_call_lasts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_is_renewed_while_the_call_lasts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_RENEW_EVERY_S", 0.01)
     world.failed("CLM-1")
 
@@ -655,14 +655,14 @@ def test_a_document_stored_by_a_killed_run_is_not_fetched_again(world: World) ->
     assert nothing_is_held(world)
 
 
-def test_without_an_interruption_an_old_document_is_not_looked_for(world: World) -> None:
+def test_without_an_interruption_no_old_document_is_searched_for(world: World) -> None:
     world.failed("CLM-1")
     world.documents.store(Label("chronopost", 1, "CLM-1", N), Retrieved.single(PDF, DELIVERY, "x"))
     world.retry()
     assert world.called_numbers == [N]
 
 
-def test_a_claim_of_three_killed_runs_is_not_fetched_a_fourth_time(world: World) -> None:
+def test_a_claim_is_not_fetched_again_after_three_killed_runs(world: World) -> None:
     world.failed("CLM-1")
     world.retry(carriers=("dhl_express",))
     for _ in range(3):
@@ -684,7 +684,7 @@ def world_hold(world: World) -> Lease:
     return Lease(f"died at {world.now}", world.now + timedelta(minutes=10))
 
 
-def test_a_refusal_for_some_of_a_slice_hands_those_back(world: World) -> None:
+def test_a_refusal_for_some_claims_of_a_slice_releases_them(world: World) -> None:
     numbers = world.many_failed(5)
     world.queue.limits["chronopost"] = 4  # units for two fetches of two calls each
     world.queue.answers = {number: [_uses_both()] for number in numbers}
@@ -749,7 +749,7 @@ def test_a_requested_claim_of_a_carrier_at_its_limit_is_unchanged(world: World) 
     assert nothing_is_held(world)
 
 
-def test_a_row_that_another_program_holds_costs_no_other_answer(
+def test_a_row_locked_by_another_program_loses_no_other_answer(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -848,7 +848,7 @@ def test_without_a_network_and_without_a_database_the_first_fault_is_reported(wo
 # ---------------------------------------------------------------- codes that are not in the tables
 
 
-def test_a_code_that_no_table_has_is_reported_once_a_run_with_a_count(
+def test_an_unknown_code_is_reported_once_per_run_with_a_count(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(4)
@@ -866,7 +866,7 @@ def test_a_code_that_no_table_has_is_reported_once_a_run_with_a_count(
     assert len([message for message in caplog.messages if "does not know" in message]) == 4
 
 
-def test_a_label_that_no_table_has_is_reported_of_a_delivered_parcel_too(
+def test_an_unknown_label_of_a_delivered_parcel_is_reported(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     strange = Delivery(unknown="the label 'Étage' beside a delivery")
@@ -924,7 +924,7 @@ def notifications(world: World) -> list[tuple[str, str, str]]:
     return [(event.name, event.audience, event.carrier) for event in world.journal.events]
 
 
-def test_a_missing_package_does_not_count_as_an_attempt_and_ends_the_run_with_a_fault(world: World) -> None:
+def test_a_missing_package_uses_no_attempt_and_fails_the_run(world: World) -> None:
     numbers = world.many_failed(5)
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
     for number in numbers:
@@ -945,7 +945,9 @@ def test_a_missing_package_does_not_count_as_an_attempt_and_ends_the_run_with_a_
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_the_same_mistake_three_times_in_a_row_is_the_run_s(world: World, concurrency: int) -> None:
+def test_the_same_internal_error_three_times_in_a_row_is_the_runs_fault(
+    world: World, concurrency: int
+) -> None:
     numbers = world.many_failed(6)
     for number in numbers:
         world.queue.answers[number] = [stumble()]
@@ -959,7 +961,7 @@ def test_the_same_mistake_three_times_in_a_row_is_the_run_s(world: World, concur
     assert world.retry().stats.success == 6, "all are still due"
 
 
-def test_a_machine_without_files_costs_no_attempt_from_the_first_claim_on(world: World) -> None:
+def test_a_lack_of_file_descriptors_uses_no_attempt_from_the_first_claim_on(world: World) -> None:
     numbers = world.many_failed(2)
     world.queue.answers[numbers[0]] = [OSError(errno.EMFILE, "Too many open files")]
     report = world.retry(concurrency=1)
@@ -971,7 +973,7 @@ def test_a_machine_without_files_costs_no_attempt_from_the_first_claim_on(world:
     )
 
 
-def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_waiting(world: World) -> None:
+def test_three_claims_with_internal_errors_do_not_block_the_others(world: World) -> None:
     numbers = world.many_failed(6)
     for number in numbers[:3]:
         world.queue.answers[number] = [stumble() for _ in range(9)]
@@ -981,9 +983,7 @@ def test_three_claims_that_the_program_stumbles_over_do_not_keep_the_others_wait
 
 
 @pytest.mark.parametrize("error", [MemoryError(), SystemError("error return without exception set")])
-def test_a_claim_that_takes_all_memory_does_not_keep_the_others_waiting(
-    world: World, error: Exception
-) -> None:
+def test_a_claim_that_uses_all_memory_does_not_block_the_others(world: World, error: Exception) -> None:
     numbers = world.many_failed(3)
     world.queue.answers[numbers[0]] = [error for _ in range(9)]
     report = world.retry(concurrency=1)
@@ -1001,7 +1001,7 @@ def test_a_thread_that_dies_ends_the_run(world: World, monkeypatch: pytest.Monke
         world.retry()
 
 
-def test_a_mistake_about_one_claim_is_that_claim_s(world: World) -> None:
+def test_an_internal_error_about_one_claim_is_attributed_to_the_claim(world: World) -> None:
     numbers = world.many_failed(5)
     for number in (numbers[0], numbers[1], numbers[3], numbers[4]):
         world.queue.answers[number] = [stumble()]
@@ -1010,7 +1010,7 @@ def test_a_mistake_about_one_claim_is_that_claim_s(world: World) -> None:
     assert notifications(world) == []
 
 
-def test_mistakes_in_different_places_are_their_claims_own(world: World) -> None:
+def test_internal_errors_in_different_places_are_attributed_to_their_claims(world: World) -> None:
     numbers = world.many_failed(4)
     for number, error in zip(numbers, (stumble(), KeyError("a"), stumble(), KeyError("b")), strict=True):
         world.queue.answers[number] = [error]
@@ -1021,7 +1021,7 @@ def test_mistakes_in_different_places_are_their_claims_own(world: World) -> None
 # ---------------------------------------------------------------- denials
 
 
-def test_denied_parcels_are_the_claims_own_and_many_are_reported_in_one_line(
+def test_denied_parcels_are_attributed_to_their_claims_and_many_are_reported_in_one_line(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(9)
@@ -1038,7 +1038,7 @@ def test_denied_parcels_are_the_claims_own_and_many_are_reported_in_one_line(
     assert notifications(world) == [("account_fault", "operator", "chronopost")]
 
 
-def test_four_denied_parcels_are_reported_by_their_claims_alone(world: World) -> None:
+def test_four_denied_parcels_are_reported_only_with_their_claims(world: World) -> None:
     for number in world.many_failed(4):
         world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
     assert (world.retry().stats.failed, notifications(world)) == (4, [])

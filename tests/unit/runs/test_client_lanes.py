@@ -91,7 +91,7 @@ def test_an_outage_closes_all_lanes_of_the_carrier(
     assert set(world.queue.used) >= {"dhl_express"}
 
 
-def test_an_outage_closes_lanes_that_were_not_met_before(world: World) -> None:
+def test_an_outage_closes_lanes_that_were_not_used_before(world: World) -> None:
     many = range(1, LANES_AT_ONCE + 5)
     world.queue.limits |= {key_of(account): 100 for account in many}
     claims(world, 1, many)
@@ -101,7 +101,7 @@ def test_an_outage_closes_lanes_that_were_not_met_before(world: World) -> None:
     assert len(world.called_numbers) == 3
 
 
-def test_many_denials_are_reported_of_their_account_with_the_command_for_it(world: World) -> None:
+def test_many_denials_are_reported_with_the_command_for_their_account(world: World) -> None:
     claims(world, 8, accounts=[1, 2])
     answers(world, 1, *[DENIED] * 8)
     run(world)

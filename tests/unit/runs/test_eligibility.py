@@ -27,13 +27,13 @@ def test_a_valid_correction_is_normalized(number: str, carrier: str | None, corr
     assert correction_of(CLAIM, number, carrier, CONFIGURED) == correction
 
 
-def test_a_column_that_holds_certain_names_is_given_one_of_these() -> None:
+def test_a_carrier_is_written_in_a_spelling_that_the_column_accepts() -> None:
     names = ["dhl", "ups", "united parcel service"]
     assert correction_of(CLAIM, UPS, "UPS", CONFIGURED, names) == Correction(number=UPS, carrier="ups")
     assert correction_of(CLAIM, UPS, "UPS", CONFIGURED, ["dhl"]) == Correction(number=UPS, carrier="UPS")
 
 
-def test_the_old_and_the_new_values_are_kept() -> None:
+def test_old_and_new_values_are_recorded() -> None:
     correction = correction_of(CLAIM, UPS, "ups", CONFIGURED)
     assert correction.details(CLAIM) == {
         "number": ["XY000000001FR", UPS],
@@ -64,7 +64,7 @@ def test_invalid_corrections_are_rejected_in_both_languages(
     assert french in refused.value.sentences("fr")
 
 
-def test_a_claim_that_has_its_proof_is_left_alone() -> None:
+def test_a_claim_with_a_proof_is_not_corrected() -> None:
     done = Claim(1, "CLM-1", carrier_name="UPS", number=UPS, fetch_status="success")
     with pytest.raises(ClaimsRefusedError, match="CLM-1 already has its proof of delivery"):
         correction_of(done, "1Z999AA10123456785", None, CONFIGURED)
@@ -76,7 +76,7 @@ def test_any_number_is_accepted_for_an_unknown_carrier(carrier: str) -> None:
     assert correction_of(claim, "a 1", None, CONFIGURED) == Correction(number="A1")
 
 
-def test_a_number_is_held_against_the_carrier_that_serves_it() -> None:
+def test_a_number_is_checked_against_the_carrier_that_serves_it() -> None:
     """DHL claims with a DHL Express number are fetched there, if there is an account."""
     claim: Any = Claim(1, "CLM-1", carrier_name="DHL", number="JJD00012345678901234", fetch_status="failed")
     express = CATALOG.with_accounts(["dhl_express"])

@@ -66,7 +66,7 @@ def contents(found: AttemptResult) -> list[bytes]:
     return [Path(piece.path).read_bytes() for piece in found.evidence]
 
 
-def test_all_pieces_of_an_answer_are_kept_with_it(store: DocumentStore) -> None:
+def test_all_pieces_of_an_answer_are_recorded(store: DocumentStore) -> None:
     found, was_asked = ended(store, Retrieved((LETTER, SIGNATURE, NOTHING), DELIVERY), claim_of())
     assert was_asked
     assert isinstance(found.outcome, Retrieved)
@@ -78,7 +78,7 @@ def test_one_good_piece_makes_a_success(store: DocumentStore) -> None:
     assert found.outcome == Retrieved((), DELIVERY)
 
 
-def test_an_answer_that_is_whole_needs_no_call(store: DocumentStore) -> None:
+def test_a_complete_recovered_answer_needs_no_call(store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE)
     found, was_asked = ended(store, BUSY, claim_of(interruptions=1))
     assert not was_asked
@@ -100,14 +100,14 @@ def test_pieces_that_the_second_answer_does_not_have_are_not_lost(store: Documen
     assert contents(found) == [OTHER.content, SIGNATURE.content, LETTER.content]
 
 
-def test_recovered_evidence_is_used_if_the_carrier_gives_nothing_more(store: DocumentStore) -> None:
+def test_recovered_evidence_is_used_if_the_carrier_returns_no_more(store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
     found, _ = ended(store, BUSY, claim_of(interruptions=1))
     assert found.outcome == Retrieved((), DELIVERY)
     assert contents(found) == [LETTER.content]
 
 
-def test_a_carrier_that_asks_to_wait_is_heard_all_the_same(store: DocumentStore) -> None:
+def test_a_rate_limit_applies_even_if_evidence_was_recovered(store: DocumentStore) -> None:
     """The claim is unchanged, and the next attempt finds the stored parts again."""
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
     found, _ = ended(store, WAIT, claim_of(interruptions=1))
@@ -148,7 +148,7 @@ NOT_YET = Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=DELIVERY
         (Failure(ErrorKind.NOT_DELIVERED_YET, "on its way"), DELIVERY, False),
     ],
 )
-def test_a_delivery_is_written_down_where_no_document_will_come(
+def test_a_tracking_record_is_stored_if_no_document_will_be_available(
     failure: Failure, known: Delivery | None, store: DocumentStore, *, is_recorded: bool
 ) -> None:
     found, _ = ended(store, failure, claim_of(delivery=known))

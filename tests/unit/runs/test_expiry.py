@@ -111,7 +111,7 @@ def test_a_claim_that_has_not_expired_is_not_given_up(world: World, columns: dic
 @pytest.mark.parametrize(
     "policy", [{"expire_after": None}, {"adopted_at": datetime(2026, 1, 30, tzinfo=UTC)}]
 )
-def test_nothing_expires_where_that_is_off_or_soon_after_the_first_run(
+def test_nothing_expires_if_turned_off_or_soon_after_the_first_run(
     world: World, policy: dict[str, Any]
 ) -> None:
     world.policy = replace(world.policy, **policy)
@@ -143,7 +143,7 @@ def test_moving_the_deadline_resumes_an_expired_claim(world: World) -> None:
     assert world.called_numbers == [N, N]
 
 
-def test_many_are_one_line(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_many_expired_claims_are_logged_in_one_line(world: World, caplog: pytest.LogCaptureFixture) -> None:
     for place in range(1, 9):
         number = f"XY{place:09}FR"
         world.queue.answers[number] = [OUTAGE] * 2
@@ -156,14 +156,14 @@ def test_many_are_one_line(world: World, caplog: pytest.LogCaptureFixture) -> No
     assert "and 3 more" in expired_lines(caplog)[0]
 
 
-def test_a_dry_run_does_not_take_it(world: World) -> None:
+def test_a_dry_run_does_not_expire_a_claim(world: World) -> None:
     pending(world)
     world.fetch()
     world.clock.advance(2 * HOUR)
     assert (preview_of(world).batch, preview_of(world).waiting) == ([], {Why.EXPIRING: 1})
 
 
-def test_new_claims_that_were_never_tried_do_not_expire(world: World) -> None:
+def test_claims_never_fetched_do_not_expire(world: World) -> None:
     pending(world)
     claim = world.table["CLM-1"]
     state = assess(claim, world.now, world.policy)
@@ -186,7 +186,9 @@ def test_new_claims_that_were_never_tried_do_not_expire(world: World) -> None:
         ),
     ],
 )
-def test_the_operators_email_says_it_once(language: str, subject: str, expected: list[str]) -> None:
+def test_the_operators_email_lists_an_expired_claim_once(
+    language: str, subject: str, expected: list[str]
+) -> None:
     told = [
         OutboxEvent(
             n, EventName.EXPIRED, n, "chronopost", N, datetime(2026, 2, 2, tzinfo=UTC),

@@ -35,7 +35,7 @@ def test_a_lane_that_waits_opens_again() -> None:
     assert not refused.waits
 
 
-def test_success_closes_nothing() -> None:
+def test_success_does_not_close_the_lane() -> None:
     assert lane().note(GOT) is None
 
 
@@ -63,7 +63,7 @@ def test_a_lane_keeps_its_first_refusal() -> None:
     assert closed.refusal.reason == "first"
 
 
-def test_the_third_outage_in_a_row_closes_it() -> None:
+def test_the_third_outage_in_a_row_closes_the_lane() -> None:
     down = Failure(ErrorKind.TIMEOUT, "no answer")
     one = lane()
     assert [one.note(down), one.note(GOT), one.note(down), one.note(down)] == [None] * 4
@@ -71,7 +71,7 @@ def test_the_third_outage_in_a_row_closes_it() -> None:
     assert one.note(down) == Refusal(Blocked.CARRIER, reason, kind=ErrorKind.TIMEOUT)
 
 
-def test_failures_of_calls_in_progress_repeat_the_outage_that_closed_it() -> None:
+def test_failures_of_calls_in_progress_repeat_the_outage() -> None:
     down = Failure(ErrorKind.TIMEOUT, "no answer")
     first = lane()
     second = lane(outage=first.outage)
@@ -84,6 +84,6 @@ def test_failures_of_calls_in_progress_repeat_the_outage_that_closed_it() -> Non
     assert not second.repeats_outage(GOT)
 
 
-def test_claims_of_no_carrier_have_a_lane_too() -> None:
+def test_claims_without_a_known_carrier_have_a_lane() -> None:
     assert Claim(1, "CLM-1", carrier="chronopost").account_key == "chronopost"
     assert Claim(1, "CLM-1", carrier_name="Heppner").account_key == ""

@@ -89,7 +89,7 @@ def test_a_requested_attempt_is_not_the_last_attempt(world: World, caplog: pytes
     assert len(world.called_numbers) == 6
 
 
-def test_a_last_attempt_that_meets_a_fault_is_repeated_and_uses_no_attempt(
+def test_after_a_fault_the_last_attempt_is_repeated_without_using_an_attempt(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     used_up(world)
@@ -110,7 +110,7 @@ def test_a_last_attempt_that_meets_a_fault_is_repeated_and_uses_no_attempt(
     assert world.queue.used["chronopost"] == 8, "each call takes its unit"
 
 
-def test_after_the_deadline_the_claim_is_given_up_without_it(
+def test_after_the_deadline_the_claim_is_given_up_without_a_last_attempt(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     used_up(world)
@@ -176,7 +176,7 @@ def test_the_status_for_the_service_mentions_the_last_attempt(
         ("fr", "Abandonnée après 4 tentatives, puis une dernière avant l'échéance"),
     ],
 )
-def test_the_operators_mail_says_so(world: World, language: str, text: str) -> None:
+def test_the_operators_email_mentions_the_last_attempt(world: World, language: str, text: str) -> None:
     used_up(world)
     world.each_hour(140, world.retry)
     (event,) = world.table.events

@@ -20,7 +20,7 @@ def recorder(world: World, stats: Stats) -> Recorder:
     return Recorder(world.deps(), stats, "run-1", local, by_name=False, token="run-1")
 
 
-def test_the_end_of_a_claim_edited_in_the_meantime_is_not_reported(
+def test_giving_up_on_a_claim_edited_in_the_meantime_is_not_reported(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")

@@ -45,7 +45,7 @@ def test_counts_beyond_the_guide_are_reported_only_if_not_zero() -> None:
     assert (more.as_json()["skipped_reserved"], more.as_json()["last_attempts"]) == (7, 8)
 
 
-def test_accounts_of_clients_stand_apart_from_the_default_account() -> None:
+def test_clients_accounts_are_listed_apart_from_the_default_account() -> None:
     def uses(key: str, used: int) -> list[Usage]:
         return [Usage(Limit(key, 100, Window(0, "UTC")), used, MIDNIGHT)]
 
@@ -141,7 +141,7 @@ def test_how_many_wait_and_until_when(waiting: Waiting, line: str) -> None:
         (168, "7 days"),
     ],
 )
-def test_spans_are_said_in_words(hours: float, words: str) -> None:
+def test_spans_are_formatted(hours: float, words: str) -> None:
     assert format_span(timedelta(hours=hours)) == words
 
 

@@ -155,7 +155,7 @@ def test_a_run_with_nothing_due_logs_how_many_claims_wait(
     assert "2 failed claims are waiting for a retry, the earliest at 2026-02-02 10:00" in log_of(caplog)
 
 
-def test_a_run_with_nothing_pending_logs_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_without_pending_claims_logs_this(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.fetch()
     assert log_of(caplog)[0] == "No pending PODs to fetch"
 
@@ -206,7 +206,7 @@ def test_the_json_of_a_run(world: World) -> None:
         ),
     ],
 )
-def test_a_gap_of_more_than_three_times_the_schedule_is_mentioned(
+def test_a_gap_of_more_than_three_times_the_schedule_is_logged(
     world: World, caplog: pytest.LogCaptureFixture, hours: int, words: str | None
 ) -> None:
     world.retry()
@@ -230,7 +230,7 @@ def test_the_fetch_worker_s_gap_is_shorter(world: World, caplog: pytest.LogCaptu
 # ---------------------------------------------------------------- the life of a claim
 
 
-def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
+def test_a_persistent_error_is_confirmed_once_then_retries_are_skipped(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     words = "The parcel does not belong to our contract"
@@ -281,7 +281,7 @@ def tried_before(world: World, retries: int, error: str | None = "API timeout") 
     world.table.assess("CLM-1", state)
 
 
-def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
+def test_a_lowered_limit_ends_a_claim_at_its_next_retry_without_a_call(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     tried_before(world, 3)
@@ -291,7 +291,7 @@ def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
     assert world.table["CLM-1"].error_text == "API timeout"
 
 
-def test_a_claim_without_any_error_on_record_says_so_at_its_end(
+def test_a_claim_given_up_without_a_recorded_error_says_so(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     tried_before(world, 9, error=None)
@@ -320,7 +320,7 @@ def test_a_claim_exhausted_by_others_is_given_up_without_notification(
     assert counts(world.retry()) == {"total": 1, "success": 1}
 
 
-def test_a_claim_paid_between_its_assessment_and_its_turn_is_set_aside(world: World) -> None:
+def test_a_claim_paid_before_its_retry_is_set_aside(world: World) -> None:
     world.failed("CLM-1", updated_at=world.now)
     world.failed("CLM-2")
     world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "not ours")]
@@ -333,9 +333,7 @@ def test_a_claim_paid_between_its_assessment_and_its_turn_is_set_aside(world: Wo
     assert world.table["CLM-2"].state.stage is Stage.SHELVED
 
 
-def test_a_time_that_no_backoff_can_have_made_is_recomputed(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_time_that_matches_no_backoff_is_recomputed(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.failed("CLM-1", updated_at=world.now)
     world.retry()
     far = datetime(2099, 1, 1, tzinfo=UTC)
@@ -396,7 +394,7 @@ def test_a_claim_without_a_valid_number_or_carrier_costs_no_call(
 # ---------------------------------------------------------------- asked for by reference
 
 
-def test_a_claim_that_gave_up_is_fetched_when_asked_for(world: World) -> None:
+def test_a_given_up_claim_is_fetched_on_request(world: World) -> None:
     world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.failed("CLM-2", "XY000000002FR", updated_at=world.now)
     world.retry()
@@ -423,7 +421,7 @@ def test_a_given_up_claim_stays_given_up_if_a_requested_attempt_fails(
     assert world.called_numbers == [N], "the fetch by hand was the only one"
 
 
-def test_any_claim_can_be_asked_for(world: World) -> None:
+def test_any_claim_can_be_requested(world: World) -> None:
     world.table.add("CLM-1", number=N)  # the service never requested its POD
     world.pending("CLM-2", "XY000000002FR")
     world.failed("CLM-3", "XY000000003FR", updated_at=world.now)
@@ -431,7 +429,7 @@ def test_any_claim_can_be_asked_for(world: World) -> None:
     assert counts(report) == {"total": 3, "success": 3}
 
 
-def test_more_claims_than_a_slice_can_be_asked_for(world: World) -> None:
+def test_more_claims_than_a_slice_can_be_requested(world: World) -> None:
     world.many_failed(12)
     references = tuple(f"CLM-{place:02}" for place in range(1, 13))
     assert counts(world.retry(1, claims=references, concurrency=5)) == {"total": 12, "success": 12}
@@ -459,7 +457,7 @@ def test_each_claim_that_cannot_be_requested_is_rejected_with_a_reason(world: Wo
 # ---------------------------------------------------------------- what makes a run fail
 
 
-def test_a_folder_that_cannot_take_a_document_ends_the_run_before_the_first_call(world: World) -> None:
+def test_a_run_ends_before_the_first_call_if_documents_cannot_be_stored(world: World) -> None:
     world.failed("CLM-1")
     world.documents.full = "The disk is full."
     report = world.retry()
@@ -467,7 +465,7 @@ def test_a_folder_that_cannot_take_a_document_ends_the_run_before_the_first_call
     assert world.journal.runs["run-1"]["exit_status"] == 1
 
 
-def test_with_nothing_to_fetch_the_folder_is_not_looked_at(world: World) -> None:
+def test_with_nothing_to_fetch_the_folder_is_not_checked(world: World) -> None:
     world.documents.full = "The disk is full."
     assert world.retry().exit_status == 0
 
@@ -494,7 +492,7 @@ def test_a_database_failure_during_the_run_is_in_the_report(
     assert counts(world.retry()) == {"total": 20, "success": 20}
 
 
-def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
+def test_a_document_is_recorded_only_after_it_is_durable(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_documents: object) -> None:
@@ -529,7 +527,7 @@ def test_a_worker_must_implement_the_abstract_methods() -> None:
 # ---------------------------------------------------------------- carriers that are left out
 
 
-def test_only_the_carriers_that_were_named_are_asked(world: World) -> None:
+def test_only_the_requested_carriers_are_called(world: World) -> None:
     world.failed("CLM-1")
     world.failed("CLM-2", "1234567890", carrier="DHL Express")
     report = world.retry(carriers=("dhl_express",))
@@ -550,7 +548,7 @@ def test_a_carrier_at_its_limit_is_skipped_and_the_others_are_not(
     assert world.queue.held["chronopost"] == 0
 
 
-def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
+def test_a_carrier_that_is_closed_from_the_start_is_not_called(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.many_failed(2)
@@ -585,7 +583,7 @@ def test_the_day_of_an_account_fault_is_that_of_the_settings_zone(world: World) 
     assert [event.number for event in world.journal.events] == ["2026-02-03"]
 
 
-def test_a_pause_is_no_account_fault(world: World) -> None:
+def test_a_pause_is_not_an_account_fault(world: World) -> None:
     world.failed("CLM-1")
     world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
     assert counts(world.retry()) == {"skipped_rate_limit": 1}
@@ -598,7 +596,7 @@ def test_a_pause_is_no_account_fault(world: World) -> None:
     ("since", "left"),
     [(None, {}), (timedelta(minutes=89), BOTH), (timedelta(minutes=91), {}), (timedelta(days=30), {})],
 )
-def test_nothing_is_left_to_a_worker_that_does_not_run(
+def test_no_calls_are_kept_for_a_worker_that_does_not_run(
     world: World, since: timedelta | None, left: dict[Capability, int]
 ) -> None:
     if since is not None:
@@ -610,7 +608,7 @@ def test_nothing_is_left_to_a_worker_that_does_not_run(
     assert world.queue.urgent == [left]
 
 
-def test_claims_for_which_no_call_is_left_but_those_for_others_are_counted_apart(
+def test_claims_deferred_for_other_claims_are_counted_apart(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.many_failed(3)
@@ -629,7 +627,7 @@ def test_claims_for_which_no_call_is_left_but_those_for_others_are_counted_apart
 # ---------------------------------------------------------------- claims whose own status sets them aside
 
 
-def test_each_run_says_how_many_claims_it_leaves_alone_for_their_status(
+def test_each_run_logs_how_many_claims_are_not_fetched_for_their_status(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.failed("CLM-1", claim_status="paid")
