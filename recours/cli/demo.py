@@ -77,7 +77,8 @@ def command() -> None:
     clock = SimulatedClock(BEGINS)
     with Sandbox(now=clock.now) as box, MailSandbox(folder / "mails") as post:
         settings = _settings(folder, box, post)
-        create_embedded(settings)
+        with report_faults():
+            create_embedded(settings)
         _fill(settings, box)
         log = logs.set_up(
             logs.LogFile(settings.log_dir / "pod_retry_scheduler.log", now=clock.now), quiet=True

@@ -424,6 +424,7 @@ def _regular(letters: str) -> str:
 
 FileConnection = sqlite3.Connection
 FileError = sqlite3.Error
+OLDEST_SQLITE = (3, 35)  # the first version with RETURNING
 _MEANINGS = (
     ("not a database", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
     ("file is encrypted", "is not a SQLite database; check DATABASE_PATH or DATABASE_URL"),
@@ -461,7 +462,13 @@ def files_of_sqlite(path: Path) -> tuple[Path, ...]:
 
 
 def connection_to_file(path: Path, wait_s: float = LOCK_WAIT_S, mode: str = "rw") -> sqlite3.Connection:
-    """A connection in autocommit mode. A missing file is not created."""
+    """A connection in autocommit mode. A missing file is not created. Raises FileError."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise FileError(
+            f"this Python has SQLite {sqlite3.sqlite_version}, and recours needs {oldest} or newer. "
+            "Use another Python, or PostgreSQL."
+        )
     address = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(
         address, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False

@@ -23,7 +23,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 from recours.core.text import clean
 from recours.database.border import INDEX, USUAL_NAMES, Border, service_tables
 from recours.database.dialect import FileError, connection_to_file, copy_file, url_of_file
-from recours.database.engine import Database, DatabaseError, SystemClock, lease_name, release_name
+from recours.database.engine import Database, DatabaseError, SystemClock, explain, lease_name, release_name
 from recours.database.schema.inspection import (
     HEAD,
     Schema,
@@ -79,6 +79,8 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
             return publish(new_file, path)
     except OSError as error:
         raise DatabaseError(f"The database {path} cannot be created: {error.strerror or error}.") from error
+    except FileError as error:
+        raise DatabaseError(explain(error, f"SQLite {path}")) from error
 
 
 def complete(database: Database, clock: Clock | None = None) -> list[str]:
