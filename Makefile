@@ -32,6 +32,7 @@ check: .venv/ready-dev language
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --no-warn-unreachable --cache-dir .mypy_cache/windows recours
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.reference_pages --check
 	$(BIN)/hadolint deploy/Dockerfile

@@ -62,10 +62,10 @@ def main() -> None:
 
 
 def _limit(name: str, limit: int) -> None:
-    try:
-        import resource  # noqa: PLC0415 (not on Windows, where only the time is limited)
-    except ImportError:
+    if sys.platform == "win32":  # only the time is limited there
         return
+    import resource  # noqa: PLC0415 (not on Windows)
+
     kind = getattr(resource, name)
     hard = resource.getrlimit(kind)[1]
     with suppress(ValueError):  # macOS does not limit memory
