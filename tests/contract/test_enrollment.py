@@ -170,28 +170,34 @@ def test_the_setting_holds(service: Database, setting: EnrollNew, enrolled: int,
     assert (found.enroll_new(NOW + HOUR), found.undecided(99, NOW + 2 * HOUR)) == (enrolled, told)
 
 
-def test_a_preview_counts_what_no_run_has_taken_in_yet(service: Database) -> None:
+@pytest.fixture
+def adopted(service: Database) -> ClaimEnrollment:
+    """An adopted database with two later claims, the second of them paid, that no run has read yet."""
     add(service, 1, NOW - DAY)
     adopt(service)
-    found = enrollment(service)
+    adopted = enrollment(service)
     add(service, 2, NOW + HOUR)
     add(service, 3, NOW + HOUR, status="paid")
+    return adopted
+
+
+def test_a_preview_counts_claims_that_no_run_has_read_yet(
+    service: Database, adopted: ClaimEnrollment
+) -> None:
     add(service, 4, NOW - DAY)
-    assert found.count_new(NOW + 2 * HOUR) == 1
-    assert enrollment(service).count_new(NOW + 2 * HOUR) == 1, "taken in, and not enrolled"
-    assert enrollment(service).enroll_new(NOW + 2 * HOUR) == 1
-    assert found.count_new(NOW + 2 * HOUR) == 0
+    assert adopted.count_new(NOW + 2 * HOUR) == 1
+    take_in(service, CATALOG, NOW + 2 * HOUR, POLICY)
+    assert adopted.count_new(NOW + 2 * HOUR) == 1, "read, and not enrolled"
+    assert adopted.enroll_new(NOW + 2 * HOUR) == 1
+    assert adopted.count_new(NOW + 2 * HOUR) == 0
 
 
-def test_one_claim_is_enrolled_before_any_run_has_taken_it_in(service: Database) -> None:
-    add(service, 1, NOW - DAY)
-    adopt(service)
-    found = enrollment(service)
-    add(service, 2, NOW + HOUR)
-    add(service, 3, NOW + HOUR, status="paid")
+def test_one_claim_is_enrolled_before_any_run_has_read_it(
+    service: Database, adopted: ClaimEnrollment
+) -> None:
     claims = ClaimRepository(service, CATALOG, "command", "command")
     enrolled = [
-        found.enroll_if_new(claim, NOW + 2 * HOUR)
+        adopted.enroll_if_new(claim, NOW + 2 * HOUR)
         for number in (1, 2, 3)
         if (claim := claims.find(f"CLM-{number}"))
     ]
