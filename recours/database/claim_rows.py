@@ -214,9 +214,8 @@ def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapsh
     read = Reader(row)
     number = tidy_number(row["seen_number"])
     key = row["lane"] or ""
-    if (
-        key and carrier_of(key) not in catalog.specs
-    ):  # the stored carrier no longer exists: find the account that would serve the claim today
+    # The stored carrier no longer exists, so use the account that would serve the claim today.
+    if key and carrier_of(key) not in catalog.specs:
         carrier = catalog.resolve(row["seen_carrier"] or "", number, row["client_id"])
         account = catalog.account_for(row["client_id"], carrier, remembered)
         key = str(AccountKey(carrier, account)) if carrier else ""
@@ -457,9 +456,8 @@ def parameters(claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 def write_states(connection: Connection, rows: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
     """Write these values to rows in `recours_claims` by claim id; all rows have the same columns."""
     if rows:
-        ordered = sorted(
-            rows, key=lambda row: str(row[0])
-        )  # always in the same order, so that runs cannot deadlock
+        # In a fixed order, so that runs cannot deadlock
+        ordered = sorted(rows, key=lambda row: str(row[0]))
         connection.execute(update_of(tuple(ordered[0][1])), [parameters(*row) for row in ordered])
 
 

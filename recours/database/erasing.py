@@ -72,9 +72,8 @@ class Erased:
     mails: int = 0
     accounts: int = 0
     undeleted: dict[str, str] = field(default_factory=dict)  # why files could not be deleted, by file
-    refused: dict[Any, str] = field(
-        default_factory=dict
-    )  # why the service's database protects rows, by claim
+    # Why the service's database protects rows, by claim
+    refused: dict[Any, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

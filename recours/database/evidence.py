@@ -255,9 +255,8 @@ class DatabaseCustody:
         query = select(border.text("claim_reference"), cast(_v.claim_id, Text), *self._columns(evidence))
         query = query.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
         query = query.where(_is_of(evidence, manifest), *_is_claim(_v.claim_id, claim_ids))
-        for reference, claim_id, *row in list(
-            self._rows(query)
-        ):  # read all rows before returning them, because the caller reads files
+        # Read all rows first, because the caller reads files.
+        for reference, claim_id, *row in list(self._rows(query)):
             yield self._row(evidence, *row, label=f"{reference or f'id {claim_id}'}:")
         if not claim_ids:
             query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)

@@ -39,9 +39,8 @@ class Patience:
         self._answers = answers
         self._asking = threading.Lock()
         self._asked_at = _NEVER
-        self.silent_at = (
-            _NEVER  # when a connection failed, or the second of two consecutive statements had no answer
-        )
+        # When a connection failed, or the second of two consecutive statements had no answer
+        self.silent_at = _NEVER
         self.in_doubt = False  # the last statement had no answer
         self.hurried = False  # the run is ending: find out quickly whether the server responds
         self._long = threading.local()

@@ -110,9 +110,8 @@ class Pruned:
     mails: int = 0  # finished emails whose text is deleted
     # Edits, payments and decisions about claims, and people's actions on carriers, accounts and emails.
     changes: int = 0
-    evidence: int = (
-        0  # apart from the documents of attempts: additional and rejected documents, tracking records
-    )
+    # Apart from the documents of attempts: additional and rejected documents, tracking records
+    evidence: int = 0
     undeleted: dict[str, str] = field(default_factory=dict)  # why files could not be deleted, by file
 
     @property

@@ -209,9 +209,8 @@ class QuotaTables:
         named = {account.carrier for account in accounts.values()}
         outages = select(carriers.c.carrier, *_OF_CARRIER).where(carriers.c.carrier.in_(named))
         states = select(*_a).where(_a.carrier.in_(named))
-        if (
-            len(accounts) <= _MOST_PARAMETERS
-        ):  # of a carrier with many clients, a page of the dashboard shows only a few accounts
+        # Read only these accounts, because a carrier may have thousands of clients.
+        if len(accounts) <= _MOST_PARAMETERS:
             states = states.where(_a.account_id.in_({account.account for account in accounts.values()}))
         with self.database.read() as connection:
             by_carrier = {row["carrier"]: row for row in connection.execute(outages).mappings()}

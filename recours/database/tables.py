@@ -324,9 +324,8 @@ client_accounts = Table(
     Column("added_by", Text, nullable=False),
     Column("changed_at", Utc, nullable=False),
     Column("removed_at", Utc),
-    Column(
-        "is_applied", Boolean, nullable=False
-    ),  # whether the last change was applied to the client's claims
+    # Whether the last change was applied to the client's claims
+    Column("is_applied", Boolean, nullable=False),
     UniqueConstraint("client_id", "carrier", name="uq_recours_client_accounts"),
 )
 

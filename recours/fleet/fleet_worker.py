@@ -189,9 +189,8 @@ class FleetWorker:
         self._run_records: dict[str, RunRecord] = {}
         self._over: list[RunRecord] = []  # ended records whose last jobs are in progress
         self._closed: dict[WorkerLane, _Closed] = {}
-        self._carriers_out: dict[
-            WorkerLane, _Closed
-        ] = {}  # by carrier, because an outage closes all its accounts
+        # By carrier, because an outage closes all its accounts
+        self._carriers_out: dict[WorkerLane, _Closed] = {}
         self._left_until: dict[str, float] = {}  # carriers left to other processes; monotonic seconds
         self._slices: Counter[str] = Counter()  # in progress, by account
         self._waiting: list[WorkerLane] = []  # lanes that wait for the end of a slice
@@ -204,9 +203,8 @@ class FleetWorker:
         self._silence: str | None = None  # the problem, if no process looks for due claims
         self._ticking = threading.Lock()
         self._sweeping = threading.Lock()
-        self._outages: Counter[str] = (
-            Counter()
-        )  # consecutive failures of claims fetched one by one, by carrier
+        # Consecutive failures of claims fetched one by one, by carrier
+        self._outages: Counter[str] = Counter()
         self._pinged: dict[str, float] = {}  # monotonic seconds
 
     # ---------------------------------------------------------------- jobs

@@ -109,9 +109,8 @@ NEEDS = (
     Need("procrastinate_jobs", ALL, numbered=True),
     Need("procrastinate_events", ALL, numbered=True),
     Need("procrastinate_periodic_defers", ALL, numbered=True),
-    Need(
-        "procrastinate_workers", ALL
-    ),  # its rows are numbered by an identity column, which requires no right on a sequence
+    # Its rows are numbered by an identity column, which requires no right on a sequence
+    Need("procrastinate_workers", ALL),
 )
 
 # Deletes jobs from our queues that differ in task or priority from the jobs that recours adds.

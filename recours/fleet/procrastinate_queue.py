@@ -81,9 +81,8 @@ class ProcrastinateQueue:
                 await app.configure_task("recours.tick").defer_async(timestamp=0)
                 while not (jobs.stopped or any(worker.done() for worker in workers)):
                     ready(True)
-                    slices[:] = map(
-                        _of, jobs.workable
-                    )  # the worker reads the names of its queues from this list
+                    # The worker reads the names of its queues from this list
+                    slices[:] = map(_of, jobs.workable)
                     await asyncio.wait(workers, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 ready(False)

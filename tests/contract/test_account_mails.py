@@ -194,9 +194,8 @@ def test_an_email_that_waited_is_not_sent_once_the_account_is_accepted(world: Wo
     world.refuse(1)
     world.refuse(2)
     assert len(world.run(limit=1)) == 2
-    assert {mail.state for mail in world.mails()} == {
-        MailState.HELD
-    }  # by the send limit, like any email to clients
+    # By the send limit, like any email to clients
+    assert {mail.state for mail in world.mails()} == {MailState.HELD}
     assert world.outbox.release("lea", NOW) == 2
     world.change(account_state, account_state.c.account_id == 1, refusals=0)
     assert send() == 1

@@ -86,10 +86,9 @@ def test_credentials_that_come_take_the_claims_over(keeper: Keeper) -> None:
         keeper.settle(number, Stage.GIVEN_UP, "pod_not_available_yet")
     assert keeper.keep("dhl", "dhl_express") == ["dhl_express"]
     assert keeper.row(WAYBILL) == ("ready", "dhl_express", 0)
+    # The same account as before: nothing changes
     for number, key in (("PARCEL1", "dhl"), ("9876543210", "dhl_express"), ("XY000000001FR", "chronopost")):
-        assert keeper.row(number) == ("given_up", key, 4), (
-            number
-        )  # the same account as before: nothing changes
+        assert keeper.row(number) == ("given_up", key, 4), number
 
 
 def test_credentials_that_go_give_the_claims_back(keeper: Keeper) -> None:

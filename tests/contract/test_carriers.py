@@ -218,9 +218,8 @@ def test_the_source_of_a_document_repeats_no_secret(setup: CarrierSetup) -> None
     )
     outcome = setup.outcome(S.DELIVERED)
     assert isinstance(outcome, Retrieved)
-    assert (
-        outcome.best.source == "dhl_express proof-of-delivery ***…"
-    )  # where the message is cut, the password is cut too
+    # Where the message is cut, the password is cut too
+    assert outcome.best.source == "dhl_express proof-of-delivery ***…"
 
 
 # ---------------------------------------------------------------- tokens

@@ -702,9 +702,8 @@ def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(
     assert run.claims.times_asked(claim) == 0
     edit(run.database, "UPDATE recours_attempts SET http_status = 404")  # of a call shared with other claims
     assert run.claims.times_asked(claim) == 1
-    edit(
-        run.database, "UPDATE recours_attempts SET used = :no", no=False
-    )  # skipped because others were refused
+    # Skipped because others were refused
+    edit(run.database, "UPDATE recours_attempts SET used = :no", no=False)
     assert run.claims.times_asked(claim) == 0
 
 

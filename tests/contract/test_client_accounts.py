@@ -160,9 +160,8 @@ def test_the_state_of_an_account_combines_its_own_and_its_carriers(accounts: Cli
         ),
         second.key: CarrierState(Pause(LATER, "an outage"), Stop(NOW, "by lea")),
     }
-    put_account(
-        accounts, 1, "chronopost", "other", "max", LATER, replace=True
-    )  # other credentials were not rejected yet
+    # Other credentials were not rejected yet
+    put_account(accounts, 1, "chronopost", "other", "max", LATER, replace=True)
     assert states(keys)[first.key].account == AccountState()
 
 

@@ -53,9 +53,8 @@ class Scene:
     clock: SimulatedClock
     store: QuotaTables
     limits: dict[str, str] = field(default_factory=dict)  # by key; others have 100 a day
-    passwords: dict[str, str] = field(
-        default_factory=dict
-    )  # from the settings, where they are not the account's
+    # From the settings, where they are not the account's
+    passwords: dict[str, str] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
 
     def queue(self) -> APIRequestQueue:

@@ -292,9 +292,8 @@ def test_other_statuses_are_left_alone(service: Service) -> None:
     for n, status in enumerate(statuses):
         service.add(f"s{n}", pod_fetch_status=status, updated_at=LONG_AGO)
     before = service.select("SELECT * FROM claims ORDER BY id")
-    service.settings = replace(
-        service.settings, enroll_new=EnrollNew.FALSE
-    )  # a missing status is a status too
+    # A missing status is a status too
+    service.settings = replace(service.settings, enroll_new=EnrollNew.FALSE)
     for kind in (PODRetryScheduler, PODFetchWorker):
         assert service.run(kind).stats.total == 0
     assert service.select("SELECT * FROM claims ORDER BY id") == before

@@ -197,9 +197,8 @@ def test_the_account_that_worked_is_remembered(
     assert begin().ready() == {"chronopost": 3, "other": 2}, (
         "the one without units at the default account waits for them"
     )
-    edit(
-        database, "UPDATE recours_claims SET to_assess = 1"
-    )  # as after a change to another carrier's credentials
+    # As after a change to another carrier's credentials
+    edit(database, "UPDATE recours_claims SET to_assess = 1")
     begin().keep()
     again = begin("run-2")
     assert sorted(states(database)) == [

@@ -116,9 +116,8 @@ def test_one_query_finds_how_much_is_ready_and_how_urgent(repository: ClaimRepos
     assert {tier for _, (tier, _) in waiting.values()} == {0, 1, 2}
     with statements_of(database) as seen:
         found = repository.ready_by_carrier(Stage.READY, NOW)
-    assert (
-        sum("claims" in sql for sql in seen) == 2
-    )  # for any number of lanes: whether a claim is ready, and the claims
+    # For any number of lanes: whether a claim is ready, and the claims
+    assert sum("claims" in sql for sql in seen) == 2
     assert found == expected
     heads = [ready.head for ready in found.values()]
     assert heads == sorted(heads)

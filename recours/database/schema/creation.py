@@ -447,9 +447,8 @@ def build_missing(database: Database, clock: Clock) -> list[str]:
         finally:
             release_name(database, _BUILDING, holder)
     except DatabaseError as fault:
-        how = (
-            "" if fault.is_of_rights else " To build it, run 'recours init-db'."
-        )  # the error's own message contains the remedy
+        # A message about missing rights already contains the remedy.
+        how = "" if fault.is_of_rights else " To build it, run 'recours init-db'."
         return [f"{MISSING} ({INDEX}); runs find pending claims more slowly without it: {fault}{how}"]
 
 

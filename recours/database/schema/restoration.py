@@ -3,9 +3,7 @@
 from recours.database.border import Border
 
 # The status of a claim whose row recours has deleted, because there was no more work, is known from its document.
-_STATUS = (
-    "CASE WHEN own.claim_id IS NULL AND proof.id IS NOT NULL THEN 'success' ELSE own.seen_fetch_status END"
-)
+_STATUS = "CASE WHEN own.claim_id IS NULL AND proof.id > 0 THEN 'success' ELSE own.seen_fetch_status END"
 _LAST_RETRY_AT = "coalesce(own.last_retry_at, CASE WHEN proof.turn > 0 THEN proof.started_at END)"
 _COUNT = "CASE WHEN own.owed_since IS NULL THEN own.retries_used ELSE CAST(own.seen_count AS INTEGER) END"
 # The known values of the columns. Recours has no record of `pod_signature_url`.
@@ -30,24 +28,22 @@ def _filling(border: Border, values: str) -> str:
     key = border.quoted("id")
     number = f"upper(replace(CAST(claim.{border.quoted('tracking_number')} AS TEXT), ' ', ''))"
     reference = f"CAST(claim.{border.quoted('claim_reference')} AS TEXT)"
-    status = (
-        f"CAST(claim.{border.quoted('pod_fetch_status')} AS TEXT)"
-        if border.has("pod_fetch_status")
-        else _STATUS
-    )
+    status = _STATUS
+    if border.has("pod_fetch_status"):
+        status = f"CAST(claim.{border.quoted('pod_fetch_status')} AS TEXT)"
     # A database may reuse a deleted claim's key, so the reference or the number must match, too.
-    latest = (
-        f"SELECT max(id) FROM recours_attempts WHERE claim_id = claim.{key} AND tracking_number = {number}"  # noqa: S608 (the service's names)
-    )
+    of_claim = f"claim_id = claim.{key} AND tracking_number = {number}"
     return f"""UPDATE {border.table} AS target SET {values}
         FROM (SELECT claim.{key} AS key, {status} AS status, coalesce({_COUNT}, proof.turn, 0) AS retries,
                 {_LAST_RETRY_AT} AS last_retry_at, proof.document_path, piece.obtained_at, piece.signatory, failure.message
             FROM {border.table} AS claim
             LEFT JOIN recours_claims AS own ON own.claim_id = claim.{key} AND own.seen_reference = {reference}
-            LEFT JOIN recours_attempts AS proof ON proof.id = ({latest} AND document_path IS NOT NULL)
+            LEFT JOIN recours_attempts AS proof ON proof.id =
+                (SELECT max(id) FROM recours_attempts WHERE {of_claim} AND document_path IS NOT NULL)
             LEFT JOIN recours_evidence AS piece ON piece.claim_id = proof.claim_id AND piece.path = proof.document_path
-            LEFT JOIN recours_attempts AS failure ON failure.id = ({latest} AND used AND message IS NOT NULL)
-        ) AS known WHERE known.key = target.{key} AND known.status IS NOT NULL"""  # noqa: S608 (same)
+            LEFT JOIN recours_attempts AS failure ON failure.id =
+                (SELECT max(id) FROM recours_attempts WHERE {of_claim} AND used AND message IS NOT NULL)
+        ) AS known WHERE known.key = target.{key} AND known.status IS NOT NULL"""  # noqa: S608 (the service's names)
 
 
 def as_script(border: Border) -> list[str]:
