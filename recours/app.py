@@ -26,7 +26,7 @@ from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_
 from recours.database.schema.inspection import (
     Schema,
     dropped_columns,
-    look,
+    inspect_schema,
     require_claims,
     require_rights,
     rights_remarks,
@@ -57,7 +57,7 @@ def open_database(settings: Settings, *, connections: int | None = None) -> "App
         remarks.append(f"{settings.database_url.database} was {CREATED}")
     database = connect(settings, USUAL, connections)
     try:
-        schema = look(database)
+        schema = inspect_schema(database)
         require_claims(database, schema)
         offset = clock_offset(database)
         clock = SystemClock(offset)
@@ -236,7 +236,7 @@ def open_app(settings: Settings) -> App:
 
 
 def _current_schema(database: Database) -> Schema:
-    schema = look(database)
+    schema = inspect_schema(database)
     require_claims(database, schema)
     if schema.has_dropped_columns:
         raise dropped_columns(database, schema)

@@ -697,7 +697,7 @@ class Actions:
         try:
             finished = do(claims, self.by, now) if do else {claim.id for claim in claims}
         except DatabaseError as error:
-            if not (error.was_answered or error.is_of_rules):
+            if not (error.is_from_server or error.is_rejection):
                 raise
             finished = set()
             fault = str(self._sentences.no_database(str(error)))

@@ -45,7 +45,7 @@ from recours.database.engine import (
 )
 from recours.database.evidence import MANIFEST
 from recours.database.schema.inspection import HEAD, REVISIONS, version_of
-from recours.database.schema.removal import work_under_way
+from recours.database.schema.removal import work_in_progress
 from recours.database.tables import attempts, claims, erasures, evidence
 from recours.evidence.store import is_inside, sync_folder
 from recours.host.files import PRIVATE, Access, create_like, environment_of_others, read_regular
@@ -293,7 +293,7 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
 
 def _require_rest(database: Database) -> None:
     try:
-        work = work_under_way(database, SystemClock().now())
+        work = work_in_progress(database, SystemClock().now())
     except DatabaseError as error:
         raise BackupError(
             f"Cannot check whether a run is in progress: {error} If none is, repeat the command with --force."

@@ -80,7 +80,7 @@ def _row(line: int, cells: list[str] | None, names: Sequence[str], *, needs_valu
     if not row.reference:
         return replace(row, fault=ClaimRefusal("no_reference"))
     if needs_values and row.number is None and row.carrier is None:
-        return replace(row, fault=ClaimRefusal("no_values", row.reference))
+        return replace(row, fault=ClaimRefusal("empty_values", row.reference))
     return row
 
 

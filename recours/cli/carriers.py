@@ -37,7 +37,7 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.core.text import plural
 from recours.core.times import EXAMPLES
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.host.installation import pasteable
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import CarrierNow, account_json
@@ -94,7 +94,7 @@ def _listing(settings: Settings) -> _Listing:
     """The listing. If no run has created the tables yet, it contains only the settings. Raises DatabaseError."""
     if not needs_creation(settings):
         with closing(connect(settings)) as database:
-            schema = look(database)
+            schema = inspect_schema(database)
             if schema.is_current:
                 reports = Reports(App(settings, database, schema, read_clock(database)))
                 return _Listing(reports.carriers_now(), reports.accounts_now(), reports.actions_now())

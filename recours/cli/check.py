@@ -27,7 +27,14 @@ from recours.database.border import INDEX
 from recours.database.dialect import files_of_sqlite, is_file
 from recours.database.engine import Database, DatabaseError, clock_offset
 from recours.database.erasing import ClaimErasure
-from recours.database.schema.inspection import HEAD, Schema, dropped_columns, granting, look, require_claims
+from recours.database.schema.inspection import (
+    HEAD,
+    Schema,
+    dropped_columns,
+    granting,
+    inspect_schema,
+    require_claims,
+)
 from recours.database.schema.rights import named
 from recours.evidence.store import PARTS
 from recours.evidence.store import REFUSED as REFUSED_FOLDER
@@ -148,7 +155,7 @@ class CheckContext:
                 return facts
             database = connect(self.settings)
             click.get_current_context().call_on_close(database.close)
-            schema = look(database)
+            schema = inspect_schema(database)
             require_claims(database, schema)
         except DatabaseError as error:
             facts.fault = error
@@ -428,7 +435,7 @@ def _fleet(context: CheckContext) -> Iterator[CheckResult]:
     if database is None or database.is_sqlite:
         return
     try:
-        queue = job_queue.look(database)
+        queue = job_queue.inspect_tables(database)
     except DatabaseError as error:
         yield fault(checks.FLEET, str(error), "see docs/several-machines.md")
         return

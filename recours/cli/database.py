@@ -29,8 +29,8 @@ from recours.core.text import plural
 from recours.database.dialect import is_file
 from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file, grant_rights, sql_of_completion
-from recours.database.schema.inspection import look, require_claims
-from recours.database.schema.removal import Removal, find_removal, remove, work_under_way
+from recours.database.schema.inspection import inspect_schema, require_claims
+from recours.database.schema.removal import Removal, find_removal, remove, work_in_progress
 from recours.fleet.job_queue import NEEDS, create_tables, open_queue, sql_of_tables
 from recours.host.home import make_home
 from recours.host.installation import pasteable, quoted_word
@@ -91,7 +91,7 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
     """
     settings = settings_for(database_url)
     with report_faults(), closing(connect(settings)) as database:
-        require_claims(database, look(database))
+        require_claims(database, inspect_schema(database))
         parent = (folder or settings.root / "data" / "backups").absolute()
         target, facts = make_backup(
             database, parent, settings.pod_dir, __version__, read_clock(database).now()
@@ -205,7 +205,7 @@ def uninstall_command(database_url: str | None, *, with_columns: bool, as_sql: b
             echo(f"{database.safe_url} contains nothing that recours created.")
             return
         clock = read_clock(database)
-        if work := work_under_way(database, clock.now()):
+        if work := work_in_progress(database, clock.now()):
             raise RunError(
                 f"A run is in progress in {database.safe_url}: {work}. Disable the jobs (recours schedule remove) and wait "
                 "until the run has ended; the leases of a run that died expire after 10 minutes. Nothing was changed."

@@ -19,7 +19,7 @@ from recours.core.position import Why
 from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
 from recours.database.client_accounts import ClientAccounts
-from recours.database.schema.inspection import Schema, dropped_columns, look, require_claims
+from recours.database.schema.inspection import Schema, dropped_columns, inspect_schema, require_claims
 from recours.host import logs
 from recours.reporting.plan import Preview, preview, preview_named
 from recours.reporting.reader import survey
@@ -64,7 +64,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
 def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _DryRun:
     """Read everything from the database. Raises RunError, UnfitClaimsError."""
     with closing(connect(settings)) as database:
-        schema = look(database)
+        schema = inspect_schema(database)
         require_claims(database, schema)
         if schema.has_dropped_columns:
             raise dropped_columns(database, schema)

@@ -110,7 +110,7 @@ def _wait_for_database(settings: Settings, asked_to_stop: threading.Event) -> Ap
         try:
             return open_database(settings, connections=_CONNECTIONS)
         except DatabaseError as fault:
-            if fault.was_answered:
+            if fault.is_from_server:
                 raise
             logs.run_log().error(f"{fault}; retrying every {_RETRY_INTERVAL_S:.0f} s")
             asked_to_stop.wait(_RETRY_INTERVAL_S)

@@ -140,7 +140,7 @@ class Border:
         columns_of_claims = self.dialect.columns_of(inspector, schema, [name]) if schema else columns
         self.claims = _table(name, columns_of_claims, schema or None)
         parameters = {"table": self.table, "name": name, "index": INDEX}
-        row = connection.execute(self.dialect.look, parameters).one()
+        row = connection.execute(self.dialect.inspection, parameters).one()
         self.is_view = bool(row.is_view)
         self.has_index = bool(row.has_index)
         self._keys: str = row.keys or ""  # the columns of its primary key, separated by commas
@@ -312,7 +312,7 @@ class Border:
         return {"of_claim": claim_id, **fitted}
 
     @cached_property
-    def no_values(self) -> dict[str, Any]:
+    def empty_values(self) -> dict[str, Any]:
         """The empty values of `POD_COLUMNS`, without NOT NULL columns."""
         return {
             name: 0 if name == "pod_retry_count" else None
@@ -371,7 +371,7 @@ class Border:
         return table.outerjoin(self.clients, self.client_id == client_id)
 
     @cached_property
-    def keeps_notifications(self) -> bool:
+    def has_notifications(self) -> bool:
         """Return whether the service has a table of emails whose required columns recours can fill."""
         columns = self.notifications.c
         names = {*NOTIFICATION_COLUMNS}
@@ -381,20 +381,20 @@ class Border:
             names.add("id")  # the database numbers new rows
         return all(column.nullable or column.server_default for column in columns if column.name not in names)
 
-    def notes_mails_to(self, client_id: Any) -> bool:
+    def copies_mails_to(self, client_id: Any) -> bool:
         """Return whether this table accepts emails to this client; None: emails without a client."""
-        return self.keeps_notifications and (
+        return self.has_notifications and (
             client_id is not None or bool(self.notifications.c.client_id.nullable)
         )
 
-    def note_mails(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    def copy_mails(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows to the table of emails, without RETURNING, which would require read access."""
         columns = self.notifications.c
         fitted = [{name: _fit(columns[name], value) for name, value in row.items()} for row in rows]
         connection.execute(insert(self.notifications).inline(), fitted)
 
     @property
-    def keeps_settings(self) -> bool:
+    def has_settings(self) -> bool:
         """Return whether the service has a table of settings with the expected columns."""
         return {*SETTING_COLUMNS} <= {*self.system_settings.c.keys()}
 

@@ -425,7 +425,7 @@ class ClaimRepository:
                     self._record_at_once(ended, lease, now)
                     return [True] * len(ended)
                 except DatabaseError as fault:
-                    if not (fault.was_answered or fault.is_of_rules):
+                    if not (fault.is_from_server or fault.is_rejection):
                         raise NotRecordedError(fault, {}) from fault
         results: list[bool] = []  # a claim whose lease was lost may occur twice
         results_by_claim: dict[Any, bool] = {}
@@ -436,7 +436,7 @@ class ClaimRepository:
                 results_by_claim[attempt.claim.id] = results[-1]
             except DatabaseError as fault:
                 faults.append(fault)
-                if not fault.was_answered:
+                if not fault.is_from_server:
                     break
         if faults:
             raise NotRecordedError(faults[0], results_by_claim) from faults[0]
@@ -451,8 +451,8 @@ class ClaimRepository:
             try:
                 self._record_at_once([(attempt, decision)], lease, now)
             except DatabaseError as fault:
-                is_locked = fault.is_of_lock and not self.database.dialect.has_one_writer
-                if not (is_locked or fault.is_of_rules):
+                is_locked = fault.is_lock_timeout and not self.database.dialect.has_one_writer
+                if not (is_locked or fault.is_rejection):
                     raise
                 self._record_at_once([(attempt, decision)], lease, now, is_owed=True)
         except _ChangedError:

@@ -133,7 +133,7 @@ class _Sqlite(_Dialect):
     create_index = "CREATE INDEX"  # on the service's table
     before_reads = None  # the settings for transactions that find rows by key
     # Inspects the table :name (quoted: :table) and its :index in one statement; SQLAlchemy would need many.
-    look = text(
+    inspection = text(
         """SELECT (SELECT type = 'view' FROM sqlite_master WHERE name = :name) AS is_view,
             (SELECT group_concat(name) FROM pragma_table_info(:name) WHERE pk) AS keys,
             EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = :index) AS has_index,
@@ -282,7 +282,7 @@ class _Postgres(_Dialect):
         "SELECT set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)"
     )
     # Ignores an invalid index, which remains if a process is killed while building it.
-    look = text(
+    inspection = text(
         """SELECT (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(:table)) AS is_view,
             (SELECT string_agg(attname, ',') FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
                 WHERE indrelid = to_regclass(:table) AND indisprimary) AS keys,

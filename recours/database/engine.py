@@ -76,24 +76,24 @@ class DatabaseError(RunError):
         return _first_line(self._driver_error or self)
 
     @property
-    def is_of_lock(self) -> bool:
+    def is_lock_timeout(self) -> bool:
         """Return whether waiting for another program's lock timed out."""
         if isinstance(self._driver_error, FileError):
             return "locked" in str(self._driver_error)
         return self.sqlstate == _LOCK_TIMED_OUT
 
     @property
-    def is_of_rules(self) -> bool:
+    def is_rejection(self) -> bool:
         """Return whether a constraint or a trigger of the service rejected the values."""
         is_raised = (self.sqlstate or "").startswith(_OF_PLPGSQL)
         return is_raised or isinstance(self.__cause__, IntegrityError | DataError)
 
     @property
-    def is_of_rights(self) -> bool:
+    def is_permission_error(self) -> bool:
         return self.sqlstate == NOT_ALLOWED
 
     @property
-    def was_answered(self) -> bool:
+    def is_from_server(self) -> bool:
         """Return whether the error came from a server, so that the next statement may succeed."""
         return self.sqlstate is not None
 
@@ -160,7 +160,7 @@ class Database:
                 border = self._keep(Border(connection, self.names))
         return border
 
-    def look_again(self, connection: Connection | None = None) -> None:
+    def reinspect(self, connection: Connection | None = None) -> None:
         """Inspect the service's tables again, because they may have changed.
 
         `connection`: inspect now, in its transaction; None: on next use.
@@ -287,7 +287,7 @@ class Database:
             if sqlstate == NOT_ALLOWED:
                 sentence = f"{MISSING} ({message}): {how_to_get_sql(self._user)}"
             if sqlstate in _OF_ANOTHER_TABLE or message.startswith(_NO_SUCH_COLUMN):
-                self.look_again()
+                self.reinspect()
             raise DatabaseError(sentence) from error
 
     def close(self) -> None:

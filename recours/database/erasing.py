@@ -213,7 +213,7 @@ class ClaimErasure:
         try:
             return self._mark_erased(ids, now, erased)
         except DatabaseError as fault:
-            if not fault.is_of_rules:
+            if not fault.is_rejection:
                 raise
             if len(ids) == 1:
                 erased.refused[ids[0]] = fault.message
@@ -238,10 +238,10 @@ class ClaimErasure:
                 connection.execute(delete(table).where(table.c.claim_id.in_(buried_ids)))
             self._leave_tombstones(connection, buried_ids, now)
             rows_of_service = [
-                border.parameters(key, border.no_values) for key in buried_ids if key in service_ids
+                border.parameters(key, border.empty_values) for key in buried_ids if key in service_ids
             ]
-            if rows_of_service and border.no_values:
-                connection.execute(border.update(border.no_values, if_unedited=False), rows_of_service)
+            if rows_of_service and border.empty_values:
+                connection.execute(border.update(border.empty_values, if_unedited=False), rows_of_service)
         erased.mails += count
         return buried_ids
 

@@ -565,9 +565,9 @@ class ClaimIntake:
         except _SuppressedError:
             pass
         except DatabaseError as fault:
-            if fault.is_of_lock and not self._database.dialect.has_one_writer:
+            if fault.is_lock_timeout and not self._database.dialect.has_one_writer:
                 return None
-            if not fault.is_of_rules:
+            if not fault.is_rejection:
                 raise
             if len(ids) == 1:
                 return 0

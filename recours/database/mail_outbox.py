@@ -105,7 +105,7 @@ class MailOutbox:
         with self.database.write() as connection:
             add_events(connection, [(None, event)], self.run_id, now, declined)
 
-    def untold_by_client(self) -> dict[Any, list[int]]:
+    def unreported_by_client(self) -> dict[Any, list[int]]:
         """The ids of each client's pending events, oldest first. The key None collects events whose client is unknown.
 
         Uses one query for all clients, because there is no index of events by client.
@@ -132,7 +132,7 @@ class MailOutbox:
         rows = self.database.all(select(own.id, own.client_id).where(own.id.in_(numbers)))
         return {numbers[number]: client_id for number, client_id in rows}
 
-    def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
+    def still_unreported(self, ids: Sequence[int]) -> list[OutboxEvent]:
         """The events with these ids that no run has reported yet, oldest first."""
         parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
         return [event for part in parts for event in self._read(_UNTOLD, of_events=part)]
@@ -148,7 +148,7 @@ class MailOutbox:
         latest_at: datetime | None = self.database.scalar(query)
         return latest_at
 
-    def faults_told(self, since: datetime) -> list[OutboxEvent]:
+    def reported_faults(self, since: datetime) -> list[OutboxEvent]:
         """The faults since a time that were reported in emails."""
         of_faults = _e.claim_id.is_(None), _e.event.in_(FAULTS)
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
@@ -180,7 +180,7 @@ class MailOutbox:
             row["notification_preferences"],
         )
 
-    def tell_of_refused_accounts(self, now: datetime) -> None:
+    def report_refused_accounts(self, now: datetime) -> None:
         """Write an event for each client account that a carrier rejects, at most once a week."""
         refused = self._refused_accounts(now)
         if not refused:
@@ -304,7 +304,7 @@ class MailOutbox:
         the final state is recorded anyway. The events of a canceled email are reported again if their reason returns.
         """
         rows = []
-        if state in (MailState.SENT, MailState.FAILED) and self._border.notes_mails_to(mail.client_id):
+        if state in (MailState.SENT, MailState.FAILED) and self._border.copies_mails_to(mail.client_id):
             rows = _notifications(mail, state, now, error)
         try:
             self._end(mail, state, now, error, rows)
@@ -329,7 +329,7 @@ class MailOutbox:
             if state is MailState.CANCELLED and is_leased:
                 connection.execute(_LAPSE, {"of_events": [event.id for event in mail.events]})
             if rows:
-                self._border.note_mails(connection, rows)
+                self._border.copy_mails(connection, rows)
 
     def _leased(self, mail: OutgoingMail) -> dict[str, Any]:
         return {"of_mail": mail.id, "held_by": self.run_id}
@@ -375,7 +375,7 @@ class MailOutbox:
         ]
 
     def service_settings(self) -> dict[str, str]:
-        if not self._border.keeps_settings:
+        if not self._border.has_settings:
             return {}
         rows = self.database.all(self._border.smtp_settings)
         return {key: text for key, value in rows if (text := value.strip())}

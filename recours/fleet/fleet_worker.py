@@ -356,7 +356,7 @@ class FleetWorker:
                 with self._logged("tidy", kind), self._piece_of_work("tidy", kind) as worker:
                     if self._run_records[kind.name].tidy_once():
                         with self.app.database.read() as connection:
-                            self.app.database.look_again(connection)
+                            self.app.database.reinspect(connection)
                         worker.tidy(longest=LONGEST_TIDY)
             leave_metrics(self.app, uuid.uuid4().hex)
         finally:

@@ -129,7 +129,7 @@ class JobTables:
     granting: tuple[str, ...] = ()  # the SQL that grants them
 
 
-def look(database: Database) -> JobTables:
+def inspect_tables(database: Database) -> JobTables:
     """Inspect the schema as the current user. Raises DatabaseError."""
     with database.read() as connection:
         tables = {need.name for need in NEEDS}
@@ -183,7 +183,7 @@ def _are_there(database: Database) -> bool:
 
     Only Procrastinate's own migrations can upgrade them.
     """
-    tables = look(database)
+    tables = inspect_tables(database)
     if tables.present and tables.missing:
         raise NoFleetError(
             f"The job queue's tables in {database.safe_url} are those of another version of Procrastinate; missing: "

@@ -60,7 +60,7 @@ class NotificationManager:
         now = self.clock.now()
         due = (
             mail
-            for client_id, ids in self.outbox.untold_by_client().items()
+            for client_id, ids in self.outbox.unreported_by_client().items()
             for mail in self._client_mails(client_id, ids, now)
         )
         # Reads only as many emails as needed to check the limit, because there may be thousands.
@@ -83,9 +83,9 @@ class NotificationManager:
     ) -> list[tuple[Recipient, Preferences, MailKind, list[OutboxEvent]]]:
         recipient = self.outbox.recipient(client_id)
         if why := _unreachable(recipient):
-            self._decline(self.outbox.still_untold(ids), why, logging.WARNING)
+            self._decline(self.outbox.still_unreported(ids), why, logging.WARNING)
             return []
-        events = self.outbox.still_untold(ids)
+        events = self.outbox.still_unreported(ids)
         assert recipient is not None  # noqa: S101 (_unreachable has checked it)
         preferences, fault = parse_preferences(recipient.preferences, self.settings.language)
         if fault:
@@ -160,7 +160,9 @@ class NotificationManager:
     def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
         """Return whether at least one fault has not been in a recent email."""
         faults = {fault_key(event) for event in events} - {None}
-        return bool(faults) and not faults <= set(map(fault_key, self.outbox.faults_told(now - _RECENTLY)))
+        return bool(faults) and not faults <= set(
+            map(fault_key, self.outbox.reported_faults(now - _RECENTLY))
+        )
 
     def _write(
         self,

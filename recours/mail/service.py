@@ -73,7 +73,7 @@ class MailService:
             return
         self._write_report()
         if self.outbox.catalog.client_accounts:
-            self.outbox.tell_of_refused_accounts(self.clock.now())
+            self.outbox.report_refused_accounts(self.clock.now())
         if not self.outbox.has_work():
             return
         self._manager().render_due()

@@ -71,7 +71,7 @@ _SENTENCES: dict[str, str] = {
         "This line cannot be read: a quotation mark is missing, or there are more cells than columns."
     ),
     "no_reference": N_("This line has no claim reference."),
-    "no_values": N_("{reference}: the line has neither a tracking number nor a carrier."),
+    "empty_values": N_("{reference}: the line has neither a tracking number nor a carrier."),
     "conflict": N_("{reference} has different values on lines {lines}. Correct the file."),
     "repeated": N_("{reference} is already on line {line}."),
     "too_many": N_("{count} claims are too many at once. Choose at most {most}."),

@@ -27,7 +27,7 @@ from sqlalchemy import URL
 
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import create_file
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.acceptance.simulation import JOINED
 from tests.conftest import SERVICE_CLAIMS
@@ -617,5 +617,5 @@ def test_a_run_waits_for_a_lock_only_once(template: Path, tmp_path: Path) -> Non
     with locked(template, tmp_path, wait_s=2.0) as database:
         start = time.monotonic()
         with pytest.raises(DatabaseError, match="is locked by another program"):
-            look(database)
+            inspect_schema(database)
         assert time.monotonic() - start < 3.75

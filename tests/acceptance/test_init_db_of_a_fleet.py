@@ -7,7 +7,7 @@ from contextlib import closing
 from sqlalchemy import URL
 
 from recours.database.engine import Database
-from recours.fleet.job_queue import JobTables, look
+from recours.fleet.job_queue import JobTables, inspect_tables
 from tests.postgres import execute, programs
 from tests.processes import commands
 
@@ -19,7 +19,7 @@ def init_db(url: URL, *options: str) -> commands.Done:
 
 def tables(url: URL) -> JobTables:
     with closing(Database(url)) as database:
-        return look(database)
+        return inspect_tables(database)
 
 
 def test_fleet_tables_are_created_once_and_a_worker_has_its_rights(owner: URL, role: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 
 from recours.database.engine import Database
 from recours.database.evidence import DatabaseCustody
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.evidence.verification import Verification
 from recours.mail.service import MailService
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
@@ -388,7 +388,7 @@ def test_a_manifest_that_cannot_be_written_fails_no_run_and_the_next_run_writes_
 def test_the_weekly_report_has_the_last_hash(copied: Service) -> None:
     digest = hashlib.sha256(manifests(copied)[-1].read_bytes()).hexdigest()
     with closing(Database(copied.settings.database_url)) as database:
-        mails = MailService(copied.settings, database, look(database), copied.clock, "a test")
+        mails = MailService(copied.settings, database, inspect_schema(database), copied.clock, "a test")
         report = mails.report(date(2026, 1, 26))
         for language in ("fr", "en"):
             with row(language):

@@ -20,7 +20,7 @@ from recours.core.actions import PastAction
 from recours.database.by_person import ClaimEnrollment
 from recours.database.engine import Database, DatabaseError
 from recours.database.journal import ActionLog
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
@@ -42,7 +42,7 @@ def service(tmp_path: Any, url: str, sandbox: Sandbox, clock: SimulatedClock) ->
 @pytest.fixture
 def actions(service: Service) -> Iterator[Actions]:
     database = Database(service.settings.database_url)
-    yield Actions(App(service.settings, database, look(database), service.clock), WHO)
+    yield Actions(App(service.settings, database, inspect_schema(database), service.clock), WHO)
     database.close()
 
 

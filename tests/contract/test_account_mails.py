@@ -59,7 +59,7 @@ class World:
     def run(self, limit: int = 50) -> list[tuple[str, str, str]]:
         """End a run; returns the emails that it wrote."""
         before = {mail.id for mail in self.mails()}
-        self.outbox.tell_of_refused_accounts(self.clock.now())
+        self.outbox.report_refused_accounts(self.clock.now())
         environment = {
             "RECOURS_LANGUAGE": "fr",
             "RECOURS_TIMEZONE": "Europe/Paris",
@@ -208,7 +208,7 @@ def test_an_email_that_waited_is_not_sent_once_the_account_is_accepted(world: Wo
 def test_two_runs_at_once_mail_once(world: World) -> None:
     world.refuse(1)
     other = replace(world.outbox, run_id="o" * 32)
-    other.tell_of_refused_accounts(world.clock.now())
+    other.report_refused_accounts(world.clock.now())
     assert len(world.run()) == 1
-    other.tell_of_refused_accounts(world.clock.now() + HOUR)
+    other.report_refused_accounts(world.clock.now() + HOUR)
     assert world.run() == []

@@ -15,7 +15,7 @@ from recours.database.border import INDEX, POD_COLUMNS, Border
 from recours.database.claim_rows import assessed_values, insert_rows, project, read_claims, reading_all
 from recours.database.engine import Database
 from recours.database.schema.creation import bring_up_to_date
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from tests.conftest import Kind
 from tests.fakes.schemas import SCHEMAS, Application
 
@@ -47,8 +47,8 @@ def ready(application: Application) -> Application:
 
 def prepare(database: Database) -> None:
     """Prepare the database like a first run."""
-    bring_up_to_date(database, look(database))
-    database.look_again()
+    bring_up_to_date(database, inspect_schema(database))
+    database.reinspect()
 
 
 def read(service: Application) -> Claim:
@@ -79,10 +79,10 @@ def test_a_statement_outlives_a_look_at_tables_that_have_not_changed(
     """One thread may build a statement while another thread reads the tables again."""
     monkeypatch.setattr("recours.database.engine.Border", Border)  # tests share borders of identical tables
     assess(ready)
-    ready.database.look_again()
+    ready.database.reinspect()
     condition = ready.database.border.text("tracking_number") == NUMBER
     with ready.database.read() as connection:
-        ready.database.look_again(connection)
+        ready.database.reinspect(connection)
     assert holds(ready, condition)
 
 

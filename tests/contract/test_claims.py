@@ -28,7 +28,7 @@ from recours.database.claim_rows import owed_in
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.database.tables import DONE
 from recours.reporting.reader import most_urgent_claims
 from recours.runs.ports import Attempt, Lease, NotRecordedError
@@ -878,7 +878,7 @@ def test_a_successful_claim_costs_eight_statements_at_most_and_fewer_where_sever
 ) -> None:
     def cost_of(batch: int, *, threads: int) -> int:
         statements.clear()
-        app = App(settings_of(url, sandbox), database, look(database), clock)
+        app = App(settings_of(url, sandbox), database, inspect_schema(database), clock)
         options = Options(batch_size=batch, concurrency=threads)
         worker = make_worker(PODRetryScheduler, app, options, jitter=lambda: 0.0)
         report = worker.run()

@@ -362,7 +362,7 @@ def test_new_credentials_are_those_of_the_client_of_today(accounts: ClientAccoun
 def test_without_addresses_the_id_alone_decides(accounts: ClientAccounts) -> None:
     account = add(accounts, 1)
     change_clients(accounts, "ALTER TABLE clients RENAME COLUMN email TO address")
-    accounts.database.look_again()
+    accounts.database.reinspect()
     accounts.settle_moved(LATER)
     assert accounts.directory() == {1: {"chronopost": account.id}}
     assert accounts.all()[0].client.named == "client 1"
@@ -373,7 +373,7 @@ def test_without_clients_one_is_named_by_the_id_that_its_claims_have(
 ) -> None:
     add_claims(accounts.database, [{"client_id": 1}, {"client_id": 1}, {"client_id": None}])
     change_clients(accounts, "ALTER TABLE clients RENAME TO customers")
-    accounts.database.look_again()
+    accounts.database.reinspect()
     assert accounts.client_of("1") == [ServiceClient(1, "")]
     assert accounts.client_of("2") == accounts.client_of("shop1@example.com") == []
     assert accounts.emails([1]) == {}

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from recours.database.dialect import Waits
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from tests.conftest import Kind
 from tests.contract.test_claims import Run
 from tests.fakes.proxy import Proxy
@@ -28,7 +28,7 @@ def server_url(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
 
 CHECKS: dict[str, Callable[[Database], Any]] = {
     "claims": lambda database: Run(database).claims.count(),
-    "recours_schema_version": look,
+    "recours_schema_version": inspect_schema,
 }
 
 

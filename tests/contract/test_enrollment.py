@@ -19,7 +19,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
 from recours.database.intake import Assessor
 from recours.database.schema.creation import bring_up_to_date
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.runs.eligibility import EnrollCriteria, count_candidates
 from recours.runs.ports import Lease
 from recours.runs.summary import not_enrolled
@@ -63,7 +63,7 @@ def add(database: Database, claim_id: int, created_at: Any = NOW, **columns: Any
 
 
 def adopt(database: Database) -> None:
-    bring_up_to_date(database, look(database), SimulatedClock(NOW))
+    bring_up_to_date(database, inspect_schema(database), SimulatedClock(NOW))
 
 
 def assessor(database: Database) -> Assessor:
@@ -448,7 +448,7 @@ def test_the_clock_of_a_first_run_is_the_databases(service: Database) -> None:
     adopted = enrollment(service).adoption()
     assert adopted is not None
     assert adopted.at == NOW
-    bring_up_to_date(service, look(service), SystemClock())
+    bring_up_to_date(service, inspect_schema(service), SystemClock())
     again = enrollment(service).adoption()
     assert again is not None
     assert again.at == NOW, "once"

@@ -18,7 +18,7 @@ from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import creation
 from recours.database.schema.creation import MISSING, bring_up_to_date, sql_of_completion
-from recours.database.schema.inspection import HEAD, look, require_claims
+from recours.database.schema.inspection import HEAD, inspect_schema, require_claims
 from tests.conftest import Kind
 from tests.postgres import execute, programs
 
@@ -67,7 +67,7 @@ def plain(database: Database) -> str:
 
 
 def first_run(database: Database) -> list[str]:
-    found = look(database)
+    found = inspect_schema(database)
     require_claims(database, found)
     after, remarks = bring_up_to_date(database, found)
     assert after.is_current
@@ -87,7 +87,7 @@ def is_valid(database: Database) -> bool | None:
 
 def next_run(database: Database) -> list[str]:
     """The next run, of another process."""
-    database.look_again()
+    database.reinspect()
     return first_run(database)
 
 
@@ -131,7 +131,7 @@ def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Database) -> 
 def _first_run_elsewhere(url: str, start: Any, answers: Any) -> None:
     database = Database(make_url(url))
     try:
-        look(database)  # so that all of them are connected at the start
+        inspect_schema(database)  # so that all of them are connected at the start
         start.wait(60)
         answers.put(first_run(database))
     except BaseException as error:  # noqa: BLE001 (to be seen by the test)
@@ -158,7 +158,7 @@ def test_one_of_several_concurrent_first_runs_upgrades_the_database(old: Databas
     assert not [remark for remark in said if remark.startswith(("FAILED", MISSING))]
     assert len([remark for remark in said if "is now" in remark]) == 1
     assert len([remark for remark in said if remark.startswith("Built")]) == 1
-    assert not look(old).lacks_index
+    assert not inspect_schema(old).lacks_index
     assert leases(old) == []
 
 
@@ -215,7 +215,7 @@ def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: 
         holder.execute("SELECT * FROM claims")
         with pytest.raises(DatabaseError, match="another program has locked the table claims for 3 s"):
             first_run(old)
-    assert look(old).version is None
+    assert inspect_schema(old).version is None
     assert first_run(old)
 
 
@@ -295,11 +295,11 @@ def test_a_missing_right_to_build_the_index_is_reported_once(old: Database, unpr
     assert remarks[-1].startswith(MISSING)
     assert "(must be owner of table claims): ask your administrator to run the SQL" in remarks[-1]
     assert next_run(unprivileged) == []
-    assert look(unprivileged).lacks_index
+    assert inspect_schema(unprivileged).lacks_index
     (sql,) = [line for line in sql_of_completion(unprivileged) if INDEX in line]
     psql(old, sql)
-    unprivileged.look_again()
-    assert not look(unprivileged).lacks_index
+    unprivileged.reinspect()
+    assert not inspect_schema(unprivileged).lacks_index
 
 
 def psql(database: Database, script: str) -> None:

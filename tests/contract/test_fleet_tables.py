@@ -29,7 +29,7 @@ def install(owner: URL) -> None:
 
 def look(url: URL) -> JobTables:
     with closing(Database(url)) as database:
-        return job_queue.look(database)
+        return job_queue.inspect_tables(database)
 
 
 def test_a_database_without_the_tables_reports_them_as_missing(owner: URL) -> None:

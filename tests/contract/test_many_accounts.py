@@ -20,7 +20,7 @@ from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.reporting.claim_reports import explanation_of, plan_for
 from recours.reporting.plan import stands_in_line
 from recours.reporting.snapshot import Reports
@@ -67,7 +67,7 @@ def with_accounts(count: int, url: str, folder: Path, add_claims: Callable[..., 
     settings = load(
         folder, environment_of(url, "http://127.0.0.1:1") | {"RECOURS_ACCOUNTS_KEY": KEY}, CATALOG
     )
-    app = App(settings, database, look(database), SimulatedClock(NOW))
+    app = App(settings, database, inspect_schema(database), SimulatedClock(NOW))
     take_in(database, app.catalog, NOW, POLICY)
     ClaimMaintenance(database, app.catalog, "slice").stage_due(POLICY.due_until(NOW))
     return app

@@ -77,7 +77,7 @@ def send(application: Application, outbox: MailOutbox) -> str | None:
     with application.database.write() as connection:
         add_events(connection, told, outbox.run_id, NOW)
     fault = None
-    for client_id, ids in outbox.untold_by_client().items():
+    for client_id, ids in outbox.unreported_by_client().items():
         recipient = outbox.recipient(client_id)
         assert recipient
         draft = Draft(
@@ -90,7 +90,7 @@ def send(application: Application, outbox: MailOutbox) -> str | None:
             "p",
             "h",
         )
-        assert outbox.write(draft, outbox.still_untold(ids), NOW)
+        assert outbox.write(draft, outbox.still_unreported(ids), NOW)
     for mail in outbox.lease(outbox.ready(NOW), NOW):
         fault = outbox.end(mail, MailState.SENT, NOW)
     return fault

@@ -177,7 +177,7 @@ def test_no_amount_is_secured_without_a_column_of_amounts(
     put(database, attempts, ATTEMPT | {"claim_id": id_of(records, "CLM-00000"), "outcome": "success"})
     for column in ("amount_requested", "currency"):
         sql(database, f"ALTER TABLE claims DROP COLUMN {column}")
-    database.look_again()
+    database.reinspect()
     assert system_of(records).secured(NOW - MINUTE, NOW + MINUTE) == {}
 
 
@@ -418,7 +418,7 @@ def test_claims_of_a_month_are_those_made_in_it(
         sql(
             database, f"ALTER TABLE claims ALTER created_at DROP DEFAULT, ALTER created_at TYPE {column_type}"
         )
-        database.look_again()
+        database.reinspect()
     for n, at in enumerate(times):
         value = f"'{at}'" if at else "NULL"
         sql(database, f"UPDATE claims SET created_at = {value} WHERE claim_reference = 'CLM-{n:05}'")

@@ -6,7 +6,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.reporting.reader import DatabaseRecords, most_urgent_claims, survey
 from recours.reporting.records import ClaimFilter, Concerned, Sort
 from recours.reporting.system import Backlog, Stake
@@ -73,7 +73,7 @@ def test_lists_are_filtered_searched_and_sorted(filled: Application) -> None:
     "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
 )
 def test_open_claims_are_counted_and_planned(filled: Application) -> None:
-    database, schema = filled.database, look(filled.database)
+    database, schema = filled.database, inspect_schema(filled.database)
     [backlog] = [one for one in SystemReader(database, CATALOG).backlogs(NOW + DAY) if one.carrier == "dpd"]
     assert backlog == Backlog("dpd", backlog.stages, backlog.oldest)
     assert sum(backlog.stages.values()) == backlog.due == 2
@@ -103,6 +103,6 @@ def test_before_the_first_run_claims_are_read_without_our_tables(application: Ap
     status = {"pod_fetch_status": "pending"} if application.kind.has_pod_columns else {}
     application.add(1, tracking_number=NUMBER, **status)
     database = application.database
-    found = survey(database, look(database), CATALOG, NOW, 4, NOW)
+    found = survey(database, inspect_schema(database), CATALOG, NOW, 4, NOW)
     read = [(each.claim.reference, each.edited, each.leased) for each in found]
     assert read == [("CLM-1", True, False)] * len(status)

@@ -16,7 +16,7 @@ from recours.core.outcome import StoredDocument
 from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import bring_up_to_date, complete
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from tests.contract.test_changes import changes
 from tests.contract.test_claims import NOW, SUCCESS, TIMED_OUT, Run, attempt_at, edit, rows
 from tests.own_rows import joined_row, joined_rows
@@ -91,14 +91,14 @@ def test_dropped_columns_are_filled_again(run: Run, *, is_forgotten: bool, as_sc
         connection.exec_driver_sql(f"DROP INDEX {INDEX}")
         for column in POD_COLUMNS:
             connection.exec_driver_sql(f"ALTER TABLE claims DROP COLUMN {column}")
-    run.database.look_again()
+    run.database.reinspect()
     with pytest.raises(DatabaseError, match="recours init-db") as raised:
-        bring_up_to_date(run.database, look(run.database))
+        bring_up_to_date(run.database, inspect_schema(run.database))
     if as_script:
         with run.database.outside_transactions() as connection:
             for statement in raised.value.details:
                 connection.exec_driver_sql(statement)
-        run.database.look_again()
+        run.database.reinspect()
     else:
         assert any("Restored columns of claims" in remark for remark in complete(run.database))
     for row, restored in zip(before, joined_rows(run.database), strict=True):

@@ -19,7 +19,7 @@ from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import inspection
 from recours.database.schema.creation import bring_up_to_date, sql_of_additions
-from recours.database.schema.inspection import look, require_claims
+from recours.database.schema.inspection import inspect_schema, require_claims
 from recours.database.tables import metadata
 from recours.host.home import migrations
 from recours.settings.model import Settings
@@ -88,7 +88,7 @@ def copies(path: Path) -> list[Path]:
 def upgrade(path: Path) -> list[str]:
     database = Database(make_url(f"sqlite:///{path}"))
     try:
-        found = look(database)
+        found = inspect_schema(database)
         require_claims(database, found)
         return bring_up_to_date(database, found)[1]
     finally:
@@ -152,7 +152,7 @@ def test_one_of_several_concurrent_first_runs_updates_the_database(
         assert len([remark for remark in remarks if "is now" in remark]) == 1
         assert len(copies(path)) == 1
         database = Database(make_url(f"sqlite:///{path}"))
-        assert look(database).is_current
+        assert inspect_schema(database).is_current
         database.close()
         assert_untouched(before, path)
 
@@ -227,7 +227,10 @@ def test_pod_columns_that_are_there_keep_their_values(old: Path) -> None:
 
 
 def test_a_file_may_be_named_like_a_fault(old: Path) -> None:
-    assert look(Database(make_url(f"sqlite:///{old.rename(old.with_name('blocked.db'))}"))).version is None
+    assert (
+        inspect_schema(Database(make_url(f"sqlite:///{old.rename(old.with_name('blocked.db'))}"))).version
+        is None
+    )
 
 
 def test_an_alembic_of_the_services_own_is_not_touched(old: Path) -> None:
@@ -269,7 +272,7 @@ def test_columns_that_someone_dropped_are_named(old: Path) -> None:
     script = ["BEGIN;", "ALTER TABLE claims ADD COLUMN pod_signature_url TEXT;", "COMMIT;"]
     assert [*raised.value.details] == script
     with closing(Database(make_url(f"sqlite:///{old}"))) as database:
-        assert sql_of_additions(database, look(database)) == script
+        assert sql_of_additions(database, inspect_schema(database)) == script
     assert dump(old) == before
 
 
@@ -291,7 +294,7 @@ def test_a_database_without_usable_claims_is_reported_and_not_changed(
         with database.write() as connection:
             connection.exec_driver_sql(statements)
     before = tables_of(database)
-    found = look(database)
+    found = inspect_schema(database)
     with pytest.raises(DatabaseError, match=said):
         require_claims(database, found)
     assert tables_of(database) == before
@@ -367,7 +370,7 @@ def test_a_current_schema_is_seen_by_few_statements(database: Database) -> None:
 
     def statements() -> int:
         seen.clear()
-        found = look(database)
+        found = inspect_schema(database)
         require_claims(database, found)
         assert bring_up_to_date(database, found) == (found, [])
         return len([statement for statement in seen if statement not in ("BEGIN", "BEGIN IMMEDIATE")])
@@ -375,7 +378,7 @@ def test_a_current_schema_is_seen_by_few_statements(database: Database) -> None:
     statements()
     assert statements() == (1 if database.is_sqlite else 2)  # of the version and the rights
     if not database.is_sqlite:  # whose reflection needs one PRAGMA for each query
-        database.look_again()
+        database.reinspect()
         assert statements() <= 4
 
 

@@ -78,5 +78,5 @@ def test_a_table_without_amounts_or_currencies(database: Database, add_claims: C
     for column, stake in (("currency", Stake({"": 20.0})), ("amount_requested", Stake())):
         with database.write() as connection:
             connection.execute(text(f"ALTER TABLE claims DROP COLUMN {column}"))
-        database.look_again()
+        database.reinspect()
         assert stake_in(database, waiting) == stake

@@ -190,7 +190,7 @@ def test_claims_whose_evidence_ends_soon_are_found_by_their_place(
     if not with_deadlines:
         with database.write() as connection:
             connection.execute(text("ALTER TABLE claims DROP COLUMN response_deadline"))
-        database.look_again()
+        database.reinspect()
     found = SystemReader(database, catalog).near_deadline(NOW, NOW + 7 * DAY, ["chronopost", "other"])
     expected = {"ready", "new", "unnumbered", "waiting"} | ({"over, and due"} if with_deadlines else set())
     assert sorted(claim.reference for claim in found) == sorted(expected)

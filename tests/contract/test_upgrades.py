@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, insert, inspect, select
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import creation, inspection
 from recours.database.schema.creation import complete, sql_of_additions
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.database.tables import carriers
 from recours.host.home import migrations
 from tests.conftest import Kind
@@ -85,7 +85,7 @@ def test_a_migration_upgrades_a_database_with_its_rows(released: Database) -> No
         connection.execute(insert(carriers).values(carrier="ups"))
     remarks = complete(released)
     assert "is now 0002_next" in remarks[-1]
-    assert look(released).is_current
+    assert inspect_schema(released).is_current
     assert "host TEXT True" in layout(released)["recours_runs"]
     assert released.scalar(select(carriers.c.carrier)) == "ups"
     assert complete(released) == []
@@ -93,14 +93,14 @@ def test_a_migration_upgrades_a_database_with_its_rows(released: Database) -> No
 
 @pytest.mark.usefixtures("_next_version")
 def test_an_administrator_gets_the_sql_of_an_upgrade(released: Database) -> None:
-    sql = sql_of_additions(released, look(released))
+    sql = sql_of_additions(released, inspect_schema(released))
     assert "ALTER TABLE recours_runs ADD COLUMN host TEXT;" in sql
     assert "host TEXT True" not in layout(released)["recours_runs"]
     with released.write() as connection:
         for line in sql:
             if line and not line.startswith("--"):
                 connection.exec_driver_sql(line)
-    assert look(released).is_current
+    assert inspect_schema(released).is_current
 
 
 def test_the_schema_of_a_newer_version_is_refused(released: Database) -> None:

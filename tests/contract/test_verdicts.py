@@ -15,7 +15,7 @@ from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.errors import OUTAGE_KINDS, ErrorKind
 from recours.core.translations import LANGUAGES
 from recours.database.engine import Database
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.database.tables import account_state, actions, attempts, runs
 from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
@@ -36,7 +36,7 @@ NUMBERS = {"ups": "1Z999AA1{:010d}", "colissimo": "6A{:011d}", "chronopost": "XY
 def operations_of(database: Database, folder: Path, world: World) -> App:
     environment = environment_of(str(database.url), "http://127.0.0.1:1") | ACCOUNTS | world.settings
     settings = load(folder, environment, CATALOG)
-    return App(settings, database, look(database), SimulatedClock(NOW))
+    return App(settings, database, inspect_schema(database), SimulatedClock(NOW))
 
 
 def fill(database: Database, world: World, add_claims: Callable[..., None], app: App) -> None:

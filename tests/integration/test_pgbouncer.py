@@ -18,7 +18,7 @@ from recours.app import open_database
 from recours.bootstrap import make_worker
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import complete
-from recours.database.schema.inspection import look
+from recours.database.schema.inspection import inspect_schema
 from recours.runs.summary import Report
 from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -129,7 +129,7 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
     settings = settings_of(through.render_as_string(hide_password=False), sandbox)
     opened = open_database(settings)
     assert [remark for remark in opened.remarks if "is now" in remark]
-    assert not look(opened.database).lacks_index
+    assert not inspect_schema(opened.database).lacks_index
     assert abs(opened.clock.now() - datetime.now(UTC)) < timedelta(seconds=1)
     opened.database.close()
     add(service, [f"due-{n}" for n in range(40)], "failed", "2026-02-02 06:59:00+00")

@@ -28,8 +28,8 @@ from recours.database.schema.inspection import (
     HEAD,
     Schema,
     dropped_columns,
-    look,
-    look_closer,
+    inspect_all,
+    inspect_schema,
     require_claims,
     require_version,
 )
@@ -93,24 +93,24 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
     def create_missing(connection: Connection) -> list[str]:
         for statement in _missing_service_tables(database, connection).values():
             connection.execute(text(statement))
-        if not look_closer(database, connection).has_dropped_columns:
+        if not inspect_all(database, connection).has_dropped_columns:
             return []
         border = database.border
         for statement in restoration(border):
             connection.exec_driver_sql(statement)
         return [f"Restored columns of {border.table} from recours's own tables: {', '.join(border.missing)}"]
 
-    schema = look(database)
+    schema = inspect_schema(database)
     require_version(database, schema)
     if database.border.is_there:  # before anything is changed
         require_claims(database, schema)
     try:
         with database.long():
-            remarks = change_alone(database, create_missing, clock)
+            remarks = change_exclusively(database, create_missing, clock)
     except DatabaseError as fault:
         raise _add_sql(fault, database, partial(sql_of_completion, database)) from fault
-    database.look_again()
-    schema = look(database)
+    database.reinspect()
+    schema = inspect_schema(database)
     require_claims(database, schema)
     return remarks + bring_up_to_date(database, schema, clock)[1]
 
@@ -133,7 +133,7 @@ def sql_of_completion(database: Database, grant_to: str | None = None) -> list[s
     new_tables = service_tables(database.dialect)
     schema = Schema(None)
     if database.is_there():
-        schema = look(database)
+        schema = inspect_schema(database)
         require_version(database, schema)
         with database.read() as connection:
             new_tables = _missing_service_tables(database, connection)
@@ -158,7 +158,7 @@ def bring_up_to_date(
         # For a user who may not build the index, only the first run returns the remark.
         if schema.lacks_index and (is_new or may_build(database)):
             remarks += build_missing(database, clock)
-            schema = look(database)
+            schema = inspect_schema(database)
     return schema, remarks
 
 
@@ -167,7 +167,7 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
 
     def add(connection: Connection) -> Schema:
         # Another process may have made the changes before this process got the lock.
-        schema_before = look_closer(database, connection)
+        schema_before = inspect_all(database, connection)
         require_version(database, schema_before)
         if not schema_before.is_current:
             remarks.extend(_copied_aside(database, schema_before))
@@ -181,14 +181,14 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
         return schema_before
 
     try:
-        schema_before = change_alone(database, add, clock)
+        schema_before = change_exclusively(database, add, clock)
     except DatabaseError as fault:
         raise _add_sql(fault, database, partial(sql_of_additions, database, schema)) from fault
     finally:
-        database.look_again()
+        database.reinspect()
     if schema_before.is_current:
         return schema_before, []
-    schema_after = look(database)
+    schema_after = inspect_schema(database)
     if not schema_after.is_current:
         raise dropped_columns(database, schema_after)
     added = ", ".join(schema_before.missing_columns) or "nothing"
@@ -338,7 +338,7 @@ _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 _T = TypeVar("_T")
 
 
-def change_alone(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
+def change_exclusively(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
     """Change the schema in one transaction, under a lock of all recours processes. Raises DatabaseError.
 
     The lock is polled, because waiting for it in a transaction would deadlock with a process that builds an index.
@@ -358,7 +358,7 @@ def change_alone(database: Database, work: Callable[[Connection], _T], clock: Cl
             pause = _POLL_S
             reason = "another run has been changing its schema"
         except DatabaseError as fault:
-            if not fault.is_of_lock:
+            if not fault.is_lock_timeout:
                 raise
             locked = fault
             pause = next(pauses)
@@ -448,12 +448,12 @@ def build_missing(database: Database, clock: Clock) -> list[str]:
             release_name(database, _BUILDING, holder)
     except DatabaseError as fault:
         # A message about missing rights already contains the remedy.
-        how = "" if fault.is_of_rights else " To build it, run 'recours init-db'."
+        how = "" if fault.is_permission_error else " To build it, run 'recours init-db'."
         return [f"{MISSING} ({INDEX}); runs find pending claims more slowly without it: {fault}{how}"]
 
 
 def _build(database: Database) -> list[str]:
-    database.look_again()  # another process may have built it
+    database.reinspect()  # another process may have built it
     border = database.border
     if border.index is None or border.has_index:
         return []
@@ -463,5 +463,5 @@ def _build(database: Database) -> list[str]:
             for name in connection.scalars(_LEFT_BEHIND, {"table": border.table, "name": INDEX}).all():
                 connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         connection.exec_driver_sql(border.index)
-    database.look_again()
+    database.reinspect()
     return [f"Built the index {INDEX} on {border.table}"]

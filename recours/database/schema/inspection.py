@@ -43,25 +43,25 @@ class Schema(NamedTuple):
         return self.version == HEAD and bool(self.missing_columns)
 
 
-def look(database: Database) -> Schema:
+def inspect_schema(database: Database) -> Schema:
     """Inspect the database. Raises DatabaseError."""
     border = database.border
     try:
         with database.read() as connection:
             return _schema(connection, border, connection.scalar(_VERSION))
     except DatabaseError as fault:
-        if fault.is_of_lock:
+        if fault.is_lock_timeout:
             raise
-        if fault.is_of_rights:  # only on PostgreSQL
+        if fault.is_permission_error:  # only on PostgreSQL
             require_rights(database)
         # The version table is probably missing. If the cause is another error, the next queries raise it.
         with database.read() as connection:
-            return look_closer(database, connection)
+            return inspect_all(database, connection)
 
 
-def look_closer(database: Database, connection: Connection) -> Schema:
+def inspect_all(database: Database, connection: Connection) -> Schema:
     """Inspect the whole database, including the service's tables again, even if parts are missing."""
-    database.look_again(connection)
+    database.reinspect(connection)
     return _schema(connection, database.border, version_of(connection))
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, func, inspect, select
 from recours.database.border import INDEX
 from recours.database.claim_rows import free
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.creation import change_alone
-from recours.database.schema.inspection import HEAD, look
+from recours.database.schema.creation import change_exclusively
+from recours.database.schema.inspection import HEAD, inspect_schema
 from recours.database.schema.rights import MISSING
 from recours.database.tables import VERSION_TABLE, claims, intake, metadata, runs
 from recours.runs.ports import Clock
@@ -104,21 +104,21 @@ def remove(database: Database, removal: Removal, clock: Clock) -> None:
             connection.exec_driver_sql(statement)
 
     try:
-        change_alone(database, drop, clock)
+        change_exclusively(database, drop, clock)
     except DatabaseError as fault:
-        if not fault.is_of_rights:
+        if not fault.is_permission_error:
             raise
         raise DatabaseError(
             f"{MISSING} ({fault.message}): ask the owner of the tables to run the SQL printed by: recours uninstall --sql. "
             "Nothing was changed."
         ) from fault
     finally:
-        database.look_again()
+        database.reinspect()
 
 
-def work_under_way(database: Database, now: datetime) -> str:
+def work_in_progress(database: Database, now: datetime) -> str:
     """A text about leased claims and unfinished runs; "" if there are none. Raises DatabaseError."""
-    if look(database).version != HEAD:
+    if inspect_schema(database).version != HEAD:
         return ""  # no run works on a database without the current schema
     with database.read() as connection:
         leases = select(func.count()).where(claims.c.lease_token.is_not(None), ~free(now))

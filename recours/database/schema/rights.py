@@ -57,9 +57,9 @@ def needs_of(border: Border, new_tables: Collection[str] = ()) -> tuple[Need, ..
     needs = [Need(border.table, ("SELECT", "UPDATE"), columns=pod_columns)]
     if border.has_clients or "clients" in further:
         needs.append(Need("clients", ("SELECT",), optional=True))
-    if border.keeps_notifications or "notifications" in further:
+    if border.has_notifications or "notifications" in further:
         needs.append(Need("notifications", ("INSERT",), optional=True, numbered=True))
-    if border.keeps_settings or "system_settings" in further:
+    if border.has_settings or "system_settings" in further:
         needs.append(Need("system_settings", ("SELECT",), optional=True))
     return (*needs, *OWN)
 
