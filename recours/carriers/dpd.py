@@ -144,31 +144,26 @@ class Dpd(OneCallClient):
     spec = SPEC
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Make the call, and complete its answer with the facts in `delivery`."""
-        account = (self.settings[name] for name in SPEC.credentials[0])
-        answer = session.call(Capability.TRACKING, trace_request(number, *account))
+        """Call `GetShipmentTraceSingle` with images, and complete its answer with the facts in `delivery`.
+
+        Elements are in the schema's order, because ASMX ignores misplaced elements. In the WSDL, the customer's type
+        extends a type with the two numbers, so they precede the country.
+        """
+        user, password, center, customer = (self.settings[name] for name in SPEC.credentials[0])
+        account = [("userid", user), ("password", password)]
+        fields: soap.Fields = [
+            ("Customer", [("centernumber", center), ("number", customer), ("countrycode", _COUNTRY)]),
+            ("Language", "FR"),
+            ("ShipmentNumber", parcel_of(number)),
+            ("ExpandContainerMode", "MasterOnly"),
+            ("GetImages", "true"),
+            *((name, "false") for name in ("GetPhotos", "GetParsedInfo", "GetServices")),
+        ]
+        header = soap.element("UserCredentials", _NAMESPACE, account, qualified=True)
+        call = soap.element(_OPERATION, _NAMESPACE, [("request", fields)], qualified=True)
+        request = Request("POST", _PATH, _HEADERS, soap.envelope(call, header))
+        answer = session.call(Capability.TRACKING, request)
         return parse(answer, self.settings["DPD_DELIVERED_CODES"].split(","), delivery)
-
-
-def trace_request(number: str, user: str, password: str, center: str, customer: str) -> Request:
-    """A call of `GetShipmentTraceSingle` with images, in the schema's order, because ASMX ignores misplaced elements.
-
-    In the WSDL, the customer's type extends a type with the two numbers, so they precede the country.
-    """
-    account = [("userid", user), ("password", password)]
-    fields: soap.Fields = [
-        ("Customer", [("centernumber", center), ("number", customer), ("countrycode", _COUNTRY)]),
-        ("Language", "FR"),
-        ("ShipmentNumber", parcel_of(number)),
-        ("ExpandContainerMode", "MasterOnly"),
-        ("GetImages", "true"),
-        ("GetPhotos", "false"),
-        ("GetParsedInfo", "false"),
-        ("GetServices", "false"),
-    ]
-    header = soap.element("UserCredentials", _NAMESPACE, account, qualified=True)
-    call = soap.element(_OPERATION, _NAMESPACE, [("request", fields)], qualified=True)
-    return Request("POST", _PATH, _HEADERS, soap.envelope(call, header))
 
 
 # ---------------------------------------------------------------- answers

@@ -81,7 +81,9 @@ class LaPoste(StatusClient):
 
     def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Failure] | Failure:
         """Track with `idships`. A delivery is also returned as a failure, which contains the delivery but no proof."""
-        request = tracking_request(numbers, self.settings["LAPOSTE_API_KEY"])
+        headers = {"X-Okapi-Key": self.settings["LAPOSTE_API_KEY"], "Accept": "application/json"}
+        names = ",".join(quote(number, safe="") for number in numbers)
+        request = Request("GET", f"{_PATH}{names}?lang={_LANGUAGE}", headers)
         return parse_tracking(session.call(Capability.TRACKING, request), numbers)
 
     @staticmethod
@@ -97,12 +99,6 @@ class LaPoste(StatusClient):
             return None
         quota = _QUOTA.search(json_api.text(json_api.tree(answer.body), "message") or "")
         return Wait(now + timedelta(seconds=int(quota[1]))) if quota else Wait()
-
-
-def tracking_request(numbers: Sequence[str], key: str) -> Request:
-    headers = {"X-Okapi-Key": key, "Accept": "application/json"}
-    names = ",".join(quote(number, safe="") for number in numbers)
-    return Request("GET", f"{_PATH}{names}?lang={_LANGUAGE}", headers)
 
 
 # ---------------------------------------------------------------- answers

@@ -44,7 +44,7 @@ _NAMESPACE = "http://www.mondialrelay.fr/webservice/"
 _OPERATION = "WSI2_TracingColisDetaille"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{_NAMESPACE}{_OPERATION}"'}
 _LANGUAGE = "FR"
-_NUMBER_LENGTH = 8
+_NUMBER_LENGTH = 8  # digits by which the service knows a parcel
 
 DELIVERED = "82"
 _UNKNOWN_OR_ERROR = "99"
@@ -122,27 +122,18 @@ class MondialRelay(StatusClient):
 
     def _call(self, number: str, session: CarrierSession) -> Response:
         brand, key = (self.settings[name] for name in SPEC.credentials[0])
-        return session.call(Capability.TRACKING, tracing_request(number, brand, key))
+        digits = number if len(number) == _NUMBER_LENGTH else number[2 : 2 + _NUMBER_LENGTH]
+        values = (brand.strip(), digits, _LANGUAGE)  # brands are often written with trailing blanks
+        fields = [*zip(("Enseigne", "Expedition", "Langue"), values, strict=True)]
+        fields.append(("Security", signature(values, key)))
+        call = soap.element(_OPERATION, _NAMESPACE, fields, qualified=True)
+        return session.call(Capability.TRACKING, Request("POST", _PATH, _HEADERS, soap.envelope(call)))
 
     @staticmethod
     def no_proof(delivery: Delivery) -> Failure:
         day = answers.french_day(delivery.at) if delivery.at else ""
         text = ", ".join(part for part in (day, clean(delivery.place or "", 60)) if part)
         return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, delivery=delivery)
-
-
-def shipment_of(number: str) -> str:
-    """The eight digits by which the service knows a parcel."""
-    return number if len(number) == _NUMBER_LENGTH else number[2 : 2 + _NUMBER_LENGTH]
-
-
-def tracing_request(number: str, brand: str, key: str) -> Request:
-    """A signed call of `WSI2_TracingColisDetaille`. Brands are often written with trailing blanks."""
-    values = (brand.strip(), shipment_of(number), _LANGUAGE)
-    fields = [*zip(("Enseigne", "Expedition", "Langue"), values, strict=True)]
-    fields.append(("Security", signature(values, key)))
-    call = soap.element(_OPERATION, _NAMESPACE, fields, qualified=True)
-    return Request("POST", _PATH, _HEADERS, soap.envelope(call))
 
 
 def signature(values: tuple[str, ...], key: str) -> str:

@@ -29,7 +29,6 @@ _TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
 _SHIPIT = "/shipit-farm/v1/backend/rs/tracking/"
 _OPERATIONS = ("parceldetails", "parcelpod")
 _SHIPIT_TYPE = "application/glsVersion1+json"
-_PROBLEM = "application/problem+json"
 
 # The identifiers of a parcel in either service.
 _IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}|QAS_[0-9]{7}", "ParcelNumber": r"[0-9]{11,12}|[0-9]{20}"}
@@ -104,7 +103,7 @@ def _no_token(message: str) -> Answer:
 
 
 def _read_tracking(request: HttpRequest) -> Question:
-    json_api.needs(request, "GET", _problem(request.path, 405, "Method Not Allowed", "Use GET"))
+    json_api.needs(request, "GET", json_api.problem(405, "Method Not Allowed", "Use GET"))
     number, *also = request.path.removeprefix(_TRACK).split(",")
     values, wrong = json_api.parameters(request, _PARAMETERS)
     detail = None
@@ -116,15 +115,9 @@ def _read_tracking(request: HttpRequest) -> Question:
         size = len(also) + 1
         detail = f"Provided references of size '{size}' is more than allowed limit of {_MOST_NUMBERS}"
     if detail:
-        raise BadRequestError(_problem(request.path, 400, "Bad Request", detail))
+        raise BadRequestError(json_api.problem(400, "Bad Request", detail))
     return Question(
-        "trackids",
-        number,
-        tuple(also),
-        tracking=True,
-        goes_on=_GOES_ON,
-        bearer=json_api.bearer(request),
-        details={"path": request.path},
+        "trackids", number, tuple(also), tracking=True, goes_on=_GOES_ON, bearer=json_api.bearer(request)
     )
 
 
@@ -161,11 +154,6 @@ def _identifier(body: bytes) -> tuple[str, str]:
 # ---------------------------------------------------------------- Track & Trace
 
 
-def _problem(path: str, status: int, title: str, detail: str) -> Answer:
-    tree = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
-    return json_api.answer(tree, status, _PROBLEM)
-
-
 def _fault(status: int, text: str, code: str) -> Answer:
     return json_api.answer({"fault": {"faultstring": text, "detail": {"errorcode": code}}}, status)
 
@@ -177,15 +165,14 @@ def _wrong_parcel(number: str, code: str, message: str) -> Answer:
 
 def _refused_tracking(question: Question, state: ParcelState) -> Answer | None:
     number = question.number
-    path = question.details["path"]
     errors = {
         Scenario.AUTH_REFUSED: _fault(
             401, "The Token has expired: policy(Verify-JWT)", "steps.jwt.TokenExpired"
         ),
         Scenario.UNKNOWN: _wrong_parcel(number, "E_404_01", "Resource Not Found"),
         Scenario.SYSTEM_ERROR: _wrong_parcel(number, "E_500_01", "Internal Server Error"),
-        Scenario.FAULT_CLIENT: _problem(path, 400, "Bad Request", "Failed to read request"),
-        Scenario.FAULT_SERVER: _problem(path, 500, "Internal Server Error", "Unexpected error"),
+        Scenario.FAULT_CLIENT: json_api.problem(400, "Bad Request", "Failed to read request"),
+        Scenario.FAULT_SERVER: json_api.problem(500, "Internal Server Error", "Unexpected error"),
     }
     return errors.get(state.scenario)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.answers import ParcelStatus as P
-from recours.carriers.laposte import CODES, CODES_OF_EVENTS, LaPoste, parse_tracking, tracking_request
+from recours.carriers.laposte import CODES, CODES_OF_EVENTS, LaPoste, parse_tracking
 from recours.carriers.message import Request, Response, Wait
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -100,8 +100,9 @@ def test_the_request_is_that_of_the_public_clients() -> None:
 
 
 def test_a_number_cannot_leave_its_place_in_the_path() -> None:
-    path = tracking_request(["6A/../x?lang=#é", "a,b"], "key").path
-    assert path == "/suivi/v2/idships/6A%2F..%2Fx%3Flang%3D%23%C3%A9,a%2Cb?lang=fr_FR"
+    session = FakeSession([DELIVERED], checks_requests=False)
+    LaPoste(SETTINGS).track_many(["6A/../x?lang=#é", "a,b"], session)
+    assert session.requests[0][1].path == "/suivi/v2/idships/6A%2F..%2Fx%3Flang%3D%23%C3%A9,a%2Cb?lang=fr_FR"
 
 
 # ---------------------------------------------------------------- delivered
