@@ -78,7 +78,7 @@ class Engine:
         self._any_connected = False
         self._over = False  # a fault in any thread ended the run, so no further call begins
         self._fault: RunError | None = None
-        self._crash: BaseException | None = None  # an unexpected exception in a thread
+        self._crash: BaseException | None = None  # an unexpected exception in any thread
         self._lane_faults: list[RunError] = []
 
     def run(self, ready: Mapping[str, Ready]) -> None:
@@ -88,10 +88,12 @@ class Engine:
             with Threads(thread_count(self._limits.concurrency), self._fetch, "fetch") as threads:
                 try:
                     self._fetch_all(threads)
-                except BaseException:
+                except BaseException as error:  # noqa: BLE001 (it is raised again once the other threads have ended)
                     self._over = True  # so that the other threads begin no further call
-                    raise
+                    self._crash = error
             if self._crash:
+                for lane in self.leasing.lanes.values():
+                    lane.mistakes.excuse()
                 raise self._crash
             if self._fault:
                 raise self._fault

@@ -105,10 +105,14 @@ class Mistakes:
             self.waiting.append(claim_id)
             if mistake.remedy is not None or len(self.waiting) >= SAME_MISTAKES:
                 self.is_run_at_fault = True
-                self.excused.update(self.waiting)
-                self.waiting.clear()
+                self.excuse()
                 return len(self.excused)
         return 0
+
+    def excuse(self) -> None:
+        """Excuse the claims that wait, because the run is at fault."""
+        self.excused.update(self.waiting)
+        self.waiting.clear()
 
 
 @dataclass

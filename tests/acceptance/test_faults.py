@@ -140,7 +140,8 @@ def _few_open_files(installation: Installation) -> None:
 
 @fault("hardly any memory")
 def _little_memory(installation: Installation) -> None:
-    installation.limits = "ulimit -v 120000"
+    # Enough to start, and too little for the imports of a run. With some more, CPython itself may crash in a thread.
+    installation.limits = "ulimit -v 70000"
 
 
 @fault("a log that may not be written")

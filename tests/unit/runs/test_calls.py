@@ -1001,6 +1001,17 @@ def test_a_thread_that_dies_ends_the_run(world: World, monkeypatch: pytest.Monke
         world.retry()
 
 
+def test_an_internal_error_before_the_run_fails_costs_no_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in world.many_failed(2):
+        world.queue.answers[number] = [stumble()]
+    monkeypatch.setattr("recours.runs.engine.log.exception", Mock(side_effect=[None, MemoryError()]))
+    with pytest.raises(MemoryError):
+        world.retry(concurrency=1)
+    assert retries_of(world) == [0, 0]
+
+
 def test_an_internal_error_about_one_claim_is_attributed_to_the_claim(world: World) -> None:
     numbers = world.many_failed(5)
     for number in (numbers[0], numbers[1], numbers[3], numbers[4]):
