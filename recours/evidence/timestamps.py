@@ -17,7 +17,6 @@ from recours.core.errors import RunError
 from recours.core.text import clean
 from recours.host.files import read_regular
 
-_INSTALL = "pip install 'recours[timestamps]'"
 _PATIENCE_S = 20.0
 _OK = 200
 _LARGEST = 10_000_000  # bytes of a certificate file
@@ -89,5 +88,7 @@ def _client() -> Any:
     try:
         import rfc3161_client  # noqa: PLC0415 (an extra)
     except ImportError as error:
-        raise RunError(f"the package rfc3161-client is missing; install it with: {_INSTALL}") from error
+        raise RunError(
+            "the package rfc3161-client is missing; install it with: pip install 'rfc3161-client>=1.0.6,<2'"
+        ) from error
     return rfc3161_client

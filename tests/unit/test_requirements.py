@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from recours import launch
+from tests.unit.manual.pages import everything
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("requirements.txt", "tests/requirements.txt")
@@ -71,3 +72,10 @@ def test_packages_checked_at_start_match_the_declared_dependencies() -> None:
     for name, need in asked.items():
         oldest = [one.version for one in need.specifier if one.operator == ">="]
         assert [".".join(map(str, looked_for[name]))] == (oldest or [""]), name
+
+
+def test_no_text_installs_recours_by_its_name() -> None:
+    """Somebody else could own the name on PyPI, and such an installation would replace the one of a checkout."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "recours").rglob("*.p[oy]"))
+    texts = everything() + code + (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert re.findall(r"pip install (?:-\S+ )*['\"]?recours.*", texts) == []
