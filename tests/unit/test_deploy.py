@@ -1,4 +1,4 @@
-"""Secrets and databases in a checkout reach neither git, the packages nor the images."""
+"""What leaves a checkout, and what the images are built from."""
 
 import re
 from pathlib import Path
@@ -31,3 +31,16 @@ def test_the_build_of_the_images_gets_only_what_it_copies() -> None:
     assert "*" in lines_of(".dockerignore")
     assert sources == kept
     assert all((ROOT / source).exists() for source in sources)
+
+
+def test_images_are_pinned_by_digest() -> None:
+    names = (
+        "deploy/Dockerfile",
+        "deploy/compose.yaml",
+        "deploy/compose.fleet.yaml",
+        ".github/workflows/ci.yml",
+    )
+    texts = "".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+    images = re.findall(r"\b(?:python|postgres):\d\S*|^ +- 1\d\S*", texts, re.MULTILINE)
+    assert len(images) == 4
+    assert [image for image in images if not re.search(r"@sha256:[0-9a-f]{64}$", image)] == []
