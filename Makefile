@@ -68,9 +68,9 @@ reference: .venv/ready-dev
 texts: .venv/ready-dev
 	$(BIN)/python -m tests.translations
 
-# Measure size and layout. BASE=<commit> adds that commit for comparison, TIME=1 the seconds of its tests.
+# Measure size and layout. BASE=<commit> adds that commit for comparison.
 metrics: .venv/ready-dev
-	$(BIN)/python -m tests.metrics $(if $(BASE),--base $(BASE)) $(if $(TIME),--time)
+	$(BIN)/python -m tests.metrics $(if $(BASE),--base $(BASE))
 
 # Measure the speed of runs. BASE=<commit> alternates with runs of that commit.
 bench: .venv/ready-dev

@@ -26,7 +26,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
@@ -90,16 +89,6 @@ class Code:
         ]
         return sorted(found)
 
-    def private_used_once(self) -> int:
-        """Private functions and methods that are used once in their file."""
-        return sum(
-            uses[name] == 1
-            for tree in self.trees.values()
-            if (uses := Counter(_names_used(tree)))
-            for name in {node.name for node in ast.walk(tree) if isinstance(node, Function)}
-            if name.startswith("_") and not name.startswith("__")
-        )
-
     @cached_property
     def style(self) -> dict[str, float]:
         """Frequency per 1,000 lines of patterns that make code read as translated or dense."""
@@ -118,36 +107,9 @@ class Code:
         lines = sum(self.lines.values())
         return {title: 1000 * count / lines for title, count in counts.items()}
 
-    def words(self) -> set[str]:
-        """The different words in identifiers."""
-        words = set()
-        for tree in self.trees.values():
-            for node in ast.walk(tree):
-                for field in ("id", "attr", "arg", "name"):
-                    name = getattr(node, field, None)
-                    if isinstance(name, str):
-                        words |= {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
-        return words
-
-    def repeated_file_names(self) -> int:
-        """File names that occur more than once."""
-        counts = Counter(path.name for path in self.trees if path.name != "__init__.py")
-        return sum(count > 1 for count in counts.values())
-
     def modules_with_a_dialect(self) -> list[Path]:
         """Modules that name a dialect as a string, or import something that only one database has."""
         return [path for path, tree in self.trees.items() if any(map(_names_dialect, ast.walk(tree)))]
-
-    def protocols(self) -> int:
-        """Protocols outside of `runs/ports.py`."""
-        return sum(
-            isinstance(base, ast.Name) and base.id == "Protocol"
-            for path, tree in self.trees.items()
-            if path != Path("runs/ports.py")
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ClassDef)
-            for base in node.bases
-        )
 
     def files_of(self, feature: str) -> set[Path]:
         """The files of a feature."""
@@ -185,14 +147,6 @@ def _names_dialect(node: ast.AST) -> bool:
         case ast.ImportFrom(module=str(name)):
             return name.startswith(_OF_ONE_DATABASE)
     return False
-
-
-def _names_used(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, ast.Attribute):
-            yield node.attr
 
 
 def _names_imported(tree: ast.AST) -> Iterator[str]:
@@ -431,7 +385,7 @@ def _run(root: Path, environment: dict[str, str], *arguments: str) -> None:
 # ---------------------------------------------------------------- the table
 
 
-def measures(root: Path, *, with_time: bool) -> dict[str, str]:
+def measures(root: Path) -> dict[str, str]:
     """All measurements by name."""
     code, tests = Code(root / "recours"), Code(root / "tests")
     lengths = [lines for lines, _ in code.functions]
@@ -445,7 +399,6 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
         "  lines, median": f"{statistics.median(lengths):.0f}",
         "  lines, 90 of 100 at most": f"{statistics.quantiles(lengths, n=10)[-1]:.0f}",
         "  lines, longest": f"{longest} ({where.rpartition(' ')[2]})",
-        "private functions used once": f"{code.private_used_once():,}",
     }
     for feature in FEATURES:
         files = code.files_of(feature)
@@ -457,14 +410,9 @@ def measures(root: Path, *, with_time: bool) -> dict[str, str]:
     for title, most in STYLE.items():
         bound = f" ({most})" if most else ""
         found[f"{title} per 1,000"] = f"{code.style[title]:.1f}{bound}"
-    found["different words in names"] = f"{len(code.words()):,}"
-    found["file names that occur twice"] = f"{code.repeated_file_names()}"
     found["modules that name a dialect"] = f"{len(code.modules_with_a_dialect())} (2)"
-    found["protocols outside of ports"] = f"{code.protocols()}"
     found["old words in names"] = f"{sum(map(len, old_words.occurrences(root / 'recours').values())):,}"
     found["lines of tests"] = f"{sum(tests.lines.values()):,}"
-    if with_time:
-        found["make test: seconds"], found["  of the processor"] = _time_of_tests(root)
     return found
 
 
@@ -480,32 +428,16 @@ def rows_of(columns: Iterable[Iterable[str]]) -> list[str]:
     return names
 
 
-def _time_of_tests(root: Path) -> tuple[str, str]:
-    """Wall-clock and CPU seconds of `make test` with the current .venv, including child processes."""
-    command = ["make", "-C", str(root), "--old-file=.venv/ready", "--old-file=.venv/ready-dev", "test"]
-    begun, used = time.monotonic(), _processor_of_children()
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(root)}, check=False)
-    seconds = f"{time.monotonic() - begun:,.0f}"
-    processor = f"{_processor_of_children() - used:,.0f}"
-    return (seconds if done.returncode == 0 else f"{seconds}, failed"), processor
-
-
-def _processor_of_children() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="make metrics")
     parser.add_argument("--base", metavar="COMMIT", help="measure this commit too, beside what is here")
-    parser.add_argument("--time", action="store_true", help="run `make test` too, which takes minutes")
     options = parser.parse_args()
     with ExitStack() as stack:
         places = {"here": ROOT}
         if options.base:
             places = {name_of(options.base): stack.enter_context(checkout(options.base)), **places}
-        columns = [measures(place, with_time=options.time) for place in places.values()]
+        columns = [measures(place) for place in places.values()]
     names = rows_of(columns)
     width = 4 + max(len(value) for column in columns for value in column.values())
     for title, *values in [["", *places], *([name, *(c.get(name, "-") for c in columns)] for name in names)]:

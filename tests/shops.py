@@ -27,8 +27,6 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.database.tables import attempts, claims, quota
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
-from recours.sandbox.answers import Question, SimulatedCarrier
-from recours.sandbox.scenarios import ParcelState
 from tests.carriers.cases import CASES
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, START, Kind, claim_row
 from tests.own_rows import joined_rows
@@ -102,30 +100,6 @@ class ShopsClaim:
         if owner == self.account or (owner == DEFAULT_ACCOUNT and self.carrier in SAY_WHOSE):
             return None
         return ErrorKind.ACCESS_DENIED if self.carrier in SAY_WHOSE else CASES[self.carrier].not_ours
-
-
-Story = tuple[Any, ...]
-
-
-class LimitedSandbox(Sandbox):
-    """A sandbox that rate-limits an account after calls about this many parcels."""
-
-    def __init__(self, limits: Mapping[tuple[str, str], tuple[int, str | None]]) -> None:
-        """`limits`: by carrier and account, the number, and the Retry-After header of further answers."""
-        super().__init__()
-        self.limits = limits
-        self._asked: Counter[tuple[str, str]] = Counter()
-
-    def _state(
-        self, carrier: SimulatedCarrier, question: Question, number: str, account: str | None, at: datetime
-    ) -> ParcelState:
-        key = carrier.key, account or ""
-        most, retry_after = self.limits.get(key, (None, None))
-        self._asked[key] += 1
-        if most is None or self._asked[key] <= most:
-            return super()._state(carrier, question, number, account, at)
-        parcel = Parcel((Scenario.RATE_LIMITED,), retry_after=retry_after)
-        return ParcelState(Scenario.RATE_LIMITED, parcel, 0, at, at)
 
 
 @dataclass
@@ -213,24 +187,6 @@ class Shops:
         for number, claim in self.claims.items():
             if number in ended or (claim.shop, claim.carrier) not in but:
                 assert ended.get(number) == (claim.ends_with or "success"), claim
-
-    def stories(self) -> dict[str, Story]:
-        """The reproducible facts of each claim: its result, its attempts, and who called about it."""
-        tried: dict[Any, tuple[Any, ...]] = {}
-        columns = [attempts.c[name] for name in ("turn", "outcome", "used", "error_kind")]
-        with self.database.read() as connection:
-            for claim_id, *facts in connection.execute(select(attempts.c.claim_id, *columns)):
-                tried[claim_id] = tuple(facts)
-        names = ("pod_fetch_status", "stage", "pod_retry_count", "kind")
-        found = {
-            row["tracking_number"]: (*(row[name] for name in names), *tried.get(row["id"], ()))
-            for row in joined_rows(self.database)
-        }
-        assert len(found) == len(self.claims)
-        return {
-            number: (facts, [(call.operation, call.account) for call in self.box.calls_for(number)])
-            for number, facts in found.items()
-        }
 
     # ---------------------------------------------------------------- what always holds
 
