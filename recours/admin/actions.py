@@ -375,7 +375,7 @@ class Actions:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
             content = _content_of(content) if isinstance(content, Path) else content
             documents = DocumentStore(app.settings.pod_dir, app.settings.access)
-            documents.make_sure()
+            documents.prepare()
             attacher = Attacher(
                 records=self.reports.records,
                 claims=replace(app.claims, worker=_ATTACH),

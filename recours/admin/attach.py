@@ -181,7 +181,7 @@ class Attacher:
         (document,) = self.documents.store(label, replace(retrieved, is_accepted=bool(attachment.anyway)))
         if document.refused:
             raise _hollow(attachment, claim, document.refused)
-        self.documents.secure([document])
+        self.documents.make_durable([document])
         return document
 
 

@@ -57,7 +57,8 @@ class DocumentStore:
         self._parts = folder / PARTS
         self._new_folders: set[Path] = set()  # folders whose names may not survive a power failure yet
 
-    def make_sure(self) -> None:
+    def prepare(self) -> None:
+        """Check that documents can be stored, and delete old partial files. Raises RunError."""
         try:
             self._access.make_folder(self.folder)
             self._access.try_out(self.folder)
@@ -75,7 +76,7 @@ class DocumentStore:
             raise self._storage_error(error) from error
 
     def store(self, label: Label, retrieved: Retrieved) -> list[StoredDocument]:
-        """Store all pieces of a carrier's answer. Their names survive a power failure after `secure`. Raises RunError.
+        """Store all pieces of a carrier's answer. Their names survive a power failure after `make_durable`. Raises RunError.
 
         Pieces that prove nothing are returned with the reason, and are stored in a separate folder.
         """
@@ -140,7 +141,7 @@ class DocumentStore:
         name = f"{_stem(label)}_{sha256[:16]}{_SUFFIXES[media_type]}"
         return folder / label.carrier / sha256[:2] / sha256[2:4] / name
 
-    def secure(self, documents: Iterable[StoredDocument]) -> None:
+    def make_durable(self, documents: Iterable[StoredDocument]) -> None:
         """Make the names of these documents durable, including those of new folders. Raises RunError."""
         try:
             for folder in {Path(document.path).parent for document in documents}:

@@ -481,7 +481,7 @@ class FleetWorker:
                 usable = is_kept  # a worker is not used again after a fault of the run
             finally:
                 self._at_work.discard(worker)
-                worker.mention_unknown()
+                worker.log_unknown()
                 record.give_back(worker, usable=usable)
         with self._guard:
             self._done[name] += 1

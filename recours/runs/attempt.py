@@ -24,7 +24,7 @@ from recours.core.outcome import (
 )
 from recours.core.sentences import Sentence
 from recours.core.text import clean
-from recours.runs.lane import Mistake, describe_mistake
+from recours.runs.lane import InternalError, describe_internal_error
 from recours.runs.ports import CarrierAnswer, Clock, Dependencies, Reservation
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class AttemptResult:
     started_at: datetime
     duration_s: float = 0.0
     evidence: tuple[StoredDocument, ...] = ()  # including rejected documents and tracking records
-    mistake: Mistake | None = None  # recours itself raised an exception during the fetch
+    internal_error: InternalError | None = None  # recours itself raised an exception during the fetch
 
     @property
     def outcome(self) -> Outcome:
@@ -111,11 +111,13 @@ def attempt(
     return AttemptResult(claim, fetched, started_at, deps.clock.monotonic() - start, tuple(evidence))
 
 
-def result_of_mistake(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
+def result_of_internal_error(claim: Claim, error: Exception, clock: Clock) -> AttemptResult:
     """Return the result of an attempt in which recours itself failed; the caller logs the traceback."""
     message = f"Internal error ({type(error).__name__}); the log has its details"
     failure = Failure.of(Sentence.INTERNAL, message=message)
-    return AttemptResult(claim, CarrierAnswer(failure), clock.now(), mistake=describe_mistake(error))
+    return AttemptResult(
+        claim, CarrierAnswer(failure), clock.now(), internal_error=describe_internal_error(error)
+    )
 
 
 def result_of_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:

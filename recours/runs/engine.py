@@ -20,7 +20,7 @@ from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.text import clean, plural
-from recours.runs.attempt import AttemptResult, attempt, result_of_mistake
+from recours.runs.attempt import AttemptResult, attempt, result_of_internal_error
 from recours.runs.lane import Lane, LeasedClaim
 from recours.runs.leasing import POLL_S, Leasing, thread_count
 from recours.runs.log import log
@@ -31,24 +31,24 @@ from recours.runs.threads import Threads
 
 _RENEW_BELOW = timedelta(minutes=5)
 _RENEW_EVERY_S = 60.0
-# Answers that arrive within this time are recorded in one transaction, up to this number.
-_TOGETHER_S = 0.1
-_TOGETHER = 8
+# Answers that arrive within this time are recorded in one transaction, at most this number.
+_RECORD_DELAY_S = 0.1
+_MOST_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class AttemptFinished:
-    """A thread has finished an attempt. `refusal`: why its answer closed the lane. `repeats_outage`: see `Lane`."""
+    """The message of a thread that has finished an attempt. `refusal`: why the answer closed the lane, if it did."""
 
     leased: LeasedClaim
     result: AttemptResult
     refusal: Refusal | None
-    repeats_outage: bool
+    repeats_outage: bool  # see `Lane.repeats_outage`
 
 
 @dataclass(frozen=True)
 class BundleFinished:
-    """A thread has finished a bundle. `unasked`: the claims for which the carrier was not asked."""
+    """The message of a thread that has finished a bundle. `unasked`: the claims for which the carrier was not asked."""
 
     bundle: list[LeasedClaim]
     unasked: list[LeasedClaim]
@@ -71,12 +71,12 @@ class Engine:
             self._deps, self._catalog, self._limits, self._recorder, self._source, self._may_begin
         )
         self._from_threads: SimpleQueue[AttemptFinished | BundleFinished] = SimpleQueue()
-        self._lanes_guard = threading.Lock()  # several threads note failures of a lane
+        self._lanes_lock = threading.Lock()  # several threads register failures of a lane
         self._leased: dict[Any, LeasedClaim] = {}  # not recorded yet, by claim id
         self._answered: list[AttemptFinished] = []  # not recorded yet
         self._record_at: float | None = None  # monotonic seconds
         self._any_connected = False
-        self._over = False  # a fault in any thread ended the run, so no further call begins
+        self._has_ended = False  # a fault in any thread ended the run, so no further call begins
         self._fault: RunError | None = None
         self._crash: BaseException | None = None  # an unexpected exception in any thread
         self._lane_faults: list[RunError] = []
@@ -89,15 +89,15 @@ class Engine:
                 try:
                     self._fetch_all(threads)
                 except BaseException as error:  # noqa: BLE001 (it is raised again once the other threads have ended)
-                    self._over = True  # so that the other threads begin no further call
+                    self._has_ended = True  # so that the other threads begin no further call
                     self._crash = error
             if self._crash:
                 for lane in self.leasing.lanes.values():
-                    lane.mistakes.excuse()
+                    lane.internal_errors.defer_unattributed()
                 raise self._crash
             if self._fault:
                 raise self._fault
-            self._record_what_waits()
+            self._record_remaining()
             self.leasing.report_lanes()
             if self._may_begin():
                 self.leasing.end_unnumbered()
@@ -119,12 +119,10 @@ class Engine:
                         threads.submit(bundle)
                 has_recorded = self._record_when_due()
                 if self.leasing.in_flight:
-                    self._take_in(self._next_message(threads))
+                    self._process(self._next_message(threads))
                 elif self._may_begin() and self.leasing.waits_for_quota:
                     self._deps.clock.sleep(POLL_S)
-                elif (
-                    not has_recorded
-                ):  # a claim that did not use an attempt leaves room for another in the batch
+                elif not has_recorded:  # recording may make room in the batch
                     return
                 self._renew()
             except RunError as fault:
@@ -141,10 +139,10 @@ class Engine:
             threads.check()
             return None
 
-    def _take_in(self, message: AttemptFinished | BundleFinished | None) -> None:
+    def _process(self, message: AttemptFinished | BundleFinished | None) -> None:
         """Process the end of an attempt or of a bundle. Raises RunError."""
         if isinstance(message, AttemptFinished):
-            self._take_answer(message)
+            self._process_answer(message)
         elif message:
             self.leasing.end_bundle(message.bundle[0].lane)
             for leased in message.unasked:
@@ -154,38 +152,38 @@ class Engine:
             if message.unasked:
                 self.leasing.return_claims(message.unasked)
 
-    def _take_answer(self, answer: AttemptFinished) -> None:
-        """Apply an answer to its lane; the answer is recorded later. Raises RunError."""
+    def _process_answer(self, answer: AttemptFinished) -> None:
+        """Update the lane after an answer, which is recorded later. Raises RunError."""
         result = answer.result
         lane = answer.leased.lane
         calls = plural(result.fetched.calls, "call")
         log.debug(f"{result.claim.reference}: {calls} to {lane.account} in {result.duration_s:.2f}s")
         self._answered.append(answer)
         self._any_connected = self._any_connected or result.fetched.calls > 0
-        self._recorder.unknown.note(carrier_of(lane.key), lane.name, result.outcome)
-        self.leasing.note_documents(lane, result.outcome)
-        if refusal := self._refusal_for_mistake(lane, result) or answer.refusal:
-            lane.closes = True
+        self._recorder.unknown.count(carrier_of(lane.key), lane.name, result.outcome)
+        self.leasing.update_documents(lane, result.outcome)
+        if refusal := self._refusal_for_internal_error(lane, result) or answer.refusal:
+            lane.must_close = True
             self.leasing.close(lane, refusal)
 
-    def _refusal_for_mistake(self, lane: Lane, result: AttemptResult) -> Refusal | None:
-        """Register an exception of recours itself, and return the refusal if such exceptions close the lane."""
-        excused = lane.mistakes.note(result.claim.id, result.mistake)
-        if result.mistake is None or not excused:
+    def _refusal_for_internal_error(self, lane: Lane, result: AttemptResult) -> Refusal | None:
+        """Register an internal error or its absence, and return a refusal if internal errors close the lane."""
+        deferred = lane.internal_errors.observe(result.claim.id, result.internal_error)
+        if result.internal_error is None or not deferred:
             return None
-        remedy = result.mistake.remedy or "Please report it, with the traceback from the log"
-        reason = f"Internal error in recours for {lane.name} ({result.mistake.message}). {remedy}"
+        remedy = result.internal_error.remedy or "Please report it, with the traceback from the log"
+        reason = f"Internal error in recours for {lane.name} ({result.internal_error.message}). {remedy}"
         self._lane_faults.append(
-            RunError(f"{reason}. Deferred without using an attempt: {plural(excused, 'claim')}.")
+            RunError(f"{reason}. Deferred without using an attempt: {plural(deferred, 'claim')}.")
         )
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 
     def _fail(self, fault: RunError) -> None:
-        self._over = True
+        self._has_ended = True
         self._fault = self._fault or fault
 
     def _may_begin(self) -> bool:
-        return not (self._over or self._stop.is_set()) and self._deps.clock.monotonic() < self._ends_at
+        return not (self._has_ended or self._stop.is_set()) and self._deps.clock.monotonic() < self._ends_at
 
     def _renew(self) -> None:
         """Extend leases that end soon; claims that lost their lease are not fetched or recorded. Raises RunError."""
@@ -200,7 +198,7 @@ class Engine:
     # ---------------------------------------------------------------- a bundle, in one of the threads
 
     def _fetch(self, bundle: list[LeasedClaim]) -> None:
-        """Fetch each claim, store its documents, and pass its answer to the main thread before fetching the next one."""
+        """Fetch each claim, store its documents, and pass the answer to the main thread before the next claim."""
         unasked = list(bundle)
         is_closed = False
         try:
@@ -219,16 +217,16 @@ class Engine:
                     unasked.remove(leased)
                     if (
                         result.evidence
-                    ):  # if this fails, the lease expires and a later run recovers the documents
-                        self._deps.documents.secure(result.evidence)
+                    ):  # after a failure, the lease expires and a later run finds the documents
+                        self._deps.documents.make_durable(result.evidence)
                     self._from_threads.put(self._apply_answer(leased, result))
         except RunError as fault:
-            # Register the fault first, so that the claim is not leased again once it is handed back, and so that this
-            # fault is reported rather than a fault that the stop causes.
+            # Register the fault first, so that the claim is not leased again once it is released, and so that this
+            # fault is reported and not a later fault that the stop causes.
             self._fail(fault)
             self._stop.set()
         except BaseException as error:  # noqa: BLE001 (the main thread raises it again)
-            self._over = True
+            self._has_ended = True
             self._crash = error
         finally:
             self._from_threads.put(BundleFinished(bundle, unasked))
@@ -269,16 +267,16 @@ class Engine:
             raise
         except Exception as error:
             log.exception(f"{leased.claim.reference}: internal error")
-            return result_of_mistake(leased.claim, error, self._deps.clock)
+            return result_of_internal_error(leased.claim, error, self._deps.clock)
 
     def _apply_answer(self, leased: LeasedClaim, result: AttemptResult) -> AttemptFinished:
-        """Apply an answer to its lane, for all threads at once."""
+        """Register an answer with its lane, in the order of the answers of all threads."""
         lane = leased.lane
         fetched = result.fetched
         was_called = fetched.calls + fetched.unsent > 0
-        with self._lanes_guard:
+        with self._lanes_lock:
             repeats_outage = lane.repeats_outage(result.outcome)
-            refusal = lane.note(result.outcome, called=was_called, shows_outage=fetched.shows_outage)
+            refusal = lane.observe(result.outcome, called=was_called, shows_outage=fetched.shows_outage)
         return AttemptFinished(leased, result, refusal, repeats_outage)
 
     # ---------------------------------------------------------------- recording
@@ -288,20 +286,20 @@ class Engine:
 
         Return whether any were recorded.
         """
-        # Exceptions of unclear cause wait, as do claims whose calls never connected, which would be leased again.
+        # Internal errors of unclear cause wait, as do claims whose calls never connected, which would be leased again.
         ready = [
             answer
             for answer in self._answered
-            if answer.result.claim.id not in answer.leased.lane.mistakes.waiting
+            if answer.result.claim.id not in answer.leased.lane.internal_errors.unattributed
             and not answer.result.never_connected
         ]
         if not ready or self._fault:  # after a fault, `run` records the remaining answers at the end
             self._record_at = None
             return False
         if self._record_at is None:
-            self._record_at = time.monotonic() + _TOGETHER_S
+            self._record_at = time.monotonic() + _RECORD_DELAY_S
         is_old = time.monotonic() >= self._record_at
-        is_due = is_old or len(ready) >= _TOGETHER or not self.leasing.in_flight
+        is_due = is_old or len(ready) >= _MOST_AT_ONCE or not self.leasing.in_flight
         if is_due:
             self._record_at = None
             self._record(ready)
@@ -309,20 +307,20 @@ class Engine:
 
     def _record(self, answers: Sequence[AttemptFinished]) -> None:
         """Record answers. Failures that are not the claim's fault do not count as attempts. Raises RunError."""
-        excused: dict[bool, list[AttemptFinished]] = {
+        deferred: dict[bool, list[AttemptFinished]] = {
             True: [],
             False: [],
         }  # by whether they rank last from now on
         ordinary = []
         for answer in answers:
-            mistakes = answer.leased.lane.mistakes
-            if answer.result.claim.id in mistakes.excused:
-                excused[mistakes.ranks_last].append(answer)
+            internal_errors = answer.leased.lane.internal_errors
+            if answer.result.claim.id in internal_errors.deferred:
+                deferred[internal_errors.ranks_last].append(answer)
             elif answer.repeats_outage:
-                excused[False].append(answer)
+                deferred[False].append(answer)
             else:
                 ordinary.append(answer)
-        for is_last, of_run in excused.items():
+        for is_last, of_run in deferred.items():
             self._record_group(of_run, partial(self._recorder.leave, last=is_last))
         self._record_group(ordinary, self._recorder.conclude)
 
@@ -347,11 +345,11 @@ class Engine:
             for recorded in ids:
                 self._leased.pop(recorded, None)
 
-    def _record_what_waits(self) -> None:
-        """Record the answers that waited for others, because no more answers will arrive. Raises RunError.
+    def _record_remaining(self) -> None:
+        """Record the answers that are left once no more will arrive. Raises RunError.
 
-        Our own network is at fault if no call of the run connected although two or more carriers were called, or if no
-        host name was resolved. One unreachable carrier is the carrier's fault.
+        If no call of the run connected, our own network is at fault if two or more carriers were called or no host name
+        was resolved. A single unreachable carrier is the carrier's fault.
         """
         unreachable = [answer for answer in self._answered if answer.result.never_connected]
         self._record(self._answered)

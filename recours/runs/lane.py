@@ -18,28 +18,25 @@ from recours.runs.ports import Ready, Reservation
 
 # This many failures of the carrier itself in a row, without another answer in between, count as an outage.
 OUTAGE_AFTER = 3
-# If an account is denied this many parcels in one run, the account may be the cause: the operator is notified.
+# If an account is denied this many parcels in one run, the account may be the cause, so the operator is notified.
 MANY_DENIED = 5
-# This many exceptions in a row in the same place mean a broken installation; fewer may be due to unusual claims.
-SAME_MISTAKES = 3
-# The most lanes that one lease query covers. With no more lanes than this, no head has to be read again.
+# This many internal errors in a row in the same place mean a broken installation. Fewer may be due to unusual claims.
+SAME_ERRORS = 3
+# The most lanes that one lease query covers. If a run has no more lanes, the order of its lanes stays exact.
 LANES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """An exception that recours itself raised in a fetch, and where.
-
-    `remedy`: what to do, if the exception tells; None: unknown. `of_any_claim`: every claim would have raised it.
-    """
+class InternalError:
+    """An exception that recours itself raised in a fetch."""
 
     message: str
-    place: str
-    remedy: str | None = None
-    of_any_claim: bool = False
+    place: str  # the exception's class, and the line that raised it
+    remedy: str | None = None  # what to do; None: unknown
+    affects_every_claim: bool = False  # any other claim would have raised it too
 
 
-def describe_mistake(error: Exception) -> Mistake:
+def describe_internal_error(error: Exception) -> InternalError:
     """Describe an exception, with the line that raised it."""
     trace = error.__traceback__
     while trace and trace.tb_next:
@@ -47,11 +44,13 @@ def describe_mistake(error: Exception) -> Mistake:
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     message = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
     is_any = isinstance(error, ImportError) or _lacks_files(error)
-    return Mistake(message, f"{type(error).__name__} {place}", _remedy_of(error), of_any_claim=is_any)
+    return InternalError(
+        message, f"{type(error).__name__} {place}", _remedy_of(error), affects_every_claim=is_any
+    )
 
 
 def _remedy_of(error: Exception) -> str | None:
-    """Return what to do about a fault of the machine; None for other faults. One huge answer may exhaust memory too."""
+    """Return what to do about a fault of the machine; None for other faults. One huge answer may exhaust the memory."""
     causes = (error, error.__cause__)
     # CPython raises SystemError where C code that ran out of memory did not say so.
     if any(isinstance(cause, MemoryError | SystemError) for cause in causes):
@@ -69,55 +68,53 @@ def _lacks_files(error: Exception) -> bool:
 
 
 @dataclass
-class Mistakes:
-    """The internal errors of a lane, by claim id; recorded once it is clear whether the claim or the run is at fault."""
+class InternalErrors:
+    """The ids of a lane's claims with internal errors, until it is clear whether the claims or the run are at fault."""
 
-    waiting: list[Any] = field(default_factory=list)  # in a row, in the same place, not recorded yet
-    # Claims whose answers are recorded without using an attempt.
-    excused: set[Any] = field(default_factory=set)
+    unattributed: list[Any] = field(default_factory=list)  # in a row, in the same place, not recorded yet
+    deferred: set[Any] = field(default_factory=set)  # the run is at fault, so no attempt is used
     is_run_at_fault: bool = False
     _place: str = ""
-    _of_any_claim: bool = False
+    _affects_every_claim: bool = False
 
     @property
     def ranks_last(self) -> bool:
-        """Return whether the excused claims are ranked last, so that they do not block the carrier's other claims in every run.
+        """Return whether to rank the deferred claims last, so that they do not block the carrier's other claims again.
 
-        They keep their rank if a package is missing, because the claims did not cause this failure.
+        If every claim would have failed, such as without a package, the claims keep their rank.
         """
-        return self.is_run_at_fault and not self._of_any_claim
+        return self.is_run_at_fault and not self._affects_every_claim
 
-    def note(self, claim_id: Any, mistake: Mistake | None) -> int:
-        """Register an answer (None) or an internal error.
+    def observe(self, claim_id: Any, internal_error: InternalError | None) -> int:
+        """Register an internal error (None: an answer). Claims that are no longer `unattributed` may be recorded.
 
-        If this error shows that the run itself is at fault, return the number of excused claims; else 0.
-        Claims that leave `waiting` may be recorded.
+        Return the number of deferred claims if this error shows that the run is at fault, otherwise 0.
         """
-        if mistake is None:
-            self.waiting.clear()
+        if internal_error is None:
+            self.unattributed.clear()
         elif self.is_run_at_fault:
-            self.excused.add(claim_id)
+            self.deferred.add(claim_id)
         else:
-            if mistake.place != self._place:
-                self.waiting.clear()
-            self._place = mistake.place
-            self._of_any_claim = mistake.of_any_claim
-            self.waiting.append(claim_id)
-            if mistake.remedy is not None or len(self.waiting) >= SAME_MISTAKES:
+            if internal_error.place != self._place:
+                self.unattributed.clear()
+            self._place = internal_error.place
+            self._affects_every_claim = internal_error.affects_every_claim
+            self.unattributed.append(claim_id)
+            if internal_error.remedy is not None or len(self.unattributed) >= SAME_ERRORS:
                 self.is_run_at_fault = True
-                self.excuse()
-                return len(self.excused)
+                self.defer_unattributed()
+                return len(self.deferred)
         return 0
 
-    def excuse(self) -> None:
-        """Excuse the claims that wait, because the run is at fault."""
-        self.excused.update(self.waiting)
-        self.waiting.clear()
+    def defer_unattributed(self) -> None:
+        """Attribute the unattributed errors to the run, so that they use no attempt."""
+        self.deferred.update(self.unattributed)
+        self.unattributed.clear()
 
 
 @dataclass
 class Outage:
-    """A carrier's own failures in one run. Whichever account they occur on, they close all lanes of the carrier."""
+    """A carrier's own failures in one run. They close all lanes of the carrier, whichever account was used."""
 
     failures_in_a_row: int = 0
     refusal: Refusal | None = None
@@ -132,14 +129,14 @@ class Lane:
     client: str = ""  # the email address of the client that owns the account; "": the default account
     outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
     in_flight: int = 0  # bundles being fetched
-    denied: int = 0  # parcels denied in this run
+    denied_parcels: int = 0  # parcels denied in this run
     documents: Refusal | None = None  # why the account gets no documents, although it may track parcels
     refusal: Refusal | None = None
-    closes: bool = False  # a thread received an answer after which the carrier gets no more calls
-    drained: bool = False  # no ready claim was left at the last lease
+    must_close: bool = False  # a thread received an answer after which the carrier gets no more calls
+    is_empty: bool = False  # no ready claim was left at the last lease
     not_before: float = 0.0  # monotonic seconds: until then, others may return the last reserved units
     waits_since: float | None = None
-    mistakes: Mistakes = field(default_factory=Mistakes)
+    internal_errors: InternalErrors = field(default_factory=InternalErrors)
     # The deadlines of the other worker's ready claims, and when they were read (monotonic seconds).
     deadlines: Sequence[datetime] = ()
     deadlines_read_at: float | None = None
@@ -150,29 +147,29 @@ class Lane:
 
     @property
     def is_closing(self) -> bool:
-        return self.closes or self.outage.refusal is not None
+        return self.must_close or self.outage.refusal is not None
 
     @property
     def is_over(self) -> bool:
-        return self.is_closing or self.refusal is not None or self.drained
+        return self.is_closing or self.refusal is not None or self.is_empty
 
     def is_open(self, monotonic: float) -> bool:
         return not self.is_over and monotonic >= self.not_before
 
     @property
     def waits(self) -> bool:
-        return self.refusal is None and not self.drained and self.waits_since is not None
+        return self.refusal is None and not self.is_empty and self.waits_since is not None
 
     def wait(self, since: float, until: float) -> None:
         """Lease no claim of this lane before `until`; it has been waiting since `since` (both monotonic seconds)."""
-        self.waits_since, self.not_before, self.drained = since, until, False
+        self.waits_since, self.not_before, self.is_empty = since, until, False
 
     @property
     def denials(self) -> Refusal | None:
         """The warning about many parcels denied to this account, or None. Denials do not close the lane."""
-        if self.denied < MANY_DENIED:
+        if self.denied_parcels < MANY_DENIED:
             return None
-        description = SentenceParts(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
+        description = SentenceParts(Sentence.PARCELS_DENIED, self.name, str(self.denied_parcels), self.client)
         return Refusal(
             Blocked.CARRIER,
             sentence("en", description),
@@ -180,14 +177,14 @@ class Lane:
             explanation=description,
         )
 
-    def note(self, outcome: Outcome, *, called: bool = True, shows_outage: bool = False) -> Refusal | None:
+    def observe(self, outcome: Outcome, *, called: bool = True, shows_outage: bool = False) -> Refusal | None:
         """Register an answer, and return a refusal if the answer closed the lane.
 
-        `called`: a call was made for this claim alone. If not, the answer is from a shared call and does not count
-        again toward an outage. `shows_outage`: several calls in a row failed.
+        `called`: a call was made for this claim alone. Otherwise the answer is from a shared call, which counts toward
+        an outage only once. `shows_outage`: several calls in a row failed.
         """
         kind = outcome.kind
-        self.denied += kind is ErrorKind.ACCESS_DENIED
+        self.denied_parcels += kind is ErrorKind.ACCESS_DENIED
         if kind not in OUTAGE_KINDS:
             self.outage.failures_in_a_row = 0
         elif called:
@@ -197,7 +194,7 @@ class Lane:
         refusal = self._closing(outcome)
         if refusal is None:
             return None
-        self.closes = True
+        self.must_close = True
         if not _is_of_account(outcome):
             self.outage.refusal = self.outage.refusal or refusal
         if self.refusal:  # it is closed already
@@ -206,7 +203,7 @@ class Lane:
         return refusal
 
     def repeats_outage(self, outcome: Outcome) -> bool:
-        """Return whether a failure belongs to an outage for which the carrier was closed during the call."""
+        """Return whether a failure belongs to an outage that closed the carrier during the call."""
         return outcome.kind in OUTAGE_KINDS and self.outage.refusal is not None
 
     def count_unreachable(self, outcome: Outcome) -> None:
@@ -256,10 +253,10 @@ class LaneOrder:
 
     The head of a lane is the place of its most urgent claim. The n most urgent claims are always in the n lanes with
     the most urgent heads. After a lease, the new head of a lane cannot be more urgent than the last claim leased, so
-    that place is used as an estimate; heads are read again only when too few of the lanes queried have exact heads. A
-    head may be too early because other runs lease claims and ranks change: then the query finds nothing and the head is
-    read again. A head may be too late only because a claim became ready since. That claim is leased in order if its
-    lane is queried anyway, otherwise in the next slice.
+    the place of that claim is used as an estimate. Heads are read again when too few of the queried lanes have exact
+    heads. A head may be too early because another run leased the claim or its rank changed; then the query finds nothing,
+    and the head is read again. A head may be too late only if a claim became ready in the meantime. That claim is leased
+    in order if its lane is queried anyway, otherwise in the next slice.
     """
 
     def __init__(self, ready: Mapping[str, Ready]) -> None:

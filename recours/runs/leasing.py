@@ -76,7 +76,7 @@ class Leasing:
     _may_continue: Callable[[], bool]  # whether calls may begin
 
     def __post_init__(self) -> None:
-        self._left = self._limits.batch_size
+        self._remaining = self._limits.batch_size
         self._outages: dict[str, Outage] = {}  # by carrier
         # The lanes used so far. Other lanes may have only claims that are less urgent than the batch.
         self.lanes: dict[str, Lane] = {}
@@ -86,7 +86,7 @@ class Leasing:
     @property
     def waits_for_quota(self) -> bool:
         """Return whether more claims can be leased once other runs return the units that they have reserved."""
-        return self._left > 0 and any(lane.waits for lane in self.lanes.values())
+        return self._remaining > 0 and any(lane.waits for lane in self.lanes.values())
 
     def open(self, ready: Mapping[str, Ready]) -> None:
         """Start with the lanes that have ready claims. Raises RunError."""
@@ -114,16 +114,16 @@ class Leasing:
 
     def allow(self, more: int) -> None:
         """Allow `more` claims, in place of claims in the batch that did not use an attempt."""
-        self._left += more
+        self._remaining += more
 
     def next(self) -> list[list[LeasedClaim]]:
         """Lease the most urgent claims that may be fetched, in bundles, one per free thread. Raises RunError."""
-        while self._left > 0 and (rooms := self._rooms()):
+        while self._remaining > 0 and (rooms := self._rooms()):
             lease = self.new_lease()
             claims = self._take(rooms, self._most(rooms), lease)
             if not claims:
                 for key in rooms:
-                    self._drain(key)
+                    self._mark_empty(key)
             with self._put_back_after_fault(claims):
                 due: dict[str, list[Claim]] = {}  # by account
                 for claim in claims:
@@ -149,7 +149,7 @@ class Leasing:
 
     def _most(self, rooms: Mapping[str, int]) -> int:
         """Return the most claims that one query may lease from these lanes."""
-        limit = min(self._left, *rooms.values())
+        limit = min(self._remaining, *rooms.values())
         # Beyond this number, the most urgent claims could lie in later lanes.
         return min(limit, LANES_AT_ONCE) if len(rooms) == LANES_AT_ONCE else limit
 
@@ -177,11 +177,11 @@ class Leasing:
             if key in ready:
                 self._order.move(key, ready[key].head)
             else:
-                self._drain(key)
+                self._mark_empty(key)
 
-    def _drain(self, key: str) -> None:
+    def _mark_empty(self, key: str) -> None:
         """Mark the lane as empty until claims are put back."""
-        self.lanes[key].drained = True
+        self.lanes[key].is_empty = True
         self._order.move(key, None)
 
     def _room(self, lane: Lane) -> int:
@@ -227,7 +227,7 @@ class Leasing:
         places = [urgency(claim.state, now) for claim in claims]
         if not unnumbered:
             self._order.leased(lanes, max(places) if len(places) == limit else None)
-        self._left -= len(claims)
+        self._remaining -= len(claims)
         return claims
 
     def _make_bundles(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Claim]]:
@@ -243,7 +243,7 @@ class Leasing:
             if bundle_size > 1 and may_share(claim.state) and not claim.state.delivery
         ]
         alone = [[claim] for claim in claims if claim not in sharing]
-        if sharing and (room := min(bundle_size - len(sharing), self._left)) > 0:
+        if sharing and (room := min(bundle_size - len(sharing), self._remaining)) > 0:
             more = self._take([lane.key], room, lease)
             with self._put_back_after_fault(more):
                 due = [claim for claim in more if not self._finish_without_call(claim, lease)]
@@ -336,7 +336,7 @@ class Leasing:
         event = Event(_REPORTED_AS[refusal.kind], Actor.OPERATOR, lane.key, since.isoformat(), facts)
         self._deps.journal.emit(event, self._recorder.run_id, now)
 
-    def note_documents(self, lane: Lane, outcome: Outcome) -> None:
+    def update_documents(self, lane: Lane, outcome: Outcome) -> None:
         """After an answer, update whether the account gets documents. Raises RunError."""
         is_denied = (
             isinstance(outcome, Failure) and outcome.claim_only and outcome.kind is ErrorKind.ACCOUNT_DENIED
@@ -363,9 +363,9 @@ class Leasing:
         for first in range(0, len(closed), LANES_AT_ONCE):
             lanes = closed[first : first + LANES_AT_ONCE]
             is_more = True
-            while is_more and self._left > 0:
+            while is_more and self._remaining > 0:
                 lease = self.new_lease()
-                limit = min(self._limits.concurrency, self._left)
+                limit = min(self._limits.concurrency, self._remaining)
                 claims = self._take(lanes, limit, lease, unnumbered=True)
                 with self._put_back_after_fault(claims):
                     self.put_back([claim for claim in claims if not self._finish_without_call(claim, lease)])
@@ -392,7 +392,7 @@ class Leasing:
             return True
         else:
             return False
-        self._left += 1
+        self._remaining += 1
         return True
 
     def _documents_until(self, claim: Claim) -> datetime | None:
@@ -410,7 +410,7 @@ class Leasing:
         failure = known_failure(claim, self._catalog)
         if action is Action.FAIL:
             if result := result_of_recovered(claim, self._deps.documents, self._deps.clock):
-                self._deps.documents.secure(result.evidence)
+                self._deps.documents.make_durable(result.evidence)
                 return result
             message = f"{MOST_INTERRUPTIONS} consecutive runs ended while fetching this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
@@ -428,10 +428,10 @@ class Leasing:
         """Release claims unchanged. Raises RunError."""
         if claims:
             self._source.release(claims, self.new_lease())
-            self._left += len(claims)
+            self._remaining += len(claims)
             for claim in claims:
                 lane = self._lane(claim.account_key)
-                lane.drained = False
+                lane.is_empty = False
                 self._order.returned(lane.key, urgency(claim.state, self._deps.clock.now()))
 
     @contextmanager

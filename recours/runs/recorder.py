@@ -31,14 +31,14 @@ class UnknownCodes:
         self._counts: Counter[tuple[str, str]] = Counter()  # by carrier's key and code
         self._texts: dict[tuple[str, str], str] = {}
 
-    def note(self, key: str, carrier: str, outcome: Outcome) -> None:
+    def count(self, key: str, carrier: str, outcome: Outcome) -> None:
         """Count the unknown codes of an outcome, without their texts, which may differ from parcel to parcel."""
         for text in unknown_of(outcome):
             code = (key, text.partition(" (")[0])
             self._counts[code] += 1
             self._texts.setdefault(code, f"{carrier} sent {text}")
 
-    def mention(self) -> None:
+    def log(self) -> None:
         """Log each code with its new parcels, so that the maintainers can add the code to the carrier's table."""
         for code, parcels in self._counts.items():
             log.warning(f"{self._texts[code]}, which recours does not know: {plural(parcels, 'parcel')}")

@@ -132,7 +132,7 @@ class Worker(ABC):
         self._start = clock.monotonic()
         self._ends_at = self._start + self.options.max_runtime.total_seconds()
         self.find_named()
-        self._mention_gap(self._started_at)
+        self._log_gap(self._started_at)
         # A manual run must not hide that the schedule has stopped.
         name = f"{self.name} --claim" if self.options.claims else self.name
         self.deps.journal.begin(self.run_id, name, self._started_at)
@@ -185,9 +185,9 @@ class Worker(ABC):
         self.deps.note_troubles(self._recorder.kinds)
         self._recorder.kinds.clear()
 
-    def mention_unknown(self) -> None:
+    def log_unknown(self) -> None:
         """Log the unknown codes that carriers have sent since they were last logged."""
-        self._recorder.unknown.mention()
+        self._recorder.unknown.log()
 
     def tidy(self, *, longest: timedelta | None = None) -> None:
         """Do low-priority work: run the closing tasks, log skipped claims, adopt claims that had no retries left.
@@ -198,14 +198,14 @@ class Worker(ABC):
             self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
         for task in self.deps.closing_tasks:
             task()
-        self._mention_set_aside()
+        self._log_set_aside()
         self._adopt_exhausted()
 
     def close(self) -> Report:
         """End the run: send emails, log the summary, and record the run."""
         clock = self.deps.clock
         journal = self.deps.journal
-        self.mention_unknown()
+        self.log_unknown()
         self._try_to(self.tidy)
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         usages = self.deps.queue.usages
@@ -240,7 +240,7 @@ class Worker(ABC):
             return
         from recours.runs.engine import Engine  # noqa: PLC0415 (many runs find nothing to fetch)
 
-        self.deps.documents.make_sure()
+        self.deps.documents.prepare()
         engine = Engine(self.deps, self.catalog, limits, self._recorder, source, self._stop)
         try:
             engine.run(ready)
@@ -261,7 +261,7 @@ class Worker(ABC):
             else:
                 self.stats.skipped_carrier += lane.claims
 
-    def _mention_set_aside(self) -> None:
+    def _log_set_aside(self) -> None:
         """Log how many claims are not fetched because of their own status, so that nobody wonders why."""
         if self.options.claims:
             return
@@ -340,7 +340,7 @@ class Worker(ABC):
                 "an email. To restart them: recours reopen"
             )
 
-    def _mention_gap(self, now: datetime) -> None:
+    def _log_gap(self, now: datetime) -> None:
         # Ignore runs that a wrong clock dates in the future.
         last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)
         if last is not None and not has_run_lately(last, self.schedule, now):

@@ -293,7 +293,7 @@ def dying(owner, name, when):
     setattr(owner, name, watched)
 
 name, when = sys.argv[3:]
-dying({"store": DocumentStore, "secure": DocumentStore}.get(name, ClaimRepository), name, when)
+dying({"store": DocumentStore, "make_durable": DocumentStore}.get(name, ClaimRepository), name, when)
 recours.attach(sys.argv[1], Path(sys.argv[2]), by="Anna")
 """
 
@@ -304,7 +304,7 @@ recours.attach(sys.argv[1], Path(sys.argv[2]), by="Anna")
     [
         ("store", "after"),
         ("lease_named", "after"),
-        ("secure", "after"),
+        ("make_durable", "after"),
         ("record", "before"),
         ("record", "after"),
     ],

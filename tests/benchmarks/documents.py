@@ -54,6 +54,6 @@ def _seconds(store: DocumentStore, n: int) -> float:
     begun = time.perf_counter()
     store.find(label)
     documents = store.store(label, retrieved)
-    store.secure(documents)
+    store.make_durable(documents)
     store.discard_notes(documents)
     return time.perf_counter() - begun

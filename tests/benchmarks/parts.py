@@ -56,7 +56,7 @@ _PARTS = {
     (Chronopost, "fetch"): "call",
     (HttpSession, "call"): "call",
     (DocumentStore, "store"): "keep",
-    (DocumentStore, "secure"): "keep",
+    (DocumentStore, "make_durable"): "keep",
     (Recorder, "conclude"): "record",
     (ClaimRepository, "record"): "record",
 }

@@ -162,7 +162,7 @@ def run(job: dict[str, Any]) -> int:
     if "kill_at" in job:
         watch(boundaries, job["environment"]["RECOURS_POD_DIR"])
         # Otherwise the machine's load would decide which answers share a transaction, and the places would vary.
-        vars(recours.runs.engine)["_TOGETHER_S"] = 0.0
+        vars(recours.runs.engine)["_RECORD_DELAY_S"] = 0.0
     status = recours.cli.workers.main(job.get("worker", "pod_retry_scheduler"), job["arguments"])
     if "names" in job:
         Path(job["names"]).write_text(json.dumps(boundaries.names), encoding="utf-8")

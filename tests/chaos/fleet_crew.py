@@ -22,7 +22,7 @@ SLICES = 2  # concurrent calls of a worker; a script makes one
 # Leased and unfinished bundles of a slice, half of its calls ahead. With Chronopost, a bundle is one claim.
 _LEASED = _THREADS + _THREADS // 2
 # Leased and unrecorded claims of a slice: this many answers wait for others, and one more records them all.
-UNRECORDED = _LEASED + engine._TOGETHER - 1
+UNRECORDED = _LEASED + engine._MOST_AT_ONCE - 1
 # Reserved and unsent units of a slice: two per bundle. Earlier unsent units are returned with its reservation.
 _UNSENT = 2 * _LEASED
 _LATENCY_S = 0.2

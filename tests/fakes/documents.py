@@ -20,17 +20,17 @@ class FakeDocuments:
     on_record: list[str] = field(default_factory=list)  # paths without a remaining note
     full: str | None = None  # why nothing can be stored
 
-    def make_sure(self) -> None:
+    def prepare(self) -> None:
         if self.full:
             raise RunError(self.full)
 
     def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
-        self.make_sure()
+        self.prepare()
         documents = (_document(label, piece, got) for piece in got.pieces)
         self.stored[label] = list({document.sha256: document for document in documents}.values())
         return self.stored[label]
 
-    def secure(self, documents: Iterable[StoredDocument]) -> None:
+    def make_durable(self, documents: Iterable[StoredDocument]) -> None:
         self.secured += [document.path for document in documents]
 
     def find(self, label: Label) -> RecoveredEvidence:

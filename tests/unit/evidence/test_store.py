@@ -504,13 +504,13 @@ def test_file_names_and_new_folders_are_made_durable(
     monkeypatch.setattr(store_module, "sync_folder", synced.append)
     document = keep(store, LABEL, PROOF)
     assert synced == []
-    store.secure([document])
+    store.make_durable([document])
     leaf = Path(document.path).parent
     above = [leaf.parent, leaf.parent.parent, store.folder, tmp_path / "data", tmp_path]
     assert synced[0] == leaf
     assert sorted(synced[1:], reverse=True) == above
     synced.clear()
-    store.secure([document, keep(store, OTHER, PROOF)])
+    store.make_durable([document, keep(store, OTHER, PROOF)])
     assert synced == [leaf]
 
 
@@ -723,21 +723,21 @@ def test_a_piece_accepted_under_newer_rules_is_removed_from_the_refused(
 # ---------------------------------------------------------------- a folder that takes nothing
 
 
-@pytest.mark.parametrize("use", ["make_sure", "store"])
+@pytest.mark.parametrize("use", ["prepare", "store"])
 def test_a_file_in_place_of_the_folder_is_reported(use: str, store: DocumentStore) -> None:
     store.folder.parent.mkdir(parents=True)
     store.folder.write_text("")
     with pytest.raises(
         RunError, match=r"Documents cannot be stored in .*No carrier is called until this is fixed"
     ):
-        store.make_sure() if use == "make_sure" else keep(store, LABEL, PROOF)
+        store.prepare() if use == "prepare" else keep(store, LABEL, PROOF)
 
 
 def test_a_full_disk_fails_the_run(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     document = keep(store, OTHER, PROOF)
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", no_space)
-        for use in (store.make_sure, lambda: keep(store, LABEL, PROOF), lambda: store.secure([document])):
+        for use in (store.prepare, lambda: keep(store, LABEL, PROOF), lambda: store.make_durable([document])):
             with pytest.raises(RunError, match=r"Documents cannot be stored in .*: No space left on device"):
                 use()
     assert files(store) == [Path(document.path)]
@@ -767,7 +767,7 @@ def test_old_unfinished_files_of_killed_runs_are_deleted(
         part.write_bytes(b"%PDF")
         modified_at = part.stat().st_mtime - 3600 * hours
         os.utime(part, (modified_at, modified_at))
-    store.make_sure()
+    store.prepare()
     assert [path.name for path in parts.iterdir()] == [fresh.name]
 
 

@@ -54,7 +54,7 @@ def everything_below(folder: Path) -> list[Path]:
 
 def store_one(folder: Path, access: Access) -> None:
     store = DocumentStore(folder, access)
-    store.make_sure()
+    store.prepare()
     content = proof_pdf("UPS", "XY1", "Durand", datetime(2026, 2, 2, tzinfo=UTC))
     store.store(Label("ups", 1, "CLM-1", "XY1"), Retrieved.single(content, Delivery(None, None), "test"))
 
@@ -118,7 +118,7 @@ def test_a_missing_group_is_reported_before_a_carrier_is_called(tmp_path: Path) 
     words = r"the group 'no-such-group' does not exist \(RECOURS_SHARED_GROUP\)"
     for folder in (tmp_path / "pods", tmp_path):  # a new one, an existing one
         with pytest.raises(RunError, match=f"Documents cannot be stored in .*: {words}"):
-            DocumentStore(folder, Access("no-such-group")).make_sure()
+            DocumentStore(folder, Access("no-such-group")).prepare()
     with pytest.raises(RunError, match=f"Cannot write the log in .*: {words}"):
         logs.set_up(logs.LogFile(tmp_path / "logs" / "x.log", access=Access("no-such-group")), quiet=True)
 

@@ -53,13 +53,13 @@ def test_a_claim_leased_by_another_run_does_not_block_the_others(world: World) -
     world.many_failed(10)
     names = tuple(f"CLM-{n:02}" for n in range(1, 11))
     worker = world.scheduler(1, claims=names, concurrency=8)
-    really = world.documents.make_sure
+    really = world.documents.prepare
 
     def meanwhile() -> None:
         really()
         world.table.lease("CLM-03", world.now + HOUR)
 
-    world.documents.make_sure = meanwhile
+    world.documents.prepare = meanwhile
     assert worker.run().stats.success == 9
 
 

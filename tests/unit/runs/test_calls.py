@@ -904,11 +904,11 @@ def test_a_doubtful_number_is_reported_and_fetched(
     assert told == ["CLM-2: the check digit of XY000000002FR is wrong; Chronopost is asked anyway"]
 
 
-# ---------------------------------------------------------------- a mistake of our own is not a claim's
+# ---------------------------------------------------------------- internal errors
 
 
 def stumble() -> Exception:
-    """The same mistake, in the same place."""
+    """Return the same error, raised in the same place."""
     try:
         divmod(1, 0)
     except ZeroDivisionError as error:

@@ -19,46 +19,46 @@ def lane(**more: Any) -> Lane:
 
 def test_a_lane_is_open_until_it_is_closed_or_drained() -> None:
     assert lane().is_open(0.0)
-    assert not lane(drained=True).is_open(0.0)
+    assert not lane(is_empty=True).is_open(0.0)
     assert not lane(refusal=Refusal(Blocked.CARRIER, "no")).is_open(0.0)
     assert not lane().waits
 
 
 def test_a_lane_that_waits_opens_again() -> None:
-    waiting = lane(drained=True)
+    waiting = lane(is_empty=True)
     waiting.wait(10.0, 10.25)
     assert waiting.waits
     assert [waiting.is_open(at) for at in (10.0, 10.24, 10.25)] == [False, False, True]
-    waiting.drained = True
+    waiting.is_empty = True
     assert not waiting.waits
     refused = lane(refusal=Refusal(Blocked.CARRIER, "no"), waits_since=1.0)
     assert not refused.waits
 
 
 def test_success_does_not_close_the_lane() -> None:
-    assert lane().note(GOT) is None
+    assert lane().observe(GOT) is None
 
 
 def test_a_closed_lane_gives_the_reason_and_the_end() -> None:
     limited = Failure(ErrorKind.RATE_LIMITED, "asks us to wait", retry_at=UNTIL)
-    assert lane().note(limited) == Refusal(Blocked.RATE_LIMIT, "asks us to wait", UNTIL)
+    assert lane().observe(limited) == Refusal(Blocked.RATE_LIMIT, "asks us to wait", UNTIL)
     refused = Failure(ErrorKind.AUTH_FAILED, "rejects our credentials", retry_at=UNTIL)
-    assert lane().note(refused) == Refusal(
+    assert lane().observe(refused) == Refusal(
         Blocked.CARRIER, "rejects our credentials", UNTIL, kind=ErrorKind.AUTH_FAILED
     )
     down = Failure(ErrorKind.SERVER_ERROR, "is unavailable (HTTP 503)", 503, retry_at=UNTIL)
-    assert lane().note(down) == Refusal(
+    assert lane().observe(down) == Refusal(
         Blocked.CARRIER, "is unavailable (HTTP 503)", UNTIL, kind=ErrorKind.SERVER_ERROR
     )
-    told = lane()
-    told.note(down)
-    assert told.closes
+    closed = lane()
+    closed.observe(down)
+    assert closed.must_close
 
 
 def test_a_lane_keeps_its_first_refusal() -> None:
     closed = lane()
-    assert closed.note(Failure(ErrorKind.RATE_LIMITED, "first")) is not None
-    assert closed.note(Failure(ErrorKind.AUTH_FAILED, "second")) is None
+    assert closed.observe(Failure(ErrorKind.RATE_LIMITED, "first")) is not None
+    assert closed.observe(Failure(ErrorKind.AUTH_FAILED, "second")) is None
     assert closed.refusal is not None
     assert closed.refusal.reason == "first"
 
@@ -66,19 +66,19 @@ def test_a_lane_keeps_its_first_refusal() -> None:
 def test_the_third_outage_in_a_row_closes_the_lane() -> None:
     down = Failure(ErrorKind.TIMEOUT, "no answer")
     one = lane()
-    assert [one.note(down), one.note(GOT), one.note(down), one.note(down)] == [None] * 4
+    assert [one.observe(down), one.observe(GOT), one.observe(down), one.observe(down)] == [None] * 4
     reason = "Chronopost failed 3 times in a row; its other claims are deferred"
-    assert one.note(down) == Refusal(Blocked.CARRIER, reason, kind=ErrorKind.TIMEOUT)
+    assert one.observe(down) == Refusal(Blocked.CARRIER, reason, kind=ErrorKind.TIMEOUT)
 
 
 def test_failures_of_calls_in_progress_repeat_the_outage() -> None:
     down = Failure(ErrorKind.TIMEOUT, "no answer")
     first = lane()
     second = lane(outage=first.outage)
-    first.note(down)
-    first.note(down)
+    first.observe(down)
+    first.observe(down)
     assert not second.repeats_outage(down)
-    first.note(down)
+    first.observe(down)
     assert second.repeats_outage(down)
     assert not second.repeats_outage(Failure(ErrorKind.NOT_FOUND, "unknown"))
     assert not second.repeats_outage(GOT)

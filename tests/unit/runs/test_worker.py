@@ -500,7 +500,7 @@ def test_a_document_is_recorded_only_after_it_is_durable(
 
     world.failed("CLM-1")
     with monkeypatch.context() as patched:
-        patched.setattr(world.documents, "secure", broken)
+        patched.setattr(world.documents, "make_durable", broken)
         report = world.retry()
     assert (report.exit_status, report.fault, world.claims.attempts) == (1, "The disk is broken.", [])
     assert world.documents.on_record == []
