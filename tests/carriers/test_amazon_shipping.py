@@ -121,7 +121,7 @@ def test_requests_match_the_documentation() -> None:
 
 
 @pytest.mark.parametrize("country", ["ES", "FR", "IT", "UK"])
-def test_a_number_names_the_business_that_is_asked(country: str) -> None:
+def test_the_country_in_a_number_selects_the_business(country: str) -> None:
     answer = tracked(an_event("OutForDelivery"), status="InTransit", number=f"{country}0123456789")
     failure, session = TABLE.fetch(answer, number=f"{country}0123456789")
     assert failure.kind is K.NOT_DELIVERED_YET
@@ -130,7 +130,7 @@ def test_a_number_names_the_business_that_is_asked(country: str) -> None:
     assert request.headers["x-amzn-shipping-business-id"] == f"AmazonShipping_{country}"
 
 
-def test_a_403_renews_the_token_as_a_401_does() -> None:
+def test_a_403_renews_the_token_like_a_401() -> None:
     expired = error(403, "Unauthorized", "Access to requested resource is denied.", EXPIRED_WORDS)
     outcome, session = fetch(expired, a_token("new"), DELIVERED, PHOTO)
     assert outcome == GOT
@@ -161,7 +161,7 @@ def test_a_403_that_names_a_token_is_about_our_credentials(code: str, details: s
     assert (failure.kind, failure.http_status, failure.unknown) == (K.AUTH_FAILED, 403, None)
 
 
-def test_a_403_that_names_no_token_is_a_right_that_our_account_lacks() -> None:
+def test_a_403_that_names_no_token_means_a_missing_permission() -> None:
     denied = error(403, "Unauthorized", "Access to requested resource is denied.")
     failure = failure_of(denied, a_token("new"), denied)
     assert (failure.kind, failure.unknown) == (K.ACCOUNT_DENIED, None)
@@ -171,7 +171,7 @@ def test_a_403_that_names_no_token_is_a_right_that_our_account_lacks() -> None:
 # ---------------------------------------------------------------- the status
 
 
-def test_the_table_is_that_of_the_model() -> None:
+def test_the_table_has_the_codes_of_the_model() -> None:
     assert len(AMAZON_CODES) == 19
 
 
@@ -181,13 +181,13 @@ def test_an_answer_without_a_payload_is_read_too() -> None:
     assert outcome == GOT
 
 
-def test_an_answer_that_knows_nothing_of_the_number_means_that_it_is_unknown() -> None:
+def test_an_answer_without_data_means_an_unknown_number() -> None:
     assert failure_of(EMPTY).kind is K.NOT_FOUND
     assert failure_of(tracked(status=None, number="FR9999999999")).kind is K.BAD_RESPONSE
     assert failure_of(tracked(status=None, number=None)).kind is K.BAD_RESPONSE
 
 
-def test_when_the_details_are_gone_the_last_status_alone_tells_of_a_delivery() -> None:
+def test_without_details_the_last_status_shows_the_delivery() -> None:
     failure = failure_of(tracked())
     assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, Delivery())
 
@@ -228,7 +228,7 @@ def test_place_coordinates_and_details_are_kept_in_amazons_words() -> None:
     "where",
     [None, [], "x", {}, *({**WHERE, "latitude": odd} for odd in ("48", None, float("nan"), 10**400, -181))],
 )
-def test_coordinates_of_another_shape_are_none(where: Any) -> None:
+def test_invalid_coordinates_are_ignored(where: Any) -> None:
     delivery = fetch(delivered(deliveryLocationCoordinates=where), PHOTO)[0].delivery
     assert delivery is not None
     assert delivery.place == "75011 PARIS FR"
@@ -249,7 +249,7 @@ def test_signature_and_photo_are_both_fetched() -> None:
 GONE = raw("<Error><Code>AccessDenied</Code></Error>", 403, "application/xml")
 
 
-def test_one_image_is_not_lost_because_the_other_cannot_be_had() -> None:
+def test_one_image_is_kept_if_the_other_is_unavailable() -> None:
     both = delivered(signatureImageURL=SIGNED)
     assert fetch(both, raw(PNG), GONE)[0] == Retrieved((SIGNATURE,), KNOWN)
     assert fetch(both, GONE, PHOTO)[0] == GOT
@@ -257,7 +257,7 @@ def test_one_image_is_not_lost_because_the_other_cannot_be_had() -> None:
     assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, KNOWN)
 
 
-def test_a_proof_in_words_alone_is_all_that_there_will_be_after_a_day() -> None:
+def test_a_proof_without_an_image_is_final_after_a_day() -> None:
     for proof in ({"receivedBy": None}, {"deliveryLocationCoordinates": None}):
         failure = failure_of(delivered(deliveryImageURL=None, **proof))
         assert (failure.kind, failure.http_status) == (K.POD_NEVER_AVAILABLE, 200)
@@ -325,7 +325,7 @@ def test_images_are_fetched_from_nowhere_else(host: str) -> None:
     assert "leads to another host" in failure.message
 
 
-def test_a_host_that_does_not_exist_is_the_links_fault_and_not_the_networks() -> None:
+def test_an_unknown_host_in_a_link_is_not_a_network_failure() -> None:
     unresolved = Failure(K.NETWORK, "of the line", connected=False, resolved=False)
     failure = failure_of(DELIVERED, unresolved)
     assert (failure.kind, failure.delivery, failure.resolved) == (K.POD_NOT_AVAILABLE_YET, KNOWN, True)

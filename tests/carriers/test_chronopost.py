@@ -137,7 +137,7 @@ def test_credentials_are_escaped() -> None:
     assert sent == canonical(expected)
 
 
-def test_the_tracking_presents_no_credentials() -> None:
+def test_the_tracking_call_sends_no_credentials() -> None:
     _, session = fetch(with_events())
     ((_, request),) = session.requests
     assert b"123456</" not in (request.body or b"")
@@ -161,7 +161,7 @@ EARLY, NOON, EVENING = "2026-10-05T09:00:00+02:00", "2026-10-05T12:00:00+02:00",
 
 @pytest.mark.parametrize("code", ["R", "Q"])
 @pytest.mark.parametrize("arrived", ["D", "D1", "RI", "U", "IM"])
-def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> None:
+def test_a_delivery_after_a_return_is_to_the_sender(code: str, arrived: str) -> None:
     events = [
         an_event(code, EARLY),
         an_event("TA", NOON),
@@ -177,7 +177,7 @@ def test_a_delivery_after_a_return_is_the_returns(code: str, arrived: str) -> No
 
 @pytest.mark.parametrize("code", ["R", "Q"])
 @pytest.mark.parametrize("after", [[], [an_event("SC", NOON)], [an_event("ZZ", NOON)]])
-def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[str]) -> None:
+def test_a_parcel_on_its_way_back_may_still_be_redirected(code: str, after: list[str]) -> None:
     failure = failure_of(with_events(IN_TRANSIT, an_event(code, EARLY), *after))
     assert failure.kind is K.NOT_DELIVERED_YET
     assert failure.message == "The parcel has not been delivered yet (Un événement)"
@@ -235,9 +235,7 @@ LATER, LATEST = "2026-10-05T18:00:00+02:00", "2026-10-06T07:00:00+02:00"
         ([an_event("VC", "2026-10-05T09:00:00+02:00"), an_event("Y")], Delivery(AT, None)),
     ],
 )
-def test_events_about_papers_neither_move_a_delivery_nor_hide_who_signed(
-    events: list[str], delivery: Delivery
-) -> None:
+def test_paperwork_events_change_neither_time_nor_signatory(events: list[str], delivery: Delivery) -> None:
     for listed in (events, events[::-1]):
         outcome, _ = fetch(with_events(*listed), WITH_POD)
         assert outcome == Retrieved.single(PDF, delivery, "chronopost searchPOD")
@@ -288,7 +286,7 @@ SIGNATORIES: list[Any] = [
         (signed_by("DUPONT", "Consignee's name"), None),
     ],
 )
-def test_a_label_that_is_not_known_is_reported_without_its_value(more: str, unknown: str | None) -> None:
+def test_an_unknown_label_is_reported_without_its_value(more: str, unknown: str | None) -> None:
     delivered = with_events(an_event("D", more=more))
     outcome, _ = fetch(delivered, WITH_POD)
     failure = failure_of(delivered, proved("<podPresente>false</podPresente><statusCode>3</statusCode>"))
@@ -308,7 +306,7 @@ def test_a_name_in_an_event_before_the_delivery_is_not_a_signatory() -> None:
 
 
 @pytest.mark.parametrize("code", ["PC", "PE", "DB", "DV", "DY"])
-def test_a_delivery_before_the_acceptance_is_another_parcels(code: str) -> None:
+def test_a_delivery_before_the_acceptance_belongs_to_another_parcel(code: str) -> None:
     old = an_event("D", "2026-09-05T10:31:00+02:00", signed_by("MARTIN"))
     accepted = an_event(code, "2026-10-01T10:31:00+02:00")
     assert failure_of(with_events(old, accepted)).kind is K.NOT_DELIVERED_YET
@@ -324,7 +322,7 @@ def test_the_number_in_an_answer_may_be_missing_or_written_differently() -> None
 
 
 @pytest.mark.parametrize("answer", [tracked(""), proved(""), response(""), response(envelope(""))])
-def test_an_answer_without_a_word_and_http_500_is_the_services_trouble(answer: Response) -> None:
+def test_an_empty_answer_with_http_500_is_a_server_error(answer: Response) -> None:
     answer = Response(500, answer.headers, answer.body)
     assert failure_of(answer).kind is K.SERVER_ERROR
     assert failure_of(answer, known=KNOWN).kind is K.SERVER_ERROR
@@ -439,14 +437,14 @@ def test_the_first_answer_counts_if_no_call_is_left() -> None:
     assert failure.kind is NOT_YET
 
 
-def test_a_carrier_that_asks_to_wait_is_heard_at_the_second_call_too() -> None:
+def test_the_second_call_may_ask_to_wait_too() -> None:
     asked_to_wait = Failure(K.RATE_LIMITED, "Chronopost asks us to wait", 429, retry_at=AT)
     with pytest.raises(CallError) as failed:
         fetch(proved("<podPresente>false</podPresente>"), asked_to_wait, known=KNOWN)
     assert failed.value.failure.http_status == 429
 
 
-def test_a_tracking_shows_nothing_of_our_account() -> None:
+def test_tracking_does_not_show_our_account() -> None:
     _, session = fetch(with_events(IN_TRANSIT))
     assert not session.accepted
 

@@ -225,7 +225,7 @@ def of_status(*statuses: ParcelStatus) -> list[str]:
     return sorted(code for code, status in CODES.items() if status in statuses)
 
 
-def test_the_tables_hold_these_codes() -> None:
+def test_the_tables_have_these_codes() -> None:
     assert sorted(IN_BOTH_SHOP_MODULES) == of_status(P.DELIVERED)
     assert of_status(P.RETURNED) == ["LIVEXP", "LIVREO", "LIVVPC", "SCCEXP"]
     assert of_status(P.SEIZED, P.PROHIBITED) == ["DOUPRO", "RSTPRO", "SOLDDR"]
@@ -278,7 +278,7 @@ def test_the_last_step_means_delivered_regardless_of_the_events() -> None:
 
 
 @pytest.mark.parametrize("status", ["INACTIVE", "DISABLED"])
-def test_a_last_step_that_is_not_reached_means_nothing(status: str) -> None:
+def test_an_inactive_last_step_does_not_mean_delivered(status: str) -> None:
     failure = parse_tracking(tracked(steps=[a_step(4, "ACTIVE"), a_step(5, status)]))
     assert isinstance(failure, Failure)
     assert failure.kind is K.NOT_DELIVERED_YET
@@ -286,7 +286,7 @@ def test_a_last_step_that_is_not_reached_means_nothing(status: str) -> None:
 
 
 @pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["in transit", "arrived"])
-def test_a_parcel_on_its_way_back_may_be_redirected_yet(steps: Sequence[Any]) -> None:
+def test_a_parcel_on_its_way_back_may_still_be_redirected(steps: Sequence[Any]) -> None:
     """Regardless of the steps: a completed last step would belong to the return."""
     before = an_event("AARCFM", "2026-10-01T00:00:00.000")
     for code in of_status(P.GOING_BACK):
@@ -343,7 +343,7 @@ def test_a_return_takes_precedence_over_an_earlier_or_later_delivery(back: str) 
 
 
 @pytest.mark.parametrize("code", of_status(P.ACCEPTED))
-def test_a_delivery_before_the_acceptance_is_another_parcels(code: str) -> None:
+def test_a_delivery_before_the_acceptance_belongs_to_another_parcel(code: str) -> None:
     old = an_event("LIVCFM", "2026-09-05T10:08:43.000")
     accepted = an_event(code, "2026-10-01T10:08:43.000")
     assert failure_of(tracked(accepted, old)).kind is K.NOT_DELIVERED_YET
@@ -357,7 +357,7 @@ def test_the_number_in_an_answer_may_be_missing_or_in_lower_case() -> None:
     assert parse_tracking(tracked(an_event("LIVCFM"), parcelNumber=NUMBER.lower())) == KNOWN
 
 
-def test_a_document_of_another_parcel_is_not_asked_for() -> None:
+def test_a_document_of_another_parcel_is_not_requested() -> None:
     """A bare image has nothing that would reveal this later."""
     other = an_entry("SIGNATURE", cab="6A00000000025")
     assert failure_of(DELIVERED, listed(other)).kind is K.BAD_RESPONSE
@@ -393,7 +393,7 @@ def test_the_time_of_delivery(date: Any, at: datetime | None) -> None:
         assert delivery.at is None or delivery.at.utcoffset() == timedelta()
 
 
-def test_a_time_that_the_tracking_does_not_tell_is_the_documents() -> None:
+def test_a_time_missing_in_the_tracking_is_from_the_document() -> None:
     undated = tracked(an_event("LIVCFM", None))
     outcome, session = fetch(undated, LISTED, DOCUMENT)
     assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
@@ -445,12 +445,12 @@ def test_a_timeline_code_takes_precedence_over_the_http_status(code: Any, kind: 
 @pytest.mark.parametrize(
     ("status", "kind"), [(404, K.BAD_RESPONSE), (500, K.SERVER_ERROR), (401, K.AUTH_FAILED)]
 )
-def test_a_good_tracking_comes_with_a_good_http_status(status: int, kind: ErrorKind) -> None:
+def test_a_valid_tracking_answer_needs_http_200(status: int, kind: ErrorKind) -> None:
     failure = failure_of(replace(DELIVERED, status=status))
     assert (failure.kind, failure.unknown) == (kind, None)
 
 
-def test_the_words_of_a_refused_tracking_are_repeated_from_another_shape() -> None:
+def test_the_text_of_a_refused_tracking_call_is_quoted_from_another_format() -> None:
     failure = failure_of(response({"error": "Bad Request", "message": "lang"}, 400))
     assert failure.message == "Colissimo could not read our request: lang"
 
@@ -461,7 +461,7 @@ def test_events_without_steps_are_enough() -> None:
     assert parse_tracking(tracked(an_event("LIVCFM"), steps=[])) == KNOWN
 
 
-def test_without_events_the_last_step_that_is_reached_says_where_the_parcel_is() -> None:
+def test_without_events_the_last_active_step_says_where_the_parcel_is() -> None:
     steps = [a_step(1, "ACTIVE"), a_step(3, "ACTIVE") | {"labelLong": "Sur son site"}, a_step(4, "INACTIVE")]
     assert "(Sur son site)" in failure_of(tracked(steps=steps)).message
 
@@ -524,7 +524,7 @@ def test_an_unreadable_request_is_reported(status: int) -> None:
     assert failure.message == "Colissimo could not read our request"
 
 
-def test_an_inner_code_that_is_known_counts_among_others() -> None:
+def test_a_known_inner_code_takes_precedence() -> None:
     assert failure_of(refused("999", "KO", 1, 144), known=KNOWN).kind is K.ACCESS_DENIED
 
 
@@ -538,7 +538,7 @@ def test_an_inner_code_that_is_known_counts_among_others() -> None:
         (response({"messages": [{"id": "1", "messageContent": "Rien"}]}, 400), "Rien"),
     ],
 )
-def test_the_carriers_words_are_repeated_from_every_shape(answer: Response, words: str) -> None:
+def test_the_carriers_text_is_quoted_from_every_format(answer: Response, words: str) -> None:
     assert f": {words}" in failure_of(answer, known=KNOWN).message
 
 
@@ -561,7 +561,7 @@ def test_a_list_without_a_usable_proof_means_not_yet(entries: list[Any]) -> None
 
 
 @pytest.mark.parametrize("tree", [{"errorCode": "000"}, {"errorCode": "000", "documents": None}])
-def test_no_list_at_all_means_not_yet(tree: Any) -> None:
+def test_a_missing_list_means_not_yet(tree: Any) -> None:
     assert failure_of(response(tree), known=KNOWN).kind is K.POD_NOT_AVAILABLE_YET
 
 
@@ -608,13 +608,13 @@ def test_all_documents_of_a_list_are_fetched() -> None:
 
 
 @pytest.mark.parametrize("second", [raw(b"{}"), Failure(K.RATE_LIMITED, "Colissimo is at its limit")])
-def test_a_document_is_not_lost_because_another_cannot_be_had(second: Response | Failure) -> None:
+def test_a_document_is_kept_if_another_is_unavailable(second: Response | Failure) -> None:
     entries = [an_entry("PHOTO"), an_entry("SIGNATURE")]
     outcome, _ = fetch(listed(*entries), DOCUMENT, second, known=KNOWN)
     assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
-def test_a_list_of_one_may_be_no_list() -> None:
+def test_a_single_document_may_have_no_list() -> None:
     found = parse_documents(response({"errorCode": "000", "documents": an_entry()}))
     assert isinstance(found, list)
     assert found[0].at == AT
@@ -629,7 +629,7 @@ def test_a_list_of_one_may_be_no_list() -> None:
         (PDF, ""),
     ],
 )
-def test_the_bytes_are_passed_on_as_they_came(content: bytes, kind: str) -> None:
+def test_the_bytes_are_returned_unchanged(content: bytes, kind: str) -> None:
     for answer in (raw(content, kind=kind), Response(200, {}, content)):
         assert parse_document(answer, KNOWN, A_PROOF) == Retrieved.single(content, KNOWN, SOURCE)
 
@@ -679,12 +679,12 @@ BODIES: dict[str, Row] = {
         {"event": [7]},
     ],
 )
-def test_a_good_tracking_that_tells_of_nothing_cannot_be_read(parcel: Any) -> None:
+def test_a_tracking_answer_without_a_parcel_is_unreadable(parcel: Any) -> None:
     answer = response({"status": [{"code": "0"}], "parcel": parcel})
     assert failure_of(answer).kind is K.BAD_RESPONSE
 
 
-def test_the_status_code_of_a_good_tracking_is_needed() -> None:
+def test_a_tracking_answer_without_a_status_code_is_unreadable() -> None:
     tree = json.loads(DELIVERED.body)
     statuses: list[Any] = [{}, [], [{"message": "OK"}], [[]], "0", None]
     for status in statuses:

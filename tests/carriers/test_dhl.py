@@ -84,7 +84,7 @@ def test_requests_match_the_documentation() -> None:
 # ---------------------------------------------------------------- the status
 
 
-def test_the_table_is_that_of_the_sources() -> None:
+def test_the_table_has_the_codes_of_the_sources() -> None:
     assert set(STATUSES) == {"delivered", "pre-transit", "transit", "failure", "unknown"}
 
 
@@ -110,7 +110,7 @@ def events_of(*events: tuple[str, str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_return_in_the_words_of_an_event_wins_over_the_delivery() -> None:
+def test_a_return_in_the_label_of_an_event_overrides_the_delivery() -> None:
     words = "The shipment is being returned to the shipper"
     events = events_of(("transit", "01", "En cours"), ("transit", "03", words), ("delivered", "05", "Livré"))
     failure = failure_of(tracked(a_shipment("delivered", PROOF) | {"events": events}))
@@ -212,7 +212,7 @@ ERRORS: dict[str, Row] = {
 }
 
 
-def test_the_words_of_an_error_are_reported() -> None:
+def test_the_text_of_an_error_is_quoted() -> None:
     assert failure_of(problem(500)).message == "DHL is unavailable (HTTP 500): A detail"
     assert failure_of(problem(500, detail=None)).message == "DHL is unavailable (HTTP 500): A title"
     assert failure_of(problem(401)).message == "DHL rejects our credentials: A detail"
@@ -322,7 +322,7 @@ def test_document_and_signature_are_both_fetched() -> None:
         Failure(K.SERVER_ERROR, "DHL is unavailable (HTTP 503)", 503),
     ],
 )
-def test_the_document_is_not_lost_because_the_signature_cannot_be_had(second: Response | Failure) -> None:
+def test_the_document_is_kept_if_the_signature_is_unavailable(second: Response | Failure) -> None:
     both = PROOF | {"signatureUrl": "https://www.dhl.com/signature", "documentUrl": LINK}
     assert fetch(delivered(both), DOCUMENT, second)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
 
@@ -337,7 +337,7 @@ def test_without_a_link_express_credentials_are_named(proof: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("proof", [[], "x", 7, {"proofOfDelivery": PROOF}])
-def test_a_proof_of_another_shape_is_none(proof: Any) -> None:
+def test_a_proof_of_the_wrong_type_is_ignored(proof: Any) -> None:
     failure = failure_of(delivered(proof))
     assert (failure.kind, failure.delivery) == (K.POD_NOT_AVAILABLE_YET, Delivery(AT))
     assert failure_of(tracked(a_shipment("delivered"))) == failure
@@ -376,7 +376,7 @@ def test_other_responses_to_a_document_link_are_failures(answer: Response) -> No
     assert failure == Failure.of(Sentence.PROOF_LINK_EMPTY, "DHL", None, answer.status, delivery=KNOWN)
 
 
-def test_an_answer_that_the_line_refuses_is_not_a_document() -> None:
+def test_a_failed_call_to_a_link_returns_no_document() -> None:
     """For example a redirect or an oversized answer."""
     redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
     failure = failure_of(LINKED, redirect)

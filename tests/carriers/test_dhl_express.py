@@ -166,7 +166,7 @@ def meaning(*wanted: ParcelStatus) -> list[str]:
     return sorted(code for code, status in DHL_EXPRESS_CODES.items() if status in wanted)
 
 
-def test_the_table_is_the_carriers_list() -> None:
+def test_the_table_has_the_codes_of_the_carriers_list() -> None:
     listed = """
         101 102 103 104 AD AF AR BA BN BR CA CC CD CM CR CS DD DF DS FD HP IC MC MD MS ND NH OH OK PD PL PU PY RD
         RR RT SA SC SM SS TP TR UD WC
@@ -304,7 +304,7 @@ SIGNATORIES: list[Any] = [
 ]
 
 
-def test_the_latest_delivery_that_names_somebody_tells_the_signatory() -> None:
+def test_the_latest_delivery_with_a_name_gives_the_signatory() -> None:
     events = (
         an_event("OK", hour="09:00:00", signedBy="MARTIN"),
         an_event("OK", hour="09:30:00", signedBy="DUPONT"),
@@ -335,7 +335,7 @@ def test_a_part_of_a_shipment_is_not_a_delivery() -> None:
     assert failure.kind is K.NOT_DELIVERED_YET
 
 
-def test_a_shipment_without_its_number_is_one_by_its_events() -> None:
+def test_a_shipment_without_a_number_is_recognized_by_its_events() -> None:
     answer = response({"shipments": [a_shipment(HANDED_OVER, number=None)]})
     assert fetch(answer, WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
 
@@ -403,7 +403,7 @@ NAMES_ACCOUNT: dict[str, Row] = {
 
 
 @pytest.mark.parametrize("answer", [NO_DATA, problem(404, "Not Found"), raw("", 404)])
-def test_no_proof_after_the_delivery_may_be_the_account_numbers_fault(answer: Response) -> None:
+def test_a_missing_proof_may_be_caused_by_the_account_number(answer: Response) -> None:
     failure = failure_of(DELIVERED, answer)
     assert (failure.kind, failure.http_status) == (K.POD_NOT_AVAILABLE_YET, 404)
     assert failure.delivery == KNOWN
@@ -411,7 +411,7 @@ def test_no_proof_after_the_delivery_may_be_the_account_numbers_fault(answer: Re
     assert failure_of(answer, known=KNOWN) == failure
 
 
-def test_the_words_of_an_error_are_reported() -> None:
+def test_the_text_of_an_error_is_quoted() -> None:
     told = problem(500, "A title", "A detail")
     assert failure_of(told).message == "DHL Express is unavailable (HTTP 500): A detail"
     assert failure_of(problem(500, "A title")).message == "DHL Express is unavailable (HTTP 500): A title"
@@ -436,7 +436,7 @@ SHAPES = [
 @pytest.mark.parametrize(
     "events", [[None, 7, "x", [], {}], [{"typeCode": ["OK"]}], [{"typeCode": {"OK": 1}}], [{"date": 5}]]
 )
-def test_events_of_another_shape_deliver_nothing(events: list[Any]) -> None:
+def test_events_of_the_wrong_type_are_not_a_delivery(events: list[Any]) -> None:
     assert failure_of(tracked(*events)).kind is K.NOT_DELIVERED_YET
 
 

@@ -148,7 +148,7 @@ def test_both_requests_are_an_element_in_the_query_with_two_pairs_of_credentials
         }
 
 
-def test_a_password_in_the_query_is_nowhere_shown() -> None:
+def test_a_password_in_the_query_is_never_shown() -> None:
     secret = f"hunter2{PASSWORD}x"
     client = DhlParcelDe(SETTINGS | {"DHL_PARCEL_DE_PASSWORD": secret})
     _, session = fetched(client, NUMBER, [DELIVERED, SIGNED])
@@ -183,7 +183,7 @@ def test_other_accounts_of_dhl_serve_its_claims(name: str, number: str, accounts
     assert key in catalog.keys_of(name)
 
 
-def test_only_claims_that_say_so_are_under_its_key() -> None:
+def test_only_claims_that_name_this_carrier_have_its_key() -> None:
     catalog = CATALOG.with_accounts({"dhl", "dhl_parcel_de"})
     assert (catalog.keys_of("DHL"), catalog.keys_of("dhl paket")) == (("dhl",), ("dhl_parcel_de",))
 
@@ -207,14 +207,14 @@ OTHER_EVENTS: list[tuple[str, str, str, ErrorKind]] = [
 ]
 
 
-def test_deliveries_are_reported_by_the_vendors_table() -> None:
+def test_deliveries_are_recognized_by_the_carriers_table() -> None:
     for ric in DELIVERIES.split():
         assert of(tracked(parcel(event("ZU", ice="DLVRD", ric=ric))), SIGNED) == RETRIEVED, ric
     for standard, ice, ric, kind in OTHER_EVENTS:
         assert as_failure(of(tracked(parcel(event(standard, ice=ice, ric=ric))))).kind is kind, (ice, ric)
 
 
-def test_money_and_messages_after_a_delivery_change_nothing() -> None:
+def test_payments_and_messages_after_a_delivery_change_nothing() -> None:
     later = [
         event("GT", "09.10.2026 10:00", "DLVRD", "CODRP", "The amount has been transferred"),
         event("DD", "09.10.2026 11:00", "ADVIS", "MSGST", "A message has been sent"),
@@ -242,7 +242,7 @@ def test_a_revoked_delivery_is_not_a_delivery() -> None:
         ),
     ],
 )
-def test_the_delivery_of_a_return_is_the_senders(answer: Response) -> None:
+def test_the_delivery_of_a_return_is_to_the_sender(answer: Response) -> None:
     assert as_failure(of(answer)).kind is K.RETURNED_TO_SENDER
 
 

@@ -238,7 +238,7 @@ def test_the_time_of_the_latest_delivery_counts_regardless_of_the_order() -> Non
         ("<IsRetour>false</IsRetour><RetourType>Prepared</RetourType>", False),
     ],
 )
-def test_the_delivery_of_a_return_is_the_senders(told: str, *, is_return: bool) -> None:
+def test_the_delivery_of_a_return_is_to_the_sender(told: str, *, is_return: bool) -> None:
     answer = shipment(PREPARED, HANDED_OVER, images=an_image())
     marked = replace(answer, body=answer.body.replace(b"<Traces>", told.encode() + b"<Traces>"))
     outcome, _ = fetch(marked)
@@ -248,7 +248,7 @@ def test_the_delivery_of_a_return_is_the_senders(told: str, *, is_return: bool) 
         assert isinstance(outcome, Retrieved)
 
 
-def test_a_return_in_words_wins_over_the_delivery_unless_another_parcel_begins() -> None:
+def test_a_return_in_a_label_overrides_the_delivery_of_the_same_parcel() -> None:
     back = a_trace("89", "03.10.2026", label="Retour à l'expéditeur demandé")
     outcome, _ = fetch(shipment(PREPARED, back, HANDED_OVER, images=an_image()))
     assert as_failure(outcome).kind is K.RETURNED_TO_SENDER
@@ -272,7 +272,7 @@ SIGNATORIES: list[Any] = [("X" * 500, "X" * 99 + "…")]
 # ---------------------------------------------------------------- what an earlier attempt knew
 
 
-def test_a_failure_after_the_delivery_carries_it() -> None:
+def test_a_failure_after_the_delivery_includes_the_delivery() -> None:
     assert failure_of(shipment(HANDED_OVER)).delivery == KNOWN
     assert failure_of(shipment(HANDED_OVER, images=an_image("JVB*"))).delivery == KNOWN
     assert failure_of(shipment(HANDED_OVER), Delivery(AT.replace(day=1), "MARTIN")).delivery == KNOWN
@@ -422,7 +422,7 @@ def test_delivered_without_a_usable_image_is_not_a_proof_yet(images: str) -> Non
         ("25012345678901", "25012345678901"),
     ],
 )
-def test_the_fourteen_digits_of_any_form_of_number_are_sent(number: str, sent: str) -> None:
+def test_the_fourteen_digits_of_any_number_format_are_sent(number: str, sent: str) -> None:
     assert malformed(number, SPEC) is None
     assert not SPEC.is_doubtful(number) or number == "250123456789012"
     _, session = fetched(Dpd(SETTINGS), number, [WITH_POD])
@@ -445,7 +445,7 @@ def test_the_fourteen_digits_of_any_form_of_number_are_sent(number: str, sent: s
                  "</Traces></GetShipmentTraceSingleResult></GetShipmentTraceSingleResponse>"),
     ],
 )  # fmt: skip
-def test_strange_trees_are_answers_too(body: str) -> None:
+def test_unexpected_trees_raise_no_error(body: str) -> None:
     assert isinstance(parse(xml(body), {"40"}, Delivery()), Failure)
 
 

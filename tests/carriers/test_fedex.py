@@ -259,7 +259,7 @@ FORBIDDEN = error(
 
 
 @pytest.mark.parametrize("what", Capability)
-def test_when_it_asks_us_to_wait(what: Capability) -> None:
+def test_the_answers_that_ask_us_to_wait(what: Capability) -> None:
     client = FedEx(SETTINGS)
     midnight = datetime(2026, 10, 7, tzinfo=UTC)
     assert client.wait_asked(what, SHORT, NOW) == Wait()
@@ -282,11 +282,11 @@ def test_when_it_asks_us_to_wait(what: Capability) -> None:
         ),
     ],
 )
-def test_a_used_up_day_ends_at_midnight_in_greenwich(now: datetime, midnight: datetime) -> None:
+def test_an_exhausted_daily_quota_ends_at_midnight_utc(now: datetime, midnight: datetime) -> None:
     assert FedEx(SETTINGS).wait_asked(Capability.POD, DAILY, now) == Wait(midnight)
 
 
-def test_a_403_means_to_wait_at_the_token_call_only() -> None:
+def test_only_a_403_of_the_token_call_means_to_wait() -> None:
     client = FedEx(SETTINGS)
     wait = Wait(NOW + timedelta(minutes=10))
     for answer in (FORBIDDEN, raw(b"<html/>", 403)):
@@ -397,7 +397,7 @@ STRANGE: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-def test_another_code_about_the_number_is_reported_and_means_that_it_cannot_be_one() -> None:
+def test_an_unknown_code_about_the_number_is_reported_and_rejects_it() -> None:
     for answer in (of_number("TRACKING.TRACKINGNUMBER.ODD"), error(400, "TRACKING.TRACKINGNUMBER.ODD")):
         failure = failure_of(answer)
         assert failure.kind is K.INVALID_TRACKING
@@ -433,7 +433,7 @@ def test_a_canceled_shipment_will_never_be_delivered() -> None:
 
 
 @pytest.mark.parametrize("name", ["derivedStatusCode", "eventType"])
-def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(name: str) -> None:
+def test_a_delivery_after_the_parcel_turned_back_is_to_the_sender(name: str) -> None:
     turned = {"date": "2026-10-04T10:31:00+02:00", name: "RS", "eventDescription": "Returning to shipper"}
     for scans in ([a_scan(), turned], [turned, a_scan()]):
         failure = failure_of(tracked(a_result(scanEvents=scans)))
@@ -462,7 +462,7 @@ def test_without_a_status_the_latest_scan_counts() -> None:
 
 
 @pytest.mark.parametrize("name", ["derivedStatusCode", "eventType"])
-def test_a_scan_tells_by_either_code(name: str) -> None:
+def test_either_code_of_a_scan_counts(name: str) -> None:
     scan = {"date": "2026-10-05T10:31:00", name: "DL"}  # without an offset: French
     for status in (None, {"derivedCode": "DL"}):
         result = a_result(latestStatusDetail=status, dateAndTimes=[], scanEvents=[scan])
@@ -477,7 +477,7 @@ def test_the_derived_code_takes_precedence_over_the_scans() -> None:
         assert isinstance(found, Delivery) is (status["derivedCode"] == "DL")
 
 
-def test_the_other_words_serve_where_there_are_no_french_ones() -> None:
+def test_the_english_label_is_used_if_there_is_no_french_label() -> None:
     failure = failure_of(tracked(a_result(latestStatusDetail={"code": "IT", "description": "On its way"})))
     assert failure.message == "The parcel has not been delivered yet (On its way)"
 
@@ -527,14 +527,14 @@ def test_each_number_has_its_own_result_regardless_of_their_order() -> None:
         ([(NUMBER, a_result()), (THIRD, ON_ITS_WAY), (OTHER, "x")], set()),
     ],
 )
-def test_a_number_of_which_nothing_is_reported_is_left_out(pairs: list[Any], missing: set[str]) -> None:
+def test_a_number_without_a_result_is_omitted(pairs: list[Any], missing: set[str]) -> None:
     found = kinds_of(listed(*pairs))
     assert isinstance(found, dict)
     assert set(ALL) - set(found) == missing
     assert found[NUMBER] is None
 
 
-def test_an_invalid_result_is_its_numbers_own() -> None:
+def test_an_invalid_result_does_not_affect_other_numbers() -> None:
     found = kinds_of(listed((NUMBER, a_result()), (THIRD, ON_ITS_WAY), (OTHER, "x")))
     assert found == {NUMBER: None, THIRD: K.NOT_DELIVERED_YET, OTHER: K.BAD_RESPONSE}
 
@@ -573,7 +573,7 @@ def test_a_number_is_found_in_another_case_and_without_its_zeros() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ACTUAL_PICKUP", "ACTUAL_TENDER"])
-def test_a_delivery_before_the_pick_up_is_another_parcels(kind: str) -> None:
+def test_a_delivery_before_the_pickup_belongs_to_another_parcel(kind: str) -> None:
     picked_up = {"type": kind, "dateTime": "2026-10-07T10:31:00+02:00"}
     delivered = {"type": "ACTUAL_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"}
     for dates in ([picked_up, delivered], [delivered, picked_up], [picked_up]):
@@ -590,7 +590,7 @@ def test_a_parcel_that_was_sent_later_is_the_newer_one() -> None:
         assert failure_of(tracked(*results)).kind is K.NOT_DELIVERED_YET
 
 
-def test_a_number_that_is_reported_twice_is_one() -> None:
+def test_a_number_reported_twice_has_one_result() -> None:
     old = a_result(
         latestStatusDetail=a_status("IT"), dateAndTimes=[], scanEvents=[a_scan("IT", "2024-10-05T08:00:00Z")]
     )
@@ -658,7 +658,7 @@ def test_results_of_other_numbers_are_ignored() -> None:
     assert fetch(single, WITH_POD)[0] == GOT
 
 
-def test_alerts_of_the_tracking_are_passed_over() -> None:
+def test_alerts_of_the_tracking_are_ignored() -> None:
     tree = json.loads(DELIVERED.body)
     tree["output"]["alerts"] = [{"code": "VIRTUAL.RESPONSE", "message": "This is a Virtual Response."}]
     assert fetch(response(tree), WITH_POD)[0] == GOT
@@ -719,7 +719,7 @@ SIGNATORIES: list[Any] = [
         {"documents": [b64(PDF)], "alerts": NO_DATA},
     ],
 )
-def test_the_document_by_either_name(output: dict[str, Any]) -> None:
+def test_the_document_is_found_by_either_name(output: dict[str, Any]) -> None:
     outcome = fetch(proved(**output), known=KNOWN)[0]
     assert isinstance(outcome, Retrieved)
     assert outcome.best == GOT.best
@@ -757,7 +757,7 @@ def test_without_a_document_it_may_come_later(output: dict[str, Any]) -> None:
     assert failure.message.startswith("The parcel was delivered, but FedEx has no proof of delivery yet")
 
 
-def test_alerts_of_no_table_are_reported() -> None:
+def test_unknown_alerts_are_reported() -> None:
     strange = {"code": "XY.Z", "alertType": "NOTE", "message": "Words"}
     virtual = {"code": "VIRTUAL.RESPONSE", "message": "x"}
     for alerts in ([strange], [virtual, strange], strange):
@@ -777,7 +777,7 @@ def test_an_alert_may_be_an_error_about_the_number() -> None:
 
 
 @pytest.mark.parametrize("value", [[7], {"content": "x"}, [{"content": "x"}], 7, True, [[b64(PDF)]]])
-def test_documents_of_another_shape_cannot_be_read(value: Any) -> None:
+def test_documents_of_the_wrong_type_are_unreadable(value: Any) -> None:
     for name in ("documents", "document"):
         failure = failure_of(DELIVERED, proved(**{name: value}))
         assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, KNOWN)

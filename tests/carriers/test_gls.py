@@ -204,7 +204,7 @@ def test_a_token_that_shipit_refuses_is_renewed_once() -> None:
 # ---------------------------------------------------------------- an account without proofs
 
 
-def test_an_account_without_proofs_asks_for_none() -> None:
+def test_an_account_without_proofs_requests_none() -> None:
     outcome, session = fetch(DELIVERED, settings=WITHOUT_PROOFS)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.delivery, session.accepted) == (K.POD_NEVER_AVAILABLE, TRACKED, True)
@@ -259,7 +259,7 @@ def test_a_canceled_shipment_will_never_be_delivered() -> None:
     )
 
 
-def test_the_latest_event_tells_where_the_parcel_is_regardless_of_the_order() -> None:
+def test_the_latest_event_says_where_the_parcel_is_regardless_of_the_order() -> None:
     early = an_event(at="2026-10-05T06:00:00+0200", label="early")
     late = an_event(at="2026-10-05T05:30:00+0100", label="late")  # though its digits are smaller
     for events in ([early, late], [late, early]):
@@ -348,7 +348,7 @@ def test_the_requested_number_takes_precedence_over_the_number_of_the_parcel() -
         [named(NUMBER), in_error(TRACK_ID, "E_400_02"), named(OTHER)],
     ],
 )
-def test_a_parcel_of_which_nothing_is_reported_is_left_out(parcels: list[Any]) -> None:
+def test_a_parcel_without_a_result_is_omitted(parcels: list[Any]) -> None:
     found = kinds_of(tracked(*parcels))
     assert found == {NUMBER: K.NOT_DELIVERED_YET, OTHER: K.NOT_DELIVERED_YET}
 
@@ -521,13 +521,13 @@ PROOF: dict[str, Row] = {
 }
 
 
-def test_an_invalid_field_is_the_numbers_if_it_has_not_the_right_form() -> None:
+def test_an_invalid_field_rejects_a_number_in_the_wrong_format() -> None:
     failure = parse_pod(INVALID, "QAS_000008", KNOWN)
     assert isinstance(failure, Failure)
     assert failure.kind is K.INVALID_TRACKING
 
 
-def test_the_words_of_a_refusal_are_in_its_headers() -> None:
+def test_the_text_of_a_refusal_is_in_its_headers() -> None:
     assert failure_of(refused(500, "", "Not\xa0in \t service"), known=KNOWN).message == (
         "GLS is unavailable (HTTP 500): Not in service"
     )

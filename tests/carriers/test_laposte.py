@@ -99,7 +99,7 @@ def test_the_request_is_that_of_the_public_clients() -> None:
     ]
 
 
-def test_a_number_cannot_leave_its_place_in_the_path() -> None:
+def test_a_number_is_escaped_in_the_path() -> None:
     session = FakeSession([DELIVERED], checks_requests=False)
     LaPoste(SETTINGS).track_many(["6A/../x?lang=#é", "a,b"], session)
     assert session.requests[0][1].path == "/suivi/v2/idships/6A%2F..%2Fx%3Flang%3D%23%C3%A9,a%2Cb?lang=fr_FR"
@@ -180,7 +180,7 @@ def test_a_parcel_that_went_back_was_not_delivered() -> None:
     assert failure.message == "La Poste says that the parcel was returned to the sender (Un événement)"
 
 
-def test_a_parcel_on_its_way_back_may_be_redirected_yet() -> None:
+def test_a_parcel_on_its_way_back_may_still_be_redirected() -> None:
     failure = failure_of(tracked(an_event("RE1"), IN_TRANSIT))
     assert (failure.kind, failure.delivery, failure.unknown) == (K.NOT_DELIVERED_YET, None, None)
     assert failure.message == "The parcel has not been delivered yet (Un événement)"
@@ -204,13 +204,13 @@ def test_the_first_of_several_events_of_the_same_time_is_the_newest() -> None:
     assert failure_of(tracked(an_event("DI1"), an_event("RE1"))).kind is K.RETURNED_TO_SENDER
 
 
-def test_a_parcel_that_is_marked_as_a_return_is_its_senders() -> None:
+def test_a_parcel_marked_as_a_return_is_delivered_to_its_sender() -> None:
     for is_back, kind in ((True, K.RETURNED_TO_SENDER), (False, K.POD_NEVER_AVAILABLE)):
         failure = failure_of(tracked(an_event("DI1"), contextData={"isParcelBack": is_back}))
         assert failure.kind is kind
 
 
-def test_a_delivery_before_the_acceptance_is_another_parcels() -> None:
+def test_a_delivery_before_the_acceptance_belongs_to_another_parcel() -> None:
     old = an_event("DI1", "2025-03-05T11:20:00+02:00")
     assert failure_of(tracked(an_event("PC1"), old)).kind is K.NOT_DELIVERED_YET
     assert failure_of(tracked(IN_TRANSIT, old)).kind is K.NOT_DELIVERED_YET
@@ -248,7 +248,7 @@ def test_a_number_may_be_reported_with_its_check_character() -> None:
 ON_THE_WAY = "AG1 DI3 DO1 DO2 DO3 DR1 EP1 ET1 ET2 ET3 ET4 ID0 MD1 MD2 MD3 ND1 PB1 PB2 PC1 PC2"
 
 
-def test_the_tables_hold_these_codes() -> None:
+def test_the_tables_have_these_codes() -> None:
     other = {"DI0": P.DELIVERED, "DI1": P.DELIVERED, "DI2": P.RETURNED, "RE1": P.GOING_BACK}
     accepted = {"PC1": P.ACCEPTED, "PC2": P.ACCEPTED}
     assert dict.fromkeys(ON_THE_WAY.split(), P.ON_ITS_WAY) | accepted | other == CODES_OF_EVENTS
@@ -256,7 +256,7 @@ def test_the_tables_hold_these_codes() -> None:
 
 
 @pytest.mark.parametrize("code", ["XX9", "di1", "7"])
-def test_a_code_that_no_table_has_is_reported(code: str) -> None:
+def test_an_unknown_event_code_is_reported(code: str) -> None:
     failure = failure_of(tracked(an_event("DR1", "2026-10-01T00:00:00+02:00"), an_event(code)))
     assert failure.kind is K.NOT_DELIVERED_YET
     assert failure.unknown == f"the event code {code} (Un événement)"
@@ -309,7 +309,7 @@ ROWS: dict[str, Row] = {
 }
 
 
-def test_the_carriers_words_are_repeated() -> None:
+def test_the_carriers_text_is_quoted() -> None:
     assert failure_of(functional(400, BAD_NUMBER)).message.endswith(f": {BAD_NUMBER}")
     assert failure_of(gateway(403, "FORBIDDEN", "No subscription")).message.endswith(": No subscription")
 
@@ -345,7 +345,7 @@ ACCEPTED: list[Any] = [
         (None, None),
     ],
 )
-def test_the_words_of_a_429_name_the_window(message: Any, seconds: int | None) -> None:
+def test_the_text_of_a_429_names_the_window(message: Any, seconds: int | None) -> None:
     answer = gateway(429, "TOO_MANY_REQUESTS", message)
     until = NOW + timedelta(seconds=seconds) if seconds else None
     assert LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW) == Wait(until)
@@ -355,7 +355,7 @@ def test_the_words_of_a_429_name_the_window(message: Any, seconds: int | None) -
 
 
 @pytest.mark.parametrize("body", ["", "<html/>", "[" * 100_000, "[]", "max quota reached (10 calls per 1s)"])
-def test_a_429_without_words_asks_to_wait_too(body: str) -> None:
+def test_a_429_without_text_also_asks_to_wait(body: str) -> None:
     assert LaPoste(SETTINGS).wait_asked(Capability.TRACKING, raw(body, 429), NOW) == Wait()
 
 
@@ -417,7 +417,7 @@ def kinds_of(answer: Response, numbers: Sequence[str] = ALL) -> dict[str, ErrorK
         functional(504, "Erreur système"),
     ],
 )
-def test_a_parcel_among_several_is_reported_of_as_if_it_were_alone(alone: Response, status: int) -> None:
+def test_a_parcel_among_several_has_the_same_result_as_alone(alone: Response, status: int) -> None:
     answer = response([item(OTHER), json.loads(alone.body)], status)
     found = parse_tracking(answer, [NUMBER, OTHER])
     assert not isinstance(found, Failure)
@@ -431,11 +431,11 @@ def test_a_parcel_among_several_is_reported_of_as_if_it_were_alone(alone: Respon
         response([item("1"), item(NUMBER), item(None), "x", None, item(["x"]), item(OTHER.lower())]),
     ],
 )
-def test_a_parcel_of_which_nothing_is_reported_is_left_out(answer: Response) -> None:
+def test_a_parcel_without_a_result_is_omitted(answer: Response) -> None:
     assert kinds_of(answer) == {NUMBER: K.NOT_DELIVERED_YET, OTHER: K.NOT_DELIVERED_YET}
 
 
-def test_an_answer_about_one_of_several_parcels_is_that_ones() -> None:
+def test_an_answer_about_one_of_several_parcels_is_the_result_of_that_parcel() -> None:
     assert kinds_of(tracked(IN_TRANSIT)) == {NUMBER: K.NOT_DELIVERED_YET}
     assert kinds_of(functional(400, BAD_NUMBER)) == {NUMBER: K.INVALID_TRACKING}
     assert kinds_of(tracked(IN_TRANSIT, idShip="1")) is K.BAD_RESPONSE
@@ -462,7 +462,7 @@ def test_an_answer_without_any_of_the_parcels_is_one_failure(answer: Response, k
 
 
 @pytest.mark.parametrize("code", [None, "207", 99, 1000, "²00", {"a": 1}, "x" * 500, -5])
-def test_a_strange_code_of_one_parcel_is_its_own(code: Any) -> None:
+def test_an_unknown_code_of_one_parcel_does_not_affect_others(code: Any) -> None:
     strange = item(NUMBER) | {"returnCode": code}
     found = kinds_of(response([strange, item(OTHER)], 207), [NUMBER, OTHER])
     assert isinstance(found, dict)
@@ -470,7 +470,7 @@ def test_a_strange_code_of_one_parcel_is_its_own(code: Any) -> None:
     assert found[NUMBER] is (K.NOT_DELIVERED_YET if code in (None, {"a": 1}) else K.BAD_RESPONSE)
 
 
-def test_the_only_parcel_may_come_in_a_list() -> None:
+def test_the_only_parcel_may_be_in_a_list() -> None:
     for status in (200, 207):
         assert parse_one(response([json.loads(DELIVERED.body)], status)) == parse_one(DELIVERED)
 

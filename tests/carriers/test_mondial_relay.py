@@ -123,7 +123,7 @@ def test_credentials_are_escaped() -> None:
 # ---------------------------------------------------------------- delivered, and no proof
 
 
-def test_a_delivered_parcel_has_no_proof_and_that_is_said() -> None:
+def test_a_delivered_parcel_has_no_proof_and_the_message_says_so() -> None:
     words = "2026-10-05, LILLE"
     expected = Failure.of(Sentence.PROOFS_NOT_ISSUED, "Mondial Relay", words, 200, delivery=Delivery(AT))
     assert failure_of(DELIVERED) == expected
@@ -133,7 +133,7 @@ def test_a_delivered_parcel_has_no_proof_and_that_is_said() -> None:
     )
 
 
-def test_a_parcel_known_to_be_delivered_takes_no_call() -> None:
+def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
     session = FakeSession([])
     outcome = MondialRelay(SETTINGS).fetch(NUMBER, Delivery(AT), session)
     words = "2026-10-05"
@@ -144,7 +144,7 @@ def test_a_parcel_known_to_be_delivered_takes_no_call() -> None:
     assert SPEC.calls_for(None) == {Capability.TRACKING: 1}
 
 
-def test_the_place_is_that_of_the_last_event_or_the_relay() -> None:
+def test_the_place_is_from_the_last_event_or_the_relay() -> None:
     here = failure_of(stat("82", an_event("Colis livré", place=""), relay="TABAC DE LA GARE"))
     assert "delivered (2026-10-05, TABAC DE LA GARE)," in here.message
     nowhere = failure_of(stat("82", an_event("Colis livré", place="")))
@@ -177,11 +177,11 @@ def test_the_time_of_delivery(day: str, hour: str, at: datetime | None) -> None:
     assert (at is None) == ("(20" not in failure.message)
 
 
-def test_the_day_is_a_french_one() -> None:
+def test_the_day_is_the_day_in_france() -> None:
     assert "(2026-10-06, " in failure_of(stat("82", an_event("Colis livré", "06/10/26", "00:30"))).message
 
 
-def test_the_latest_event_counts_regardless_of_the_order_and_nil_ones_do_not() -> None:
+def test_the_latest_event_counts_regardless_of_the_order_and_nil_events() -> None:
     nil = '<ret_WSI2_sub_TracingColisDetaille xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
     for events in (
         [REGISTERED, HANDED_OVER],
@@ -212,7 +212,7 @@ def test_the_latest_event_counts_regardless_of_the_order_and_nil_ones_do_not() -
         (stat("82", an_event("Colis livré au destinataire")), False),
     ],
 )
-def test_a_parcel_that_its_sender_has_again_was_not_delivered(answer: Response, *, back: bool) -> None:
+def test_a_parcel_back_at_its_sender_was_not_delivered(answer: Response, *, back: bool) -> None:
     failure = failure_of(answer)
     kind = K.RETURNED_TO_SENDER if back else K.POD_NEVER_AVAILABLE
     assert (failure.kind, failure.delivery is None) == (kind, back)
@@ -347,9 +347,7 @@ def test_credentials_are_not_shown_by_an_error_about_the_sample_number() -> None
         ([an_event("Colis livré au destinataire", "03/02/24"), REGISTERED], K.NOT_DELIVERED_YET),
     ],
 )
-def test_a_return_wins_and_an_earlier_parcel_of_the_number_does_not(
-    events: list[str], kind: ErrorKind
-) -> None:
+def test_a_return_counts_unless_it_is_of_an_earlier_parcel(events: list[str], kind: ErrorKind) -> None:
     for listed in (events, events[::-1]):
         assert failure_of(stat("82", *listed)).kind is kind
 
@@ -377,7 +375,7 @@ BODIES: dict[str, Row] = {
 }
 
 
-def test_the_words_of_a_fault_are_quoted() -> None:
+def test_the_text_of_a_fault_is_quoted() -> None:
     assert failure_of(fault("soap:Client", "Why")).message == "Mondial Relay could not read our request: Why"
     assert failure_of(fault("soap:Server", "Why")).message == "Mondial Relay is unavailable (HTTP 500): Why"
 
@@ -389,7 +387,7 @@ def test_the_words_of_a_fault_are_quoted() -> None:
     "body",
     ["<a>" * 100_000 + "</a>" * 100_000, envelope("<soap:Fault><faultcode/></soap:Fault>"), "<Envelope/>"],
 )
-def test_strange_trees_are_answers_too(body: str) -> None:
+def test_unexpected_trees_raise_no_error(body: str) -> None:
     assert isinstance(parse_tracing(xml(body)), Failure)
 
 

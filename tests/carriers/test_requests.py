@@ -63,7 +63,7 @@ def test_every_carrier_has_a_schema_of_each_of_its_calls() -> None:
         assert set(cases.calls) <= found[carrier], carrier
 
 
-def test_no_schema_is_of_a_call_that_no_client_makes() -> None:
+def test_every_schema_is_for_a_call_that_a_client_makes() -> None:
     assert [f"{one.carrier} {one.name}" for one in app() if not sent_for(one)] == []
 
 
@@ -365,7 +365,7 @@ def test_unknown_operations_are_rejected(method: str, path: str, body: bytes) ->
     assert faults_of(Sent(method, path, {}, body, ""))
 
 
-def test_the_key_never_goes_where_dhl_links_to() -> None:
+def test_the_key_is_never_sent_to_a_link_of_dhl() -> None:
     link = Sent("GET", "/webPOD/1", {"DHL-API-Key": "k"}, b"", "https://webpod.dhl.com")
     (fault,) = faults_of(link)
     assert fault.startswith("dhl webPOD: the header dhl-api-key is unknown")

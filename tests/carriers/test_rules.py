@@ -124,7 +124,7 @@ def test_a_failed_call_keeps_its_failure_and_the_known_delivery(table: Table, me
 
 
 @of_every_carrier
-def test_too_many_calls_are_the_lines_business(table: Table) -> None:
+def test_the_session_handles_too_many_calls(table: Table) -> None:
     for place in range(len(table.answers)):
         for answer in table.limited:
             with pytest.raises(CallError) as failed:
@@ -133,7 +133,7 @@ def test_too_many_calls_are_the_lines_business(table: Table) -> None:
 
 
 @of_carriers("nobody")
-def test_credentials_are_tried_with_one_call_about_nobodys_number(table: Table) -> None:
+def test_credentials_are_checked_with_one_call_for_the_sample_number(table: Table) -> None:
     assert table.nobody
     client, (answer, meaning) = table.make(), table.nobody
     session = FakeSession(table.with_token([answer]), client)
@@ -393,7 +393,7 @@ def test_a_refused_token_is_renewed_once(table: Table) -> None:
 
 
 @of_carriers_with_tokens
-def test_a_second_refusal_is_one_of_our_account(table: Table) -> None:
+def test_a_second_refusal_means_rejected_credentials(table: Table) -> None:
     assert table.token
     assert table.expired
     outcome, session = table.fetch(table.expired, table.token("new"), table.expired)
@@ -403,7 +403,7 @@ def test_a_second_refusal_is_one_of_our_account(table: Table) -> None:
 
 
 @of_carriers_with_tokens
-def test_a_refusal_of_the_token_call_is_one_of_our_account(table: Table) -> None:
+def test_a_refused_token_call_means_rejected_credentials(table: Table) -> None:
     for answer, words in table.no_token:
         with row(answer.status, words):
             client = table.make()
@@ -442,7 +442,7 @@ def assert_is_read(table: Table, *answers: Response) -> None:
 
 
 @of_every_carrier
-def test_damaged_answers_are_answers_too(table: Table) -> None:
+def test_damaged_answers_raise_no_error(table: Table) -> None:
     for before, whole in spoilable(table):
         for answer in damaged(whole):
             assert_is_read(table, *before, answer)
@@ -457,7 +457,7 @@ def is_xml(answer: Response) -> bool:
     [table for table in TABLES.values() if not is_xml(table.answers[0])],
     ids=[key for key, table in TABLES.items() if not is_xml(table.answers[0])],
 )
-def test_values_of_other_types_are_answers_too(table: Table) -> None:
+def test_values_of_wrong_types_raise_no_error(table: Table) -> None:
     for before, whole in spoilable(table):
         if not whole.body.startswith(b"{"):
             continue

@@ -229,7 +229,7 @@ def test_a_denial_of_our_account_is_not_an_answer_about_the_parcel(carrier: str)
 
 
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key != "chronopost"])
-def test_a_hostile_text_repeats_what_was_shown_for_the_queue_to_hide(carrier: str) -> None:
+def test_a_hostile_answer_repeats_secrets_for_the_queue_to_hide(carrier: str) -> None:
     session = a_session(carrier, Attack.HOSTILE_TEXT)
     message = as_failure(session.fetch()).message
     secret = re.search(r"password=(\S+)", message)
@@ -241,7 +241,7 @@ def test_a_hostile_text_repeats_what_was_shown_for_the_queue_to_hide(carrier: st
 
 @of_every_carrier
 @pytest.mark.parametrize("wait", ["120", None])
-def test_a_rate_limit_has_the_words_of_the_carrier(carrier: str, wait: str | None) -> None:
+def test_a_rate_limit_quotes_the_carrier(carrier: str, wait: str | None) -> None:
     session = a_session(carrier, S.RATE_LIMITED, retry_after=wait)
     assert result(session.fetch()) is ErrorKind.RATE_LIMITED
     answer = session.answers[-1]
@@ -279,7 +279,7 @@ def test_a_wrong_check_digit_is_refused_where_the_carrier_refuses_it(number: str
 
 
 @pytest.mark.parametrize("header", ["x-amz-access-token", "Authorization"])
-def test_a_link_to_an_image_is_not_taken_with_an_account(header: str) -> None:
+def test_a_link_to_an_image_is_refused_with_credentials(header: str) -> None:
     session = a_session("amazon_shipping", S.DELIVERED)
     session.fetch()
     image = session.requests[-1][1]

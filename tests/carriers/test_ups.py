@@ -193,7 +193,7 @@ NORMALISED: dict[str, Row] = {
 }
 
 
-def test_a_failure_repeats_the_carriers_words() -> None:
+def test_a_failure_quotes_the_carrier() -> None:
     sentences = {
         "UPS does not recognize this tracking number: Tracking Information Not Found": TW0001,
         "UPS rejects this tracking number as invalid: Invalid inquiry number": TV1002,
@@ -249,7 +249,7 @@ def test_a_number_without_a_check_digit_is_requested_again(number: str) -> None:
     assert failure_of(TV1002, TV1002, number=number).kind is K.INVALID_TRACKING
 
 
-def test_a_number_with_a_wrong_check_digit_is_not_asked_again() -> None:
+def test_a_number_with_a_wrong_check_digit_is_not_requested_again() -> None:
     outcome, session = fetch(TV1002, number=NUMBER[:-1] + "8")
     assert isinstance(outcome, Failure)
     assert (outcome.kind, session.pauses) == (K.INVALID_TRACKING, 0)
@@ -330,7 +330,7 @@ def senses(*wanted: ParcelStatus) -> list[str]:
     return sorted(code for code, status in UPS_CODES.items() if status in wanted)
 
 
-def test_the_table_has_the_160_codes_of_the_vendors_list() -> None:
+def test_the_table_has_the_160_codes_of_the_carriers_list() -> None:
     listed = {f"{n:03d}" for n in range(170)}
     absent = {"001", "002", "004", "008", "009", "015", "031", "150", "151", "152"}
     assert set(UPS_CODES) == listed - absent
@@ -350,7 +350,7 @@ def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> No
 
 
 @pytest.mark.parametrize("code", senses(ParcelStatus.UNCLEAR))
-def test_codes_that_say_nothing_leave_it_to_the_type(code: str) -> None:
+def test_the_type_counts_if_the_code_says_nothing(code: str) -> None:
     failure = failure_of(reply(a_package(currentStatus=a_status("X", code))))
     assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
@@ -365,7 +365,7 @@ def test_a_parcel_that_is_back_was_not_delivered_to_its_recipient(code: str, kin
 
 
 @pytest.mark.parametrize("code", ["035", "036", "034", "067"])
-def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(code: str) -> None:
+def test_a_delivery_after_the_parcel_turned_back_is_to_the_sender(code: str) -> None:
     package = a_package(activity=[an_activity(), an_activity("X", "RS", code)])
     failure = failure_of(reply(package))
     assert failure.kind is K.RETURNED_TO_SENDER
@@ -374,7 +374,7 @@ def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(code: str) -
 
 
 @pytest.mark.parametrize("code", ["033", "118", "119"])
-def test_a_return_that_was_only_asked_for_is_none(code: str) -> None:
+def test_a_requested_return_is_not_a_return(code: str) -> None:
     assert fetch(reply(a_package(activity=[an_activity(), an_activity("X", "XX", code)])))[0] == GOT
 
 
@@ -401,7 +401,7 @@ def test_types_of_a_parcel_on_its_way(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [None, "I"])
 @pytest.mark.parametrize("code", ["002", "11", "0011", "abc", "9" * 5000])
-def test_status_codes_of_no_table_are_reported_and_mean_no_delivery(code: str, kind: str | None) -> None:
+def test_unknown_status_codes_are_reported_and_mean_no_delivery(code: str, kind: str | None) -> None:
     failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Un statut"))))
     assert failure.kind is K.NOT_DELIVERED_YET
     assert failure.unknown is not None
@@ -409,13 +409,13 @@ def test_status_codes_of_no_table_are_reported_and_mean_no_delivery(code: str, k
     assert len(failure.unknown) < 200
 
 
-def test_the_shorter_words_serve_where_there_are_no_others() -> None:
+def test_the_short_label_is_used_if_there_is_no_long_label() -> None:
     status = {"type": "I", "code": "005", "simplifiedTextDescription": "En route"}
     failure = failure_of(reply(a_package(currentStatus=status)))
     assert failure.message == "The parcel has not been delivered yet (En route)"
 
 
-def test_a_type_of_no_table_is_reported() -> None:
+def test_an_unknown_type_is_reported() -> None:
     failure = failure_of(reply(a_package(currentStatus=a_status("Q", None, "Un statut"))))
     assert failure.unknown == "the event code Q (Un statut)"
     assert failure_of(reply(a_package(currentStatus=a_status("Q", "005")))).unknown is None
@@ -468,7 +468,7 @@ def test_the_only_package_counts_without_a_number() -> None:
     assert fetch(single)[0] == GOT
 
 
-def test_an_alternate_number_is_the_packages_too() -> None:
+def test_an_alternate_number_belongs_to_the_package() -> None:
     """The carrier's Tracking.yaml: a number of the postal service, or another number of UPS."""
     others = [{"number": "92419900000033499522966220", "type": "USPS_PIC"}, {"number": NUMBER.lower()}]
     package = a_package(trackingNumber="1Z0000000000000018", alternateTrackingNumber=others)
@@ -487,7 +487,7 @@ def test_the_newest_package_of_our_number_counts() -> None:
 
 
 @pytest.mark.parametrize("accepted", [("P", "PU", "038"), ("I", "XX", "160"), ("P", "XX", "000")])
-def test_a_delivery_before_the_pick_up_is_another_parcels(accepted: tuple[str, str, str]) -> None:
+def test_a_delivery_before_the_pickup_belongs_to_another_parcel(accepted: tuple[str, str, str]) -> None:
     picked_up = an_activity(*accepted, day="20261008")
     for current in (a_status(), a_status("I", "005")):
         package = a_package(currentStatus=current, activity=[picked_up, an_activity()])
@@ -508,12 +508,12 @@ def test_a_return_takes_precedence_over_the_delivery(kind: str, code: str, statu
 
 
 @pytest.mark.parametrize("words", ["DRIVER RELEASE", "Driver release", "SIGNATURE NOT REQUIRED"])
-def test_words_that_say_that_nobody_signed_are_no_signatory(words: str) -> None:
+def test_texts_for_a_missing_signature_are_not_a_signatory(words: str) -> None:
     outcome = fetch(reply(a_package(deliveryInformation=information(receivedBy=words))))[0]
     assert outcome == replace(GOT, delivery=Delivery(AT))
 
 
-def test_a_warning_beside_a_package_is_none() -> None:
+def test_a_warning_beside_a_package_is_ignored() -> None:
     assert fetch(reply(a_package(), warnings=[{"code": "TW0001", "message": "x"}]))[0] == GOT
 
 
@@ -531,14 +531,14 @@ def test_a_warning_beside_a_package_is_none() -> None:
         ("20261005", "0", datetime(2026, 10, 5, tzinfo=UTC)),
     ],
 )
-def test_the_time_of_the_activity_is_that_of_greenwich(day: str, hour: object, at: datetime) -> None:
+def test_the_time_of_the_activity_is_in_utc(day: str, hour: object, at: datetime) -> None:
     answer = reply(a_package(activity=[an_activity(day=day, hour=hour)]))
     assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
 @pytest.mark.parametrize("hour", ["08:31:00", "8:31:0"])
 @pytest.mark.parametrize("day", ["20261005", "2026-10-05"])
-def test_the_time_of_greenwich_has_colons_in_real_answers(day: str, hour: str) -> None:
+def test_the_utc_time_has_colons_in_real_answers(day: str, hour: str) -> None:
     """Answers quoted in UPS-API/api-documentation, issues 38, 99 and 187. The local time differs here."""
     activity = an_activity(day=day, hour=hour) | {"time": "200000"}
     assert fetch(reply(a_package(activity=[activity])))[0] == GOT
@@ -560,13 +560,13 @@ def local_only(country: str | None, **more: Any) -> dict[str, Any]:
         ("jp", datetime(2026, 10, 5, 1, 31, tzinfo=UTC)),
     ],
 )
-def test_without_the_time_of_greenwich_the_time_is_that_of_the_place(country: str, at: datetime) -> None:
+def test_without_the_utc_time_the_local_time_counts(country: str, at: datetime) -> None:
     answer = reply(a_package(activity=[local_only(country)]))
     assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
 @pytest.mark.parametrize("country", ["US", "ES", "PT", "CA", "XX", "", None])
-def test_where_the_country_tells_no_time_the_day_alone_is_kept(country: str | None) -> None:
+def test_without_a_time_zone_only_the_day_is_kept(country: str | None) -> None:
     answer = reply(a_package(activity=[local_only(country)]))
     outcome = fetch(answer)[0]
     assert outcome == replace(GOT, delivery=Delivery(None, "DUPONT", date(2026, 10, 5)))
@@ -575,7 +575,7 @@ def test_where_the_country_tells_no_time_the_day_alone_is_kept(country: str | No
     assert fetch(with_offset)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
-def test_the_country_is_that_of_the_activity_before_that_of_the_address() -> None:
+def test_the_country_of_the_activity_takes_precedence_over_the_address() -> None:
     """A parcel may be handed over in another country than its destination."""
     to = [{"type": "DESTINATION", "address": {"countryCode": "FR"}}]
     for country, delivery in (
@@ -587,7 +587,7 @@ def test_the_country_is_that_of_the_activity_before_that_of_the_address() -> Non
         assert fetch(answer)[0] == replace(GOT, delivery=replace(delivery, signatory="DUPONT"))
 
 
-def test_an_invalid_offset_is_passed_over() -> None:
+def test_an_invalid_offset_is_ignored() -> None:
     for offset in ("+99:99", "+02", "x", "+02:0٠"):
         assert fetch(reply(a_package(activity=[local_only("FR", gmtOffset=offset)])))[0] == GOT
 
@@ -598,7 +598,7 @@ def test_an_invalid_offset_is_passed_over() -> None:
      ("20261005", "993100"), ("20261005", None), ("٢٠٢٦١٠٠٥", "83100"), ("20261005", 10**30), ("2026-1-05", "83100"),
      ("20261005", "99:31:00"), ("20261005", "08:31:00Z")],
 )  # fmt: skip
-def test_a_time_of_greenwich_that_cannot_be_read_leaves_that_of_the_place(day: str, hour: object) -> None:
+def test_an_unreadable_utc_time_is_replaced_by_the_local_time(day: str, hour: object) -> None:
     activity = an_activity(day=day, hour=hour) | {"time": "110000"}
     expected = datetime(2026, 10, 5, 9, tzinfo=UTC)
     for changed in (activity, activity | {"gmtOffset": None}):
@@ -628,7 +628,7 @@ DAY = date(2026, 10, 5)
         (None, None, Delivery()),
     ],
 )  # fmt: skip
-def test_the_date_of_delivery_is_that_of_the_place(dates: Any, time: Any, delivery: Delivery) -> None:
+def test_the_date_of_delivery_is_local(dates: Any, time: Any, delivery: Delivery) -> None:
     to = [
         {"type": "ORIGIN", "address": {"countryCode": "JP"}},
         {"type": "DESTINATION", "address": {"countryCode": "FR"}},
@@ -646,7 +646,7 @@ def test_without_a_country_the_date_of_delivery_is_a_day() -> None:
     assert outcome.delivery == KNOWN
 
 
-def test_the_time_is_that_of_the_handing_over() -> None:
+def test_the_time_is_that_of_the_handover() -> None:
     after = an_activity("U", "XX", "000", hour="120000")
     at_agent = an_activity("D", "ZP", "161", hour="110000")
     before = an_activity("I", "OT", "021", hour="50000")
@@ -727,7 +727,7 @@ def test_base64_is_read_strictly(encoded: Any) -> None:
         assert failure.message == "UPS sent a proof that is not valid base64"
 
 
-def test_a_loose_page_is_a_document() -> None:
+def test_a_page_with_unclosed_tags_is_a_document() -> None:
     assert media_type_of(PAGE, html=True) == "text/html"
     with pytest.raises(NotADocumentError):
         media_type_of(PAGE)

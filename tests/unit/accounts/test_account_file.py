@@ -57,7 +57,7 @@ def test_as_spreadsheets_write_it(delimiter: str, end: str, mark: str) -> None:
     assert facts(text) == [(1, "chronopost", CHRONOPOST | {"CHRONOPOST_PASSWORD": SECRET}, None)]
 
 
-def test_carriers_may_stand_in_one_table() -> None:
+def test_one_file_may_contain_several_carriers() -> None:
     text = "Client;Carrier;account;password;UPS_CLIENT_ID;UPS_CLIENT_SECRET\n1;Chronopost;0198;pw;;\n1;UPS;;;i;s\n"
     assert [(client, key) for client, key, *_ in facts(text)] == [(1, "chronopost"), (1, "ups")]
 

@@ -95,7 +95,7 @@ def test_credentials_that_cannot_be_used_are_named_and_never_shown(given: dict[s
         assert "(CHRONOPOST_PASSWORD?)" in str(refused.value)
 
 
-def test_options_of_a_carrier_are_held_to_their_form() -> None:
+def test_options_of_a_carrier_must_match_their_format() -> None:
     spec, option = next((s, o) for s in CATALOG.specs.values() for o in s.options if o.default)
     complete = dict.fromkeys(spec.credentials[0], "x")
     with pytest.raises(AccountRefusedError, match=f"{option.name} is invalid: it must be"):
@@ -115,7 +115,7 @@ def test_a_new_account_does_not_show_its_credentials() -> None:
 # ---------------------------------------------------------------- limits
 
 
-def test_limits_are_typed_by_the_kind_of_call() -> None:
+def test_limits_are_entered_by_kind_of_call() -> None:
     assert limits_in(CHRONOPOST, ["100/day", "tracking=20/hour"]) == {"": "100/day", "TRACKING": "20/hour"}
     assert usable_limits(CHRONOPOST, {"": "250/day@UTC,1/second"}) == {"": "250/day@UTC,1/second"}
 

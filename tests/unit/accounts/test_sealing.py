@@ -50,7 +50,7 @@ def test_a_row_that_was_copied_is_not_opened_for_another_account(owner: str) -> 
 
 
 @pytest.mark.parametrize("spoilt", ["", "x", "gAAAAA", "é" * 40, '{"A": "1"}'])
-def test_a_spoilt_row_is_a_sentence(spoilt: str) -> None:
+def test_a_damaged_row_is_reported_in_a_sentence(spoilt: str) -> None:
     with pytest.raises(SealError):
         Seals([NEW]).open(spoilt, OWNER)
 

@@ -102,7 +102,7 @@ def second(account: Account, first: WaitingReservation) -> Iterator[Waiting]:
     assert not account.turns.first.locked()
 
 
-def test_a_second_call_goes_when_the_first_is_answered(
+def test_a_second_call_starts_when_the_first_is_answered(
     account: Account, first: WaitingReservation, second: Waiting
 ) -> None:
     """With any answer, even one that reveals nothing about the account."""
@@ -123,7 +123,7 @@ def test_the_second_call_is_not_made_if_the_first_was_rejected(
     assert account.used == [Capability.POD]
 
 
-def test_a_call_that_presents_no_account_does_not_wait(account: Account, second: Waiting) -> None:
+def test_a_call_without_credentials_does_not_wait(account: Account, second: Waiting) -> None:
     account.fetch().consume(Capability.TRACKING)
     assert account.used == [Capability.POD, Capability.TRACKING]
     assert second.thread.is_alive()
@@ -144,7 +144,7 @@ def test_a_fetch_does_not_wait_for_itself(account: Account) -> None:
     assert not account.turns.first.locked()
 
 
-def test_a_call_that_comes_after_the_answer_closed_the_account_is_not_made(
+def test_no_call_is_made_after_an_answer_closed_the_account(
     account: Account, first: WaitingReservation
 ) -> None:
     """For example the call of a fetch that was tracking its parcel, and therefore did not wait."""
@@ -158,7 +158,7 @@ def test_a_call_that_comes_after_the_answer_closed_the_account_is_not_made(
     assert not account.turns.first.locked()
 
 
-def test_the_first_call_asks_nobody(account: Account) -> None:
+def test_the_first_call_does_not_wait(account: Account) -> None:
     """The account may be rejected: this is the one retry that is due."""
     account.refusal = REFUSAL
     account.fetch().consume(Capability.POD)

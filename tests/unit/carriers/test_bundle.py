@@ -68,6 +68,6 @@ def test_failures_of_several_kinds_in_a_row_are_an_outage_too() -> None:
     assert (bundle.next_call(bundle.parcels[0]), bundle.outage) == ((), DOWN)
 
 
-def test_where_every_number_is_rejected_the_rest_is_left_to_single_calls() -> None:
+def test_if_every_number_is_rejected_the_rest_is_tracked_alone() -> None:
     sizes, bundle = calls_of(THIRTY, REJECTED)
     assert (sizes, bundle.outage, len(bundle.unanswered)) == ([30, 15, 15, 1], None, 29)

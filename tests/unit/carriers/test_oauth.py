@@ -105,7 +105,7 @@ def test_a_token_is_renewed_before_it_ends(carrier: TokenCarrier, life_s: int, u
         carrier.clock.advance(timedelta(seconds=0.1))
 
 
-def test_answers_may_repeat_the_token_before_too(carrier: TokenCarrier) -> None:
+def test_answers_may_repeat_the_previous_token(carrier: TokenCarrier) -> None:
     carrier.track()
     carrier.until.clear()
     carrier.track()

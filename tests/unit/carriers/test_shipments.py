@@ -95,7 +95,7 @@ GAPS: list[tuple[tuple[Any, ...], K | None]] = [
 
 
 @pytest.mark.parametrize(("told", "kind"), GAPS)
-def test_a_parcel_that_moves_after_months_of_silence_is_another(
+def test_a_parcel_that_moves_after_months_of_silence_is_another_parcel(
     told: tuple[Any, ...], kind: K | None
 ) -> None:
     assert kind_of(*told) is kind
@@ -120,7 +120,7 @@ def test_the_present_status_takes_precedence_over_the_events(
     assert kind_of(*told, present=Scan(status=present, label="Maintenant"), is_return=is_return) is kind
 
 
-def test_the_scans_of_another_parcel_do_not_tell_of_the_delivery() -> None:
+def test_the_scans_of_another_parcel_do_not_show_the_delivery() -> None:
     old, _, first, second = told = scans(P.DELIVERED, P.ACCEPTED, P.DELIVERED, P.DELIVERED)
     found = judged(Shipment(scans=told, body="ours"))
     assert isinstance(found, Handover)
@@ -132,7 +132,7 @@ def test_the_scans_of_another_parcel_do_not_tell_of_the_delivery() -> None:
     assert (found.scan, found.scans) == (present, [present])
 
 
-def test_a_code_of_no_table_is_reported_of_a_parcel_on_its_way() -> None:
+def test_an_unknown_code_of_a_parcel_on_its_way_is_reported() -> None:
     found = judged(Shipment(scans=scans(P.ON_ITS_WAY, None)))
     assert isinstance(found, Failure)
     assert found.unknown == "the event code ? (Un événement)"
@@ -182,7 +182,7 @@ def test_an_answer_about_other_parcels_is_a_bad_response() -> None:
         assert found.message == "Carrier answered about a different parcel"
 
 
-def test_a_piece_or_another_name_of_it_is_ours_and_so_is_a_parcel_without_a_number() -> None:
+def test_a_parcel_with_one_of_several_numbers_or_none_is_ours() -> None:
     for shipments in ([of("1", NUMBER)], [of(NUMBER.lower())], [of()], [of("1"), of()]):
         assert isinstance(judged(*shipments), Handover)
 

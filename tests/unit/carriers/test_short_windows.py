@@ -115,9 +115,7 @@ def ends_of(waiting: Sequence[Future[Sequence[Reserved]]]) -> list[float]:
     return [(reserved.end - NOW).total_seconds() for one in waiting for reserved in one.result(10)]
 
 
-def test_one_thread_asks_for_all_that_wait_and_they_go_in_the_order_in_which_they_came(
-    windows: Windows, come: Come
-) -> None:
+def test_one_thread_takes_units_for_all_waiting_threads_in_order(windows: Windows, come: Come) -> None:
     waiting = come(7)
     assert windows.asked == [(1, 0)]
     for done in (3, 6, 7):
@@ -128,7 +126,7 @@ def test_one_thread_asks_for_all_that_wait_and_they_go_in_the_order_in_which_the
     assert windows.asked == [(1, 0), (3, 3), (3, 0), (3, 3), (1, 0), (1, 3)]
 
 
-def test_the_units_that_others_left_are_taken(windows: Windows, come: Come) -> None:
+def test_the_remaining_units_are_taken(windows: Windows, come: Come) -> None:
     waiting = come(3)
     windows.limit = parse_limits("2/second", "ups", None, "UTC")[0]  # one of three belongs to another process
     windows.clock.tick()
@@ -139,7 +137,7 @@ def test_the_units_that_others_left_are_taken(windows: Windows, come: Come) -> N
     assert windows.asked == [(1, 0), (3, 2), (2, 2), (1, 0), (1, 2)]
 
 
-def test_a_call_of_another_kind_does_not_stand_behind(windows: Windows, come: Come) -> None:
+def test_a_call_of_another_kind_does_not_wait_behind_these(windows: Windows, come: Come) -> None:
     waiting = come(2)
     pods = Windows(OF_PODS, windows.clock, windows.short_windows)
     assert [one.limit for one in pods.wait()] == [OF_PODS]
@@ -147,7 +145,7 @@ def test_a_call_of_another_kind_does_not_stand_behind(windows: Windows, come: Co
     ends_of(waiting)
 
 
-def test_a_fault_is_met_by_each_and_keeps_nobody_waiting(windows: Windows, come: Come) -> None:
+def test_an_error_is_raised_in_each_waiting_thread(windows: Windows, come: Come) -> None:
     waiting = come(3)
     windows.fault = OSError("no database")
     windows.clock.tick()
@@ -156,7 +154,7 @@ def test_a_fault_is_met_by_each_and_keeps_nobody_waiting(windows: Windows, come:
     assert windows.wait()
 
 
-def test_threads_whose_run_ends_wait_no_longer_and_those_of_other_runs_go_on(
+def test_threads_of_an_ended_run_stop_waiting_and_other_threads_continue(
     windows: Windows, come: Come, pool: ThreadPoolExecutor
 ) -> None:
     waiting = come(3)
@@ -180,7 +178,7 @@ def test_sleeping_threads_check_regularly_whether_the_run_is_over() -> None:
     assert clock.now() == ends
 
 
-def test_with_a_simulated_clock_no_time_passes(pool: ThreadPoolExecutor) -> None:
+def test_waiting_with_a_simulated_clock_takes_no_real_time(pool: ThreadPoolExecutor) -> None:
     windows = Windows(clock=SimulatedClock(NOW))
     begun = time.monotonic()
     ends = Counter(ends_of([pool.submit(windows.wait) for _ in range(40)]))

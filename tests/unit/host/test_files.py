@@ -94,7 +94,7 @@ def test_nobody_else_may_read_new_files(make: Callable[[Path, Access], None], tm
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_a_group_may_read_where_one_is_named(
+def test_a_configured_group_may_read_new_files(
     make: Callable[[Path, Access], None], shared: Access, tmp_path: Path
 ) -> None:
     make(tmp_path / "new" / "folder", shared)

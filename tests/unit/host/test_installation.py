@@ -58,11 +58,11 @@ class TestNotOnThePath:
         )
 
 
-def test_a_name_on_the_path_is_typed_alone() -> None:
+def test_a_program_on_the_path_is_shown_by_its_name() -> None:
     assert program() == "recours"
 
 
-def test_another_program_of_that_name_is_not_meant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_another_program_with_that_name_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     other = tmp_path / "recours"
     other.write_text("#!/bin/sh\n", encoding="utf-8")
     other.chmod(0o755)

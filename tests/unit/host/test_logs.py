@@ -67,7 +67,7 @@ def stamp() -> str:
 # ---------------------------------------------------------------- the form
 
 
-def test_a_line_has_the_guides_form(started: Started) -> None:
+def test_a_line_has_the_guides_format(started: Started) -> None:
     log, console = started()
     logs.run_log().info("POD AUTO-RETRY SCHEDULER - Starting")
     logs.run_log().warning("⏭️ Skipped (persistent): 0")
@@ -80,7 +80,7 @@ def test_a_line_has_the_guides_form(started: Started) -> None:
     assert console.getvalue().split("\n") == expected
 
 
-def test_the_folder_is_made(started: Started, tmp_path: Path) -> None:
+def test_the_folder_is_created(started: Started, tmp_path: Path) -> None:
     log, _ = started(tmp_path / "a" / "b" / "x.log")
     assert log.path.is_file()
 
@@ -94,7 +94,7 @@ def test_existing_lines_are_kept(started: Started, tmp_path: Path) -> None:
     assert lines(log)[1].endswith("after")
 
 
-def test_details_only_if_asked_for(started: Started) -> None:
+def test_debug_lines_are_written_only_if_verbose(started: Started) -> None:
     log, _ = started()
     logs.run_log().debug("detail")
     logging.getLogger("alembic").info("chatter")
@@ -106,7 +106,7 @@ def test_details_only_if_asked_for(started: Started) -> None:
     assert "[DEBUG] - __main__ - detail" in lines(log)[1]
 
 
-def test_quiet_says_nothing_on_the_console(started: Started) -> None:
+def test_quiet_prints_nothing_on_the_console(started: Started) -> None:
     log, console = started(quiet=True)
     logs.run_log().error("only in the file")
     assert console.getvalue() == ""
@@ -141,13 +141,13 @@ def test_a_record_is_always_one_line(started: Started) -> None:
         assert_harmless(text)
 
 
-def test_half_a_character_is_no_harm() -> None:
+def test_half_a_character_is_escaped() -> None:
     """File names and arguments that are not UTF-8 contain it."""
     record = logging.makeLogRecord({"msg": "a\ud800b", "levelname": "INFO", "name": "__main__"})
     assert logs.GuideFormatter(str, lambda: NOON).format(record).endswith(" - [INFO] - __main__ - a\\ud800b")
 
 
-def test_a_line_has_an_end(started: Started) -> None:
+def test_a_long_line_is_truncated(started: Started) -> None:
     log, _ = started()
     logs.run_log().info("z" * 1_000_000)
     assert len(lines(log)[0]) < 5000
@@ -163,7 +163,7 @@ def test_a_traceback_is_indented_below_its_line(started: Started) -> None:
     assert not any(LINE.fullmatch(line) for line in rest)
 
 
-def test_a_traceback_holds_no_control_characters(started: Started) -> None:
+def test_a_traceback_contains_no_control_characters(started: Started) -> None:
     log, _ = started()
     log_error("\x1b[2J\u202e")
     assert_harmless(log.path.read_text(encoding="utf-8"))
@@ -187,7 +187,7 @@ def test_secrets_are_taken_out_of_lines_and_tracebacks(started: Started) -> None
 
 
 @pytest.mark.parametrize("in_the_way", ["file", "folder"])
-def test_a_log_that_cannot_be_written_is_a_fault_of_the_run(in_the_way: str, tmp_path: Path) -> None:
+def test_an_unwritable_log_ends_the_run(in_the_way: str, tmp_path: Path) -> None:
     path = tmp_path / "logs" / "x.log"
     if in_the_way == "file":
         path.parent.write_text("")
@@ -214,7 +214,7 @@ def test_a_failed_write_is_reported_once(started: Started, monkeypatch: pytest.M
     assert console.getvalue().count("lost") == 2
 
 
-def test_the_end_is_quiet_on_a_full_disk(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_the_log_ignores_a_full_disk(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
     log, _ = started()
 
     def fail() -> None:
@@ -238,7 +238,7 @@ def test_windows_gets_a_byte_order_mark(started: Started, monkeypatch: pytest.Mo
     assert log.path.read_bytes().startswith(b"\xef\xbb\xbf")
 
 
-def test_the_log_is_put_aside_by_its_size(started: Started) -> None:
+def test_the_log_is_rotated_by_its_size(started: Started) -> None:
     log, _ = started(max_bytes=10_000, files=3)
     for n in range(1000):
         logs.run_log().info(f"line {n}")
@@ -332,7 +332,7 @@ def test_lines_that_go_to_no_console_go_to_stderr_instead(
     assert said == [f"{stamp()} - [INFO] - recours.test - Mail {n} was sent" for n in (7, 8)]
 
 
-def test_a_run_whose_log_is_locked_is_a_whole_run(release_lock: Callable[[], None], tmp_path: Path) -> None:
+def test_a_run_with_a_locked_log_completes(release_lock: Callable[[], None], tmp_path: Path) -> None:
     create_file(tmp_path / "claims.db")
     settings = {
         "DATABASE_PATH": str(tmp_path / "claims.db"),
@@ -357,7 +357,7 @@ def test_a_run_whose_log_is_locked_is_a_whole_run(release_lock: Callable[[], Non
     assert (tmp_path / "logs" / "pod_retry_scheduler.log").read_text(encoding="utf-8") == ""
 
 
-def test_a_file_that_was_closed_meanwhile_is_not_opened_again(tmp_path: Path) -> None:
+def test_a_closed_log_file_is_not_reopened(tmp_path: Path) -> None:
     """A thread may still have the handler of a finished one."""
     path = tmp_path / "email_sender.log"
     logger = logging.getLogger("email_sender")

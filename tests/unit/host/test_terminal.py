@@ -27,11 +27,11 @@ PATH = "/srv/recours/data/pods/chronopost/CLM-1.pdf"
         ("un\u00a0: deux trois quatre", ["un\u00a0: deux trois", "quatre"]),
     ],
 )
-def test_a_line_breaks_between_words_and_hangs_below_its_head(line: str, shown: list[str]) -> None:
+def test_a_line_is_wrapped_between_words_with_a_hanging_indent(line: str, shown: list[str]) -> None:
     assert wrapped(line, 20).split("\n") == shown
 
 
-def test_colors_take_no_room_and_emoji_take_two_signs() -> None:
+def test_colors_have_no_width_and_emoji_have_two() -> None:
     assert display_width("\x1b[1mok\x1b[0m ✅") == 5
 
 

@@ -230,7 +230,7 @@ def test_connection_is_kept(box: Sandbox) -> None:
 # --- misbehaviour ---
 
 
-def test_a_client_that_hangs_up_is_no_news(box: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_disconnects_is_not_reported(box: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
     script(box, Attack.OVERSIZED)
     with connect(box) as line:
         line.sendall(raw_request(track_call()))

@@ -62,7 +62,7 @@ def test_only_the_real_header_is_stripped() -> None:
     assert strip_header("# a\n# b\n# c\n") == "# a\n# b\n# c\n"
 
 
-def test_a_change_by_somebody_else_is_not_written_over() -> None:
+def test_a_concurrent_change_is_not_overwritten() -> None:
     debian = Debian("# mine\n")
     plan = Crontab(HERE, run=debian).install([JOB])
     debian.text = "# mine\n# new\n"
@@ -80,7 +80,7 @@ def test_an_unreadable_crontab_is_not_treated_as_empty() -> None:
         Crontab(HERE, run=refusing).install([JOB])
 
 
-def test_a_crontab_that_cannot_be_written_stays() -> None:
+def test_a_crontab_that_cannot_be_written_is_unchanged() -> None:
     debian = Debian("# mine\n")
 
     def refusing(command: Sequence[str], given: bytes) -> Done:
@@ -101,7 +101,7 @@ def test_a_missing_cron_is_reported_with_advice() -> None:
         Crontab(HERE, run=missing).entries()
 
 
-def test_where_cron_finds_no_python_the_checkouts_own_is_used(tmp_path: Path) -> None:
+def test_the_checkouts_python_is_used_if_cron_finds_none(tmp_path: Path) -> None:
     debian = Debian(f"PATH={tmp_path}\n")
     plan = Crontab(HERE, run=debian).install([JOB])
     assert plan.remarks == [f"cron finds no python3 in {tmp_path}, so the lines use .venv/bin/python"]
@@ -150,7 +150,7 @@ def test_a_line_with_a_missing_program_is_a_problem(tmp_path: Path, command: str
     assert entry.problem == (f"line 2 {problem}".replace("@", str(tmp_path)) if problem else "")
 
 
-def test_without_the_folder_of_the_log_nothing_is_written() -> None:
+def test_nothing_is_written_if_the_log_folder_cannot_be_created() -> None:
     def failing() -> None:
         raise PermissionError(13, "Permission denied")
 

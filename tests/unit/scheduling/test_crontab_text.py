@@ -25,7 +25,7 @@ FOREIGN = (
 )
 
 
-def test_the_line_is_the_guides() -> None:
+def test_the_line_is_the_line_of_the_guide() -> None:
     assert line_for(RETRY, HERE) == GUIDE
     assert line_for(
         ScheduledJob("pod_retry_scheduler", ("--batch-size", "50", "--max-retries", "5")), HERE
@@ -64,7 +64,7 @@ def test_an_installed_copy_is_started_by_its_own_command_with_its_home() -> None
         ("@hourly cd /srv/other && /opt/python3 -m recours retry", []),
     ],
 )
-def test_a_line_of_an_installed_copy_is_known_by_its_home(line: str, plain: list[bool]) -> None:
+def test_a_line_of_an_installed_copy_is_recognized_by_its_home(line: str, plain: list[bool]) -> None:
     assert [found.plain for found in find(line, INSTALLED)] == plain
 
 
@@ -72,7 +72,7 @@ HOME_APART = Checkout("/srv/re cours", "/home/me", code="/opt/my checkout")
 OF_THE_CHECKOUT = "0 * * * * cd '/srv/re cours' && RECOURS_HOME='/srv/re cours' python3"
 
 
-def test_a_checkout_with_its_home_elsewhere_is_started_by_its_scripts_with_that_home() -> None:
+def test_a_checkout_with_a_separate_home_is_started_by_its_scripts() -> None:
     line = line_for(RETRY, HOME_APART)
     assert (
         line == f"{OF_THE_CHECKOUT} '/opt/my checkout/scripts/pod_retry_scheduler.py' >> logs/cron.log 2>&1"
@@ -131,20 +131,20 @@ def test_a_line_written_by_hand_is_replaced_in_place(line: str, end: str) -> Non
 
 
 @pytest.mark.parametrize("home", ["~", "$HOME", "${HOME}"])
-def test_the_home_folder_is_known_by_its_signs(home: str) -> None:
+def test_the_home_folder_is_recognized_by_its_shorthand(home: str) -> None:
     there = Checkout("/home/me/Recours_Ecommerce", "/home/me")
     text = GUIDE.replace("/path/to", home)
     assert install(text, [RETRY], there) == line_for(RETRY, there) + "\n"
     assert find(text, Checkout("/home/other/Recours_Ecommerce", "/home/other/x")) == []
 
 
-def test_a_sign_that_begins_no_comment_in_a_word_does_not_end_it() -> None:
+def test_a_hash_sign_inside_a_word_is_not_a_comment() -> None:
     there = Checkout("/srv/a#b")
     by_hand = GUIDE.replace("/path/to/Recours_Ecommerce", "/srv/a#b")
     assert remove(by_hand, WORKERS, there) == ""
 
 
-def test_a_folder_that_a_link_leads_to_is_known() -> None:
+def test_a_folder_behind_a_link_is_recognized() -> None:
     linked = Checkout("/srv/1.0", "/", lambda path: path.replace("/current", "/srv/1.0"))
     text = GUIDE.replace("/path/to/Recours_Ecommerce", "/current")
     assert len(find(text, linked)) == 1
@@ -186,7 +186,7 @@ MORE = [
 
 
 @pytest.mark.parametrize("line", MORE)
-def test_a_line_that_does_more_is_reported_and_not_touched(line: str) -> None:
+def test_a_line_that_does_more_is_reported_and_unchanged(line: str) -> None:
     (entry,) = find(line, HERE)
     assert "pod_retry_scheduler" in entry.workers
     assert not entry.plain
@@ -197,7 +197,7 @@ def test_a_line_that_does_more_is_reported_and_not_touched(line: str) -> None:
         remove(line, WORKERS, HERE)
 
 
-def test_doubled_lines_become_one() -> None:
+def test_duplicate_lines_become_one() -> None:
     text = f"{GUIDE}\n# between\n{GUIDE} \n"
     assert install(text, [RETRY], HERE) == f"{GUIDE}\n# between\n"
     assert remove(text, WORKERS, HERE) == "# between\n"
@@ -212,11 +212,11 @@ def test_doubled_lines_become_one() -> None:
         (f"PATH=/a\n{GUIDE}\nPATH=/b\n", "/a"),
     ],
 )
-def test_the_path_that_holds_for_our_lines(text: str, path: str) -> None:
+def test_the_path_at_our_lines_is_found(text: str, path: str) -> None:
     assert search_path(text, HERE) == path
 
 
-def test_a_folder_that_no_crontab_can_name_is_refused() -> None:
+def test_a_folder_name_that_a_crontab_cannot_contain_is_rejected() -> None:
     with pytest.raises(ScheduleError, match="a line break or another control character"):
         install("", [RETRY], Checkout("/a\nb"))
 

@@ -97,7 +97,7 @@ def test_one_complete_set_of_credentials_is_enough(
     assert set(settings.secrets) == set(environment.values())
 
 
-def test_a_carriers_other_settings_have_defaults_and_forms(tmp_path: Path) -> None:
+def test_the_options_of_a_carrier_have_defaults_and_formats(tmp_path: Path) -> None:
     assert load(tmp_path, {}, SEVERAL).credentials["chronopost"].options == {"CHRONOPOST_COLOUR": "red"}
     blue = load(tmp_path, {"CHRONOPOST_COLOUR": "blue"}, SEVERAL).credentials["chronopost"]
     assert (blue.options, blue.values) == ({"CHRONOPOST_COLOUR": "blue"}, {})
@@ -110,7 +110,7 @@ def test_a_carriers_other_settings_have_defaults_and_forms(tmp_path: Path) -> No
 # ---------------------------------------------------------------- without any
 
 
-def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
+def test_the_defaults_are_as_promised(tmp_path: Path) -> None:
     found = load(tmp_path, {}, CATALOG)
     evidence_days = {key: spec.evidence_days for key, spec in CATALOG.specs.items() if spec.evidence_days}
     assert found.policy == Policy(zone=found.policy.zone, evidence_days=evidence_days)
@@ -132,14 +132,14 @@ def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     assert found.warnings == ()
 
 
-def test_each_default_is_one_that_may_be_set(tmp_path: Path) -> None:
+def test_each_default_is_a_valid_value(tmp_path: Path) -> None:
     defaults = {
         s.name: s.default for s in SETTINGS.values() if s.default and s.name != "RECOURS_SECRETS_FILE"
     }
     assert load(tmp_path, defaults, CATALOG) == load(tmp_path, {}, CATALOG)
 
 
-def test_blank_values_are_not_set(settings: Read) -> None:
+def test_blank_values_count_as_not_set(settings: Read) -> None:
     found = settings(CHRONOPOST_PASSWORD="   ", RECOURS_LOG_MAX_MB="", DATABASE_URL=" ")
     assert found.log_max_bytes == 5 * 1024 * 1024
     assert "CHRONOPOST_PASSWORD" in found.credentials["chronopost"].missing
@@ -228,7 +228,7 @@ def test_every_setting_is_in_these_tables() -> None:
     assert {*SETTINGS} - elsewhere <= {name for name, *_ in GOOD}
 
 
-def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Read) -> None:
+def test_the_document_is_requested_first_only_at_carriers_that_allow_it(settings: Read) -> None:
     assert settings().policy.document_first == frozenset()
     found = settings(CHRONOPOST_DOCUMENT_FIRST="true", DHL_EXPRESS_DOCUMENT_FIRST="false")
     assert found.policy.document_first == {"chronopost"}
@@ -313,7 +313,9 @@ def test_a_quota_for_one_kind_of_call_is_added_to_the_quota_of_the_carrier(setti
         ("DATABASE_URL", "mysql://h/x", "names a mysql database"),
     ],
 )
-def test_a_bad_setting_is_named_with_its_place(name: str, value: str, words: str, tmp_path: Path) -> None:
+def test_an_invalid_setting_is_reported_with_its_source(
+    name: str, value: str, words: str, tmp_path: Path
+) -> None:
     if not words:  # what strip() takes away does no harm
         assert load(tmp_path, {name: value}, CATALOG).credentials["chronopost"].values[name] == SECRET
         return
@@ -323,7 +325,7 @@ def test_a_bad_setting_is_named_with_its_place(name: str, value: str, words: str
 
 
 @pytest.mark.parametrize(("keys", "which"), [("planted", "1 of 1"), (f"{KEYS[0]},{KEYS[1][:-4]}", "2 of 2")])
-def test_a_spoilt_key_of_accounts_ends_no_run(keys: str, which: str, tmp_path: Path) -> None:
+def test_an_invalid_accounts_key_ends_no_run(keys: str, which: str, tmp_path: Path) -> None:
     """The default accounts still work, as without a key."""
     settings = load(tmp_path, {"RECOURS_ACCOUNTS_KEY": keys}, CATALOG)
     assert settings.accounts_keys == ()
@@ -346,14 +348,14 @@ def test_an_unknown_setting_is_a_warning(settings: Read) -> None:
     assert warning == "RECOURS_LOGDIR in the environment is not a setting. Did you mean RECOURS_LOG_DIR?"
 
 
-def test_the_home_is_named_in_the_environment_alone(settings: Read, write: Write) -> None:
+def test_the_home_is_read_only_from_the_environment(settings: Read, write: Write) -> None:
     assert settings(RECOURS_HOME="/srv/recours").warnings == ()
     write(".env", "RECOURS_HOME=/srv/recours\n")
     (warning,) = settings().warnings
     assert warning.startswith("RECOURS_HOME in .env is not a setting.")
 
 
-def test_foreign_variables_cause_no_warning(settings: Read) -> None:
+def test_other_variables_cause_no_warning(settings: Read) -> None:
     assert settings(PATH="/bin", DATABASE="x", POSTGRES_URL="x").warnings == ()
 
 
@@ -365,7 +367,7 @@ def account(found: Settings) -> tuple[str, str]:
     return chronopost.values["CHRONOPOST_ACCOUNT"], chronopost.source
 
 
-def test_the_environment_comes_before_dotenv_and_that_before_secrets(tmp_path: Path, write: Write) -> None:
+def test_the_environment_takes_precedence_over_dotenv_and_secrets(tmp_path: Path, write: Write) -> None:
     write(".streamlit/secrets.toml", '[chronopost]\naccount = "3"\npassword = "p"\n')
     assert account(load(tmp_path, {}, CATALOG)) == ("3", ".streamlit/secrets.toml")
     write(".env", "CHRONOPOST_ACCOUNT=2\n")
@@ -383,12 +385,12 @@ def test_conflicting_sources_are_reported_without_their_values(tmp_path: Path, w
     )
 
 
-def test_agreeing_sources_cause_no_warning(tmp_path: Path, write: Write) -> None:
+def test_equal_values_in_two_sources_cause_no_warning(tmp_path: Path, write: Write) -> None:
     write(".env", "CHRONOPOST_PASSWORD=one\n")
     assert load(tmp_path, {"CHRONOPOST_PASSWORD": "one"}, CATALOG).warnings == ()
 
 
-def test_the_secrets_file_can_be_another(tmp_path: Path, write: Write) -> None:
+def test_the_secrets_file_can_be_configured(tmp_path: Path, write: Write) -> None:
     write(".streamlit/secrets.toml", "CHRONOPOST_ACCOUNT = 1\n")
     other = write("elsewhere/s.toml", "CHRONOPOST_ACCOUNT = 2\nCHRONOPOST_PASSWORD = 3\n")
     assert account(load(tmp_path, {"RECOURS_SECRETS_FILE": "elsewhere/s.toml"}, CATALOG)) == (
@@ -412,11 +414,11 @@ def test_the_secrets_file_can_be_another(tmp_path: Path, write: Write) -> None:
         ({}, {}),
     ],
 )  # fmt: skip
-def test_sections_and_flat_keys_are_one(content: dict[str, Any], expected: dict[str, str]) -> None:
+def test_sections_and_flat_keys_are_equivalent(content: dict[str, Any], expected: dict[str, str]) -> None:
     assert flattened(content) == expected
 
 
-def test_a_number_with_zeros_in_front_must_be_quoted(tmp_path: Path, write: Write) -> None:
+def test_a_number_with_leading_zeros_must_be_quoted(tmp_path: Path, write: Write) -> None:
     write(".streamlit/secrets.toml", "[chronopost]\npassword = 012345\n")
     assert ".streamlit/secrets.toml is not valid TOML (line 2" in fault(tmp_path)
 
@@ -434,7 +436,7 @@ def test_a_number_with_zeros_in_front_must_be_quoted(tmp_path: Path, write: Writ
         (".streamlit/secrets.toml", b"a = '\xe9'\n", "is not UTF-8 text"),
     ],
 )
-def test_a_broken_file_is_named_and_never_quoted(
+def test_a_malformed_file_is_named_and_never_quoted(
     name: str, content: bytes, words: str, tmp_path: Path, write: Write
 ) -> None:
     write(name, content)
@@ -487,7 +489,7 @@ def database(root: Path, **environment: str) -> str:
     return load(root, environment, CATALOG).database_url.render_as_string(hide_password=False)
 
 
-def test_a_relative_path_is_one_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_starts_at_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     inside = (tmp_path / "data/x.db").absolute()
     assert database(tmp_path, DATABASE_PATH="data/x.db") == f"sqlite:///{inside}"
@@ -495,7 +497,7 @@ def test_a_relative_path_is_one_from_the_root(tmp_path: Path, monkeypatch: pytes
     assert database(tmp_path, DATABASE_PATH="~/x.db") == f"sqlite:///{Path.home() / 'x.db'}"
 
 
-def test_both_forms_of_postgresql_are_one(tmp_path: Path) -> None:
+def test_all_forms_of_postgresql_urls_are_equivalent(tmp_path: Path) -> None:
     for scheme in ("postgres", "postgresql", "postgresql+psycopg2"):
         assert (
             database(tmp_path, DATABASE_URL=f"{scheme}://u:p@h:5432/x") == "postgresql+psycopg://u:p@h:5432/x"
@@ -518,7 +520,7 @@ def test_both_forms_of_postgresql_are_one(tmp_path: Path) -> None:
         (f"{SECRET}=x", "has an option that PostgreSQL does not support: its name is not a word"),
     ],
 )
-def test_options_of_a_url_that_no_server_can_be_reached_with(tmp_path: Path, options: str, said: str) -> None:
+def test_invalid_options_of_a_url_are_reported(tmp_path: Path, options: str, said: str) -> None:
     told = fault(tmp_path, DATABASE_URL=f"postgresql://u:{SECRET}@/x?{options}")
     assert told.startswith(f"DATABASE_URL in the environment {said}")
     assert SECRET not in told
@@ -534,16 +536,16 @@ def test_options_of_a_url_that_no_server_can_be_reached_with(tmp_path: Path, opt
         "options=-csearch_path%3Dx",
     ],
 )
-def test_options_of_a_url_that_a_server_may_take(tmp_path: Path, options: str) -> None:
+def test_valid_options_of_a_url_are_accepted(tmp_path: Path, options: str) -> None:
     load(tmp_path, {"DATABASE_URL": f"postgresql://u:p@/x?{options}"}, CATALOG)
 
 
-def test_a_named_database_is_not_the_embedded_one(tmp_path: Path) -> None:
+def test_a_configured_database_is_not_the_embedded_one(tmp_path: Path) -> None:
     assert not load(tmp_path, {"DATABASE_PATH": "x.db"}, CATALOG).database_is_embedded
     assert not load(tmp_path, {}, CATALOG, database_url="sqlite:///x.db").database_is_embedded
 
 
-def test_the_option_comes_before_every_source(tmp_path: Path) -> None:
+def test_the_option_takes_precedence_over_every_source(tmp_path: Path) -> None:
     found = load(tmp_path, {"DATABASE_URL": "sqlite:///a.db", "DATABASE_PATH": "b.db"}, CATALOG,
                  database_url="sqlite:////c.db")  # fmt: skip
     assert found.database_url.database == str(Path("/c.db").absolute())
@@ -566,7 +568,7 @@ def test_an_in_memory_database_is_rejected(url: str, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- secrets, and the log's folder
 
 
-def test_every_secret_is_known_to_who_hides_them(tmp_path: Path) -> None:
+def test_every_secret_is_known_to_the_redactor(tmp_path: Path) -> None:
     found = load(tmp_path, FULL | {"DATABASE_URL": "postgresql://u:p%40ss@h/x"}, CATALOG)
     assert set(found.secrets) >= {SECRET, "p@ss"}
 
@@ -608,6 +610,6 @@ def test_the_logs_folder_is_the_same_for_a_fault_and_for_a_run(tmp_path: Path) -
     assert load_one("RECOURS_LOG_DIR", tmp_path, environment) == load(tmp_path, environment, CATALOG).log_dir
 
 
-def test_a_home_that_no_disk_could_have_is_a_sentence() -> None:
+def test_an_impossible_home_is_reported_in_a_sentence() -> None:
     with pytest.raises(NoHomeError, match="RECOURS_HOME is set to a folder that cannot be accessed"):
         find_home({"RECOURS_HOME": f"/{'a' * 300}"})
