@@ -1,8 +1,8 @@
 """The simulated carriers' answers, as in their documents: one file per carrier in `simulated/`, by scenario.
 
-For the delivered parcel each call of a fetch has its answer, for others only the last one; an answer equal to another
-scenario's is stored as that scenario's name. `python -m tests.carriers.answers NAME` writes those of a changed
-simulator: review the difference.
+A file contains all answers for the delivered parcel, and only the last answer in other scenarios. An answer that equals
+another scenario's answer is stored as that scenario's name. After a change of a simulator, `python -m
+tests.carriers.answers NAME` writes its answers; review the difference.
 """
 
 import json
@@ -31,7 +31,7 @@ def file_of(carrier: str) -> Path:
 
 
 def answered(carrier: str) -> dict[str, Any]:
-    """The simulated carrier's current answer."""
+    """The simulated carrier's current answers by scenario."""
     found: dict[str, Any] = {}
     for scenario in SCENARIOS:
         session = SandboxSession(client_of(carrier), quiet_sandbox().example(carrier, "99", 1), scenario)
@@ -44,7 +44,7 @@ def answered(carrier: str) -> dict[str, Any]:
 
 
 def _told(answer: Response) -> list[Any]:
-    """Its status, headers and tree, with dots for documents and tokens."""
+    """An answer's status, headers and content, with dots in place of documents and tokens."""
     headers = {name: value for name, value in answer.headers.items() if name != "Content-Type"}
     if answer.body.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         return [answer.status, headers, "a document"]

@@ -31,23 +31,23 @@ class Cases:
     otherwise: Results = field(
         default_factory=dict
     )  # the results of scenarios that differ from most carriers
-    # The same for a parcel known to be delivered, where it is not tracked again.
+    # The same for a parcel whose delivery is known, if the carrier does not track it again.
     known_otherwise: Results = field(default_factory=dict)
-    # The result of the second of its answers with a wrong type; and the same for a known delivery.
+    # The result of the second answer in the attack WRONG_TYPE, without and with a known delivery.
     wrong_type: tuple[ErrorKind, ErrorKind] = (K.BAD_RESPONSE, K.BAD_RESPONSE)
-    calls_in: Mapping[Any, tuple[str, ...]] = field(default_factory=dict)  # other calls than usual
+    calls_in: Mapping[Any, tuple[str, ...]] = field(default_factory=dict)  # scenarios with other calls
     unknown_in: frozenset[AnyStep] = frozenset()  # an unknown code may be reported
     document: str = PDF_TYPE
     pieces: tuple[EvidenceKind, ...] = (_LETTER,)  # of the fullest answer
     place: str | None = "LILLE"
     label: str | None = "Colis livré"
-    statuses: int = 1  # for a parcel in transit, one after the other
-    returns: int = 1  # ways to show one
+    statuses: int = 1  # number of statuses that IN_TRANSIT shows, one after the other
+    returns: int = 1  # number of ways in which RETURNED_TO_SENDER is shown
     limit_words: str = "Too many requests"
 
     @property
     def has_tokens(self) -> bool:
-        """Whether its calls show a token."""
+        """Whether the carrier's calls require a token."""
         return self.calls[0] == "token"
 
     @property
@@ -56,7 +56,7 @@ class Cases:
         return self.calls[: 2 if self.has_tokens else 1]
 
 
-# The document call knows no status: the tracking's answer about the parcel is unknown.
+# The document call does not depend on the status of the parcel, which only tracking reveals.
 _DOCUMENTS_ALONE: Results = {S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET, S.RETURNED_TO_SENDER: PDF_TYPE}
 _UNKNOWN_TOO: Results = {**_DOCUMENTS_ALONE, S.UNKNOWN: K.POD_NOT_AVAILABLE_YET}
 _AGAIN = ("trackSkybillV2", "searchPOD", "searchPOD")

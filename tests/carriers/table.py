@@ -19,7 +19,7 @@ from tests.fakes.checks import as_failure
 from tests.fakes.session import FakeSession, fetched
 
 Answers = Response | Sequence[Response]
-# An answer that replaces a call's usual one, its meaning, and words of the message for an unknown code.
+# An answer that replaces a call's usual answer, its meaning, and a part of the report of an unknown code.
 Row = tuple[Answers, ErrorKind] | tuple[Answers, ErrorKind, str]
 
 
@@ -28,7 +28,7 @@ def several(answers: Answers) -> tuple[Response, ...]:
 
 
 def same(_place: int, _name: str, meaning: ErrorKind) -> ErrorKind:
-    """Most carriers' bad answers mean the same at each call."""
+    """At most carriers, a bad answer has the same meaning in each call."""
     return meaning
 
 
@@ -36,42 +36,39 @@ def same(_place: int, _name: str, meaning: ErrorKind) -> ErrorKind:
 class Table:
     """One carrier's answers.
 
-    `answers`: to the calls of a fetch that yields `proof`, or for a carrier without documents `known`; the token's is
-    separate. An answer about a parcel replaces the first of them by default.
+    `answers`: the answers to the calls of a fetch, without the token call. The fetch returns `proof`, or `known` if the
+    carrier issues no documents. Other answers about a parcel replace the first of `answers`.
     """
 
-    make: Callable[[], Client]  # with its own settings
+    make: Callable[[], Client]  # makes a client with the carrier's settings
     number: str
-    facts: Mapping[str, Any]  # of its spec
+    facts: Mapping[str, Any]  # fields of the spec
     answers: tuple[Response, ...]
     known: Delivery
     proof: Retrieved | None
-    no_numbers: str  # separated by blanks
-    numbers: str = ""  # in its form, separated by blanks
+    no_numbers: str  # numbers in a wrong format, separated by blanks
+    numbers: str = ""  # numbers in the carrier's format, separated by blanks
     good_check_digits: Sequence[str] = ()
     bad_check_digits: Sequence[str] = ()
 
-    # The meaning of an answer by the call that it replaces.
+    # For each call: answers that replace its usual answer, with their meaning.
     errors: Sequence[Mapping[str, Row]] = ()
-    # Unusual meanings of bad answers; None: irrelevant.
+    # The meaning of an answer that no carrier should give, by call and name; None: not checked.
     of_no_answer: Callable[[int, str, ErrorKind], ErrorKind | None] = same
     make_answer: Callable[..., Response] = raw
     limited: Sequence[Response] = (raw("", 429),)
-    accepted: Sequence[tuple[Answers, bool]] = ()  # whether they prove that our account is valid
-    accepted_known: Sequence[tuple[Answers, bool]] = ()  # the same, if the delivery is known
+    accepted: Sequence[tuple[Answers, bool]] = ()  # whether the answers show that our account is accepted
+    accepted_known: Sequence[tuple[Answers, bool]] = ()  # the same for a known delivery
     hostile: Sequence[Answers] = ()
     whole: Sequence[Response] = ()  # more answers, to be damaged
-    nobody: tuple[Response, ErrorKind] | None = None  # about the sample number
-    sample_sent: str = ""  # if it is sent in another form
-    # The known delivery at each of the calls.
-    known_at: Sequence[Delivery | None] = ()
-    of_another: Sequence[Answers] = ()  # about other parcels only
-    of_several: Callable[[Sequence[str]], Response] | None = None  # about parcels on their way, in this order
+    nobody: tuple[Response, ErrorKind] | None = None  # the answer for the sample number, with its meaning
+    sample_sent: str = ""  # the sample number as sent, if it is sent in another format
+    known_at: Sequence[Delivery | None] = ()  # what is known about the delivery before each call
+    of_another: Sequence[Answers] = ()  # answers about other parcels only
+    of_several: Callable[[Sequence[str]], Response] | None = None  # an answer about parcels on their way
 
-    status: Callable[[str], Response] | None = (
-        None  # a parcel whose latest event has this code and this label:
-    )
-    label: str = "Un événement"  # with {code}: it has no text besides its codes
+    status: Callable[[str], Response] | None = None  # an answer whose latest event has this code, and `label`
+    label: str = "Un événement"  # contains {code} if the event has no text
     delivered: Sequence[str] = ()  # codes
     not_delivered: Iterable[str] = ()
     strange: Sequence[str] = ()
@@ -101,7 +98,7 @@ class Table:
     def fetch(
         self, *answers: Response | Failure, known: Delivery | None = None, number: str = ""
     ) -> tuple[Outcome, FakeSession]:
-        """Fetch with a token at once: the answers belong to the other calls, each of which is made. Raises CallError."""
+        """Fetch with a token. `answers`: to all calls except the token call; each call is made. Raises CallError."""
         return fetched(self.make(), number or self.number, self.with_token(answers), known)
 
     def failure_of(

@@ -204,7 +204,7 @@ WAY_BACK = [
         ([*WAY_BACK, an_event(leg="RETURNS")], K.RETURNED_TO_SENDER),
         ([an_event(leg="RETURNS")], K.RETURNED_TO_SENDER),
         ([an_event("Rejected", "2026-10-03T08:00:00Z", None), an_event(leg=None)], K.RETURNED_TO_SENDER),
-        # The recipient accepted it nevertheless: the leg's status says delivered.
+        # The recipient accepted the parcel nevertheless, because the forward leg was delivered.
         ([an_event("Rejected", "2026-10-03T08:00:00Z"), an_event()], K.POD_NOT_AVAILABLE_YET),
         ([an_event(), an_event("ReturnInitiated", "2026-10-06T08:00:00Z", "RETURNS")], K.NOT_DELIVERED_YET),
         # Another parcel with this number.
@@ -298,7 +298,7 @@ def test_images_are_fetched_from_hosts_of_amazon(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        # Machines of any owner, also with private addresses.
+        # Anyone may own these hosts, which may have private addresses.
         "ec2-198-51-100-7.eu-west-1.compute.amazonaws.com",
         "internal-a-1.eu-west-1.elb.amazonaws.com",
         "a.execute-api.eu-west-1.amazonaws.com",
@@ -386,7 +386,7 @@ TABLE = Table(
     answers=(DELIVERED, PHOTO),
     known=KNOWN,
     proof=GOT,
-    # Of issues, and of a public client's tests.
+    # From issues and a public client's tests.
     numbers="UK2978244305 IT3286399173 FR1234567890 ES0000000000",
     no_numbers="FR123456789 FR12345678901 DE1234567890 TBA123456789012 1Z999AA10123456784",
     errors=[ERRORS],

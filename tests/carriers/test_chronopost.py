@@ -219,7 +219,7 @@ LATER, LATEST = "2026-10-05T18:00:00+02:00", "2026-10-06T07:00:00+02:00"
 @pytest.mark.parametrize(
     ("events", "delivery"),
     [
-        # Later paperwork events reveal neither the time nor the name.
+        # Later paperwork events change neither the time nor the name.
         ([an_event("D", more=signed_by("DUPONT")), an_event("U", LATER)], KNOWN),
         ([an_event("D", more=signed_by("DUPONT")), an_event("Y", LATER), an_event("VC", LATEST)], KNOWN),
         # The name is from the last event with a name, the time from the handover.
@@ -375,7 +375,7 @@ BODIES: dict[str, Row] = {
 # ---------------------------------------------------------------- the document's answers
 
 NEVER, NOT_YET, BAD = (K.POD_NEVER_AVAILABLE, K.POD_NOT_AVAILABLE_YET, K.BAD_RESPONSE)
-# The content in place of a PDF, its meaning, and whether an image is requested then.
+# An answer without a PDF, its meaning, and whether an image is requested then.
 WITHOUT_POD = {
     "1": ("<podPresente>false</podPresente><statusCode>1</statusCode>", NEVER, False),
     "2": ("<podPresente>false</podPresente><statusCode>2</statusCode>", NEVER, False),

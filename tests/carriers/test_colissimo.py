@@ -237,7 +237,7 @@ def test_the_tables_have_these_codes() -> None:
     assert set(DOCUMENT_CODES) == {"001", "002", "003", "004", "005"}
 
 
-# One code or more for each form of label, assessed by reading it.
+# At least one code for each kind of label. A person read the labels.
 DECIDED = {
     "COMCFM": P.ON_ITS_WAY,  # announced
     "PCHCFM": P.ACCEPTED,  # "pris en charge par La Poste" in the older table
@@ -260,7 +260,7 @@ DECIDED = {
     "SOLDDR": P.SEIZED,  # "saisi par les autorités douanières, il ne sera pas livré"
     "SCCDES": P.UNCLEAR,  # "avec un nouveau numéro"
     "SOLVOL": P.UNCLEAR,  # "a subi un incident"
-    "LIVRDV": P.UNCLEAR,  # "livré", and no delivery to the module
+    "LIVRDV": P.UNCLEAR,  # "livré", but the module does not count it as a delivery
     "IGNORE": P.UNCLEAR,  # without a label
 }
 
@@ -287,7 +287,7 @@ def test_an_inactive_last_step_does_not_mean_delivered(status: str) -> None:
 
 @pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["in transit", "arrived"])
 def test_a_parcel_on_its_way_back_may_still_be_redirected(steps: Sequence[Any]) -> None:
-    """Regardless of the steps: a completed last step would belong to the return."""
+    """The steps do not matter: a completed last step would belong to the return."""
     before = an_event("AARCFM", "2026-10-01T00:00:00.000")
     for code in of_status(P.GOING_BACK):
         with row(code):
@@ -358,7 +358,7 @@ def test_the_number_in_an_answer_may_be_missing_or_in_lower_case() -> None:
 
 
 def test_a_document_of_another_parcel_is_not_requested() -> None:
-    """A bare image has nothing that would reveal this later."""
+    """Nothing in an image would reveal the mistake later."""
     other = an_entry("SIGNATURE", cab="6A00000000025")
     assert failure_of(DELIVERED, listed(other)).kind is K.BAD_RESPONSE
     outcome, session = fetch(DELIVERED, listed(other, an_entry("PHOTO")), DOCUMENT)
@@ -588,7 +588,7 @@ def test_an_invalid_list_cannot_be_read(documents: Any) -> None:
             ],
             "late",
         ),
-        # A better kind is before a later one.
+        # A better type precedes a later document.
         ([an_entry("PHOTO", eventDate="2026-10-09T10:00:00.000+0200"), an_entry()], "uuid-SIGNATURE"),
     ],
 )

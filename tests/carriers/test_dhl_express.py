@@ -258,7 +258,7 @@ def test_a_piece_at_the_simulated_carrier() -> None:
 
 def test_the_latest_event_counts_regardless_of_the_order() -> None:
     earlier = an_event("ZZ", hour="06:00:00")
-    later = an_event("WC", hour="05:30:00", offset="+01:00")  # though its digits are smaller
+    later = an_event("WC", hour="05:30:00", offset="+01:00")  # the latest, although its digits are smaller
     for events in ([earlier, later], [later, earlier]):
         assert failure_of(tracked(*events)).unknown is None
     for events in (
@@ -396,7 +396,7 @@ BY_STATUS: dict[str, Row] = {
     "its own in XML": (raw("<shipments/>"), K.BAD_RESPONSE),
 }
 ERRORS = {**{f"names {name}": row for name, row in BY_TEXT.items()}, **BY_STATUS}
-# At the document call, only the account's other parcels reveal whether it may have proofs at all.
+# In the document call, only other parcels show whether the account may get proofs at all.
 NAMES_ACCOUNT: dict[str, Row] = {
     name: (row[0], K.ACCOUNT_DENIED) for name, row in ERRORS.items() if row[1] is K.ACCESS_DENIED
 }

@@ -136,7 +136,7 @@ def test_the_check_character_is_not_sent() -> None:
     assert canonical(session.requests[0][1].body) == canonical(REQUEST)
 
 
-@pytest.mark.wrong_requests("a centre's number with signs to be escaped")
+@pytest.mark.wrong_requests("a center number with characters to be escaped")
 def test_credentials_are_escaped() -> None:
     _, session = fetch(WITH_POD, DPD_USER="a&b", DPD_PASSWORD="</password><x>é\"'", DPD_CENTER_NUMBER="<77>")
     expected = (
@@ -342,7 +342,7 @@ ACCEPTED: list[Any] = [
     (trace_response(""), True),
     (fault(an_error("InvalidInput", "Invalid parcel number")), True),
     (fault(an_error("PermissionDenied")), False),
-    # They concern our account, and none has passed it.
+    # Errors about our account.
     (fault(an_error("IpPermissionDenied")), False),
     (fault(an_error("CustomerPermissionDenied")), False),
     (fault(), False),

@@ -343,7 +343,7 @@ def test_429_asks_us_to_wait() -> None:
                 fetch(*before, answer)
             failure = failed.value.failure
             assert (failure.kind, failure.retry_at) == (K.RATE_LIMITED, until)
-        # It ends before this point.
+        # The session raises an error before the client gets such an answer.
         outcome = tracking_of(answer)
         assert isinstance(outcome, Failure)
         assert outcome.kind is K.RATE_LIMITED
@@ -566,7 +566,7 @@ def test_a_number_is_found_in_another_case_and_without_its_zeros() -> None:
         THIRD: True,
         "000123456789": False,
     }
-    # If two are equal without their zeros, the owner is unknown.
+    # If two numbers are equal without leading zeros, it is unknown which one is meant.
     numbers = ["000123456789", "000000123456789"]
     assert kinds_of(listed((123456789, ON_ITS_WAY)), numbers) is K.BAD_RESPONSE
     assert kinds_of(listed(("000123456789", ON_ITS_WAY)), numbers) == {"000123456789": K.NOT_DELIVERED_YET}
@@ -583,7 +583,7 @@ def test_a_delivery_before_the_pickup_belongs_to_another_parcel(kind: str) -> No
 
 
 def test_a_parcel_that_was_sent_later_is_the_newer_one() -> None:
-    """It may have no event yet."""
+    """The newer parcel may have no event yet."""
     shipped = {"type": "SHIP", "dateTime": "2026-10-09T00:00:00+02:00"}
     new = a_result(latestStatusDetail=a_status("OC"), dateAndTimes=[shipped], scanEvents=[])
     for results in ([a_result(), new], [new, a_result()]):
@@ -812,7 +812,7 @@ HOSTILE_ANSWERS: tuple[Any, ...] = (
 
 
 def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
-    """The carrier: the signature image is available some time after the delivery event."""
+    """According to the carrier, the image of the signature follows some time after the delivery."""
     session = SandboxSession(
         client_of("fedex"),
         NUMBER,

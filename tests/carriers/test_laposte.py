@@ -188,7 +188,7 @@ def test_a_parcel_on_its_way_back_may_still_be_redirected() -> None:
 
 @pytest.mark.parametrize("back", ["DI2", "RE1"])
 def test_a_return_takes_precedence_over_an_earlier_or_later_delivery(back: str) -> None:
-    # As times: as texts their order is different.
+    # Sorted as texts, the times would have another order.
     early, late = "2026-10-05T10:20:00+02:00", "2026-10-05T09:20:00+00:00"
     for turn in (1, -1):
         for first, second in ((back, "DI1"), ("DI1", back)):
@@ -537,7 +537,7 @@ TABLE = Table(
     ),
     whole=[tracked(IN_TRANSIT), functional(404, "Ressource non trouvée"), TOO_MANY],
     nobody=(functional(404, "Ressource non trouvée"), K.NOT_FOUND),
-    # Regardless of the final mark.
+    # `isFinal` does not matter.
     status=lambda code: tracked(an_event("DR1", "2026-10-01T00:00:00+02:00", "Ancien"), an_event(code)),
     not_delivered=ON_THE_WAY.split(),
     strange=["XX9", "di1", "7"],

@@ -114,7 +114,7 @@ def test_another_key_makes_another_signature() -> None:
     assert signature(("", "", ""), "") == "D41D8CD98F00B204E9800998ECF8427E"
 
 
-@pytest.mark.wrong_requests("a brand with signs to be escaped")
+@pytest.mark.wrong_requests("a brand with characters to be escaped")
 def test_credentials_are_escaped() -> None:
     _, session = fetch(DELIVERED, MONDIAL_RELAY_ENSEIGNE="A&<é>")
     assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (session.requests[0][1].body or b"").decode()
@@ -311,7 +311,7 @@ def test_an_unknown_number_is_distinguished_from_an_error_of_the_service_by_the_
         outcome, session = fetched(client, NUMBER, answers)
         return as_failure(outcome).kind, len(session.requests)
 
-    # A single one concerns the number; for a second in a row the sample number decides.
+    # A single STAT 99 is about the number. After two in a row, the sample number decides.
     assert kind_and_calls(error) == (K.NOT_FOUND, 1)
     assert kind_and_calls(error, unknown) == (K.NOT_FOUND, 2)
     assert kind_and_calls(error) == (K.NOT_FOUND, 1)
@@ -428,7 +428,7 @@ TABLE = Table(
         (stat("80"), True),
         (stat("94"), True),
         (stat("91"), True),
-        # They concern our account.
+        # Errors about our account.
         (stat("95"), False),
         (stat("96"), False),
         (stat("97"), False),

@@ -1,4 +1,4 @@
-"""Numbers published by carriers and public projects: each is tracked, and none is rejected as malformed."""
+"""Numbers that carriers and public projects published are accepted."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Recorded answers are read as when they were recorded, and answers from others as a person assessed them.
+"""Recorded answers have the same meaning as when they were recorded, or the meaning that a person wrote down.
 
 The recordings (`*.json`) are from the simulators, because no live carrier has been tried yet. The answers of others
 (`*.toml`) were recorded or documented by public clients and by the carriers, with our own values.

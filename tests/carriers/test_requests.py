@@ -1,4 +1,4 @@
-"""The schemas of requests in `tests/schemas`: complete, and each rejects deviating requests.
+"""The schemas of requests in `tests/schemas` cover all calls, and each rejects deviating requests.
 
 `tests/schemas/plugin.py` checks in every test that each request conforms to its schema.
 """
@@ -26,7 +26,7 @@ from tests.schemas.specification import FOLDER, Operation, Sent, app, faults_of,
 
 NAMES = [f"{one.carrier} {one.name}" for one in app()]
 
-# Settings, and numbers unlike the carrier's example, with which a client sends other parts.
+# Settings and a number with which the client sends other parts than for the sandbox's example.
 OTHERWISE = {
     "dhl_express": ({}, "JJD0123456789"),
     "colissimo": ({"COLISSIMO_LOGIN": "", "COLISSIMO_API_KEY": "10000001-123456"}, "6A00000000017"),
@@ -36,7 +36,7 @@ OTHERWISE = {
 
 @cache
 def real(carrier: str) -> tuple[Sent, ...]:
-    """The client's requests for a delivered parcel, with the sandbox's credentials and otherwise."""
+    """The client's requests for a delivered parcel, also with the settings in OTHERWISE."""
     number = quiet_sandbox().example(carrier, "99", 1)
     sessions = [SandboxSession(client_of(carrier), number)]
     if carrier in OTHERWISE:
@@ -114,7 +114,7 @@ def with_attributes(sent: Sent, attributes: dict[str, str]) -> Sent:
 
 
 def mutilated(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """The request without one of its required parts, for each of them, by the part's name."""
+    """Yield the request without each of its required parts, with the part's name."""
     for name in required(operation.headers):
         yield name, replace(sent, headers=without_name(dict(sent.headers), name))
     for name in required(operation.query):
@@ -136,7 +136,7 @@ def mutilated(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
 def required_members(
     schema: Any, tree: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:
-    """The paths of members of a JSON text that a schema requires, also in one of several alternatives."""
+    """The paths of the members that a schema requires, also in one of several alternatives."""
     if isinstance(tree, list):
         yield from required_members(schema["items"], tree[0], (*path, 0))
     elif isinstance(tree, dict):
@@ -209,7 +209,7 @@ def test_a_request_without_a_required_part_is_rejected(name: str) -> None:
 
 
 def added(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """The request with one more part that is in no specification."""
+    """Yield the request with a part that is in no specification, with the part's name."""
     yield "x-new", replace(sent, headers={**sent.headers, "X-New": "1"})
     if isinstance(operation.query, dict):
         yield "x_new", with_query(sent, query_of(sent) | {"x_new": "1"})
@@ -256,7 +256,7 @@ def test_elements_out_of_order_are_rejected(name: str) -> None:
 
 
 def changed(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """The request with one part of another form, for each of them, by the part's name."""
+    """Yield the request with each of its parts in a wrong format, with the part's name."""
     yield "method", replace(sent, method="POST" if sent.method == "GET" else "GET")
     for name in sent.headers:
         yield name, replace(sent, headers={**sent.headers, name: "?"})
@@ -285,7 +285,7 @@ def changed_values(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent
 
 
 def changed_members(tree: Any) -> Iterator[tuple[str | int, Any]]:
-    """The tree with one value replaced, for each of its parts, by the part's name."""
+    """Yield the tree with each of its values replaced, with the name of the value."""
     for name, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
         odd: Any
         for odd in ("?", 7, {}):
@@ -301,7 +301,7 @@ def replaced_member(tree: Any, name: Any, value: Any) -> Any:
 
 
 def changed_elements(body: bytes) -> Iterator[tuple[str, Element]]:
-    """The envelope with an element reversed, renamed, without its namespace, with a child, or with another text."""
+    """Yield the envelope with an element that is reversed, renamed or has another namespace, child or text."""
     for place, original in enumerate(fromstring(body).iter()):
         parts, tag = list(original), original.tag
         changes: list[tuple[str, list[Element], str | None]] = [
@@ -318,9 +318,9 @@ def changed_elements(body: bytes) -> Iterator[tuple[str, Element]]:
             yield local(tag), root
 
 
-# Without these, or with others, the account is not shown: the answer differs from that to a wrong request.
+# Without these headers, the credentials are missing, which is answered differently from an invalid request.
 SHOWN = {"Authorization", "DHL-API-Key", "X-Key", "x-amz-access-token"}
-# Deviations that no source says a service refuses: unknown headers and parameters, and repeated parameters.
+# Unknown headers and parameters, and repeated parameters. No source says that a service refuses them.
 ANY_SERVICE_TAKES = {"x-new", "x_new"}
 TAKEN = {
     "chronopost": {"SOAPAction", "skybillNumber"},

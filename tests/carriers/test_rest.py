@@ -1,4 +1,4 @@
-"""The cost of any JSON answer: a small part of a call's time, and no more memory than its size."""
+"""Parsing any JSON answer takes a small part of a call's time, and no more memory than the answer's size."""
 
 import json
 import time

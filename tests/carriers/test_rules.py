@@ -1,4 +1,4 @@
-"""Rules for every carrier's client with any answer: the carriers' own tables have the answers."""
+"""Rules for the clients of all carriers. The answers are in the `TABLE` of each carrier's own tests."""
 
 import json
 from dataclasses import replace
@@ -30,7 +30,7 @@ EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
 
 
 def of_carriers(*needed: str) -> pytest.MarkDecorator:
-    """One case for each carrier whose table has all of this."""
+    """Parametrize a test with the tables that have all of these fields."""
     tables = {key: one for key, one in TABLES.items() if all(getattr(one, name) for name in needed)}
     return pytest.mark.parametrize("table", tables.values(), ids=tables.keys())
 
@@ -98,7 +98,7 @@ def test_the_status_and_the_document_can_be_fetched_separately(table: Table) -> 
     assert tracked == (table.at[1] if len(table.at) > 1 else table.known)
     session = FakeSession([*session.answers, *answers_if_known(table)], client, session.requests)
     assert client.fetch_proof(table.number, table.known, session) == table.proof
-    if client.tracking_shows_account:  # otherwise that answer is the document's
+    if client.tracking_shows_account:  # otherwise `nobody` answers the document call
         session = FakeSession([*session.answers, table.nobody[0]], client, session.requests)
         assert as_failure(client.track(table.number, session)).kind is table.nobody[1]
 
@@ -314,7 +314,7 @@ def test_the_signatory(table: Table) -> None:
 def test_base64_is_read_strictly(table: Table, encoded: str) -> None:
     assert table.encoded
     if encoded.startswith("\ud800") and is_xml(table.answers[0]):
-        return  # it cannot be written there
+        return  # XML cannot contain it
     failure = as_failure(table.outcome_of(*table.answers[:-1], table.encoded(encoded)))
     assert (failure.kind, failure.http_status, failure.delivery) == (K.BAD_RESPONSE, 200, table.known)
     assert failure.message == f"{table.spec.name} sent a proof that is not valid base64"

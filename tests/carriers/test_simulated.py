@@ -38,7 +38,7 @@ from tests.rows import row
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
 SIMULATED = {carrier.key: carrier for carrier in registry.SIMULATED}
-# If documents have their own call.
+# Carriers with a separate call for documents.
 ASKED_FOR_DOCUMENTS = [
     key for key, spec in CATALOG.specs.items() if spec.issues_documents and not spec.tracks_always
 ]
@@ -53,7 +53,7 @@ def a_session(carrier: str, *steps: AnyStep, retry_after: str | None = "120") ->
 
 
 def expected(carrier: str, scenario: AnyStep, turn: int = 0) -> ErrorKind | str:
-    """The result of a parcel's fetch in the scenario; with `turn` 1, of its second fetch."""
+    """The result of the first (`turn` 0) or second fetch (1) of a parcel in the scenario."""
     cases = CASES[carrier]
     if scenario is S.NOT_OURS:
         return cases.not_ours
@@ -92,7 +92,7 @@ def test_outcomes_of_each_scenario(carrier: str) -> None:
 
 def assert_outcomes(carrier: str, scenario: AnyStep) -> None:
     cases, session = CASES[carrier], a_session(carrier, scenario)
-    for turn in range(2):  # some represent a state in two ways
+    for turn in range(2):  # some simulators show a state in two ways
         outcome = session.fetch()
         assert result(outcome) == expected(carrier, scenario, turn)
         if isinstance(outcome, Failure):
@@ -147,7 +147,7 @@ def assert_outcomes_of_known(carrier: str, scenario: AnyStep) -> None:
         else:
             assert outcome.delivery == known
     asked = {*session.operations} - {"token"}
-    # GLS' ShipIT may refuse a token that its tracking accepts: tracking is called then.
+    # ShipIT of GLS may refuse a token that tracking accepts; then tracking is called.
     is_refused = scenario in (S.ACCOUNT_DENIED, S.AUTH_REFUSED)
     assert asked <= {*CASES[carrier].calls} - {*CASES[carrier].until_tracked} or is_refused
 
@@ -221,7 +221,7 @@ def test_wrong_credentials_are_refused_at_once(carrier: str) -> None:
         assert (session.operations, session.accepted) == ([*calls], False)
 
 
-# Chronopost has no such answer, and for GLS the tracking reveals its meaning.
+# Chronopost has no such answer. At GLS, only the tracking call shows what the refusal means.
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in ("chronopost", "gls")])
 def test_a_denial_of_our_account_is_not_an_answer_about_the_parcel(carrier: str) -> None:
     message = as_failure(a_session(carrier, S.ACCOUNT_DENIED).fetch()).message

@@ -1,4 +1,4 @@
-"""The cost of any XML answer: a bounded multiple of its own size, and at most the time of its call."""
+"""Parsing any XML answer takes limited memory, in proportion to its size, and no longer than a call may take."""
 
 import subprocess
 import sys
@@ -58,7 +58,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a value of references": lambda: filled('<r a="', "&#65;", '"/>'),
     "a value without an end": lambda: filled('<r a="', "b", ""),
     "a comment without an end": lambda: filled("<r><!--", "x", ""),
-    "a text of wide signs": lambda: filled("<r>😀", "a", "</r>"),
+    "a text of wide characters": lambda: filled("<r>😀", "a", "</r>"),
     "a text of references": lambda: filled("<r>", "&#65;", "</r>"),
     "a text of line breaks": lambda: filled("<r>", "\n", "</r>"),
     "elements in UTF-16": lambda: ("<r>" + "<a/>" * (SIZE // 8) + "</r>").encode("utf-16"),
@@ -81,7 +81,7 @@ def most_used():
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
 
 answer = Response(200, {}, open(sys.argv[1], "rb").read())
-open("/proc/self/clear_refs", "w").write("5")  # what was most is forgotten
+open("/proc/self/clear_refs", "w").write("5")  # resets the maximum
 before, since = most_used(), time.process_time()
 soap.read("Chronopost", answer)
 print(time.process_time() - since, most_used() - before)

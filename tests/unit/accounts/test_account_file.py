@@ -1,4 +1,4 @@
-"""A file with client accounts: either all of it is usable, or every wrong row is named and no cell is shown."""
+"""A file of accounts is imported as a whole, or every wrong row is reported without its cells."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Calls that use our account wait for the first answer about it; others do not."""
+"""Calls with our credentials wait for the first answer about the account; other calls do not."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ REFUSAL = Refusal(Blocked.CARRIER, "rejects our credentials", UNTIL, kind=ErrorK
 
 @dataclass
 class Account:
-    """The known state of an account whose tracking does not use it, and the fetches that do."""
+    """An account whose tracking call sends no credentials, and the calls that were made."""
 
     is_accepted: bool = False
     refusal: Refusal | None = None
@@ -159,7 +159,7 @@ def test_no_call_is_made_after_an_answer_closed_the_account(
 
 
 def test_the_first_call_does_not_wait(account: Account) -> None:
-    """The account may be rejected: this is the one retry that is due."""
+    """Even if the account was refused, because this call is the attempt that is due."""
     account.refusal = REFUSAL
     account.fetch().consume(Capability.POD)
     assert account.used == [Capability.POD]

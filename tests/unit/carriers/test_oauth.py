@@ -25,7 +25,7 @@ THREADS = 4
 
 @dataclass
 class TokenCarrier:
-    """Issues tokens, answers calls with a valid one, and is the session of those calls."""
+    """A carrier that issues tokens and answers calls with a valid token; also the session of these calls."""
 
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     life_s: int = 3600
@@ -59,7 +59,7 @@ class TokenCarrier:
         is_good = token in self.until and self.now() < self.until[token]
         return Response(200 if is_good else 401, {}, token.encode())
 
-    # A token call does none of these.
+    # A token call uses none of these methods.
 
     def pause(self) -> None:
         raise AssertionError

@@ -1,4 +1,4 @@
-"""Words of events about a return to the sender, and words of other events."""
+"""Labels of events about a return to the sender, and labels of other events."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Threads that wait for a short window: one asks for all, and each gets its unit in order."""
+"""Threads that wait for a short window: one thread takes units for all, in order of arrival."""
 
 import threading
 import time
@@ -49,7 +49,7 @@ class StoppedClock(SimulatedClock):
 
 @dataclass
 class Windows:
-    """The windows of a second, the waiting threads, and their requests."""
+    """Windows of one second, the threads that wait for them, and their requests."""
 
     limit: Limit = LIMIT
     clock: Any = field(default_factory=StoppedClock)

@@ -163,7 +163,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_other_programs_see_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither secrets from the settings nor invented similar names; but the variables that they need themselves."""
+    """No secrets from the settings, and no similar names; but the variables that the programs need."""
     of_carriers = (name for spec in CATALOG.specs.values() for name in spec.credential_names)
     secrets = [*(row.name for row in SETTINGS.values() if row.is_secret), *of_carriers, "RECOURS_PAGE_TOKEN"]
     needed = ["PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "PGPASSWORD", "PGSSLKEY", "PGUSER"]

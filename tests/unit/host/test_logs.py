@@ -222,7 +222,7 @@ def test_closing_the_log_ignores_a_full_disk(started: Started, monkeypatch: pyte
 
     with monkeypatch.context() as patched:
         patched.setattr(log.file, "close", fail)
-        log.close()  # `fault` reports the earlier losses; that the end cannot be written either adds nothing
+        log.close()  # `fault` reports the loss
 
 
 # ---------------------------------------------------------------- a file that several processes share

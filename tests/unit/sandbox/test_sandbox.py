@@ -1,4 +1,4 @@
-"""The simulated carriers conform to the documents, and misbehave as announced."""
+"""The simulated carriers answer as documented, and misbehave as scripted."""
 
 import base64
 import http.client

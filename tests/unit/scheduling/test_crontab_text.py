@@ -1,4 +1,4 @@
-"""A crontab's text with our lines: foreign lines are preserved byte for byte, and ours are there exactly once."""
+"""A crontab with our lines: other lines are unchanged, and each of our lines exists exactly once."""
 
 import re
 import shlex
@@ -254,7 +254,7 @@ def test_installing_twice_changes_nothing_more(text: str, wanted: list[Scheduled
 def test_foreign_lines_survive_and_removing_undoes_installing(text: str, wanted: list[ScheduledJob]) -> None:
     installed = install(text, wanted, HERE)
     assert installed.startswith(text)
-    # cron ignores a last line without a line end: if ours follow one, the end stays added.
+    # cron ignores a last line without a newline, so the newline added before our lines stays.
     ended = text + "\n" if text and not text.endswith("\n") and wanted else text
     assert remove(installed, WORKERS, HERE) == ended
 

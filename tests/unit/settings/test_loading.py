@@ -43,7 +43,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Read:
-    """`settings(NAME=value, …)`: read from an environment with exactly these."""
+    """`settings(NAME=value, …)`: the settings in an environment with only these variables."""
     return lambda **environment: load(tmp_path, environment, CATALOG)
 
 
@@ -316,7 +316,7 @@ def test_a_quota_for_one_kind_of_call_is_added_to_the_quota_of_the_carrier(setti
 def test_an_invalid_setting_is_reported_with_its_source(
     name: str, value: str, words: str, tmp_path: Path
 ) -> None:
-    if not words:  # what strip() takes away does no harm
+    if not words:  # strip() removes it
         assert load(tmp_path, {name: value}, CATALOG).credentials["chronopost"].values[name] == SECRET
         return
     sentence = fault(tmp_path, **{name: value})
