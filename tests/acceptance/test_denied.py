@@ -17,16 +17,11 @@ from recours.cli.status import command as status
 from recours.cli.status import why_command as why
 from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, Service, services
+from tests.acceptance.simulation import Service, services
 
 S = Scenario
 HOUR = timedelta(hours=1)
 EVERY_SIX_HOURS = {hour for hour in range(73) if hour % 6 in (1, 2)}
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(FAILED_AT + 2 * HOUR)
 
 
 @pytest.fixture

@@ -1,22 +1,16 @@
 """With `document first`, a new claim's document is requested before its parcel is tracked."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from recours.runs.worker import PODFetchWorker
-from recours.sandbox import Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, JOINED, Service
+from recours.sandbox import Scenario
+from tests.acceptance.simulation import JOINED, Service
 
 S = Scenario
 NEW: dict[str, Any] = {"pod_fetch_status": "pending", "pod_fetch_error": None}
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(FAILED_AT + timedelta(hours=2))
 
 
 def calls(service: Service, claim: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,15 +11,10 @@ from recours.evidence import pdf_child, pdf_process
 from recours.evidence.pdf_process import PdfProcess
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.sandbox import documents as simulated
-from tests.acceptance.simulation import FAILED_AT, Service, services
+from tests.acceptance.simulation import Service, services
 from tests.fakes.hostile_pdfs import HOSTILE
 
 KILLED = "import os; os.write(1, bytes(5)); os.kill(os.getpid(), 9)"
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(FAILED_AT + timedelta(hours=2))
 
 
 @pytest.fixture

@@ -11,16 +11,11 @@ from sqlalchemy import Connection, make_url, text
 
 from recours.database.engine import Database
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, Service
+from tests.acceptance.simulation import Service
 from tests.conftest import Kind
 
 S = Scenario
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(FAILED_AT + 2 * HOUR)
 
 
 @pytest.fixture

@@ -4,21 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from recours.carriers.chronopost import SPEC
 from recours.carriers.registry import CATALOG
 from recours.runs.worker import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, JOINED, Service
+from tests.acceptance.simulation import JOINED, Service
 
 S = Scenario
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(FAILED_AT + 2 * HOUR)
 
 
 def first(service: Service, *steps: Scenario, **columns: Any) -> int:

@@ -14,11 +14,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(FAILED_AT + 2 * HOUR)
-
-
-@pytest.fixture
 def make(tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
     """Factory of services: `make(**settings)`."""
     with services(tmp_path, sandbox, clock) as make:
