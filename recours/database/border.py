@@ -104,7 +104,7 @@ SEEN = {
     "seen_deadline": "response_deadline",
 }
 # Changes of these columns do not invalidate a carrier's answer.
-_OF_NO_ANSWER = ("seen_claim_status", "seen_deadline")
+_UNRELATED_TO_ANSWER = ("seen_claim_status", "seen_deadline")
 _NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
@@ -243,7 +243,7 @@ class Border:
 
         It is a CASE, because PostgreSQL's estimate of equal rows for a comparison of two columns is too low: 1 of 200.
         """
-        names = [name for name in SEEN if name not in _OF_NO_ANSWER]
+        names = [name for name in SEEN if name not in _UNRELATED_TO_ANSWER]
         return case((self._differ(names), true()), else_=false())
 
     @cached_property
@@ -258,9 +258,9 @@ class Border:
     @cached_property
     def seen_now(self) -> dict[str, ColumnElement[Any]]:
         """The current values of the service's columns that recours writes, for an update in this transaction."""
-        of_it = select().select_from(self.claims).where(self.key == claims.c.claim_id).correlate(claims)
+        joined_row = select().select_from(self.claims).where(self.key == claims.c.claim_id).correlate(claims)
         return {
-            name: of_it.add_columns(self.text(SEEN[name])).scalar_subquery()
+            name: joined_row.add_columns(self.text(SEEN[name])).scalar_subquery()
             for name in ("seen_fetch_status", "seen_count")
         }
 
@@ -289,8 +289,8 @@ class Border:
         """
         statement = update(self.claims).where(self.key == bindparam("of_claim", type_=self.key.type))
         if if_unedited:
-            of_it = select(claims.c.claim_id).where(claims.c.claim_id == self.key, ~self.is_edited)
-            statement = statement.where(of_it.correlate(self.claims).exists())
+            joined_row = select(claims.c.claim_id).where(claims.c.claim_id == self.key, ~self.is_edited)
+            statement = statement.where(joined_row.correlate(self.claims).exists())
         return statement.values(
             {
                 self.column(name): bindparam(f"to_{name}", type_=self.column(name).type)

@@ -129,12 +129,10 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
     to_come = case((or_(head.plain.is_(None), head.real < head.plain), head.real), else_=head.plain)
     past = case((nothing_to_come, _first_rank(stage, heads_of_lanes, plain_past)))
     deadline_past = case((nothing_to_come, _first_rank(stage, heads_of_lanes, real_past)))
-    claims_is_leasable = (
-        select(_c.claim_id).where(*_is_leasable(stage, head.carrier_key)).correlate(heads_of_lanes)
-    )
+    leasable = select(_c.claim_id).where(*_is_leasable(stage, head.carrier_key)).correlate(heads_of_lanes)
     # Without this order, the database may read the whole table.
-    claims_is_leasable = claims_is_leasable.order_by(_c.rank_is_deadline, _c.rank_at).limit(limit)
-    count = select(func.count()).select_from(claims_is_leasable.subquery()).scalar_subquery()
+    leasable = leasable.order_by(_c.rank_is_deadline, _c.rank_at).limit(limit)
+    count = select(func.count()).select_from(leasable.subquery()).scalar_subquery()
     urgent_lanes = select(head.carrier_key).where(~nothing_to_come).limit(limit).subquery()
     are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < limit
     ranked = select(
@@ -173,10 +171,10 @@ def is_served_by(keys: Collection[str]) -> ColumnElement[bool]:
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
 # Does not return the new row's id, which is unused and takes time.
 _INSERT_ATTEMPT = insert(attempts).inline()
-_OF_CLAIMS = _c.claim_id.in_(bindparam("of_claims", expanding=True))
+_IS_GIVEN = _c.claim_id.in_(bindparam("of_claims", expanding=True))
 _RENEW = (
     update(claims)
-    .where(_OF_CLAIMS, _c.lease_token == bindparam("held_by"))
+    .where(_IS_GIVEN, _c.lease_token == bindparam("held_by"))
     .values(lease_until=bindparam("until"))
     .returning(_c.claim_id)
 )
@@ -189,7 +187,7 @@ _LEASE = update(claims).values(
 )
 _ASSESS_INSTEAD = (
     update(claims)
-    .where(_OF_CLAIMS)
+    .where(_IS_GIVEN)
     .values(**_RELEASED, interruptions=_c.interruptions - 1, to_assess=1, version=_c.version + 1)
 )
 _RELEASE_EDITED = (
@@ -201,7 +199,7 @@ _RELEASE_EDITED = (
 _UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
 # Edited rows, and rows that others read at the same instant, are skipped. The search for further rows is repeated this
 # many times.
-_MOST_TRIES = 5
+_MOST_ROUNDS = 5
 
 
 class _ChangedError(Exception):
@@ -324,7 +322,7 @@ class ClaimRepository:
         leased: list[Claim] = []
         statement = _leasing(self.database.border, stage, unnumbered=unnumbered)
         named = self.database.dialect.lanes_named(carriers)
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MOST_ROUNDS):
             values = {
                 "limit": limit - len(leased),
                 "until": lease.until,
@@ -333,18 +331,18 @@ class ClaimRepository:
             }
             with self.database.write() as connection:
                 rows = connection.execute(statement, values).mappings().all()
-                edited = [row["claim_id"] for row in rows if not row["is_as_seen"]]
+                edited = [row["claim_id"] for row in rows if not row["is_unedited"]]
                 if edited:
                     connection.execute(_ASSESS_INSTEAD, {"of_claims": edited})
-                leased += [read_claim(row, self.catalog, self.redact) for row in rows if row["is_as_seen"]]
+                leased += [read_claim(row, self.catalog, self.redact) for row in rows if row["is_unedited"]]
                 is_all = len(leased) == limit or not (
-                    edited or self._any_left(connection, stage, carriers, now)
+                    edited or self._has_more(connection, stage, carriers, now)
                 )
             if is_all or unnumbered:
                 break
         return sorted(leased, key=lambda claim: (*urgency(claim.state, now), str(claim.id)))
 
-    def _any_left(
+    def _has_more(
         self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
     ) -> bool:
         """Return whether further claims are ready that this run could not lease, because others have locked them."""
@@ -375,7 +373,7 @@ class ClaimRepository:
             write_states(connection, [(claim.id, assessed_values(current, claim.state, now))])
             note_assessed(connection, [(current, claim.state)], now)
             values = {"of_claims": [claim.id], "held_by": lease.token, "until": lease.until}
-            connection.execute(_LEASE.where(_OF_CLAIMS), values)
+            connection.execute(_LEASE.where(_IS_GIVEN), values)
             return assessed
 
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
@@ -575,7 +573,7 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
 
 @lru_cache(maxsize=32)
 def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpdate[Any]:
-    """Lease the claims found by `leasable_ids`, and return the columns of each claim, and `is_as_seen`."""
+    """Lease the claims found by `leasable_ids`, and return the columns of each claim, and `is_unedited`."""
     ids = leasable_ids(stage, border.dialect, unnumbered=unnumbered)
     interruptions = (_c.interruptions - 1).label("interruptions")
     own_columns = [interruptions if column is _c.interruptions else column for column in _c]
@@ -584,8 +582,8 @@ def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpda
         select(column).where(border.key == _c.claim_id).correlate(claims).scalar_subquery().label(column.name)
         for column in border.columns
     ]
-    is_as_seen = _is_unedited(border).label("is_as_seen")
-    return _LEASE.where(_c.claim_id.in_(ids)).returning(*own_columns, *service_columns, is_as_seen)
+    is_unedited = _is_unedited(border).label("is_unedited")
+    return _LEASE.where(_c.claim_id.in_(ids)).returning(*own_columns, *service_columns, is_unedited)
 
 
 def _is_unedited(border: Border) -> Exists:

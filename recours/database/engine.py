@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 
 _LOCK_TIMED_OUT = "55P03"  # PostgreSQL's error code
-_OF_PLPGSQL = "P0"  # the prefix of the codes of errors raised by PL/pgSQL functions
+_RAISED_IN_FUNCTION = "P0"  # the prefix of the codes of errors raised by PL/pgSQL functions
 
 # The errors of PostgreSQL and SQLite about a column that was dropped or whose type was changed.
-_OF_ANOTHER_TABLE = ("42703", "42804")
+_TABLE_CHANGED = ("42703", "42804")
 _NO_SUCH_COLUMN = "no such column"
 
 # Query parameters of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
 
 # The server's statement timeout is this share of our timeout, so that the server releases its locks before we give up.
-_SOONER = 0.9
+_SERVER_SHARE = 0.9
 # The longest pause between two statements of a writing transaction. After a longer pause the server releases its locks.
 _IDLE_S = 120.0
 # Wait for the disk even if the service has turned synchronous_commit off; stricter settings are kept.
-_NOT_ASYNCHRONOUS = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
+_SYNCHRONOUS = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
 # How soon the operating system detects dropped packets (seconds, milliseconds); its default is hours.
 KEEPALIVES = {
     "keepalives": 1,
@@ -85,7 +85,7 @@ class DatabaseError(RunError):
     @property
     def is_rejection(self) -> bool:
         """Return whether a constraint or a trigger of the service rejected the values."""
-        is_raised = (self.sqlstate or "").startswith(_OF_PLPGSQL)
+        is_raised = (self.sqlstate or "").startswith(_RAISED_IN_FUNCTION)
         return is_raised or isinstance(self.__cause__, IntegrityError | DataError)
 
     @property
@@ -250,21 +250,21 @@ class Database:
         self._user = driver.info.user
         # Override the server's defaults: concurrent writes must not cause errors, and a program that locks a table for
         # hours must not block a run for hours. All settings are sent in one message, to save round trips.
-        says = [
+        begin = [
             "BEGIN ISOLATION LEVEL READ COMMITTED",
             f"SET LOCAL lock_timeout = '{_ms(lock_wait_s or self._lock_wait_s)}'",
-            f"SET LOCAL statement_timeout = '{_ms(_SOONER * self._patience.statement_s)}'",
+            f"SET LOCAL statement_timeout = '{_ms(_SERVER_SHARE * self._patience.statement_s)}'",
             # The text form of times depends on these settings, which another user of a shared session may have changed.
             # Naive values are UTC, and dates are ISO.
             "SET LOCAL TimeZone = 'UTC'",
             "SET LOCAL DateStyle = 'ISO'",
         ]
         if writing:
-            says.append(f"SET LOCAL idle_in_transaction_session_timeout = '{_ms(_IDLE_S)}'")
+            begin.append(f"SET LOCAL idle_in_transaction_session_timeout = '{_ms(_IDLE_S)}'")
         if durable:
-            says.append(_NOT_ASYNCHRONOUS)
+            begin.append(_SYNCHRONOUS)
         try:
-            driver.execute("; ".join(says))
+            driver.execute("; ".join(begin))
         except self.engine.dialect.loaded_dbapi.Error:
             connection.invalidate()  # the server is gone or unresponsive: do not attempt a rollback
             raise
@@ -286,7 +286,7 @@ class Database:
             sentence = explain(error, self.safe_url)
             if sqlstate == NOT_ALLOWED:
                 sentence = f"{MISSING} ({message}): {how_to_get_sql(self._user)}"
-            if sqlstate in _OF_ANOTHER_TABLE or message.startswith(_NO_SUCH_COLUMN):
+            if sqlstate in _TABLE_CHANGED or message.startswith(_NO_SUCH_COLUMN):
                 self.reinspect()
             raise DatabaseError(sentence) from error
 

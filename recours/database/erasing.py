@@ -200,11 +200,11 @@ class ClaimErasure:
         finished: set[Any] = set()
         past = OldData(self.database, holder="", by=self.by)
         for part in _parts(ids):
-            buried_ids = self._mark_all_erased(part, now(), erased)
-            documents = self._documents(buried_ids)
-            erased.undeleted |= delete_all_files(past, buried_ids, erase_file, now)
-            erased.documents += documents - self._documents(buried_ids)
-            finished.update(buried_ids)
+            marked_ids = self._mark_all_erased(part, now(), erased)
+            documents = self._documents(marked_ids)
+            erased.undeleted |= delete_all_files(past, marked_ids, erase_file, now)
+            erased.documents += documents - self._documents(marked_ids)
+            finished.update(marked_ids)
         erased.claims += len(finished)
         return finished
 
@@ -229,35 +229,35 @@ class ClaimErasure:
             available = [key for key in ids if key in unlocked or key not in service_ids]
             insert_rows(connection, [{"claim_id": key, "stage": DONE} for key in available])
             unleased = select(_c.claim_id).where(_c.claim_id.in_(available), free(now)).order_by(_c.claim_id)
-            buried_ids = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
-            event_ids = _event_ids(buried_ids)
+            marked_ids = list(connection.scalars(unleased.with_for_update(skip_locked=True)))
+            event_ids = _event_ids(marked_ids)
             # Emails are found by their events. An email that is also about other claims loses all its text.
             count = _erase_texts(connection, _m.id.in_(_mail_ids(event_ids)), event_ids, now)
             connection.execute(delete(mail_events).where(_me.event_id.in_(event_ids)))
             for table in (events, changes):
-                connection.execute(delete(table).where(table.c.claim_id.in_(buried_ids)))
-            self._leave_tombstones(connection, buried_ids, now)
+                connection.execute(delete(table).where(table.c.claim_id.in_(marked_ids)))
+            self._leave_tombstones(connection, marked_ids, now)
             rows_of_service = [
-                border.parameters(key, border.empty_values) for key in buried_ids if key in service_ids
+                border.parameters(key, border.empty_values) for key in marked_ids if key in service_ids
             ]
             if rows_of_service and border.empty_values:
                 connection.execute(border.update(border.empty_values, if_unedited=False), rows_of_service)
         erased.mails += count
-        return buried_ids
+        return marked_ids
 
     def _leave_tombstones(self, connection: Connection, ids: Sequence[Any], now: datetime) -> None:
         """Reduce our rows to the fact and time of the erasure. Claims erased earlier keep their time."""
         border = self._border
         of_service = select(border.text("claim_reference")).where(border.key == _c.claim_id).correlate(claims)
         reference = func.coalesce(of_service.scalar_subquery(), _c.seen_reference)
-        is_buried = and_(is_at_stage(ERASED), _c.seen_reference.is_not_distinct_from(reference))
+        is_marked = and_(is_at_stage(ERASED), _c.seen_reference.is_not_distinct_from(reference))
         tombstone = {
             "stage": ERASED,
             "seen_reference": reference,
             "written_at": now,
             "erased_by": self.by,
         }
-        statement = update(claims).where(_c.claim_id.in_(ids), ~is_buried)
+        statement = update(claims).where(_c.claim_id.in_(ids), ~is_marked)
         connection.execute(statement.values(_NOTHING | tombstone | {"version": _c.version + 1}))
 
     # ---------------------------------------------------------------- clients

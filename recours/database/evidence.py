@@ -119,12 +119,12 @@ def forget_refused(
 @cache
 def _insert(dialect: Dialect) -> Any:
     statement = dialect.insert(evidence)
-    anew = {
+    new_values = {
         column.name: statement.excluded[column.name]
         for column in evidence.columns
         if column.name not in ("id", *_KEY)  # clears `manifest_id`, because the manifest lists the old values
     }
-    return statement.on_conflict_do_update(index_elements=list(_KEY), set_=anew)
+    return statement.on_conflict_do_update(index_elements=list(_KEY), set_=new_values)
 
 
 PORTION = 10_000  # files of one manifest
@@ -216,15 +216,17 @@ class DatabaseCustody:
 
     def _columns(self, table: Table) -> list[ColumnElement[Any]]:
         """The path, SHA-256 and manifest of a row, and the row's other values in the database's types."""
-        says = [self.database.dialect.exact(column) for column in table.c if column.name not in _NOT_RECORDED]
-        return [cast(table.c.path, Text), cast(table.c.sha256, Text), table.c.manifest_id, *says]
+        exact_values = [
+            self.database.dialect.exact(column) for column in table.c if column.name not in _NOT_RECORDED
+        ]
+        return [cast(table.c.path, Text), cast(table.c.sha256, Text), table.c.manifest_id, *exact_values]
 
     def _row(
-        self, table: Table, path: str, sha256: str, manifest: Any, *says: str | None, label: str = ""
+        self, table: Table, path: str, sha256: str, manifest: Any, *exact_values: str | None, label: str = ""
     ) -> CustodyRow:
         line = manifest_line(sha256, path, self.folder)
         line = f"{ERASED}{line}" if table is erasures else line
-        return CustodyRow(path, sha256, manifest, label, line, record_line(line, says))
+        return CustodyRow(path, sha256, manifest, label, line, record_line(line, exact_values))
 
     def last(self) -> Manifest | None:
         return self._manifest(_LAST)
@@ -283,8 +285,8 @@ class DatabaseCustody:
         later = attempts.alias("later").c  # fetched again after it was withdrawn
         is_same = and_(later.claim_id == _a.claim_id, later.document_sha256 == _a.document_sha256)
         is_refetched = exists().where(is_same, later.document_path.is_not(None))
-        names_none = _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back, ~is_refetched
-        query = select(cast(_a.claim_id, Text)).where(*names_none, *_is_claim(_a.claim_id, claim_ids))
+        has_no_path = _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back, ~is_refetched
+        query = select(cast(_a.claim_id, Text)).where(*has_no_path, *_is_claim(_a.claim_id, claim_ids))
         for (claim,) in self._rows(query):
             yield f"id {claim}: the row of a successful attempt was changed: it names no proof."
         yield from self._shown_otherwise(claim_ids)

@@ -157,10 +157,10 @@ class Assessor:
         `if_stale`: skip claims whose values have not changed since they were last assessed.
         """
         border = self.database.border
-        is_takeable = _is_stale(border, now) if if_stale else free(now)
+        is_available = _is_stale(border, now) if if_stale else free(now)
         # Once the service edits a claim, values that are not yet written to its row are obsolete.
-        is_told = or_(_c.owed_since.is_(None), border.is_edited)
-        is_included = or_(_c.claim_id.is_(None), and_(is_takeable, is_told))
+        owes_nothing = or_(_c.owed_since.is_(None), border.is_edited)
+        is_included = or_(_c.claim_id.is_(None), and_(is_available, owes_nothing))
         rows = connection.execute(reading_all(border, border.key.in_(ids), is_included)).mappings().all()
         if len(rows) < len(ids):
             _delete_orphans(connection, border, ids, now)
@@ -246,8 +246,8 @@ def _is_stale(border: Border, now: datetime) -> ColumnElement[bool]:
 
     Claims that recours did not work on are only included if it must work on them now.
     """
-    is_somebodys = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
-    is_due = or_(_c.to_assess == literal_column("1"), and_(is_somebodys, border.differs))
+    is_handled = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
+    is_due = or_(_c.to_assess == literal_column("1"), and_(is_handled, border.differs))
     return and_(is_due, free(now), ~is_erased(border))
 
 
@@ -376,7 +376,7 @@ class ClaimIntake:
             return
         count = 0
         try:
-            for claim in self._take_in(now):
+            for claim in self._update_rows(now):
                 count += 1
                 yield claim
         finally:
@@ -384,19 +384,19 @@ class ClaimIntake:
         if count:
             self.write_owed(now)
 
-    def _take_in(self, now: datetime) -> Iterator[Claim]:
+    def _update_rows(self, now: datetime) -> Iterator[Claim]:
         border = self._border
         with self._reading() as connection:
             row = connection.execute(select(intake).where(_ROW)).first()
             if row is None:
                 return
             mark = connection.scalar(select(func.max(border.key))) if border.key_is_number else None
-            ids = self._look(connection, row.mark, now)
-        yield from self._take(ids, now)
+            ids = self._find_changed(connection, row.mark, now)
+        yield from self._reassess(ids, now)
         progress = yield from self._sweep(row, now)
-        self._note(mark=mark, **progress)
+        self._save_progress(mark=mark, **progress)
 
-    def _look(self, connection: Connection, mark: Any, now: datetime) -> list[Any]:
+    def _find_changed(self, connection: Connection, mark: Any, now: datetime) -> list[Any]:
         """The keys of claims that are probably new or edited."""
         border = self._border
         queries: list[Executable] = [_likely_stale(border)]
@@ -415,14 +415,14 @@ class ClaimIntake:
                 connection.execute(before_reads)
             yield connection
 
-    def _take(self, ids: Sequence[Any], now: datetime) -> Iterator[Claim]:
+    def _reassess(self, ids: Sequence[Any], now: datetime) -> Iterator[Claim]:
         for first in range(0, len(ids), CHUNK):
             with self._database.write() as connection:
                 self._renew(connection)
                 claims_ = self.assessor.reassess(connection, ids[first : first + CHUNK], now, if_stale=True)
             yield from claims_
 
-    def _note(self, **values: Any) -> None:
+    def _save_progress(self, **values: Any) -> None:
         with self._database.write() as connection:
             connection.execute(update(intake).where(_ROW).values(values))
 
@@ -455,13 +455,13 @@ class ClaimIntake:
                 queries = self._differing(border, keys, row, now), _orphans(border, keys, now)
                 rows = [row_ for query in queries for row_ in connection.execute(query)]
             repaired += sum(stage not in (None, DONE, NOT_ENROLLED) for _, stage in rows)
-            yield from self._take([key for key, _ in rows], now)
+            yield from self._reassess([key for key, _ in rows], now)
             if keys.end is None:
                 break
             if not is_first:
                 return {"swept_to": keys.end, "repaired": repaired}
             repaired = 0
-            self._note(swept_to=keys.end)
+            self._save_progress(swept_to=keys.end)
         return {"swept_to": None, "swept_at": now, "repaired": repaired}
 
     def _key_ranges(self, last_key: Any, size: int) -> Iterator[_Keys]:
@@ -499,7 +499,7 @@ class ClaimIntake:
         try:
             for keys in self._key_ranges(None, _ADOPTION_SIZE):
                 yield self._adopt(border, keys, is_exhausted, now)
-            self._note(exhausted_at=now)
+            self._save_progress(exhausted_at=now)
         finally:
             release_name(self._database, _NAME, self.run_id)
 

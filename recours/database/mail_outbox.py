@@ -67,12 +67,12 @@ _INSERT_MAIL = insert(mails).returning(_m.id)
 _INSERT_MAIL_EVENT = insert(mail_events)
 _UPDATE_LEASED = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
 _UPDATE_UNTRIED = _UPDATE_LEASED.values(tries=_m.tries - 1)
-_OF_IDS = _e.id.in_(bindparam("of_events", expanding=True))
-_UNTOLD_OF_IDS = _OF_IDS, _e.told.is_(None)
-_MARK = update(events).where(*_UNTOLD_OF_IDS).values(told=bindparam("what"))
-_LAPSE = update(events).where(_OF_IDS, _e.told == _MAIL).values(told=LAPSED)
-_UNTOLD = select(events).where(*_UNTOLD_OF_IDS).order_by(_e.id)
-_LOCK_UNTOLD = select(_e.id).where(*_UNTOLD_OF_IDS).order_by(_e.id).with_for_update()
+_IS_GIVEN = _e.id.in_(bindparam("of_events", expanding=True))
+_UNREPORTED_OF_IDS = _IS_GIVEN, _e.told.is_(None)
+_MARK = update(events).where(*_UNREPORTED_OF_IDS).values(told=bindparam("what"))
+_LAPSE = update(events).where(_IS_GIVEN, _e.told == _MAIL).values(told=LAPSED)
+_UNREPORTED = select(events).where(*_UNREPORTED_OF_IDS).order_by(_e.id)
+_LOCK_UNREPORTED = select(_e.id).where(*_UNREPORTED_OF_IDS).order_by(_e.id).with_for_update()
 
 
 @dataclass(eq=False)
@@ -89,9 +89,9 @@ class MailOutbox:
 
     def has_work(self) -> bool:
         """Return whether there is anything to render or send, with one small query."""
-        untold = exists(select(_e.id).where(_e.told.is_(None)))
+        unreported = exists(select(_e.id).where(_e.told.is_(None)))
         unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING)))
-        return bool(self.database.scalar(select(or_(untold, unsent))))
+        return bool(self.database.scalar(select(or_(unreported, unsent))))
 
     # ---------------------------------------------------------------- events
 
@@ -114,11 +114,11 @@ class MailOutbox:
         client_id: ColumnElement[Any] = border.column("client_id") if border.has("client_id") else null()
         with_claims = events.outerjoin(border.claims, border.key == _e.claim_id)
         columns = client_id.label("client_id"), _e.id, _e.event, _e.carrier
-        query = select(*columns).select_from(with_claims).where(*_untold(Actor.CLIENT)).order_by(_e.id)
-        untold = self.database.all(query)
-        owners = self._owners({row.carrier for row in untold if row.event == EventName.ACCOUNT_REFUSED})
+        query = select(*columns).select_from(with_claims).where(*_unreported(Actor.CLIENT)).order_by(_e.id)
+        unreported = self.database.all(query)
+        owners = self._owners({row.carrier for row in unreported if row.event == EventName.ACCOUNT_REFUSED})
         by_client: dict[Any, list[int]] = {}
-        for row in untold:
+        for row in unreported:
             client = owners.get(row.carrier) if row.event == EventName.ACCOUNT_REFUSED else row.client_id
             by_client.setdefault(client, []).append(row.id)
         return by_client
@@ -135,10 +135,10 @@ class MailOutbox:
     def still_unreported(self, ids: Sequence[int]) -> list[OutboxEvent]:
         """The events with these ids that no run has reported yet, oldest first."""
         parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
-        return [event for part in parts for event in self._read(_UNTOLD, of_events=part)]
+        return [event for part in parts for event in self._read(_UNREPORTED, of_events=part)]
 
     def events_of_operator(self) -> list[OutboxEvent]:
-        return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
+        return self._read(select(events).where(*_unreported(Actor.OPERATOR)).order_by(_e.id))
 
     def last_summary(self) -> datetime | None:
         latest = select(_m.kind, _m.state, _m.created_at).order_by(_m.id.desc()).limit(_LATEST).subquery()
@@ -396,12 +396,12 @@ def _mark(connection: Connection, ids: list[int], result: str) -> int:
     for place in range(0, len(ids), _AT_ONCE):
         portion = {"of_events": ids[place : place + _AT_ONCE]}
         if not dialect_of(connection).has_one_writer:
-            connection.execute(_LOCK_UNTOLD, portion)
+            connection.execute(_LOCK_UNREPORTED, portion)
         marked += connection.execute(_MARK, portion | {"what": result}).rowcount
     return marked
 
 
-def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
+def _unreported(audience: Actor) -> tuple[ColumnElement[bool], ...]:
     return _e.told.is_(None), _e.audience == audience
 
 

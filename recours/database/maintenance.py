@@ -116,15 +116,15 @@ class ClaimMaintenance:
             lanes = {
                 lane for stage in DUE for lane in connection.scalars(values_at_stage(_c.lane, stage)) if lane
             }
-            of_none = _lanes_of_no_account(connection, self.catalog, lanes)
+            without_account = _lanes_of_no_account(connection, self.catalog, lanes)
             last_configured, has_changed_accounts = _last_run(connection)
-        for lane in sorted(of_none):
+        for lane in sorted(without_account):
             self._have_assessed(is_at_stage(*DUE), _c.lane == lane)
         self._repair_closed(lanes)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
         if not has_changed_accounts and last_configured == configured:
             return []
-        with self._alone() as connection:
+        with self._exclusive() as connection:
             last_configured, has_changed_accounts = _last_run(connection)
             changed = {key for key, has in configured.items() if last_configured.get(key) is not has}
             if changed:
@@ -170,7 +170,7 @@ class ClaimMaintenance:
         return {row.carrier for row in applicable}
 
     @contextmanager
-    def _alone(self) -> Iterator[Connection]:
+    def _exclusive(self) -> Iterator[Connection]:
         """Begin an exclusive transaction. Two transactions that change rows in no fixed order could deadlock."""
         with self.database.long(), self.database.write() as connection:
             if not self.database.dialect.has_one_writer:
@@ -233,8 +233,8 @@ class ClaimMaintenance:
         """Move due claims to the stage ready or new. Claims of unknown carriers are also marked for assessment."""
         is_due = and_(is_at_stage(Stage.WAITING), _c.next_at <= due_until)
         stage = case((is_failed(), Stage.READY), else_=Stage.NEW)
-        is_lost = case((is_served_by(["", *self.catalog.specs]), _c.to_assess), else_=1)
-        self._change(is_due, stage=stage, to_assess=is_lost)
+        needs_assessment = case((is_served_by(["", *self.catalog.specs]), _c.to_assess), else_=1)
+        self._change(is_due, stage=stage, to_assess=needs_assessment)
 
     def pass_retries(
         self,
@@ -341,8 +341,8 @@ def _values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
 
 def _assess_again(condition: ColumnElement[bool]) -> Update:
     """Mark these claims for assessment by the next intake, if recours works on them."""
-    is_somebodys = _c.stage.not_in([DONE, NOT_ENROLLED, ERASED])
-    return update(claims).where(condition, is_somebodys).values(to_assess=1, version=_c.version + 1)
+    is_handled = _c.stage.not_in([DONE, NOT_ENROLLED, ERASED])
+    return update(claims).where(condition, is_handled).values(to_assess=1, version=_c.version + 1)
 
 
 def _last_run(connection: Connection) -> tuple[dict[str, bool], bool]:

@@ -99,13 +99,13 @@ class QuotaTables:
     database: Database
     _reserved: Counter[Reserved] = field(default_factory=Counter, init=False)
     _unsent: Counter[Reserved] = field(default_factory=Counter, init=False)  # to be returned
-    _short: set[str] = field(default_factory=set, init=False)  # the keys of limits with short windows
+    _short: set[str] = field(default_factory=set, init=False)  # the keys of limits with fault windows
     _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     # ---------------------------------------------------------------- windows
 
     def reserve(self, requests: Sequence[QuotaRequest], now: datetime) -> list[Reserved] | Exhausted:
-        """Reserve all these units, or none. Units of short windows must be used immediately."""
+        """Reserve all these units, or none. Units of fault windows must be used immediately."""
         # The order is fixed, because machines with the same limits in different orders would deadlock.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
@@ -116,11 +116,11 @@ class QuotaTables:
             try:
                 with self.database.write(durable=True) as connection:
                     reserved = {request: _reserve(connection, request, now, unsent) for request in in_order}
-            except _ExhaustedError as short:
+            except _ExhaustedError as fault:
                 with self._guard:
                     self._unsent.update(unsent)
                 if not self.settle():
-                    return self._exhausted(short.request, now)
+                    return self._exhausted(fault.request, now)
                 continue
             with self._guard:
                 for request, units in reserved.items():
@@ -170,7 +170,7 @@ class QuotaTables:
         self.settle()
 
     def forget_short_windows(self, now: datetime) -> None:
-        """Delete the counts of past short windows that this run used; counts of long windows are kept as a record."""
+        """Delete the counts of past fault windows that this run used; counts of long windows are kept as a record."""
         if self._short:
             over = _q.limit_key.in_(sorted(self._short)), _q.window_end < now - SHORT
             with self.database.write() as connection:
@@ -285,8 +285,8 @@ class QuotaTables:
     ) -> None:
         """Store a pause; a longer existing pause is kept, unless its end is impossibly late."""
         values = {"paused_until": until, "reason": reason}
-        stands = table.c.paused_until
-        longer = or_(stands.is_(None), stands < until, stands > now + FURTHEST_END)
+        current_end = table.c.paused_until
+        longer = or_(current_end.is_(None), current_end < until, current_end > now + FURTHEST_END)
         with self.database.write() as connection:
             put(connection, table, {**row, **values}, values, where=longer)
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 RECORD_SPAN = timedelta(hours=1)
 
 # Counts of deferred claims. They must not be added up, because the next slice counts the same claims again.
-_LEFT_BEHIND = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved")
+_DEFERRED = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved")
 
 
 class RunRecord:
@@ -69,7 +69,7 @@ class RunRecord:
         self._journal = journal
         self._guard = threading.Lock()
         self._total: Counter[str] = Counter()
-        self._left_behind: dict[str, Counter[str]] = {}  # the latest counts of deferred claims, by carrier
+        self._deferred: dict[str, Counter[str]] = {}  # the latest counts of deferred claims, by carrier
         self._asked: set[str] = set()  # carriers that were called
         self._free: list[Worker] = []
         journal.begin(self.run_id, kind.name, now)
@@ -95,18 +95,18 @@ class RunRecord:
             for figure in fields(Stats):
                 count = getattr(worker.stats, figure.name)
                 setattr(worker.stats, figure.name, 0)
-                if figure.name not in _LEFT_BEHIND:
+                if figure.name not in _DEFERRED:
                     self._total[figure.name] += count
                 elif count:
                     for carrier in worker.refusals or ("",):
-                        self._left_behind.setdefault(carrier, Counter())[figure.name] = count
+                        self._deferred.setdefault(carrier, Counter())[figure.name] = count
             self._asked |= worker.carriers_asked
             self._free += [worker] if usable else []
 
     def report(self, monotonic: float, exit_status: int = 0) -> Report:
         """The report so far."""
         with self._guard:
-            total = sum(self._left_behind.values(), Counter(self._total))
+            total = sum(self._deferred.values(), Counter(self._total))
         stats = Stats(**total)
         took = monotonic - self._started
         return Report(self.kind.name, self.run_id, self.started_at, took, stats, exit_status=exit_status)
@@ -124,7 +124,7 @@ class RunRecord:
         facts = report.as_json() | signs(process, ticked_at, stopped=stopped)
         self._journal.end(self.run_id, now, report.exit_status, facts)
 
-    def say(self, report: Report) -> None:
+    def log_summary(self, report: Report) -> None:
         log = run_log()
         log.info(f"{self.kind.name}, since {local(self.started_at):%Y-%m-%d %H:%M}:")
         for line in report.summary(local):
@@ -187,14 +187,14 @@ class FleetWorker:
         self._queue = make_queue(settings, database, self.clock, random, self._accounts)
         self._guard = threading.Lock()
         self._run_records: dict[str, RunRecord] = {}
-        self._over: list[RunRecord] = []  # ended records whose last jobs are in progress
+        self._ended: list[RunRecord] = []  # ended records whose last jobs are in progress
         self._closed: dict[WorkerLane, _Closed] = {}
         # By carrier, because an outage closes all its accounts
         self._carriers_out: dict[WorkerLane, _Closed] = {}
         self._left_until: dict[str, float] = {}  # carriers left to other processes; monotonic seconds
         self._slices: Counter[str] = Counter()  # in progress, by account
         self._waiting: list[WorkerLane] = []  # lanes that wait for the end of a slice
-        self._at_work: set[Worker] = set()
+        self._active: set[Worker] = set()
         self._numbers = count(1)  # of workers, for the log
         self._done: Counter[str] = Counter()  # jobs, by name
         self._faults: dict[tuple[str, str], str] = {}  # by job and worker, until the same job succeeds
@@ -472,7 +472,7 @@ class FleetWorker:
         with self._record_in_use(kind) as record:
             self._accounts.refresh()
             worker = (self._kept(record) if is_kept else None) or self._make(record, options, mails=mails)
-            self._at_work.add(worker)
+            self._active.add(worker)
             if self.stopped:  # stopped before the worker was registered
                 worker.stop(SIGTERM)
             usable = False
@@ -480,7 +480,7 @@ class FleetWorker:
                 yield worker
                 usable = is_kept  # a worker is not used again after a fault of the run
             finally:
-                self._at_work.discard(worker)
+                self._active.discard(worker)
                 worker.log_unknown()
                 record.give_back(worker, usable=usable)
         with self._guard:
@@ -517,7 +517,7 @@ class FleetWorker:
             self._run_records[kind.name] = RunRecord(
                 kind, self._journal, self.clock.now(), self.clock.monotonic()
             )
-            self._over += [record] if record else []
+            self._ended += [record] if record else []
         return self._run_records[kind.name]
 
     @contextmanager
@@ -541,9 +541,9 @@ class FleetWorker:
             report = self._report(record)
             record.save(report, self.clock.now(), self._ticked_at)
             self._ping(kind, report)
-        for record in [record for record in self._over if not record.in_use]:
+        for record in [record for record in self._ended if not record.in_use]:
             self._end(record)
-            self._over.remove(record)
+            self._ended.remove(record)
 
     @property
     def is_silent(self) -> bool:
@@ -583,7 +583,7 @@ class FleetWorker:
         """Log and record the summary of an hour. Raises RunError."""
         report = self._report(record)
         record.save(report, self.clock.now(), self._ticked_at, stopped=self.stopped)
-        record.say(report)
+        record.log_summary(report)
 
     def facts(self) -> dict[str, Any]:
         """The number of jobs that the process has done so far, by name."""
@@ -595,18 +595,18 @@ class FleetWorker:
     @property
     def is_working(self) -> bool:
         """Return whether a job is in progress."""
-        return bool(self._at_work)
+        return bool(self._active)
 
     def stop(self) -> None:
         """Stop starting jobs. Calls in progress finish, and other claims are released. Safe in a signal handler."""
         self.stopped = True
-        for worker in tuple(self._at_work):
+        for worker in tuple(self._active):
             worker.stop(SIGTERM)
         self.app.database.hurry()
 
     def close(self) -> None:
         """End the records and close the database, after all jobs have ended."""
         with suppress(RunError):  # without a database, the records keep their last saved state
-            for record in [*self._over, *self._run_records.values()]:
+            for record in [*self._ended, *self._run_records.values()]:
                 self._end(record)
         self.app.database.close()

@@ -67,7 +67,7 @@ class _Pages:
             return _failed(500, f"Internal error ({type(error).__name__}); see the log for details")
 
     def _health(self) -> _Answer:
-        with _alone(self._health_lock, "/health"):
+        with _exclusive(self._health_lock, "/health"):
             began = time.perf_counter()
             with self._worker.app.database.read() as connection:
                 connection.exec_driver_sql("SELECT 1")
@@ -86,7 +86,7 @@ class _Pages:
         return _Answer(200 if is_ready else 503, json.dumps({"ready": is_ready}))
 
     def _metrics(self) -> _Answer:
-        with _alone(self._metrics_lock, "/metrics"):
+        with _exclusive(self._metrics_lock, "/metrics"):
             now = time.monotonic()
             if self._recorded is None or now - self._recorded[0] >= _KEPT_S:
                 self._recorded = now, metrics_text(self._worker.app)
@@ -105,7 +105,7 @@ def _failed(status: int, fault: str) -> _Answer:
 
 
 @contextmanager
-def _alone(lock: threading.Lock, page: str) -> Iterator[None]:
+def _exclusive(lock: threading.Lock, page: str) -> Iterator[None]:
     """Hold a lock. Raises RunError if other requests take too long."""
     if not lock.acquire(timeout=_WAIT_S):
         raise RunError(f"Other requests for {page} are in progress; send fewer requests")

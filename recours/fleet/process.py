@@ -44,9 +44,9 @@ def systemd_notify(state: str) -> None:
 _RECORD_EVERY_S = 60.0
 _LOOK_EVERY_S = 0.1
 _QUEUE_ENDS_WITHIN_S = 10.0  # how long the queue may take to end after the end of the work
-_AGAIN_AFTER_S = 1.0
-_WELL_AFTER_S = 5.0  # without a fault of the queue
-_STANDS_STILL_S = 60.0
+_RESTART_AFTER_S = 1.0
+_STABLE_AFTER_S = 5.0  # without a fault of the queue
+_STALLED_S = 60.0
 _FAULT_AGAIN_S = 60.0  # the interval for logging a lasting fault again
 
 
@@ -112,7 +112,7 @@ class Process:
     def _do_jobs(self) -> None:
         """Process jobs until the worker is stopped, starting again after connection losses. Raises NoFleetError."""
         log = run_log()
-        told_at = 0.0
+        logged_at = 0.0
         while not self.fleet_worker.stopped:
             self._alive_at = monotonic()
             try:
@@ -120,11 +120,11 @@ class Process:
             except NoFleetError:  # the operator must act, and will notice that the service has failed
                 raise
             except RunError as fault:
-                if str(fault) != self.fleet_worker.queue_fault or monotonic() - told_at >= _FAULT_AGAIN_S:
-                    log.error(f"{fault}; trying again every {_AGAIN_AFTER_S:.0f} s")
-                    told_at = monotonic()
+                if str(fault) != self.fleet_worker.queue_fault or monotonic() - logged_at >= _FAULT_AGAIN_S:
+                    log.error(f"{fault}; trying again every {_RESTART_AFTER_S:.0f} s")
+                    logged_at = monotonic()
                 self.fleet_worker.queue_fault = str(fault)
-                self._end.wait(_AGAIN_AFTER_S)
+                self._end.wait(_RESTART_AFTER_S)
 
     def _note_ready(self, is_ready: bool) -> None:
         """Note that the queue does jobs. After a fault, the queue counts as working only after a short time."""
@@ -133,16 +133,16 @@ class Process:
             self._ready_since = now
             systemd_notify("READY=1")
         self.is_ready = is_ready
-        is_well = self.fleet_worker.queue_fault is None or now - self._ready_since >= _WELL_AFTER_S
-        if is_ready and is_well and not self._has_logged_ready:
+        is_stable = self.fleet_worker.queue_fault is None or now - self._ready_since >= _STABLE_AFTER_S
+        if is_ready and is_stable and not self._has_logged_ready:
             run_log().info("Ready: waiting for jobs")
-        if is_ready and is_well:
+        if is_ready and is_stable:
             self.fleet_worker.queue_fault = None
-        self._has_logged_ready = is_ready and is_well
+        self._has_logged_ready = is_ready and is_stable
 
     def _report_alive(self) -> None:
         """Report to systemd's watchdog, which restarts the process if the loop that processes jobs has stalled."""
-        if monotonic() - self._alive_at < _STANDS_STILL_S:
+        if monotonic() - self._alive_at < _STALLED_S:
             systemd_notify("WATCHDOG=1")
 
     def _every(self, seconds: float, do: Callable[[], None]) -> None:
