@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, insert, select, update
 
+from recours.core.actions import PastAction
 from recours.database.border import SEEN
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.tables import DONE, claims
+from recours.database.tables import DONE, actions, claims
 from tests.conftest import SERVICE_CLAIMS
 
 Row = dict[str, Any]
@@ -75,3 +76,10 @@ def put_account(
     if accounts.put_all([(client_id, carrier, sealed, limits)], by, now, replace=replace) is not None:
         return None
     return next(one.id for one in accounts.all([client_id], [carrier]))
+
+
+def actions_of(database: Database) -> list[PastAction]:
+    """The recorded actions of people, oldest first."""
+    c = actions.c
+    query = select(c.at, c.what, c.subject, c.by, c.details).order_by(c.id)
+    return [PastAction(*row) for row in database.all(query)]

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     bindparam,
     delete,
     insert,
@@ -229,28 +228,14 @@ class ActionLog:
         with self.database.write() as connection:
             note_action(connection, action, now)
 
-    def latest(self, subjects: Sequence[str] = (), limit: int = 50) -> list[PastAction]:
-        """The most recent actions on these subjects (empty: all), latest first."""
-        c = actions.c
-        conditions = [c.subject.in_(subjects)] if subjects else []
-        return self._read(select(c.id).where(*conditions).order_by(c.id.desc()).limit(limit))
-
     def latest_of_each(self, subjects: Collection[str], limit: int) -> dict[str, list[PastAction]]:
         """The most recent actions on each of these subjects, latest first."""
         c = actions.c
-        of_one = [
-            select(c.id).where(c.subject == subject).order_by(c.id.desc()).limit(limit)
-            for subject in subjects
-        ]
-        latest = self._read(*of_one)
-        return {subject: [action for action in latest if action.subject == subject] for subject in subjects}
-
-    def _read(self, *queries: Select[int]) -> list[PastAction]:
-        """The actions whose ids these queries find, latest first."""
-        c = actions.c
-        ids = union_all(*(select(query.subquery()) for query in queries))
-        query = select(c.at, c.what, c.subject, c.by, c.details).where(c.id.in_(ids)).order_by(c.id.desc())
-        return [
-            PastAction(row.at, clean(row.what, 40), clean(row.subject, 60), clean(row.by, 100), row.details)
-            for row in self.database.all(query)
-        ]
+        of_one = (select(c.id).where(c.subject == subject).order_by(c.id.desc()) for subject in subjects)
+        latest_ids = union_all(*(select(query.limit(limit).subquery()) for query in of_one))
+        query = select(c.at, c.what, c.subject, c.by, c.details)
+        found: dict[str, list[PastAction]] = {subject: [] for subject in subjects}
+        for row in self.database.all(query.where(c.id.in_(latest_ids)).order_by(c.id.desc())):
+            action = PastAction(row.at, clean(row.what, 40), row.subject, clean(row.by, 100), row.details)
+            found[row.subject].append(action)
+        return found

@@ -19,7 +19,6 @@ from recours.app import App
 from recours.core.actions import PastAction
 from recours.database.by_person import ClaimEnrollment
 from recours.database.engine import Database, DatabaseError
-from recours.database.journal import ActionLog
 from recours.database.schema.inspection import inspect_schema
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
@@ -27,6 +26,7 @@ from tests.acceptance.simulation import Service
 from tests.acceptance.test_acting import FOREVER, give_up
 from tests.acceptance.test_changes import changes
 from tests.keys import new_key
+from tests.own_rows import actions_of
 from tests.processes.commands import worker
 
 WHO = "anna"
@@ -51,7 +51,7 @@ def outcomes(results: Any) -> dict[str, bool]:
 
 
 def recorded(actions: Actions) -> list[PastAction]:
-    return ActionLog(actions.app.database).latest()[::-1]
+    return actions_of(actions.app.database)
 
 
 # ---------------------------------------------------------------- claims

@@ -17,7 +17,7 @@ from recours.database.journal import ActionLog
 from recours.database.mail_outbox import MailOutbox
 from recours.database.quota import QuotaTables
 from tests.contract.test_claims import CATALOG, NOW, edit, rows
-from tests.own_rows import put_account
+from tests.own_rows import actions_of, put_account
 
 LATER = NOW + timedelta(hours=1)
 HELD_MAIL = """INSERT INTO recours_mails
@@ -48,7 +48,7 @@ def recorded(database: Database) -> list[tuple[str, str, str, Any]]:
     """The recorded actions, oldest first: action, object (without account ids), person and details."""
     return [
         (one.kind, re.sub(r"#\d+", "#N", one.subject), one.by, dict(one.details))
-        for one in reversed(ActionLog(database).latest())
+        for one in actions_of(database)
     ]
 
 
@@ -135,12 +135,14 @@ def test_the_latest_actions_on_some_subjects_and_whatever_others_spoiled(databas
     for minute, subject in enumerate(("ups", "gls", "ups")):
         at = NOW + timedelta(minutes=minute)
         log.note(OperatorAction(ActionKind.CHECKED, subject, "anna", {"verdict": "accepted"}), at)
-    found = log.latest(["ups"])
-    assert [(one.at, one.subject) for one in found] == [(NOW + timedelta(minutes=2), "ups"), (NOW, "ups")]
-    assert len(log.latest(limit=2)) == 2
+    found = log.latest_of_each(["ups", "dpd"], 2)
+    assert [one.at for one in found["ups"]] == [NOW + timedelta(minutes=2), NOW]
+    assert found["dpd"] == []
+    assert len(log.latest_of_each(["ups"], 1)["ups"]) == 1
     edit(
         database,
         "UPDATE recours_actions SET what = 'of somebody', details = '[]', \"by\" = :by",
         by="x\x1b[31m",
     )
-    assert {(one.kind, one.by, *one.details) for one in log.latest()} == {("of somebody", "x\\x1b[31m")}
+    [spoiled] = log.latest_of_each(["gls"], 2)["gls"]
+    assert (spoiled.kind, spoiled.by, *spoiled.details) == ("of somebody", "x\\x1b[31m")

@@ -15,13 +15,12 @@ from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.pauses import AccountState, CarrierState, Pause, Stop
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
-from recours.database.journal import ActionLog
 from recours.database.quota import QuotaTables
 from recours.database.schema.creation import complete
 from recours.database.tables import account_state, carriers
 from tests.conftest import SERVICE_CLIENTS
 from tests.keys import new_key
-from tests.own_rows import put_account
+from tests.own_rows import actions_of, put_account
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -348,7 +347,7 @@ def test_a_person_confirms_that_it_is_the_same_client(accounts: ClientAccounts) 
     assert accounts.confirm(moved, "lea", LATER)
     assert accounts.directory() == {1: {"chronopost": account.id}}
     assert not row_of(accounts, account.id)["is_applied"]
-    assert [action.kind for action in ActionLog(accounts.database).latest([account.key], 1)] == ["confirmed"]
+    assert actions_of(accounts.database)[-1].kind == "confirmed"
 
 
 def test_new_credentials_are_those_of_the_client_of_today(accounts: ClientAccounts) -> None:
