@@ -21,7 +21,7 @@ from recours.dashboard.visit import Notice, Visit, do_with_each, fetch_in_backgr
 from recours.reporting.export import EXCEL_FR, PLAIN, export_pieces
 from recours.reporting.labels import error_of, reason_of
 from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind, VerdictSentences
-from recours.reporting.records import ClaimFilter, ListedClaim, Sort, together
+from recours.reporting.records import ClaimFilter, ListedClaim, Sort, merge_problem_claims
 
 PAGE = 50
 EXPORTED = 10_000
@@ -94,7 +94,9 @@ def read_address(query: QueryParams, visit: Visit) -> ListAddress:
             today=visit.today,
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
             text=query.get("text", "").strip()[:_LONGEST_TYPED],
-            concerned=together([problem.claims for problem in problems or of_kind]) if kind else None,
+            problem_claims=merge_problem_claims([problem.claims for problem in problems or of_kind])
+            if kind
+            else None,
             created_from=datetime.combine(first_day, time(), zone) if first_day else None,
             created_until=deadline_end(last_day, zone) if last_day else None,
         ),

@@ -89,8 +89,8 @@ def _problem(
         facts.append(texts.counted(*forms, problem.count, count=texts.many(problem.count)))
     if problem.since:
         facts.append(texts("since {day}", day=texts.short_minute(problem.since, overview.at)))
-    if money := texts.sums(problem.stake.amounts):
-        if problem.stake.is_more:
+    if money := texts.sums(problem.money.amounts):
+        if problem.money.is_more:
             money = texts("at least {money}", money=money)
         facts.append(texts("at stake: {money}", money=money))
     remedy = readable(clean(sentences.remedy(problem, overview.at), _LONGEST))

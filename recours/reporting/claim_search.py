@@ -34,7 +34,7 @@ from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
 from recours.database.claims import is_served_by
 from recours.database.tables import claims, is_at_stage
-from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, Concerned, DeadlineRange, Sort
+from recours.reporting.records import COUNTED_UP_TO, ClaimFilter, DeadlineRange, ProblemClaims, Sort
 
 _c = claims.c
 _LONGEST_TYPED = 100
@@ -95,7 +95,7 @@ class Search:
     def _are_ours(self) -> bool:
         criteria = self.criteria
         has_kind = bool(criteria.kinds) and "" not in criteria.kinds
-        of_accounts = criteria.concerned is not None and bool(criteria.concerned.accounts)
+        of_accounts = criteria.problem_claims is not None and bool(criteria.problem_claims.accounts)
         return bool(criteria.stages) or has_kind or of_accounts
 
     @cached_property
@@ -139,8 +139,8 @@ class Search:
             if self._are_ours and sort:  # otherwise SQLite would search all claims before the join
                 holds = case((_c.claim_id.is_not(None), holds), else_=false())
             conditions.append(holds)
-        if criteria.concerned is not None:
-            conditions.append(self._is_concerned(criteria.concerned))
+        if criteria.problem_claims is not None:
+            conditions.append(self._is_of_problem(criteria.problem_claims))
         created_at = self.border.dialect.moment(self.border.text("created_at"))
         if criteria.created_from:
             conditions.append(created_at >= _as_text(criteria.created_from))
@@ -174,14 +174,14 @@ class Search:
         last = today + timedelta(days=int(deadline))
         return and_(is_day, day.between(today.isoformat(), last.isoformat()))
 
-    def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
+    def _is_of_problem(self, selection: ProblemClaims) -> ColumnElement[bool]:
         conditions: list[ColumnElement[bool]] = []
-        if concerned.ids:
-            conditions.append(self.key.in_(concerned.ids[: COUNTED_UP_TO + 1]))
-        if concerned.accounts:
+        if selection.ids:
+            conditions.append(self.key.in_(selection.ids[: COUNTED_UP_TO + 1]))
+        if selection.accounts:
             lane = self._unindexed(_c.lane)
             stage = self._unindexed(_c.stage)
-            conditions.append(and_(lane.in_(sorted(concerned.accounts)), stage.in_(concerned.stages)))
+            conditions.append(and_(lane.in_(sorted(selection.accounts)), stage.in_(selection.stages)))
         return or_(false(), *conditions)
 
     def _unindexed(self, column: ColumnElement[str]) -> ColumnElement[str]:

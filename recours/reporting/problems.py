@@ -28,15 +28,15 @@ from recours.core.text import clean
 from recours.core.translations import N_, Counted
 from recours.host.installation import pasteable
 from recours.reporting.labels import author_text, quoted
-from recours.reporting.records import Concerned, iso
+from recours.reporting.records import ProblemClaims, iso
 from recours.reporting.system import (
     REFUSED_LONG,
     Backlog,
     Differences,
     Health,
+    MoneyInDispute,
     Overview,
     Pile,
-    Stake,
 )
 from recours.scheduling.jobs import SUBCOMMANDS
 
@@ -103,7 +103,7 @@ class Problem:
 
     `count`: the number of affected claims, runs, attempts or emails; 0: no claims wait for the carrier. `until`: when
     recours retries automatically. `facts`: values for the markers of its sentence. `claims`: the affected claims.
-    `stake`: the money in dispute.
+    `money`: the money in dispute.
     """
 
     kind: ProblemKind
@@ -112,8 +112,8 @@ class Problem:
     until: datetime | None = None
     carrier: str = ""  # its key
     facts: _Facts = field(default_factory=dict)
-    claims: Concerned = field(default_factory=Concerned, compare=False)
-    stake: Stake = field(default_factory=Stake)
+    claims: ProblemClaims = field(default_factory=ProblemClaims, compare=False)
+    money: MoneyInDispute = field(default_factory=MoneyInDispute)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def verdict(overview: Overview) -> Verdict:
 def problems(overview: Overview) -> list[Problem]:
     current = (problem for rule in RULES for problem in rule(overview))
     return [
-        replace(problem, stake=overview.stakes.get((problem.kind, problem.carrier), Stake()))
+        replace(problem, money=overview.money.get((problem.kind, problem.carrier), MoneyInDispute()))
         for problem in current
     ]
 
@@ -204,17 +204,17 @@ def _carrier_problems(overview: Overview) -> Iterator[Problem]:
             }
             if carrier.stopped:
                 facts["by"] = clean((carrier.stopped.why or "").removeprefix("by "), 100)
-            clients = overview.troubles.without_account.get(carrier.key)
+            clients = overview.problem_facts.without_account.get(carrier.key)
             if clients:
                 facts |= _named("clients", clients)
-            since = overview.troubles.streaks.get(carrier.key)
+            since = overview.problem_facts.streaks.get(carrier.key)
             if kind is _K.CARRIER_PAUSED:
                 since = carrier.stopped.at if carrier.stopped else None
             elif kind is _K.NOT_CONFIGURED:
                 since = backlog.oldest
                 kind = _K.NO_ACCOUNT if clients else kind
-            concerned = Concerned(keys if carrier.stopped else [carrier.key])
-            yield Problem(kind, backlog.in_progress, since, refusal.until, carrier.key, facts, concerned)
+            affected = ProblemClaims(keys if carrier.stopped else [carrier.key])
+            yield Problem(kind, backlog.in_progress, since, refusal.until, carrier.key, facts, affected)
         elif (carrier.configured or carrier.key in with_accounts) and carrier.unavailable_since:
             yield Problem(
                 _K.OUTAGE,
@@ -222,7 +222,7 @@ def _carrier_problems(overview: Overview) -> Iterator[Problem]:
                 carrier.unavailable_since,
                 carrier=carrier.key,
                 facts={"name": carrier.name},
-                claims=Concerned(keys),
+                claims=ProblemClaims(keys),
             )
 
 
@@ -235,7 +235,7 @@ _BY_HEALTH = {
 def _account_problems(overview: Overview) -> Iterator[Problem]:
     """Client accounts that cannot be used until somebody acts: one problem for each carrier."""
     backlogs = {backlog.carrier: backlog for backlog in overview.backlogs}
-    streaks = overview.troubles.account_streaks
+    streaks = overview.problem_facts.account_streaks
     for health, kind in _BY_HEALTH.items():
         for carrier in overview.carriers:
             accounts = [
@@ -266,7 +266,7 @@ def _account_problems(overview: Overview) -> Iterator[Problem]:
                     **_named("accounts", [listed.client for listed in accounts]),
                     **(_named("long", [listed.client for listed in long]) if long else {}),
                 },
-                claims=Concerned([listed.account.key for listed in accounts]),
+                claims=ProblemClaims([listed.account.key for listed in accounts]),
             )
 
 
@@ -278,7 +278,7 @@ def _named(label: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]
 
 def _backlog_problems(overview: Overview) -> Iterator[Problem]:
     """Due claims that will be attempted after their deadlines, at the pace of the quota."""
-    for key, backlog in overview.troubles.backlogs.items():
+    for key, backlog in overview.problem_facts.backlogs.items():
         name = next((carrier.name for carrier in overview.carriers if carrier.key == carrier_of(key)), key)
         facts: _Facts = {
             "name": name,
@@ -287,7 +287,7 @@ def _backlog_problems(overview: Overview) -> Iterator[Problem]:
             "late": len(backlog.late),
             "setting": f"QUOTA_{carrier_of(key).upper()}",
         }
-        yield Problem(_K.BACKLOG, backlog.due, carrier=key, facts=facts, claims=Concerned([key], DUE))
+        yield Problem(_K.BACKLOG, backlog.due, carrier=key, facts=facts, claims=ProblemClaims([key], DUE))
 
 
 def _claim_problems(overview: Overview) -> Iterator[Problem]:
@@ -296,28 +296,28 @@ def _claim_problems(overview: Overview) -> Iterator[Problem]:
     # Unassessed claims are not counted, because their carrier is not known yet.
     count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
     if unknown and count:
-        yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest, claims=Concerned([""], stages))
-    if to_correct := overview.troubles.to_correct:
+        yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest, claims=ProblemClaims([""], stages))
+    if to_correct := overview.problem_facts.to_correct:
         with_deadline = next((claim for claim in to_correct if claim.deadline), None)
         nearest: dict[str, str | int] = (
             {"reference": clean(with_deadline.reference, 100), "deadline": with_deadline.deadline}
             if with_deadline
             else {}
         )
-        concerned = Concerned(ids=[claim.id for claim in to_correct])
-        yield Problem(_K.TO_CORRECT, len(to_correct), facts=nearest, claims=concerned)
-    if late := overview.troubles.late:
+        affected = ProblemClaims(ids=[claim.id for claim in to_correct])
+        yield Problem(_K.TO_CORRECT, len(to_correct), facts=nearest, claims=affected)
+    if late := overview.problem_facts.late:
         first: _Facts = {"reference": clean(late[0].reference, 100), "deadline": str(late[0].deadline)}
         yield Problem(
-            _K.DEADLINES, len(late), facts=first, claims=Concerned(ids=[claim.id for claim in late])
+            _K.DEADLINES, len(late), facts=first, claims=ProblemClaims(ids=[claim.id for claim in late])
         )
-    if forgotten := overview.troubles.forgotten:
-        at, claim = forgotten[0]
+    if expiring := overview.problem_facts.expiring:
+        at, claim = expiring[0]
         ends: _Facts = {"reference": clean(claim.reference, 100), "evidence_until": at.isoformat()}
-        ids = [claim.id for _, claim in forgotten]
-        yield Problem(_K.EVIDENCE, len(forgotten), facts=ends, claims=Concerned(ids=ids))
+        ids = [claim.id for _, claim in expiring]
+        yield Problem(_K.EVIDENCE, len(expiring), facts=ends, claims=ProblemClaims(ids=ids))
     if overview.not_enrolled:
-        yield Problem(_K.NOT_ENROLLED, overview.not_enrolled, claims=Concerned(ids=overview.undecided))
+        yield Problem(_K.NOT_ENROLLED, overview.not_enrolled, claims=ProblemClaims(ids=overview.undecided))
     errors = sum(tally.count for tally in overview.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
     if errors:
         yield Problem(_K.INTERNAL_ERRORS, errors)
@@ -326,14 +326,14 @@ def _claim_problems(overview: Overview) -> Iterator[Problem]:
 def _document_problems(overview: Overview) -> Iterator[Problem]:
     """Carriers whose documents of several parcels were refused: their layout may have changed."""
     names = {carrier.key: carrier.name for carrier in overview.carriers}
-    for carrier, pieces in overview.troubles.refused.items():
+    for carrier, pieces in overview.problem_facts.refused.items():
         ids = list(dict.fromkeys(piece.claim_id for piece in pieces))
         if len(ids) < FEWEST_REFUSED:
             continue
         files = ", ".join(clean(PurePath(piece.path).name, 100) for piece in pieces[:_FILES_NAMED])
         facts: _Facts = {"name": names.get(carrier, carrier), "files": files}
         first = min(piece.obtained_at for piece in pieces)
-        yield Problem(_K.REFUSED_DOCUMENTS, len(ids), first, None, carrier, facts, Concerned(ids=ids))
+        yield Problem(_K.REFUSED_DOCUMENTS, len(ids), first, None, carrier, facts, ProblemClaims(ids=ids))
 
 
 _BY_MAIL_STATE = {
@@ -652,8 +652,8 @@ class VerdictSentences(Localized):
             "until": iso(problem.until),
             "carrier": problem.carrier or None,
             "facts": dict(problem.facts),
-            "amounts": dict(problem.stake.amounts),
-            "amounts_at_least": problem.stake.is_more,
+            "amounts": dict(problem.money.amounts),
+            "amounts_at_least": problem.money.is_more,
             "sentence": self.sentence(problem, now),
             "remedy": self.remedy(problem, now),
         }
@@ -691,7 +691,7 @@ class VerdictSentences(Localized):
             values |= {"quote": f"{quote}, ", "quoted": f" ({quote})"}
         if facts.get("by"):
             values["author"] = self(" (by {by})", by=author_text(self.language, f"by {facts['by']}"))
-        if money := self.sums(problem.stake.amounts):
+        if money := self.sums(problem.money.amounts):
             values["money"] = self("; in dispute: {money}", money=money)
         if facts.get("deadline"):
             values["nearest"] = self(

@@ -26,7 +26,7 @@ def iso(at: date | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class Concerned:
+class ProblemClaims:
     """The claims that a problem is about: claims of accounts at these stages, or claims with these ids.
 
     `accounts`: keys; "" for claims of unknown carriers. Claims that no run has assessed yet belong to no account and are
@@ -38,12 +38,12 @@ class Concerned:
     ids: Sequence[Any] = ()
 
 
-def together(concerned: Sequence[Concerned]) -> Concerned:
+def merge_problem_claims(parts: Sequence[ProblemClaims]) -> ProblemClaims:
     """The claims of several problems of one kind, which cover the same stages."""
-    return Concerned(
-        [key for part in concerned for key in part.accounts],
-        concerned[0].stages if concerned else IN_PROGRESS,
-        [claim_id for part in concerned for claim_id in part.ids],
+    return ProblemClaims(
+        [key for part in parts for key in part.accounts],
+        parts[0].stages if parts else IN_PROGRESS,
+        [claim_id for part in parts for claim_id in part.ids],
     )
 
 
@@ -146,10 +146,11 @@ class ClaimFilter:
 
     `statuses`: values of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: kinds of error; `disputes`:
     dispute types; `deadlines`: values of DeadlineRange, as of `today`. In these, "" selects claims without a value.
-    `text`: a part of the reference, tracking number, order, customer or client, ignoring case; accents are ignored in names,
-    and spaces in tracking numbers. `concerned`: the claims of a problem; None: all. A claim without a row of recours belongs
-    to the carrier that the service names. Waiting claims whose retry is due by `due_until` count as ready, as in a backlog.
-    `created_from` (inclusive) and `created_until` (exclusive) are aware; both exclude claims of unknown creation time.
+    `text`: a part of the reference, tracking number, order, customer or client, ignoring case; accents are ignored in
+    names, and spaces in tracking numbers. `problem_claims`: the claims of a problem; None: all. A claim without a row of
+    recours belongs to the carrier that the service names. Waiting claims whose retry is due by `due_until` count as
+    ready, as in a backlog. `created_from` (inclusive) and `created_until` (exclusive) are aware; both exclude claims of
+    unknown creation time.
     """
 
     statuses: Collection[str] = ()
@@ -160,7 +161,7 @@ class ClaimFilter:
     kinds: Collection[str] = ()
     disputes: Collection[str] = ()
     deadlines: Collection[str] = ()
-    concerned: Concerned | None = None
+    problem_claims: ProblemClaims | None = None
     created_from: datetime | None = None
     created_until: datetime | None = None
     due_until: datetime | None = field(default=None, compare=False)

@@ -32,8 +32,8 @@ from recours.reporting.system import (
     InLine,
     OverlongBacklog,
     Overview,
+    ProblemFacts,
     ToCorrect,
-    Troubles,
     counted_by_hour,
     days_until,
     fleet_status,
@@ -163,17 +163,19 @@ class Reports:
             runs=runs,
             accounts=accounts,
             mails=system.mails(now),
-            troubles=self._troubles(now, carriers, accounts, to_correct, backlogs, batches, intake.mark),
+            problem_facts=self._problem_facts(
+                now, carriers, accounts, to_correct, backlogs, batches, intake.mark
+            ),
             undecided=self.app.enrollment.undecided_ids(MOST_NOT_ENROLLED + 1, now, intake.adoption),
             differences=intake.differences,
             fleet=fleet,
         )
         current = problems(overview)
-        stakes = system.stakes([problem.claims for problem in current])
+        sums = system.money_in_dispute([problem.claims for problem in current])
         keys = [(problem.kind, problem.carrier) for problem in current]
-        return replace(overview, stakes=dict(zip(keys, stakes, strict=True)))
+        return replace(overview, money=dict(zip(keys, sums, strict=True)))
 
-    def _troubles(
+    def _problem_facts(
         self,
         now: datetime,
         carriers: Sequence[CarrierNow],
@@ -182,7 +184,7 @@ class Reports:
         backlogs: Sequence[Backlog],
         batches: Mapping[str, int],
         mark: Mark,
-    ) -> Troubles:
+    ) -> ProblemFacts:
         system = self.system
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
         refusals |= {
@@ -199,7 +201,7 @@ class Reports:
         soon = [claim_id for backlog in overlong.values() for claim_id in backlog.late_soon]
         open_ = [backlog for backlog in with_new if backlog.carrier not in refusals]
         soon += self._behind_batches(batches, paces, open_, new, now)
-        late, forgotten = self._untried(refusals, soon, unassessed, now)
+        late, expiring = self._late_claims(refusals, soon, unassessed, now)
         beyond = {
             backlog.carrier: replace(overlong[backlog.carrier], due=backlog.due)
             for backlog in backlogs
@@ -207,10 +209,10 @@ class Reports:
         }
         rejected = {carrier.key for carrier in carriers if carrier.rejected}
         refused = [listed.account.id for listed in accounts if listed.health is AccountHealth.REFUSED]
-        return Troubles(
+        return ProblemFacts(
             streaks=system.default_refused_since(rejected, now - _LONGEST_STREAK) if rejected else {},
             late=late,
-            forgotten=forgotten,
+            expiring=expiring,
             to_correct=to_correct,
             backlogs=beyond,
             refused=system.refused_documents(now - _A_DAY),
@@ -309,7 +311,7 @@ class Reports:
                 late += overlong.late_soon if overlong else []
         return late
 
-    def _untried(
+    def _late_claims(
         self,
         refusals: Mapping[str, Refusal],
         behind: Sequence[Any],
@@ -321,17 +323,17 @@ class Reports:
         `behind`: the ids of claims that will be late because of more urgent claims.
         """
         policy = self.app.policy
-        forgotten = []
+        expiring = []
         late = {claim.id: claim for claim in self.system.read(behind)} if behind else {}
         late |= {claim.id: claim for claim in unassessed if claim.id in set(behind)}
         for claim in [*self.system.near_deadline(now, now + NEAR, refusals), *unassessed]:
             where = position(claim, now, policy, refusal=refusals.get(claim.account_key))
             if where.evidence and loses_evidence(where, now):
-                forgotten.append((where.evidence.ends_at, claim))
+                expiring.append((where.evidence.ends_at, claim))
             elif is_late(claim, where, now, policy):
                 late[claim.id] = claim
         nearest = sorted(late.values(), key=lambda claim: (str(claim.deadline), claim.reference))
-        return nearest, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
+        return nearest, sorted(expiring, key=lambda end: (end[0], end[1].reference))
 
 
 # ---------------------------------------------------------------- late claims

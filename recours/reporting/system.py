@@ -132,7 +132,7 @@ class Differences:
 
 
 @dataclass(frozen=True)
-class Stake:
+class MoneyInDispute:
     """Sums by currency; "" for an unknown currency. `is_more`: not all claims are included."""
 
     amounts: Mapping[str, float] = field(default_factory=dict)
@@ -335,7 +335,7 @@ class RefusedPiece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Troubles:
+class ProblemFacts:
     """Facts about possible problems.
 
     `streaks`, `account_streaks`: since when the carrier has rejected every call with an account, by the carrier's key
@@ -346,7 +346,7 @@ class Troubles:
     late: Sequence[Claim] = ()  # see `is_late`; the nearest deadline first
     to_correct: Sequence[ToCorrect] = ()  # the nearest deadline first
     backlogs: Mapping[str, OverlongBacklog] = field(default_factory=dict)  # by account
-    forgotten: Sequence[
+    expiring: Sequence[
         tuple[datetime, Claim]
     ] = ()  # claims whose evidence expires before an attempt, and when it expires
     account_streaks: Mapping[int, datetime] = field(default_factory=dict)
@@ -545,12 +545,12 @@ class Overview:
     runs: Sequence[Run] = ()  # the latest runs, newest first
     accounts: Sequence[ListedAccount] = ()  # of clients
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
-    troubles: Troubles = field(default_factory=Troubles)
+    problem_facts: ProblemFacts = field(default_factory=ProblemFacts)
     undecided: Sequence[Any] = ()  # ids of open claims with a number that nobody has enrolled or excluded yet
     differences: Differences = field(default_factory=Differences)
     fleet: FleetStatus | None = None  # None: cron starts all runs
     # The money in dispute of each problem, by its kind and carrier.
-    stakes: Mapping[tuple[str, str], Stake] = field(default_factory=dict)
+    money: Mapping[tuple[str, str], MoneyInDispute] = field(default_factory=dict)
 
     @property
     def not_enrolled(self) -> int:

@@ -56,7 +56,7 @@ from recours.database.tables import (
     mails,
     runs,
 )
-from recours.reporting.records import COUNTED_UP_TO, Concerned
+from recours.reporting.records import COUNTED_UP_TO, ProblemClaims
 from recours.reporting.system import (
     CORRECTABLE,
     ENDED,
@@ -70,10 +70,10 @@ from recours.reporting.system import (
     Backlog,
     Differences,
     InLine,
+    MoneyInDispute,
     Pile,
     RefusedPiece,
     Run,
-    Stake,
     Tally,
     ToCorrect,
 )
@@ -185,40 +185,42 @@ class SystemReader:
         """The money in dispute of claims whose proofs were fetched in this period, by currency."""
         in_time = _a.started_at >= since, _a.started_at < until, _a.outcome == "success"
         fetched = select(_a.claim_id).distinct().where(*in_time).limit(COUNTED_UP_TO)
-        return self.stakes([Concerned(ids=self.database.scalars(fetched))])[0].amounts
+        return self.money_in_dispute([ProblemClaims(ids=self.database.scalars(fetched))])[0].amounts
 
-    def stakes(self, problems: Sequence[Concerned], limit: int = COUNTED_UP_TO) -> list[Stake]:
+    def money_in_dispute(
+        self, problems: Sequence[ProblemClaims], limit: int = COUNTED_UP_TO
+    ) -> list[MoneyInDispute]:
         """The money in dispute of each problem, from its first `limit` claims, with few statements."""
         border = self.database.border
         queries: list[Select[Any]] = []
-        for place, concerned in enumerate(problems):
+        for place, of_problem in enumerate(problems):
             columns: list[ColumnElement[Any]] = [
                 border.text("amount_requested").label("amount_requested"),
                 border.text("currency").label("currency"),
                 literal_column(str(place)).label("place"),
             ]
             query = select(*columns)
-            ids = concerned.ids[:limit]
+            ids = of_problem.ids[:limit]
             for first in range(0, len(ids), _AT_ONCE):  # with more ids, a database may read the whole table
                 some = border.key.in_(ids[first : first + _AT_ONCE])
                 queries.append(query.select_from(border.claims).where(some))
-            if concerned.accounts:
-                of_accounts = _c.lane.in_(sorted(concerned.accounts)), is_at_stage(*concerned.stages)
+            if of_problem.accounts:
+                of_accounts = _c.lane.in_(sorted(of_problem.accounts)), is_at_stage(*of_problem.stages)
                 queries.append(query.select_from(border.joined()).where(*of_accounts).limit(limit + 1))
         amounts: list[list[tuple[str, float]]] = [[] for _ in problems]
         for statement in united(queries):
             for row in self.database.mappings(statement):
                 amount = float(Reader(row).amount("amount_requested"))
                 amounts[row["place"]].append((clean(row["currency"] or "", 8), amount))
-        stakes = []
-        for concerned, of_one in zip(problems, amounts, strict=True):
+        results = []
+        for of_problem, of_one in zip(problems, amounts, strict=True):
             sums: dict[str, float] = defaultdict(float)
             for currency, amount_requested in of_one[:limit]:
                 if amount_requested:  # 0: unknown
                     sums[currency] += amount_requested
             totals = {currency: round(total, 2) for currency, total in sorted(sums.items())}
-            stakes.append(Stake(totals, is_more=len(concerned.ids) > limit or len(of_one) > limit))
-        return stakes
+            results.append(MoneyInDispute(totals, is_more=len(of_problem.ids) > limit or len(of_one) > limit))
+        return results
 
     # ---------------------------------------------------------------- waiting claims, and emails
 

@@ -153,7 +153,7 @@ class World:
         app = replace(open_app(self.service.settings), clock=self.clock)
         with closing(app.database):
             plan = plan_for(app, timedelta(hours=hours), batch_sizes=self.batches)
-            late = Reports(app).overview().troubles.late
+            late = Reports(app).overview().problem_facts.late
         return plan, {claim.reference for claim in late}
 
     def attempts(self, since: datetime) -> list[tuple[str, str, datetime]]:

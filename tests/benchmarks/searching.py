@@ -10,7 +10,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.engine import Database
 from recours.reporting.reader import DatabaseRecords
-from recours.reporting.records import ClaimFilter, Concerned, Sort
+from recours.reporting.records import ClaimFilter, ProblemClaims, Sort
 
 BOUND_S = 1.0  # for a million claims
 _PAGE = 50
@@ -59,7 +59,7 @@ _SEARCHED = {
     "by hand": ClaimFilter(statuses=["manual"]),
     "a carrier": ClaimFilter(carriers=["ups"]),
     "a rare carrier": ClaimFilter(carriers=["dpd"]),
-    "an account's": ClaimFilter(concerned=Concerned(["chronopost"])),
+    "an account's": ClaimFilter(problem_claims=ProblemClaims(["chronopost"])),
     "a kind": ClaimFilter(kinds=["timeout"]),
     "a client's kind": ClaimFilter(kinds=["timeout"], clients=["7"]),
 }

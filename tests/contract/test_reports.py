@@ -8,8 +8,8 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.schema.inspection import inspect_schema
 from recours.reporting.reader import DatabaseRecords, most_urgent_claims, survey
-from recours.reporting.records import ClaimFilter, Concerned, Sort
-from recours.reporting.system import Backlog, Stake
+from recours.reporting.records import ClaimFilter, ProblemClaims, Sort
+from recours.reporting.system import Backlog, MoneyInDispute
 from recours.reporting.system_reader import SystemReader
 from tests.contract.test_border import NUMBER, prepare
 from tests.contract.test_claims import POLICY
@@ -47,7 +47,7 @@ FILTERS = [
     (ClaimFilter(text=NUMBER[2:9]), "321"),
     (ClaimFilter(text="Shop2@"), "2"),
     (ClaimFilter(text="clm", stages=[Stage.NEW]), "1"),
-    (ClaimFilter(concerned=Concerned(["dpd"])), "21"),
+    (ClaimFilter(problem_claims=ProblemClaims(["dpd"])), "21"),
 ]
 
 
@@ -77,14 +77,16 @@ def test_open_claims_are_counted_and_planned(filled: Application) -> None:
     [backlog] = [one for one in SystemReader(database, CATALOG).backlogs(NOW + DAY) if one.carrier == "dpd"]
     assert backlog == Backlog("dpd", backlog.stages, backlog.oldest)
     assert sum(backlog.stages.values()) == backlog.due == 2
-    assert SystemReader(database, CATALOG).stakes([Concerned(["dpd"])]) == [Stake({"": 21.0})]
+    assert SystemReader(database, CATALOG).money_in_dispute([ProblemClaims(["dpd"])]) == [
+        MoneyInDispute({"": 21.0})
+    ]
     assert [claim.reference for claim in most_urgent_claims(database, CATALOG, "dpd", 9, NOW)][:1] == [
         "CLM-1"
     ]
-    troubles = SystemReader(database, CATALOG)
-    first, second = sorted(map(str, troubles.clients_of(["dpd"])["dpd"]))
+    system = SystemReader(database, CATALOG)
+    first, second = sorted(map(str, system.clients_of(["dpd"])["dpd"]))
     assert (len(first), first != second) == (len(second), True)
-    near = troubles.near_deadline(NOW, NOW + 7 * DAY, ["dpd"])
+    near = system.near_deadline(NOW, NOW + 7 * DAY, ["dpd"])
     assert [claim.reference for claim in near] == ["CLM-2"]
 
     def planned() -> dict[str, bool]:

@@ -109,7 +109,7 @@ def test_the_verdict_is_the_assessment(
     assert named == world.assessment, world.story
     for kind, money in world.money.items():
         (problem,) = (problem for problem in found.problems if problem.kind == kind)
-        assert sum(problem.stake.amounts.values()) == money
+        assert sum(problem.money.amounts.values()) == money
     for language in LANGUAGES:
         told = VerdictSentences(language)
         for problem in found.problems:

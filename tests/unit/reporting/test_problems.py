@@ -23,15 +23,15 @@ from recours.reporting.system import (
     CarrierNow,
     Differences,
     FleetStatus,
+    MoneyInDispute,
     OverlongBacklog,
     Overview,
     Pile,
+    ProblemFacts,
     RefusedPiece,
     Run,
-    Stake,
     Tally,
     ToCorrect,
-    Troubles,
     success_of,
     worker_status,
 )
@@ -64,7 +64,7 @@ NO_CREDENTIALS = Refusal(Blocked.CARRIER, "X has no credentials", kind=ErrorKind
 STOPPED = Refusal(Blocked.CARRIER, "X was paused on …")
 AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "X is at its limit", NOW + HOUR)
 WAITS = [Backlog("x", {Stage.READY: 30, Stage.NEW: 2, Stage.SETTLED: 9, Stage.GIVEN_UP: 9}, NOW - 2 * DAY)]
-SINCE = Troubles(streaks={"x": NOW - 6 * DAY})
+SINCE = ProblemFacts(streaks={"x": NOW - 6 * DAY})
 LATE = Claim(1, "CLM-7", deadline=date(2026, 11, 28))
 
 
@@ -134,7 +134,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ("a fleet that works", system_overview(fleet=FleetStatus(NOW, is_silent=False)), []),
     (
         "credentials",
-        system_overview(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, troubles=SINCE),
+        system_overview(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, problem_facts=SINCE),
         [
             (
                 'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next attempt: 18:49 UTC.',
@@ -144,7 +144,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "credentials, and a retry is due",
-        system_overview(carriers=[carrier(rejected=REFUSED._replace(until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
+        system_overview(carriers=[carrier(rejected=REFUSED._replace(until=NOW - HOUR))], backlogs=WAITS, problem_facts=SINCE),
         [
             (
                 'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next attempt: at the next run.',
@@ -159,7 +159,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "denied",
-        system_overview(carriers=[carrier(DENIED, rejected=DENIED)], backlogs=WAITS, troubles=SINCE),
+        system_overview(carriers=[carrier(DENIED, rejected=DENIED)], backlogs=WAITS, problem_facts=SINCE),
         [
             (
                 "X accepts our account but does not let it use this service. 32 claims blocked since 20 Nov 2026. Next attempt: 18:49 UTC.",
@@ -214,7 +214,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         system_overview(
             carriers=[carrier()],
             backlogs=WAITS,
-            troubles=Troubles(backlogs={"x": OverlongBacklog(4000, 78, 51, range(900), range(3))}),
+            problem_facts=ProblemFacts(backlogs={"x": OverlongBacklog(4000, 78, 51, range(900), range(3))}),
         ),
         [
             (
@@ -227,8 +227,8 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "claims to correct",
         system_overview(
-            troubles=Troubles(to_correct=[ToCorrect(1, "x", "CLM-7", ""), ToCorrect(2, "x", "CLM-8", "2026-11-28")]),
-            stakes={("to_correct", ""): Stake({"EUR": 4210.0})},
+            problem_facts=ProblemFacts(to_correct=[ToCorrect(1, "x", "CLM-7", ""), ToCorrect(2, "x", "CLM-8", "2026-11-28")]),
+            money={("to_correct", ""): MoneyInDispute({"EUR": 4210.0})},
         ),
         [
             (
@@ -246,7 +246,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             carriers=[carrier()],
             backlogs=OF_CLIENTS,
             accounts=[account(1, H.REFUSED, "X rejects"), account(2, H.REFUSED), account(3, H.OPEN)],
-            troubles=Troubles(account_streaks={1: NOW - 9 * DAY, 2: NOW - DAY}),
+            problem_facts=ProblemFacts(account_streaks={1: NOW - 9 * DAY, 2: NOW - DAY}),
         ),
         [
             (
@@ -282,7 +282,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             carriers=[carrier(NO_CREDENTIALS, configured=False)],
             backlogs=WAITS,
             accounts=[account(9, H.OPEN)],
-            troubles=Troubles(without_account={"x": [ServiceClient(4, "d@shop.example"), ServiceClient(5, "")]}),
+            problem_facts=ProblemFacts(without_account={"x": [ServiceClient(4, "d@shop.example"), ServiceClient(5, "")]}),
         ),
         [
             (
@@ -309,12 +309,12 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ),
     (
         "deadlines",
-        system_overview(troubles=Troubles(late=[LATE])),
+        system_overview(problem_facts=ProblemFacts(late=[LATE])),
         [("1 claim will not be attempted before its deadline: CLM-7, due on 28 Nov 2026.", "recours why CLM-7")],
     ),
     (
         "evidence",
-        system_overview(troubles=Troubles(forgotten=[(NOW + 20 * HOUR, LATE), (NOW + 30 * HOUR, LATE)])),
+        system_overview(problem_facts=ProblemFacts(expiring=[(NOW + 20 * HOUR, LATE), (NOW + 30 * HOUR, LATE)])),
         [
             (
                 "2 claims will not be attempted before their carriers delete the parcels' data; the first is CLM-7, on 27 Nov 2026 at the "
@@ -327,7 +327,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         "refused documents of five parcels, and of four",
         system_overview(
             carriers=[carrier()],
-            troubles=Troubles(refused={
+            problem_facts=ProblemFacts(refused={
                 "x": [RefusedPiece(n // 2, f"/pods/refused/x/{n}.pdf", NOW - n * HOUR) for n in range(2, 12)],
                 "y": [RefusedPiece(n, f"/pods/refused/y/{n}.pdf", NOW) for n in range(4)],
             }),
@@ -442,16 +442,16 @@ def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence
 
 
 def test_a_problem_says_what_its_claims_are_about() -> None:
-    overview = system_overview(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, troubles=SINCE)
+    overview = system_overview(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, problem_facts=SINCE)
     (problem,) = problems(overview)
     assert problem.claims.accounts == ["x"]  # its refusal pauses no client account
     assert WORDS["en"].as_json(problem, NOW)["amounts"] == {}
-    denied, of_others = Stake({"EUR": 12.5}, is_more=True), Stake({"EUR": 1})
-    stakes: dict[tuple[str, str], Stake] = {
+    denied, of_others = MoneyInDispute({"EUR": 12.5}, is_more=True), MoneyInDispute({"EUR": 1})
+    money: dict[tuple[str, str], MoneyInDispute] = {
         (K.ACCOUNT_DENIED, "x"): denied,
         (K.ACCOUNT_DENIED, "y"): of_others,
     }
-    (problem,) = problems(replace(overview, stakes=stakes))
+    (problem,) = problems(replace(overview, money=money))
     facts = WORDS["en"].as_json(problem, NOW)
     assert (facts["amounts"], facts["amounts_at_least"]) == ({"EUR": 12.5}, True)
 

@@ -24,7 +24,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
-def troubles(database: Database) -> SystemReader:
+def system(database: Database) -> SystemReader:
     return SystemReader(database, CATALOG)
 
 
@@ -64,12 +64,12 @@ OF_FIVE = [(days * HOURS, "timeout") for days in (2, 3, 4, 5, 6)]
     ],
 )  # fmt: skip
 def test_since_when_a_carrier_is_unavailable(
-    troubles: SystemReader,
+    system: SystemReader,
     answers: list[tuple[float, str | None]],
     check: tuple[float, str | None] | None,
     days: float | None,
 ) -> None:
-    with troubles.database.write() as connection:
+    with system.database.write() as connection:
         for place, (ago, kind) in enumerate(answers):
             row = attempt(ago, "network" if kind == "-" else kind, calls=int(kind != "-"))
             connection.execute(insert(attempts).values(row | {"claim_id": place}))
@@ -82,11 +82,11 @@ def test_since_when_a_carrier_is_unavailable(
             connection.execute(
                 insert(actions).values(at=at, by="a", what="checked", subject="ups", details=details)
             )
-    assert troubles.unavailable(NOW) == ({"ups": NOW - days * DAY} if days else {})
+    assert system.unavailable(NOW) == ({"ups": NOW - days * DAY} if days else {})
 
 
-def test_since_when_the_houses_account_is_refused(troubles: SystemReader) -> None:
-    with troubles.database.write() as connection:
+def test_since_when_the_houses_account_is_refused(system: SystemReader) -> None:
+    with system.database.write() as connection:
         for row in (
             attempt(12, None),
             attempt(9, "auth_failed"),
@@ -94,10 +94,10 @@ def test_since_when_the_houses_account_is_refused(troubles: SystemReader) -> Non
             attempt(5, "account_denied"),
         ):
             connection.execute(insert(attempts).values({"account_id": None} | row))
-    assert troubles.default_refused_since(["ups", "dhl"], NOW - 30 * DAY) == {"ups": NOW - 9 * DAY}
+    assert system.default_refused_since(["ups", "dhl"], NOW - 30 * DAY) == {"ups": NOW - 9 * DAY}
 
 
-def test_since_when_accounts_of_clients_are_refused(troubles: SystemReader) -> None:
+def test_since_when_accounts_of_clients_are_refused(system: SystemReader) -> None:
     rows = [
         (4, attempt(9, "auth_failed")),
         (4, attempt(8, "timeout", calls=0)),  # the carrier was not involved
@@ -109,36 +109,36 @@ def test_since_when_accounts_of_clients_are_refused(troubles: SystemReader) -> N
         (7, attempt(6, "auth_failed")),
         (None, attempt(1, None)),
     ]
-    with troubles.database.write() as connection:
+    with system.database.write() as connection:
         for account, row in rows:
             connection.execute(insert(attempts).values(row | {"account_id": account}))
-    assert troubles.refused_since([4, 5, 6], NOW - 30 * DAY) == {4: NOW - 9 * DAY, 5: NOW - DAY}
-    assert troubles.refused_since([4], NOW - 5 * DAY) == {4: NOW - 2 * DAY}
+    assert system.refused_since([4, 5, 6], NOW - 30 * DAY) == {4: NOW - 9 * DAY, 5: NOW - DAY}
+    assert system.refused_since([4], NOW - 5 * DAY) == {4: NOW - 2 * DAY}
 
 
 def test_the_clients_whose_claims_wait_under_an_account(
-    troubles: SystemReader, add_claims: Callable[..., None]
+    system: SystemReader, add_claims: Callable[..., None]
 ) -> None:
-    with troubles.database.write() as connection:
+    with system.database.write() as connection:
         for number in (1, 2, 3, 4):
             connection.execute(insert(SERVICE_CLIENTS).values(id=number, email=f"c{number}@shop.example"))
     add_claims(
-        troubles.database,
+        system.database,
         [
             *({"client_id": client} for client in (1, 2, 2, None)),
             {"client_id": 3, "pod_fetch_status": "success"},
             {"client_id": 4, "carrier": "Pigeon Post"},
         ],
     )
-    assert troubles.clients_of(["chronopost"])["chronopost"] == []  # because no run has assessed them
-    Run(troubles.database).keep(NOW, POLICY)
-    assert troubles.clients_of(["chronopost"])["chronopost"] == [2, 1]
-    assert troubles.clients_of(["chronopost#4"])["chronopost#4"] == []
+    assert system.clients_of(["chronopost"])["chronopost"] == []  # because no run has assessed them
+    Run(system.database).keep(NOW, POLICY)
+    assert system.clients_of(["chronopost"])["chronopost"] == [2, 1]
+    assert system.clients_of(["chronopost#4"])["chronopost#4"] == []
 
 
-def test_emails_that_lie_there(troubles: SystemReader) -> None:
+def test_emails_that_lie_there(system: SystemReader) -> None:
     texts = dict.fromkeys(("subject", "plain", "html", "kind", "recipient"), "x")
-    with troubles.database.write() as connection:
+    with system.database.write() as connection:
         for n, (state, hours) in enumerate(
             [("ready", 30), ("ready", 4), ("ready", 2), ("held", 1), ("undecided", 5), ("undecided", 24 * 8), ("sent", 9)]
         ):  # fmt: skip
@@ -148,7 +148,7 @@ def test_emails_that_lie_there(troubles: SystemReader) -> None:
                 "ended_at": at if state in ("sent", "undecided") else None,
             }  # fmt: skip
             connection.execute(insert(mails).values(texts | row))
-    assert troubles.mails(NOW) == {
+    assert system.mails(NOW) == {
         MailState.READY: Pile(3, NOW - 30 * HOUR, overdue=2),
         MailState.HELD: Pile(1, NOW - HOUR),
         MailState.UNDECIDED: Pile(1, NOW - 5 * HOUR),
@@ -156,11 +156,11 @@ def test_emails_that_lie_there(troubles: SystemReader) -> None:
 
 
 def test_claims_near_their_deadline_and_no_more(
-    troubles: SystemReader, add_claims: Callable[..., None]
+    system: SystemReader, add_claims: Callable[..., None]
 ) -> None:
     """Unassessed claims are not at a stage yet: the next run assesses them."""
-    add_claims(troubles.database, [{"response_deadline": (NOW + DAY).date()}])
-    assert list(troubles.near_deadline(NOW, NOW + 7 * DAY, ["chronopost"])) == []
+    add_claims(system.database, [{"response_deadline": (NOW + DAY).date()}])
+    assert list(system.near_deadline(NOW, NOW + 7 * DAY, ["chronopost"])) == []
 
 
 @pytest.mark.parametrize("with_deadlines", [True, False])
@@ -205,7 +205,7 @@ def piece(claim_id: int, days_ago: float = 0.5, carrier: str = "ups", **columns:
     } | columns  # fmt: skip
 
 
-def test_documents_that_were_refused_lately_of_parcels_without_a_proof(troubles: SystemReader) -> None:
+def test_documents_that_were_refused_lately_of_parcels_without_a_proof(system: SystemReader) -> None:
     pieces = [
         piece(1),
         piece(2, carrier="dhl"),
@@ -214,10 +214,10 @@ def test_documents_that_were_refused_lately_of_parcels_without_a_proof(troubles:
         *(piece(5), piece(5, refused=None)),
         *(piece(6, days_ago=0.2), piece(6, refused=None, kind="record")),
     ]
-    with troubles.database.write() as connection:
+    with system.database.write() as connection:
         for row in pieces:
             connection.execute(insert(evidence).values(row))
-    found = troubles.refused_documents(NOW - DAY)
+    found = system.refused_documents(NOW - DAY)
     assert {carrier: [one.claim_id for one in some] for carrier, some in found.items()} == {
         "ups": [6, 1],
         "dhl": [2],
