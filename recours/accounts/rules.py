@@ -265,7 +265,7 @@ CLIENT = "client"
 CARRIER = "carrier"
 LIMITS = "limits"
 _LIKE_LIMITS = re.compile(r"(?:[A-Za-z]{2,12}=)?\d{1,10}\s*/")
-_MOST_SHOWN = 100  # sentences about rows
+_MAX_SHOWN = 100  # sentences about rows
 
 
 class FileRefusedError(ClaimsRefusedError):
@@ -293,10 +293,10 @@ class AccountFile:
             except ClaimsRefusedError as error:
                 faults.append(f"{place}: {error}")
         if faults:
-            hidden = len(faults) - _MOST_SHOWN
+            hidden = len(faults) - _MAX_SHOWN
             more = [f"… and {plural(hidden, 'more row')}."] if hidden > 0 else []
             summary = f"{plural(len(faults), 'row')} cannot be used; nothing was written."
-            raise FileRefusedError("\n".join([*faults[:_MOST_SHOWN], *more, summary]))
+            raise FileRefusedError("\n".join([*faults[:_MAX_SHOWN], *more, summary]))
         if not accounts:
             raise FileRefusedError("The file contains no accounts.")
         return accounts

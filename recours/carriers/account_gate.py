@@ -42,7 +42,7 @@ from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
 # A run reserves the next attempt with a refused account for this long; another run may make it if this run dies.
-_TRY = timedelta(minutes=10)
+_ATTEMPT_TIME = timedelta(minutes=10)
 
 
 @dataclass(eq=False)
@@ -56,7 +56,9 @@ class Refusals:
     _accepted: dict[str, set[Capability]] = field(default_factory=dict)
     _proven: set[str] = field(default_factory=set)
     _grants_documents: set[str] = field(default_factory=set)  # by an answer of this run or a person
-    _documents_came: set[str] = field(default_factory=set)  # accounts that received a document in this run
+    _documents_received: set[str] = field(
+        default_factory=set
+    )  # accounts that received a document in this run
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     # ---------------------------------------------------------------- before a call
@@ -79,7 +81,7 @@ class Refusals:
                 self._quota.set_account_state(key, AccountState())
                 return False
             now = self._clock.now()
-            if not lasts(state.refused_until, now) and self._quota.try_again(key, now, now + _TRY):
+            if not lasts(state.refused_until, now) and self._quota.try_again(key, now, now + _ATTEMPT_TIME):
                 self._trying_again[key] = state
                 return False
             return True
@@ -87,7 +89,7 @@ class Refusals:
     def has_new_credentials(self, key: str, state: AccountState) -> bool:
         if state.salt is None:
             return False
-        return print_of(self._accounts[key].credentials, state.salt) != state.credentials_print
+        return fingerprint(self._accounts[key].credentials, state.salt) != state.credentials_print
 
     def try_now(self, key: str, state: AccountState) -> None:
         """Use a refused account anyway, because a person asked for it."""
@@ -142,7 +144,7 @@ class Refusals:
                 refused_until=until,
                 refusal=reason,
                 salt=salt,
-                credentials_print=print_of(self._accounts[key].credentials, salt),
+                credentials_print=fingerprint(self._accounts[key].credentials, salt),
                 kind=kind,
                 claim=claim,
             )
@@ -201,7 +203,7 @@ class Refusals:
 
     def note_documents_granted(self, key: str, *, with_document: bool) -> None:
         """Record that an answer or a person showed the right to documents. `with_document`: the answer had a document."""
-        if key in self._documents_came:
+        if key in self._documents_received:
             return
         right = self.documents(key)
         changed = right.after_document(self._clock.now()) if with_document else right.after_grant()
@@ -209,7 +211,7 @@ class Refusals:
             self._quota.set_documents(key, changed)
         self._grants_documents.add(key)
         if with_document:
-            self._documents_came.add(key)
+            self._documents_received.add(key)
 
     def leave(self) -> None:
         for key, state in self._trying_again.items():
@@ -218,7 +220,7 @@ class Refusals:
 
 
 @lru_cache(maxsize=1000)
-def print_of(credentials: tuple[str, ...], salt: str) -> str:
+def fingerprint(credentials: tuple[str, ...], salt: str) -> str:
     """A fingerprint of the credentials, by which a change is detected.
 
     It is slow on purpose, so that a six-digit password cannot be found by trying all of them. The result is cached
@@ -448,10 +450,10 @@ class WaitingReservation:
     _reservation: Reservation
     _turns: Turns
     _is_first: bool = False
-    _asks_document: bool = False
+    _requests_document: bool = False
 
     def __post_init__(self) -> None:
-        self._over_before = self._turns.fetches
+        self._finished_before = self._turns.fetches
 
     def consume(self, capability: Capability) -> None:
         """Wait for the fetch's turn if necessary, then consume a unit of the reservation. Raises CallError."""
@@ -468,7 +470,7 @@ class WaitingReservation:
             return
         turns.first.acquire()
         self._is_first = True
-        if turns.fetches == self._over_before:
+        if turns.fetches == self._finished_before:
             return
         if turns.gate.refusals.accepted(turns.key):
             self.answered()
@@ -480,17 +482,17 @@ class WaitingReservation:
         refusals = self._turns.gate.refusals
         if refusals.grants_documents(key):
             return
-        goes_on = self._asks_document
+        goes_on = self._requests_document
         if not goes_on:
             self._turns.documents.acquire()
-            self._asks_document = True
+            self._requests_document = True
         if not refusals.grants_documents(key) and not refusals.count_document_call(key, goes_on):
             raise NotPresentedError(self._turns.gate.why_no_documents(key), of_document=True)
 
     def answered(self) -> None:
         """Let other fetches continue: this fetch is over and its answers are recorded."""
-        if self._asks_document:
-            self._asks_document = False
+        if self._requests_document:
+            self._requests_document = False
             self._turns.documents.release()
         if self._is_first:
             self._is_first = False

@@ -55,9 +55,9 @@ _TRACKING = "/shipping/v2/tracking"
 _DELIVERED = "Delivered"
 _RETURNS = "RETURNS"  # the leg of an event; the other value is FORWARD
 _PROVED = "proved"  # a hint that there is a proof, possibly without an image
-_IMAGE_COMES = timedelta(days=1)  # our choice
+_IMAGE_WITHIN = timedelta(days=1)  # our choice
 _LONGEST_TEXT = 2000  # characters
-_HALF_WAY_ROUND = 180  # degrees
+_MAX_DEGREES = 180  # degrees
 
 # ---------------------------------------------------------------- tables
 
@@ -138,7 +138,7 @@ class AmazonShipping(LinkClient):
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
         """Without an image, a receiver or coordinates are the whole proof once an image has had time to arrive."""
-        is_whole = _PROVED in delivery.hints and (delivery.at is None or now - delivery.at > _IMAGE_COMES)
+        is_whole = _PROVED in delivery.hints and (delivery.at is None or now - delivery.at > _IMAGE_WITHIN)
         return Sentence.PROOF_IMAGELESS if is_whole else Sentence.PROOF_PENDING
 
 
@@ -210,7 +210,7 @@ def _delivery(arrival: Handover) -> Delivery:
 def _coordinates(body: Any) -> str | None:
     """The coordinates, such as `(48.85661, 2.35222)`. Five decimals are accurate to a meter."""
     values = [json_api.at(body, name) for name in ("latitude", "longitude")]
-    if not all(isinstance(value, int | float) and abs(value) <= _HALF_WAY_ROUND for value in values):
+    if not all(isinstance(value, int | float) and abs(value) <= _MAX_DEGREES for value in values):
         return None
     return "({:.5f}, {:.5f})".format(*values)
 

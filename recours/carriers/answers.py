@@ -36,7 +36,7 @@ class Detailed(NamedTuple):
 # The meaning of a code in a carrier's table.
 Meaning = Sentence | Detailed
 # HTTP statuses about our account, for the carriers whose statuses decide if there is no known code.
-OF_OUR_ACCOUNT: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
+ACCOUNT_STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 
 
 def unreadable(name: str, answer: Response) -> Failure:
@@ -163,7 +163,7 @@ def about_another(name: str, answer: Response) -> Failure:
 
 
 # More than any carrier issues for one parcel. Without this limit, only the size of an answer would limit their number.
-MOST_PIECES = 20
+MAX_PIECES = 20
 
 
 class EncodedPiece(NamedTuple):
@@ -189,7 +189,7 @@ def evidence(
     `encoded_pieces`: at least one. Pieces that cannot be decoded are dropped; the appraisal reports any other fault.
     """
     pieces: list[Piece] = []
-    for piece in encoded_pieces[:MOST_PIECES]:
+    for piece in encoded_pieces[:MAX_PIECES]:
         with suppress(ValueError):
             pieces.append(Piece(piece.decode(), piece.source, piece.kind, piece.html))
     if pieces:

@@ -68,7 +68,7 @@ CODES = answers.status_table(
 )
 # Events that follow a delivery, if the delivery has an event of its own: the slip or its image is available, the
 # delivery is complete, nobody signed. Inferred.
-TOLD_AFTERWARDS = frozenset({"U", "Y", "VC", "IM"})
+PAPERWORK_CODES = frozenset({"U", "Y", "VC", "IM"})
 _IMAGE = "IM"
 
 # Names of items beside an event whose values are not names of persons. From a public client.
@@ -80,11 +80,11 @@ NOT_PERSONS = frozenset(
 )  # fmt: skip
 # A label that contains one of these words, and otherwise only filler words, names a person. "Consignee's name" was
 # recorded; the French words are inferred.
-_OF_A_PERSON = frozenset(
+_PERSON_WORDS = frozenset(
     {"nom", "prenom", "destinataire", "receptionnaire", "signataire", "consignee", "name"}
 )
-_READ_OF_LABELS = 100  # characters
-_LITTLE = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
+_LONGEST_LABEL = 100  # characters
+_FILLER_WORDS = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
 
 # statusCode of searchPOD: 1, 2 and 3 from both documents; 5 (available) only from the one of 2024.
 POD_STATUS: dict[int, Sentence] = {
@@ -103,7 +103,7 @@ ERROR_CODES: dict[int, Meaning] = {
     33: Sentence.CREDENTIALS_REJECTED,
 }
 # Inferred: words in a message about our account, regardless of its code.
-_OF_THE_ACCOUNT = ("password", "mot de passe", "contract", "contrat")
+_ACCOUNT_WORDS = ("password", "mot de passe", "contract", "contrat")
 
 
 class Chronopost(Client):
@@ -189,11 +189,11 @@ def _delivery(scans: Sequence[Scan]) -> Delivery:
     name = next((value for label, value in facts if is_person(label)), None)
     strange = next((label for label, _ in facts if not is_known_label(label)), None)
     unknown = f"the label '{clean(strange, 60)}' beside a delivery" if strange is not None else None
-    handed_over = [scan for scan in scans if scan.code not in TOLD_AFTERWARDS]
+    handed_over = [scan for scan in scans if scan.code not in PAPERWORK_CODES]
     timed = [scan.at for scan in [*handed_over, *scans] if scan.at and scan.code != _IMAGE]
-    told_by = (handed_over or scans)[0]
-    place = answers.caption(soap.text(told_by.body, "officeLabel"))
-    label = answers.caption(told_by.label)
+    handover = (handed_over or scans)[0]
+    place = answers.caption(soap.text(handover.body, "officeLabel"))
+    label = answers.caption(handover.label)
     return Delivery(
         timed[0] if timed else None, answers.person(name), unknown=unknown, place=place, label=label
     )
@@ -201,13 +201,13 @@ def _delivery(scans: Sequence[Scan]) -> Delivery:
 
 def is_person(label: str) -> bool:
     """Return whether the value under this label is a person's name, and not an address or a date."""
-    parts = set(re.findall(r"[a-z]+", plain(label[:_READ_OF_LABELS])))
-    return bool(parts & _OF_A_PERSON) and parts <= _OF_A_PERSON | _LITTLE
+    parts = set(re.findall(r"[a-z]+", plain(label[:_LONGEST_LABEL])))
+    return bool(parts & _PERSON_WORDS) and parts <= _PERSON_WORDS | _FILLER_WORDS
 
 
 def is_known_label(label: str) -> bool:
     """Return whether this label is known, whether or not its value is a person's name."""
-    return is_person(label) or " ".join(plain(label[:_READ_OF_LABELS]).split()) in NOT_PERSONS
+    return is_person(label) or " ".join(plain(label[:_LONGEST_LABEL]).split()) in NOT_PERSONS
 
 
 def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = EvidenceKind.LETTER) -> Outcome:
@@ -251,7 +251,7 @@ def _result(answer: Response, operation: str) -> Any | Failure:
         return result
     if code in ERROR_CODES:
         return answers.failure_of(SPEC.name, ERROR_CODES[code], answer, message)
-    if any(word in plain(message or "") for word in _OF_THE_ACCOUNT):
+    if any(word in plain(message or "") for word in _ACCOUNT_WORDS):
         return answers.failure_of(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
     return answers.error(SPEC.name, answer, {}, {}, text, message)
 

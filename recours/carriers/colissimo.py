@@ -122,7 +122,7 @@ TIMELINE_CODES: dict[str, Meaning] = {
 
 # ---------------------------------------------------------------- tables of the documents
 
-_ALL_WELL = "000"
+_GOOD = "000"
 _BODY_INVALID = "005"
 
 # errors[].code, which is more specific than errorCode (999 can mean anything). Recorded.
@@ -211,12 +211,12 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     status = json_api.items(tree, "status")
     code = json_api.text(status, 0, "code")
     if code == _OK and answer.is_ok:
-        return _whereabouts(json_api.at(tree, "parcel"), answer, number)
+        return _parcel_result(json_api.at(tree, "parcel"), answer, number)
     carrier_text = json_api.text(status, 0, "message") or _error_text(tree)
     return _error(answer, TIMELINE_CODES, None if code == _OK else code, carrier_text)
 
 
-def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failure:
+def _parcel_result(parcel: Any, answer: Response, number: str) -> Delivery | Failure:
     steps = [step for step in json_api.items(parcel, "step") if json_api.text(step, "stepId")]
     arrived = [s for s in steps if (json_api.text(s, "stepId"), json_api.text(s, "status")) == _ARRIVED]
     # The service lists the newest event first.
@@ -263,7 +263,7 @@ def _time(dated: Any) -> datetime | None:
 def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     """The documents of a delivered parcel, best first and only the latest of each type, or why they are missing."""
     tree = json_api.tree(answer.body)
-    if json_api.text(tree, "errorCode") != _ALL_WELL or not answer.is_ok:
+    if json_api.text(tree, "errorCode") != _GOOD or not answer.is_ok:
         return _refusal(tree, answer)
     if not isinstance(json_api.at(tree, "documents"), list | dict | None):
         return answers.unreadable(SPEC.name, answer)
@@ -296,13 +296,13 @@ def _usable(value: Any) -> str | None:
 
 def parse_document(answer: Response, delivery: Delivery, listed: Listed) -> Outcome:
     """The bytes as received. JSON or a web page is not a document."""
-    if answer.is_ok and not _is_text_of_a_service(answer):
+    if answer.is_ok and not _is_service_message(answer):
         kind = EvidenceKind.PHOTO if listed.type in _PHOTOS else EvidenceKind.LETTER
         return Retrieved.single(answer.body, delivery, "colissimo document", kind=kind)
     return _refusal(json_api.tree(answer.body), answer)
 
 
-def _is_text_of_a_service(answer: Response) -> bool:
+def _is_service_message(answer: Response) -> bool:
     kind = (answer.headers.get("Content-Type") or "").lower()
     start = answer.body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     return "json" in kind or "html" in kind or start in (b"", b"{", b"[", b"<")
@@ -321,7 +321,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
         failure = answers.failure_of(SPEC.name, DOCUMENT_CODES[code], answer, carrier_text)
         return answers.report_code(failure, SPEC.name, answer, strange, carrier_text) if inner else failure
-    if not inner and code in (None, _ALL_WELL):
+    if not inner and code in (None, _GOOD):
         return _error(answer, {}, json_api.first_text(tree, "messages.id"), carrier_text)
     return _error(answer, {}, strange, carrier_text)
 
@@ -332,7 +332,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
 def _error(
     answer: Response, codes: Mapping[str, Meaning], code: str | None, carrier_text: str | None
 ) -> Failure:
-    statuses = answers.OF_OUR_ACCOUNT | ({} if code else _NOT_READ)
+    statuses = answers.ACCOUNT_STATUSES | ({} if code else _NOT_READ)
     return answers.error(SPEC.name, answer, codes, statuses, code, carrier_text)
 
 

@@ -56,7 +56,7 @@ STATUSES = answers.status_table(
 )
 
 # 403: inferred, because parcels have no owners in this service. 404: recorded.
-_MEANINGS = answers.OF_OUR_ACCOUNT | {404: Sentence.NUMBER_UNKNOWN}
+_MEANINGS = answers.ACCOUNT_STATUSES | {404: Sentence.NUMBER_UNKNOWN}
 _NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
 
 

@@ -241,7 +241,9 @@ def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_
     if answer.status not in _BAD_REQUESTS:
         # 401 and 403: inferred, because their bodies are not documented. A 403 is assumed to concern the account, not
         # the shipment.
-        return answers.error(SPEC.name, answer, {}, answers.OF_OUR_ACCOUNT, carrier_text=problem.carrier_text)
+        return answers.error(
+            SPEC.name, answer, {}, answers.ACCOUNT_STATUSES, carrier_text=problem.carrier_text
+        )
     key: Meaning = Sentence.REQUEST_REJECTED
     if _NAMES_NUMBER in problem.text or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.text):
         key = Sentence.NUMBER_REJECTED

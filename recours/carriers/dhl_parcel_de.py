@@ -83,7 +83,7 @@ _ERRORS: dict[str, Meaning] = {
 }
 TRACKING_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.NUMBER_UNKNOWN)
 SIGNATURE_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.PROOF_PENDING)
-_STATUSES = answers.OF_OUR_ACCOUNT | {400: Sentence.REQUEST_REJECTED}
+_STATUSES = answers.ACCOUNT_STATUSES | {400: Sentence.REQUEST_REJECTED}
 
 # `standard-event-code`: all codes of the carrier's table. `ice` or `ice/ric`: the pairs, of the table's 338, whose
 # meaning differs from that of their standard event. A cash-on-delivery payment may be transferred long after the

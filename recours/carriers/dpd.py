@@ -36,13 +36,13 @@ def parcel_of(number: str) -> str:
     return next(filter(None, match.groups()), number) if match else number[:_DIGITS]
 
 
-def _check_sign_fits(number: str) -> bool:
+def _check_character_fits(number: str) -> bool:
     """The formats with 15 and 28 characters end in a check character in base 36 (ISO 7064, mod 37,36)."""
     if len(number) in (_DIGITS, len("250") + _DIGITS):
         return True
     remainder = 36
-    for sign in number[:-1]:
-        remainder = (remainder + int(sign, 36)) % 36 or 36
+    for character in number[:-1]:
+        remainder = (remainder + int(character, 36)) % 36 or 36
         remainder = remainder * 2 % 37
     return int(number[-1], 36) == (37 - remainder) % 36
 
@@ -68,7 +68,7 @@ SPEC = CarrierSpec(
         ),
     ),
     tracks_always=True,
-    check_digit_fits=_check_sign_fits,
+    check_digit_fits=_check_character_fits,
 )
 
 _PATH = "/trace-service/Webtrace_Service.asmx"
@@ -130,13 +130,11 @@ ERROR_IDS: dict[str, Meaning] = {
     ),
 }
 # The error for a call from an IP address that is not on their list. The manual shows these words and no ErrorId.
-_OF_THE_ADDRESS = "no permission for this ip"
+_ADDRESS_WORDS = "no permission for this ip"
 _INVALID = "Invalid"  # InvalidInput and InvalidWeight were recorded at the sister service
 # Inferred: words that show that an Invalid... error is about the parcel's number, unless it mentions something else.
-_OF_THE_NUMBER = re.compile(r"parcel|shipment|tracking|barcode|number|colis|expedition|envoi|suivi|numero")
-_OF_OTHER_THINGS = re.compile(
-    r"customer|cent(?:er|re)|client|agence|country|pays|weight|poids|language|langue"
-)
+_NUMBER_WORDS = re.compile(r"parcel|shipment|tracking|barcode|number|colis|expedition|envoi|suivi|numero")
+_OTHER_WORDS = re.compile(r"customer|cent(?:er|re)|client|agence|country|pays|weight|poids|language|langue")
 _READ_OF_TEXTS = 300  # characters
 
 
@@ -244,7 +242,7 @@ def _error(fault: Any, answer: Response) -> Failure:
     code = soap.text(error, "ErrorId") if error is not None else None
     if error is None or code is None:
         text = soap.text(fault, "faultstring")
-        if _OF_THE_ADDRESS in plain((text or "")[:_READ_OF_TEXTS]):
+        if _ADDRESS_WORDS in plain((text or "")[:_READ_OF_TEXTS]):
             return answers.failure_of(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
         return answers.unavailable(SPEC.name, answer, text)
     carrier_text = soap.text(error, "ErrorMessage")
@@ -254,6 +252,6 @@ def _error(fault: Any, answer: Response) -> Failure:
         return answers.unknown_code(SPEC.name, answer, code, carrier_text)
     # The error blames our request: either the number or our own mistake.
     text = plain(f"{code} {carrier_text or code}"[:_READ_OF_TEXTS])
-    is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
+    is_number = _NUMBER_WORDS.search(text) and not _OTHER_WORDS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
     return answers.failure_of(SPEC.name, key, answer, carrier_text or code)

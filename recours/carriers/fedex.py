@@ -95,12 +95,12 @@ FEDEX_CODES = answers.status_table(
 
 # Codes of errors, about a number in a good answer or about a whole answer. They are documented, and most were seen. The
 # meaning of any other code about a number is inferred.
-_OF_THE_NUMBER = "TRACKING.TRACKINGNUMBER."
+_NUMBER_PREFIX = "TRACKING.TRACKINGNUMBER."
 _INVALID = Sentence.NUMBER_REJECTED
 CODES: dict[str, Meaning] = {
-    f"{_OF_THE_NUMBER}NOTFOUND": Sentence.NUMBER_UNKNOWN,
-    f"{_OF_THE_NUMBER}EMPTY": _INVALID,
-    f"{_OF_THE_NUMBER}INVALID": _INVALID,
+    f"{_NUMBER_PREFIX}NOTFOUND": Sentence.NUMBER_UNKNOWN,
+    f"{_NUMBER_PREFIX}EMPTY": _INVALID,
+    f"{_NUMBER_PREFIX}INVALID": _INVALID,
     "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED": Sentence.REQUEST_REJECTED,
     "NOT.AUTHORIZED.ERROR": Sentence.CREDENTIALS_REJECTED,
     # Its text ("check your permissions") is about the account, not the parcel.
@@ -123,7 +123,7 @@ DOCUMENT_CODES: dict[str, Meaning] = CODES | {
 IGNORED_ALERTS = frozenset({"VIRTUAL.RESPONSE"})
 
 # The HTTP statuses, used if there is no known code.
-STATUSES = answers.OF_OUR_ACCOUNT | {400: Sentence.REQUEST_REJECTED, TOO_MANY: Sentence.TOO_MANY_CALLS}
+STATUSES = answers.ACCOUNT_STATUSES | {400: Sentence.REQUEST_REJECTED, TOO_MANY: Sentence.TOO_MANY_CALLS}
 
 Coded = tuple[str | None, str | None]  # the code and the text of an error or an alert
 
@@ -339,7 +339,7 @@ def _error(tree: Any, answer: Response, table: dict[str, Meaning]) -> Failure | 
 
 def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failure:
     code, carrier_text = coded
-    if code and code.startswith(_OF_THE_NUMBER) and code not in table:
+    if code and code.startswith(_NUMBER_PREFIX) and code not in table:
         failure = answers.failure_of(SPEC.name, _INVALID, answer, carrier_text)
         return answers.report_code(failure, SPEC.name, answer, code, carrier_text)
     # A web page is not from the service and must not decide about a claim.

@@ -78,7 +78,7 @@ _STATUSES = dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY) | {
     "FINAL": ParcelStatus.UNCLEAR,
 }
 
-_UNDER_WAY = frozenset({ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
+_ON_THE_WAY = frozenset({ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
 _LONGEST_WAY = timedelta(days=30)  # between the parcels of one shipment; our choice
 
 # errorCode of a parcel, with HTTP 200, from the document of Track & Trace. "Too many" is the fault of the call, not of
@@ -119,7 +119,7 @@ class Gls(Client):
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """See Client. If GLS_POD is "no", the account gets no proofs, so no call is made for a delivered parcel."""
         if delivery is not None and self.settings["GLS_POD"] == "no":
-            return _never_given(delivery)
+            return _proofs_disabled(delivery)
         return super().fetch(number, delivery, session)
 
     def track_many(
@@ -133,7 +133,7 @@ class Gls(Client):
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """Call `parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
         if self.settings["GLS_POD"] == "no":
-            return _never_given(delivery)
+            return _proofs_disabled(delivery)
         if delivery.signatory is None:
             details = parse_details(self._ask("parceldetails", number, session))
             if isinstance(details, Failure):
@@ -151,7 +151,7 @@ class Gls(Client):
         return self.call(Capability.POD, request, session)
 
 
-def _never_given(delivery: Delivery) -> Failure:
+def _proofs_disabled(delivery: Delivery) -> Failure:
     return Failure.of(Sentence.PROOFS_TURNED_OFF, SPEC.name, detail="GLS_POD=no", delivery=delivery)
 
 
@@ -239,7 +239,7 @@ def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
         if json_api.text(part.body, "unitno") != json_api.text(newest.body, "unitno")
         and newest.latest - part.latest < _LONGEST_WAY
         and part.present
-        and part.present.status in _UNDER_WAY
+        and part.present.status in _ON_THE_WAY
     ]
     if not (parts and newest.present):
         return shipments
@@ -291,7 +291,7 @@ def _shipit_error(answer: Response, number: str) -> Failure:
         if answer.is_server_error:
             carrier_text = carrier_text or code
         # 403: inferred.
-        return answers.error(SPEC.name, answer, {}, answers.OF_OUR_ACCOUNT, carrier_text=carrier_text)
+        return answers.error(SPEC.name, answer, {}, answers.ACCOUNT_STATUSES, carrier_text=carrier_text)
     text = plain(f"{carrier_text or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_TEXT in text:
         return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer, carrier_text)

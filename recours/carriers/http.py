@@ -39,7 +39,7 @@ from recours.runs.ports import Clock, Reservation
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
 _CONNECTIONS = 100  # kept open; more than any run uses for one carrier at the same time
-_MOST_ORIGINS = 20
+_MAX_ORIGINS = 20
 _HEADERS = dict(default_headers())
 
 # urllib3 logs the URL of an answer with malformed headers, and the query may contain a password or a signature.
@@ -113,7 +113,7 @@ class Http:
         _call.deadline = deadline = time.monotonic() + self._deadline_s
         _call.connected = False
         origin = self.base_url if self._replaced or not request.origin else request.origin
-        if len(self._routes) > _MOST_ORIGINS:
+        if len(self._routes) > _MAX_ORIGINS:
             # Answers may link to ever more hosts, and a connection to each host would stay open.
             self._routes.clear()
         try:
@@ -136,7 +136,7 @@ class Http:
             with closing(answer):
                 if 300 <= answer.status < 400:  # noqa: PLR2004 (redirects)
                     raise UnacceptableAnswerError("answered with a redirect, which is not followed")
-                return Response(answer.status, answer.headers, _whole(answer, deadline))
+                return Response(answer.status, answer.headers, _read_body(answer, deadline))
         except (HTTPError, OSError, ValueError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
 
@@ -157,7 +157,7 @@ class _Route:
     prefix: str  # put before each path: the path of the base URL, or the whole origin if there is a proxy
 
 
-def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+def _read_body(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     """Read the decompressed body piece by piece, within the deadline and the size limit."""
     pieces: list[bytes] = []
     size = 0
@@ -210,7 +210,7 @@ def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
 _call = threading.local()
 
 
-class _AgainstTheClock(io.RawIOBase):
+class _DeadlineReader(io.RawIOBase):
     """Reads from a socket with the remaining time as the timeout of each read.
 
     requests restarts its timeout for every piece, so a server that sends one byte per second could keep a call going
@@ -248,7 +248,7 @@ class _TimedResponse(http.client.HTTPResponse):
     """An answer that must arrive before the call's deadline. This includes a proxy's answer to CONNECT."""
 
     def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:
-        timed: Any = _AgainstTheClock(sock, _call.deadline)  # only makefile() is used
+        timed: Any = _DeadlineReader(sock, _call.deadline)  # only makefile() is used
         super().__init__(timed, *args, **named)
 
     def begin(self) -> None:
@@ -319,7 +319,7 @@ class _Adapter(HTTPAdapter):
 # ---------------------------------------------------------------- the calls of a fetch
 
 # A failed call is repeated once, a few seconds later. The backoff covers hours and days.
-_MOST_SENDS = 2
+_MAX_SENDS = 2
 _LONGEST_PAUSE_S = 4.0
 # The longest wait that the repeat grants to a gateway. If the gateway asks for more, no run calls it until then.
 _LONGEST_ASKED_S = 10.0
@@ -371,7 +371,7 @@ class HttpSession:
     def call(self, capability: Capability, request: Request) -> Response:
         """Send the request, and repeat it once if the network or a gateway fails (see `repeats`). Raises CallError."""
         repeated = Retrying(
-            stop=stop_after_attempt(_MOST_SENDS),
+            stop=stop_after_attempt(_MAX_SENDS),
             wait=self._wait_s,
             retry=retry_if_exception_type(_PassingError),
             sleep=self._clock.sleep,

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from recours.carriers.message import Request, Response
 from recours.core.text import plain
 
-_DEEPEST = 500  # levels: about half of what json can read; no carrier's answer has twenty
+_MAX_DEPTH = 500  # levels: about half of what json can read; no carrier's answer has twenty
 # Larger answers are not parsed. Real answers have a few thousand values. An empty list needs thirty times the memory of
 # its three bytes, and while Python creates millions of them, no other thread runs and no signal is handled.
-MOST_VALUES = 200_000
+MAX_VALUES = 200_000
 _BEFORE_VALUES = (b"[", b"{", b",")  # the few occurrences inside strings are counted too
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
@@ -19,7 +19,7 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 def tree(body: bytes) -> Any:
     """The parsed body, or None if it is malformed, nested too deeply or has too many values."""
     # Check the depth before parsing, because at the recursion limit any other code that Python runs fails too.
-    if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES or _is_too_deep(body):
+    if sum(map(body.count, _BEFORE_VALUES)) > MAX_VALUES or _is_too_deep(body):
         return None
     try:
         return json.loads(body)
@@ -28,14 +28,14 @@ def tree(body: bytes) -> Any:
 
 
 def _is_too_deep(body: bytes) -> bool:
-    if body.count(b"[") + body.count(b"{") <= _DEEPEST:
+    if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
         return False
     depth = 0
     for token in _TOKENS.finditer(body):
         first = token[0][:1]
         if first in b"[{":
             depth += 1
-            if depth > _DEEPEST:
+            if depth > _MAX_DEPTH:
                 return True
         elif first in b"]}":
             depth -= 1

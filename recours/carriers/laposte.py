@@ -42,11 +42,11 @@ _PATH = "/suivi/v2/idships/"
 _LANGUAGE = "fr_FR"
 _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.MULTI_STATUS})
 _HTTP_STATUS = re.compile(r"[2-5][0-9]{2}", re.ASCII)
-_OF_OUR_KEY = frozenset({401, 403})
+_KEY_REFUSED = frozenset({401, 403})
 
 # Event codes. DI1, DR1, PC1, ET1 to ET3 and MD1 to MD3 were seen in answers (MD1, MD3:
 # plhery/universal-parcel-scraper); the others are in one or two third-party lists.
-CODES_OF_EVENTS = answers.status_table(
+EVENT_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: for letters
         ParcelStatus.RETURNED: "DI2",  # delivered to the sender
@@ -70,7 +70,7 @@ CODES: dict[str, Meaning] = {
     "500": Sentence.CARRIER_ERROR,
     "504": Sentence.CARRIER_ERROR,
 }
-_WELL = frozenset({None, "200"})
+_GOOD_CODES = frozenset({None, "200"})
 
 # The gateway's text says how many calls it allows in what time, such as 10 in 1s.
 _QUOTA = re.compile(r"calls per ([1-9][0-9]{0,4}) ?s\b", re.ASCII)
@@ -139,14 +139,14 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
     shipments = []
     for item, answer in items:
         shipment = json_api.at(item, "shipment")
-        is_good = answer.is_ok and json_api.text(item, "returnCode") in _WELL
+        is_good = answer.is_ok and json_api.text(item, "returnCode") in _GOOD_CODES
         if is_good and isinstance(json_api.at(shipment, "event"), list):
             shipments.append(_shipment(item))
     item, answer = items[0]
     if not shipments:
         return _error(item, answer)
     outcome = answers.handover(
-        SPEC.name, number, shipments, replace(answer, status=HTTPStatus.OK), CODES_OF_EVENTS
+        SPEC.name, number, shipments, replace(answer, status=HTTPStatus.OK), EVENT_CODES
     )
     if isinstance(outcome, Failure):
         return outcome
@@ -166,7 +166,7 @@ def _shipment(item: Any) -> Shipment:
 
 def _scan(event: Any) -> Scan:
     at = answers.parse_time(json_api.text(event, "date"), PARIS)
-    return Scan.of(event, json_api.text(event, "code"), CODES_OF_EVENTS, at, json_api.text(event, "label"))
+    return Scan.of(event, json_api.text(event, "code"), EVENT_CODES, at, json_api.text(event, "label"))
 
 
 def _error(item: Any, answer: Response) -> Failure:
@@ -175,9 +175,9 @@ def _error(item: Any, answer: Response) -> Failure:
     if answer.is_server_error:
         return answers.unavailable(SPEC.name, answer, carrier_text)
     code = json_api.text(item, "returnCode")
-    if answer.status in _OF_OUR_KEY or (functional and code is None):
+    if answer.status in _KEY_REFUSED or (functional and code is None):
         code = str(answer.status)
     # The gateway has its own codes; its 400 or 404 is not about the number.
-    if code in _WELL:
+    if code in _GOOD_CODES:
         return answers.error(SPEC.name, answer, {}, {}, json_api.text(item, "code"), carrier_text)
     return answers.error(SPEC.name, answer, CODES, {}, code, carrier_text)

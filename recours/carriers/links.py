@@ -59,10 +59,10 @@ class LinkClient(Client):
             detail = "the link leads to another host, so it was not followed" if urls else ""
             return Failure.of(key, self.spec.name, None, HTTPStatus.OK, detail=detail)
         name, *other_names = requests
-        outcome = self._document(name, delivery, _followed(requests[name], self.spec.name, session))
+        outcome = self._document(name, delivery, _follow(requests[name], self.spec.name, session))
         for name in other_names:
             if answer := further_evidence(session, requests[name]):
-                outcome = _with_further(outcome, self._document(name, delivery, answer))
+                outcome = _merged(outcome, self._document(name, delivery, answer))
         return outcome
 
     def _document(self, link: str, delivery: Delivery, answer: Response | Failure) -> Outcome:
@@ -92,7 +92,7 @@ def link_request(url: str, hosts: re.Pattern[str]) -> Request | None:
     return Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=f"https://{host}")
 
 
-def _followed(request: Request, name: str, session: CarrierSession) -> Response | Failure:
+def _follow(request: Request, name: str, session: CarrierSession) -> Response | Failure:
     try:
         return session.call(Capability.POD, request)
     except CallError as failed:
@@ -104,7 +104,7 @@ def _followed(request: Request, name: str, session: CarrierSession) -> Response 
         return Failure.of(Sentence.PROOF_LINK_EMPTY, name, None, failed.failure.http_status)
 
 
-def _with_further(outcome: Outcome, further: Outcome) -> Outcome:
+def _merged(outcome: Outcome, further: Outcome) -> Outcome:
     """The pieces of both outcomes, or the further outcome if the first link led to no document."""
     if isinstance(outcome, Retrieved):
         return outcome.with_pieces_of(further)

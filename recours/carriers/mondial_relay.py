@@ -75,7 +75,7 @@ STATS: dict[str, Meaning] = {
     # "service error".
     _UNKNOWN_OR_ERROR: Sentence.NUMBER_UNKNOWN,
 }
-_OF_A_PARCEL = frozenset({"0", "80", "81", "83", "94", _UNKNOWN_OR_ERROR})
+_PARCEL_STATS = frozenset({"0", "80", "81", "83", "94", _UNKNOWN_OR_ERROR})
 
 # A real answer had STAT 82 with "Delivery at Pick Up Point". The other words for a parcel that is waiting there, and
 # those for a parcel that its recipient has, are inferred.
@@ -161,7 +161,7 @@ def parse_tracing(answer: Response) -> Failure:
     carrier_text = _field(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, dated, last, label, answer)
-    if status in STATS and status not in _OF_A_PARCEL:  # an error has no other text
+    if status in STATS and status not in _PARCEL_STATS:  # an error has no other text
         carrier_text = carrier_text or f"STAT {status}"
     return answers.error(SPEC.name, answer, STATS, {}, status, carrier_text)
 

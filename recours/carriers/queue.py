@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
 
 # If the default account gets such a failure, the denial of the client's account still applies.
-_SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
+_NO_ACCESS_KINDS = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
 # Each limit may reduce the number of fetches, while other processes take and return units.
-_MOST_ROUNDS = 8
+_MAX_ROUNDS = 8
 
 
 # The results by tracking number.
@@ -115,7 +115,7 @@ class _Answer(NamedTuple):
 
 # How a call about several numbers fails if the carrier rejects one of them. Any other failure may be caused by one
 # number that makes the service fail, or by a service that is down.
-_OF_ONE_NUMBER = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
+_NUMBER_KINDS = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
 # After this many failed shared calls in a row, one number is tracked alone; if that call fails too, the carrier is
 # down. One bad number makes at most two calls in a row fail, because the next call is about the other half. Several bad
 # numbers make more calls fail, but then the carrier has answered about other numbers.
@@ -186,7 +186,7 @@ class Bundle:
             self._calls.clear()
             # If the failures are about single numbers, most numbers are bad or the carrier does not accept several per
             # call.
-            is_outage = failure is not None and failure.kind not in _OF_ONE_NUMBER
+            is_outage = failure is not None and failure.kind not in _NUMBER_KINDS
             self.outage = failure if is_outage else None
         else:
             self._calls += [half for half in _halves(numbers) if failure or len(half) > 1]
@@ -204,7 +204,7 @@ class Bundle:
         return self._failed.get(self.numbers)
 
     @property
-    def upsetting(self) -> set[str]:
+    def bad_numbers(self) -> set[str]:
         """The numbers that make shared calls fail: those that fail alone, and any pair that fails only together."""
         if self.outage or not self._failed:
             return set()
@@ -283,7 +283,7 @@ class APIRequestQueue(AccountGate):
         if budgets and (setup_calls := self.setup_calls(key)):
             # The calls before all fetches, such as the token call, are counted with the first fetch.
             budgets[0] = dict(Counter(budgets[0]) + Counter(setup_calls))
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             reserved = self._reserve_units(key, budgets, urgent, may_continue) if budgets else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
@@ -394,7 +394,7 @@ class APIRequestQueue(AccountGate):
             fetch.unsent,
             accepted=fetch.accepted,
             was_asked=fetch.calls + fetch.unsent > 0 or not bundle.is_skipped(parcel),
-            fails_bundles=parcel.delivery is None and parcel.number in bundle.upsetting,
+            fails_bundles=parcel.delivery is None and parcel.number in bundle.bad_numbers,
             shows_outage=bundle.outage is not None and fetch.calls > 1,
         )
 
@@ -406,7 +406,7 @@ class APIRequestQueue(AccountGate):
             self._track(fetch, numbers, bundle)
             has_shared = True
         if has_shared:
-            self._mention_failures(fetch.key, bundle)
+            self._log_failures(fetch.key, bundle)
         tracking = bundle.tracking_of(parcel)
         if closed := bundle.closed_for(parcel):
             delivery = tracking if isinstance(tracking, Delivery) else parcel.delivery
@@ -530,15 +530,15 @@ class APIRequestQueue(AccountGate):
             answer = None
         bundle.note_tracking(numbers, answer)
 
-    def _mention_failures(self, key: str, bundle: Bundle) -> None:
+    def _log_failures(self, key: str, bundle: Bundle) -> None:
         """Log failed shared calls. Otherwise nobody would notice that a carrier rejects them, which wastes calls."""
         name = self._accounts[key].name
         parcels = plural(len(bundle.numbers), "parcel")
-        if upsetting := len(bundle.upsetting):
+        if bad_numbers := len(bundle.bad_numbers):
             why = f" ({self._mask(key)(bundle.failure.message)})" if bundle.failure else ""
             log.warning(
                 f"{name} failed on a call about {parcels}{why}: smaller calls were made instead, "
-                f"and {upsetting} of these parcels will be tracked alone from now on"
+                f"and {bad_numbers} of these parcels will be tracked alone from now on"
             )
         elif unanswered := len(bundle.unanswered):
             log.warning(
@@ -569,7 +569,7 @@ class APIRequestQueue(AccountGate):
                 fetched = self._fetch_one(_Fetch(default, reservation, delivery), parcel, Bundle([parcel]))
         outcome = fetched.outcome if fetched else None
         remember: int | None = DEFAULT_ACCOUNT
-        if outcome and outcome.kind in _SEES_NOTHING:
+        if outcome and outcome.kind in _NO_ACCESS_KINDS:
             outcome = denied.outcome
             remember = None
         elif outcome is None or outcome.kind is ErrorKind.RATE_LIMITED:

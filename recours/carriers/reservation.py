@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------- short windows
 
 # How often a waiting thread checks whether its run is ending.
-_LOOK_S = 0.25
+_POLL_S = 0.25
 
 # Takes this many units of each limit, all or none.
 Take = Callable[[int], list[Reserved] | Exhausted]
@@ -72,7 +72,7 @@ class _Queue:
                 if self._waiters[0] is mine:
                     self._take(take, clock, may_continue)
                 else:
-                    mine.called.wait(_LOOK_S)
+                    mine.called.wait(_POLL_S)
         finally:
             with self._guard:
                 self._waiters.remove(mine)
@@ -99,8 +99,8 @@ def _sleep_until(end: datetime, clock: Clock, may_continue: Callable[[], bool]) 
     """Sleep in short steps. Setting back the clock in the meantime does not prolong the sleep."""
     seconds = max((end - clock.now()).total_seconds(), 0.01)
     while seconds > 0 and clock.now() < end and may_continue():
-        clock.sleep(min(seconds, _LOOK_S))
-        seconds -= _LOOK_S
+        clock.sleep(min(seconds, _POLL_S))
+        seconds -= _POLL_S
 
 
 # ---------------------------------------------------------------- an account

@@ -54,9 +54,9 @@ def read(name: str, answer: Response) -> "ET.Element | Failure":
 # Larger answers are not parsed. Real answers have a few hundred elements, ten levels and a handful of attributes. A
 # larger one may be an attempt to exhaust our memory: an element needs a hundred times the memory of the four bytes
 # sent.
-MOST_TAGS = 40_000  # including comments and the like
-MOST_ATTRIBUTES = 40_000
-DEEPEST = 100  # levels
+MAX_TAGS = 40_000  # including comments and the like
+MAX_ATTRIBUTES = 40_000
+MAX_DEPTH = 100  # levels
 # In these encodings, each markup character is the single byte counted below.
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 
@@ -66,7 +66,7 @@ def parse(body: bytes) -> Any:
 
     None if the answer is malformed, has a DTD or exceeds the limits above.
     """
-    if body.count(b"<") > MOST_TAGS or body.count(b"=") > MOST_ATTRIBUTES:
+    if body.count(b"<") > MAX_TAGS or body.count(b"=") > MAX_ATTRIBUTES:
         return None
     tree = _Tree()
     try:
@@ -105,7 +105,7 @@ class _Tree:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
-        if self._depth > DEEPEST:
+        if self._depth > MAX_DEPTH:
             raise ValueError("nested too deeply")
         self.builder.start(name.rpartition(":")[2], attributes)
 

@@ -124,8 +124,8 @@ ACTIVITIES = answers.status_table(
         ParcelStatus.ON_ITS_WAY: "OT OF DP AR OR",
     }
 )
-CODES_OF_STATUS = UPS_CODES | ACTIVITIES
-_KNOWN = CODES_OF_STATUS | STATUS_TYPES
+STATUS_CODES = UPS_CODES | ACTIVITIES
+_KNOWN = STATUS_CODES | STATUS_TYPES
 
 # Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented for the token
 # call. 250003: one source.
@@ -139,7 +139,7 @@ CODES: dict[str, Meaning] = {
 }
 # Without a known code, the HTTP status decides. 403 ("Blocked Merchant", which concerns the account, never a parcel)
 # and 404 are documented without a code.
-STATUSES = answers.OF_OUR_ACCOUNT | {
+STATUSES = answers.ACCOUNT_STATUSES | {
     400: Sentence.REQUEST_REJECTED,
     404: Sentence.NUMBER_UNKNOWN,
     429: Sentence.TOO_MANY_CALLS,
@@ -220,7 +220,7 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
     codes = _codes(status) or list(filter(None, [json_api.text(status, "type")]))
     code = next((code for code in codes if code in _KNOWN), codes[0] if codes else None)
     label = json_api.first_text(status, "description", "simplifiedTextDescription")
-    return Scan(status=_means(status), at=at, code=code, label=label, body=activity)
+    return Scan(status=_meaning(status), at=at, code=code, label=label, body=activity)
 
 
 # ---------------------------------------------------------------- the status
@@ -237,9 +237,9 @@ def _codes(status: Any) -> list[str]:
     return [code for name in ("code", "statusCode") if (code := json_api.text(status, name))]
 
 
-def _means(status: Any) -> ParcelStatus | None:
+def _meaning(status: Any) -> ParcelStatus | None:
     """The meaning of the status's codes, or of its type if the codes do not say where the parcel is."""
-    by_code = answers.status_of(_codes(status), CODES_OF_STATUS)
+    by_code = answers.status_of(_codes(status), STATUS_CODES)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code
     return STATUS_TYPES.get(json_api.text(status, "type") or "", by_code)
@@ -282,9 +282,9 @@ def _country(activity: Any, package: Any) -> str | None:
 
 def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
     """The UTC time, or else the local time with its offset, or else the local time in the country's zone."""
-    of_greenwich = _compact(json_api.text(activity, "gmtDate"), json_api.text(activity, "gmtTime"), UTC)
-    if of_greenwich:
-        return of_greenwich
+    utc = _compact(json_api.text(activity, "gmtDate"), json_api.text(activity, "gmtTime"), UTC)
+    if utc:
+        return utc
     day, hour, offset = (json_api.text(activity, name) for name in ("date", "time", "gmtOffset"))
     return _compact(day, hour, zone, offset)
 

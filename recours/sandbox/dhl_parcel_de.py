@@ -44,7 +44,7 @@ _ERRORS = {
 _WEIGHTS = {12: (4, 9), 20: (3, 1)}
 _WRONG_LOGIN = (("5", "Login failed"), ("6", "Too many invalid logins"))  # used alternately
 _UNAUTHORIZED = json_api.problem(401, "Unauthorized", "Unauthorized for given resource.")
-_OF_THE_GATEWAY = {
+_GATEWAY_ERRORS = {
     Scenario.RATE_LIMITED: (429, "Too Many Requests", "Too many requests within defined time period"),
     Scenario.FAULT_CLIENT: (400, "Bad Request", "The request is not valid."),
     Scenario.FAULT_SERVER: (500, "Internal Server Error", "Unexpected error"),
@@ -103,8 +103,8 @@ class DhlParcelDe(TracksSeveral):
         scenario = state.scenario
         if scenario is Scenario.AUTH_REFUSED:
             return _error(*state.alternate(_WRONG_LOGIN)) if question.account else _UNAUTHORIZED
-        if scenario in _OF_THE_GATEWAY:
-            return json_api.problem(*_OF_THE_GATEWAY[scenario])
+        if scenario in _GATEWAY_ERRORS:
+            return json_api.problem(*_GATEWAY_ERRORS[scenario])
         if scenario in _ERRORS:
             return _error(*_ERRORS[scenario])
         return None if _is_checked(question.number) else _error("41", "IDC checksum invalid")

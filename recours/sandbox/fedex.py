@@ -88,7 +88,7 @@ _INVALID = (
     "TRACKING.TRACKINGNUMBER.INVALID",
     "Invalid tracking number. Please correct the tracking number format and try again.",
 )
-_MOST_NUMBERS = 30
+_MAX_NUMBERS = 30
 _TOO_MANY_NUMBERS = (
     "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED",
     "Please limit your inquiry to 30 tracking numbers or references.",
@@ -188,7 +188,7 @@ def _read_token(request: HttpRequest) -> Question:
 
 def _read_tracking(request: HttpRequest) -> Question:
     listed = _body(request)["trackingInfo"]
-    if len(listed) > _MOST_NUMBERS:
+    if len(listed) > _MAX_NUMBERS:
         raise BadRequestError(_error(400, *_TOO_MANY_NUMBERS))
     number, *also = (_parcel(entry)["trackingNumber"] for entry in listed)
     return Question(

@@ -35,7 +35,7 @@ _IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}|QAS_[0-9]{7}", "ParcelNumber": r"[0-9]{
 _NUMBER = re.compile("|".join(_IDENTIFIERS.values()))
 _PARAMETERS = {"showEvents": "true"}
 _LANGUAGES = {"EN", "FR", "DE"}
-_MOST_NUMBERS = 10
+_MAX_NUMBERS = 10
 
 # In these scenarios, tracking says "delivered" and the token is valid.
 _GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | {Scenario.ACCOUNT_DENIED}
@@ -111,9 +111,9 @@ def _read_tracking(request: HttpRequest) -> Question:
         detail = f"Failed to convert '{wrong[0]}' with value: '{values[wrong[0]]}'"
     elif request.headers.get("accept-language", "EN") not in _LANGUAGES:
         detail = "Failed to convert 'Accept-Language'"
-    elif len(also) >= _MOST_NUMBERS:
+    elif len(also) >= _MAX_NUMBERS:
         size = len(also) + 1
-        detail = f"Provided references of size '{size}' is more than allowed limit of {_MOST_NUMBERS}"
+        detail = f"Provided references of size '{size}' is more than allowed limit of {_MAX_NUMBERS}"
     if detail:
         raise BadRequestError(json_api.problem(400, "Bad Request", detail))
     return Question(

@@ -34,7 +34,7 @@ from recours.sandbox.scenarios import ParcelState, Scenario, french_time
 
 PATH = "/suivi/v2/idships/"
 NUMBER = re.compile(r"[A-Z0-9]{11,15}")
-MOST_NUMBERS = 10
+MAX_NUMBERS = 10
 _LANGUAGE = "fr_FR"  # the only one that is simulated
 
 _OK = 200
@@ -84,7 +84,7 @@ class LaPoste(TracksSeveral):
             raise BadRequestError(_gateway(400, "BAD_REQUEST", f"the only parameter is lang={_LANGUAGE}"))
         names = request.path.removeprefix(PATH)
         number, *also = (unquote(name) for name in names.split(","))
-        if len(also) >= MOST_NUMBERS:
+        if len(also) >= MAX_NUMBERS:
             raise BadRequestError(_functional(400, _BAD_NUMBER, names))
         return Question("idships", number, tuple(also), tracking=True, credentials=account_of(key))
 

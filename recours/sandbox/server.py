@@ -49,7 +49,7 @@ DEFAULT_ACCOUNT = "10000001"
 DEFAULT_PASSWORD = "123456"  # noqa: S105 (invented; only this sandbox accepts it)
 NOT_KNOWN = "?"
 _TOKEN_LIFE_S = 3600
-_FAREWELL = 2.0  # seconds that connections have to finish when the sandbox stops
+_STOP_TIMEOUT_S = 2.0  # seconds that connections have to finish when the sandbox stops
 
 
 @dataclass(frozen=True)
@@ -295,7 +295,7 @@ class _Server(ThreadingHTTPServer):
             for connection in self._open:
                 with suppress(OSError):  # the connection may already be closed
                     connection.shutdown(socket.SHUT_RDWR)
-            self._changed.wait_for(lambda: not self._open, _FAREWELL)
+            self._changed.wait_for(lambda: not self._open, _STOP_TIMEOUT_S)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._changed:

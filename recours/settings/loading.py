@@ -254,7 +254,7 @@ def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
 
 # user:password@, or ?password=. A password may contain any character except @.
 _PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=[^&]")
-_MOST_PORT = 65535
+_MAX_PORT = 65535
 _WHOLE = re.compile(r"-?\d{1,9}")
 _NAME = re.compile(r"[A-Za-z_]{1,40}")
 # libpq's options with whole numbers. libpq would report other values as an error of the server.
@@ -299,8 +299,8 @@ def _check_options(url: URL) -> None:
             "has ports that do not match its hosts; give each host one port from 1 to 65535"
         ) from None
     ports = [port for port in str(options.get("port", "")).split(",") if port]
-    if not all(port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= _MOST_PORT for port in ports):
-        raise ValueError(f"has an invalid port; ports are numbers from 1 to {_MOST_PORT}")
+    if not all(port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= _MAX_PORT for port in ports):
+        raise ValueError(f"has an invalid port; ports are numbers from 1 to {_MAX_PORT}")
     if twice := [name for name, value in options.items() if isinstance(value, tuple)]:
         raise ValueError(f"has the option {_shown(twice[0])} twice; remove one")
     for name in _NUMBERS:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.answers import ParcelStatus as P
-from recours.carriers.laposte import CODES, CODES_OF_EVENTS, LaPoste, parse_tracking
+from recours.carriers.laposte import CODES, EVENT_CODES, LaPoste, parse_tracking
 from recours.carriers.message import Request, Response, Wait
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -251,7 +251,7 @@ ON_THE_WAY = "AG1 DI3 DO1 DO2 DO3 DR1 EP1 ET1 ET2 ET3 ET4 ID0 MD1 MD2 MD3 ND1 PB
 def test_the_tables_have_these_codes() -> None:
     other = {"DI0": P.DELIVERED, "DI1": P.DELIVERED, "DI2": P.RETURNED, "RE1": P.GOING_BACK}
     accepted = {"PC1": P.ACCEPTED, "PC2": P.ACCEPTED}
-    assert dict.fromkeys(ON_THE_WAY.split(), P.ON_ITS_WAY) | accepted | other == CODES_OF_EVENTS
+    assert dict.fromkeys(ON_THE_WAY.split(), P.ON_ITS_WAY) | accepted | other == EVENT_CODES
     assert set(CODES) == {"104", "105", "109", "400", "401", "403", "404", "500", "504"}
 
 

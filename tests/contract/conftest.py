@@ -41,5 +41,5 @@ def quick_print(credentials: Sequence[str], salt: str) -> str:
 def _quick_prints() -> Iterator[None]:
     """A fingerprint of rejected credentials takes a twentieth of a second on purpose; here it takes no time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recours.carriers.account_gate.print_of", quick_print)
+        patch.setattr("recours.carriers.account_gate.fingerprint", quick_print)
         yield

@@ -74,7 +74,7 @@ def fill(database: Database, world: World, add_claims: Callable[..., None], app:
             refusal = {
                 "carrier": world.refused, "account_id": DEFAULT_ACCOUNT, "refusals": 2, "refused_until": NOW + 2 * HOUR,
                 "refusal": "Invalid Password", "refusal_kind": ErrorKind.AUTH_FAILED, "credentials_salt": "ab" * 16,
-                "credentials_print": account_gate.print_of(credentials, "ab" * 16),
+                "credentials_print": account_gate.fingerprint(credentials, "ab" * 16),
             }  # fmt: skip
             connection.execute(insert(account_state).values(refusal))
 

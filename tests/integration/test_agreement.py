@@ -20,7 +20,7 @@ from sqlalchemy import insert
 import recours
 from recours.accounts.opened import make_queue
 from recours.app import App, open_app
-from recours.carriers.account_gate import print_of
+from recours.carriers.account_gate import fingerprint
 from recours.carriers.registry import CATALOG
 from recours.cli.status import _show_explanation
 from recours.core.accounts import DEFAULT_ACCOUNT
@@ -251,7 +251,7 @@ def _close(world: World) -> None:
                 "refusal": said,
                 "refusal_kind": kind,
                 "credentials_salt": salt,
-                "credentials_print": print_of(credentials, salt),
+                "credentials_print": fingerprint(credentials, salt),
             }
             connection.execute(insert(account_state).values(values))
 

@@ -35,15 +35,15 @@ def test_one_number_of_thirty_takes_eleven_calls_at_most(failure: Failure) -> No
     for bad in THIRTY:
         sizes, bundle = calls_of([bad], failure)
         assert len(sizes) <= 11
-        assert (bundle.upsetting, bundle.outage, bundle.unanswered) == ({bad}, None, [])
+        assert (bundle.bad_numbers, bundle.outage, bundle.unanswered) == ({bad}, None, [])
 
 
 def test_at_most_two_numbers_are_isolated_for_one_bad_number() -> None:
     for bad in THIRTY:
         sizes, bundle = calls_of([bad], alone=False)
         assert len(sizes) <= 11
-        assert bad in bundle.upsetting
-        assert len(bundle.upsetting) <= 2
+        assert bad in bundle.bad_numbers
+        assert len(bundle.bad_numbers) <= 2
 
 
 def test_two_bad_numbers_are_an_outage_only_if_the_first_one_fails_alone() -> None:
@@ -52,13 +52,13 @@ def test_two_bad_numbers_are_an_outage_only_if_the_first_one_fails_alone() -> No
         if bundle.outage:
             assert (sizes, "0" in pair) == ([30, 15, 15, 1], True)
         else:
-            assert bundle.upsetting == set(pair)
+            assert bundle.bad_numbers == set(pair)
             assert len(sizes) <= 22
 
 
 def test_a_carrier_that_is_down_takes_four_calls() -> None:
     sizes, bundle = calls_of(THIRTY)
-    assert (sizes, bundle.outage, bundle.upsetting) == ([30, 15, 15, 1], DOWN, set())
+    assert (sizes, bundle.outage, bundle.bad_numbers) == ([30, 15, 15, 1], DOWN, set())
 
 
 def test_failures_of_several_kinds_in_a_row_are_an_outage_too() -> None:
