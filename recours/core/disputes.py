@@ -52,10 +52,7 @@ _REQUIRED: dict[str, tuple[Missing, ...]] = {
     # A parcel accepted without reservation counts as undamaged until proven otherwise.
     "damaged": (Missing.SIGNATURE, Missing.NUMBER, Missing.CONDITION),
 }
-_TRACKED = {
-    Missing.RECIPIENT: Missing.RECIPIENT_ONLY_TRACKED,
-    Missing.DATE: Missing.DATE_ONLY_TRACKED,
-}
+_TRACKED = {Missing.RECIPIENT: Missing.RECIPIENT_ONLY_TRACKED, Missing.DATE: Missing.DATE_ONLY_TRACKED}
 
 
 def support(dispute_type: str, pieces: Sequence[Findings], delivery: Delivery | None) -> DisputeVerdict:

@@ -121,12 +121,7 @@ class Position:
 
 
 def position(
-    claim: Claim,
-    now: datetime,
-    policy: Policy,
-    *,
-    refusal: Refusal | None = None,
-    leased: bool = False,
+    claim: Claim, now: datetime, policy: Policy, *, refusal: Refusal | None = None, leased: bool = False
 ) -> Position:
     """Return a claim's position. `refusal`: why its carrier cannot be called now. `leased`: a run is fetching it."""
     state = state_for_next_run(claim, now, policy)

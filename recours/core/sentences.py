@@ -210,10 +210,7 @@ _YOURS: dict[Sentence, str] = {
 }
 
 # Variants of sentences about a number whose check digit is wrong.
-MISTYPED = {
-    _S.NUMBER_REJECTED: _S.NUMBER_REJECTED_MISTYPED,
-    _S.NUMBER_UNKNOWN: _S.NUMBER_UNKNOWN_MISTYPED,
-}
+MISTYPED = {_S.NUMBER_REJECTED: _S.NUMBER_REJECTED_MISTYPED, _S.NUMBER_UNKNOWN: _S.NUMBER_UNKNOWN_MISTYPED}
 
 # Sentences with an ISO date that recours wrote.
 _DATED = frozenset({_S.NUMBER_REUSED, _S.PROOFS_NOT_ISSUED, _S.PROOFS_ELSEWHERE})

@@ -11,7 +11,7 @@ _LONGEST_IN_PARTS = 5
 _WORD = re.compile(r"['’]?[^\W\d_]+(?:['’.\-][^\W\d_]*)*")
 # Where a name within a sentence ends.
 _NAME_ENDS = re.compile(
-    r"[,;:()/|\n\d\"<>*]|(?<=\w\w\w)(?<!Mme)(?<!Mlle)(?<!Mrs)(?<!Sig)(?<!Sra)(?<!Mevr)(?<!Dhr)\.\s|\s[-–]\s|\s(?:on|at|in|le|à|am|um|the|was|est|wurde|for|pour|date|el|en|il|op|om|te|presso|from|desde|aus|dal|uit|who|qui|che)\s",
+    r"[,;:()/|\n\d\"<>*]|(?<=\w\w\w)(?<!Mme)(?<!Mlle)(?<!Mrs)(?<!Sig)(?<!Sra)(?<!Mevr)(?<!Dhr)\.\s|\s[-–]\s|\s(?:on|at|in|le|à|am|um|the|was|est|wurde|for|pour|date|el|en|il|op|om|te|presso|from|desde|aus|dal|uit|who|qui|che)\s"
 )
 FILLERS = re.compile(r"^[\s:._\-–*]+|[\s:._\-–*]+$")
 TOWN = re.compile(r"(?:^|[\s,(])(?:[A-Z]{1,2}-)?\d{4,5}\s+(?P<town>[^\W\d_][^\d,;()/|]*)")

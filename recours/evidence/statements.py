@@ -80,10 +80,7 @@ def objections(folded: str) -> Iterator[tuple[int, Weight]]:
             continue
         if denial := phrases.NOT_RECEIVED.search(sentence):
             is_mine = sentence.count(" ") > _LONG_SENTENCE and phrases.ME.search(sentence)
-            yield (
-                start + denial.start(),
-                Weight.RETURNED if is_mine else Weight.CLAIMED,
-            )
+            yield (start + denial.start(), Weight.RETURNED if is_mine else Weight.CLAIMED)
         for match in phrases.OBJECTION.finditer(sentence):
             if not phrases.NEGATED.search(sentence[: match.start()]):
                 yield (

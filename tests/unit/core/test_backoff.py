@@ -38,8 +38,7 @@ def test_the_waits_are_configurable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempt", "wait"),
-    [(-1, 1), (0, 1), (1, 1), (2, 6), (3, 24), (4, 72), (5, 72), (20, 72)],
+    ("attempt", "wait"), [(-1, 1), (0, 1), (1, 1), (2, 6), (3, 24), (4, 72), (5, 72), (20, 72)]
 )
 def test_the_wait_before_each_attempt(attempt: int, wait: int) -> None:
     assert POLICY.wait(attempt) == timedelta(hours=wait)

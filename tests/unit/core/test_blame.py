@@ -22,12 +22,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
         (AUTH, TRACKING, (POD,), Blame.UNCLEAR),  # accepted for another right
         (AUTH, TOKEN, (TRACKING,), Blame.ACCOUNT),  # a revoked token
         (DENIED, TRACKING, (), Blame.ACCOUNT),
-        (
-            DENIED,
-            TRACKING,
-            (TRACKING,),
-            Blame.ACCOUNT,
-        ),  # the credentials are valid, but the right is missing
+        (DENIED, TRACKING, (TRACKING,), Blame.ACCOUNT),  # the credentials are valid, but the right is missing
         (DENIED, TRACKING, (POD,), Blame.ACCOUNT),
         (AUTH, POD, (), Blame.UNCLEAR),
         (AUTH, POD, (TRACKING,), Blame.DOCUMENTS),

@@ -116,18 +116,8 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
             "no readable text; according to tracking: DUPONT, 5 Oct 2026",
             "aucun texte lisible ; d'après le suivi : DUPONT, 05/10/2026",
         ),
-        (
-            SCAN,
-            Delivery(is_assumed=True, signatory="X"),
-            "no readable text",
-            "aucun texte lisible",
-        ),
-        (
-            Findings(is_readable=True),
-            None,
-            "no name or signature, no date",
-            "ni nom ni signature, sans date",
-        ),
+        (SCAN, Delivery(is_assumed=True, signatory="X"), "no readable text", "aucun texte lisible"),
+        (Findings(is_readable=True), None, "no name or signature, no date", "ni nom ni signature, sans date"),
     ],
 )
 def test_document_findings_are_described_in_both_languages(

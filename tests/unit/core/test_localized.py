@@ -31,9 +31,7 @@ def test_a_number_is_written_as_the_language_does(number: float, english: str, f
 
 
 @pytest.mark.parametrize(
-    "nothing",
-    [None, float("nan"), Decimal("sNaN"), 10**5000],
-    ids=["missing", "nan", "signaling", "endless"],
+    "nothing", [None, float("nan"), Decimal("sNaN"), 10**5000], ids=["missing", "nan", "signaling", "endless"]
 )
 def test_an_unknown_number_is_shown_as_a_dash(nothing: float | None) -> None:
     for texts in (EN, FR):

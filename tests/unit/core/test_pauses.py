@@ -4,13 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recours.core.pauses import (
-    AccountState,
-    CarrierState,
-    lasts,
-    next_try_after_refusals,
-    pause_until,
-)
+from recours.core.pauses import AccountState, CarrierState, lasts, next_try_after_refusals, pause_until
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 

@@ -188,8 +188,7 @@ def fail(kind: ErrorKind) -> Failure:
 
 
 @pytest.mark.parametrize(
-    ("most", "hours"),
-    [(1, [1]), (2, [1, 7]), (4, [1, 7, 31, 103]), (6, [1, 7, 31, 103, 175, 247])],
+    ("most", "hours"), [(1, [1]), (2, [1, 7]), (4, [1, 7, 31, 103]), (6, [1, 7, 31, 103, 175, 247])]
 )
 @pytest.mark.parametrize("late_s", [0, 2, 240])
 def test_a_claim_that_fails_at_each_attempt_is_called_as_the_guide_says(
@@ -292,10 +291,7 @@ class Anything(RuleBasedStateMachine):
         self.left_as_found = None if pending else count
         status = FetchStatus.PENDING if pending else FetchStatus.FAILED
         self.small.edit(
-            number=number,
-            fetch_status=status,
-            updated_at=START,
-            retries_counted=0 if pending else count,
+            number=number, fetch_status=status, updated_at=START, retries_counted=0 if pending else count
         )
 
     @property

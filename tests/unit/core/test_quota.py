@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recours.core.quota import (
-    Capability,
-    Limit,
-    Usage,
-    Window,
-    kept_for_others,
-    parse_limits,
-)
+from recours.core.quota import Capability, Limit, Usage, Window, kept_for_others, parse_limits
 from tests.fakes.examples import MODEST
 
 PARIS = "Europe/Paris"
@@ -164,14 +157,8 @@ FORM = "is not a limit; examples: 100/day, 250/day@UTC, 200/hour, 1400/10seconds
         ("5/1hour", "'5/1hour': only 'seconds' can have a number before it, as in 1400/10seconds"),
         ("5/0seconds", "'5/0seconds': only 'seconds' can have a number before it, as in 1400/10seconds"),
         ("5/hour@UTC", "'5/hour@UTC': only a limit per day can have a time zone"),
-        (
-            "5/day@Mars/Olympus",
-            "'Mars/Olympus' is not a time zone; examples: Europe/Paris, UTC",
-        ),
-        (
-            "5/day@" + "z" * 50,
-            f"'{'z' * 40}' is not a time zone; examples: Europe/Paris, UTC",
-        ),
+        ("5/day@Mars/Olympus", "'Mars/Olympus' is not a time zone; examples: Europe/Paris, UTC"),
+        ("5/day@" + "z" * 50, f"'{'z' * 40}' is not a time zone; examples: Europe/Paris, UTC"),
         ("5/day@/etc/passwd", "'/etc/passwd' is not a time zone; examples: Europe/Paris, UTC"),
         ("5/hour,6/hour", "it has the same window twice"),
         ("5/minute,6/60seconds", "it has the same window twice"),

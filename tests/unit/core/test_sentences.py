@@ -205,10 +205,7 @@ def test_braces_in_words_are_shown_as_they_are() -> None:
 
 def test_a_detail_is_for_the_log() -> None:
     failure = Failure.of(Sentence.UNAVAILABLE, "UPS", "Down", 503, detail="HTTP 503")
-    assert (failure.kind, failure.message) == (
-        ErrorKind.SERVER_ERROR,
-        "UPS is unavailable (HTTP 503): Down",
-    )
+    assert (failure.kind, failure.message) == (ErrorKind.SERVER_ERROR, "UPS is unavailable (HTTP 503): Down")
     assert failure.explanation == SentenceParts(Sentence.UNAVAILABLE, "UPS", "Down")
 
 

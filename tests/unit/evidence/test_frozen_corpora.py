@@ -37,10 +37,7 @@ VERSIONS = {
 }
 INSTALLED = {package: version(package) for package in VERSIONS if package != "zlib"}
 DIGESTS: dict[str, tuple[Callable[[], Iterator[Document]], str]] = {
-    "first": (
-        first.documents,
-        "3be06e6b616a4b2b7b23b662e297e2be5d3f11fc594cbd4c56fdbb3b4c89e933",
-    ),
+    "first": (first.documents, "3be06e6b616a4b2b7b23b662e297e2be5d3f11fc594cbd4c56fdbb3b4c89e933"),
     "invisible": (
         partial(first.documents, invisible.TEMPLATES),
         "fe9d0407b7f433687d63332d537abd92a5769a16b2d44b96a1d7baa7fbef26b8",
@@ -49,10 +46,7 @@ DIGESTS: dict[str, tuple[Callable[[], Iterator[Document]], str]] = {
         partial(first.documents, undecodable.TEMPLATES),
         "c4fbd9232f130fb382354afae9cacc04249bbdba101a1a9d37191a99a22fd3fe",
     ),
-    "third": (
-        third.documents,
-        "d6e4cd2870f25a454262c27456ab6b6f8b4c6d46226e59f408db7f3ff37dd24e",
-    ),
+    "third": (third.documents, "d6e4cd2870f25a454262c27456ab6b6f8b4c6d46226e59f408db7f3ff37dd24e"),
 }
 TEMPLATES = {
     "first": first.TEMPLATES,

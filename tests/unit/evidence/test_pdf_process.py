@@ -19,13 +19,7 @@ from PIL import Image
 
 from recours.core.outcome import NotADocumentError
 from recours.evidence import pdf_child, pdf_process
-from recours.evidence.pdf_process import (
-    NotDrawnError,
-    PdfProcess,
-    count_pages,
-    draw_page,
-    read_pdf,
-)
+from recours.evidence.pdf_process import NotDrawnError, PdfProcess, count_pages, draw_page, read_pdf
 from recours.evidence.reading import UNREADABLE, Reading
 from recours.sandbox.documents import broken_pdf, proof_pdf
 from tests.fakes.hostile_pdfs import HOSTILE, pdf_of, stream

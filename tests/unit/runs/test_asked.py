@@ -63,9 +63,7 @@ def test_a_claim_leased_by_another_run_does_not_block_the_others(world: World) -
     assert worker.run().stats.success == 9
 
 
-def test_a_requested_and_deferred_claim_of_another_status_is_not_retried(
-    world: World,
-) -> None:
+def test_a_requested_and_deferred_claim_of_another_status_is_not_retried(world: World) -> None:
     world.table.add("CLM-1", number=N, fetch_status="manual", updated_at=world.now - 9 * HOUR)
     world.queue.answers[N] = [Failure(ErrorKind.RATE_LIMITED, "wait")]
     world.retry(claims=("CLM-1",))

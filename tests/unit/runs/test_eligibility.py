@@ -35,10 +35,7 @@ def test_a_carrier_is_written_in_a_spelling_that_the_column_accepts() -> None:
 
 def test_old_and_new_values_are_recorded() -> None:
     correction = correction_of(CLAIM, UPS, "ups", CONFIGURED)
-    assert correction.details(CLAIM) == {
-        "number": ["XY000000001FR", UPS],
-        "carrier": ["chrono post", "UPS"],
-    }
+    assert correction.details(CLAIM) == {"number": ["XY000000001FR", UPS], "carrier": ["chrono post", "UPS"]}
 
 
 @pytest.mark.parametrize(

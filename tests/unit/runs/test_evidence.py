@@ -139,11 +139,7 @@ NOT_YET = Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=DELIVERY
         (Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs", delivery=Delivery(day=AT.date())), None, True),
         (Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs"), None, False),
         (Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs", delivery=Delivery(None, "DUPONT")), None, False),
-        (
-            Failure(ErrorKind.POD_NEVER_AVAILABLE, "x", delivery=Delivery(AT, is_assumed=True)),
-            None,
-            False,
-        ),
+        (Failure(ErrorKind.POD_NEVER_AVAILABLE, "x", delivery=Delivery(AT, is_assumed=True)), None, False),
         (NOT_YET, None, False),
         (Failure(ErrorKind.NOT_DELIVERED_YET, "on its way"), DELIVERY, False),
     ],

@@ -79,12 +79,7 @@ def test_the_json_has_the_specified_keys_in_their_order() -> None:
         "skipped_reserved": 0,
         "success_rate": 60.0,
         "api_usage": {
-            "Chronopost": {
-                "used": 5,
-                "limit": 100,
-                "window": "day",
-                "resets_at": "2026-02-06T23:00:00+00:00",
-            }
+            "Chronopost": {"used": 5, "limit": 100, "window": "day", "resets_at": "2026-02-06T23:00:00+00:00"}
         },
     }
     assert " ".join(found) == (

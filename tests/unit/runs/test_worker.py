@@ -177,12 +177,7 @@ def test_the_json_of_a_run(world: World) -> None:
         "skipped_reserved": 0,
         "success_rate": 100.0,
         "api_usage": {
-            "Chronopost": {
-                "used": 1,
-                "limit": 100,
-                "window": "day",
-                "resets_at": "2026-02-03T00:00:00+00:00",
-            }
+            "Chronopost": {"used": 1, "limit": 100, "window": "day", "resets_at": "2026-02-03T00:00:00+00:00"}
         },
     }
     run = world.journal.runs["run-1"]
