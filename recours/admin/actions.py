@@ -69,13 +69,13 @@ class ActionResult:
     """The result of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
 
     `is_done`: False if nothing was changed (`sentence` says why), or if checked credentials were not accepted.
-    `is_so_already`: no change was necessary. `before`, `after`: the claim's number and carrier before and after the action.
+    `is_already_done`: no change was necessary. `before`, `after`: the claim's number and carrier before and after the action.
     """
 
     subject: str
     sentence: str
     is_done: bool = True
-    is_so_already: bool = False
+    is_already_done: bool = False
     before: str = ""
     after: str = ""
 
@@ -344,7 +344,7 @@ class Actions:
 
     def file_summary(self, results: Sequence[FileResult], *, dry_run: bool = False) -> str:
         done = sum(result.is_done for _, result in results)
-        already = sum(result.is_so_already for _, result in results)
+        already = sum(result.is_already_done for _, result in results)
         return self._say(
             "would_do_file" if dry_run else "did_file",
             count=len(results),
@@ -465,7 +465,7 @@ class Actions:
         failures = [refusal.sentence(self.language) for refusal in refusals] + undeleted
         result = self._result(subject.name, "to_erase" if dry_run else "erased", amount=amount)
         return [
-            replace(result, is_so_already=not counts),
+            replace(result, is_already_done=not counts),
             self._result(subject.name, "not_erased"),
             *(ActionResult("", sentence, is_done=False) for sentence in failures),
         ]
@@ -716,7 +716,7 @@ class Actions:
 
     def _refused(self, subject: str, refusal: ClaimRefusal) -> ActionResult:
         sentence = refusal.sentence(self.language)
-        return ActionResult(subject, sentence, is_done=False, is_so_already=refusal.is_so_already)
+        return ActionResult(subject, sentence, is_done=False, is_already_done=refusal.is_already_done)
 
     def _done(self, key: str, subject: str, claim: Claim) -> ActionResult:
         return self._result(subject, key, reference=claim.reference)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from recours.core.claim import EARLIEST, Claim, Delivery, FetchStatus
 from recours.core.decision import attach as attached
-from recours.core.decision import attach_beside
+from recours.core.decision import attach_additional
 from recours.core.evidence import Appraisal, DocumentFlaw, EvidenceKind, Expected, Findings
 from recours.core.outcome import (
     BY_HAND,
@@ -127,7 +127,7 @@ class Attacher:
             attempt = Attempt.by_person(
                 leased, document, now, by=attachment.by, why=why, is_additional=not is_pod
             )
-            decision = attached(leased, delivery, document.findings) if is_pod else attach_beside(leased)
+            decision = attached(leased, delivery, document.findings) if is_pod else attach_additional(leased)
             (is_recorded,) = self.claims.record([(attempt, decision)], lease, now)
         except BaseException:
             self.claims.release([(leased, leased.state)], lease)

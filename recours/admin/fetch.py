@@ -66,7 +66,7 @@ def _fetch(
 
 def _run(worker: Worker, app: App, on_start: Callable[[Worker], None]) -> Report:
     log = run_log()
-    worker.greet(len(worker.options.claims), worker.policy.max_retries)
+    worker.log_header(len(worker.options.claims), worker.policy.max_retries)
     app.log_remarks()
     on_start(worker)
     try:

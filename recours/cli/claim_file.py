@@ -43,7 +43,7 @@ def act_on_file(
     is_refused = False
     for line, result in results:
         text = f"Line {line}: {result.sentence}"
-        if result.is_so_already:
+        if result.is_already_done:
             echo(pasteable(harmless(text)))
         elif not result.is_done:
             is_refused = True

@@ -93,7 +93,7 @@ def command() -> None:
             for hour in range(1, DAYS * 24 + 1):
                 clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
                 worker = make_worker(PODRetryScheduler, app, Options(batch_size=BATCH))
-                worker.greet(BATCH, 4)
+                worker.log_header(BATCH, 4)
                 worker.run()
             _show_stories(app.database.path or "")
         finally:

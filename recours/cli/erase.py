@@ -42,6 +42,6 @@ def command(
         erase = partial(actions.erase, references, client=client, deleted=deleted)
         outlook = erase(dry_run=True)
         say(*outlook)
-        is_needed = not (dry_run or outlook[0].is_so_already)
+        is_needed = not (dry_run or outlook[0].is_already_done)
         if is_needed and confirmed("Erase permanently?", yes=yes, refused="Nothing was erased."):
             say(*erase())

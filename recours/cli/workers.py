@@ -236,7 +236,7 @@ def _logged_run(
 ) -> Ending:
     log = logs.run_log()
     if not options["dry_run"]:
-        WORKERS[name].greet(options["batch_size"], options.get("max_retries", 0))
+        WORKERS[name].log_header(options["batch_size"], options.get("max_retries", 0))
     for warning in settings.warnings:
         log.warning(warning)
     if has_password(options["database_url"] or ""):

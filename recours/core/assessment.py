@@ -109,7 +109,7 @@ def _corrected(claim: Claim) -> bool:
 
 
 def lost_its_proof(claim: Claim) -> bool:
-    """Return whether a claim had its POD and its row requests a fetch again, without a correction."""
+    """Return whether the row of a claim with a POD requests another fetch, although nothing was corrected."""
     had_pod = claim.assessed is not None and claim.assessed.fetch_status == FetchStatus.SUCCESS
     return had_pod and claim.is_ours and not _corrected(claim)
 
@@ -204,7 +204,7 @@ def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def can_revive(state: State, policy: Policy) -> bool:
-    """Return whether a claim that recours gave up on under a lower `--max-retries` resumes."""
+    """Return whether to resume a claim that recours gave up on under a lower `--max-retries`."""
     gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
     return gave_up and state.retries_used < policy.max_retries
 

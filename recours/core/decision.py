@@ -12,7 +12,7 @@ from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadl
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
 from recours.core.evidence import Findings
 from recours.core.last_attempt import (
-    attempts_beside_last,
+    attempts_except_last,
     awaits_last_attempt,
     has_last_attempt_left,
     last_attempt_due,
@@ -243,7 +243,7 @@ def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
     return replace(decision, events=(_retrieved(claim, delivery, findings, {"by_hand": True}),))
 
 
-def attach_beside(claim: Claim) -> Decision:
+def attach_additional(claim: Claim) -> Decision:
     """Record further evidence that a person attached. The claim keeps its proof."""
     return Decision(claim.state, FetchStatus.SUCCESS, uses_attempt=False)
 
@@ -334,7 +334,7 @@ def _facts(claim: Claim, state: State, failure: Failure | None) -> dict[str, Any
         "reference": claim.reference,
         "kind": state.kind,
         "error": failure.message if failure else claim.last_error,
-        "attempts": attempts_beside_last(state),
+        "attempts": attempts_except_last(state),
         **({"deadline": claim.deadline.isoformat()} if claim.deadline else {}),
         **({"last_attempt": True} if state.last_attempt_at else {}),
         **facts_of(failure.explanation if failure else claim.explanation),

@@ -44,7 +44,7 @@ def last_attempt_made_at(state: State, now: datetime) -> datetime | None:
     return None if at is None or at > now or awaits_last_attempt(state) else at
 
 
-def attempts_beside_last(state: State) -> int:
+def attempts_except_last(state: State) -> int:
     """Return the number of attempts of a given-up claim, not counting its last attempt."""
     return state.attempts - (state.last_attempt_at is not None)
 

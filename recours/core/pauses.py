@@ -192,7 +192,7 @@ class Blocked(StrEnum):
 
 
 class Refusal(NamedTuple):
-    """Why the queue makes no call. `until`: aware UTC; None: until someone acts or the next run starts."""
+    """Why the queue makes no call. `until`: aware UTC; None: until someone acts, or until the next run."""
 
     why: Blocked
     reason: str  # for people

@@ -102,7 +102,7 @@ class Adoption(NamedTuple):
         return setting is EnrollNew.TRUE or (setting is EnrollNew.AUTO and self.status_column_added)
 
     def is_undecided(self, setting: EnrollNew) -> bool:
-        """Return whether a decision about claims that are not enrolled is still pending."""
+        """Return whether a person must still decide what to do with the claims that are not enrolled."""
         return not self.decided and setting is not EnrollNew.FALSE
 
     def is_new(self, claim_id: Any, created_at: datetime | None, now: datetime) -> bool:

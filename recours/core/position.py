@@ -131,11 +131,11 @@ def position(
     can_be_asked = claim.is_ours and claim.carrier is not None and claim.number is not None
     asks = not expires and has_attempts and can_be_asked and state.stage in IN_PROGRESS
     closed = refusal if asks else None
-    not_tried = _not_tried(claim, state, leased=leased, has_attempts=has_attempts)
+    no_attempt = _why_no_attempt(claim, state, leased=leased, has_attempts=has_attempts)
     if expires:
-        not_tried = not_tried or Why.EXPIRING
-    why, next_at = (not_tried, None) if not_tried else _at_carrier(planned, closed)
-    kind = _in_the_way(claim, state, closed)
+        no_attempt = no_attempt or Why.EXPIRING
+    why, next_at = (no_attempt, None) if no_attempt else _at_carrier(planned, closed)
+    kind = _preventing_error(claim, state, closed)
     stage = _stage_now(claim, state, planned[0])
     is_due_now = _is_due(why, stage, state, now, policy)
     is_ready = claim.state.stage is Stage.WAITING and is_due(claim.state, now, policy)
@@ -155,14 +155,14 @@ def position(
     return replace(result, evidence=_evidence(claim, result, now, policy))
 
 
-def _evidence(claim: Claim, where: Position, now: datetime, policy: Policy) -> Evidence | None:
-    ends_at = evidence_end(claim, where.state, policy)
+def _evidence(claim: Claim, result: Position, now: datetime, policy: Policy) -> Evidence | None:
+    ends_at = evidence_end(claim, result.state, policy)
     if ends_at is None or claim.fetch_status == FetchStatus.SUCCESS:
         return None
     is_over = ends_at <= now
     is_first = claim.deadline is None or ends_at < deadline_end(claim.deadline, policy.zone)
-    is_wanted = where.why not in (Why.LEFT_ALONE, Why.ERASED, Why.SHELVED)
-    return Evidence(ends_at, is_over, is_wanted if is_over else where.is_open and is_first)
+    is_wanted = result.why not in (Why.LEFT_ALONE, Why.ERASED, Why.SHELVED)
+    return Evidence(ends_at, is_over, is_wanted if is_over else result.is_open and is_first)
 
 
 def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> bool:
@@ -229,7 +229,7 @@ def _at_carrier(planned: tuple[Why, datetime], refusal: Refusal | None) -> tuple
     return (Why.CLOSED, refusal.until) if refusal.until > planned[1] else planned
 
 
-def _not_tried(claim: Claim, state: State, *, leased: bool, has_attempts: bool) -> Why | None:
+def _why_no_attempt(claim: Claim, state: State, *, leased: bool, has_attempts: bool) -> Why | None:
     if claim.erased:
         return Why.ERASED
     if claim.fetch_status == FetchStatus.SUCCESS:
@@ -246,7 +246,7 @@ def _not_tried(claim: Claim, state: State, *, leased: bool, has_attempts: bool) 
 _ENDS = {Stage.SHELVED: Why.SHELVED, Stage.UNNUMBERED: Why.UNNUMBERED, Stage.GIVEN_UP: Why.GIVEN_UP}
 
 
-def _in_the_way(claim: Claim, state: State, refusal: Refusal | None) -> ErrorKind | None:
+def _preventing_error(claim: Claim, state: State, refusal: Refusal | None) -> ErrorKind | None:
     if not claim.is_ours or state.stage is Stage.SHELVED:
         return None
     if claim.number is None:

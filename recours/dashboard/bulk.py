@@ -50,12 +50,12 @@ def apply(visit: Visit) -> Response:
     lines = [
         (
             visit.texts("Line {line}: {text}", line=line, text=clean(result.sentence, _LONGEST_SENTENCE)),
-            result.is_so_already,
+            result.is_already_done,
         )
         for line, result in results
         if not result.is_done
     ]
-    is_good = all(is_so_already for _, is_so_already in lines)
+    is_good = all(is_already_done for _, is_already_done in lines)
     return visit.back(Notice(actions.file_summary(results), is_good=is_good, lines=lines))
 
 

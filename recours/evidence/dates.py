@@ -84,7 +84,7 @@ def begins_with_date(folded: str) -> bool:
 
 
 def _day(match: re.Match[str], *, month_may_be_first: bool, has_half: bool) -> date | None:
-    """Return the day that the match means, or None if it is invalid or ambiguous."""
+    """Return the day of a match, or None if it is invalid or ambiguous."""
     if match["iso"]:
         year, month, day = match["iso"], match["iso_month"], match["iso_day"]
     elif match["month"]:

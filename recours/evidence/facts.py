@@ -76,7 +76,7 @@ def _signatory(page: Page) -> str | None:
 
 
 def _delivery(page: Page) -> tuple[str | None, str | None, str]:
-    """Return when the parcel was handed over, the town if an event names it, and the label of the date."""
+    """Return when the parcel was delivered, the town if an event names it, and the label of the date."""
     # If the document has only one date, labeled just "Date", it is the date of the signature.
     dates = dates_in("\n".join(cell.folded for cells in page.rows for cell in cells))
     is_signed_on_one_date = len(dates) == 1 and _signatory(page) is not None
@@ -94,7 +94,7 @@ def _delivery(page: Page) -> tuple[str | None, str | None, str]:
 
 
 def _date_in_sentence(page: Page) -> str | None:
-    """Return the time in "was delivered to a neighbor on 5 October 2026", even over several lines or date first."""
+    """Return the date in a sentence such as "was delivered to a neighbor on 5 October 2026", or before the verb."""
     for statement in page.statements:
         for start, end in (
             (statement.participle_end, statement.end),
@@ -108,7 +108,7 @@ def _date_in_sentence(page: Page) -> str | None:
 
 
 def _date_in_event(page: Page) -> tuple[str | None, str | None]:
-    """Return time and place of a reported delivery, from a row with a date and "your parcel is delivered"."""
+    """Return the date and place of a delivery, from a row such as "05/10/2026 your parcel is delivered LILLE"."""
     events = [page.rows[at] for at in sorted(page.events - page.excluded_rows)]
     for row in filter(states_delivery, events):
         text = " ".join(cell.folded for cell in row)
@@ -123,7 +123,7 @@ def _date_in_event(page: Page) -> tuple[str | None, str | None]:
 
 
 def _place_in_sentence(page: Page) -> str | None:
-    """Return the town in "was delivered to DUPONT in 59000 LILLE", before or after the date, or in "à 59000 LILLE"."""
+    """Return the town in a cell such as "à 59000 LILLE", or a sentence such as "was delivered in 59000 LILLE"."""
     for cell in chain(*page.rows):
         if (match := _IN_TOWN.match(cell.folded)) and (
             town := town_of(cell.text[slice(*match.span("town"))])

@@ -61,11 +61,11 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
 
 
 class Weight(IntEnum):
-    """How long an objection counts: until a delivery is reported, until a sentence reports it (CLAIMED), or forever."""
+    """How long an objection counts."""
 
-    REPORTED = 1
-    CLAIMED = 2
-    RETURNED = 3
+    REPORTED = 1  # until a delivery is reported
+    CLAIMED = 2  # until a sentence reports a delivery
+    RETURNED = 3  # forever
 
 
 def objections(folded: str) -> Iterator[tuple[int, Weight]]:

@@ -321,7 +321,7 @@ class Engine:
             else:
                 ordinary.append(answer)
         for is_last, of_run in deferred.items():
-            self._record_group(of_run, partial(self._recorder.leave, last=is_last))
+            self._record_group(of_run, partial(self._recorder.defer, last=is_last))
         self._record_group(ordinary, self._recorder.conclude)
 
     def _record_group(

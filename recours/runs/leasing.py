@@ -385,7 +385,7 @@ class Leasing:
                 [(claim, defer(claim, claim.state, until, now, self._deps.policy))], lease
             )
         elif action in (Action.GIVE_UP, Action.PASS):
-            self._recorder.end(claim, give_up(claim, now, self._deps.policy))
+            self._recorder.give_up(claim, give_up(claim, now, self._deps.policy))
         elif result := self._end_without_call(claim, action, now):
             self._recorder.announce(claim, self._catalog.name_of(claim.carrier, claim.carrier_name))
             self._recorder.conclude([result])

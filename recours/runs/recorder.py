@@ -12,7 +12,7 @@ from recours.core.accounts import DEFAULT_ACCOUNT
 from recours.core.claim import Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
-from recours.core.last_attempt import attempts_beside_last, awaits_last_attempt, last_attempt_text
+from recours.core.last_attempt import attempts_except_last, awaits_last_attempt, last_attempt_text
 from recours.core.order import VIRTUAL_DEADLINE
 from recours.core.outcome import Failure, Outcome, Retrieved, unknown_of
 from recours.core.text import LocalTime, format_minute, plural
@@ -65,7 +65,7 @@ class Recorder:
         log.info(f"[{self.prefix}{next(self._places)}] {name} for {claim.reference} ({carrier})")
 
     def _is_last(self, claim: Claim) -> bool:
-        """Return whether the attempt is the claim's last attempt before its deadline. A manual attempt is not."""
+        """Return whether the attempt is the claim's last attempt before its deadline; a manual attempt never is."""
         return not self.by_name and awaits_last_attempt(claim.state)
 
     def conclude(self, attempts: "Sequence[AttemptResult]") -> int:
@@ -103,7 +103,7 @@ class Recorder:
         is_over = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
         return decision.uses_attempt and is_over and self._is_last(claim)
 
-    def leave(self, attempts: "Sequence[AttemptResult]", *, last: bool = False) -> int:
+    def defer(self, attempts: "Sequence[AttemptResult]", *, last: bool = False) -> int:
         """Record failures that are not the claims' fault, without using an attempt. `last`: rank these claims last."""
         now = self.deps.clock.now()
         since = now if last else None
@@ -112,7 +112,7 @@ class Recorder:
         )
         return 0
 
-    def end(self, claim: Claim, decision: Decision) -> None:
+    def give_up(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim is given up without a call."""
         from recours.runs.attempt import AttemptResult  # noqa: PLC0415 (many runs find nothing to fetch)
 
@@ -196,7 +196,7 @@ class Recorder:
             return f"next attempt unchanged ({format_minute(state.next_at, self.local)})"
         return "its backoff is unchanged"
 
-    def log_passed(self, claim: Claim, decision: Decision) -> None:
+    def log_skipped(self, claim: Claim, decision: Decision) -> None:
         self.stats.skipped_persistent += 1
         error = claim.last_error
         if decision.gave_up:
@@ -210,7 +210,7 @@ class Recorder:
         times_asked = ""
         if decision.kind and is_persistent(decision.kind, last_retry=True):
             times_asked = f" (the carrier was asked {plural(self.deps.claims.times_asked(claim), 'time')})"
-        attempts = plural(attempts_beside_last(decision.state), "attempt")
+        attempts = plural(attempts_except_last(decision.state), "attempt")
         if decision.state.last_attempt_at:
             attempts += " and a last attempt"
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {attempts} - {error}{times_asked}")

@@ -92,7 +92,7 @@ class ClaimRefusal:
         return translate(language, _SENTENCES["near" if self.suggestion else self.why]).format(**facts)
 
     @property
-    def is_so_already(self) -> bool:
+    def is_already_done(self) -> bool:
         return self.why in _SO_ALREADY
 
 

@@ -117,29 +117,29 @@ def _longest(usage: dict[str, list[Usage]]) -> dict[str, dict[str, Any]]:
 
 
 def usage_line(name: str, use: Usage, minute: Minute) -> str:
-    """`Chronopost: 5/100 per day, resets 2026-02-07 00:00`."""
+    """Return a line such as `Chronopost: 5/100 per day, resets 2026-02-07 00:00`."""
     suffix = f" {use.limit.capability}" if use.limit.capability else ""
     return f"{name}{suffix}: {usage_text(use, minute)}"
 
 
 def usage_text(use: Usage, minute: Minute) -> str:
-    """`5/100 per day, resets 2026-02-07 00:00`."""
+    """Return a text such as `5/100 per day, resets 2026-02-07 00:00`."""
     text = f"{use.calls}/{use.limit.number} per {use.limit.window.label}"
     return text if use.limit.window.is_short else f"{text}, resets {minute(use.resets_at)}"
 
 
 def named_usage(use: Usage, minute: Minute) -> str:
-    """`token 1/20 per hour, resets 2026-02-06 15:00`: with the limit's purpose, for lists of a carrier's limits."""
+    """Return a text such as `token 1/20 per hour, resets 2026-02-06 15:00`, for lists of a carrier's limits."""
     return f"{purpose(use.limit)}{usage_text(use, minute)}"
 
 
 def purpose(limit: Limit) -> str:
-    """`token `, or nothing for a limit of all calls."""
+    """Return a prefix such as `token `, or "" for a limit of all calls."""
     return f"{limit.capability.lower()} " if limit.capability else ""
 
 
 def worth_showing(uses: Sequence[Usage]) -> Sequence[Usage]:
-    """Return the uses of long windows. Without any, return those of short windows, although they are soon outdated."""
+    """Return the uses of long windows, or if there are none, of short windows, although those are soon outdated."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 
@@ -155,7 +155,7 @@ MOST_NOT_ENROLLED = 10_000
 
 
 def not_enrolled(count: int) -> str:
-    """Return the warning about claims that nobody has enrolled or left out yet; "" if there are none."""
+    """Return the warning about claims that nobody has enrolled or decided to leave out; "" if there are none."""
     if not count:
         return ""
     number = f"{MOST_NOT_ENROLLED} or more" if count >= MOST_NOT_ENROLLED else str(count)

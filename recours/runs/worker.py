@@ -104,7 +104,7 @@ class Worker(ABC):
         return self.deps.policy
 
     @classmethod
-    def greet(cls, batch_size: int, max_retries: int) -> None:
+    def log_header(cls, batch_size: int, max_retries: int) -> None:
         """Write the first lines of the log, before anything can fail."""
         text = cls.head.format(batch_size=batch_size, max_retries=max_retries)
         for line in (RULE, *text.splitlines(), RULE):
@@ -247,9 +247,9 @@ class Worker(ABC):
         finally:
             self.carriers_asked |= engine.leasing.carriers_asked
             self.refusals = {lane.key: lane.refusal for lane in engine.leasing.lanes.values() if lane.refusal}
-            self._try_to(lambda: self._count_left_behind(source))
+            self._try_to(lambda: self._count_deferred(source))
 
-    def _count_left_behind(self, source: Source) -> None:
+    def _count_deferred(self, source: Source) -> None:
         """Count the due claims of accounts that took no more calls. These claims are outside the batch."""
         ready = source.ready(self.deps.clock.now(), lanes=self.refusals) if self.refusals else {}
         for key, lane in ready.items():
@@ -409,7 +409,7 @@ class PODRetryScheduler(Worker):
         for claim, decision in maintenance.pass_retries(
             due_until, lambda claim: self._pass(claim, now), now, carriers
         ):
-            self._recorder.log_passed(claim, decision)
+            self._recorder.log_skipped(claim, decision)
 
     def _revive(self, claim: Claim, now: datetime) -> State:
         if self.policy.sets_aside(claim):

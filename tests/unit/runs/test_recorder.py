@@ -27,7 +27,7 @@ def test_giving_up_on_a_claim_edited_in_the_meantime_is_not_reported(
     world.failed("CLM-1", retries_counted=5)
     claim = world.table["CLM-1"]
     stats = Stats()
-    recorder(world, stats).end(claim, give_up(claim, world.now, world.policy))
+    recorder(world, stats).give_up(claim, give_up(claim, world.now, world.policy))
     assert (stats, caplog.messages, world.table.notices) == (Stats(), [], [])
 
 
@@ -40,6 +40,6 @@ def test_a_foreign_text_cannot_forge_a_line(
     stats = Stats()
     claim = replace(claim, state=replace(claim.state, retries_used=5, attempts=5))
     decision = give_up(claim, world.now, world.policy)
-    recorder(world, stats).log_passed(claim, decision)
+    recorder(world, stats).log_skipped(claim, decision)
     assert caplog.messages == [f"🛑 FINAL FAILURE: CLM-1 gave up after 5 attempts - {shown}"]
     assert (stats.skipped_persistent, stats.max_retries_reached) == (1, 1)

@@ -70,7 +70,7 @@ def test_the_log_of_the_scheduler_matches_the_guide(world: World, caplog: pytest
     world.queue.answers["XY000000002FR"] = [Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")]
     world.queue.answers["XY000000003FR"] = [Failure(ErrorKind.SERVER_ERROR, "Chronopost is unavailable")]
     worker = world.scheduler(30, concurrency=1)
-    worker.greet(30, 4)
+    worker.log_header(30, 4)
     report = worker.run()
     lines = log_of(caplog)
     assert lines[:5] == [
@@ -114,7 +114,7 @@ def test_the_log_of_the_fetch_worker_matches_the_guide(
 ) -> None:
     world.pending("CLM-1")
     worker = world.fetch_worker()
-    worker.greet(50, 4)
+    worker.log_header(50, 4)
     worker.run()
     assert log_of(caplog)[:7] == [
         RULE,
