@@ -33,7 +33,7 @@ class AccountHealth(StrEnum):
 
 @dataclass(frozen=True)
 class ListedAccount:
-    """An account with its health, `why`, and `until` when (aware UTC). `is_stopped`: a person paused this account."""
+    """An account and its health. `why`: the reason; `until`: its end (aware UTC); `is_stopped`: a person paused it."""
 
     account: ClientAccount
     health: AccountHealth

@@ -8,8 +8,8 @@ The sources document the call, the codes, the fields of the proof (`signatureIma
 links to images after 72 hours, and the storage of details for 45 days. `AMZN_UK`, numbers that start with FR, IT and
 UK, and an answer for an unknown number were recorded.
 
-Assumed, without a source: The first letters of a number give the business and the `carrierId`, in Spain too. A proof
-without an image gets none after a day. The hosts of images and the form of an error about a number are assumed too.
+Assumed, without a source: The first letters of a number give the business and the `carrierId`, in Spain too. If a proof
+has no image after a day, none follows. The hosts of images and the form of an error about a number are assumed too.
 """
 
 import re
@@ -137,7 +137,7 @@ class AmazonShipping(LinkClient):
         return parse_tracking(self.call(Capability.TRACKING, request, session), number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
-        """Without an image, a receiver or coordinates are the whole proof once an image has had time to arrive."""
+        """The failure to report. A receiver or coordinates are the whole proof if no image follows within a day."""
         is_whole = _PROVED in delivery.hints and (delivery.at is None or now - delivery.at > _IMAGE_WITHIN)
         return Sentence.PROOF_IMAGELESS if is_whole else Sentence.PROOF_PENDING
 
@@ -182,7 +182,7 @@ def _label(summary: Any) -> str:
 
 
 def _scan(event: Any) -> Scan:
-    """An event. Deliveries on the return leg are to the sender. Without a leg, a refusal starts it (inferred)."""
+    """An event. Deliveries on the return leg are to the sender. Without a leg, a refusal starts the return (inferred)."""
     code = json_api.text(event, "eventCode")
     leg = json_api.text(event, "shipmentType")
     status = AMAZON_CODES.get(code or "")

@@ -28,7 +28,7 @@ class Client(ABC):
     spec: ClassVar[CarrierSpec]
     # Whether the tracking call sends our credentials too.
     tracking_shows_account: bool = True
-    # Whether "access denied" means that this parcel belongs to another customer; otherwise our account may be at fault.
+    # Whether "access denied" means that the parcel belongs to another customer. Otherwise, our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
     token_service: ClassVar[TokenService | None] = None  # set if each call needs a token
     _tokens: Tokens | None = None
@@ -67,7 +67,7 @@ class Client(ABC):
         return self._tokens.setup_calls(now) if self._tokens else {}
 
     def secrets(self) -> tuple[str, ...]:
-        """Secrets that no text may repeat, apart from the settings: the tokens in use."""
+        """The tokens in use, which no text may contain. The settings contain the other secrets."""
         return self._tokens.secrets() if self._tokens else ()
 
     def call(self, capability: Capability, request: Request, session: CarrierSession) -> Response:

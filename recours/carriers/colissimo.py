@@ -49,8 +49,8 @@ _LANGUAGE = "fr_FR"
 # COMCFM and LIVREO, and the meaning of CHGCFM are from an older table with labels in a public client (AnyBlok).
 CODES = answers.status_table(
     {
-        # Handed over: "livré", to anyone at the recipient's address or named by the order. LIVBPO: in the recipient's
-        # PO box.
+        # "Livré": handed over to anyone at the recipient's address or named in the order. LIVBPO: in the recipient's PO
+        # box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
         # Back at its sender, or sent back under another number (SCCEXP), after which no more events follow. The label
         # of LIVVPC says "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.
@@ -150,7 +150,7 @@ _LONGEST_PATH = 1000  # characters, because it is sent back
 
 
 class Listed(NamedTuple):
-    """A document that can be requested. `path` and `uuid` are untrusted and only ever sent back."""
+    """A document that can be requested. `path` and `uuid` are untrusted; they are only sent back to the carrier."""
 
     path: str | None
     uuid: str | None

@@ -132,7 +132,7 @@ def _numbers(body: Any) -> tuple[str, ...]:
 def _scan(event: Any) -> Scan:
     """An event or the current status. The times have no offset; they are assumed to be French local time (inferred).
 
-    A return has the same codes as any other parcel; only its label shows it.
+    A returned parcel has the same codes as any other parcel; only its label shows the return.
     """
     label = json_api.first_text(event, "description", "status")
     at = answers.parse_time(json_api.text(event, "timestamp"), PARIS)

@@ -1,9 +1,9 @@
-"""DHL Parcel DE: tracking of German parcels and signatures of the persons who received them. XML in query and answer.
+"""DHL Parcel DE: tracking of German parcels, and signatures of the people who received them. XML in query and answer.
 
 The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call are
 from the notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on
-developer.dhl.com; public clients agree. Events are from the carrier's table of July 2024, in the same place. Nothing
-was tried against the live service.
+developer.dhl.com; public clients agree. Events are from the carrier's table of July 2024, in the same connector.
+Nothing was tried against the live service.
 
 Assumed, without a source: Code 100 also stands for another customer's parcel, and code 62 concerns our account. A
 parcel's `error-status` uses the codes of the whole answer. The `recipient-name` of a delivered parcel is the person who
@@ -134,7 +134,7 @@ def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str])
 
 
 def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | Failure:
-    """The root element of a good answer. Errors of the service have one too; errors of the gateway are JSON."""
+    """The root element of a good answer. The service's errors have a root too; the gateway's errors are JSON."""
     root = soap.parse(answer.body)
     is_of_service = root is not None and root.tag == "data"
     code = soap.attribute(root, "code") if is_of_service else None
@@ -173,7 +173,7 @@ def _numbers(parcel: Any) -> list[str]:
 
 
 def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number. A good parcel outweighs errors. Without a code, the root's code counts."""
+    """`parcels`: those with this number. One good parcel outweighs errors. A missing code is the root's code."""
     codes = [soap.attribute(parcel, "error-status") or soap.attribute(root, "code") for parcel in parcels]
     good = [parcel for parcel, code in zip(parcels, codes, strict=True) if code == _GOOD]
     if not good:

@@ -39,7 +39,7 @@ from recours.runs.ports import CarrierAnswer, Clock, ParcelQuery, Reservation
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
 
-# If the default account gets such a failure, the denial of the client's account still applies.
+# If the default account gets one of these failures, the denial of the client's account still applies.
 _NO_ACCESS_KINDS = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
 # Each limit may reduce the number of fetches, while other processes take and return units.
@@ -125,10 +125,10 @@ _FAILURES_AFTER_AN_ANSWER = 6
 
 @dataclass
 class Bundle:
-    """Claims of one carrier that share tracking calls, with what is known while they are processed one after another.
+    """Claims of one carrier that share tracking calls, and what is known while the claims are processed one by one.
 
-    A failed call is repeated for each half of its numbers, and so on. Finding one bad number among thirty takes eleven
-    calls.
+    A failed call is repeated for each half of its numbers, and so on. It takes eleven calls to find one bad number among
+    thirty.
     """
 
     parcels: Sequence[ParcelQuery]
@@ -531,7 +531,7 @@ class APIRequestQueue(AccountGate):
         bundle.note_tracking(numbers, answer)
 
     def _log_failures(self, key: str, bundle: Bundle) -> None:
-        """Log failed shared calls. Otherwise nobody would notice that a carrier rejects them, which wastes calls."""
+        """Log failed shared calls, because a carrier that always rejects them would waste calls unnoticed."""
         name = self._accounts[key].name
         parcels = plural(len(bundle.numbers), "parcel")
         if bad_numbers := len(bundle.bad_numbers):

@@ -1,7 +1,8 @@
 """Pings to a healthchecks check when a run starts, succeeds or fails.
 
-In the pinging API (https://healthchecks.io/docs/http_api/), a POST to the check's URL reports success, and a POST to
-`/start` or `/fail` below it a start or failure. `rid`, a UUID, connects a start with its end. The body is a log.
+In the pinging API (https://healthchecks.io/docs/http_api/), a POST to the check's URL reports success. A POST to
+`/start` or `/fail` below that URL reports a start or a failure. `rid`, a UUID, connects a start with its end. The body
+is a log.
 """
 
 import logging

@@ -136,7 +136,7 @@ def _read_tracking(request: HttpRequest) -> Question:
         "tracking",
         values["trackingId"],
         tracking=True,
-        goes_on=DOCUMENT_IS_THERE,
+        continues_in=DOCUMENT_IS_THERE,
         bearer=request.headers.get("x-amz-access-token") or "none",
     )
 

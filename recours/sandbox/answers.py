@@ -43,20 +43,20 @@ class Question:
 
     operation: str
     number: str = ""  # empty: the request is not about a parcel
-    also: tuple[str, ...] = ()  # further parcels of the same call
+    more_numbers: tuple[str, ...] = ()  # further parcels of the same call
     tracking: bool = False  # the first call of a fetch, about the parcel's status
     # In these scenarios, this call does not use up the step, because another call follows that does.
-    goes_on: Collection[Scenario] = ()
+    continues_in: Collection[Scenario] = ()
     # The account and its password. None: the call needs neither.
     credentials: tuple[str, str] | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
-    holder: str = ""  # the account that the token was issued to, set by the sandbox
-    asks_token: bool = False
+    token_account: str = ""  # the account that the token was issued to, set by the sandbox
+    is_token_request: bool = False
     details: Mapping[str, str] = field(default_factory=dict)  # further inputs of the answer
 
     @property
     def account(self) -> str:
-        return self.credentials[0] if self.credentials else self.holder
+        return self.credentials[0] if self.credentials else self.token_account
 
     @property
     def password(self) -> str:
@@ -113,7 +113,7 @@ class SimulatedCarrier(ABC):
         """The scenarios in which the carrier tells other accounts that the parcel is not theirs."""
         return PROOF if question.tracking and self.tracks_for_all else PROOF | WHEREABOUTS
 
-    def shows(self, question: Question, account: str, password: str) -> bool:
+    def has_credentials(self, question: Question, account: str, password: str) -> bool:
         """Return whether a question has the credentials of this account."""
         return question.credentials == (account, password)
 

@@ -92,7 +92,7 @@ class Chronopost(soap.SoapCarrier):
                 operation,
                 values["skybillNumber"],
                 tracking=True,
-                goes_on=DELIVERED_BY_TRACKING | {Scenario.ACCOUNT_DENIED},
+                continues_in=DELIVERED_BY_TRACKING | {Scenario.ACCOUNT_DENIED},
             )
         if values["pdf"] not in ("true", "false"):
             raise _bad_request(f"{values['pdf']!r} is not a boolean")
@@ -100,7 +100,7 @@ class Chronopost(soap.SoapCarrier):
             operation,
             values["skybillNumber"],
             credentials=(values["accountNumber"], values["password"]),
-            goes_on=_IMAGE_MAY_BE_ASKED_FOR if values["pdf"] == "true" else (),
+            continues_in=_IMAGE_MAY_BE_ASKED_FOR if values["pdf"] == "true" else (),
             details={"pdf": values["pdf"]},
         )
 

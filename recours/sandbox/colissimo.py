@@ -55,7 +55,7 @@ _FORMS: dict[str, dict[str, json_api.Form]] = {
 
 # The timeline itself refuses these, so no other call follows.
 _REFUSED_THERE = {Scenario.AUTH_REFUSED, Scenario.NOT_OURS, Scenario.POD_NEVER}
-_GOES_ON = {"timelineCompany": DELIVERED_BY_TRACKING - _REFUSED_THERE, "documents": DOCUMENT_IS_THERE}
+_CONTINUES_IN = {"timelineCompany": DELIVERED_BY_TRACKING - _REFUSED_THERE, "documents": DOCUMENT_IS_THERE}
 
 _TIMELINE_ERRORS = {
     Scenario.UNKNOWN: ("105", "Numéro de colis inconnu"),  # recorded
@@ -142,7 +142,7 @@ class Colissimo(SimulatedCarrier):
             operation,
             number,
             tracking=tracking,
-            goes_on=_GOES_ON.get(operation, ()),
+            continues_in=_CONTINUES_IN.get(operation, ()),
             credentials=account_of(credential["apiKey"])
             if by_key
             else (credential["login"], credential["password"]),

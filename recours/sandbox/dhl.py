@@ -93,7 +93,7 @@ class Dhl(SimulatedCarrier):
             "shipments",
             values["trackingNumber"],
             tracking=True,
-            goes_on=_LINKED,
+            continues_in=_LINKED,
             credentials=account_of(request.headers.get("dhl-api-key", "")),
         )
 

@@ -100,7 +100,7 @@ class DhlExpress(SimulatedCarrier):
             operation,
             number,
             tracking=tracking,
-            goes_on=(DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) if tracking else (),
+            continues_in=(DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) if tracking else (),
             credentials=json_api.basic_account(request),
             details=values | {"instance": _instance(request)},
         )

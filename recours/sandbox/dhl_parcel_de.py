@@ -31,7 +31,7 @@ _FORMS = {
     _SIGNATURE: _LOGIN | {"piece-code": _NUMBER},
 }
 
-_GOES_ON = scenarios.DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED, Scenario.NOT_OURS}
+_CONTINUES_IN = scenarios.DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED, Scenario.NOT_OURS}
 _UNKNOWN = frozenset({Scenario.UNKNOWN, Scenario.NOT_OURS})
 _NO_SIGNATURE = scenarios.NO_DOCUMENT_IS_THERE - {Scenario.POD_UNSAID} | {Scenario.IN_TRANSIT} | _UNKNOWN
 
@@ -80,21 +80,21 @@ class DhlParcelDe(TracksSeveral):
         if wrong or not values:
             raise _refused("The only parameter is xml.")
         fields = _fields(values["xml"])
-        number, *also = fields["piece-code"].split(";")
+        number, *more_numbers = fields["piece-code"].split(";")
         is_tracking = fields["request"] == _TRACK
         account = (fields["appname"], fields["password"])
         is_of_application = json_api.basic_account(request) == _application(*account)
         return Question(
             fields["request"],
             number,
-            tuple(also),
+            tuple(more_numbers),
             tracking=is_tracking,
-            goes_on=_GOES_ON if is_tracking else (),
+            continues_in=_CONTINUES_IN if is_tracking else (),
             credentials=account if is_of_application else ("", ""),
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """The settings, including the application's credentials, which the sandbox derives from the account's."""
+        """The settings. The application's credentials are derived from those of the account."""
         key, secret = _application(account, password)
         application = {"DHL_PARCEL_DE_API_KEY": key, "DHL_PARCEL_DE_API_SECRET": secret}
         return super().settings(account, password) | application

@@ -51,7 +51,7 @@ _FORMS: dict[str, json_api.Form] = {
 }
 
 # The tracking itself refuses a bad token, so no other call follows.
-_GOES_ON = DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}
+_CONTINUES_IN = DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}
 
 # HTTP status, code, message.
 _Error = tuple[int, str, str]
@@ -164,7 +164,7 @@ class FedEx(GivesTokens, TracksSeveral):
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         scenario = state.scenario
-        if scenario in _ERRORS and not (question.tracking and scenario in _GOES_ON):
+        if scenario in _ERRORS and not (question.tracking and scenario in _CONTINUES_IN):
             return _error(*_ERRORS[scenario])
         if not NUMBER.fullmatch(question.number):
             return _result_of_number(question.number, {"error": _coded(*_INVALID)})
@@ -190,13 +190,13 @@ def _read_tracking(request: HttpRequest) -> Question:
     listed = _body(request)["trackingInfo"]
     if len(listed) > _MAX_NUMBERS:
         raise BadRequestError(_error(400, *_TOO_MANY_NUMBERS))
-    number, *also = (_parcel(entry)["trackingNumber"] for entry in listed)
+    number, *more_numbers = (_parcel(entry)["trackingNumber"] for entry in listed)
     return Question(
         "trackingnumbers",
         number,
-        tuple(also),
+        tuple(more_numbers),
         tracking=True,
-        goes_on=_GOES_ON,
+        continues_in=_CONTINUES_IN,
         bearer=json_api.bearer(request),
     )
 

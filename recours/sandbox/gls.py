@@ -38,7 +38,7 @@ _LANGUAGES = {"EN", "FR", "DE"}
 _MAX_NUMBERS = 10
 
 # In these scenarios, tracking says "delivered" and the token is valid.
-_GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | {Scenario.ACCOUNT_DENIED}
+_CONTINUES_IN = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | {Scenario.ACCOUNT_DENIED}
 
 # Status, code and text of an event, and its time before the last event.
 _ON_THE_WAY = (
@@ -104,20 +104,25 @@ def _no_token(message: str) -> Answer:
 
 def _read_tracking(request: HttpRequest) -> Question:
     json_api.needs(request, "GET", json_api.problem(405, "Method Not Allowed", "Use GET"))
-    number, *also = request.path.removeprefix(_TRACK).split(",")
+    number, *more_numbers = request.path.removeprefix(_TRACK).split(",")
     values, wrong = json_api.parameters(request, _PARAMETERS)
     detail = None
     if wrong:
         detail = f"Failed to convert '{wrong[0]}' with value: '{values[wrong[0]]}'"
     elif request.headers.get("accept-language", "EN") not in _LANGUAGES:
         detail = "Failed to convert 'Accept-Language'"
-    elif len(also) >= _MAX_NUMBERS:
-        size = len(also) + 1
+    elif len(more_numbers) >= _MAX_NUMBERS:
+        size = len(more_numbers) + 1
         detail = f"Provided references of size '{size}' is more than allowed limit of {_MAX_NUMBERS}"
     if detail:
         raise BadRequestError(json_api.problem(400, "Bad Request", detail))
     return Question(
-        "trackids", number, tuple(also), tracking=True, goes_on=_GOES_ON, bearer=json_api.bearer(request)
+        "trackids",
+        number,
+        tuple(more_numbers),
+        tracking=True,
+        continues_in=_CONTINUES_IN,
+        bearer=json_api.bearer(request),
     )
 
 
@@ -133,9 +138,11 @@ def _read_shipit(request: HttpRequest) -> Question:
     field, number = _identifier(request.body)
     if not re.fullmatch(_IDENTIFIERS[field], number):
         raise BadRequestError(_invalid_field(field, number))
-    goes_on = _GOES_ON if operation == "parceldetails" else ()
+    continues_in = _CONTINUES_IN if operation == "parceldetails" else ()
     details = {"field": field}
-    return Question(operation, number, goes_on=goes_on, bearer=json_api.bearer(request), details=details)
+    return Question(
+        operation, number, continues_in=continues_in, bearer=json_api.bearer(request), details=details
+    )
 
 
 def _identifier(body: bytes) -> tuple[str, str]:

@@ -100,7 +100,7 @@ def read_token(
         raise BadRequestError(refusal)
     account, password = [form[name] for name in fields[:2]] or basic_account(request)
     details = {name: form[name] for name in fields[2:]}
-    return Question("token", credentials=(account, password), asks_token=True, details=details)
+    return Question("token", credentials=(account, password), is_token_request=True, details=details)
 
 
 def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> None:

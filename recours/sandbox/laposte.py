@@ -83,10 +83,10 @@ class LaPoste(TracksSeveral):
         if json_api.first_values(request.query) != {"lang": _LANGUAGE}:
             raise BadRequestError(_gateway(400, "BAD_REQUEST", f"the only parameter is lang={_LANGUAGE}"))
         names = request.path.removeprefix(PATH)
-        number, *also = (unquote(name) for name in names.split(","))
-        if len(also) >= MAX_NUMBERS:
+        number, *more_numbers = (unquote(name) for name in names.split(","))
+        if len(more_numbers) >= MAX_NUMBERS:
             raise BadRequestError(_functional(400, _BAD_NUMBER, names))
-        return Question("idships", number, tuple(also), tracking=True, credentials=account_of(key))
+        return Question("idships", number, tuple(more_numbers), tracking=True, credentials=account_of(key))
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """See TracksSeveral. An error of the service concerns one parcel; an error of the gateway concerns the call."""

@@ -9,7 +9,7 @@ look like those of ASP.NET, and an error may have a text in Libelle01.
 
 Only the operation that a fetch needs is simulated; the others return faults.
 
-The private key itself is never sent: `shows` verifies that the signature was made with it.
+The private key itself is never sent: `has_credentials` verifies that the signature was made with it.
 """
 
 import hashlib
@@ -85,7 +85,7 @@ class MondialRelay(soap.SoapCarrier):
             },
         )
 
-    def shows(self, question: Question, account: str, password: str) -> bool:
+    def has_credentials(self, question: Question, account: str, password: str) -> bool:
         """Return whether the brand belongs to this account and the signature was made with its key."""
         signed = (question.details["signed"] + password).encode()
         fits = hashlib.md5(signed, usedforsecurity=False).hexdigest().upper() == question.details["security"]

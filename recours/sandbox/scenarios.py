@@ -227,13 +227,13 @@ class ScriptProgress:
         script: Parcel,
         now: datetime,
         *,
-        goes_on: Collection[Scenario],
+        continues_in: Collection[Scenario],
         refused: bool,
         hidden: Collection[Scenario] | None = None,
     ) -> ParcelState:
         """Return the state for a call and use up the step.
 
-        `goes_on`: scenarios in which this call does not use up the step, because another call follows that does, such
+        `continues_in`: scenarios in which this call does not use up the step, because another call follows that does, such
         as the POD call after a tracking call that answers "delivered". `refused`: the password is wrong, which
         overrides the script. `hidden`: None if the owner's account calls; otherwise the scenarios in which the account
         gets NOT_OURS, without using up a step. A number starts over when its script is replaced by another object.
@@ -257,7 +257,7 @@ class ScriptProgress:
         )
         if delivered:
             progress.delivered_at = state.delivered_at
-        if hidden is None and (refused or step not in goes_on):
+        if hidden is None and (refused or step not in continues_in):
             progress.steps_used += 1
         return state
 

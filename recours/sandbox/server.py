@@ -155,14 +155,14 @@ class Sandbox:
         except BadRequestError as refusal:
             self.record_unknown(carrier.key)
             return refusal.answer
-        if question.asks_token and isinstance(carrier, GivesTokens):
+        if question.is_token_request and isinstance(carrier, GivesTokens):
             return self._token(carrier, question)
         states = self._record(carrier, question)
         answers: list[Answer] = []
         for alone, state in states:
             override = state.override and state.override(carrier, alone, state)
             answers.append(override or carrier.answer(alone, state))
-        if isinstance(carrier, TracksSeveral) and question.also:
+        if isinstance(carrier, TracksSeveral) and question.more_numbers:
             return self._together(carrier, answers)
         return answers[0]
 
@@ -228,21 +228,23 @@ class Sandbox:
         if question.credentials is None:
             return ""
         accounts = self.accounts.items()
-        return next((name for name, password in accounts if carrier.shows(question, name, password)), None)
+        return next(
+            (name for name, password in accounts if carrier.has_credentials(question, name, password)), None
+        )
 
     def _record(self, carrier: SimulatedCarrier, question: Question) -> list[tuple[Question, ParcelState]]:
         """Record the call, and return the state of each of its parcels, as if each had been requested alone."""
         with self._lock:
             at, account = self._now(), self._account(carrier, question)
             if question.bearer in self.tokens:
-                question = replace(question, holder=self.tokens[question.bearer].account)
-            numbers = (question.number, *question.also)
+                question = replace(question, token_account=self.tokens[question.bearer].account)
+            numbers = (question.number, *question.more_numbers)
             states = [self._state(carrier, question, number, account, at) for number in numbers]
-            scenario = None if question.also else states[0].override or states[0].scenario
+            scenario = None if question.more_numbers else states[0].override or states[0].scenario
             name = account or question.account
             self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), name, scenario))
             return [
-                (replace(question, number=number, also=()), state)
+                (replace(question, number=number, more_numbers=()), state)
                 for number, state in zip(numbers, states, strict=True)
             ]
 
@@ -257,7 +259,7 @@ class Sandbox:
             f"{carrier.key}/{number}",
             script,
             at,
-            goes_on=question.goes_on,
+            continues_in=question.continues_in,
             refused=account is None or not has_right,
             hidden=None if is_owner else carrier.hides(question),
         )

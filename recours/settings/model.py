@@ -481,7 +481,7 @@ SETTINGS = {
 
 
 def redactor(settings: Settings) -> Redactor:
-    """A redactor of every secret in the settings, and of every pair as joined in an Authorization header."""
+    """A redactor of every secret in the settings, and of pairs of secrets as in an Authorization header."""
     pairs = [pair for credentials in settings.credentials.values() for pair in credentials.pairs()]
     return _redactor_of(frozenset([*settings.secrets, *pairs]))
 

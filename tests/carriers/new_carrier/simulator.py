@@ -39,7 +39,7 @@ class Acme(SimulatedCarrier):
             "proof" if proof else "parcel",
             number,
             tracking=not proof,
-            goes_on=() if proof else DELIVERED_BY_TRACKING,
+            continues_in=() if proof else DELIVERED_BY_TRACKING,
             credentials=account_of(request.headers.get("x-key", "")),
         )
 
