@@ -42,7 +42,7 @@ class CarrierSpec:
     sample_number: str  # has the carrier's form but belongs to no parcel; used to check credentials
     spellings: tuple[str, ...] = ()  # other than `name` and `key`
     options: tuple[Option, ...] = ()
-    issues_documents: bool = True  # False: only tracking exists, so the delivery ends the calls for a parcel
+    issues_documents: bool = True  # False: only tracking exists, and no call is made after the delivery
     # The document is part of the tracking answer or linked there, so tracking is called even if the delivery is known.
     tracks_always: bool = False
     # Numbers whose document can be requested without tracking the parcel first; None: none.
@@ -88,7 +88,7 @@ class CarrierSpec:
         return {kind: count for kind, count in self.calls.items() if kind not in skipped}
 
     def calls_for_bundle(self, deliveries: Sequence[Delivery | None]) -> list[dict[Capability, int]]:
-        """Return the calls that several fetches may need, one entry per fetch. Fetches share their tracking calls."""
+        """Return the calls that each of several fetches may need. A tracking call covers `numbers_per_call` fetches."""
         calls_of_each = [self.calls_for(delivery) for delivery in deliveries]
         tracking = [calls for calls in calls_of_each if Capability.TRACKING in calls]
         for place, calls in enumerate(tracking):

@@ -110,7 +110,7 @@ def manifest_line(sha256: str, path: str, folder: PurePath) -> str:
 
 
 def record_line(line: str, values: Sequence[str | None]) -> str:
-    """Return the line that makes changes of a row detectable: the SHA-256 of its `values` and of its file's `line`."""
+    """Return the line that reveals later changes of a row: the SHA-256 of its `values` and of its file's `line`."""
     digest = hashlib.sha256(repr((line, *values)).encode(errors="backslashreplace")).hexdigest()
     return f"{RECORD}{digest}  {line.partition('  ')[2]}"
 

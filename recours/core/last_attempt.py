@@ -52,7 +52,7 @@ def attempts_except_last(state: State) -> int:
 def last_attempt_due(
     claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy
 ) -> datetime | None:
-    """Return when to make the last attempt, given the answer in `state`; None: there is none.
+    """Return when to make the last attempt after the answer in `state`; None: no last attempt is made.
 
     `retry_at`: the next retry; ignored if all retries are used.
     """

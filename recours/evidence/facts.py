@@ -94,7 +94,7 @@ def _delivery(page: Page) -> tuple[str | None, str | None, str]:
 
 
 def _date_in_sentence(page: Page) -> str | None:
-    """Return the date in a sentence such as "was delivered to a neighbor on 5 October 2026", or before the verb."""
+    """Return the date in a sentence such as "was delivered on 5 October 2026". It may also precede the verb."""
     for statement in page.statements:
         for start, end in (
             (statement.participle_end, statement.end),

@@ -30,7 +30,7 @@ _ALNUM = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True)
 class Text:
-    """A cell of the document. Its labels are found once and kept."""
+    """A cell of the document, with its labels."""
 
     text: str
     folded: str
@@ -51,7 +51,7 @@ class FieldValue:
 
 
 class Page:
-    """A document with its labels found."""
+    """A document, with what its labels and sentences say about our parcel."""
 
     def __init__(self, rows: Sequence[Row], expected: Expected) -> None:
         self.rows = [

@@ -93,7 +93,8 @@ _RECEIPT = r"(confirm|conferm|certif|attest|bestatig|bevestig|recon)\w* (\w+ ){0
 DELIVERED = re.compile(
     rf"\b(?:{_HANDED_OVER}|{_SIGNED_FOR}|{_DONE}|{_RECEIVED_WELL}|{_CERTIFIED}|(?:{_COLLECTED}|{_RECEIVED}) (?:{_BY})(?! {_CARRIER}\b)|(?P<collected>{_COLLECTED})|(?P<received>{_RECEIVED}|{_RECEIPT}))(?!\w)"
 )
-# Phrases that mean a delivery only beside a parcel's number, a day and a person. Others are about depots and messages.
+# Phrases that mean a delivery only beside a parcel's number, a day and a person. Otherwise they may be about a depot or
+# a message.
 _DELIVERY_NOUN = "livraison|remise|distribution|retrait|delivery|collection|zustellung|auslieferung|ubergabe|ablieferung|aushandigung|abholung|entrega|recogida|consegna|recapito|ritiro|bezorging|aflevering|levering|overdracht|afgifte"
 _DONE_WITH = "enregistr\\w*|constatee?|effectuee?|realisee?|achevee?|terminee?|situe|record(s|ed)|register(s|ed)|logged|completed|made|took place|shows?|finished|verzeichnet|erfasst?|registrier\\w+|protokolliert|vermerkt|dokumentiert|erfolgte?|vollzogen|abgeschlossen|registr(a|o|ada|ado|ata|ato|eerd|eerde)|efectu(o|ada)|realiz(o|ada)|complet(o|ada|ata)|consta|situa|produjo|effettuat[oa]|avvenut[oa]|eseguit[oa]|colloca|geregistreerd|vastgelegd|voltooid|afgerond|plaatsgevonden|genoteerd"
 _ARRIVED = _any(

@@ -57,10 +57,10 @@ class Reservation(Protocol):
         """Register the end of the call, so that another may begin."""
 
     def refund(self) -> None:
-        """Return the unit of the last call, which certainly sent nothing."""
+        """Give back the unit of the last call, which certainly sent nothing."""
 
     def release(self) -> None:
-        """Return all unused units."""
+        """Give back all unused units."""
 
 
 class ParcelQuery(NamedTuple):

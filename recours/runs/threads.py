@@ -1,4 +1,4 @@
-"""Threads that work through a queue, and show if one of them has died."""
+"""Threads that process a queue of jobs, and report if one of them has died."""
 
 import threading
 from collections.abc import Callable

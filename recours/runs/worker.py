@@ -1,4 +1,4 @@
-"""The two workers. A run maintains the rows, fetches a slice of the due claims, sends emails and records itself.
+"""The two workers. A run maintains the rows, fetches a slice of the due claims, sends emails and records its results.
 
 A run started by cron does one slice, a long-lived worker does many.
 """

@@ -72,7 +72,7 @@ def notifications(decision: Decision) -> list[tuple[str, str]]:
     return [(event.name.value, event.audience.value) for event in decision.events]
 
 
-# ---------------------------------------------------------------- first sight of a failure
+# ---------------------------------------------------------------- the first assessment of a failure
 
 
 def test_the_first_wait_counts_from_the_time_of_failure() -> None:
@@ -382,7 +382,7 @@ def test_a_given_up_claim_is_retried_under_a_higher_limit(kind: ErrorKind, stage
     assert state.rank_at == NOW - 60 * HOUR + timedelta(days=14)
 
 
-# ---------------------------------------------------------------- a turn that has come
+# ---------------------------------------------------------------- due claims
 
 
 @pytest.mark.parametrize(
@@ -534,7 +534,7 @@ def test_a_given_up_claim_keeps_its_rank() -> None:
     assert (state.rank_at, state.rank_is_deadline) == (datetime(2026, 2, 9, 23, tzinfo=UTC), True)
 
 
-# ---------------------------------------------------------------- waiting is no failure
+# ---------------------------------------------------------------- rate limits, rejected accounts
 
 
 @pytest.mark.parametrize("kind", WAITING_IS_NO_FAILURE)
@@ -677,7 +677,7 @@ def test_a_claim_beyond_a_lowered_limit_is_given_up_without_a_call(
     assert decision.kind is (kind or ErrorKind.INTERNAL_ERROR)
 
 
-# ---------------------------------------------------------------- asked for by its reference
+# ---------------------------------------------------------------- requested by its reference
 
 
 @pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP, Stage.NEW])
@@ -707,9 +707,6 @@ def test_a_temporary_error_does_not_replace_a_persistent_one(stage: Stage) -> No
     assert (passing.state.kind, passing.updates_service) == (ErrorKind.ACCESS_DENIED, False)
     lasting = decide(before, failing(ErrorKind.INVALID_TRACKING), NOW, POLICY, by_name=True)
     assert (lasting.state.kind, lasting.updates_service) == (ErrorKind.INVALID_TRACKING, True)
-
-
-# ---------------------------------------------------------------- patience
 
 
 # ---------------------------------------------------------------- deliveries
