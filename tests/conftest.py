@@ -338,16 +338,11 @@ def claim_row(n: int) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="session")
-def add_claims() -> Callable[..., None]:
-    """`add_claims(database, rows)`: each row is a dict of differences from `claim_row`."""
-
-    def add(database: Database, rows: Iterable[dict[str, Any]]) -> None:
-        with database.write() as connection:
-            for n, row in enumerate(rows):
-                connection.execute(insert(SERVICE_CLAIMS).values(claim_row(n) | row))
-
-    return add
+def add_claims(database: Database, rows: Iterable[dict[str, Any]]) -> None:
+    """Add claims to the service's table. Each row is a dict of differences from `claim_row`."""
+    with database.write() as connection:
+        for n, row in enumerate(rows):
+            connection.execute(insert(SERVICE_CLAIMS).values(claim_row(n) | row))
 
 
 @pytest.fixture

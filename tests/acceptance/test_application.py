@@ -22,7 +22,7 @@ from recours.database.engine import Database
 from recours.database.tables import attempts, events, mails, runs
 from recours.host import logs
 from recours.sandbox import Sandbox
-from tests.conftest import environment_of
+from tests.conftest import add_claims, environment_of
 from tests.own_rows import joined_row, set_own
 
 ENGLISH = Localized("en", ZoneInfo("Europe/Paris"))
@@ -54,7 +54,7 @@ def folder(url: str, box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def claim(database: Database, add_claims: Callable[..., None], folder: Path) -> Callable[..., str]:
+def claim(database: Database, folder: Path) -> Callable[..., str]:
     """`claim(number, **values)`: add a failed claim that is due tomorrow at the earliest; return its reference."""
     made: list[str] = []
 

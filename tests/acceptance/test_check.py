@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from recours.cli import check
 from recours.database.engine import Database
 from recours.database.tables import runs
 from recours.sandbox import Sandbox
+from tests.conftest import add_claims
 from tests.fakes.check import KEY, Check
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.rights import unprivileged
@@ -165,7 +166,7 @@ def test_a_healthy_system_has_no_problems(checkout: Checkout, url: str, smtp: Ma
 
 
 def test_every_fault_is_reported_with_its_remedy(
-    checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None], smtp: MailServer
+    checkout: Checkout, url: str, database: Database, smtp: MailServer
 ) -> None:
     add_claims(
         database,

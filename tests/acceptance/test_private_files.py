@@ -5,7 +5,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from sqlalchemy import URL
 
 from recours.database.engine import Database
 from recours.sandbox import Sandbox
+from tests.conftest import add_claims
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.needs import missing
 
@@ -71,7 +72,7 @@ def modes(folder: Path) -> dict[str, str]:
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize(("group", "file", "below"), [("", "600", "700"), (GROUP, "640", "2750")])
 def test_runs_create_no_world_readable_file(
-    checkout: Path, box: Sandbox, add_claims: Callable[..., None], group: str, file: str, below: str
+    checkout: Path, box: Sandbox, group: str, file: str, below: str
 ) -> None:
     if group and os.geteuid():
         missing("only root may give files to any group")

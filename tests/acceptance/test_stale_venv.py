@@ -11,6 +11,7 @@ from sqlalchemy import URL
 from recours.database.engine import Database
 from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
+from tests.conftest import add_claims
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_stale_packages
 
 SCRIPTS = ("scripts/pod_retry_scheduler.py", "scripts/pod_fetch_worker.py")
@@ -20,14 +21,13 @@ INSTALL = ".venv/bin/python -m pip install --require-hashes -r requirements.txt"
 class World:
     """A checkout with a stale .venv, two due claims and a carrier that would answer."""
 
-    def __init__(self, folder: Path, box: Sandbox, add_claims: Callable[..., None]) -> None:
+    def __init__(self, folder: Path, box: Sandbox) -> None:
         self.checkout = copy_of_checkout(folder / "checkout")
         self.box = box
         self.path = folder / "claims.db"
         create_file(self.path)
-        rows = [{"pod_fetch_status": "failed"}, {"pod_fetch_status": "pending", "pod_fetch_error": None}]
         database = Database(URL.create("sqlite", database=str(self.path)))
-        add_claims(database, rows)
+        add_claims(database, [{}, {"pod_fetch_status": "pending", "pod_fetch_error": None}])
         database.close()
 
     def start(self, *command: str, python: str = ".venv/bin/python") -> "subprocess.CompletedProcess[str]":
@@ -62,9 +62,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, add_claims: Callable[..., None]) -> "Callable[..., World]":
+def world(tmp_path: Path) -> "Callable[..., World]":
     def make(box: Sandbox, *, missing: str = "", older: "Mapping[str, str]" = {}) -> World:  # noqa: B006 (not changed)
-        world = World(tmp_path, box, add_claims)
+        world = World(tmp_path, box)
         bare_python(world.checkout / ".venv")
         give_stale_packages(world.checkout / ".venv", missing=missing, older=older)
         return world

@@ -17,6 +17,7 @@ from recours.database.tables import attempts, quota
 from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.settings.model import Settings
+from tests.conftest import add_claims
 from tests.long_form import IS_LONG
 from tests.own_rows import Row, joined_rows, set_own
 
@@ -115,7 +116,6 @@ def machine(
     url: str,
     database: Database,
     sandbox: Sandbox,
-    add_claims: Callable[..., None],
 ) -> Iterator[Machines]:
     """`machine(at, quota, scenarios)`: with one claim for each scenario, which failed an hour and a half ago."""
 

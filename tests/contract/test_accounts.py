@@ -1,7 +1,6 @@
 """New or removed credentials, and new carriers: the account of each claim is determined again, once."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from recours.core.claim import Stage
 from recours.core.policy import Policy
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
-from tests.conftest import SERVICE_CLAIMS
+from tests.conftest import SERVICE_CLAIMS, add_claims
 from tests.fakes.carriers import CHRONOPOST, DHL
 from tests.fakes.intake import take_in
 from tests.own_rows import joined_rows, set_own, set_service
@@ -60,7 +59,7 @@ class Keeper:
 
 
 @pytest.fixture
-def keeper(database: Database, add_claims: Callable[..., None]) -> Keeper:
+def keeper(database: Database) -> Keeper:
     rows = [
         {"carrier": "DHL", "tracking_number": WAYBILL},
         {"carrier": "DHL", "tracking_number": "PARCEL1"},

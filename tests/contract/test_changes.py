@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -17,6 +17,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.intake import Assessor
 from recours.runs.source import find_named
+from tests.conftest import add_claims
 from tests.contract.test_claims import CATALOG, HOPELESS, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.fakes.intake import intake_of
 from tests.own_rows import joined_row, joined_rows, set_own
@@ -55,9 +56,7 @@ def of_changes(seen: Sequence[str]) -> list[str]:
 # ---------------------------------------------------------------- the first sight
 
 
-def test_new_claims_record_no_change_and_run_no_extra_statement(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_new_claims_record_no_change_and_run_no_extra_statement(run: Run, database: Database) -> None:
     paid = {"status": "paid"}
     add_claims(database, [FAILED, {"pod_fetch_status": "pending"}, FAILED | paid, {"pod_retry_count": 3}])
     with statements(database) as seen:
@@ -66,9 +65,7 @@ def test_new_claims_record_no_change_and_run_no_extra_statement(
     assert changes(database) == []
 
 
-def test_results_written_by_recours_are_not_changes(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_results_written_by_recours_are_not_changes(run: Run, database: Database) -> None:
     add_claims(database, [FAILED, {"pod_fetch_status": "pending"}])
     run.keep()
     [failed], [new] = run.take(), run.take(stage=Stage.NEW)
@@ -95,7 +92,7 @@ def test_results_written_by_recours_are_not_changes(
     ],
 )
 def test_an_edit_is_noted_once_with_the_old_and_the_new_value(
-    run: Run, database: Database, add_claims: Callable[..., None], column: str, value: Any, noted: Any
+    run: Run, database: Database, column: str, value: Any, noted: Any
 ) -> None:
     add_claims(database, [FAILED | {"response_deadline": date(2026, 3, 1), "pod_retry_count": 2}])
     run.keep()
@@ -109,9 +106,7 @@ def test_an_edit_is_noted_once_with_the_old_and_the_new_value(
     assert str(at).startswith("2026-02-02 09:00:00")
 
 
-def test_several_values_that_were_edited_together_are_one_edit(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_several_values_that_were_edited_together_are_one_edit(run: Run, database: Database) -> None:
     add_claims(database, [FAILED, FAILED])
     run.keep()
     edit(
@@ -129,9 +124,7 @@ def test_several_values_that_were_edited_together_are_one_edit(
     ]
 
 
-def test_a_number_that_is_only_written_otherwise_is_not_an_edit(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_number_that_is_only_written_otherwise_is_not_an_edit(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     run.keep()
     edit(database, "UPDATE claims SET tracking_number = 'xy 000000000 fr'")
@@ -139,9 +132,7 @@ def test_a_number_that_is_only_written_otherwise_is_not_an_edit(
     assert changes(database) == []
 
 
-def test_another_account_for_the_same_carrier_is_not_an_edit(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_another_account_for_the_same_carrier_is_not_an_edit(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     run.keep()
     set_own(database, "CLM-00000", lane="other", to_assess=1)  # like repair_keys
@@ -149,9 +140,7 @@ def test_another_account_for_the_same_carrier_is_not_an_edit(
     assert changes(database) == []
 
 
-def test_an_edit_that_a_named_fetch_meets_first_is_noted_by_it(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_an_edit_that_a_named_fetch_meets_first_is_noted_by_it(run: Run, database: Database) -> None:
     add_claims(database, [FAILED, FAILED])
     run.keep()
     edit(database, "UPDATE claims SET tracking_number = 'XY000000099FR' WHERE id = 1")
@@ -162,9 +151,7 @@ def test_an_edit_that_a_named_fetch_meets_first_is_noted_by_it(
     assert changes(database) == [(1, "edited", "service", {"number": ["XY000000000FR", "XY000000099FR"]})]
 
 
-def test_a_thousand_edits_cost_a_statement_for_each_chunk(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_thousand_edits_cost_a_statement_for_each_chunk(run: Run, database: Database) -> None:
     count = 2 * 500
     add_claims(database, [FAILED] * count)
     run.keep()
@@ -182,9 +169,7 @@ def test_a_thousand_edits_cost_a_statement_for_each_chunk(
 # ---------------------------------------------------------------- payments
 
 
-def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(run: Run, database: Database) -> None:
     add_claims(database, [FAILED, FAILED])
     run.keep()
     edit(database, "UPDATE claims SET status = 'Paid' WHERE id = 1")
@@ -200,7 +185,7 @@ def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(
 
 
 def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_released(
-    run: Run, database: Database, add_claims: Callable[..., None]
+    run: Run, database: Database
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
@@ -212,7 +197,7 @@ def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_released(
 
 
 def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_was_read_before(
-    run: Run, database: Database, add_claims: Callable[..., None]
+    run: Run, database: Database
 ) -> None:
     add_claims(database, [FAILED | {"status": "paid"}])
     run.keep()
@@ -223,9 +208,7 @@ def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_wa
     assert changes(database) == []
 
 
-def test_a_claim_that_is_edited_and_paid_together_has_both(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_claim_that_is_edited_and_paid_together_has_both(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     run.keep()
     edit(database, "UPDATE claims SET status = 'paid', pod_retry_count = 1")
@@ -260,9 +243,7 @@ def reopen(database: Database, claims: Sequence[Claim], now: Any) -> None:
     assert GivenUpClaims(assessor(database)).start_over(claims, "ann", now)
 
 
-def test_a_claim_that_a_person_reopens_is_not_an_edit_of_the_services(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_claim_that_a_person_reopens_is_not_an_edit_of_the_services(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     give_up(run, database)
     reopen(database, the_claims(database), NOW + HOUR)
@@ -273,9 +254,7 @@ def test_a_claim_that_a_person_reopens_is_not_an_edit_of_the_services(
     assert (row["stage"], row["pod_retry_count"]) == ("ready", 0)
 
 
-def test_a_fault_on_the_way_leaves_a_claim_as_it_was(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_fault_on_the_way_leaves_a_claim_as_it_was(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     give_up(run, database)
     before = joined_rows(database)
@@ -290,9 +269,7 @@ def test_a_fault_on_the_way_leaves_a_claim_as_it_was(
     assert changes(database) == []
 
 
-def test_edits_by_the_service_during_and_after_a_reopening_are_recorded(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_edits_by_the_service_during_and_after_a_reopening_are_recorded(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     give_up(run, database)
     reopen(database, the_claims(database), NOW + HOUR)
@@ -307,7 +284,7 @@ def test_edits_by_the_service_during_and_after_a_reopening_are_recorded(
 
 
 def test_a_claim_that_a_person_excludes_and_enrolls_has_both_and_no_edit(
-    run: Run, database: Database, add_claims: Callable[..., None]
+    run: Run, database: Database
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
@@ -319,9 +296,7 @@ def test_a_claim_that_a_person_excludes_and_enrolls_has_both_and_no_edit(
     assert changes(database) == [(1, "excluded", "ann", {"why": "damaged"}), (1, "enrolled", "bob", {})]
 
 
-def test_a_later_edit_of_an_enrolled_claim_is_recorded(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_later_edit_of_an_enrolled_claim_is_recorded(run: Run, database: Database) -> None:
     add_claims(database, [{"pod_fetch_status": "manual"}])
     enrollment = ClaimEnrollment(assessor(database))
     assert enrollment.enroll_named(the_claims(database), "bob", NOW)
@@ -333,9 +308,7 @@ def test_a_later_edit_of_an_enrolled_claim_is_recorded(
     assert changes(database)[1:] == [(1, "edited", "service", {"status": ["failed", "pending"]})]
 
 
-def test_rejected_actions_are_not_recorded(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_rejected_actions_are_not_recorded(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     run.keep()
     enrollment = ClaimEnrollment(assessor(database))
@@ -350,9 +323,7 @@ def test_rejected_actions_are_not_recorded(
 # ---------------------------------------------------------------- beside others
 
 
-def test_two_runs_that_meet_an_edit_note_it_once(
-    run: Run, other: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_two_runs_that_meet_an_edit_note_it_once(run: Run, other: Run, database: Database) -> None:
     add_claims(database, [FAILED] * 20)
     run.keep()
     edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")

@@ -34,7 +34,7 @@ from recours.reporting.reader import most_urgent_claims
 from recours.runs.ports import Attempt, Lease, NotRecordedError
 from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
-from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS
+from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, add_claims
 from tests.fakes.intake import take_in
 from tests.own_rows import joined_row, joined_rows, set_own
 
@@ -147,7 +147,7 @@ def other(database: Database) -> Run:
     ("fetch_status", "stage"), [("failed", Stage.READY), ("pending", Stage.NEW)], ids=["failed", "pending"]
 )
 def test_the_nearest_deadline_comes_first_and_what_is_past_it_last(
-    run: Run, add_claims: Callable[..., None], fetch_status: str, stage: Stage
+    run: Run, fetch_status: str, stage: Stage
 ) -> None:
     days: dict[str, dict[str, Any]] = {
         "past-long": {"response_deadline": date(2026, 1, 15)},
@@ -180,9 +180,7 @@ def since(at: datetime) -> dict[str, datetime]:
         (datetime(2026, 7, 2, 22, 0, 1, tzinfo=UTC), True),
     ],
 )
-def test_a_deadline_ends_with_its_day_in_paris(
-    run: Run, add_claims: Callable[..., None], at: datetime, *, is_past: bool
-) -> None:
+def test_a_deadline_ends_with_its_day_in_paris(run: Run, at: datetime, *, is_past: bool) -> None:
     failed_at = at - timedelta(days=1)
     rows_of = [
         {
@@ -198,9 +196,7 @@ def test_a_deadline_ends_with_its_day_in_paris(
     assert references(run.take(now=at)) == expected
 
 
-def test_no_other_run_leases_a_claim_until_the_lease_ends(
-    run: Run, other: Run, add_claims: Callable[..., None]
-) -> None:
+def test_no_other_run_leases_a_claim_until_the_lease_ends(run: Run, other: Run) -> None:
     add_claims(run.database, [{}] * 3)
     run.keep()
     (first,) = run.take(1)
@@ -220,9 +216,7 @@ def test_no_other_run_leases_a_claim_until_the_lease_ends(
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # a writer locks the whole SQLite database
-def test_claims_that_another_run_is_leasing_are_passed_over(
-    run: Run, other: Run, add_claims: Callable[..., None]
-) -> None:
+def test_claims_that_another_run_is_leasing_are_passed_over(run: Run, other: Run) -> None:
     add_claims(run.database, [{}] * 3)
     run.keep()
     with closing(Database(run.database.url)) as second, second.write() as connection:
@@ -230,9 +224,7 @@ def test_claims_that_another_run_is_leasing_are_passed_over(
         assert {claim.id for claim in other.take(2)} == {2, 3}
 
 
-def test_a_claim_that_was_edited_since_it_was_assessed_is_not_leased(
-    run: Run, add_claims: Callable[..., None]
-) -> None:
+def test_a_claim_that_was_edited_since_it_was_assessed_is_not_leased(run: Run) -> None:
     add_claims(run.database, [{}] * 3)
     run.keep()
     edit(run.database, "UPDATE claims SET tracking_number = 'XY000000001FR' WHERE id = 1")
@@ -241,7 +233,7 @@ def test_a_claim_that_was_edited_since_it_was_assessed_is_not_leased(
     assert (row["to_assess"], row["lease_token"], row["interruptions"]) == (1, None, 0)
 
 
-def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
+def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run) -> None:
     add_claims(run.database, [{}] * 2)
     run.keep()
     taken = run.take()
@@ -253,7 +245,7 @@ def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run, add_claims:
 
 
 def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold_but_for_its_own_run(
-    run: Run, other: Run, add_claims: Callable[..., None]
+    run: Run, other: Run
 ) -> None:
     add_claims(run.database, [{}])
     run.keep()
@@ -262,7 +254,7 @@ def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold_but_for_its_own_ru
     assert len(other.take()) == 1
 
 
-def test_releasing_a_claim_restores_its_state(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
+def test_releasing_a_claim_restores_its_state(run: Run, other: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     (before,) = joined_rows(run.database)
@@ -273,9 +265,7 @@ def test_releasing_a_claim_restores_its_state(run: Run, other: Run, add_claims: 
     assert len(other.take()) == 1
 
 
-def test_releasing_an_edited_claim_keeps_the_edit(
-    run: Run, other: Run, add_claims: Callable[..., None]
-) -> None:
+def test_releasing_an_edited_claim_keeps_the_edit(run: Run, other: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     taken = run.take()
@@ -287,9 +277,7 @@ def test_releasing_an_edited_claim_keeps_the_edit(
     assert again.number == "XY009999999FR"
 
 
-def test_a_claim_leased_by_another_run_is_not_released(
-    run: Run, other: Run, add_claims: Callable[..., None]
-) -> None:
+def test_a_claim_leased_by_another_run_is_not_released(run: Run, other: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     taken = run.take()
@@ -300,7 +288,7 @@ def test_a_claim_leased_by_another_run_is_not_released(
 
 
 def test_rows_that_wait_or_cannot_be_called_for_never_keep_due_ones_from_being_taken(
-    run: Run, other: Run, add_claims: Callable[..., None]
+    run: Run, other: Run
 ) -> None:
     urgent = {"response_deadline": date(2026, 2, 3)}
     blocking: list[dict[str, Any]] = []
@@ -326,9 +314,7 @@ def settled(run: Run) -> int:
     return int(rows(run.database, "SELECT count(*) n FROM recours_claims WHERE stage = 'settled'")[0]["n"])
 
 
-def test_a_persistent_error_that_is_confirmed_is_never_taken_again(
-    run: Run, add_claims: Callable[..., None]
-) -> None:
+def test_a_persistent_error_that_is_confirmed_is_never_taken_again(run: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     run.record(run.take()[0], HOPELESS)
@@ -338,9 +324,7 @@ def test_a_persistent_error_that_is_confirmed_is_never_taken_again(
     assert run.claims.waiting().count == 1
 
 
-def test_only_claims_of_the_requested_stage_and_carriers_are_leased(
-    run: Run, add_claims: Callable[..., None]
-) -> None:
+def test_only_claims_of_the_requested_stage_and_carriers_are_leased(run: Run) -> None:
     add_claims(
         run.database,
         [
@@ -360,9 +344,7 @@ def test_only_claims_of_the_requested_stage_and_carriers_are_leased(
     assert references(run.take(carriers=("chronopost", "other"))) == ["failed", "other"]
 
 
-def test_a_claim_asked_for_by_name_is_taken_once(
-    run: Run, other: Run, add_claims: Callable[..., None]
-) -> None:
+def test_a_claim_asked_for_by_name_is_taken_once(run: Run, other: Run) -> None:
     add_claims(run.database, [{"updated_at": NOW}, {}])  # the first one waits
     run.keep()
     claim = run.claims.find("CLM-00000")
@@ -376,9 +358,7 @@ def test_a_claim_asked_for_by_name_is_taken_once(
 @pytest.mark.parametrize(
     "edit_of_it", ["pod_fetch_status = 'success'", "tracking_number = 'XY009999999FR'", "carrier = 'UPS'"]
 )
-def test_a_claim_asked_for_by_name_is_not_taken_if_it_is_another_by_now(
-    run: Run, add_claims: Callable[..., None], edit_of_it: str
-) -> None:
+def test_a_claim_asked_for_by_name_is_not_taken_if_it_is_another_by_now(run: Run, edit_of_it: str) -> None:
     add_claims(run.database, [{}])
     run.keep()
     claim = run.claims.find("CLM-00000")
@@ -410,7 +390,7 @@ EDITS = {
 @pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS.keys())
 @pytest.mark.usefixtures("clients")
 def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
-    run: Run, add_claims: Callable[..., None], statement: str, outcome: Failure | Retrieved
+    run: Run, statement: str, outcome: Failure | Retrieved
 ) -> None:
     add_claims(run.database, [{}, {}])
     run.keep()
@@ -429,9 +409,7 @@ def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
 
 @pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS.keys())
 @pytest.mark.usefixtures("clients")
-def test_a_claim_that_was_edited_is_released_as_the_edit_left_it(
-    run: Run, add_claims: Callable[..., None], statement: str
-) -> None:
+def test_a_claim_that_was_edited_is_released_as_the_edit_left_it(run: Run, statement: str) -> None:
     add_claims(run.database, [{}])
     run.keep()
     taken = run.take()
@@ -442,9 +420,7 @@ def test_a_claim_that_was_edited_is_released_as_the_edit_left_it(
     assert after == before | LET_GO | {"version": before["version"] + 1}
 
 
-def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
-    run: Run, other: Run, add_claims: Callable[..., None]
-) -> None:
+def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(run: Run, other: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     (claim,) = run.take()
@@ -458,9 +434,7 @@ def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
     assert [tuple(row.values()) for row in outcomes] == [("run-1", "failed"), ("run-2", "success")]
 
 
-def test_a_run_that_leased_a_claim_twice_records_one_answer(
-    run: Run, other: Run, add_claims: Callable[..., None]
-) -> None:
+def test_a_run_that_leased_a_claim_twice_records_one_answer(run: Run, other: Run) -> None:
     """After the machine slept, the lease had expired before the first answer, and another run had leased the claim."""
     add_claims(run.database, [{}])
     run.keep()
@@ -474,9 +448,7 @@ def test_a_run_that_leased_a_claim_twice_records_one_answer(
     assert [row["pod_retry_count"] for row in joined_rows(run.database)] == [1]
 
 
-def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(
-    run: Run, add_claims: Callable[..., None]
-) -> None:
+def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(run: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     (claim,) = run.take()
@@ -486,7 +458,7 @@ def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 @pytest.mark.full("a row that is locked, on PostgreSQL")
 def test_the_result_of_a_claim_locked_by_the_service_is_owed(
-    run: Run, add_claims: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recours.database.claims.SERVICE_LOCK_WAIT_S", 0.1)
     add_claims(run.database, [{}] * 4)
@@ -541,7 +513,7 @@ RULES = {
 
 @pytest.mark.parametrize(("kind", "refusing", "allowing"), RULES.values(), ids=RULES, indirect=["kind"])
 def test_a_result_that_the_service_rejects_is_owed_until_it_is_accepted(
-    run: Run, add_claims: Callable[..., None], refusing: str, allowing: str
+    run: Run, refusing: str, allowing: str
 ) -> None:
     add_claims(run.database, [{"carrier": "CHRONOPOST", "pod_fetch_error": ""}, {}])
     run.keep()
@@ -561,9 +533,7 @@ def test_a_result_that_the_service_rejects_is_owed_until_it_is_accepted(
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_where_another_program_writes_nothing_is_recorded_or_released(
-    database: Database, url: str, add_claims: Callable[..., None]
-) -> None:
+def test_where_another_program_writes_nothing_is_recorded_or_released(database: Database, url: str) -> None:
     add_claims(database, [{}] * 2)
     hasty = Database(make_url(url), lock_wait_s=0.1)
     run = Run(hasty)
@@ -583,9 +553,7 @@ def test_where_another_program_writes_nothing_is_recorded_or_released(
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # where several are recorded in one transaction
-def test_results_recorded_one_by_one_before_a_fault_are_reported(
-    run: Run, add_claims: Callable[..., None]
-) -> None:
+def test_results_recorded_one_by_one_before_a_fault_are_reported(run: Run) -> None:
     add_claims(run.database, [{}] * 3)
     run.keep()
     taken = run.take()
@@ -605,7 +573,7 @@ def test_results_recorded_one_by_one_before_a_fault_are_reported(
     assert told == [first.id, edited.id]
 
 
-def test_a_success_is_written_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
+def test_a_success_is_written_to_the_service(run: Run) -> None:
     add_claims(run.database, [{"pod_retry_count": 2}])
     run.keep()
     later = NOW + timedelta(days=2)
@@ -632,7 +600,7 @@ def test_a_success_is_written_to_the_service(run: Run, add_claims: Callable[...,
     assert (told_event["event"], told_event["tracking_number"]) == ("pod_retrieved", claim.number)
 
 
-def test_a_failure_is_written_to_the_service(run: Run, add_claims: Callable[..., None]) -> None:
+def test_a_failure_is_written_to_the_service(run: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     assert run.record(run.take()[0], TIMED_OUT)
@@ -645,7 +613,7 @@ def test_a_failure_is_written_to_the_service(run: Run, add_claims: Callable[...,
     assert run.claims.waiting().first_at == NOW + timedelta(hours=6)
 
 
-def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims: Callable[..., None]) -> None:
+def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     claim = run.take()[0]
@@ -677,7 +645,7 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     assert told == (None, None, None)
 
 
-def test_a_rate_limit_uses_no_attempt_and_keeps_the_error(run: Run, add_claims: Callable[..., None]) -> None:
+def test_a_rate_limit_uses_no_attempt_and_keeps_the_error(run: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     asked_to_wait = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429)
@@ -689,9 +657,7 @@ def test_a_rate_limit_uses_no_attempt_and_keeps_the_error(run: Run, add_claims: 
     assert attempt["used"] == 0
 
 
-def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(
-    run: Run, add_claims: Callable[..., None]
-) -> None:
+def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(run: Run) -> None:
     add_claims(run.database, [{}])
     run.keep()
     (claim,) = run.take()
@@ -707,9 +673,7 @@ def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(
     assert run.claims.times_asked(claim) == 0
 
 
-def test_successes_with_the_same_number_create_one_event(
-    run: Run, other: Run, add_claims: Callable[..., None]
-) -> None:
+def test_successes_with_the_same_number_create_one_event(run: Run, other: Run) -> None:
     add_claims(run.database, [{}])
     for n, number in enumerate(("XY000000001FR", "XY000000001FR", "XY000000002FR")):
         edit(run.database, "UPDATE claims SET tracking_number = :n, pod_fetch_status = 'failed'", n=number)
@@ -724,9 +688,7 @@ def test_successes_with_the_same_number_create_one_event(
     ]
 
 
-def test_times_are_written_as_naive_utc_in_any_time_zone(
-    run: Run, add_claims: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_times_are_written_as_naive_utc_in_any_time_zone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
     if hasattr(time, "tzset"):
         time.tzset()
@@ -812,7 +774,6 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
 @pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
 def test_looking_for_rows_reads_its_partial_index(
     run: Run,
-    add_claims: Callable[..., None],
     statements: list[tuple[str, Any]],
     look_for: Callable[[Run], Any],
     indexes: str,
@@ -871,7 +832,6 @@ def test_a_successful_claim_costs_eight_statements_at_most_and_fewer_where_sever
     database: Database,
     clock: SimulatedClock,
     sandbox: Sandbox,
-    add_claims: Callable[..., None],
     settings_of: Callable[..., Any],
     statements: list[tuple[str, Any]],
     url: str,
@@ -898,9 +858,7 @@ def test_a_successful_claim_costs_eight_statements_at_most_and_fewer_where_sever
     assert shared < several
 
 
-def test_nothing_is_written_where_a_database_is_only_looked_at(
-    run: Run, add_claims: Callable[..., None], tmp_path: Path
-) -> None:
+def test_nothing_is_written_where_a_database_is_only_looked_at(run: Run, tmp_path: Path) -> None:
     add_claims(run.database, [{}] * 3)
     run.keep()
     before = joined_rows(run.database)

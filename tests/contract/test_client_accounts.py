@@ -1,6 +1,5 @@
 """Client accounts, on both databases: stored once, changes recorded, never half done."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -18,7 +17,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
 from recours.database.schema.creation import complete
 from recours.database.tables import account_state, carriers
-from tests.conftest import SERVICE_CLIENTS
+from tests.conftest import SERVICE_CLIENTS, add_claims
 from tests.keys import new_key
 from tests.own_rows import actions_of, put_account
 
@@ -367,9 +366,7 @@ def test_without_addresses_the_id_alone_decides(accounts: ClientAccounts) -> Non
     assert accounts.all()[0].client.named == "client 1"
 
 
-def test_without_clients_one_is_named_by_the_id_that_its_claims_have(
-    accounts: ClientAccounts, add_claims: Callable[..., None]
-) -> None:
+def test_without_clients_one_is_named_by_the_id_that_its_claims_have(accounts: ClientAccounts) -> None:
     add_claims(accounts.database, [{"client_id": 1}, {"client_id": 1}, {"client_id": None}])
     change_clients(accounts, "ALTER TABLE clients RENAME TO customers")
     accounts.database.reinspect()

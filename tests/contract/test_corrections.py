@@ -1,7 +1,6 @@
 """A person corrects a number or a carrier, on real databases: recorded once, and not mistaken for the service's edit."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from recours.database.by_person import ClaimEnrollment
 from recours.database.by_person import correct as correct_claims
 from recours.database.engine import Database
 from recours.runs.eligibility import Correction
+from tests.conftest import add_claims
 from tests.contract.test_changes import assessor, changes, the_claims
 from tests.contract.test_claims import HOPELESS, NOW, Run, edit, rows
 from tests.own_rows import joined_rows, set_own
@@ -33,9 +33,7 @@ def correct(
     return next(iter(correct_claims(assessor(database), [(claim, correction)], "ann", at)), None)
 
 
-def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     run.keep()
     [claim] = run.take()
@@ -53,7 +51,7 @@ def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(
 
 
 def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
-    run: Run, database: Database, add_claims: Callable[..., None]
+    run: Run, database: Database
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
@@ -67,9 +65,7 @@ def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
     assert changes(database) == [edited, NOTED, (1, "edited", "service", back)]
 
 
-def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     run.keep()
     enrollment = ClaimEnrollment(assessor(database))
@@ -85,7 +81,7 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
     assert [what for _, what, *_ in changes(database)] == ["excluded", "corrected", "enrolled"]
 
 
-def test_the_carrier_is_corrected_too(run: Run, database: Database, add_claims: Callable[..., None]) -> None:
+def test_the_carrier_is_corrected_too(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     run.keep()
     [claim] = the_claims(database)
@@ -98,9 +94,7 @@ def test_the_carrier_is_corrected_too(run: Run, database: Database, add_claims: 
     assert len(changes(database)) == 1
 
 
-def test_a_leased_claim_is_not_corrected(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_leased_claim_is_not_corrected(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     run.keep()
     [claim] = the_claims(database)
@@ -112,9 +106,7 @@ def test_a_leased_claim_is_not_corrected(
 
 
 @pytest.mark.parametrize("edited", ["tracking_number = 'XY000000011FR'", "pod_fetch_status = 'success'"])
-def test_a_claim_edited_in_the_meantime_is_not_corrected(
-    run: Run, database: Database, add_claims: Callable[..., None], edited: str
-) -> None:
+def test_a_claim_edited_in_the_meantime_is_not_corrected(run: Run, database: Database, edited: str) -> None:
     add_claims(database, [FAILED])
     run.keep()
     [claim] = the_claims(database)

@@ -16,6 +16,7 @@ from recours.core.decision import decide, expire
 from recours.core.order import reranked
 from recours.database.engine import Database
 from recours.runs.ports import Attempt, Lease
+from tests.conftest import add_claims
 from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run
 from tests.contract.test_records import plan
 from tests.fakes.intake import take_in
@@ -66,7 +67,7 @@ class Side:
 
 
 @pytest.fixture
-def side(database: Database, add_claims: Callable[..., None]) -> Callable[[list[dict[str, Any]]], Side]:
+def side(database: Database) -> Callable[[list[dict[str, Any]]], Side]:
     def made(values: list[dict[str, Any]]) -> Side:
         add_claims(database, values)
         run = Run(database)
@@ -143,9 +144,7 @@ def test_no_claim_is_given_up_since_its_evidence_is_over(side: Callable[..., Sid
         assert world.given_up(now) == expected
 
 
-def test_the_look_for_overdue_claims_costs_the_same_whatever_there_is(
-    database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_the_look_for_overdue_claims_costs_the_same_whatever_there_is(database: Database) -> None:
     add_claims(database, ORDER)
     run = Run(database)
     run.keep()

@@ -1,7 +1,6 @@
 """On real databases: recours gives up on claims whose deadline has long passed."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -17,6 +16,7 @@ from recours.database.by_person import GivenUpClaims
 from recours.database.claim_rows import owed_in
 from recours.database.engine import Database
 from recours.runs.eligibility import ReopenCriteria
+from tests.conftest import add_claims
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
 from tests.fakes.intake import intake_of
@@ -36,7 +36,7 @@ def given_up(
 
 
 @pytest.fixture
-def run(database: Database, add_claims: Callable[..., None]) -> Run:
+def run(database: Database) -> Run:
     """Two claims long past their deadline: one was just tried, the other never."""
     add_claims(database, [OLD | {"claim_reference": "asked"}, OLD | {"claim_reference": "never"}])
     run = Run(database)

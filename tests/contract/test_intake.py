@@ -25,7 +25,7 @@ from recours.database.intake import Assessor, ClaimIntake
 from recours.database.schema.creation import complete
 from recours.database.tables import changes, claims, intake
 from recours.sandbox import SimulatedClock
-from tests.conftest import START
+from tests.conftest import START, add_claims
 
 POLICY = Policy(ZoneInfo("Europe/Paris"))
 NOW = START
@@ -112,16 +112,11 @@ def position(database: Database) -> Any:
         return connection.execute(select(intake)).one()
 
 
-AddClaims = Callable[..., None]
-
-
 # ---------------------------------------------------------------- the first round
 
 
-def test_first_round_takes_in_what_is_worked_on_or_may_be(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
-    rows = [
+def test_first_round_takes_in_what_is_worked_on_or_may_be(runs: Runs, database: Database) -> None:
+    rows: list[dict[str, Any]] = [
         {},
         {"pod_fetch_status": "pending"},
         {"pod_fetch_status": None},
@@ -150,9 +145,7 @@ def test_first_round_takes_in_what_is_worked_on_or_may_be(
     assert position(database).swept_at == position(database).exhausted_at == NOW
 
 
-def test_a_creation_that_the_database_cannot_read_is_unknown(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_a_creation_that_the_database_cannot_read_is_unknown(runs: Runs, database: Database) -> None:
     add_claims(database, [{"pod_fetch_status": None}] * 4)
     if database.is_sqlite:
         edit(database, "UPDATE claims SET created_at = 'yesterday' WHERE id = 1")
@@ -168,7 +161,7 @@ def test_a_creation_that_the_database_cannot_read_is_unknown(
 
 
 def test_exhausted_claims_of_many_kinds_become_what_assessing_them_one_by_one_makes_of_them(
-    runs: Runs, database: Database, add_claims: AddClaims
+    runs: Runs, database: Database
 ) -> None:
     errors = ["Timeout", "Invalid tracking number", None, "HTTP 503 for XY1FR", 'a "quoted", {odd} \\ text']
     rows = [
@@ -196,7 +189,7 @@ def test_exhausted_claims_of_many_kinds_become_what_assessing_them_one_by_one_ma
 
 
 def test_adoption_resumes_where_a_crash_ended_it(
-    runs: Runs, database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_ADOPTION_SIZE", 4)
     monkeypatch.setattr(module, "CHUNK", 2)
@@ -219,7 +212,7 @@ def test_adoption_resumes_where_a_crash_ended_it(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_next_run_takes_in_new_claims(runs: Runs, database: Database, add_claims: AddClaims) -> None:
+def test_next_run_takes_in_new_claims(runs: Runs, database: Database) -> None:
     add_claims(database, [{"id": 1}, {"id": 5}])
     runs.take_in()
     add_claims(database, [{"id": 4, "claim_reference": "A"}])
@@ -230,7 +223,7 @@ def test_next_run_takes_in_new_claims(runs: Runs, database: Database, add_claims
 
 @pytest.mark.usefixtures("slow_sweep")
 def test_sweep_finds_a_claim_that_was_committed_late(
-    runs: Runs, database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MARGIN", 1)
     add_claims(database, [{"id": key} for key in (1, 2, 4, 5)])
@@ -241,9 +234,7 @@ def test_sweep_finds_a_claim_that_was_committed_late(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_the_next_run_fetches_a_claim_that_is_pending_again(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_the_next_run_fetches_a_claim_that_is_pending_again(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {"pod_fetch_status": "pending"}])
     runs.take_in()
     set_claim(database, 2, pod_fetch_status="success")
@@ -264,7 +255,7 @@ CORRECTIONS = [{"tracking_number": "XY009999999FR"}, {"carrier": "UPS"}, {"clien
 @pytest.mark.parametrize("correction", CORRECTIONS, ids=lambda values: next(iter(values)))
 @pytest.mark.parametrize("stage", ["waiting", "given_up", "shelved"])
 def test_next_run_starts_corrected_claims_over(
-    runs: Runs, database: Database, add_claims: AddClaims, stage: str, correction: dict[str, Any]
+    runs: Runs, database: Database, stage: str, correction: dict[str, Any]
 ) -> None:
     add_claims(database, [{}, {"pod_retry_count": 2, "status": "paid" if stage == "shelved" else "open"}])
     edit(database, "INSERT INTO clients (id, email) VALUES (7, 'a@example.org')")
@@ -286,7 +277,7 @@ def test_next_run_starts_corrected_claims_over(
 
 @pytest.mark.usefixtures("slow_sweep")
 def test_next_run_sees_corrections_of_claims_whose_texts_no_index_holds(
-    runs: Runs, database: Database, add_claims: AddClaims
+    runs: Runs, database: Database
 ) -> None:
     letters = "".join(Random(1).choices(string.ascii_letters, k=5_000))
     add_claims(database, [{}, {"status": letters}])
@@ -298,9 +289,7 @@ def test_next_run_sees_corrections_of_claims_whose_texts_no_index_holds(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_a_claim_that_was_given_up_long_ago_is_left_to_the_sweep(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_a_claim_that_was_given_up_long_ago_is_left_to_the_sweep(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {}])
     runs.take_in()
     set_row(database, 2, stage="given_up")
@@ -311,9 +300,7 @@ def test_a_claim_that_was_given_up_long_ago_is_left_to_the_sweep(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_a_claim_that_is_paid_and_then_reopened_resumes_where_it_was(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_a_claim_that_is_paid_and_then_reopened_resumes_where_it_was(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {"pod_retry_count": 2}])
     runs.take_in()
     before = row_of(database, 2)
@@ -328,7 +315,7 @@ def test_a_claim_that_is_paid_and_then_reopened_resumes_where_it_was(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_rows_of_deleted_claims_go(runs: Runs, database: Database, add_claims: AddClaims) -> None:
+def test_rows_of_deleted_claims_go(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {}, {"pod_fetch_status": None}, {}])
     runs.take_in()
     set_row(database, 4, lease_token="t", lease_until=NOW + HOUR)
@@ -341,9 +328,7 @@ def test_rows_of_deleted_claims_go(runs: Runs, database: Database, add_claims: A
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_a_claim_that_its_service_takes_back_is_nobodys(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_a_claim_that_its_service_takes_back_is_nobodys(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {"pod_retry_count": 1}, {"pod_retry_count": 1}])
     runs.take_in()
     set_claim(database, 2, pod_fetch_status="manual", pod_retry_count=0)
@@ -359,7 +344,7 @@ def test_a_claim_that_its_service_takes_back_is_nobodys(
 
 @pytest.mark.parametrize("blank", [None, ""])
 def test_claims_that_are_not_enrolled_follow_the_service(
-    runs: Runs, database: Database, add_claims: AddClaims, blank: str | None
+    runs: Runs, database: Database, blank: str | None
 ) -> None:
     add_claims(database, [{"pod_fetch_status": blank, "status": "open"}] * 4)
     runs.take_in()
@@ -375,9 +360,7 @@ def test_claims_that_are_not_enrolled_follow_the_service(
 
 
 @on_sqlite
-def test_another_claim_of_the_same_key_is_a_new_claim(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_another_claim_of_the_same_key_is_a_new_claim(runs: Runs, database: Database) -> None:
     add_claims(database, [{"pod_retry_count": 3}, {"pod_retry_count": 3}, {"pod_retry_count": 3}])
     runs.take_in()
     edit(database, "DELETE FROM claims")
@@ -394,7 +377,7 @@ def test_another_claim_of_the_same_key_is_a_new_claim(
 
 
 @on_sqlite
-def test_texts_that_are_no_utf8_are_no_edits(runs: Runs, database: Database, add_claims: AddClaims) -> None:
+def test_texts_that_are_no_utf8_are_no_edits(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {"pod_fetch_status": None}, {"pod_retry_count": 4}])
     edit(
         database,
@@ -412,9 +395,7 @@ def test_texts_that_are_no_utf8_are_no_edits(runs: Runs, database: Database, add
 
 
 @on_postgres
-def test_rows_that_the_service_has_locked_hold_nothing_up(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_rows_that_the_service_has_locked_hold_nothing_up(runs: Runs, database: Database) -> None:
     add_claims(database, [{}] * 3)
     runs.take_in()
     set_claim(database, 2, tracking_number="XY009999999FR")
@@ -429,7 +410,7 @@ def test_rows_that_the_service_has_locked_hold_nothing_up(
 
 @on_postgres
 def test_an_intake_undoes_nothing_that_a_run_wrote_after_it_had_read(
-    runs: Runs, database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_claims(database, [{}, {}])
     runs.take_in()
@@ -448,7 +429,7 @@ def test_an_intake_undoes_nothing_that_a_run_wrote_after_it_had_read(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_leased_claims_are_left_alone(runs: Runs, database: Database, add_claims: AddClaims) -> None:
+def test_leased_claims_are_left_alone(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {}])
     runs.take_in()
     set_row(database, 2, lease_token="t", lease_until=NOW + HOUR)
@@ -457,18 +438,14 @@ def test_leased_claims_are_left_alone(runs: Runs, database: Database, add_claims
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_claims_to_be_assessed_again_are_though_they_do_not_differ(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_claims_to_be_assessed_again_are_though_they_do_not_differ(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {}])
     runs.take_in()
     set_row(database, 2, stage="given_up", written_at=None, to_assess=1)
     assert [runs.take_in(), runs.take_in()] == [[2], []]
 
 
-def test_another_process_is_waited_for_but_not_for_ever(
-    runs: Runs, database: Database, add_claims: AddClaims
-) -> None:
+def test_another_process_is_waited_for_but_not_for_ever(runs: Runs, database: Database) -> None:
     add_claims(database, [{}])
     assert lease_name(database, "intake", "b", NOW + timedelta(seconds=10), NOW)
     waiting = runs.intake()
@@ -482,9 +459,7 @@ def test_another_process_is_waited_for_but_not_for_ever(
     assert runs.take_in(after=2 * HOUR) == [1]
 
 
-def test_a_long_intake_keeps_others_out(
-    database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_intake_keeps_others_out(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 1)
     add_claims(database, [{}] * 4)
     intake_ = Runs(database).intake()
@@ -497,10 +472,11 @@ def test_a_long_intake_keeps_others_out(
 
 @on_postgres
 def test_two_intakes_at_once_do_not_block_each_other(
-    database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ClaimIntake, "_lease", lambda _: True)
     monkeypatch.setattr(module, "CHUNK", 20)
+    kinds: list[dict[str, Any]]
     kinds = [{}, {"pod_fetch_status": None}, {"pod_retry_count": 4}, {"pod_fetch_status": "pending"}]
     add_claims(database, kinds * 50)
     others = [Runs(Database(database.url)) for _ in range(3)]
@@ -529,7 +505,7 @@ def test_two_intakes_at_once_do_not_block_each_other(
 
 
 @pytest.fixture
-def owed(runs: Runs, database: Database, add_claims: AddClaims) -> None:
+def owed(runs: Runs, database: Database) -> None:
     """The service has not yet received that claim 1 was fetched and claim 2 was retried."""
     add_claims(database, [{}, {}])
     runs.take_in()

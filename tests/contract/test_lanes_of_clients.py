@@ -24,7 +24,7 @@ from recours.reporting.reader import DatabaseRecords
 from recours.reporting.records import ClaimFilter
 from recours.reporting.system_reader import SystemReader
 from recours.runs.ports import Attempt, Lease
-from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS
+from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, add_claims
 from tests.contract.test_claims import CATALOG, NOW, POLICY, SUCCESS, edit, rows
 from tests.fakes.intake import take_in
 from tests.own_rows import joined_rows, put_account
@@ -105,7 +105,7 @@ def begin(database: Database, accounts: ClientAccounts) -> Callable[..., Run]:
 
 
 @pytest.fixture
-def claims(database: Database, add_claims: Callable[..., None], begin: Callable[..., Run]) -> None:
+def claims(database: Database, begin: Callable[..., Run]) -> None:
     """Two claims of each client at a carrier, and one at another, all due."""
     add_claims(
         database,

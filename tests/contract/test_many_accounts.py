@@ -26,7 +26,7 @@ from recours.reporting.plan import stands_in_line
 from recours.reporting.snapshot import Reports
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
-from tests.conftest import SERVICE_CLIENTS, environment_of
+from tests.conftest import SERVICE_CLIENTS, add_claims, environment_of
 from tests.contract.test_claims import NOW, POLICY
 from tests.contract.test_many_lanes import statements_of
 from tests.fakes.intake import take_in
@@ -37,7 +37,7 @@ FEW, MANY = 12, 60
 DUE = 9  # clients with due claims: few enough for `recours why` to simulate the runs
 
 
-def with_accounts(count: int, url: str, folder: Path, add_claims: Callable[..., None], due: int = DUE) -> App:
+def with_accounts(count: int, url: str, folder: Path, due: int = DUE) -> App:
     """Each client has an account, every third a rejected one, and a claim: the first `due` clients a due one."""
     database = Database(make_url(url))
     with database.write() as connection:
@@ -96,13 +96,12 @@ def test_statements_do_not_grow_with_accounts(
     read: Callable[[App], None],
     kind: Any,
     tmp_path: Path,
-    add_claims: Callable[..., None],
 ) -> None:
     counts = []
     for count in (FEW, MANY):
         (folder := tmp_path / str(count)).mkdir()
         url = kind.ready(folder)
-        app = with_accounts(count, url.render_as_string(hide_password=False), folder, add_claims)
+        app = with_accounts(count, url.render_as_string(hide_password=False), folder)
         with statements_of(app.database) as seen:
             read(app)
         counts.append(len(seen))

@@ -20,7 +20,7 @@ from recours.database.tables import claims
 from recours.runs.lane import LANES_AT_ONCE
 from recours.runs.ports import Lease, Limits, Ready
 from recours.sandbox import SimulatedClock
-from tests.conftest import SERVICE_CLIENTS
+from tests.conftest import SERVICE_CLIENTS, add_claims
 from tests.contract.test_claims import LEASE, NOW, POLICY
 from tests.fakes.intake import take_in
 from tests.fakes.many_lanes import Model, Slice, catalog_of_clients, lane_name, make_catalog
@@ -30,27 +30,26 @@ CATALOG = make_catalog(LANES)
 
 
 @pytest.fixture
-def repository(database: Database, add_claims: Callable[..., None]) -> ClaimRepository:
-    return of_carriers(database, add_claims)
+def repository(database: Database) -> ClaimRepository:
+    return of_carriers(database)
 
 
-def of_carriers(database: Database, add_claims: Callable[..., None]) -> ClaimRepository:
-    return few_in_each(database, add_claims, CATALOG, lambda n: {"carrier": lane_name(n)})
+def of_carriers(database: Database) -> ClaimRepository:
+    return few_in_each(database, CATALOG, lambda n: {"carrier": lane_name(n)})
 
 
-def of_clients_accounts(database: Database, add_claims: Callable[..., None]) -> ClaimRepository:
+def of_clients_accounts(database: Database) -> ClaimRepository:
     """Each lane is the account of a client at one carrier."""
     with database.write() as connection:
         connection.execute(
             insert(SERVICE_CLIENTS), [{"id": n + 1, "email": f"shop{n}"} for n in range(LANES)]
         )
     catalog = catalog_of_clients(LANES)
-    return few_in_each(database, add_claims, catalog, lambda n: {"carrier": "Chronopost", "client_id": n + 1})
+    return few_in_each(database, catalog, lambda n: {"carrier": "Chronopost", "client_id": n + 1})
 
 
 def few_in_each(
     database: Database,
-    add_claims: Callable[..., None],
     catalog: Catalog,
     of_lane: Callable[[int], dict[str, Any]],
 ) -> ClaimRepository:
@@ -149,9 +148,9 @@ def test_ready_claims_are_reported_only_for_the_named_lanes(repository: ClaimRep
 @pytest.mark.parametrize("of_lanes", [of_carriers, of_clients_accounts])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_most_urgent_claim_of_all_lanes_with_room_is_leased_next(
-    database: Database, add_claims: Callable[..., None], of_lanes: Callable[..., ClaimRepository], seed: int
+    database: Database, of_lanes: Callable[..., ClaimRepository], seed: int
 ) -> None:
-    repository = of_lanes(database, add_claims)
+    repository = of_lanes(database)
     chance, clock = Random(seed), SimulatedClock(NOW)
     limits = Limits(5 * LANES, chance.randint(1, 20), chance.randint(1, 4), timedelta(hours=1))
     leased = Slice(repository, repository.catalog, clock, limits)
@@ -213,11 +212,9 @@ def test_few_statements_are_built_however_many_lanes_are_named(repository: Claim
     assert len(selects) <= 2 * (1 + (LANES - 1).bit_length())
 
 
-def test_the_statements_of_a_run_do_not_grow_with_the_accounts(
-    database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_the_statements_of_a_run_do_not_grow_with_the_accounts(database: Database) -> None:
     """Its first queries and one bundle need the same with 48 accounts as with one; the bench measures a thousand."""
-    of_clients = of_clients_accounts(database, add_claims)
+    of_clients = of_clients_accounts(database)
     catalog = of_clients.catalog
     maintenance = ClaimMaintenance(database, catalog, "slice")
     maintenance.repair_keys()

@@ -1,6 +1,5 @@
 """The amounts at stake in claims, read from a real database of either kind."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +12,7 @@ from recours.database.tables import DONE, claims
 from recours.reporting.records import COUNTED_UP_TO, ProblemClaims
 from recours.reporting.system import MoneyInDispute
 from recours.reporting.system_reader import SystemReader
+from tests.conftest import add_claims
 from tests.contract.test_claims import POLICY, Run
 from tests.own_rows import set_own
 
@@ -24,7 +24,7 @@ def money_in(database: Database, claims: ProblemClaims, limit: int = COUNTED_UP_
 
 
 @pytest.fixture
-def disputes(database: Database, add_claims: Callable[..., None]) -> Database:
+def disputes(database: Database) -> Database:
     """Four waiting Chronopost claims, one fetched, one UPS claim, and two of an unknown carrier."""
     amounts = [10.0, 20.0, 0.25, 0.0, 400.0]
     add_claims(database, [{"amount_requested": amount} for amount in amounts])
@@ -53,9 +53,7 @@ def test_sums_of_waiting_claims_by_currency(disputes: Database) -> None:
     assert money_in(disputes, ProblemClaims()) == MoneyInDispute()
 
 
-def test_claims_of_unknown_carriers_without_unassessed_claims(
-    disputes: Database, add_claims: Callable[..., None]
-) -> None:
+def test_claims_of_unknown_carriers_without_unassessed_claims(disputes: Database) -> None:
     add_claims(disputes, [{"claim_reference": "new", "amount_requested": 9.0}])
     assert money_in(disputes, ProblemClaims([""], [*Stage])) == MoneyInDispute({"EUR": 3.0})
 
@@ -74,7 +72,7 @@ def test_only_a_limited_number_of_claims_is_added_up(disputes: Database) -> None
     assert money_in(disputes, ProblemClaims(["chronopost"]), limit=3).is_more
 
 
-def test_a_table_without_amounts_or_currencies(database: Database, add_claims: Callable[..., None]) -> None:
+def test_a_table_without_amounts_or_currencies(database: Database) -> None:
     add_claims(database, [{}, {}])
     Run(database).keep(NOW, POLICY)
     waiting = ProblemClaims(["chronopost"])

@@ -1,6 +1,5 @@
 """The rows of evidence, on real databases: written with the attempt, each part once."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from recours.database.pruning import OldData, prune
 from recours.database.tables import claims
 from recours.reporting.reader import DatabaseRecords
 from recours.runs.ports import ATTACHED, Attempt
+from tests.conftest import add_claims
 from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit, rows
 from tests.fakes.intake import assessor_of
 from tests.own_rows import joined_row, joined_rows, set_own
@@ -40,7 +40,7 @@ LATER = NOW + timedelta(days=1)
 
 
 @pytest.fixture
-def run(database: Database, add_claims: Callable[..., None]) -> Run:
+def run(database: Database) -> Run:
     add_claims(database, [{}])
     run = Run(database)
     run.keep()
@@ -212,7 +212,7 @@ def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
     assert forget_refused(run.database, LATER, lambda *_: None, LATER) == 0
 
 
-def test_a_claim_that_a_run_holds_is_not_reopened(run: Run, add_claims: Callable[..., None]) -> None:
+def test_a_claim_that_a_run_holds_is_not_reopened(run: Run) -> None:
     add_claims(run.database, [{"claim_reference": "CLM-2"}])
     run.keep()
     edit(run.database, "UPDATE claims SET pod_retry_count = 4")

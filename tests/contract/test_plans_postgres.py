@@ -13,7 +13,7 @@ from sqlalchemy import URL, event
 from recours.core.claim import Stage
 from recours.core.decision import pass_retry
 from recours.database.engine import Database
-from tests.conftest import Kind
+from tests.conftest import Kind, add_claims
 from tests.contract.test_claims import CHECKS, NOW, POLICY, Run, assert_read
 
 # Claims that nobody works on, and claims given up long ago.
@@ -49,7 +49,6 @@ def backlog(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[Database]:
 def many(
     kinds: Callable[[str], Kind],
     tmp_path_factory: pytest.TempPathFactory,
-    add_claims: Callable[..., None],
 ) -> URL:
     """A few claims in progress among many others; nothing is connected to the database."""
     folder = tmp_path_factory.mktemp("many")

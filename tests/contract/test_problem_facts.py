@@ -1,6 +1,5 @@
 """Problems that need a person, read from a real database of either kind: series of failures, stuck emails."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from recours.database.engine import Database
 from recours.database.tables import actions, attempts, evidence, mails
 from recours.reporting.system import Pile
 from recours.reporting.system_reader import SystemReader
-from tests.conftest import SERVICE_CLIENTS
+from tests.conftest import SERVICE_CLIENTS, add_claims
 from tests.contract.test_claims import POLICY, Run
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
@@ -116,9 +115,7 @@ def test_since_when_accounts_of_clients_are_refused(system: SystemReader) -> Non
     assert system.refused_since([4], NOW - 5 * DAY) == {4: NOW - 2 * DAY}
 
 
-def test_the_clients_whose_claims_wait_under_an_account(
-    system: SystemReader, add_claims: Callable[..., None]
-) -> None:
+def test_the_clients_whose_claims_wait_under_an_account(system: SystemReader) -> None:
     with system.database.write() as connection:
         for number in (1, 2, 3, 4):
             connection.execute(insert(SERVICE_CLIENTS).values(id=number, email=f"c{number}@shop.example"))
@@ -155,9 +152,7 @@ def test_emails_that_lie_there(system: SystemReader) -> None:
     }
 
 
-def test_claims_near_their_deadline_and_no_more(
-    system: SystemReader, add_claims: Callable[..., None]
-) -> None:
+def test_claims_near_their_deadline_and_no_more(system: SystemReader) -> None:
     """Unassessed claims are not at a stage yet: the next run assesses them."""
     add_claims(system.database, [{"response_deadline": (NOW + DAY).date()}])
     assert list(system.near_deadline(NOW, NOW + 7 * DAY, ["chronopost"])) == []
@@ -165,7 +160,7 @@ def test_claims_near_their_deadline_and_no_more(
 
 @pytest.mark.parametrize("with_deadlines", [True, False])
 def test_claims_whose_evidence_ends_soon_are_found_by_their_place(
-    database: Database, add_claims: Callable[..., None], *, with_deadlines: bool
+    database: Database, *, with_deadlines: bool
 ) -> None:
     """Closed, waiting or without a number; by their deadline, including claims whose evidence has expired."""
     catalog = Catalog(

@@ -24,7 +24,7 @@ from recours.reporting.reader import DatabaseRecords
 from recours.reporting.records import ClaimFilter, ClaimPage, Sort
 from recours.reporting.system import Backlog, Differences, Pile
 from recours.reporting.system_reader import SystemReader
-from tests.conftest import Kind
+from tests.conftest import Kind, add_claims
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own
 
@@ -56,9 +56,6 @@ def records(database: Database) -> DatabaseRecords:
 
 def system_of(records: DatabaseRecords) -> SystemReader:
     return SystemReader(records.database, records.catalog)
-
-
-Add = Callable[..., None]
 
 
 def put(database: Database, table: Any, *rows: dict[str, Any]) -> None:
@@ -115,9 +112,7 @@ def test_runs_come_newest_first_with_what_they_counted(database: Database, recor
 # ---------------------------------------------------------------- attempts
 
 
-def test_attempts_of_a_claim_come_as_they_were_recorded(
-    database: Database, records: DatabaseRecords, add_claims: Add
-) -> None:
+def test_attempts_of_a_claim_come_as_they_were_recorded(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}, {}])
     one, other = id_of(records, "CLM-00000"), id_of(records, "CLM-00001")
     document = {
@@ -147,9 +142,7 @@ def test_attempts_of_a_claim_come_as_they_were_recorded(
 MINUTE = timedelta(minutes=1)
 
 
-def test_money_is_secured_by_the_proofs_of_that_time(
-    database: Database, records: DatabaseRecords, add_claims: Add
-) -> None:
+def test_money_is_secured_by_the_proofs_of_that_time(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}, {}])
     sql(
         database,
@@ -171,7 +164,7 @@ def test_money_is_secured_by_the_proofs_of_that_time(
 
 
 def test_no_amount_is_secured_without_a_column_of_amounts(
-    database: Database, records: DatabaseRecords, add_claims: Add
+    database: Database, records: DatabaseRecords
 ) -> None:
     add_claims(database, [{}])
     put(database, attempts, ATTEMPT | {"claim_id": id_of(records, "CLM-00000"), "outcome": "success"})
@@ -242,7 +235,7 @@ def backlog_of(records: DatabaseRecords, key: str, **more: Any) -> Backlog:
 
 
 def test_backlogs_count_what_is_not_done_by_carrier_and_stage(
-    database: Database, records: DatabaseRecords, add_claims: Add
+    database: Database, records: DatabaseRecords
 ) -> None:
     old, young = NOW - timedelta(days=3), NOW - timedelta(minutes=10)
     add_claims(
@@ -274,9 +267,7 @@ def test_backlogs_count_what_is_not_done_by_carrier_and_stage(
     assert backlog_of(records, "other").due == 1
 
 
-def test_unassessed_claims_are_counted_in_the_backlog(
-    database: Database, records: DatabaseRecords, add_claims: Add
-) -> None:
+def test_unassessed_claims_are_counted_in_the_backlog(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}, {"pod_fetch_status": "pending"}, {"pod_fetch_status": "success"}])
     assert system_of(records).backlogs() == [Backlog("", {}, None, unassessed=2)]
     run_over(database)
@@ -287,7 +278,7 @@ def test_unassessed_claims_are_counted_in_the_backlog(
 
 
 def test_claims_that_the_service_has_settled_itself_are_no_backlog(
-    database: Database, records: DatabaseRecords, add_claims: Add
+    database: Database, records: DatabaseRecords
 ) -> None:
     add_claims(database, [{}, {}])
     run_over(database)
@@ -297,7 +288,7 @@ def test_claims_that_the_service_has_settled_itself_are_no_backlog(
 
 
 def test_retries_that_have_come_since_the_last_run_are_due(
-    database: Database, records: DatabaseRecords, add_claims: Add
+    database: Database, records: DatabaseRecords
 ) -> None:
     add_claims(database, [{"updated_at": NOW - timedelta(minutes=n)} for n in (0, 10, 20)])
     run_over(database)
@@ -307,9 +298,7 @@ def test_retries_that_have_come_since_the_last_run_are_due(
     assert backlog_of(records, "chronopost", due_until=NOW + timedelta(days=1)).stages == {Stage.READY: 3}
 
 
-def test_backlogs_are_counted_up_to_the_limit(
-    database: Database, records: DatabaseRecords, add_claims: Add
-) -> None:
+def test_backlogs_are_counted_up_to_the_limit(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}] * 5)
     run_over(database)
     capped = backlog_of(records, "chronopost", limit=3)
@@ -338,9 +327,7 @@ def numbered(*numbers: int) -> list[str]:
     return [f"CLM-{n:05d}" for n in numbers]
 
 
-def test_a_listed_claim_contains_the_path_of_its_pod(
-    database: Database, records: DatabaseRecords, add_claims: Add
-) -> None:
+def test_a_listed_claim_contains_the_path_of_its_pod(database: Database, records: DatabaseRecords) -> None:
     stored = {"pod_url": "/pods/a.pdf", "pod_delivery_person": "Mme ÉTÉ", "pod_fetched_at": NOW}
     add_claims(database, [{}, {"pod_fetch_status": "success"} | stored])
     listed = records.find("CLM-00001")
@@ -366,9 +353,7 @@ def test_a_listed_claim_contains_the_path_of_its_pod(
         "response_deadline = 'soon'",
     ],
 )
-def test_a_spoiled_claim_hides_no_other(
-    database: Database, records: DatabaseRecords, add_claims: Add, spoilt: str
-) -> None:
+def test_a_spoiled_claim_hides_no_other(database: Database, records: DatabaseRecords, spoilt: str) -> None:
     add_claims(database, [{}, {}])
     run_over(database)
     sql(database, f"UPDATE claims SET {spoilt} WHERE claim_reference = 'CLM-00001'")
@@ -384,7 +369,7 @@ def test_a_spoiled_claim_hides_no_other(
 
 
 def test_texts_too_long_for_an_index_are_written_all_the_same(
-    database: Database, records: DatabaseRecords, add_claims: Add
+    database: Database, records: DatabaseRecords
 ) -> None:
     add_claims(database, [{}])
     # Incompressible, otherwise PostgreSQL would make it fit.
@@ -396,7 +381,7 @@ def test_texts_too_long_for_an_index_are_written_all_the_same(
 
 
 def test_every_claim_comes_once_in_parts(
-    database: Database, records: DatabaseRecords, add_claims: Add, monkeypatch: pytest.MonkeyPatch
+    database: Database, records: DatabaseRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recours.reporting.reader._AT_ONCE", 3)
     add_claims(database, [{} for _ in range(7)])
@@ -409,7 +394,7 @@ FEBRUARY = ["2026-01-31 23:00:01", "2026-01-31T23:00:01", "2026-02-01", None]
 
 @pytest.mark.parametrize("column_type", ["TIMESTAMP", "TIMESTAMPTZ", "TEXT"])
 def test_claims_of_a_month_are_those_made_in_it(
-    database: Database, records: DatabaseRecords, add_claims: Add, column_type: str
+    database: Database, records: DatabaseRecords, column_type: str
 ) -> None:
     january = ["2025-12-31 23:00:00", "2026-01-15T10:00:00.25", "2026-01-31 22:59:59", "2026-01-01"]
     times = [*january, *FEBRUARY]
@@ -429,9 +414,7 @@ def test_claims_of_a_month_are_those_made_in_it(
     assert records.page(month, 9).count == 4
 
 
-def test_a_claim_is_held_until_its_lease_ends(
-    database: Database, records: DatabaseRecords, add_claims: Add
-) -> None:
+def test_a_claim_is_held_until_its_lease_ends(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}])
     until = NOW + timedelta(minutes=10)
     set_own(database, "CLM-00000", lease_token="run-1", lease_until=until)
@@ -445,7 +428,7 @@ def test_a_claim_is_held_until_its_lease_ends(
 
 
 def test_rows_that_the_sweep_repaired_and_what_is_owed_for_long(
-    database: Database, records: DatabaseRecords, add_claims: Add
+    database: Database, records: DatabaseRecords
 ) -> None:
     add_claims(database, [{}, {}, {}])
     run_over(database)

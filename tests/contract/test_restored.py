@@ -3,7 +3,6 @@
 Nothing is fetched twice.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import bring_up_to_date, complete
 from recours.database.schema.inspection import inspect_schema
+from tests.conftest import add_claims
 from tests.contract.test_changes import changes
 from tests.contract.test_claims import NOW, SUCCESS, TIMED_OUT, Run, attempt_at, edit, rows
 from tests.own_rows import joined_row, joined_rows
@@ -26,7 +26,7 @@ OLDER = "pod_fetch_status = 'failed', pod_url = NULL, pod_fetched_at = NULL, pod
 
 
 @pytest.fixture
-def run(database: Database, tmp_path: Path, add_claims: Callable[..., None]) -> Run:
+def run(database: Database, tmp_path: Path) -> Run:
     """A run that has just fetched the proof of the first of two claims."""
     run = Run(database)
     add_claims(database, [{"pod_retry_count": 1, "updated_at": NOW - 12 * HOUR}] * 2)

@@ -1,6 +1,5 @@
 """The verdict reports exactly what a person named who assessed each world by its facts alone; on both databases."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from recours.reporting.snapshot import Reports
 from recours.runs.worker import WORKERS
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
-from tests.conftest import environment_of
+from tests.conftest import add_claims, environment_of
 from tests.fakes.intake import take_in
 from tests.own_rows import set_own
 from tests.worlds import WORLDS, Answers, Check, World
@@ -39,7 +38,7 @@ def operations_of(database: Database, folder: Path, world: World) -> App:
     return App(settings, database, inspect_schema(database), SimulatedClock(NOW))
 
 
-def fill(database: Database, world: World, add_claims: Callable[..., None], app: App) -> None:
+def fill(database: Database, world: World, app: App) -> None:
     rows: list[dict[str, Any]] = []
     columns: list[dict[str, Any]] = []
     for group in world.claims:
@@ -96,12 +95,10 @@ def action(check: Check) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_the_verdict_is_the_assessment(
-    name: str, database: Database, tmp_path: Path, add_claims: Callable[..., None]
-) -> None:
+def test_the_verdict_is_the_assessment(name: str, database: Database, tmp_path: Path) -> None:
     world = WORLDS[name]
     app = operations_of(database, tmp_path, world)
-    fill(database, world, add_claims, app)
+    fill(database, world, app)
     seen = Reports(app).overview()
     found = verdict(seen)
     of_runs = {"run_failed"}

@@ -3,7 +3,6 @@
 Every carrier in the registry is included automatically.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 from recours.carriers.registry import CATALOG
@@ -11,6 +10,7 @@ from recours.core.evidence import EvidenceKind
 from recours.database.engine import Database
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.carriers.cases import CASES
+from tests.conftest import add_claims
 from tests.own_rows import joined_rows, set_own
 from tests.processes.commands import worker
 
@@ -18,7 +18,7 @@ _OF_SIGNATURE = (EvidenceKind.SIGNATURE,)
 
 
 def test_a_new_claim_of_every_carrier_is_tracked_and_then_proved(
-    database: Database, url: str, sandbox: Sandbox, add_claims: Callable[..., None], tmp_path: Path
+    database: Database, url: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     claims = []
     for spec in CATALOG.specs.values():

@@ -24,6 +24,7 @@ from recours.fleet.fleet_worker import FleetWorker
 from recours.fleet.health import HealthServer
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
+from tests.conftest import add_claims
 from tests.planted import MARK
 from tests.processes_of_fleet import wait_for
 
@@ -137,7 +138,7 @@ def fails(error: Exception) -> Callable[..., Any]:
 
 
 def test_a_fault_of_the_work_is_shown_without_secrets(
-    server: HealthServer, fleet_worker: FleetWorker, add_claims: Callable[..., None]
+    server: HealthServer, fleet_worker: FleetWorker
 ) -> None:
     assert json.loads(get(server, "/health")[1])["fault"] is None
     add_claims(fleet_worker.app.database, [{}])

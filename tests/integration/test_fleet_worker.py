@@ -31,6 +31,7 @@ from recours.runs.worker import Options, PODFetchWorker, PODRetryScheduler, Work
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
+from tests.conftest import add_claims
 
 RETRIES = WorkerLane("pod_retry_scheduler", "chronopost")
 NEW = WorkerLane("pod_fetch_worker", "chronopost")
@@ -78,7 +79,6 @@ class Fleet:
     sandbox: Sandbox
     clock: SimulatedClock
     settings_of: Callable[..., Settings]
-    add_claims: Callable[..., None]
     fleet_workers: list[FleetWorker] = field(default_factory=list)
 
     def fleet_worker(self, **more: str) -> FleetWorker:
@@ -89,7 +89,7 @@ class Fleet:
         return self.fleet_workers[-1]
 
     def add(self, claims: list[dict[str, Any]]) -> None:
-        self.add_claims(self.database, claims)
+        add_claims(self.database, claims)
 
     def deliver(self, count: int, scenario: Scenario = Scenario.DELIVERED) -> None:
         for n in range(count):
@@ -105,9 +105,8 @@ def fleet(
     sandbox: Sandbox,
     clock: SimulatedClock,
     settings_of: Callable[..., Settings],
-    add_claims: Callable[..., None],
 ) -> Iterator[Fleet]:
-    fleet = Fleet(database, sandbox, clock, settings_of, add_claims)
+    fleet = Fleet(database, sandbox, clock, settings_of)
     yield fleet
     for fleet_worker in fleet.fleet_workers:
         fleet_worker.app.database.close()

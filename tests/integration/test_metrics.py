@@ -13,7 +13,7 @@ from recours.database.engine import Database
 from recours.database.schema import inspection
 from recours.monitoring.prometheus import Metric, exposition, replace_file
 from recours.sandbox import Parcel, Sandbox, Scenario
-from tests.conftest import environment_of
+from tests.conftest import add_claims, environment_of
 from tests.processes.commands import Done, recours, worker
 
 ROOT = Path(inspection.__file__).parents[3]
@@ -69,7 +69,7 @@ def value(found: Samples, name: str, **labels: str) -> float:
 
 
 def test_each_run_tells_of_both_workers_what_is_recorded(
-    run: Run, file: Path, database: Database, sandbox: Sandbox, add_claims: Callable[..., None]
+    run: Run, file: Path, database: Database, sandbox: Sandbox
 ) -> None:
     begun = datetime.now(UTC)
     sandbox.parcels["XY009999999FR"] = Parcel((Scenario.IN_TRANSIT,))
@@ -106,9 +106,7 @@ def test_each_run_tells_of_both_workers_what_is_recorded(
     assert named - of_clients == {name for name, _ in found}
 
 
-def test_a_closed_carrier_and_its_reason(
-    run: Run, url: str, file: Path, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_closed_carrier_and_its_reason(run: Run, url: str, file: Path, database: Database) -> None:
     add_claims(database, [{}] * 3)
 
     def closed() -> list[float]:
@@ -149,7 +147,7 @@ def test_a_killed_run_counts_as_started_but_not_successful(run: Run, file: Path,
 
 @pytest.mark.parametrize("spoil", ["no folder", "a folder of that name"])
 def test_a_file_that_cannot_be_written_is_a_warning(
-    run: Run, file: Path, database: Database, add_claims: Callable[..., None], spoil: str
+    run: Run, file: Path, database: Database, spoil: str
 ) -> None:
     add_claims(database, [{}])
     file.parent.rmdir() if spoil == "no folder" else (file / "x").mkdir(parents=True)

@@ -18,7 +18,7 @@ from recours.database.engine import Database
 from recours.database.schema import inspection
 from recours.monitoring.healthchecks import LONGEST_BODY, Pings
 from recours.sandbox import Sandbox
-from tests.conftest import environment_of
+from tests.conftest import add_claims, environment_of
 from tests.fakes.check import KEY, Answer, Check, Ping
 from tests.planted import MARK, PASSWORD
 from tests.processes.commands import Done, worker
@@ -70,7 +70,7 @@ def log_of(folder: Path, worker: str = "pod_retry_scheduler") -> str:
 
 
 def test_start_and_success_are_reported_with_the_runs_id(
-    run: Run, check: Check, database: Database, add_claims: Callable[..., None], tmp_path: Path
+    run: Run, check: Check, database: Database, tmp_path: Path
 ) -> None:
     add_claims(database, [{}, {}, {"tracking_number": "nonsense"}])
     done = run("pod_retry_scheduler")
@@ -166,7 +166,6 @@ def test_a_stopped_run_is_a_failure_with_its_summary(
     check: Check,
     database: Database,
     sandbox: Sandbox,
-    add_claims: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     sandbox.latency = 0.1
@@ -195,9 +194,7 @@ def _once_unwell(check: Check) -> Callable[[Ping], Answer]:
     return lambda _: (503, "", {}) if len(check.pings) % 2 else (200, "OK", {})
 
 
-def test_a_check_that_misbehaves_harms_no_run(
-    run: Run, database: Database, add_claims: Callable[..., None], tmp_path: Path
-) -> None:
+def test_a_check_that_misbehaves_harms_no_run(run: Run, database: Database, tmp_path: Path) -> None:
     """It refuses, disconnects, redirects or fails: one WARNING a ping, and the claims are fetched nevertheless."""
     with Check() as elsewhere, Check() as check:
         there = elsewhere.url.replace("{worker}", "x")

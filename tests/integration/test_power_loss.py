@@ -7,7 +7,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from recours.database.mail_outbox import MailOutbox
 from recours.database.schema import inspection
 from recours.database.schema.creation import create_file
 from recours.sandbox import MailSandbox, Sandbox
-from tests.conftest import environment_of
+from tests.conftest import add_claims, environment_of
 from tests.needs import missing, program
 
 ROOT = Path(inspection.__file__).parents[3]
@@ -91,9 +91,7 @@ def calls_of_run(path: Path, environment: dict[str, str]) -> Iterator[tuple[str,
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-def test_units_and_emails_are_on_the_disk_before_they_are_spent(
-    path: Path, tmp_path: Path, add_claims: Callable[..., None]
-) -> None:
+def test_units_and_emails_are_on_the_disk_before_they_are_spent(path: Path, tmp_path: Path) -> None:
     database = Database(URL.create("sqlite", database=str(path)))
     add_claims(database, [{}])
     mailbox = MailOutbox(database, CATALOG, "0" * 32)

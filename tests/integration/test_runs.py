@@ -19,6 +19,7 @@ from recours.database.engine import Database
 from recours.database.schema import inspection
 from recours.sandbox import Sandbox
 from recours.sandbox.answers import Answer, HttpRequest
+from tests.conftest import add_claims
 from tests.planted import PASSWORD
 
 ROOT = Path(inspection.__file__).parents[3]
@@ -83,7 +84,6 @@ def calls_by_number(sandbox: Sandbox) -> Counter[str]:
 def test_two_schedulers_and_the_fetch_worker_never_fetch_a_claim_twice(
     database: Database,
     sandbox: Sandbox,
-    add_claims: Callable[..., None],
     start: Callable[..., subprocess.Popen[str]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -141,7 +141,6 @@ def stopped(
 def test_a_run_that_is_stopped_ends_with_the_calls_in_progress(
     database: Database,
     sandbox: Sandbox,
-    add_claims: Callable[..., None],
     start: Callable[..., subprocess.Popen[str]],
 ) -> None:
     """Even at a slow carrier: no claim's next call begins, and claims leased ahead are released."""

@@ -17,7 +17,7 @@ from recours.database.tables import attempts
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.model import Settings
-from tests.conftest import SERVICE_CLIENTS, START
+from tests.conftest import SERVICE_CLIENTS, START, add_claims
 from tests.one_run import run_once
 from tests.own_rows import put_account
 from tests.planted import PASSWORD
@@ -76,7 +76,6 @@ def test_a_run_opens_the_accounts_with_due_claims_and_asks_in_the_order_of_urgen
     database: Database,
     sandbox: Sandbox,
     numbers: list[int],
-    add_claims: Callable[..., None],
     run: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

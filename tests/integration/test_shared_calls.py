@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.loading import load
-from tests.conftest import START
+from tests.conftest import START, add_claims
 from tests.one_run import run_once
 from tests.own_rows import joined_rows
 
@@ -94,7 +94,6 @@ def shop(
     sandbox: Sandbox,
     clock: SimulatedClock,
     tmp_path: Path,
-    add_claims: Callable[..., None],
 ) -> Shop:
     shop = Shop(database, url, sandbox, clock, tmp_path, request.param)
     add_claims(database, shop.rows())

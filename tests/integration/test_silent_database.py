@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from recours.database.engine import Database
 from recours.database.schema import inspection
 from recours.sandbox import Sandbox
-from tests.conftest import Kind, environment_of
+from tests.conftest import Kind, add_claims, environment_of
 from tests.fakes.proxy import Proxy
 from tests.long_form import IS_LONG
 from tests.processes_of_fleet import FleetWorker, environment, recours, wait_for
@@ -89,7 +89,6 @@ def test_a_run_whose_database_stops_responding_fails_within_a_minute(
     moment: str,
     server_url: URL,
     database: Database,
-    add_claims: Callable[..., None],
     start: Callable[[Proxy], Any],
 ) -> None:
     add_claims(database, [{}] * 30)
@@ -116,7 +115,6 @@ def test_a_run_whose_database_does_not_respond_obeys_SIGTERM_at_once(  # noqa: N
     server_url: URL,
     database: Database,
     sandbox: Sandbox,
-    add_claims: Callable[..., None],
     start: Callable[[Proxy], Any],
 ) -> None:
     add_claims(database, [{}] * 200)

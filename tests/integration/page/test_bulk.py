@@ -1,7 +1,6 @@
 """Claims from a file on the dashboard: a preview, a confirmation, and a result for every line."""
 
 import re
-from collections.abc import Callable
 from html import unescape
 
 import pytest
@@ -9,14 +8,14 @@ from sqlalchemy import select
 
 from recours.admin.claim_file import LARGEST
 from recours.database.engine import Database
-from tests.conftest import SERVICE_CLAIMS
+from tests.conftest import SERVICE_CLAIMS, add_claims
 from tests.integration.page.conftest import AT, PageClient, Shown
 
 THREE = "CLM-00000;XY000000091FR\nCLM-00001;12\n<b>no</b>;XY000000092FR\nCLM-00002;XY000000093FR;UPS & Co\n"
 
 
 @pytest.fixture(autouse=True)
-def claims(database: Database, add_claims: Callable[..., None]) -> None:
+def claims(database: Database) -> None:
     add_claims(database, [{}] * 3)
 
 

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
+from tests.conftest import add_claims
 from tests.contract.test_claims import POLICY
 from tests.fakes.intake import take_in
 from tests.integration.page.conftest import PageClient
@@ -17,7 +17,7 @@ from tests.processes.commands import recours
 
 
 @pytest.fixture
-def claims(database: Database, add_claims: Callable[..., None]) -> None:
+def claims(database: Database) -> None:
     add_claims(database, [{}] * 3)
 
 

@@ -4,7 +4,6 @@ import io
 import re
 import time
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +21,7 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.database.tables import evidence
 from recours.sandbox.documents import broken_pdf, proof_pdf, signature_png
-from tests.conftest import START
+from tests.conftest import START, add_claims
 from tests.contract.test_claims import POLICY
 from tests.fakes.intake import take_in
 from tests.integration.page.conftest import AT, PageClient, Shown
@@ -37,7 +36,7 @@ CLAIM = "/claim?reference=CLM-00000"
 
 
 @pytest.fixture(autouse=True)
-def _claims(database: Database, add_claims: Callable[..., None]) -> None:
+def _claims(database: Database) -> None:
     add_claims(
         database, [{}, {"claim_reference": "CLM-<b>1", "pod_fetch_error": "<script>alert(1)</script>"}]
     )

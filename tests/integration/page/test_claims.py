@@ -13,11 +13,10 @@ from sqlalchemy import select, text, update
 
 from recours.database.engine import Database
 from recours.database.tables import changes
-from tests.conftest import SERVICE_CLAIMS
+from tests.conftest import SERVICE_CLAIMS, add_claims
 from tests.integration.page.conftest import PageClient, Shown
 from tests.own_rows import set_service
 
-AddClaims = Callable[..., None]
 _CLIENT = text(
     "INSERT INTO clients (id, email, full_name, company_name, is_active) VALUES (:id, :email, 'A', 'B', :active)"
 )
@@ -29,7 +28,7 @@ def references(shown: Shown) -> list[str]:
 
 
 @pytest.fixture
-def sixty(database: Database, add_claims: AddClaims) -> None:
+def sixty(database: Database) -> None:
     now = datetime.now(UTC)
     rows: list[dict[str, Any]] = [
         {"amount_requested": n, "updated_at": now - timedelta(minutes=n), "client_id": n % 3}
@@ -220,9 +219,7 @@ def test_the_export_contains_the_claims_shown(page: PageClient) -> None:
     assert ";59,00;EUR;" in page.get("/claims.csv?text=CLM-00059").html
 
 
-def test_a_month_is_shown_in_the_zone_of_its_reader(
-    page: PageClient, database: Database, add_claims: AddClaims
-) -> None:
+def test_a_month_is_shown_in_the_zone_of_its_reader(page: PageClient, database: Database) -> None:
     """In Paris, a month begins an hour before it does in UTC."""
     times = ["2026-01-31 22:59:59", "2026-01-31 23:00:00", "2026-02-28 22:59:59", "2026-02-28 23:00:00"]
     add_claims(database, [{"created_at": datetime.fromisoformat(f"{at}+00:00")} for at in times])
@@ -241,7 +238,7 @@ def test_an_invalid_day_is_named(page: PageClient) -> None:
     assert len(references(shown)) == 50
 
 
-def test_foreign_text_is_no_markup(page: PageClient, database: Database, add_claims: AddClaims) -> None:
+def test_foreign_text_is_no_markup(page: PageClient, database: Database) -> None:
     add_claims(database, [{"claim_reference": "<script>x()</script>&\"'", "carrier": "<b>Hermes</b>"}])
     with database.write() as connection:
         connection.execute(update(SERVICE_CLAIMS).values(pod_fetch_error="<img src=x onerror=x()>"))
@@ -255,9 +252,7 @@ def test_foreign_text_is_no_markup(page: PageClient, database: Database, add_cla
 # ---------------------------------------------------------------- what others wrote
 
 
-def test_no_character_that_hides_or_turns_others_is_shown(
-    page: PageClient, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_no_character_that_hides_or_turns_others_is_shown(page: PageClient, database: Database) -> None:
     """A right-to-left override shows `fdp.exe` as `exe.pdf`; an escape can control a terminal."""
     turned = "\u202e\u2066\u200b\x1b[2J"
     texts = (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from recours.database.engine import Database
+from tests.conftest import add_claims
 from tests.integration.page.conftest import PageClient
 from tests.own_rows import set_service
 
@@ -14,7 +15,7 @@ CLAIM = "/claim?reference=CLM-00000"
 
 
 @pytest.fixture(autouse=True)
-def _claims(database: Database, add_claims: Callable[..., None]) -> None:
+def _claims(database: Database) -> None:
     with database.write() as connection:
         connection.exec_driver_sql("INSERT INTO clients (id, email) VALUES (1, 'gone@shop.example')")
     add_claims(database, [{"client_id": 1}, {"client_id": 1}, {}])

@@ -12,6 +12,7 @@ from sqlalchemy import insert, select
 from recours.core.mail import MailKind, MailState
 from recours.database.engine import Database
 from recours.database.tables import events, mail_events, mails
+from tests.conftest import add_claims
 from tests.fakes.smtp import MailServer
 from tests.integration.page.conftest import PageClient
 
@@ -95,9 +96,7 @@ def test_a_mail_is_shown_inert(page: PageClient, database: Database) -> None:
     assert framed.headers["x-frame-options"] == "SAMEORIGIN"
 
 
-def test_a_mail_leads_to_its_claims(
-    page: PageClient, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_mail_leads_to_its_claims(page: PageClient, database: Database) -> None:
     add_claims(database, [{}, {"claim_reference": "CLM-<b>1"}, {}])
     write(database, 7, MailState.SENT)
     event = {

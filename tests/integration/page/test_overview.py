@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -17,6 +16,7 @@ from recours.database.engine import Database
 from recours.database.tables import attempts, intake, mails, quota, runs
 from recours.host.installation import readable
 from recours.settings.loading import load_at_home
+from tests.conftest import add_claims
 from tests.contract.test_claims import POLICY, Run
 from tests.integration.page.conftest import PageClient, Shown
 from tests.own_rows import set_own
@@ -65,7 +65,7 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def filled(database: Database, add_claims: Callable[..., None], now: datetime) -> Database:
+def filled(database: Database, now: datetime) -> Database:
     """Claims that wait, are due, have their POD or an unknown carrier; runs, attempts and emails of the last days."""
     soon = (now + timedelta(days=2)).date()
     rows: list[dict[str, Any]] = [

@@ -25,7 +25,7 @@ from recours.reporting.problems import OF_CLAIMS, Problem, ProblemKind
 from recours.reporting.snapshot import Reports
 from recours.settings.loading import load_at_home
 from tests import planted
-from tests.conftest import SERVICE_CLIENTS
+from tests.conftest import SERVICE_CLIENTS, add_claims
 from tests.contract.test_claims import POLICY
 from tests.fakes.intake import take_in
 from tests.integration.page.conftest import PageClient
@@ -44,7 +44,7 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def world(database: Database, add_claims: Callable[..., None], now: datetime) -> Database:
+def world(database: Database, now: datetime) -> Database:
     """Claims of the default account, a client's account, an unknown carrier, one without credentials, and no client."""
     soon, later = (now + 2 * DAY).date(), (now + 60 * DAY).date()
     lately = {"updated_at": now, "created_at": now - DAY, "response_deadline": later}
@@ -209,9 +209,7 @@ def test_the_list_has_exactly_the_claims_that_the_problem_counts(
 
 
 @pytest.mark.usefixtures("world")
-def test_the_list_says_which_problem_it_is_about_and_leads_back_to_all(
-    page: PageClient,
-) -> None:
+def test_the_list_says_which_problem_it_is_about_and_leads_back_to_all(page: PageClient) -> None:
     shown = page.get("/claims?problem=unknown_carrier&stage=waiting")
     assert "1 claim names a carrier that recours does not know. Also show other claims" in shown.text
     assert 'href="/claims?stage=waiting"' in shown.html

@@ -18,7 +18,7 @@ from recours.dashboard import app
 from recours.dashboard.app import GET_ROUTES, POST_ROUTES
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from tests.conftest import SERVICE_CLIENTS
+from tests.conftest import SERVICE_CLIENTS, add_claims
 from tests.integration.page.conftest import AT, PageClient
 from tests.keys import page_hash
 from tests.own_rows import put_account
@@ -217,9 +217,7 @@ def viewer(visitor: Visitors, environment: dict[str, str], request: pytest.Fixtu
     return page
 
 
-def test_a_viewer_can_do_nothing_and_is_offered_nothing(
-    viewer: PageClient, database: Database, add_claims: Callable[..., None]
-) -> None:
+def test_a_viewer_can_do_nothing_and_is_offered_nothing(viewer: PageClient, database: Database) -> None:
     add_claims(database, [{}])
     with database.write() as connection:
         connection.execute(insert(SERVICE_CLIENTS).values(id=5, email="shop@shop.example"))

@@ -14,6 +14,7 @@ from recours.fleet.job_queue import WorkerLane
 from recours.runs.worker import Worker
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.model import Settings
+from tests.conftest import add_claims
 
 RETRIES, NEW = (WorkerLane(worker, "chronopost") for worker in ("pod_retry_scheduler", "pod_fetch_worker"))
 
@@ -38,12 +39,11 @@ def test_a_lane_that_finds_its_carrier_busy_comes_after_the_slice_that_was_at_wo
     fleet_worker: FleetWorker,
     database: Database,
     clock: SimulatedClock,
-    add_claims: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     woken: list[WorkerLane],
 ) -> None:
     """Otherwise a backlog of retries would delay new claims, slice after slice, until its end."""
-    _add(add_claims, database, clock.now(), count=2)
+    _add(database, clock.now(), count=2)
     fleet_worker.tick(woken.append)
     assert set(woken) == {RETRIES, NEW}
     woken.clear()
@@ -65,13 +65,12 @@ def test_lanes_of_other_carriers_do_not_wait(
     fleet_worker: FleetWorker,
     database: Database,
     clock: SimulatedClock,
-    add_claims: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     woken: list[WorkerLane],
 ) -> None:
     begun: list[str] = []
     other = WorkerLane("pod_retry_scheduler", "colissimo")
-    _add(add_claims, database, clock.now(), count=1)
+    _add(database, clock.now(), count=1)
     add_claims(
         database,
         [
@@ -95,7 +94,7 @@ def test_lanes_of_other_carriers_do_not_wait(
     assert begun == ["chronopost", "colissimo"]
 
 
-def _add(add_claims: Callable[..., None], database: Database, now: datetime, count: int) -> None:
+def _add(database: Database, now: datetime, count: int) -> None:
     """Add this many claims with a due retry, and as many new ones."""
     due = {"updated_at": now - timedelta(hours=2)}
     new = {"pod_fetch_status": "pending", "pod_fetch_error": None, "created_at": now, "updated_at": now}
