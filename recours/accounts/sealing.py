@@ -36,7 +36,7 @@ class Seals:
         return str(self._fernet.encrypt(content.encode()).decode())
 
     def open(self, text: str, owner: str = "") -> dict[str, str]:
-        """Return the values given to `seal`. Raises SealError."""
+        """The values in a sealed text of this owner. Raises SealError."""
         try:
             content: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode()))
         except _package().InvalidToken:

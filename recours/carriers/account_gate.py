@@ -179,15 +179,15 @@ class Refusals:
             self._grants_documents.add(key)
         return key in self._grants_documents
 
-    def count_document_call(self, key: str, goes_on: bool) -> bool:
+    def count_document_call(self, key: str, has_requested: bool) -> bool:
         """Count a document call of an account that may lack the right to documents.
 
-        Return False if the call must not be made now. `goes_on`: the fetch has already requested a document.
+        Return False if the call must not be made now. `has_requested`: the fetch has already requested a document.
         """
         while True:
             right = self.documents(key)
             now = self._clock.now()
-            if right.is_paused(now) and not goes_on:
+            if right.is_paused(now) and not has_requested:
                 return False
             if self._quota.set_documents(key, right.after_call(now), right):
                 return True
@@ -482,11 +482,11 @@ class WaitingReservation:
         refusals = self._turns.gate.refusals
         if refusals.grants_documents(key):
             return
-        goes_on = self._requests_document
-        if not goes_on:
+        has_requested = self._requests_document
+        if not has_requested:
             self._turns.documents.acquire()
             self._requests_document = True
-        if not refusals.grants_documents(key) and not refusals.count_document_call(key, goes_on):
+        if not refusals.grants_documents(key) and not refusals.count_document_call(key, has_requested):
             raise NotPresentedError(self._turns.gate.why_no_documents(key), of_document=True)
 
     def answered(self) -> None:

@@ -622,7 +622,7 @@ class APIRequestQueue(AccountGate):
         return fetched
 
     def _check(self, fetch: _Fetch) -> _Answer:
-        """Test our account with the sample number, with units from the reservation or further ones if there are any."""
+        """Test our account with the sample number. Uses the reservation's units, or further units if available."""
         check = self._ask(fetch, lambda client, session: client.check_credentials(session))
         return check if check.refusal else self._noted(fetch.key, check)
 

@@ -140,7 +140,7 @@ class Account:
 
     @property
     def has_document_right(self) -> bool:
-        """Return whether the right to documents is separate from the right to track, which then does not show it."""
+        """Return whether the account needs a right to documents that its tracking calls do not show."""
         return self.presents(Capability.TRACKING)
 
     def right(self, capability: Capability | None) -> Capability:

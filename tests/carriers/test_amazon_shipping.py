@@ -92,7 +92,7 @@ EXPIRED_WORDS = "The access token you provided has expired."
 EXPIRED = error(401, "Unauthorized", "Access to requested resource is denied.", EXPIRED_WORDS)
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 def test_requests_match_the_documentation() -> None:
@@ -331,7 +331,7 @@ def test_an_unknown_host_in_a_link_is_not_a_network_failure() -> None:
     assert (failure.kind, failure.delivery, failure.resolved) == (K.POD_NOT_AVAILABLE_YET, KNOWN, True)
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 ERRORS: dict[str, Row] = {
     "404": (error(404, "NotFound", "The requested resource is invalid or doesn't exist"), K.NOT_FOUND),

@@ -85,7 +85,7 @@ WITH_POD = proved(
     f"<pod>{base64.b64encode(PDF).decode()}</pod><podPresente>true</podPresente><statusCode>5</statusCode>"
 )
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 TRACKING_REQUEST = """
 <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
@@ -137,14 +137,7 @@ def test_credentials_are_escaped() -> None:
     assert sent == canonical(expected)
 
 
-def test_the_tracking_call_sends_no_credentials() -> None:
-    _, session = fetch(with_events())
-    ((_, request),) = session.requests
-    assert b"123456</" not in (request.body or b"")
-    assert b"10000001" not in (request.body or b"")
-
-
-# ---------------------------------------------------------------- the tracking's answers
+# ---------------------------------------------------------------- answers of the tracking
 
 OTHER_CODES = [
     *("B", "MD", "IP", "RB", "P"),  # near
@@ -154,7 +147,7 @@ OTHER_CODES = [
     *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),  # only from two public clients
 ]
 
-# ---------------------------------------------------------------- parcels that come back, or never arrive
+# ---------------------------------------------------------------- returned, destroyed and canceled parcels
 
 EARLY, NOON, EVENING = "2026-10-05T09:00:00+02:00", "2026-10-05T12:00:00+02:00", "2026-10-05T19:00:00+02:00"
 
@@ -372,7 +365,7 @@ BODIES: dict[str, Row] = {
     "fault of another prefix": (fault("S:Client"), K.BAD_RESPONSE),
 }
 
-# ---------------------------------------------------------------- the document's answers
+# ---------------------------------------------------------------- answers with the document
 
 NEVER, NOT_YET, BAD = (K.POD_NEVER_AVAILABLE, K.POD_NOT_AVAILABLE_YET, K.BAD_RESPONSE)
 # An answer without a PDF, its meaning, and whether an image is requested then.
@@ -426,11 +419,6 @@ def test_an_invalid_image_changes_nothing() -> None:
     assert outcome == Retrieved.single(b"Indisponible", KNOWN, "chronopost searchPOD")
 
 
-@pytest.mark.parametrize("answer", [proved(error) for error in ("<errorCode>2</errorCode>",)])
-def test_an_error_is_not_followed_by_a_second_call(answer: Response) -> None:
-    assert failure_of(answer, known=KNOWN).kind is K.ACCESS_DENIED
-
-
 def test_the_first_answer_counts_if_no_call_is_left() -> None:
     at_limit = Failure(K.RATE_LIMITED, "Chronopost is at its limit (100/day)", retry_at=AT)
     failure = failure_of(proved("<podPresente>false</podPresente>"), at_limit, known=KNOWN)
@@ -442,11 +430,6 @@ def test_the_second_call_may_ask_to_wait_too() -> None:
     with pytest.raises(CallError) as failed:
         fetch(proved("<podPresente>false</podPresente>"), asked_to_wait, known=KNOWN)
     assert failed.value.failure.http_status == 429
-
-
-def test_tracking_does_not_show_our_account() -> None:
-    _, session = fetch(with_events(IN_TRANSIT))
-    assert not session.accepted
 
 
 def test_an_invalid_document_is_a_bad_response_with_the_reason(tmp_path: Path) -> None:
@@ -484,7 +467,7 @@ def test_a_claim_without_a_number_or_a_carrier_costs_no_call() -> None:
     assert "Nobody" in failure.message
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 
 def delivered_to(more: str) -> Response:

@@ -140,7 +140,7 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> F
     return failure
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_the_path_of_a_document_is_only_a_request_parameter(
     assert (sent["path"], sent["uuid"]) == (path, uuid)
 
 
-# ---------------------------------------------------------------- the tracking's answers
+# ---------------------------------------------------------------- answers of the tracking
 
 IN_BOTH_SHOP_MODULES = [
     *("LIVCFM", "LIVGAR", "LIVRTI", "LIVVOI", "LIVBPO", "LIVDIV", "LIVRCA", "LIVRCC", "LIVACC"),
@@ -471,7 +471,7 @@ def test_an_event_without_a_time_keeps_its_place_in_the_list() -> None:
     assert "(Arrivé)" in failure.message
 
 
-# ---------------------------------------------------------------- the documents' answers
+# ---------------------------------------------------------------- answers with documents
 
 DOCUMENT_ROWS: dict[str, Row] = {
     "005 / 150": (refused("005", "BODY INVALID", 150, status=400), K.INVALID_TRACKING),
@@ -705,7 +705,7 @@ ACCEPTED: list[Any] = [
     ([raw("", 401)], False),
 ]
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 _CODES = {
     f"code {n}": (answer, meaning, f"the error code {seen} (HTTP {answer.status}")

@@ -64,7 +64,7 @@ LIMITED = problem(
 )
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 def test_requests_match_the_documentation() -> None:
@@ -391,7 +391,7 @@ def test_a_refused_tracking_call_keeps_its_failure() -> None:
     assert failed.value.failure == redirect
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 TABLE = Table(
     make=lambda: Dhl(SETTINGS),

@@ -105,7 +105,7 @@ def a_client(**settings: str) -> DhlExpress:
     return DhlExpress(SETTINGS | settings)
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 def test_requests_match_the_documentation() -> None:
@@ -159,7 +159,7 @@ def test_the_account_number_cannot_break_the_query() -> None:
     assert query == {"shipperAccountNumber": [account], "content": ["epod-summary"]}
 
 
-# ---------------------------------------------------------------- the tracking's answers
+# ---------------------------------------------------------------- answers of the tracking
 
 
 def meaning(*wanted: ParcelStatus) -> list[str]:
@@ -253,7 +253,7 @@ def test_a_piece_at_the_simulated_carrier() -> None:
     assert session.operations == ["tracking"] + ["tracking", "proof-of-delivery"] * 2
 
 
-# ---------------------------------------------------------------- the tracking's answers, continued
+# ---------------------------------------------------------------- answers of the tracking, continued
 
 
 def test_the_latest_event_counts_regardless_of_the_order() -> None:
@@ -440,7 +440,7 @@ def test_events_of_the_wrong_type_are_not_a_delivery(events: list[Any]) -> None:
     assert failure_of(tracked(*events)).kind is K.NOT_DELIVERED_YET
 
 
-# ---------------------------------------------------------------- the document's answers
+# ---------------------------------------------------------------- answers with the document
 
 
 @pytest.mark.parametrize(
@@ -484,7 +484,7 @@ WITHOUT_DOCUMENT: dict[str, Row] = {
 # ---------------------------------------------------------------- numbers
 PUBLISHED = ["9356579890", "4818240420", "5584773180", "2449648740"]
 
-# ---------------------------------------------------------------- against the simulated carrier
+# ---------------------------------------------------------------- the simulated carrier
 
 
 def test_a_wrong_account_number_gives_no_proof() -> None:
@@ -494,7 +494,7 @@ def test_a_wrong_account_number_gives_no_proof() -> None:
     assert failure.delivery == Delivery(DELIVERED_AT, "DUPONT")
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 _UNKNOWN = [problem(404, "Not data found", "No data found"), response({}, 404), raw("", 404), raw("<p>", 404)]
 _HOSTILE = [problem(status, HOSTILE, HOSTILE) for status in (400, 401, 403, 404, 422, 500)]

@@ -115,7 +115,7 @@ def of(*answers: Response, known: Delivery | None = None) -> Any:
     return fetched(DhlParcelDe(SETTINGS), NUMBER, answers, known)[0]
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 def attributes_of(path: str) -> dict[str, str]:

@@ -98,7 +98,7 @@ def failure_of(answer: Response, known: Delivery | None = None) -> Failure:
     return as_failure(fetch(answer, known)[0])
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 REQUEST = """
 <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
@@ -269,7 +269,7 @@ def test_a_delivery_without_any_date() -> None:
 SIGNATORIES: list[Any] = [("X" * 500, "X" * 99 + "…")]
 
 
-# ---------------------------------------------------------------- what an earlier attempt knew
+# ---------------------------------------------------------------- known deliveries
 
 
 def test_a_failure_after_the_delivery_includes_the_delivery() -> None:
@@ -430,7 +430,7 @@ def test_the_fourteen_digits_of_any_number_format_are_sent(number: str, sent: st
     assert f"<ShipmentNumber>{sent}</ShipmentNumber>".encode() in (request.body or b"")
 
 
-# ---------------------------------------------------------------- what no carrier should answer
+# ---------------------------------------------------------------- hostile answers
 
 
 @pytest.mark.parametrize(
@@ -449,7 +449,7 @@ def test_unexpected_trees_raise_no_error(body: str) -> None:
     assert isinstance(parse(xml(body), {"40"}, Delivery()), Failure)
 
 
-# ---------------------------------------------------------------- the client and the simulated service
+# ---------------------------------------------------------------- the simulated carrier
 
 
 def test_an_account_or_ip_address_without_access_is_account_denied() -> None:
@@ -487,7 +487,7 @@ def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind:
     assert not session.accepted
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 _SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

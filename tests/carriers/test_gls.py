@@ -133,7 +133,7 @@ def app(session: FakeSession) -> list[str]:
     return [request.path.partition("?")[0].rpartition("/")[2] for _, request in session.requests]
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 def test_requests_match_the_documentation() -> None:
@@ -189,16 +189,6 @@ def test_known_deliveries_are_not_tracked_again() -> None:
     outcome, session = fetch(WITH_POD, known=KNOWN)
     assert app(session)[1:] == ["parcelpod"]
     assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
-    assert SPEC.calls_for(KNOWN) == {C.POD: 2}
-    assert SPEC.calls_for(None) == {C.TRACKING: 1, C.POD: 2}
-
-
-# ---------------------------------------------------------------- tokens
-
-
-def test_a_token_that_shipit_refuses_is_renewed_once() -> None:
-    outcome, _ = fetch(DELIVERED, NO_RIGHT, a_token("new"), SIGNED, WITH_POD)
-    assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
 
 
 # ---------------------------------------------------------------- an account without proofs
@@ -233,7 +223,7 @@ def test_the_setting() -> None:
     ]
 
 
-# ---------------------------------------------------------------- the tracking's answers
+# ---------------------------------------------------------------- answers of the tracking
 
 
 def test_tables_match_the_documentation() -> None:
@@ -447,7 +437,7 @@ def test_without_a_signatory_there_may_still_be_a_proof(answer: Response) -> Non
     assert parse_details(answer) == Delivery()
 
 
-# ---------------------------------------------------------------- the document's answers
+# ---------------------------------------------------------------- answers with the document
 
 
 @pytest.mark.parametrize(
@@ -543,7 +533,7 @@ def test_the_text_of_a_refusal_is_in_its_headers() -> None:
     assert failure_of(problem(500, detail=None)).message == "GLS is unavailable (HTTP 500): A title"
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 
 def of_no_answer(place: int, name: str, meaning: ErrorKind) -> ErrorKind | None:

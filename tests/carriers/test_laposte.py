@@ -82,7 +82,7 @@ def failure_of(answer: Response) -> Failure:
     return failure
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 def test_the_request_is_that_of_the_public_clients() -> None:
@@ -327,7 +327,7 @@ ACCEPTED: list[Any] = [
 ]
 
 
-# ---------------------------------------------------------------- waiting
+# ---------------------------------------------------------------- requests to wait
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_no_other_answer_asks_to_wait(status: int) -> None:
     assert LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW) is None
 
 
-# ---------------------------------------------------------------- what no carrier should answer
+# ---------------------------------------------------------------- hostile answers
 
 NONE: list[Any] = [
     *(answer.body for answer, _ in no_answers().values() if answer.status == 200),
@@ -475,7 +475,7 @@ def test_the_only_parcel_may_be_in_a_list() -> None:
         assert parse_one(response([json.loads(DELIVERED.body)], status)) == parse_one(DELIVERED)
 
 
-# ---------------------------------------------------------------- the client and the simulated service
+# ---------------------------------------------------------------- the simulated carrier
 
 
 @pytest.mark.parametrize(("wait", "header"), [("120", [("Retry-After", "120")]), (None, [])])
@@ -488,7 +488,7 @@ def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple
     assert [item for item in answer.headers.items() if item[0] == "Retry-After"] == header
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 TABLE = Table(
     make=lambda: LaPoste(SETTINGS),

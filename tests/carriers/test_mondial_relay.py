@@ -75,7 +75,7 @@ def failure_of(answer: Response) -> Failure:
     return outcome
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 # md5 of TESTSHOP31000001FRPrivateK, computed by another program.
 SECURITY = "784C7567F90A4D82DACC84659C96889D"
@@ -120,7 +120,7 @@ def test_credentials_are_escaped() -> None:
     assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (session.requests[0][1].body or b"").decode()
 
 
-# ---------------------------------------------------------------- delivered, and no proof
+# ---------------------------------------------------------------- delivered without a proof
 
 
 def test_a_delivered_parcel_has_no_proof_and_the_message_says_so() -> None:
@@ -131,17 +131,6 @@ def test_a_delivered_parcel_has_no_proof_and_the_message_says_so() -> None:
         K.POD_NEVER_AVAILABLE,
         "The parcel was delivered (2026-10-05, LILLE), but Mondial Relay issues no proof of delivery",
     )
-
-
-def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
-    session = FakeSession([])
-    outcome = MondialRelay(SETTINGS).fetch(NUMBER, Delivery(AT), session)
-    words = "2026-10-05"
-    assert outcome == Failure.of(Sentence.PROOFS_NOT_ISSUED, "Mondial Relay", words, delivery=Delivery(AT))
-    assert session.requests == []
-    assert not session.accepted  # no call was made
-    assert SPEC.calls_for(Delivery(AT)) == {}
-    assert SPEC.calls_for(None) == {Capability.TRACKING: 1}
 
 
 def test_the_place_is_from_the_last_event_or_the_relay() -> None:
@@ -198,7 +187,7 @@ def test_the_latest_event_counts_regardless_of_the_order_and_nil_events() -> Non
     assert "(LA)" in failure_of(stat("82", *undated)).message
 
 
-# ---------------------------------------------------------------- 82, at a relay only
+# ---------------------------------------------------------------- STAT 82 for a parcel at a relay
 
 
 @pytest.mark.parametrize(
@@ -264,7 +253,7 @@ def test_a_parcel_that_its_recipient_has_is_delivered(answer: Response) -> None:
     assert failure.delivery is not None
 
 
-# ---------------------------------------------------------------- the other STATs
+# ---------------------------------------------------------------- other STATs
 
 STATS = {
     "0": K.NOT_DELIVERED_YET,
@@ -380,7 +369,7 @@ def test_the_text_of_a_fault_is_quoted() -> None:
     assert failure_of(fault("soap:Server", "Why")).message == "Mondial Relay is unavailable (HTTP 500): Why"
 
 
-# ---------------------------------------------------------------- what no carrier should answer
+# ---------------------------------------------------------------- hostile answers
 
 
 @pytest.mark.parametrize(
@@ -391,7 +380,7 @@ def test_unexpected_trees_raise_no_error(body: str) -> None:
     assert isinstance(parse_tracing(xml(body)), Failure)
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 TABLE = Table(
     make=lambda: MondialRelay(SETTINGS),

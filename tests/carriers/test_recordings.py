@@ -33,7 +33,7 @@ def test_a_recording_is_interpreted_as_when_it_was_made(path: Path) -> None:
     assert kind_of(read_again(recording)) == recording.kind
 
 
-# ---------------------------------------------------------------- answers of others
+# ---------------------------------------------------------------- published answers
 
 
 def _cases() -> Iterator[Any]:

@@ -53,7 +53,7 @@ def sent_for(operation: Operation) -> list[Sent]:
     return [one for one in real(operation.carrier) if operation_of(one, operation.carrier) == operation]
 
 
-# ---------------------------------------------------------------- complete
+# ---------------------------------------------------------------- the schemas are complete
 
 
 def test_every_carrier_has_a_schema_of_each_of_its_calls() -> None:
@@ -85,7 +85,7 @@ def test_requests_of_a_client_match_the_schema(carrier: str) -> None:
     assert [fault for sent in real(carrier) for fault in faults_of(sent, carrier)] == []
 
 
-# ---------------------------------------------------------------- strict
+# ---------------------------------------------------------------- the schemas are strict
 
 
 def without_name(parts: dict[str, str], name: str) -> dict[str, str]:
@@ -349,7 +349,7 @@ def test_a_simulated_carrier_refuses_what_the_schema_rejects(name: str) -> None:
     assert refused
 
 
-# ---------------------------------------------------------------- no operation
+# ---------------------------------------------------------------- unknown operations
 
 
 @pytest.mark.parametrize(

@@ -331,7 +331,7 @@ def test_base64_in_lines_is_read(table: Table, width: int) -> None:
     assert outcome.best.content == table.proof.best.content
 
 
-# ---------------------------------------------------------------- what an earlier attempt knew
+# ---------------------------------------------------------------- known deliveries
 
 
 @of_carriers("bare", "nameless")
@@ -416,7 +416,7 @@ def test_a_refused_token_call_means_rejected_credentials(table: Table) -> None:
             assert not session.accepted
 
 
-# ---------------------------------------------------------------- what no carrier should answer
+# ---------------------------------------------------------------- hostile answers
 
 
 @of_every_carrier

@@ -127,7 +127,7 @@ def a_client() -> Ups:
     return Ups(SETTINGS)
 
 
-# ---------------------------------------------------------------- what is sent
+# ---------------------------------------------------------------- requests
 
 
 def test_requests_match_the_documentation() -> None:
@@ -517,7 +517,7 @@ def test_a_warning_beside_a_package_is_ignored() -> None:
     assert fetch(reply(a_package(), warnings=[{"code": "TW0001", "message": "x"}]))[0] == GOT
 
 
-# ---------------------------------------------------------------- time and signatory
+# ---------------------------------------------------------------- time, signatory
 
 
 @pytest.mark.parametrize(
@@ -733,7 +733,7 @@ def test_a_page_with_unclosed_tags_is_a_document() -> None:
         media_type_of(PAGE)
 
 
-# ---------------------------------------------------------------- the table for all carriers' rules
+# ---------------------------------------------------------------- the table for test_rules.py
 
 _STRANGE: dict[str, Row] = {
     f"XY9, {name}": (answer, meaning, f"the error code XY9 (HTTP {answer.status}: Words)")

@@ -138,7 +138,7 @@ def test_an_unknown_code_of_a_parcel_on_its_way_is_reported() -> None:
     assert found.unknown == "the event code ? (Un événement)"
 
 
-# ---------------------------------------------------------------- whose number
+# ---------------------------------------------------------------- whose parcel
 
 
 @pytest.mark.parametrize(

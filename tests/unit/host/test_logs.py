@@ -64,7 +64,7 @@ def stamp() -> str:
     return f"{NOON.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-# ---------------------------------------------------------------- the form
+# ---------------------------------------------------------------- the format
 
 
 def test_a_line_has_the_guides_format(started: Started) -> None:
@@ -120,7 +120,7 @@ def test_after_the_end_nothing_is_written(started: Started) -> None:
     assert (lines(log), console.getvalue()) == ([""], "")
 
 
-# ---------------------------------------------------------------- text from outside
+# ---------------------------------------------------------------- external text
 
 
 def assert_harmless(text: str) -> None:
@@ -183,7 +183,7 @@ def test_secrets_are_taken_out_of_lines_and_tracebacks(started: Started) -> None
         assert not re.search(rf"{secret}\b", text)
 
 
-# ---------------------------------------------------------------- what cannot be written
+# ---------------------------------------------------------------- write errors
 
 
 @pytest.mark.parametrize("in_the_way", ["file", "folder"])
@@ -225,7 +225,7 @@ def test_closing_the_log_ignores_a_full_disk(started: Started, monkeypatch: pyte
         log.close()  # `fault` reports the loss
 
 
-# ---------------------------------------------------------------- a file that several processes share
+# ---------------------------------------------------------------- a log shared by several processes
 
 
 def test_windows_gets_a_byte_order_mark(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +276,7 @@ def test_four_processes_lose_no_line(tmp_path: Path) -> None:
     assert told == sorted(f"process {p} line {n} é" for p in range(4) for n in range(count))
 
 
-# ---------------------------------------------------------------- a lock that another program holds
+# ---------------------------------------------------------------- a log locked by another program
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def fault(root: Path, **environment: str) -> str:
     return sentence
 
 
-# ---------------------------------------------------------------- credentials of several forms
+# ---------------------------------------------------------------- several sets of credentials
 
 SEVERAL = Catalog(
     [
@@ -107,7 +107,7 @@ def test_the_options_of_a_carrier_have_defaults_and_formats(tmp_path: Path) -> N
         load(tmp_path, {"CHRONOPOST_COLOUR": "green"}, SEVERAL)
 
 
-# ---------------------------------------------------------------- without any
+# ---------------------------------------------------------------- defaults
 
 
 def test_the_defaults_are_as_promised(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_blank_values_count_as_not_set(settings: Read) -> None:
     assert found.database_is_embedded
 
 
-# ---------------------------------------------------------------- each one
+# ---------------------------------------------------------------- single settings
 
 KEYS = "A" * 43 + "=", "B" * 43 + "="
 PAGE_HASH = f"scrypt:{'0a' * 16}:{'0b' * 32}"
