@@ -37,7 +37,7 @@ def carrier_of(key: str) -> str:
 
 
 def account_name(carrier: str, client: str) -> str:
-    """Return an account's name: the carrier's name and its client's address (`client`; "": the default account)."""
+    """Return the name of a client's account, such as `UPS (shop@example.com)`, or of the default account: `UPS`."""
     return f"{carrier} ({client})" if client else carrier
 
 

@@ -48,7 +48,7 @@ class Appraisal(NamedTuple):
 
 
 class DocumentFlaw(RecordedPhrase):
-    """Reasons to reject a file as a document or as a proof: phrases that follow a colon in messages."""
+    """Reasons to reject a file as a document or as a proof. They are phrases that follow a colon in messages."""
 
     TOO_SHORT = N_("it has only {size} bytes")
     NO_DOCUMENT = N_("it is not a PDF, PNG, JPEG, GIF or TIFF file")

@@ -1,9 +1,9 @@
 """The last attempt: an extra attempt for a claim with a real deadline, some hours before the end of the deadline day.
 
 It is scheduled when a temporary error uses up the backoff, or when the next retry would be less than 6 h before the end
-of the deadline; not for `not_found`, because the client must be notified while they can still act. Each number has at
-most one last attempt, which does not count as a retry. If the carrier or the network fails, the last attempt is
-repeated an hour later.
+of the deadline. After `not_found`, none is scheduled, because the client must be notified while they can still act.
+Each number has at most one last attempt, which does not count as a retry. If the carrier or the network fails, the last
+attempt is repeated an hour later.
 
 `State.last_attempt_at` is the time of the last attempt. It equals `State.next_at` until the attempt is made, and is
 kept afterward, so that no second last attempt is scheduled. Changes of the setting, the deadline or `--max-retries` do

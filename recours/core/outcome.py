@@ -113,8 +113,7 @@ class Failure:
     ) -> "Failure":
         """Create a failure with this sentence. `words`: the carrier's own text. `facts`: other fields of the failure.
 
-        The log shows the sentence with `detail` appended, or `message` instead: information that does not affect
-        what to do.
+        The log shows the sentence with `detail` appended, or `message` instead. Neither changes what people must do.
         """
         explanation = SentenceParts(
             key, clean(carrier, LONGEST_NAME), clean(words, LONGEST_MESSAGE) if words else ""

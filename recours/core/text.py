@@ -159,7 +159,7 @@ class Redactor:
         if self._begins is None:
             return text
         whole = self._masked(text, self._begins)
-        return _CUT.sub(self._without_beginning, whole) if CUT in whole else whole
+        return _CUT.sub(self._mask_truncated, whole) if CUT in whole else whole
 
     def _masked(self, text: str, begins: re.Pattern[str]) -> str:
         parts, end = [], 0
@@ -178,8 +178,8 @@ class Redactor:
                 return length
         return 0
 
-    def _without_beginning(self, cut: re.Match[str]) -> str:
-        """Mask a secret of which truncation left only the start, so that no whole token matches."""
+    def _mask_truncated(self, cut: re.Match[str]) -> str:
+        """Mask the start of a truncated secret, which matches no whole token."""
         visible, forms = cut[1], self._sorted
         for begin in range(max(len(visible) - max(self._by_length), 0), len(visible) - _SHORTEST):
             end = visible[begin:]

@@ -86,7 +86,7 @@ class Page:
         self.last_statement = self._last_statement()
 
     def _statements(self, number: str) -> list[Statement]:
-        """Return the statements about our parcel, first those with its number, without those about other parcels."""
+        """Return the statements about our parcel. Statements with its number come first."""
         relevant = [
             statement
             for statement in statements(self.text, self.folded, number)

@@ -111,7 +111,7 @@ class Verification:
             return None
 
     def _verify_rows(self, manifest: int | None, lines: set[str] | None) -> None:
-        """Verify the rows of one manifest (None: rows in no manifest) against its lines (None: unknown).
+        """Verify the rows of a manifest against its lines. None: rows in no manifest, or a manifest that was changed.
 
         A later manifest lists a file again if it was erased or moved, or if its row was changed by recours.
         """

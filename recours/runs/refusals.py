@@ -103,7 +103,7 @@ _SO_ALREADY = frozenset(
 
 
 class ClaimsRefusedError(Exception):
-    """A requested action is not possible: one sentence per claim or value, each on its own line."""
+    """Raised if a requested action is not possible. The text has a line with a sentence for each claim or value."""
 
     def __init__(self, *refusals: ClaimRefusal | str) -> None:
         super().__init__("\n".join(text if isinstance(text, str) else text.sentence() for text in refusals))
@@ -114,7 +114,7 @@ class ClaimsRefusedError(Exception):
 
 
 class UnfitClaimsError(ClaimsRefusedError):
-    """Named claims cannot be fetched."""
+    """Raised if named claims cannot be fetched."""
 
 
 def not_wanted(claim: Claim) -> ClaimRefusal:
