@@ -279,9 +279,8 @@ class AccountFile:
     catalog: Catalog  # without credentials
     client_named: Callable[[str], ServiceClient]  # raises AccountRefusedError
     has_account: Callable[[ServiceClient, CarrierSpec], bool]
-    _places: dict[tuple[Any, str], str] = field(
-        default_factory=dict
-    )  # place of each row, by client and carrier
+    # The place of each row by client and carrier.
+    _places: dict[tuple[Any, str], str] = field(default_factory=dict)
 
     def read(self, content: bytes) -> list[NewAccount]:
         """The accounts in the file. Raises FileRefusedError if any row is wrong."""

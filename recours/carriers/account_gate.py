@@ -56,9 +56,7 @@ class Refusals:
     _accepted: dict[str, set[Capability]] = field(default_factory=dict)
     _proven: set[str] = field(default_factory=set)
     _grants_documents: set[str] = field(default_factory=set)  # by an answer of this run or a person
-    _documents_received: set[str] = field(
-        default_factory=set
-    )  # accounts that received a document in this run
+    _documents_received: set[str] = field(default_factory=set)  # accounts, in this run
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     # ---------------------------------------------------------------- before a call

@@ -15,7 +15,6 @@ According to two sources, only parcels to Germany have signatures.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -83,7 +82,6 @@ _ERRORS: dict[str, Meaning] = {
 }
 TRACKING_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.NUMBER_UNKNOWN)
 SIGNATURE_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.PROOF_PENDING)
-_STATUSES = answers.ACCOUNT_STATUSES | {400: Sentence.REQUEST_REJECTED}
 
 # `standard-event-code`: all codes of the carrier's table. `ice` or `ice/ric`: the pairs, of the table's 338, whose
 # meaning differs from that of their standard event. A cash-on-delivery payment may be transferred long after the
@@ -141,7 +139,8 @@ def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | 
     if code in good and answer.is_ok:
         return root
     carrier_text = soap.attribute(root, "error") if is_of_service else problem_of(answer).carrier_text
-    return answers.error(SPEC.name, answer, errors, _STATUSES, code, carrier_text)
+    statuses = answers.ACCOUNT_STATUSES | {400: Sentence.REQUEST_REJECTED}
+    return answers.error(SPEC.name, answer, errors, statuses, code, carrier_text)
 
 
 def _items(element: Any, name: str) -> list[Any]:
@@ -207,16 +206,12 @@ def _scan(event: Any, *, is_delivered: bool) -> Scan:
     ice, ric, standard = (soap.attribute(event, name) or "" for name in ("ice", "ric", "standard-event-code"))
     code = next((code for code in (f"{ice}/{ric}", ice, standard) if code in EVENTS), standard or ice)
     label = soap.attribute(event, "event-status") or soap.attribute(event, "status")
-    scan = Scan.of(event, code, EVENTS, _time(event), label, by_label=True)
+    # Such as `18.03.2016 10:02`; German and French time are the same.
+    time = soap.attribute(event, "event-timestamp") or soap.attribute(event, "status-timestamp") or ""
+    day, _, hour = time.partition(" ")
+    scan = Scan.of(event, code, EVENTS, answers.parse_french_time(day, hour), label, by_label=True)
     is_undone = scan.status is ParcelStatus.DELIVERED and not is_delivered
     return replace(scan, status=ParcelStatus.UNCLEAR) if is_undone else scan
-
-
-def _time(event: Any) -> datetime | None:
-    """`18.03.2016 10:02`; German and French time are the same."""
-    text = soap.attribute(event, "event-timestamp") or soap.attribute(event, "status-timestamp") or ""
-    day, _, hour = text.partition(" ")
-    return answers.parse_french_time(day, hour)
 
 
 # ---------------------------------------------------------------- the signature

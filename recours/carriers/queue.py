@@ -82,9 +82,8 @@ class _Answer(NamedTuple):
     retry_at: datetime | None = None  # when the account or the carrier may be called again
     accepted: frozenset[Capability] = frozenset()  # the rights for which answers accepted our account
     last: Capability = Capability.TRACKING  # the right that the last call used
-    presented: bool = (
-        True  # False: another fetch's answer closed the account while the call waited to send our credentials
-    )
+    # False: another fetch's answer closed the account while the call waited to send our credentials.
+    presented: bool = True
 
     @property
     def refusal(self) -> Failure | None:
@@ -290,7 +289,7 @@ class APIRequestQueue(AccountGate):
             fitting = reserved.fitting(budgets)
             if len(fitting) < len(
                 budgets
-            ):  # otherwise units were returned in the meantime: try the same again
+            ):  # otherwise units were returned in the meantime: repeat the request
                 refusal = self._refuse_at_limit(key, reserved, budgets[len(fitting)], urgent)
             budgets = fitting
         reason = f"{self._accounts[key].name} is being called by many runs at once"

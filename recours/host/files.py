@@ -91,9 +91,8 @@ def create_like(path: Path, model: Path) -> None:
             os.chown(path, original.st_uid, -1)
         if path.stat().st_gid != original.st_gid:  # this group must not get the original group's access
             mode &= ~stat.S_IRWXG
-    if (
-        stat.S_IMODE(path.stat().st_mode) != mode
-    ):  # on file systems without modes, all files have the same mode
+    # On file systems without modes, all files have the same mode.
+    if stat.S_IMODE(path.stat().st_mode) != mode:
         path.chmod(mode)
 
 

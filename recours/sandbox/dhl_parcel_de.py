@@ -107,7 +107,9 @@ class DhlParcelDe(TracksSeveral):
             return json_api.problem(*_GATEWAY_ERRORS[scenario])
         if scenario in _ERRORS:
             return _error(*_ERRORS[scenario])
-        return None if _is_checked(question.number) else _error("41", "IDC checksum invalid")
+        number = question.number
+        is_wrong = number.isdigit() and len(number) in _WEIGHTS and number[-1] != _check_digit(number[:-1])
+        return _error("41", "IDC checksum invalid") if is_wrong else None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         if question.tracking:
@@ -135,12 +137,6 @@ def _check_digit(digits: str) -> str:
     """The check digit of a number that begins with these digits."""
     first, second = _WEIGHTS[len(digits) + 1]
     return str(-(first * sum(map(int, digits[::2])) + second * sum(map(int, digits[1::2]))) % 10)
-
-
-def _is_checked(number: str) -> bool:
-    """Return whether a number's check digit is correct, if it has one."""
-    has_check_digit = number.isdigit() and len(number) in _WEIGHTS
-    return not has_check_digit or number[-1] == _check_digit(number[:-1])
 
 
 # ---------------------------------------------------------------- requests
@@ -188,7 +184,6 @@ def _parcel(number: str, state: ParcelState) -> str:
         return _data("piece-shipment", {"error-status": "100", **numbers})
     history = state.history(_ON_THE_WAY, _DELIVERED, [_SENT_BACK, _DELIVERED], *_NOT_YET)
     *_, text, at = history[-1]
-    is_return = str(state.scenario is Scenario.RETURNED_TO_SENDER).lower()
     parcel = {
         "error-status": "0",
         **numbers,
@@ -199,7 +194,7 @@ def _parcel(number: str, state: ParcelState) -> str:
         "pan-recipient-name": "Boutique Martin",
         "delivery-event-flag": str(int(state.is_delivered)),
         "dest-country": "DE",
-        "ruecksendung": is_return,
+        "ruecksendung": str(state.scenario is Scenario.RETURNED_TO_SENDER).lower(),
     }
     events = "".join(_event(*event) for event in history)
     return _data("piece-shipment", parcel, _data("piece-event-list", {}, events))

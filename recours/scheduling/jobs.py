@@ -31,9 +31,8 @@ class Checkout:
 
     root: str  # the home; an absolute path, as written in new entries
     home: str = "/"  # the user's home folder, to which paths are relative
-    resolve: Callable[[str], str] = (
-        posixpath.normpath
-    )  # resolves links, so that equal folders compare as equal
+    # Resolves links, so that equal folders compare as equal.
+    resolve: Callable[[str], str] = posixpath.normpath
     code: str = ""  # the absolute path of the checkout with the scripts; "": the home itself
     # The absolute command of `recours` in an installed copy; (): a checkout with scripts.
     program: Sequence[str] = ()
@@ -95,9 +94,8 @@ class Entry:
     text: str = ""
     plain: bool = True  # starts one worker and runs nothing else
     number: int = 0  # line number, from 0
-    programs: tuple[
-        str, ...
-    ] = ()  # programs and scripts: absolute paths, or names that cron finds in its PATH
+    # Programs and scripts: absolute paths, or names that cron finds in its PATH.
+    programs: tuple[str, ...] = ()
     problem: str = ""  # why the line does not work
 
     @property

@@ -28,9 +28,8 @@ class Cases:
     tells_signatory: bool = True
     unnamed_in: frozenset[AnyStep] = frozenset()  # the delivery has no signatory
     not_ours: ErrorKind = K.ACCESS_DENIED  # the result for another customer's parcel
-    otherwise: Results = field(
-        default_factory=dict
-    )  # the results of scenarios that differ from most carriers
+    # The results of scenarios that differ from most carriers.
+    otherwise: Results = field(default_factory=dict)
     # The same for a parcel whose delivery is known, if the carrier does not track it again.
     known_otherwise: Results = field(default_factory=dict)
     # The result of the second answer in the attack WRONG_TYPE, without and with a known delivery.

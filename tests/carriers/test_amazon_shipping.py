@@ -1,8 +1,4 @@
-"""The protocol of Amazon Shipping, byte for byte: requests, and the meaning of each answer.
-
-The sources are Amazon's model `shippingV2.json`, its announcements, and answers in issues of
-`amzn/selling-partner-api-models`.
-"""
+"""The requests to Amazon Shipping, and the meaning of each answer. The client and the simulator list the sources."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,8 +1,4 @@
-"""Chronopost's protocol, byte for byte: requests, and the meaning of each answer.
-
-The sources are the carrier's documents of October 2024 (VL3.24.10.14) and November 2018 (v2.6.2), and the schema and
-the recorded answers in karrio's connector.
-"""
+"""The requests to Chronopost, and the meaning of each answer. The client and the simulator list the sources."""
 
 import base64
 from collections.abc import Callable

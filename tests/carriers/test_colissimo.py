@@ -1,8 +1,4 @@
-"""Colissimo's protocol, byte for byte: requests, and the meaning of each answer.
-
-The sources are the carrier's own shop modules, exchanges recorded by the public client roulier, and two documents of
-the carrier from 2021.
-"""
+"""The requests to Colissimo, and the meaning of each answer. The client and the simulator list the sources."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -251,9 +251,7 @@ def test_a_canceled_shipment_will_never_be_delivered() -> None:
 
 def test_the_latest_event_says_where_the_parcel_is_regardless_of_the_order() -> None:
     early = an_event(at="2026-10-05T06:00:00+0200", label="early")
-    late = an_event(
-        at="2026-10-05T05:30:00+0100", label="late"
-    )  # the latest, although its digits are smaller
+    late = an_event(at="2026-10-05T05:30:00+0100", label="late")  # although its digits are smaller
     for events in ([early, late], [late, early]):
         assert "(late)" in failure_of(tracked(a_parcel("INTRANSIT", *events))).message
 
