@@ -112,7 +112,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 # Build the packages in dist/ with their SBOM and checksums, and use the wheel in each Python on this machine. Nothing is
 # published: a tag does that, see .github/workflows/release.yml.
-release: .venv/ready-dev .github/release-requirements.txt
+release: .venv/ready .github/release-requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .github/release-requirements.txt
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
