@@ -106,7 +106,7 @@ def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
     kinds: Callable[[str], Kind], tmp_path: Path, sandbox: Sandbox, database: str, *, has_packages: bool
 ) -> None:
     checkout = copy_of_checkout(tmp_path / "Recours_Ecommerce")
-    for name in ("Makefile", "README.md", "LICENSE", "requirements.txt"):
+    for name in ("Makefile", "LICENSE", "requirements.txt"):
         shutil.copy(ROOT / name, checkout)
     first = FIRST
     if has_packages:  # the packages of these tests: pip finds them and downloads nothing
@@ -146,7 +146,7 @@ def test_the_tutorial_writes_proofs_to_the_shops_own_table(tmp_path: Path) -> No
     (settings,) = re.findall(r"```ini\n(.*?)```", tutorial, re.DOTALL)
     checkout = copy_of_checkout(tmp_path / "Recours_Ecommerce")
     shutil.copytree(ROOT / "docs" / "examples", checkout / "docs" / "examples")
-    for name in ("Makefile", "README.md", "LICENSE", "requirements.txt"):
+    for name in ("Makefile", "LICENSE", "requirements.txt"):
         shutil.copy(ROOT / name, checkout)
     (checkout / ".env").write_text(settings, encoding="utf-8")
     bare_python(checkout / ".venv")

@@ -1,6 +1,7 @@
 """An installed wheel without a checkout and scripts; nothing is ever written beside the package."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from tests.fakes.checkout import ROOT, bare_python, give_packages
 from tests.postgres import _other_user
 
-_SOURCES = ("recours", "migrations", "pyproject.toml", "README.md", "LICENSE")
+_SOURCES = ("recours", "migrations", "pyproject.toml", "LICENSE")
 # A crontab program with a file.
 _CRONTAB = """#!/bin/sh
 if [ "$1" = -l ]; then cat {file} 2>/dev/null || {{ echo "no crontab for me" >&2; exit 1; }}; else cat > {file}; fi
@@ -168,6 +169,14 @@ def test_the_package_has_every_file_of_the_checkout(copy: Copy) -> None:
     files = [path for path in (ROOT / "recours").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     names = {path.relative_to(ROOT).as_posix() for path in files}
     assert names - set(ZipFile(copy.wheel).namelist()) == set()
+
+
+def test_the_page_on_pypi_has_no_relative_links(copy: Copy) -> None:
+    with ZipFile(copy.wheel) as wheel:
+        (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        page = wheel.read(name).decode("utf-8").partition("\n\n")[2]
+    assert "pip install recours" in page
+    assert re.findall(r"\]\((?!https://)[^)]*\)", page) == []
 
 
 def test_a_home_is_found_from_everywhere(copy: Copy, home: Path) -> None:
