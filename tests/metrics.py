@@ -9,7 +9,7 @@ start while the retry scheduler is in `Worker.slice`, in any thread, and the max
 are those with a `def`, including methods and properties. Comprehensions, lambdas, and the bodies of classes and
 imported modules are counted separately.
 
-A look is a command or a page of the dashboard over 40 claims of all carriers after a run. It is done twice in one
+A view is a command or a page of the dashboard over 40 claims of all carriers after a run. It is done twice in one
 process, and the statements and started functions of the second time are counted.
 
 A file belongs to a feature if its name or a folder of its path is one of the feature's names. So does a file without
@@ -226,8 +226,8 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
-# Looks twice, and prints the statements of the second time and our started functions.
-_LOOKED = """
+# Shows a view twice, and prints the statements of the second time and our started functions.
+_VIEWED = """
 import json, os, sys, threading
 from click.testing import CliRunner
 from sqlalchemy import Engine, event
@@ -243,7 +243,7 @@ def watch(frame, event, argument):
     if event == "call" and code.co_filename.startswith(ours) and not code.co_name.startswith("<"):
         begun.add((code.co_filename, code.co_firstlineno))
 
-def look():
+def show():
     if arguments == ["/"]:
         with TestClient(make_app(os.environ), "http://127.0.0.1:8501", client=("127.0.0.1", 50000)) as page:
             assert page.get("/").status_code == 200
@@ -251,18 +251,18 @@ def look():
         done = CliRunner().invoke(recours, arguments)
         assert done.exit_code == 0, done.output
 
-look()
+show()
 event.listen(Engine, "before_cursor_execute", lambda *_: statements.append(1))
 threading.setprofile(watch)
 sys.setprofile(watch)
-look()
+show()
 sys.setprofile(None)
 threading.setprofile(None)
 with open(result, "w") as file:
     json.dump([sorted(begun), len(statements)], file)
 """
-# The looks, each with its maximum of statements, functions, files and folders.
-LOOKS = {
+# The views, each with its maximum of statements, functions, files and folders.
+VIEWS = {
     ("status",): (25, 200, 25, 6),
     ("/",): (25, 230, 30, 7),
     ("why", "CLM-1"): (25, None, None, None),
@@ -271,7 +271,7 @@ LOOKS = {
 
 
 def views(root: Path) -> dict[str, str]:
-    """Statements, functions, files and folders of each look, with their maximum."""
+    """Statements, functions, files and folders of each view, with their maximum."""
     measured = {}
     with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
         environment = _environment(root, name, box.environment())
@@ -284,16 +284,16 @@ def views(root: Path) -> dict[str, str]:
             box.parcels[number] = Parcel((Scenario.DELIVERED if place % 3 else Scenario.IN_TRANSIT,))
             _insert(name, f"CLM-{place}", CATALOG.specs[key].name, number, "failed", before)
         _run(root, environment, str(root / "scripts" / "pod_retry_scheduler.py"))
-        for arguments, most in LOOKS.items():
-            result = Path(name, "looked.json")
-            _run(root, environment, "-c", _LOOKED, str(root), str(result), *arguments)
+        for arguments, most in VIEWS.items():
+            result = Path(name, "view.json")
+            _run(root, environment, "-c", _VIEWED, str(root), str(result), *arguments)
             begun, statements = json.loads(result.read_text())
             files = {Path(file) for file, _ in begun}
             sizes = (statements, len(begun), len(files), len({file.parent for file in files}))
             names = ("statements", "functions", "files", "folders")
             for what, size, bound in zip(names, sizes, most, strict=True):
                 label = (
-                    f"look at {' '.join(arguments)}: {what}"
+                    f"view {' '.join(arguments)}: {what}"
                     if what == "statements"
                     else f"  {what} of {arguments[0]}"
                 )

@@ -91,7 +91,7 @@ def _holds(path: Path) -> bool:
 
 
 def _parts(file: int) -> Iterator[bytes]:
-    """A file without its holes: some pretend to have terabytes."""
+    """The parts of a file without its holes, because sparse files may appear to have terabytes."""
     try:
         while part := os.pread(file, _AT_ONCE, os.lseek(file, 0, os.SEEK_CUR)):
             yield part

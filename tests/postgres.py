@@ -107,12 +107,12 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it accepts connections."""
-        given = {
+        server_settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "port": str(self.port),
         } | self._settings
-        options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in server_settings.items() for part in ("-c", f"{name}={value}")]
         program = [str(programs("postgres")), "-D", str(self.folder / "data"), *options]
         command = guarded(*program, gone_with_it=self.folder if self._is_in_memory else None)
         with (self.folder / "log").open("ab") as log:
@@ -195,8 +195,8 @@ def role_without_rights(owner: URL, prefix: str) -> Iterator[str]:
 
 def named_server() -> URL | None:
     """The server of RECOURS_TEST_POSTGRES_URL."""
-    given = os.environ.get("RECOURS_TEST_POSTGRES_URL")
-    return make_url(given).set(drivername="postgresql+psycopg") if given else None
+    server_settings = os.environ.get("RECOURS_TEST_POSTGRES_URL")
+    return make_url(server_settings).set(drivername="postgresql+psycopg") if server_settings else None
 
 
 def free_port() -> int:

@@ -28,19 +28,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def environment(url: str, sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
     """The environment of every process of a fleet."""
-    given = {
+    variables = {
         "PATH": os.environ["PATH"],
         "RECOURS_LOG_DIR": str(folder / "logs"),
         "RECOURS_POD_DIR": str(folder / "pods"),
         "RECOURS_ENROLL_NEW": "false",
     }
-    return environment_of(url, sandbox.url) | given | more
+    return environment_of(url, sandbox.url) | variables | more
 
 
-def recours(given: dict[str, str], *arguments: str) -> str:
+def recours(variables: dict[str, str], *arguments: str) -> str:
     """The output of a command."""
     command = [sys.executable, "-m", "recours", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -48,11 +48,11 @@ def recours(given: dict[str, str], *arguments: str) -> str:
 class Program:
     """A process of recours with its log. As a context manager, it is killed at the end if it still runs."""
 
-    def __init__(self, given: dict[str, str], *command: str) -> None:
+    def __init__(self, variables: dict[str, str], *command: str) -> None:
         """Start Python with this command line."""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill up)
         self.process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=given, stdout=subprocess.DEVNULL, stderr=self._log
+            [sys.executable, *command], cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=self._log
         )
 
     @property
@@ -91,11 +91,11 @@ class FleetWorker(Program):
     """A `recours worker`."""
 
     def __init__(
-        self, given: dict[str, str], *options: str, program: tuple[str, ...] = ("-m", "recours")
+        self, variables: dict[str, str], *options: str, program: tuple[str, ...] = ("-m", "recours")
     ) -> None:
         """Start it. `program`: the code for Python to run instead of recours."""
         self.port = free_port()
-        super().__init__(given, *program, "worker", "--port", str(self.port), *options)
+        super().__init__(variables, *program, "worker", "--port", str(self.port), *options)
 
     def get(self, page: str) -> tuple[int, str]:
         """Status and text of a health page; (0, "") without an answer."""
@@ -166,15 +166,15 @@ def add_jobs(database: Database, queue: str, task: str, arguments: dict[str, Any
 
 
 def tick(database: Database) -> None:
-    """Have claims that were just added found now instead of at the next minute."""
+    """Find claims that were just added now, instead of at the next full minute."""
     add_jobs(database, "recours_now", "recours.tick", {"timestamp": 0})
 
 
 @contextmanager
-def fleet(given: dict[str, str], count: int, *options: str) -> Iterator[list[FleetWorker]]:
+def fleet(variables: dict[str, str], count: int, *options: str) -> Iterator[list[FleetWorker]]:
     """This many workers, all ready."""
     with ExitStack() as started:
-        workers = [started.enter_context(FleetWorker(given, *options)) for _ in range(count)]
+        workers = [started.enter_context(FleetWorker(variables, *options)) for _ in range(count)]
         for worker in workers:
             worker.wait_until_ready()
         yield workers

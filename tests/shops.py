@@ -196,10 +196,10 @@ class Shops:
         Returns how many calls each account made.
         """
         denied: set[str] = set()
-        made: Counter[str] = Counter()
+        calls_by_account: Counter[str] = Counter()
         for call in list(self.box.calls):
             assert call.operation != "?", f"the carrier did not understand {call}"
-            made[call.account] += 1
+            calls_by_account[call.account] += 1
             for number in filter(None, call.number.split(",")):
                 if number == CATALOG.specs[call.carrier].sample_number or not call.account:
                     continue
@@ -208,7 +208,7 @@ class Shops:
                     assert (call.account, number in denied) == (DEFAULT_ACCOUNT, True), f"{claim}: {call}"
                 elif call.scenario is Scenario.NOT_OURS and claim.carrier in SAY_WHOSE:
                     denied.add(number)
-        return made
+        return calls_by_account
 
     def calls_of(self, carrier: str, account: str, *, but: Iterable[str] = ()) -> list[Call]:
         """A carrier's received calls from an account, without token calls and some operations."""
@@ -230,7 +230,7 @@ class Shops:
         `killed`: runs were killed; each may have counted calls that it did not make, and still lease claims.
         """
         with self.database.read() as connection:
-            taken = Counter(
+            used_units = Counter(
                 dict(
                     connection.execute(
                         select(quota.c.limit_key, func.sum(quota.c.taken)).group_by(quota.c.limit_key)
@@ -239,7 +239,7 @@ class Shops:
             )
             leased = connection.scalar(select(func.count()).where(claims.c.lease_token.is_not(None)))
         assert killed or leased == 0, f"{leased} claims are held"
-        counted = {of: taken[f"{key}/*/day@UTC"] for of, key in self.keys.items()}
+        counted = {of: used_units[f"{key}/*/day@UTC"] for of, key in self.keys.items()}
         received = Counter((call.carrier, call.account) for call in self.box.calls)
         # Tracking at Chronopost does not reveal the owner.
         for found in (counted, received):

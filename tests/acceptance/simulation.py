@@ -128,12 +128,12 @@ class Service:
                 reports.append(self.run(PODRetryScheduler, **options))
         return reports
 
-    def run_on_turns(self, hours: int, **options: Any) -> list[Report]:
+    def run_at_retries(self, hours: int, **options: Any) -> list[Report]:
         """Like `run_hourly` for claims that fail now: only at their retries, one hour before each, and at the end."""
         only = {turn - early for turn in TURNS for early in (0, 1)} | {hours}
         return self.run_hourly(hours, only=only, **options)
 
-    def run_now_and_then(self, days: int) -> None:
+    def run_twice_a_day(self, days: int) -> None:
         """Run the scheduler every twelve hours, for tests over days where hourly runs would change nothing."""
         for _ in range(2 * days):
             self.clock.advance(timedelta(hours=11))

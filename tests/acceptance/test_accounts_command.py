@@ -192,8 +192,8 @@ def test_an_account_is_changed_paused_and_removed(
     assert (refused.returncode, "is not enough for even one claim" in refused.stderr) == (2, True)
     person.does("accounts", "limits", "1", "Chronopost", "--default")
     assert listed(person)[0]["limits"] is None
-    told = person.does("pause", "Chronopost", "--account", SHOPS[1], "--why", "contract ended")
-    assert told.startswith(f"Chronopost ({SHOPS[1]}) is paused until ")
+    output = person.does("pause", "Chronopost", "--account", SHOPS[1], "--why", "contract ended")
+    assert output.startswith(f"Chronopost ({SHOPS[1]}) is paused until ")
     assert (listed(person)[0]["health"], listed(person)[0]["why"][-16:]) == ("paused", ": contract ended")
     paused = person.types("accounts", "check", "1", "Chronopost").stderr
     assert f"('recours resume chronopost --account \"{SHOPS[1]}\"' resumes it)" in paused
@@ -421,11 +421,12 @@ def application(service: Service, url: str, tmp_path: Path, monkeypatch: pytest.
 def test_a_shop_enters_its_credentials_in_the_services_application(
     application: Service, accounts: ClientAccounts
 ) -> None:
-    kept = recours.set_account(SHOPS[1], "Chronopost", CHRONOPOST, limits={"": "50/day"}, by="shop1")
+    stored = recours.set_account(SHOPS[1], "Chronopost", CHRONOPOST, limits={"": "50/day"}, by="shop1")
     assert (
-        kept.sentence == "shop1@example.com's credentials for Chronopost are stored; the next run uses them."
+        stored.sentence
+        == "shop1@example.com's credentials for Chronopost are stored; the next run uses them."
     )
-    assert (kept.client_id, kept.accepted) == (1, None)
+    assert (stored.client_id, stored.accepted) == (1, None)
     (account,) = accounts.all()
     assert (account.added_by, account.limits) == ("shop1", {"": "50/day"})
     assert recours.check_account(1, "chronopost").accepted is True

@@ -30,14 +30,14 @@ def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
         settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false",
                                     "RECOURS_LANGUAGE": "en", "RECOURS_ACCOUNTS_KEY": new_key()}  # fmt: skip
         service = Service(tmp_path, box, clock, url=url, **settings)
-        given = {
+        account_settings = {
             name: service.environment.pop(name) for name in ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
         }
         for number, email in enumerate((WELL, WRONG, WITHOUT), 1):
             service.sql(f"INSERT INTO clients (id, email) VALUES ({number}, '{email}')")
             service.add(Scenario.DELIVERED, client_id=number)
-        for client, password in ((1, given["CHRONOPOST_PASSWORD"]), (2, "990099")):
-            add(service, client, given | {"CHRONOPOST_PASSWORD": password})
+        for client, password in ((1, account_settings["CHRONOPOST_PASSWORD"]), (2, "990099")):
+            add(service, client, account_settings | {"CHRONOPOST_PASSWORD": password})
         yield service
         service.close()
 

@@ -40,8 +40,8 @@ def test_reopened_claims_start_over_without_a_second_final_email(service: Servic
     service.add(*FOREVER, client_id=1)
     give_up(service)
     assert rows(service, "stage, pod_retry_count") == [("given_up", 4)] * 2
-    told = events_and_mails(service)
-    assert [kind for kind, _ in told[1]].count("pod_failed") == 1  # one email for both
+    notified = events_and_mails(service)
+    assert [kind for kind, _ in notified[1]].count("pod_failed") == 1  # one email for both
 
     service.wait_until_today()
     said = person.does("reopen", "CLM-0001")
@@ -54,7 +54,7 @@ def test_reopened_claims_start_over_without_a_second_final_email(service: Servic
     assert rows(service, "pod_retry_count")[0] == (1,)
     give_up(service)
     assert rows(service, "stage, pod_retry_count") == [("given_up", 4)] * 2
-    assert events_and_mails(service) == told  # nothing was sent a second time
+    assert events_and_mails(service) == notified  # nothing was sent a second time
 
 
 @pytest.fixture

@@ -40,9 +40,9 @@ def test_claims_without_retries_left_are_adopted_at_once_after_due_claims(
     caplog.set_level(logging.INFO)
     exhausted(service, MANY)
     service.add(S.DELIVERED)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     report = service.run()
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - started
     print(f"{MANY} exhausted claims adopted in {took:.1f} s")
     assert took < MOST_S
     assert report.stats.success == 1

@@ -43,12 +43,12 @@ def folder(url: str, box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name in [name for name in os.environ if name.startswith(("RECOURS_", "DATABASE_", "SMTP_"))]:
         if not name.startswith("RECOURS_TEST_"):
             monkeypatch.delenv(name)
-    given = environment_of(url, box.url) | {
+    variables = environment_of(url, box.url) | {
         "RECOURS_LOG_DIR": str(tmp_path / "logs"),
         "RECOURS_POD_DIR": str(tmp_path / "pods"),
         "RECOURS_LANGUAGE": "en",
     }
-    for name, value in given.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return tmp_path
 
@@ -86,7 +86,7 @@ def test_a_pod_is_fetched_recorded_and_logged_like_any_other(
     with database.read() as connection:
         attempt = connection.execute(select(attempts)).mappings().one()
         run = connection.execute(select(runs)).mappings().one()
-        told = connection.execute(select(events)).mappings().one()
+        event = connection.execute(select(events)).mappings().one()
         sent = connection.execute(select(mails)).all()
     row = joined_row(database, reference)
     assert (row["pod_fetch_status"], row["pod_url"]) == ("success", result.pod_path)
@@ -97,7 +97,7 @@ def test_a_pod_is_fetched_recorded_and_logged_like_any_other(
         "pod_retry_scheduler --claim",
         1,
     )
-    assert (told["event"], told["told"], sent) == ("pod_retrieved", None, [])  # emails are for the next run
+    assert (event["event"], event["told"], sent) == ("pod_retrieved", None, [])  # emails are for the next run
     assert f"✅ SUCCESS: POD fetched for {reference} after 1 attempt" in log_of(folder)
     assert len(box.calls_for(GOOD)) == 2
     assert recours.claim_status(reference).pod_path == result.pod_path

@@ -43,8 +43,8 @@ def person(service: Service, url: str) -> Person:
 
 def claim(service: Service, **columns: Any) -> str:
     """A failed claim at a carrier without proofs; its reference."""
-    given: dict[str, Any] = {"carrier": "Mondial Relay", "number": NUMBER, "failed_at": ago(3)} | columns
-    return f"CLM-{service.add(**given):04}"
+    values: dict[str, Any] = {"carrier": "Mondial Relay", "number": NUMBER, "failed_at": ago(3)} | columns
+    return f"CLM-{service.add(**values):04}"
 
 
 def file(service: Service, content: bytes, name: str = "proof.pdf") -> str:
@@ -268,9 +268,9 @@ def test_concurrent_attachments_are_each_recorded_once(person: Person, service: 
 
     with ThreadPoolExecutor(len(files)) as people:
         assert any(people.map(attach, files))
-    kept = service.sql("SELECT path FROM recours_evidence")
-    assert len(kept) == len(files)
-    assert (facts(service, reference)["pod_url"],) in kept
+    paths = service.sql("SELECT path FROM recours_evidence")
+    assert len(paths) == len(files)
+    assert (facts(service, reference)["pod_url"],) in paths
     assert count(service, "recours_events") == 1
     assert service.sql("SELECT count(*) FROM recours_evidence WHERE manifest_id IS NULL") == [(0,)]
     assert person.types("verify").returncode == 0
@@ -410,9 +410,9 @@ def test_a_refused_file_can_be_accepted_by_a_person_and_detached_again(
     printed = person.does("detach", reference, "--why", "it was another parcel's")
     assert "the proof was withdrawn" in printed
     assert pod_row(service, reference) == ("failed", None, None)
-    ((kept, refused, by),) = service.sql('SELECT path, refused, "by" FROM recours_evidence')
-    assert (Path(kept).read_bytes(), refused) == (content, f"{by} took it back")
-    assert kept in printed
+    ((paths, refused, by),) = service.sql('SELECT path, refused, "by" FROM recours_evidence')
+    assert (Path(paths).read_bytes(), refused) == (content, f"{by} took it back")
+    assert paths in printed
     assert not Path(done["path"]).exists()
     assert service.sql("SELECT path FROM recours_documents") == []
     assert service.sql("SELECT told FROM recours_events WHERE event = 'pod_retrieved' AND told IS NULL") == []
@@ -426,9 +426,9 @@ def test_a_refused_file_can_be_accepted_by_a_person_and_detached_again(
     again = person.types("detach", reference)
     assert (again.returncode, "has no proof to withdraw" in again.stderr) == (2, True)
     # The stored file is accepted and moved to the folder of proofs.
-    accepted = person.json("attach", reference, kept, "--anyway", "--why", "it was ours")
+    accepted = person.json("attach", reference, paths, "--anyway", "--why", "it was ours")
     assert (accepted["path"], accepted["refused"]) == (done["path"], None)
-    assert not Path(kept).exists()
+    assert not Path(paths).exists()
     assert pod_row(service, reference)[:2] == ("success", done["path"])
     assert service.sql("SELECT path FROM recours_documents") == [(done["path"],)]
     person.does("verify")

@@ -40,8 +40,8 @@ def filled(service: Service) -> Service:
 
 def backup_of(person: Person) -> Path:
     person.does("backup", str(person.folder / "backups"))
-    (made,) = (person.folder / "backups").glob("recours-backup-*")
-    return made
+    (copy,) = (person.folder / "backups").glob("recours-backup-*")
+    return copy
 
 
 def recorded(database: Database) -> list[tuple[Any, ...]]:
@@ -73,11 +73,11 @@ def restored(person: Person, backup: Path, kind: Kind, name: str) -> tuple[Perso
 def test_a_backup_restored_on_another_machine_is_identical(
     filled: Service, person: Person, kind: Kind, tmp_path: Path
 ) -> None:
-    made = backup_of(person)
-    said = person.does("restore", "--check", str(made))
+    copy = backup_of(person)
+    said = person.does("restore", "--check", str(copy))
     assert "3 claims, 3 attempts, 2 documents" in said
     assert "The backup is complete" in said
-    other, database = restored(person, made, kind, "elsewhere")
+    other, database = restored(person, copy, kind, "elsewhere")
     known = recorded(database)
     assert [Path(path).parents[3] for path, _ in known] == [tmp_path / "elsewhere" / "data" / "pods"] * 2
     assert all_there(known)
@@ -126,9 +126,9 @@ def test_a_backup_contains_all_evidence_including_refused_files(
     """With UPS: a page that proves nothing, and a signature and a photo that do."""
     service.add(Scenario.PARTLY_HOLLOW, carrier="UPS")
     assert service.run().stats.success == 1
-    made = backup_of(person)
-    assert "The backup is complete" in person.does("restore", "--check", str(made))
-    _, database = restored(person, made, kind, "elsewhere")
+    copy = backup_of(person)
+    assert "The backup is complete" in person.does("restore", "--check", str(copy))
+    _, database = restored(person, copy, kind, "elsewhere")
     pods = tmp_path / "elsewhere" / "data" / "pods"
     with database.read() as connection:
         query = "SELECT path, sha256, refused IS NOT NULL FROM recours_evidence ORDER BY 3"
@@ -143,17 +143,17 @@ def test_a_backup_contains_all_evidence_including_refused_files(
 
 
 def test_the_folder_contains_the_listed_files_and_is_private(filled: Service, person: Person) -> None:
-    made = backup_of(person)
+    copy = backup_of(person)
     subprocess.run(
-        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=made, check=True, capture_output=True
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=copy, check=True, capture_output=True
     )
-    sums = (made / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    files = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
+    sums = (copy / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    files = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
     assert files == {*(line.split("  ")[1] for line in sums), "SHA256SUMS"}
-    for path in (made, *made.rglob("*")):
+    for path in (copy, *copy.rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
     secret = person.settings["CHRONOPOST_PASSWORD"].encode()
-    assert not [path for path in made.rglob("*") if path.is_file() and secret in path.read_bytes()]
+    assert not [path for path in copy.rglob("*") if path.is_file() and secret in path.read_bytes()]
 
 
 @contextmanager
@@ -235,8 +235,8 @@ def test_a_missing_or_altered_document_is_reported_and_the_others_are_copied(
     assert done.returncode == 0, done.stderr
     assert f"WARNING: {missing} is in the database but not on disk." in done.stderr
     assert f"WARNING: {altered} has changed since it was fetched" in done.stderr
-    (made,) = (person.folder / "b").iterdir()
-    checked = person.types("restore", "--check", str(made))
+    (copy,) = (person.folder / "b").iterdir()
+    checked = person.types("restore", "--check", str(copy))
     assert (checked.returncode, checked.stderr.count("WARNING: ")) == (0, 2), checked.stderr
 
 
@@ -248,16 +248,16 @@ def test_a_file_outside_the_document_folder_is_not_copied(filled: Service, perso
     way_out = str(Path(path).parent / ".." / ".." / ".." / ".." / ".env.pdf")
     filled.sql("UPDATE recours_evidence SET path = ? WHERE path = ?", str(outside), path)
     filled.sql("UPDATE recours_attempts SET document_path = ? WHERE document_path = ?", way_out, path)
-    told = person.json("backup", str(person.folder / "b"))
-    assert {fault.split(" is outside ")[0] for fault in told["documents_missing"]} == {str(outside), way_out}
-    assert not [path for path in Path(told["folder"]).rglob("*") if path.name.startswith(".env")]
+    facts = person.json("backup", str(person.folder / "b"))
+    assert {fault.split(" is outside ")[0] for fault in facts["documents_missing"]} == {str(outside), way_out}
+    assert not [path for path in Path(facts["folder"]).rglob("*") if path.name.startswith(".env")]
 
 
 def recorded_of(service: Service) -> list[tuple[Any, ...]]:
     return service.sql(KNOWN)
 
 
-def nothing_looks_whole(parent: Path) -> bool:
+def check_nothing_looks_complete(parent: Path) -> bool:
     return not parent.exists() or list(parent.iterdir()) == []
 
 
@@ -268,7 +268,7 @@ def test_an_unreadable_document_ends_the_backup_and_leaves_nothing(filled: Servi
     done = person.types("backup", str(person.folder / "b"))
     assert done.returncode == 1
     assert f"Error: {path} cannot be read: Is a directory. No backup was made" in done.stderr
-    assert nothing_looks_whole(person.folder / "b")
+    assert check_nothing_looks_complete(person.folder / "b")
 
 
 def on_a_full_disk(person: Person, blocks: int, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -292,7 +292,7 @@ def test_a_full_disk_ends_the_backup_and_leaves_nothing(filled: Service, person:
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
-    assert nothing_looks_whole(person.folder / "b")
+    assert check_nothing_looks_complete(person.folder / "b")
 
 
 def test_no_backup_is_overwritten_or_written_into_a_file(filled: Service, person: Person) -> None:
@@ -341,11 +341,11 @@ FAULTS = [_lose, _spoil_database, _no_sums, _other_schema]
 
 
 def test_a_faulty_backup_is_reported_and_not_restored(filled: Service, person: Person) -> None:
-    made = backup_of(person)
+    copy = backup_of(person)
     before = filled.sql("SELECT * FROM claims ORDER BY id")
     for spoil in FAULTS:
         backup = person.folder / f"spoilt{spoil.__name__}"
-        shutil.copytree(made, backup)
+        shutil.copytree(copy, backup)
         says = spoil(backup)
         for arguments in (("--check",), ("--force",)):
             done = person.types("restore", *arguments, str(backup))
@@ -378,14 +378,14 @@ def me(service: Service) -> Person:
 
 def test_a_restore_keeps_the_old_database_and_overwrites_no_document(own: Service) -> None:
     person = me(own)
-    made = backup_of(person)
+    copy = backup_of(person)
     (first, _), (second, digest) = recorded_of(own)
     own.add(Scenario.DELIVERED)
     own.run()
     Path(first).write_bytes(b"scanned again")
     Path(second).unlink()
     own.close()
-    done = person.types("restore", str(made))
+    done = person.types("restore", str(copy))
     assert done.returncode == 0, done.stderr
     assert f"WARNING: {first} differs from the backup; it was not changed." in done.stderr
     assert "1 missing document restored." in done.stdout
@@ -403,14 +403,14 @@ def test_a_restore_keeps_the_old_database_and_overwrites_no_document(own: Servic
 def test_a_restore_keeps_the_permissions_of_the_database(own: Service) -> None:
     """Even if root restores it for a job of another user."""
     person = me(own)
-    made = backup_of(person)
+    copy = backup_of(person)
     own.close()
     path = person.folder / "claims.db"
     path.chmod(0o660)
     if os.geteuid() == 0:
         os.chown(path, 65534, 65533)
     before = path.stat()
-    person.does("restore", str(made))
+    person.does("restore", str(copy))
     after = path.stat()
     assert after.st_ino != before.st_ino
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
@@ -418,55 +418,55 @@ def test_a_restore_keeps_the_permissions_of_the_database(own: Service) -> None:
 
 def test_during_a_run_nothing_is_restored_unless_forced(own: Service) -> None:
     person = me(own)
-    made = backup_of(person)
+    copy = backup_of(person)
     now = datetime.now(UTC)
     at = f"{now:%Y-%m-%d %H:%M:%S}.000000"
     until = f"{now + timedelta(minutes=9):%Y-%m-%d %H:%M:%S}.000000"
     own.sql("UPDATE recours_claims SET lease_token = 'x', lease_until = ? WHERE claim_id = 1", until)
     own.sql("INSERT INTO recours_runs (id, worker, started_at) VALUES ('r', 'pod_retry_scheduler', ?)", at)
-    done = person.types("restore", str(made))
+    done = person.types("restore", str(copy))
     assert done.returncode == 1
     assert "claims being fetched: 1, unfinished runs: 1. Disable the jobs" in done.stderr
     assert list(person.folder.glob("*.before-restore*")) == []
-    assert person.types("restore", "--force", str(made)).returncode == 0
+    assert person.types("restore", "--force", str(copy)).returncode == 0
     assert len(list(person.folder.glob("*.before-restore*Z"))) == 1
 
 
 def test_while_the_service_writes_nothing_is_restored_unless_forced(own: Service) -> None:
     person = me(own)
-    made = backup_of(person)
+    copy = backup_of(person)
     own.close()
     path = person.folder / "claims.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as service:
         service.execute("BEGIN IMMEDIATE")
         service.execute("UPDATE claims SET amount_requested = 77")
-        refused = person.types("restore", str(made))
+        refused = person.types("restore", str(copy))
         assert refused.returncode == 1
         assert f"Another program has an open transaction on {path}" in refused.stderr
         service.execute("COMMIT")
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT DISTINCT amount_requested FROM claims").fetchall() == [(77,)]
-    person.does("restore", str(made))
+    person.does("restore", str(copy))
 
 
 def test_a_damaged_database_is_replaced_only_if_forced(own: Service) -> None:
     person = me(own)
-    made = backup_of(person)
+    copy = backup_of(person)
     own.close()
     for path in person.folder.glob("claims.db*"):
         path.unlink()
     (person.folder / "claims.db").write_bytes(b"no database at all" * 1000)
-    done = person.types("restore", str(made))
+    done = person.types("restore", str(copy))
     assert (done.returncode, "Cannot check whether a run is in progress" in done.stderr) == (1, True)
-    person.does("restore", "--force", str(made))
+    person.does("restore", "--force", str(copy))
     assert "Chronopost" in person.does("carriers")
 
 
 def test_a_full_disk_during_a_restore_does_not_change_the_database(own: Service) -> None:
     person = me(own)
-    made = backup_of(person)
+    copy = backup_of(person)
     before = own.sql("SELECT * FROM claims ORDER BY id")
-    done = on_a_full_disk(person, 8, "restore", str(made))
+    done = on_a_full_disk(person, 8, "restore", str(copy))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("Error: ")
     assert own.sql("SELECT * FROM claims ORDER BY id") == before
@@ -480,8 +480,8 @@ def test_a_server_database_that_is_not_empty_is_not_changed(
     tmp_path: Path, kinds: Callable[[str], Kind]
 ) -> None:
     person = Person(tmp_path, kinds("postgresql").ready(tmp_path).render_as_string(hide_password=False))
-    made = backup_of(person)
-    done = person.types("restore", str(made))
+    copy = backup_of(person)
+    done = person.types("restore", str(copy))
     assert done.returncode == 1
     assert (
         "is not empty, and recours restores only into an empty database. Create a database (createdb NAME)"
@@ -493,7 +493,7 @@ def test_a_backup_of_another_kind_of_database_is_refused(
     tmp_path: Path, kinds: Callable[[str], Kind]
 ) -> None:
     person = Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
-    made = backup_of(person)
+    copy = backup_of(person)
     other = kinds("postgresql").empty(tmp_path).render_as_string(hide_password=False)
-    done = person.types("restore", str(made), "--database-url", other)
+    done = person.types("restore", str(copy), "--database-url", other)
     assert (done.returncode, "This backup contains a sqlite database" in done.stderr) == (1, True)

@@ -196,11 +196,11 @@ def faults_of(world: World, ran: Ran) -> Iterator[str]:
 
 
 def _leaks(world: World, ran: Ran) -> Iterator[str]:
-    seen = {"stdout": ran.stdout.encode(), "stderr": ran.stderr.encode(), "the log": ran.log.encode()}
+    outputs = {"stdout": ran.stdout.encode(), "stderr": ran.stderr.encode(), "the log": ran.log.encode()}
     for path in world.folder.rglob("*"):
         if path.is_file() and path.name not in ("secrets.toml", ".env"):
-            seen[str(path)] = path.read_bytes()
-    for where, content in seen.items():
+            outputs[str(path)] = path.read_bytes()
+    for where, content in outputs.items():
         if any(secret in content for secret in _SECRETS):
             yield f"a secret in {where}"
 

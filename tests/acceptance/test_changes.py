@@ -19,8 +19,8 @@ ME = getpass.getuser()
 def changes(service: Service) -> list[tuple[int, str, str, Any]]:
     found = service.sql("SELECT claim_id, what, by, details FROM recours_changes ORDER BY id")
     return [
-        (claim, what, by, json.loads(kept) if isinstance(kept, str) else kept)
-        for claim, what, by, kept in found
+        (claim, what, by, json.loads(data) if isinstance(data, str) else data)
+        for claim, what, by, data in found
     ]
 
 
@@ -46,7 +46,7 @@ def test_edits_payments_and_decisions_are_recorded_and_shown(service: Service, p
     person.does("enroll", "CLM-0001")
     service.run(PODFetchWorker)
     service.run()
-    kept = [
+    expected = [
         ("reopened", ME, {}),
         ("edited", "service", {"deadline": ["2026-06-01", "2026-07-01"]}),
         ("set_aside", "service", {"status": "paid"}),
@@ -54,10 +54,10 @@ def test_edits_payments_and_decisions_are_recorded_and_shown(service: Service, p
         ("excluded", ME, {"why": "handled by phone"}),
         ("enrolled", ME, {}),
     ]
-    assert changes(service) == [(claim, *rest) for rest in kept]
+    assert changes(service) == [(claim, *rest) for rest in expected]
 
     found = person.json("why", "CLM-0001")["changes"]
-    assert [(one["what"], one["by"], one["details"]) for one in found] == kept
+    assert [(one["what"], one["by"], one["details"]) for one in found] == expected
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", one["at"]) for one in found)
     shown = person.does("why", "CLM-0001")
     for line in (

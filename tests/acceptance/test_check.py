@@ -72,11 +72,11 @@ class Checkout:
     def results(self, *arguments: str, **environment: str) -> dict[str, tuple[str, str, str | None]]:
         """State, text and remedy of each check result."""
         done = self.check(*arguments, "--json", **environment)
-        told: dict[str, Any] = json.loads(done.stdout)
-        states = {result["state"] for result in told["findings"]}
-        assert told["ok"] is ("fault" not in states)
-        assert (done.returncode == 0) is told["ok"]
-        return {f["name"]: (f["state"], f["words"], f["remedy"]) for f in told["findings"]}
+        report: dict[str, Any] = json.loads(done.stdout)
+        states = {result["state"] for result in report["findings"]}
+        assert report["ok"] is ("fault" not in states)
+        assert (done.returncode == 0) is report["ok"]
+        return {f["name"]: (f["state"], f["words"], f["remedy"]) for f in report["findings"]}
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_a_healthy_system_has_no_problems(checkout: Checkout, url: str, smtp: Ma
     (checkout.folder / ".env").chmod(0o600)
     settings = smtp.settings | {"SMTP_USER": "us", "ADMIN_EMAIL": "ops@shop.example"}
     found = checkout.results(**settings)
-    assert {name: told for name, told in found.items() if told[0] == "fault"} == {}
+    assert {name: report for name, report in found.items() if report[0] == "fault"} == {}
     assert found["credentials of Chronopost"] == ("ok", "from .env", None)
     assert found["mail server"][:2] == (
         "ok",
@@ -234,8 +234,8 @@ def test_files_of_another_user_in_a_writable_folder_are_reported(checkout: Check
         theirs.chmod(0o555)
     done = checkout.starts("-m", "recours", "check", "--offline")
     assert done.returncode == 1
-    (told,) = [line for line in done.stdout.splitlines() if line.startswith("problem  folder of the ")]
-    assert told.endswith(f": this user may not write to {theirs}"), told
+    (report,) = [line for line in done.stdout.splitlines() if line.startswith("problem  folder of the ")]
+    assert report.endswith(f": this user may not write to {theirs}"), report
 
 
 def test_a_foreign_folder_among_the_documents_is_not_a_problem(checkout: Checkout) -> None:
@@ -244,8 +244,8 @@ def test_a_foreign_folder_among_the_documents_is_not_a_problem(checkout: Checkou
     theirs.mkdir(parents=True)
     theirs.chmod(0o000)
     done = checkout.starts("-m", "recours", "check", "--offline")
-    (told,) = [line for line in done.stdout.splitlines() if "folder of the documents" in line]
-    assert told.startswith("ok "), told
+    (report,) = [line for line in done.stdout.splitlines() if "folder of the documents" in line]
+    assert report.startswith("ok "), report
 
 
 @pytest.mark.full("every command at a closed folder: tests/acceptance/test_bad_input.py has a run")

@@ -154,7 +154,7 @@ def test_denied_documents_are_reported_everywhere_until_a_person_checks_the_acco
     with monkeypatch.context() as settings:
         for name, value in service.environment.items():
             settings.setenv(name, value)
-        typed = {
+        outputs = {
             command: CliRunner().invoke(function, arguments).output
             for command, function, arguments in (
                 ("carriers", carriers, []),
@@ -163,8 +163,8 @@ def test_denied_documents_are_reported_everywhere_until_a_person_checks_the_acco
                 ("checked", carriers, ["check", "DHL Express"]),
             )
         }
-    assert words in typed["carriers"]
-    assert "DHL Express accepts our account but does not let it use this service" in typed["status"]
-    assert words in typed["why"]
-    assert "accept" in typed["checked"]
+    assert words in outputs["carriers"]
+    assert "DHL Express accepts our account but does not let it use this service" in outputs["status"]
+    assert words in outputs["why"]
+    assert "accept" in outputs["checked"]
     assert service.sql("SELECT documents_refused_at FROM recours_account_state") == [(None,)]

@@ -21,11 +21,11 @@ def calls(service: Service, claim: int) -> list[str]:
 
 def test_an_available_document_costs_one_call(make: Callable[..., Service]) -> None:
     service = make(CHRONOPOST_DOCUMENT_FIRST="true", DHL_EXPRESS_DOCUMENT_FIRST="true")
-    there = [service.add(S.DELIVERED, carrier=name, **NEW) for name in ("Chronopost", "DHL Express")]
+    available = [service.add(S.DELIVERED, carrier=name, **NEW) for name in ("Chronopost", "DHL Express")]
     tracked = service.add(S.DELIVERED, carrier="Colissimo", **NEW)
     service.run(PODFetchWorker)
     assert service.sql("SELECT DISTINCT pod_fetch_status FROM claims") == [("success",)]
-    assert [len(calls(service, claim)) for claim in there] == [1, 1]
+    assert [len(calls(service, claim)) for claim in available] == [1, 1]
     assert len(calls(service, tracked)) == 3
     used = service.sql("SELECT carrier, calls FROM recours_attempts WHERE claim_id <= 2 ORDER BY carrier")
     assert used == [("chronopost", 1), ("dhl_express", 1)]

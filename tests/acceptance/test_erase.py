@@ -62,8 +62,8 @@ def plant(service: Service, client: int = 1) -> None:
     of_client = f"WHERE claim_id IN {of_service}"
     for table, columns in TEXTS.items():
         values = ", ".join(f"{column} = '{SECRET}'" for column in columns)
-        kept = "AND stage <> 'erased'" if table == "recours_claims" else ""
-        service.sql(f"UPDATE {table} SET {values} {of_client} {kept}")
+        condition = "AND stage <> 'erased'" if table == "recours_claims" else ""
+        service.sql(f"UPDATE {table} SET {values} {of_client} {condition}")
     for table, column in JSONS.items():
         service.sql(f"UPDATE {table} SET {column} = ? {of_client}", json.dumps({"who": SECRET}))
     service.sql(f"UPDATE recours_claims SET known_delivery = ? {of_client} AND stage <> 'erased'", delivery())

@@ -78,10 +78,10 @@ def test_a_long_file_takes_seconds(service: Service, person: Person) -> None:
         service.add(*FOREVER)
     service.run(PODFetchWorker)
     rows = [f"CLM-{n:04d},XY{n + 500:09d}FR" for n in range(1, 301)]
-    begun = time.monotonic()
+    started = time.monotonic()
     said = person.does("correct", "--csv", write(person, "\n".join(rows)))
     assert said == "300 lines: 300 done, 0 unchanged, 0 not possible.\n"
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - started < 20
     assert numbers(service)[299][1] == "XY000000800FR"
     again = person.does("correct", "--csv", write(person, "\n".join(rows)))
     assert again.endswith("300 lines: 0 done, 300 unchanged, 0 not possible.\n")

@@ -102,9 +102,9 @@ def application(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_on_sqlite_a_worker_reports_that_a_fleet_needs_postgresql(tmp_path: Path, place: Place) -> None:
-    given = place.settings | {"DATABASE_URL": f"sqlite:///{tmp_path}/claims.db"}
+    env = place.settings | {"DATABASE_URL": f"sqlite:///{tmp_path}/claims.db"}
     for arguments in (["worker"], ["init-db", "--fleet"]):
-        done = commands.recours(*arguments, environment=given)
+        done = commands.recours(*arguments, environment=env)
         assert done.returncode == 2, done
         assert "need PostgreSQL; set DATABASE_URL" in done.stderr
 
@@ -126,8 +126,8 @@ def test_without_the_tables_of_the_job_queue_a_worker_names_the_command_that_cre
 ) -> None:
     kind = kinds("postgresql")
     url = kind.ready(tmp_path)
-    given = place.settings | {"DATABASE_URL": url.render_as_string(hide_password=False)}
-    done = commands.recours("worker", "--port", "0", environment=given)
+    env = place.settings | {"DATABASE_URL": url.render_as_string(hide_password=False)}
+    done = commands.recours("worker", "--port", "0", environment=env)
     assert done.returncode == 1, done
     assert "Ready" not in done.stderr
     assert "The job queue has no tables: run 'recours init-db --fleet'." in done.stderr
@@ -236,23 +236,27 @@ def test_a_worker_has_few_connections_under_load_and_releases_everything_when_st
             while place.succeeded(ids) < 40:
                 time.sleep(0.05)
                 connections = max(connections, place.scalar_of(f"SELECT count(*) {others}"))
-            asked = {call.number for call in list(place.box.calls)}
+            called = {call.number for call in list(place.box.calls)}
             worker.process.send_signal(sign)
             status, log = worker.end()
         assert connections <= MOST_CONNECTIONS
         assert status == 0, log
-        begun_since = {call.number for call in place.box.calls} - asked
+        begun_since = {call.number for call in place.box.calls} - called
         assert len(begun_since) <= 16, "it finishes calls in progress, and begins none"
         assert log.splitlines()[-1].endswith("Stopped; no work in progress")
         assert "ERROR" not in log
         done = place.succeeded(ids)
         assert done < len(ids), "it was over before it was stopped"
         # Claims tracked before the signal: their document is not requested any more.
-        left = place.scalar_of("SELECT count(*) FROM recours_attempts WHERE outcome = 'left' AND calls = 1")
-        assert place.scalar_of("SELECT count(*) FROM recours_attempts") == done + left
+        deferred = place.scalar_of(
+            "SELECT count(*) FROM recours_attempts WHERE outcome = 'left' AND calls = 1"
+        )
+        assert place.scalar_of("SELECT count(*) FROM recours_attempts") == done + deferred
         assert place.scalar_of("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == 0
         assert (
-            place.scalar_of("SELECT sum(taken) FROM recours_quota") == len(place.box.calls) == 2 * done + left
+            place.scalar_of("SELECT sum(taken) FROM recours_quota")
+            == len(place.box.calls)
+            == 2 * done + deferred
         )
         assert place.scalar_of("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'") == 0
         assert place.scalar_of("SELECT count(*) FROM procrastinate_workers") == 0

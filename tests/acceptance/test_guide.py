@@ -202,10 +202,10 @@ def test_the_log_of_the_guides_run(run: Run, claims: Claims, tmp_path: Path) -> 
         "Success rate: 60.0%",
     ]
     assert re.fullmatch(r"Chronopost: 8/100 per day, resets \d{4}-\d\d-\d\d \d\d:\d\d", summary[9])
-    kept = (tmp_path / "logs/pod_retry_scheduler.log").read_text(encoding="utf-8")
+    log_text = (tmp_path / "logs/pod_retry_scheduler.log").read_text(encoding="utf-8")
     # Concurrent calls write to each file in different order and at different times.
     shown, logged = (
-        sorted(re.sub(r"(?m)^\S+ \d\d:\d\d:\d\d ", "", text).splitlines()) for text in (ended.err, kept)
+        sorted(re.sub(r"(?m)^\S+ \d\d:\d\d:\d\d ", "", text).splitlines()) for text in (ended.err, log_text)
     )
     assert logged == shown
 
@@ -413,8 +413,8 @@ def test_the_waits(run: Run, claims: Claims) -> None:
             claims.add(f"CLM-{name}-{retries}", DELIVERED, **moment)
     said = run().messages
     assert "Found 4 claim(s) to retry" in said
-    begun = {line.partition("] ")[2] for line in said if line.startswith("[")}
-    assert begun == {f"Retry #{retries + 1} for CLM-due-{retries} (Chronopost)" for retries in range(4)}
+    attempted = {line.partition("] ")[2] for line in said if line.startswith("[")}
+    assert attempted == {f"Retry #{retries + 1} for CLM-due-{retries} (Chronopost)" for retries in range(4)}
     assert claims.execute(
         "SELECT DISTINCT pod_fetch_status FROM claims WHERE claim_reference LIKE '%early%'"
     ) == [("failed",)]

@@ -13,8 +13,8 @@ from tests.processes import commands
 
 
 def init_db(url: URL, *options: str) -> commands.Done:
-    given = {"DATABASE_URL": url.render_as_string(hide_password=False), "PATH": os.environ["PATH"]}
-    return commands.recours("init-db", "--fleet", *options, environment=given)
+    variables = {"DATABASE_URL": url.render_as_string(hide_password=False), "PATH": os.environ["PATH"]}
+    return commands.recours("init-db", "--fleet", *options, environment=variables)
 
 
 def tables(url: URL) -> JobTables:

@@ -97,7 +97,7 @@ def test_exactly_the_printed_keys_are_documented(person: Person, service: Servic
     for name, options in ((f"{SCHEDULER}.py --dry-run", ["--dry-run"]), (f"{SCHEDULER}.py", [])):
         done = worker(SCHEDULER, "--json", *options, environment=person.environment, folder=person.folder)
         printed |= {(name, key) for key in keys_of(json.loads(done.stdout))}
-    typed = set()
+    printed_keys = set()
     service.sql(ACCOUNT)
     service.sql("UPDATE claims SET client_id = 999 WHERE id = 1")
     (person.folder / "proof.png").write_bytes(signature_png("x"))
@@ -109,18 +109,18 @@ def test_exactly_the_printed_keys_are_documented(person: Person, service: Servic
         if not name:
             assert person.types(*words).returncode == 0, line
             continue
-        typed.add(name)
+        printed_keys.add(name)
         if line == "verify":  # present only if there is a problem
             shutil.rmtree(person.environment["RECOURS_POD_DIR"])
         done = person.types(*words, "--json")
         assert done.stdout, (line, done.stderr)
         printed |= {(name, key) for key in keys_of(json.loads(done.stdout))}
-    assert typed == with_json()
+    assert printed_keys == with_json()
     holders = {(name, f"{part}.*") for name, key in printed for part in key.split(".*.")[:-1]}
     untold = {(name, key) for name, key in printed - holders if not meaning_of(name, key)}
     assert not untold, f"docs/meanings.toml has no sentence about {sorted(untold)}"
-    told = {(command, key) for command, meanings in MEANINGS["json"].items() for key in meanings}
-    left_over = told - {(name, shared_key(key)) for name, key in printed}
+    documented_keys = {(command, key) for command, meanings in MEANINGS["json"].items() for key in meanings}
+    left_over = documented_keys - {(name, shared_key(key)) for name, key in printed}
     assert not left_over, f"docs/meanings.toml tells keys that are not printed: {sorted(left_over)}"
 
 

@@ -98,9 +98,9 @@ def test_status_check_has_an_exit_status_for_monitoring(service: Service, person
     service.add(*FOREVER, failed_at=now_minus(minutes=5))
     service.run(PODFetchWorker)
     service.run()
-    well = person.types("status", "--check")
-    assert (well.returncode, well.stderr) == (0, "")
-    assert well.stdout == "All is well: 0 proofs today, 1 claim in progress, nothing blocked.\n"
+    healthy = person.types("status", "--check")
+    assert (healthy.returncode, healthy.stderr) == (0, "")
+    assert healthy.stdout == "All is well: 0 proofs today, 1 claim in progress, nothing blocked.\n"
     person.does("pause", "Chronopost", "--why", "works")
     paused = person.types("status", "--check")
     assert paused.returncode == 1
@@ -150,13 +150,13 @@ def test_a_closed_pipe_is_not_an_error(service: Service, person: Person, argumen
 
 
 def test_why_shows_the_history_of_a_claim(service: Service, person: Person) -> None:
-    begun = earlier(service, hours=2)
+    started = earlier(service, hours=2)
     service.add(
-        *FOREVER, failed_at=now_minus(days=2), response_deadline=f"{begun + timedelta(days=20):%Y-%m-%d}"
+        *FOREVER, failed_at=now_minus(days=2), response_deadline=f"{started + timedelta(days=20):%Y-%m-%d}"
     )
     service.run()
     shown = person.does("why", "CLM-0001")
-    next_at = (begun + 6 * HOUR).astimezone(PARIS)
+    next_at = (started + 6 * HOUR).astimezone(PARIS)
     assert shown.startswith("CLM-0001: Chronopost, XY000000001FR, deadline: ")
     assert (
         f"CLM-0001 is waiting for its next attempt on {ENGLISH.minute(next_at)}. Last result: Chronopost does not recognize this tracking number"
@@ -166,14 +166,14 @@ def test_why_shows_the_history_of_a_claim(service: Service, person: Person) -> N
     assert "Who can act: the client" in shown
     assert "Compare the tracking number and the carrier with the client's documents" in shown
     assert "To retry it now: recours retry --claim CLM-0001" in shown
-    attempt = line_of(section(shown, "History"), ENGLISH.minute(begun))
+    attempt = line_of(section(shown, "History"), ENGLISH.minute(started))
     assert attempt[1] == "Number unknown to the carrier"
     assert attempt[2].endswith("Retry 1 · Chronopost · XY000000001FR · 1 call, 0 s"), attempt
 
     found = person.json("why", "CLM-0001")
     assert (found["stage"], found["turns_used"], found["error_kind"]) == ("waiting", 1, "not_found")
     assert found["who_can_act"] == "client"
-    assert datetime.fromisoformat(found["next_try"]) == (begun + 6 * HOUR)
+    assert datetime.fromisoformat(found["next_try"]) == (started + 6 * HOUR)
     assert [(a["turn"], a["outcome"], a["http_status"]) for a in found["attempts"]] == [(1, "failed", 200)]
 
 

@@ -76,7 +76,7 @@ def states(service: Service) -> list[str]:
 
 def test_a_temporary_error_is_in_the_operators_summary_only(service: Service, smtp: MailServer) -> None:
     claim = service.add(S.SYSTEM_ERROR, client_id=1)
-    service.run_on_turns(106)
+    service.run_at_retries(106)
     assert service.hours_of_calls(claim) == [1, 7, 31, 103]
     assert subjects(smtp) == []
     ((to, summary),) = smtp.taken
@@ -129,7 +129,7 @@ def test_digests_wait_for_their_hour(service: Service, smtp: MailServer) -> None
     assert smtp.taken == []
     service.run_hourly(1)  # 8 in Paris
     assert subjects(smtp, "b@shop.example") == ["2 réclamations : preuves de livraison obtenues"]
-    service.run_now_and_then(6)
+    service.run_twice_a_day(6)
     assert subjects(smtp, "c@shop.example") == ["2 réclamations : preuves de livraison obtenues"]
     assert len(smtp.taken) == 2
 
@@ -165,7 +165,7 @@ def test_hostile_text_is_escaped(service: Service, smtp: MailServer) -> None:
     service.sql("UPDATE clients SET company_name = '<b>Shop</b> {reference}\r\nX: y'")
     service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
     service.add(S.NOT_OURS, client_id=1, claim_reference=reference, pod_fetch_error="x" * 5000)
-    service.run_on_turns(106)
+    service.run_at_retries(106)
     (message,) = [message for to, message in smtp.taken if to == "a@shop.example"]
     assert message["Bcc"] is None
     assert message["X"] is None
@@ -355,7 +355,7 @@ def test_a_digest_omits_problems_corrected_in_the_meantime(
     caplog.set_level(logging.INFO)
     with_a_client_of_digests(service, "weekly")
     correct(service, "XY000000077FR", S.DELIVERED)
-    service.run_now_and_then(7)
+    service.run_twice_a_day(7)
     assert sorted(subjects(smtp, "b@shop.example")) == [
         "Réclamation CLM-0001 : preuve de livraison obtenue",
         "Réclamation CLM-0002 : accès au colis refusé par Chronopost",
@@ -378,7 +378,7 @@ def test_the_reason_of_a_canceled_email_is_reported_if_it_recurs(service: Servic
     service.run_hourly(3)
     assert subjects(smtp) == ["Réclamation CLM-0001 : accès au colis refusé par Chronopost"]
     assert states(service) == ["cancelled", "sent"]
-    service.run_now_and_then(7)
+    service.run_twice_a_day(7)
     assert len(subjects(smtp)) == 1
 
 

@@ -34,10 +34,10 @@ def store(service: Service) -> None:
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Kind], tuple[Path, URL]]]:
     """The folder and database of a service after its two runs; `original` beside it is a copy of the folder."""
-    made: dict[Kind, tuple[Path, URL]] = {}
+    copies: dict[Kind, tuple[Path, URL]] = {}
 
     def original(kind: Kind) -> tuple[Path, URL]:
-        if kind not in made:
+        if kind not in copies:
             folder = tmp_path_factory.mktemp("custody") / "service"
             folder.mkdir()
             url = kind.ready(folder.parent)
@@ -50,11 +50,11 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Ki
             ):
                 store(service)
             folder.rename(folder.with_name("original"))
-            made[kind] = (folder, url)
-        return made[kind]
+            copies[kind] = (folder, url)
+        return copies[kind]
 
     yield original
-    for kind, (_, url) in made.items():
+    for kind, (_, url) in copies.items():
         kind.drop(url)
 
 
@@ -402,17 +402,17 @@ def test_a_backup_contains_the_manifests_and_a_restored_copy_is_verified(
     copied: Service, person: Person, tmp_path: Path
 ) -> None:
     person.does("backup", str(tmp_path / "backups"))
-    (made,) = (tmp_path / "backups").iterdir()
+    (copies,) = (tmp_path / "backups").iterdir()
     first, *others = files(copied)
     flip(first)
     for path in (*others, *manifests(copied)):
         path.unlink()
     copied.sql("DELETE FROM recours_manifests")
     assert len(problems_of(copied)) > 5
-    person.does("restore", str(made))
+    person.does("restore", str(copies))
     assert_each_says(problems_of(copied), "CLM-0001: the file")  # no existing file is overwritten
     first.unlink()
-    person.does("restore", str(made))
+    person.does("restore", str(copies))
     assert problems_of(copied) == []
     assert person.json("verify")["manifests"] == 2
 

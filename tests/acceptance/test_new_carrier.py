@@ -124,8 +124,8 @@ def test_a_claim_of_the_new_carrier_is_fetched(project: Project, settings: dict[
         )
         connection.commit()
         project.types("scripts/pod_fetch_worker.py", **settings)
-        asked = "SELECT pod_fetch_status, lane, pod_delivery_person, pod_url FROM claims JOIN recours_claims ON claim_id = id"
-        status, key, person, url = connection.execute(asked).fetchone()
+        query = "SELECT pod_fetch_status, lane, pod_delivery_person, pod_url FROM claims JOIN recours_claims ON claim_id = id"
+        status, key, person, url = connection.execute(query).fetchone()
     assert (status, key, person) == ("success", "acme", "DUPONT")
     assert Path(url).read_bytes().startswith(b"%PDF-")
 

@@ -100,8 +100,8 @@ def test_real_answers_about_a_missing_account_right_settle_no_claim(
     report = service.run(batch_size=100)
     assert (report.stats.total, report.stats.skipped_carrier, report.exit_status) == (0, 40, 0)
     assert (used(service), [row[0] for row in notices(service)]) == ([], ["account_fault"] * len(specs))
-    asked: dict[str, set[str]] = {}
+    callers: dict[str, set[str]] = {}
     for call in sandbox.calls:
         # If one call tracks several parcels, the first of them continues.
-        asked.setdefault(call.carrier, set()).update({call.number.partition(",")[0]} - {""})
-    assert {carrier: len(numbers) for carrier, numbers in asked.items()} == {spec.key: 1 for spec in specs}
+        callers.setdefault(call.carrier, set()).update({call.number.partition(",")[0]} - {""})
+    assert {carrier: len(numbers) for carrier, numbers in callers.items()} == {spec.key: 1 for spec in specs}

@@ -73,10 +73,10 @@ def test_reopening_several_claims_reports_each_of_them(service: Service, actions
         "\0": False,
         "\udcff": False,
     }
-    told = {result.subject: result.sentence for result in results}
-    assert told["CLM-0001"].startswith("CLM-0001 est rouverte")
-    assert told["CLM-0009"].startswith("La réclamation « CLM-0009 » n'existe pas. Vouliez-vous dire CLM-000")
-    assert told["CLM-0003"].startswith("CLM-0003 n'est pas abandonnée. La commande « recours why CLM-0003 »")
+    texts = {result.subject: result.sentence for result in results}
+    assert texts["CLM-0001"].startswith("CLM-0001 est rouverte")
+    assert texts["CLM-0009"].startswith("La réclamation « CLM-0009 » n'existe pas. Vouliez-vous dire CLM-000")
+    assert texts["CLM-0003"].startswith("CLM-0003 n'est pas abandonnée. La commande « recours why CLM-0003 »")
     assert sorted(changes(service)) == [(1, "reopened", WHO, {}), (2, "reopened", WHO, {})]
     assert service.run().stats.total == 2
     assert outcomes(actions.reopen(["CLM-0001"])) == {"CLM-0001": False}

@@ -205,20 +205,20 @@ class Comparison:
 
     def faults_by_carrier(self) -> list[str]:
         """Differences of more than 3 % over the whole time, or more than 10 % and 2 on a day."""
-        made = Counter((carrier_of(key), at.astimezone(PARIS).date()) for key, _, at in self.attempts)
+        tried = Counter((carrier_of(key), at.astimezone(PARIS).date()) for key, _, at in self.attempts)
         planned: Counter[tuple[str, date]] = Counter()
         for day in self.plan.days:
             for key, count in day.attempts.items():
                 planned[carrier_of(key), day.on] += count
         faults = [
-            f"{place}: {planned[place]} planned, {made[place]} made"
-            for place in made | planned
-            if abs(planned[place] - made[place]) > max(0.1 * made[place], 2)
+            f"{place}: {planned[place]} planned, {tried[place]} made"
+            for place in tried | planned
+            if abs(planned[place] - tried[place]) > max(0.1 * tried[place], 2)
         ]
-        for carrier in {carrier for carrier, _ in made | planned}:
+        for carrier in {carrier for carrier, _ in tried | planned}:
             total, expected = (
                 sum(count for (key, _), count in counts.items() if key == carrier)
-                for counts in (made, planned)
+                for counts in (tried, planned)
             )
             if abs(expected - total) > max(0.03 * total, 1):
                 faults.append(f"{carrier}: {expected} planned, {total} made")
@@ -234,7 +234,7 @@ class Comparison:
         return self.ends[reference] + by < min(self.first.get(reference, self.plan.until), self.plan.until)
 
     def late(self) -> tuple[set[str], set[str], set[str]]:
-        """Claims that are late by more than a day; those predicted; those predicted that were on time."""
+        """The claims late by more than a day, the predicted late claims, and the predicted ones that were on time."""
         open_claims = {claim.reference for claim in Watched.latest.claims} & set(self.ends)
         missed = {reference for reference in open_claims if self.is_late_by(reference, A_DAY)}
         named = self.late_claims & open_claims

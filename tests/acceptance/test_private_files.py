@@ -95,19 +95,20 @@ def test_runs_create_no_world_readable_file(
 @pytest.mark.full("whom files are for, once more: others of this file")
 def test_crons_copy_of_the_log_is_created_before_the_shell_creates_it(checkout: Path, box: Sandbox) -> None:
     program = checkout.parent / "crontab"
-    kept = checkout.parent / "kept"
+    saved = checkout.parent / "kept"
     program.write_text(
-        f'#!/bin/sh\n[ "$1" = - ] && cat > {kept}; [ "$1" != -l ] || cat {kept}\n', encoding="utf-8"
+        f'#!/bin/sh\n[ "$1" = - ] && cat > {saved}; [ "$1" != -l ] || cat {saved}\n',
+        encoding="utf-8",
     )
     program.chmod(0o755)
-    kept.touch()
+    saved.touch()
     path = f"{checkout.parent}:{os.environ['PATH']}"
     done = start(checkout, box, "-m", "recours", "schedule", "install", "--yes", PATH=path)
     assert done.returncode == 0, done.stderr
     logs = dict.fromkeys(("cron.log", "pod_fetch_worker.log", "pod_retry_scheduler.log"), "600")
     assert modes(checkout / "logs") == logs
     (checkout / "logs" / "cron.log").unlink()
-    kept.write_text("", encoding="utf-8")
+    saved.write_text("", encoding="utf-8")
     program.write_text('#!/bin/sh\n[ "$1" = -l ]\n', encoding="utf-8")
     refused = start(checkout, box, "-m", "recours", "schedule", "install", "--yes", PATH=path)
     assert (refused.returncode, modes(checkout / "logs")) == (1, logs)

@@ -26,7 +26,7 @@ STATE = "claim_reference, pod_fetch_status, stage, pod_retry_count, pod_fetched_
 PERSONAL = "pod_url, pod_delivery_person, pod_signature_url, known_delivery"
 
 
-def turns(service: Service) -> None:
+def run_retries(service: Service) -> None:
     for hours in (1, 6, 24, 72):
         service.clock.advance(timedelta(hours=hours))
         service.run()
@@ -40,7 +40,7 @@ def years(service: Service) -> Service:
     service.add(*(Scenario.POD_LATE,) * 40, client_id=1)
     service.count = 3
     service.add(Scenario.DELIVERED, client_id=1)
-    turns(service)
+    run_retries(service)
     service.count = 4
     service.add(*FOREVER, client_id=1, failed_at=service.clock.now())
     service.clock.advance(timedelta(hours=1))
@@ -141,7 +141,7 @@ def test_evidence_without_an_attempt_is_deleted_too(service: Service, person: Pe
     """UPS: a refused page, a signature and a photo. Mondial Relay: a tracking record of a claim that is given up."""
     service.add(Scenario.PARTLY_HOLLOW, carrier="UPS")
     service.add(Scenario.HOLLOW_POD, carrier="Mondial Relay")
-    turns(service)
+    run_retries(service)
     query = "SELECT kind, path, refused IS NOT NULL FROM recours_evidence ORDER BY kind"
     rows = service.sql(query)
     assert [(kind, bool(refused)) for kind, _, refused in rows] == [
@@ -173,7 +173,7 @@ def test_reported_events_lose_their_facts_and_are_not_reported_again(
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     service.add(Scenario.DELIVERED, client_id=1)
     service.add(*FOREVER, client_id=1)
-    turns(service)
+    run_retries(service)
     kinds = "SELECT kind FROM recours_mails ORDER BY id"
     assert service.sql(kinds) == [("pod_retrieved",), ("pod_failed",)]
     service.sql("UPDATE recours_mails SET state = 'sent', ended_at = created_at WHERE kind = 'pod_retrieved'")
@@ -192,7 +192,7 @@ def test_reported_events_lose_their_facts_and_are_not_reported_again(
     assert person.json("prune", *OLDER, "--yes")["deleted"]["mails"] == 1
     service.wait_until_today()
     person.does("reopen", "CLM-0002")
-    turns(service)
+    run_retries(service)
     assert of(service, "stage", 2) == ("given_up",)
     assert service.sql("SELECT count(*) FROM recours_events WHERE event = 'pod_failed'") == [(1,)]
     assert service.sql(kinds) == [("pod_retrieved",), ("pod_failed",)]  # no second final email

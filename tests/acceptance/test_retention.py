@@ -46,15 +46,15 @@ def rows(service: Service) -> tuple[int, ...]:
 def test_only_old_records_are_deleted_in_portions(service: Service) -> None:
     service.add(Scenario.DELIVERED)
     service.run()
-    kept = service.sql("SELECT limit_key, taken FROM recours_quota WHERE limit_key NOT LIKE 'limit-%'")
-    assert kept
+    left = service.sql("SELECT limit_key, taken FROM recours_quota WHERE limit_key NOT LIKE 'limit-%'")
+    assert left
     days = 12
     years_pass(service, days)
     before = rows(service)
     service.run()
     after = rows(service)
-    gone = [then - now for then, now in zip(before, after, strict=True)]
-    assert gone == [
+    deleted = [then - now for then, now in zip(before, after, strict=True)]
+    assert deleted == [
         journal.RUNS - 1,
         journal.WINDOWS,
     ]  # without the run's own row
@@ -62,7 +62,7 @@ def test_only_old_records_are_deleted_in_portions(service: Service) -> None:
         service.run()
     assert rows(service)[0] == 7
     assert (
-        service.sql("SELECT limit_key, taken FROM recours_quota WHERE limit_key NOT LIKE 'limit-%'") == kept
+        service.sql("SELECT limit_key, taken FROM recours_quota WHERE limit_key NOT LIKE 'limit-%'") == left
     )
 
 

@@ -85,15 +85,15 @@ def test_the_listed_rights_are_enough_for_the_life_of_a_claim(
     service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
     service.add(S.NOT_OURS, client_id=1)
     service.add(S.SYSTEM_ERROR, client_id=1)
-    reports = service.run_on_turns(105, both=True)
+    reports = service.run_at_retries(105, both=True)
     assert [report.fault for report in reports if report.exit_status] == []
     found = service.sql(
         "SELECT pod_fetch_status, stage FROM claims LEFT JOIN recours_claims ON claim_id = id ORDER BY id"
     )
     assert found == [("success", "done")] * 2 + [("failed", "given_up")] * 2
-    told = service.sql("SELECT notification_type, status FROM notifications ORDER BY id")
-    assert [kind for kind, status in told if status == "sent"].count("pod_failed") == 1
-    assert ("pod_retrieved", "sent") in told
+    notifications = service.sql("SELECT notification_type, status FROM notifications ORDER BY id")
+    assert [kind for kind, status in notifications if status == "sent"].count("pod_failed") == 1
+    assert ("pod_retrieved", "sent") in notifications
     assert {"a@shop.example", "boss@shop.example"} <= set(smtp.recipients())
     person = Person.of(service, service.environment["DATABASE_URL"])
     person.does("status", "--days", "366")
@@ -290,7 +290,7 @@ def test_runs_need_no_more_than_claims_and_our_own_tables(service: Service, owne
         execute(owner, *grants(connection, rights_of(needs), role))
     service.add(S.DELIVERED, client_id=1, pod_fetch_status="pending")
     service.add(S.DELIVERED, client_id=1)
-    reports = service.run_on_turns(8, both=True)
+    reports = service.run_at_retries(8, both=True)
     assert [report.fault for report in reports if report.exit_status] == []
     assert service.sql("SELECT DISTINCT pod_fetch_status FROM claims") == [("success",)]
     person = Person.of(service, service.environment["DATABASE_URL"])

@@ -35,10 +35,10 @@ def service(
     for n, steps in STEPS.items():
         number = number_of(sandbox, n)
         sandbox.parcels[number] = Parcel(tuple(steps))
-        told = {"pod_fetch_status": "failed" if n == FAILED else "pending"}
+        status_columns = {"pod_fetch_status": "failed" if n == FAILED else "pending"}
         created = f"{START:%Y-%m-%d %H:%M:%S}"
         columns = {"tracking_number": number, "created_at": created, "updated_at": created}
-        application.add(n, **columns, **(told if application.kind.has_pod_columns else {}))
+        application.add(n, **columns, **(status_columns if application.kind.has_pod_columns else {}))
     url = application.database.url.render_as_string(hide_password=False)
     service = Service(tmp_path, sandbox, clock, url=url, **application.kind.settings)
     yield service
@@ -87,9 +87,9 @@ def test_both_scripts_work_with_every_schema(
 
     # Fetched, and failed.
     assert statuses(application, NEW, FAILED, CORRECTED, PAID) == ["success", "failed", "failed", "failed"]
-    told = application.row(NEW)
-    assert Path(str(told["pod_url"])).read_bytes().startswith(b"%PDF")
-    assert str(told["pod_fetched_at"]).startswith("2026-02-02 08:00:00")
+    status_columns = application.row(NEW)
+    assert Path(str(status_columns["pod_url"])).read_bytes().startswith(b"%PDF")
+    assert str(status_columns["pod_fetched_at"]).startswith("2026-02-02 08:00:00")
     assert str(application.row(CORRECTED)["pod_fetch_error"]).startswith("Numéro de suivi inconnu")
 
     # Corrected, paid, deleted; and one whose row the service locks while its proof is fetched.

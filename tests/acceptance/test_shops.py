@@ -24,9 +24,9 @@ def size(repeats: Callable[[int, int], range]) -> tuple[int, int]:
 def work(shops: Shops, folder: Path, processes: int, **settings: str) -> str:
     """Run this many runs at once; return their logs."""
     url = shops.database.url.render_as_string(hide_password=False)
-    given = environment(url, shops.box, folder, **(shops.settings | settings))
+    variables = environment(url, shops.box, folder, **(shops.settings | settings))
     with ExitStack() as started:
-        programs = [started.enter_context(Program(given, *SCRIPT)) for _ in range(processes)]
+        programs = [started.enter_context(Program(variables, *SCRIPT)) for _ in range(processes)]
         ended = [program.end(300) for program in programs]
     logs = "\n".join(log for _, log in ended)
     assert {status for status, _ in ended} == {0}, logs

@@ -152,11 +152,11 @@ def test_a_deleted_or_changed_timestamp_is_reported(
     paths = stamped.sql("SELECT path FROM recours_manifests ORDER BY id")
     for (path,), expected in zip(paths, (of_first, of_last), strict=True):
         token = (stamped.settings.pod_dir / path).with_suffix(".tsr")
-        kept = token.read_bytes()
+        original = token.read_bytes()
         touch(token)
         done = person.types("verify")
         assert (done.returncode, expected in done.stdout) == (1, True), done.stdout
-        token.write_bytes(kept)
+        token.write_bytes(original)
 
 
 @pytest.mark.parametrize("manner", ["HTTP 500", "a forged signature", "another imprint"])

@@ -90,10 +90,10 @@ class Copy:
 
     def folder(self) -> Path:
         """A new folder of the reader."""
-        made = Path(tempfile.mkdtemp(dir=self.place))
+        new_folder = Path(tempfile.mkdtemp(dir=self.place))
         if self.user:
-            os.chown(made, self.user["user"], self.user["group"])
-        return made
+            os.chown(new_folder, self.user["user"], self.user["group"])
+        return new_folder
 
     def __call__(
         self, *words: str, folder: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
@@ -115,9 +115,9 @@ class Copy:
 def copy() -> Iterator[Copy]:
     with tempfile.TemporaryDirectory(prefix="recours-wheel-") as folder:
         Path(folder).chmod(0o755)
-        made = Copy(Path(folder))
-        yield made
-        assert made.contents() == made.before, "something was written beside the package"
+        new_folder = Copy(Path(folder))
+        yield new_folder
+        assert new_folder.contents() == new_folder.before, "something was written beside the package"
         subprocess.run(["chmod", "-R", "u+w", folder], check=True)
 
 
@@ -125,9 +125,9 @@ def copy() -> Iterator[Copy]:
 def home(copy: Copy) -> Path:
     """A home created by `recours init-db`."""
     home = copy.place / "home"
-    made = copy("init-db", settings={"RECOURS_HOME": str(home)})
+    new_folder = copy("init-db", settings={"RECOURS_HOME": str(home)})
     sentence = f"Created {home}/data/recours.db with its whole schema.\n"
-    assert (made.returncode, made.stdout) == (0, sentence), made.stderr
+    assert (new_folder.returncode, new_folder.stdout) == (0, sentence), new_folder.stderr
     return home
 
 

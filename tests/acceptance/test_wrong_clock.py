@@ -43,7 +43,7 @@ def test_retries_and_pauses_of_such_a_run_delay_nothing(service: Service) -> Non
     service.run_hourly(1)
     service.sql("DELETE FROM recours_claims")
     run_in_2036(service)
-    service.run_on_turns(80)
+    service.run_at_retries(80)
     found = dict(service.sql("SELECT id, pod_fetch_status FROM claims"))
     assert (found[failing], found[limited]) == ("success", "success")
 

@@ -130,19 +130,19 @@ def _cpu_of_fetches(app: App, example: Sandbox, key: str) -> float:
     queue = make_queue(app.settings, app.database, SystemClock(), lambda: 0.0)
     needed, spent = CATALOG.specs[key].calls_for(None), []
     for n in range(CLAIMS_A_CARRIER):
-        begun = time.thread_time()
+        started = time.thread_time()
         (reservation,), _ = queue.reserve(key, [needed])
         fetched = fetch_one(queue, reservation, key, example.example(key, "00", 90_000 + n), None)
-        spent.append(1000 * (time.thread_time() - begun) / fetched.calls)
+        spent.append(1000 * (time.thread_time() - started) / fetched.calls)
     return statistics.median(spent)
 
 
 def _cpu_of_run(app: App) -> float:
     """Milliseconds of the whole process per call in a run over a hundred claims."""
     worker = make_worker(PODRetryScheduler, app, Options(batch_size=CLAIMS_A_CARRIER))
-    begun = time.process_time()
+    started = time.process_time()
     report = worker.run()
-    spent = time.process_time() - begun
+    spent = time.process_time() - started
     assert report.stats.total == CLAIMS_A_CARRIER, report
     with app.database.read() as connection:
         counted = text("SELECT sum(calls) FROM recours_attempts WHERE run_id = :run")
@@ -244,13 +244,13 @@ def _fill_with_events(connection: sqlite3.Connection, count: int) -> None:
         " tracking_number, pod_fetch_status) VALUES (?, ?, ?, 'o', 'Chronopost', 'lost', 1, ?, 'success')",
         rows,
     )
-    told = (
+    script = (
         (n, f"XY{n:09d}FR", at, json.dumps({"reference": f"CLM-{n:07d}", "attempts": 2})) for n in numbers
     )
     connection.executemany(
         "INSERT INTO recours_events (event, audience, claim_id, carrier, tracking_number, run_id, created_at, facts)"
         " VALUES ('pod_retrieved', 'client', ?, 'chronopost', ?, 'r', ?, ?)",
-        told,
+        script,
     )
     connection.commit()
 

@@ -369,7 +369,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the results; 1 if a bound is missed."""
-    options, begun = _parsed(arguments), time.monotonic()
+    options, started = _parsed(arguments), time.monotonic()
     is_all = not (options.regime or options.world)
     regimes = [one for one in REGIMES if is_all or one.name in (options.regime or ())]
     worlds = [name for name in WORLDS if is_all or name in (options.world or ())]
@@ -388,12 +388,12 @@ def main(arguments: Sequence[str]) -> int:
         figures |= _ask_worlds(pool, worlds, options.seeds, missed)
         for name, waited in real.items():
             found = waited.result()
-            told = f"{plural(len(found), 'claim')} of {name}, {variants[-1].name}, fared otherwise with real processes"
-            print(told, flush=True)
-            missed += [f"{told}, such as {found[0]}"] if found else []
+            sentence = f"{plural(len(found), 'claim')} of {name}, {variants[-1].name}, fared otherwise with real processes"
+            print(sentence, flush=True)
+            missed += [f"{sentence}, such as {found[0]}"] if found else []
     for miss in missed:
         print(f"MISSED {miss}")
-    print(f"{options.seeds} seeds in {time.monotonic() - begun:.0f} s")
+    print(f"{options.seeds} seeds in {time.monotonic() - started:.0f} s")
     if options.write:
         FIGURES.write_text(json.dumps({"seeds": options.seeds, **figures}, indent=2) + "\n", encoding="utf-8")
     return int(bool(missed))

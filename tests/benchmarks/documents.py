@@ -51,9 +51,9 @@ def _seconds(store: DocumentStore, n: int) -> float:
     label = Label("chronopost", n, f"CLM-{n:07d}", f"XY{n:09d}FR")
     content = b"%d " % n + _CONTENT
     retrieved = Retrieved.single(content, Delivery(signatory="DUPONT"), "tracking", kind=EvidenceKind.RECORD)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     store.find(label)
     documents = store.store(label, retrieved)
     store.make_durable(documents)
     store.discard_notes(documents)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started

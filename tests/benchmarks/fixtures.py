@@ -51,10 +51,10 @@ def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[s
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
-    """The seconds of a whole process."""
-    begun = time.perf_counter()
+    """The seconds that a process takes from start to end."""
+    started = time.perf_counter()
     subprocess.run(command, env=environment, check=True, capture_output=True)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 WITH_PEAK = """
@@ -114,7 +114,7 @@ def carrier(
 def scheduler(settings: dict[str, str], claims: int, threads: int) -> tuple[float, dict[str, Any]]:
     """A whole run over this many claims: its seconds and its report."""
     batch = ["--batch-size", str(claims), "--concurrency", str(threads), "--json"]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     run = subprocess.run(
         [sys.executable, str(SCRIPT), *batch],
         env=settings,
@@ -122,7 +122,7 @@ def scheduler(settings: dict[str, str], claims: int, threads: int) -> tuple[floa
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    return time.perf_counter() - begun, json.loads(run.stdout)
+    return time.perf_counter() - started, json.loads(run.stdout)
 
 
 def cpu_of_children() -> float:
@@ -294,7 +294,7 @@ class KeptClaim:
 
 
 def add_kept(url: URL, claims: Callable[[], Iterator[KeptClaim]]) -> URL:
-    """Add claims that recours took in long ago to an empty database; returns the same address."""
+    """Add claims that recours adopted long ago to an empty database; returns the same address."""
     insert(url, "claims", _SERVICE, (claim.service_row(n) for n, claim in enumerate(claims())))
     own = (claim.own_row(n) for n, claim in enumerate(claims()))
     insert(url, "recours_claims", _OWN, filter(None, own))

@@ -56,9 +56,9 @@ def throughput() -> Iterator[Row]:
 
 
 def _rate(server: Server, name: str, count: int) -> float:
-    with _place(server, name) as (database, box, given):
+    with _place(server, name) as (database, box, variables):
         box.latency = LATENCY_S
-        with fleet(given, count):
+        with fleet(variables, count):
             add_failed(database, box, range(CLAIMS))
             tick(database)
             ends = time.monotonic() + 300
@@ -97,18 +97,18 @@ def _place(server: Server, name: str) -> Iterator[tuple[Database, Sandbox, dict[
         complete(database)
         # Outside of tests the simulated carrier has its own password.
         more = {"RECOURS_HOME": folder, **box.environment("chronopost")}
-        given = environment(url.render_as_string(hide_password=False), box, Path(folder), **more)
-        recours(given, "init-db", "--fleet")
-        yield database, box, given
+        variables = environment(url.render_as_string(hide_password=False), box, Path(folder), **more)
+        recours(variables, "init-db", "--fleet")
+        yield database, box, variables
 
 
 # ---------------------------------------------------------------- how soon
 
 
-def latencies(given: dict[str, str], database: Database, box: Sandbox, count: int) -> list[float]:
+def latencies(variables: dict[str, str], database: Database, box: Sandbox, count: int) -> list[float]:
     """Seconds from `recours.defer_fetch` of a new claim to the first call at the carrier, with an idle worker."""
     found = []
-    with patch.dict(os.environ, given, clear=True):
+    with patch.dict(os.environ, variables, clear=True):
         for n in range(count):
             (reference,) = add_pending(database, box, [n])
             number = next(reversed(box.parcels))

@@ -90,14 +90,14 @@ def _waited(database: URL, claims: int, threads: int) -> dict[str, float]:
     folder = new_folder()
     add_failed(database, numbers(claims))
     with carrier(claims, LATENCY_S) as (url, calls):
-        given = environment(
+        variables = environment(
             folder,
             DATABASE_URL=database.render_as_string(hide_password=False),
             CHRONOPOST_BASE_URL=url,
             QUOTA_CHRONOPOST=f"1000000/day,{_A_SECOND}/second",
         )
         settings = replace(
-            load(folder, given, CATALOG), carrier_concurrency=threads
+            load(folder, variables, CATALOG), carrier_concurrency=threads
         )  # more than one run may have
         opened = open_database(settings)
         transactions: list[object] = []  # each has its own connection
@@ -105,7 +105,7 @@ def _waited(database: URL, claims: int, threads: int) -> dict[str, float]:
         options = Options(batch_size=claims, concurrency=threads)
         report = make_worker(PODRetryScheduler, opened, options).run()
         with opened.database.read() as connection:
-            taken = connection.scalars(select(quota.c.taken).where(quota.c.limit_key.endswith("/1s"))).all()
+            rates = connection.scalars(select(quota.c.taken).where(quota.c.limit_key.endswith("/1s"))).all()
         opened.database.close()
         assert report.stats.success == claims, report
         seconds = Counter(map(int, calls()))
@@ -113,7 +113,7 @@ def _waited(database: URL, claims: int, threads: int) -> dict[str, float]:
     return {
         "transactions_a_call": len(transactions) / seconds.total(),
         "share_used": seconds.total() / (spanned * _A_SECOND),
-        "most_of_a_window": max(taken),
+        "most_of_a_window": max(rates),
     }
 
 

@@ -243,10 +243,10 @@ _T = TypeVar("_T")
 
 
 def _random_key(percentages: dict[_T, int], chance: Random) -> _T | None:
-    left = chance.uniform(0, 100)
+    remaining = chance.uniform(0, 100)
     for one, share in percentages.items():
-        left -= share
-        if left < 0:
+        remaining -= share
+        if remaining < 0:
             return one
     return None
 

@@ -17,7 +17,7 @@ HALF_HOUR = timedelta(minutes=30)
 
 @dataclass
 class Harvest:
-    """The result for a population."""
+    """The proofs and calls of a strategy for a population."""
 
     fetched: dict[int, datetime] = field(
         default_factory=dict
@@ -103,10 +103,10 @@ class Guide:
     def _fetch(self, at: datetime) -> None:
         while self._arriving and self._arriving[-1].created_at <= at:
             self._pending.append(self._arriving.pop())
-        left, done = _BATCHES["fetch"], set[int]()
+        remaining, done = _BATCHES["fetch"], set[int]()
         for case in self._pending:
-            if left and self._has_calls_for(case, at):
-                left -= 1
+            if remaining and self._has_calls_for(case, at):
+                remaining -= 1
                 done.add(case.id)
                 if self._ask(case, at):
                     heappush(self._waiting, (at + _WAITS[0], case.id, case))
@@ -116,13 +116,13 @@ class Guide:
         while self._waiting and self._waiting[0][0] <= at + SLACK:
             _, place, case = heappop(self._waiting)
             heappush(self._due, (place, case))
-        left, passed_over = _BATCHES["retry"], []
-        while self._due and left:
+        remaining, passed_over = _BATCHES["retry"], []
+        while self._due and remaining:
             place, case = heappop(self._due)
             if not self._has_calls_for(case, at):
                 passed_over.append((place, case))
                 continue
-            left -= 1
+            remaining -= 1
             kind = self._ask(case, at)
             self._retries[case.id] = used = self._retries[case.id] + 1
             if kind and kind not in _PERSISTENT and used < len(_WAITS):
@@ -179,16 +179,16 @@ def oracle(population: Population) -> Harvest:
 
 def _spend(appearing: Mapping[date, list[_Proof]], quota: int, last: date, harvest: Harvest) -> None:
     """Use a carrier's calls, up to the last day, for the proofs that appear."""
-    there: list[_Proof] = []
+    available_proofs: list[_Proof] = []
     day = day_of(START)
     while day <= last:
         for proof in appearing.get(day, ()):
-            heappush(there, proof)
-        left = quota
-        while there and left:
-            deadline, case_id, at = heappop(there)
+            heappush(available_proofs, proof)
+        remaining = quota
+        while available_proofs and remaining:
+            deadline, case_id, at = heappop(available_proofs)
             if deadline >= day:
                 midnight = datetime.combine(day, time(), ZONE).astimezone(UTC)
                 harvest.note(case_id, max(at, midnight), 1, proof=True)
-                left -= 1
+                remaining -= 1
         day += timedelta(days=1)

@@ -48,12 +48,12 @@ def measure(parts: Mapping[str, Part], names: list[str]) -> int:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}", flush=True)
     missed: list[str] = []
     for name in names or parts:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         print(f"\n{name}: {conditions()}", flush=True)
         for row in parts[name]():
             print(row, flush=True)
             missed += [] if row.is_kept else [row.words]
-        print(f"({time.perf_counter() - begun:.0f} s, {conditions()})", flush=True)
+        print(f"({time.perf_counter() - started:.0f} s, {conditions()})", flush=True)
     print(f"\nNot met: {'; '.join(missed)}." if missed else "\nAll bounds are kept.")
     return int(bool(missed))
 
@@ -65,25 +65,25 @@ def conditions() -> str:
 
 def fsync_ms(folder: Path) -> float:
     """Milliseconds to sync 8 KB to disk: the median of twenty."""
-    taken = []
+    durations = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(20):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             file.write(bytes(8192))
             file.flush()
             os.fsync(file.fileno())
-            taken.append(1000 * (time.perf_counter() - begun))
-    return statistics.median(taken)
+            durations.append(1000 * (time.perf_counter() - started))
+    return statistics.median(durations)
 
 
 def least_in_turns(
     works: Mapping[_Key, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[_Key, float]:
     """Seconds of each: the minimum of alternating rounds, because other load can only add to them."""
-    taken: dict[_Key, list[float]] = {key: [] for key in works}
+    durations: dict[_Key, list[float]] = {key: [] for key in works}
     for _ in range(rounds):
         for key, work in works.items():
-            begun = clock()
+            started = clock()
             work()
-            taken[key].append(clock() - begun)
-    return {key: min(times) for key, times in taken.items()}
+            durations[key].append(clock() - started)
+    return {key: min(times) for key, times in durations.items()}

@@ -132,15 +132,15 @@ class RunsInMemory:
 class Journal(RunJournal):
     """The last start of each worker; its runs are not recorded."""
 
-    begun: dict[str, datetime] = field(default_factory=dict)
+    starts: dict[str, datetime] = field(default_factory=dict)
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
         del until
-        return self.begun.get(worker)
+        return self.starts.get(worker)
 
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
         del run_id
-        self.begun[worker] = at
+        self.starts[worker] = at
 
     def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
         """Do nothing."""

@@ -101,10 +101,10 @@ def pages(url: URL, rounds: int = 3) -> dict[str, dict[str, float]]:
         for name, (wanted, by, page) in questions.items():
             took, computed = [], []
             for round_ in range(rounds + 1):
-                begun, began = time.perf_counter(), time.process_time()
+                wall_start, cpu_start = time.perf_counter(), time.process_time()
                 records.page(wanted, _PAGE, skip=max(page - 1, 0) * _PAGE, sort=by, descending=page > 1)
                 if round_:  # the first one warms up
-                    took.append(time.perf_counter() - begun)
-                    computed.append(time.process_time() - began)
+                    took.append(time.perf_counter() - wall_start)
+                    computed.append(time.process_time() - cpu_start)
             found[name] = {"seconds": statistics.median(took), "computed": statistics.median(computed)}
     return found

@@ -38,7 +38,7 @@ finally:
 
 
 def rows() -> Iterator[Row]:
-    """CPU time against importing SQLAlchemy's ORM, alternating; statements; memory."""
+    """CPU time relative to importing SQLAlchemy's ORM (measured alternately), statements and memory."""
     with kinds() as new:
         for kind, new_url in new.items():
             url = add_kept(new_url(), partial(old_claims, CLAIMS))

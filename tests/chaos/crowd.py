@@ -104,9 +104,9 @@ class Crowd:
 
     def _check_documents(self) -> None:
         """Between two rounds no run is alive: a document on disk at that time is never requested again."""
-        asked = self.world.proofs_asked()
+        requests = self.world.proofs_asked()
         for number, times in self._stored.items():
-            if asked[number] != times:
+            if requests[number] != times:
                 calls = [(call.at, call.operation) for call in self.world.box.calls_for(number)]
                 self.paid_twice.append(f"{number}: {self.world.history_of(number)}, {calls}")
-        self._stored = Counter({number: asked[number] for number in self.world.documents()})
+        self._stored = Counter({number: requests[number] for number in self.world.documents()})

@@ -41,12 +41,12 @@ class Member:
 
     @property
     def maximum_unrecorded(self) -> int:
-        """The most claims that can be unrecorded when it is killed."""
+        """The maximum number of claims that a kill can leave unrecorded."""
         return self.slices * UNRECORDED if self.killed_at else 0
 
     @property
     def maximum_unsent(self) -> int:
-        """The most units that can be reserved and unsent when it is killed."""
+        """The maximum number of units that a kill can leave reserved without a call."""
         return self.slices * _UNSENT if self.killed_at else 0
 
     @property
@@ -105,13 +105,13 @@ class Crew(Scene):
         box = Sandbox(latency=_LATENCY_S)
         box.parcels = self.parcels
         box.start()
-        given = self.environment(box)
+        env = self.environment(box)
         slices = 1 if name in self.scripts else SLICES
         concurrency = "--concurrency", str(slices * _THREADS)
         if name in self.scripts:
-            program = Program(given, CHILD, name, *concurrency)
+            program = Program(env, CHILD, name, *concurrency)
         else:
-            program = FleetWorker(given, *concurrency, program=(CHILD,))
+            program = FleetWorker(env, *concurrency, program=(CHILD,))
         return Member(name, box, self._open.enter_context(program), slices)
 
     def environment(self, box: Sandbox) -> dict[str, str]:
@@ -195,10 +195,10 @@ class Crew(Scene):
             for asker in askers:
                 if asker is recorder:
                     continue
-                asked = [call.at for call in asker.box.calls_for(number)]
-                assert asker.killed_at, f"{number}: {asker.name} lived on, and recorded nothing of {asked}"
-                assert max(asked) <= asker.killed_at <= attempt["started_at"], (
-                    f"{number}: asked at {asked}, killed at {asker.killed_at}, attempt {attempt}"
+                times = [call.at for call in asker.box.calls_for(number)]
+                assert asker.killed_at, f"{number}: {asker.name} lived on, and recorded nothing of {times}"
+                assert max(times) <= asker.killed_at <= attempt["started_at"], (
+                    f"{number}: asked at {times}, killed at {asker.killed_at}, attempt {attempt}"
                 )
                 yield number, asker, recorder
 

@@ -119,7 +119,7 @@ def machine(
 ) -> Iterator[Machines]:
     """`machine(at, quota, scenarios)`: with one claim for each scenario, which failed an hour and a half ago."""
 
-    made: list[Machine] = []
+    machines: list[Machine] = []
 
     def make(at: datetime, quota: str, scenarios: list[Scenario]) -> Machine:
         clock = SteppingClock(at)
@@ -131,11 +131,11 @@ def machine(
             sandbox.parcels[number] = Parcel((scenario,))
             rows.append(failed_at | {"tracking_number": number})
         add_claims(database, rows)
-        made.append(Machine(settings_of, url, database, clock, sandbox, quota))
-        return made[-1]
+        machines.append(Machine(settings_of, url, database, clock, sandbox, quota))
+        return machines[-1]
 
     yield make
-    for each in made:
+    for each in machines:
         each.app.database.close()
 
 
@@ -188,8 +188,8 @@ def test_the_backoff_counts_elapsed_hours(machine: Machines, evening: str) -> No
     for hour in (0, 5, 6, 29, 30, 101, 102, 200):
         box.clock.at = start + hour * HOUR
         box.run()
-    asked = [round((call.at - start) / HOUR) for call in box.box.calls]
-    assert asked == [0, 6, 30, 102]
+    call_hours = [round((call.at - start) / HOUR) for call in box.box.calls]
+    assert call_hours == [0, 6, 30, 102]
     assert [row["stage"] for row in box.claims()] == ["given_up"]
     box.check_nothing_is_stuck()
 

@@ -133,7 +133,7 @@ def _kill_and_recover(world: World, point: Point, expected: Expected) -> None:
     thread, place, _ = point
     ran = world.run(START, *ONE_AT_A_TIME, kill_at=[thread, place])
     assert ran.status == -signal.SIGKILL, f"the run never came there: {ran}"
-    stored, asked = world.documents(), world.proofs_asked()
+    stored, calls = world.documents(), world.proofs_asked()
 
     ran = world.run(AFTER_THE_LEASE, *ONE_AT_A_TIME)
     assert ran.status == 0, ran.output
@@ -142,7 +142,7 @@ def _kill_and_recover(world: World, point: Point, expected: Expected) -> None:
     assert world.run(LAST_RETRY, *ONE_AT_A_TIME).status == 0
     _check(world, expected.at_the_end)
     for number in stored:
-        assert world.proofs_asked()[number] == asked[number], f"{number}: its document was paid for twice"
+        assert world.proofs_asked()[number] == calls[number], f"{number}: its document was paid for twice"
 
 
 def _check(world: World, expected: Facts) -> None:
@@ -160,8 +160,8 @@ def _check(world: World, expected: Facts) -> None:
 def _was_heard_twice(world: World) -> bool:
     """Whether the carrier gave more answers about the changing parcel than are recorded."""
     claim = world.claims()[-1]
-    asked = sum(call.operation == "trackSkybillV2" for call in world.box.calls_for(claim["tracking_number"]))
-    return bool(asked > sum(row["calls"] > 0 for row in world.attempts()[claim["id"]]))
+    calls = sum(call.operation == "trackSkybillV2" for call in world.box.calls_for(claim["tracking_number"]))
+    return bool(calls > sum(row["calls"] > 0 for row in world.attempts()[claim["id"]]))
 
 
 @pytest.mark.sample("interrupted less often")

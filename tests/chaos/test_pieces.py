@@ -63,12 +63,12 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
     assert (tried["outcome"] == "success") is is_success
     world.check_nothing_is_held()
     # Short windows are not recorded, and a limit for one kind of call does not count others.
-    taken = [
+    used_units = [
         row["taken"]
         for row in world.rows(quota)
         if row["window_end"] - row["window_start"] > SHORT and "/*/" in row["limit_key"]
     ]
-    assert not taken or len(world.calls()) <= sum(taken)
+    assert not used_units or len(world.calls()) <= sum(used_units)
 
 
 def boundaries(world: World) -> list[tuple[str, int]]:

@@ -81,9 +81,9 @@ def test_a_fleet_works_again_within_ten_seconds(
     restarts, workers, luck = 5 if is_long else 2, 2, random.Random(11)
     url = Durable(server).ready(tmp_path)
     with closing(Database(url)) as database, Sandbox(latency=0.1) as box:
-        given = environment(url.render_as_string(hide_password=False), box, tmp_path)
-        recours(given, "init-db", "--fleet")
-        with fleet(given, workers, "--concurrency", "8") as started:
+        variables = environment(url.render_as_string(hide_password=False), box, tmp_path)
+        recours(variables, "init-db", "--fleet")
+        with fleet(variables, workers, "--concurrency", "8") as started:
             took = []
             for n in range(restarts):
                 began = datetime.now(UTC)
@@ -110,7 +110,7 @@ def test_a_fleet_works_again_within_ten_seconds(
 
 
 def _attempts(database: Database, since: datetime) -> int:
-    """How many began since then."""
+    """The number of attempts that began after `since`."""
     query = select(func.count()).select_from(attempts).where(attempts.c.started_at >= since)
     with database.read() as connection:
         return int(connection.scalar(query) or 0)

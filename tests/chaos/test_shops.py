@@ -107,8 +107,8 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
 
         assert set(crowd.statuses) == {0, -signal.SIGKILL}, crowd.complaints[:3]
         assert not crowd.paid_twice
-        asked = [*shops.check_callers()]
-        assert sorted(asked) == sorted(["", DEFAULT_ACCOUNT, *map(account_of, SHOPS)])
+        callers = [*shops.check_callers()]
+        assert sorted(callers) == sorted(["", DEFAULT_ACCOUNT, *map(account_of, SHOPS)])
         assert len(shops.calls_of("dpd", account_of(4))) <= dpd
         assert len(shops.calls_of("colissimo", account_of(5))) <= colissimo
         assert len(shops.calls_of("dhl_express", DEFAULT_ACCOUNT)) <= express

@@ -44,7 +44,7 @@ class Moment:
         return self.at if self.ahead is None else datetime.now(UTC) + self.ahead
 
     def run_from(self, at: datetime) -> None:
-        """Show this time now, and run from there."""
+        """Set the clock to this time, and let it run."""
         self.ahead = at - datetime.now(UTC)
 
 
@@ -90,15 +90,15 @@ class Scene(ABC):
         return found
 
     def history_of(self, number: str) -> list[tuple[Any, ...]]:
-        """The attempts at the claim with this number, in short."""
+        """The attempts at the claim with this number, abbreviated."""
         (claim,) = [row for row in self.claims() if row["tracking_number"] == number]
         columns = ("started_at", "turn", "outcome", "error_kind", "calls")
         return [tuple(row[column] for column in columns) for row in self.attempts()[claim["id"]]]
 
     def facts(self) -> dict[str, tuple[Any, ...]]:
         """The result of each claim, without times and names that differ between runs."""
-        told, tries = self.rows(events), self.attempts()
-        return {row["claim_reference"]: _facts_of(row, tries[row["id"]], told) for row in self.claims()}
+        notices, tries = self.rows(events), self.attempts()
+        return {row["claim_reference"]: _facts_of(row, tries[row["id"]], notices) for row in self.claims()}
 
     def documents(self) -> dict[str, Path]:
         """The complete documents on disk by the tracking number in their name; fails on a truncated one."""
@@ -155,9 +155,9 @@ class Scene(ABC):
 
     def check_quota(self) -> None:
         """Every call is counted in the quota."""
-        taken = sum(row["taken"] for row in self.rows(quota))
+        used_units = sum(row["taken"] for row in self.rows(quota))
         received = len(self.calls())
-        assert received <= taken, f"{received} calls received, {taken} taken"
+        assert received <= used_units, f"{received} calls received, {used_units} taken"
 
     def close(self) -> None:
         """Close the connections, and delete the output of the runs."""
@@ -218,13 +218,13 @@ class World(Scene):
         return Ran(status, output.read_text(encoding="utf-8"))
 
 
-def _facts_of(claim: Row, tries: list[Row], told: list[Row]) -> tuple[Any, ...]:
+def _facts_of(claim: Row, tries: list[Row], notices: list[Row]) -> tuple[Any, ...]:
     columns = (
         "pod_fetch_status", "stage", "pod_retry_count", "kind", "interruptions",
         "pod_delivery_person", "lease_until",
     )  # fmt: skip
     ended = [(row["turn"], row["outcome"], bool(row["used"]), row["error_kind"]) for row in tries]
-    of_claim = sorted((row["event"], row["told"]) for row in told if row["claim_id"] == claim["id"])
+    of_claim = sorted((row["event"], row["told"]) for row in notices if row["claim_id"] == claim["id"])
     return (*(claim[column] for column in columns), tuple(ended), tuple(of_claim))
 
 

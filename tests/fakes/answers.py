@@ -51,14 +51,14 @@ def envelope(inside: str) -> str:
 
 
 def xml_text(text: str) -> str:
-    """The text as it is inside an element."""
+    """The text, escaped for an XML element."""
     return escape(text, {"\n": "&#10;"})
 
 
 def canonical(text: bytes | str | None) -> str:
     """XML in canonical form."""
-    told = text.decode() if isinstance(text, bytes) else text or ""
-    return str(canonicalize(told.strip(), strip_text=True, rewrite_prefixes=True))
+    string = text.decode() if isinstance(text, bytes) else text or ""
+    return str(canonicalize(string.strip(), strip_text=True, rewrite_prefixes=True))
 
 
 def no_answers(made: Callable[..., Response] = raw) -> dict[str, tuple[Response, ErrorKind]]:

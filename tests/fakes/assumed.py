@@ -67,7 +67,7 @@ class AssumedClient(Client):
         return Failure(ErrorKind.NOT_DELIVERED_YET, _SOURCE)
 
     def _call(self, what: Capability, session: CarrierSession) -> None:
-        """All calls of this kind that a fetch may need, after the token call. Raises CallError."""
+        """Make all calls of this kind that a fetch may need, after the token call. Raises CallError."""
         most = self._spec.calls.get(what, 0)
         setup = self.setup_calls(session.now()) if most else {}
         for one in (*setup, *(what for _ in range(most))):

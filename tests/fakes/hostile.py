@@ -34,7 +34,7 @@ class Pace:
 
 
 class Attack(StrEnum):
-    """A step instead of a scenario."""
+    """An attack as a step of a parcel, instead of a scenario."""
 
     TRUNCATED = auto()  # half of the body, then the end of the connection
     RESET = auto()  # no answer, the connection is reset

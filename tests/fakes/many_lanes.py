@@ -88,7 +88,7 @@ class Slice:
 
 
 def has_room(in_flight: int, at_once: int) -> bool:
-    """Whether bundles are leased: half as many are spare, and these are used up first."""
+    """Whether to lease bundles. Half as many as `at_once` are leased ahead, and used up before more are leased."""
     return in_flight <= at_once and in_flight < at_once + at_once // 2
 
 
@@ -109,12 +109,12 @@ class Model:
         }
         places = sorted(place for lane, place in self.waiting.values() if lane not in full)
         is_room = has_room(leasing.in_flight, limits.concurrency)
-        taken = self.slice.next()
-        assert sorted(urgency(claim.state, now) for claim in taken) == places[: len(taken)]
-        assert bool(taken) == (bool(places) and is_room)
-        for claim in taken:
+        leased_claims = self.slice.next()
+        assert sorted(urgency(claim.state, now) for claim in leased_claims) == places[: len(leased_claims)]
+        assert bool(leased_claims) == (bool(places) and is_room)
+        for claim in leased_claims:
             del self.waiting[claim.id]
-        return len(taken)
+        return len(leased_claims)
 
     def return_claims(self, place: int, now: datetime) -> None:
         for claim in self.slice.return_claims(place):

@@ -147,7 +147,7 @@ class FakeQueue:
         asked: Sequence[ParcelQuery],
         may_continue: Callable[[], bool] = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
-        """Without the shared call of a bundle: each answer takes its own call."""
+        """Fetch each parcel with its own call, without a shared tracking call."""
         del may_continue
         for reservation, one in zip(reservations, asked, strict=True):
             yield self.fetch(reservation, key, one.number, one.delivery, one.claim)

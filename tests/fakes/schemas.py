@@ -38,7 +38,7 @@ _CLIENTS: Types = {"id": "INTEGER PRIMARY KEY", "email": "TEXT", "notification_p
 
 @dataclass(frozen=True)
 class SchemaKind:
-    """The differences from the tables above."""
+    """A kind of schema, by its differences from the tables above."""
 
     types: Types = field(default_factory=dict)
     client_id: str | tuple[str, str] = "INTEGER"
@@ -63,33 +63,33 @@ class SchemaKind:
         return {"RECOURS_CLAIMS_TABLE": self.names.claims, "RECOURS_CLAIMS_COLUMNS": columns}
 
     def called(self, name: str) -> str:
-        """The service's name of a column, for SQL."""
+        """The service's name of a column, quoted for SQL."""
         return f'"{self.names.columns.get(name, name)}"'
 
     @property
     def table(self) -> str:
-        """The table that its application writes, for SQL."""
+        """The name of the table that the application writes, quoted for SQL."""
         return '"dossiers"' if self.is_view else f'"{self.names.claims}"'
 
     def statements(self, *, is_sqlite: bool) -> list[str]:
         """The SQL that creates its tables."""
         clients = {**_CLIENTS, "id": f"{_of(self.client_id, is_sqlite=is_sqlite)} PRIMARY KEY"}
         of_claims = {self.called(name): sql for name, sql in self.columns.items()}
-        made = [
+        statements_list = [
             *(() if is_sqlite else self.postgres_types),
             f"CREATE TABLE clients ({_list(clients, is_sqlite=is_sqlite)})",
             f"CREATE TABLE {self.table} ({_list(of_claims, is_sqlite=is_sqlite)})",
         ]
         if not self.is_view:
-            return made
-        made.append(f"CREATE VIEW claims AS SELECT * FROM {self.table}")
+            return statements_list
+        statements_list.append(f"CREATE VIEW claims AS SELECT * FROM {self.table}")
         if is_sqlite:
             sets = ", ".join(f"{name} = NEW.{name}" for name in dict.fromkeys((*POD_COLUMNS, *self.types)))
-            made.append(
+            statements_list.append(
                 "CREATE TRIGGER told INSTEAD OF UPDATE ON claims BEGIN "
                 f"UPDATE {self.table} SET {sets} WHERE id = OLD.id; END"
             )
-        return made
+        return statements_list
 
 
 def _list(columns: Types, *, is_sqlite: bool) -> str:
@@ -255,9 +255,9 @@ class Application:
     def row(self, n: int) -> dict[str, str | None]:
         """A claim by recours's column names, with values in the database's form."""
         with self.database.read() as connection:
-            there = self.columns(connection)
+            present = self.columns(connection)
             known = dict.fromkeys((*_TABLE, *POD_COLUMNS, *_COUNTS))
-            names = [name for name in known if self.kind.called(name).strip('"') in there]
+            names = [name for name in known if self.kind.called(name).strip('"') in present]
             texts = ", ".join(f"CAST({self.kind.called(name)} AS TEXT)" for name in names)
             values = connection.exec_driver_sql(f"SELECT {texts} FROM {self.kind.table} WHERE {self._is(n)}")
             return dict(zip(names, values.one(), strict=True))

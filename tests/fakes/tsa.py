@@ -97,18 +97,18 @@ class Authority:
 
 @contextmanager
 def authority_in(folder: Path) -> Iterator[Authority]:
-    made = Authority(folder)
+    authority = Authority(folder)
     make_authority(folder)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             assert self.headers["Content-Type"] == "application/timestamp-query"
             query = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(500 if made.manner == "HTTP 500" else 200)
+            self.send_response(500 if authority.manner == "HTTP 500" else 200)
             self.send_header("Content-Type", "application/timestamp-reply")
             self.end_headers()
             try:
-                for piece in made.answer(query):
+                for piece in authority.answer(query):
                     self.wfile.write(piece)
                     self.wfile.flush()
             except OSError:
@@ -118,11 +118,11 @@ def authority_in(folder: Path) -> Iterator[Authority]:
             """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_port}/tsr"
+    authority.url = f"http://127.0.0.1:{server.server_port}/tsr"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield made
+        yield authority
     finally:
         server.shutdown()
         server.server_close()

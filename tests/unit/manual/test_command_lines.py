@@ -201,22 +201,22 @@ def check_options(name: str, code: str, page: str) -> None:
     worker = {"recours fetch": "pod_fetch_worker.py", "recours retry": "pod_retry_scheduler.py"}.get(
         name, name
     )
-    there = {
+    defined = {
         each
         for parameter in commands()[worker].params
         for each in (*parameter.opts, *parameter.secondary_opts)
     }
     quoted = re.sub(r'"[^"]*"', "", code)
     for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", quoted):
-        assert option in there | LOOKS, f"{page}: {code}"
+        assert option in defined | LOOKS, f"{page}: {code}"
 
 
 def test_lone_options_exist() -> None:
     parameters = [parameter for command in commands().values() for parameter in command.params]
-    there = {each for parameter in parameters for each in (*parameter.opts, *parameter.secondary_opts)}
+    defined = {each for parameter in parameters for each in (*parameter.opts, *parameter.secondary_opts)}
     for page, code in IN_PROSE:
         if option := re.match(r"--[a-z][a-z-]+", code):
-            assert option[0] in there | LOOKS | OPTIONS_OF_OTHERS, f"{page}: {code}"
+            assert option[0] in defined | LOOKS | OPTIONS_OF_OTHERS, f"{page}: {code}"
 
 
 # ---------------------------------------------------------------- settings and other files that can be copied

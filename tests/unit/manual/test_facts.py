@@ -48,12 +48,12 @@ def all_settings() -> dict[str, str]:
 
 def test_every_carrier_has_its_rows() -> None:
     tables = rows(section("docs/carriers.md", "Carriers"))
-    told = {row[0]: tuple(row[1:]) for row in tables if len(row) == 4}
-    assert told == {
+    documented = {row[0]: tuple(row[1:]) for row in tables if len(row) == 4}
+    assert documented == {
         spec.name: (credentials_of(spec).replace("`", ""), spec.base_url, spec.limits.get(None, ""))
         for spec in CATALOG.specs.values()
     }
-    assert [row[0] for row in tables if len(row) == 2] == sorted(told)
+    assert [row[0] for row in tables if len(row) == 2] == sorted(documented)
     live = rows(section("docs/carriers.md", "Report what a live service answers"))
     assert {row[0]: row[2] == "no document exists" for row in live} == {
         spec.name: not spec.issues_documents for spec in CATALOG.specs.values()
@@ -61,11 +61,11 @@ def test_every_carrier_has_its_rows() -> None:
 
 
 def test_every_setting_in_the_table_of_others_has_its_default() -> None:
-    told = {row[0]: row[1] for row in rows(section("docs/carriers.md", "Other settings"))}
+    documented = {row[0]: row[1] for row in rows(section("docs/carriers.md", "Other settings"))}
     options = {option.name for spec in CATALOG.specs.values() for option in spec.options}
-    assert options <= told.keys()
-    assert {name: value for name, value in told.items() if name in general_settings()} == {
-        name: value for name, value in general_settings().items() if name in told
+    assert options <= documented.keys()
+    assert {name: value for name, value in documented.items() if name in general_settings()} == {
+        name: value for name, value in general_settings().items() if name in documented
     }
 
 
@@ -124,16 +124,16 @@ _OF_TESTS = {"RECOURS_LONG", "RECOURS_FUZZ_EXAMPLES", "RECOURS_TEST_POSTGRES_URL
 def test_every_mentioned_setting_exists() -> None:
     prefixes = "|".join(spec.prefix for spec in CATALOG.specs.values())
     form = rf"(?<!\w)(?:RECOURS|QUOTA|DATABASE|SMTP|ADMIN|{prefixes})_[A-Z_]*[A-Z]\b"
-    spoken_of = {name for name in re.findall(form, everything()) if "ACME" not in name}
+    mentioned = {name for name in re.findall(form, everything()) if "ACME" not in name}
     known = {*all_settings(), HOME, *_OF_TESTS, *(spec.prefix for spec in CATALOG.specs.values())}
-    assert spoken_of - known == set()
+    assert mentioned - known == set()
 
 
 # ---------------------------------------------------------------- tables of the code
 
 
 def test_the_kinds_of_error() -> None:
-    told = {
+    documented = {
         row[0]: (row[1].partition(",")[0], row[2], row[3])
         for row in rows(section("docs/retries.md", "What an answer means"))
     }
@@ -145,16 +145,16 @@ def test_the_kinds_of_error() -> None:
         )
         for kind, of in TRAITS.items()
     }
-    assert told == traits
-    assert len(told) == len(ErrorKind)
+    assert documented == traits
+    assert len(documented) == len(ErrorKind)
 
 
 def test_the_waits() -> None:
     table = rows(section("docs/retries.md", "The waits"))
-    told = [[int(n) for n in re.findall(r"\d+", f"{row[1]} {row[2]}")] for row in table]
+    documented = [[int(n) for n in re.findall(r"\d+", f"{row[1]} {row[2]}")] for row in table]
     hours = [wait // timedelta(hours=1) for wait in DEFAULT_WAITS]
-    assert [row[0] for row in told] == hours
-    assert [row[-1] for row in told] == [sum(hours[: n + 1]) for n in range(len(hours))]
+    assert [row[0] for row in documented] == hours
+    assert [row[-1] for row in documented] == [sum(hours[: n + 1]) for n in range(len(hours))]
 
 
 def test_the_states() -> None:
