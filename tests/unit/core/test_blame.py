@@ -15,7 +15,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.mark.parametrize(
-    ("kind", "what", "accepted", "whose"),
+    ("kind", "call", "accepted", "blamed"),
     [
         (AUTH, TRACKING, (), Blame.UNCLEAR),
         (AUTH, TRACKING, (TRACKING,), Blame.CLAIM),
@@ -31,23 +31,23 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
     ],
 )
 def test_blame_of_a_refusal_before_any_check(
-    kind: ErrorKind, what: Capability, accepted: tuple[Capability, ...], whose: Blame
+    kind: ErrorKind, call: Capability, accepted: tuple[Capability, ...], blamed: Blame
 ) -> None:
-    assert blame(kind, what, accepted=accepted, proven=False, closed_by_it=False) is whose
+    assert blame(kind, call, accepted=accepted, proven=False, closed_by_it=False) is blamed
 
 
 @pytest.mark.parametrize(("proven", "closed_by_it"), [(True, False), (False, True)])
 def test_a_right_denied_for_one_parcel_does_not_close_the_account(proven: bool, closed_by_it: bool) -> None:
-    whose = blame(DENIED, TRACKING, accepted=(TRACKING,), proven=proven, closed_by_it=closed_by_it)
-    assert whose is Blame.CLAIM_LATER
+    blamed = blame(DENIED, TRACKING, accepted=(TRACKING,), proven=proven, closed_by_it=closed_by_it)
+    assert blamed is Blame.CLAIM_LATER
 
 
-@pytest.mark.parametrize(("what", "claim"), [(TRACKING, Blame.CLAIM), (POD, Blame.DOCUMENTS)])
+@pytest.mark.parametrize(("call", "claim"), [(TRACKING, Blame.CLAIM), (POD, Blame.DOCUMENTS)])
 @pytest.mark.parametrize("closed_by_it", [False, True])
-def test_blame_of_a_refusal_after_a_check(what: Capability, claim: Blame, closed_by_it: bool) -> None:
-    accepted = blame_after_check(what, accepted=True, refused=False, closed_by_it=closed_by_it)
-    refused = blame_after_check(what, accepted=False, refused=True, closed_by_it=closed_by_it)
-    not_made = blame_after_check(what, accepted=False, refused=False, closed_by_it=closed_by_it)
+def test_blame_of_a_refusal_after_a_check(call: Capability, claim: Blame, closed_by_it: bool) -> None:
+    accepted = blame_after_check(call, accepted=True, refused=False, closed_by_it=closed_by_it)
+    refused = blame_after_check(call, accepted=False, refused=True, closed_by_it=closed_by_it)
+    not_made = blame_after_check(call, accepted=False, refused=False, closed_by_it=closed_by_it)
     assert (accepted, refused) == (claim, Blame.ACCOUNT)
     assert not_made is (claim if closed_by_it else Blame.ACCOUNT)
 

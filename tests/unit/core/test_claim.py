@@ -67,10 +67,10 @@ def test_a_claim_is_pending_until_its_first_fetch_ends(status: str | None, pendi
     ],
 )
 def test_a_stored_delivery_is_read_again(delivery: Delivery) -> None:
-    found = Delivery.from_json(delivery.as_json())
-    assert (found, found.place, found.label) == (delivery, delivery.place, delivery.label)
+    result = Delivery.from_json(delivery.as_json())
+    assert (result, result.place, result.label) == (delivery, delivery.place, delivery.label)
 
 
 def test_an_earlier_place_and_status_complete_a_delivery() -> None:
-    found = Delivery(AT).completed_by(Delivery(None, "DUPONT", place="LILLE", label="Livré"))
-    assert (found.signatory, found.place, found.label) == ("DUPONT", "LILLE", "Livré")
+    result = Delivery(AT).completed_by(Delivery(None, "DUPONT", place="LILLE", label="Livré"))
+    assert (result.signatory, result.place, result.label) == ("DUPONT", "LILLE", "Livré")

@@ -45,8 +45,8 @@ def claim(status: str | None = "failed", **columns: Any) -> Claim:
 
 def assessed(row: Claim, **edits: Any) -> Claim:
     """The same claim after an assessment of its current values, then edited by others."""
-    seen = Snapshot(row.fetch_status, row.number, row.carrier or "", row.retries_counted)
-    return replace(row, assessed=seen, **edits)
+    snapshot = Snapshot(row.fetch_status, row.number, row.carrier or "", row.retries_counted)
+    return replace(row, assessed=snapshot, **edits)
 
 
 def at_retry(retries: int, stage: Stage = Stage.READY, **more: Any) -> Claim:
@@ -386,7 +386,7 @@ def test_a_given_up_claim_is_retried_under_a_higher_limit(kind: ErrorKind, stage
 
 
 @pytest.mark.parametrize(
-    ("retries", "most", "stage", "what"),
+    ("retries", "max_retries", "stage", "action"),
     [
         (0, 4, Stage.READY, Action.CALL),
         (3, 4, Stage.READY, Action.CALL),
@@ -398,9 +398,9 @@ def test_a_given_up_claim_is_retried_under_a_higher_limit(kind: ErrorKind, stage
     ],
 )
 def test_the_next_action_depends_on_the_retries_used_and_the_stage(
-    retries: int, most: int, stage: Stage, what: Action
+    retries: int, max_retries: int, stage: Stage, action: Action
 ) -> None:
-    assert next_action(at_retry(retries, stage), NOW, replace(POLICY, max_retries=most)) is what
+    assert next_action(at_retry(retries, stage), NOW, replace(POLICY, max_retries=max_retries)) is action
 
 
 def test_a_claim_requested_by_name_is_fetched_regardless_of_its_retry() -> None:
@@ -412,22 +412,22 @@ def test_a_pending_claim_is_called_regardless_of_its_count() -> None:
     assert next_action(claim("pending", state=State(retries_used=9)), NOW, POLICY) is Action.CALL
 
 
-@pytest.mark.parametrize(("interruptions", "what"), [(2, Action.CALL), (3, Action.FAIL), (4, Action.FAIL)])
+@pytest.mark.parametrize(("interruptions", "action"), [(2, Action.CALL), (3, Action.FAIL), (4, Action.FAIL)])
 def test_a_claim_is_not_fetched_again_after_three_runs_died_fetching_it(
-    interruptions: int, what: Action
+    interruptions: int, action: Action
 ) -> None:
     assert MOST_INTERRUPTIONS == 3
-    assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY) is what
+    assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY) is action
     assert next_action(at_retry(0, interruptions=interruptions), NOW, POLICY, by_name=True) is Action.CALL
 
 
 @pytest.mark.parametrize(
-    ("age", "what"), [(HOUR / 2, Action.WAIT), (HOUR, Action.CALL), (3 * HOUR, Action.CALL)]
+    ("age", "action"), [(HOUR / 2, Action.WAIT), (HOUR, Action.CALL), (3 * HOUR, Action.CALL)]
 )
-def test_a_claim_that_others_are_fetching_is_left_to_them_for_an_hour(age: timedelta, what: Action) -> None:
+def test_a_claim_that_others_are_fetching_is_left_to_them_for_an_hour(age: timedelta, action: Action) -> None:
     since = NOW - age
     row = claim("fetching", updated_at=since)
-    assert next_action(replace(row, state=assess(row, since, POLICY)), NOW, POLICY) is what
+    assert next_action(replace(row, state=assess(row, since, POLICY)), NOW, POLICY) is action
 
 
 @pytest.mark.parametrize("updated_at", [None, NOW + 90 * HOUR])
@@ -539,10 +539,10 @@ def test_a_given_up_claim_keeps_its_rank() -> None:
 
 @pytest.mark.parametrize("kind", WAITING_IS_NO_FAILURE)
 @pytest.mark.parametrize("retries", [0, 3, 7])
-@pytest.mark.parametrize("asked", [False, True])
-def test_a_rate_limit_uses_no_attempt(kind: ErrorKind, retries: int, asked: bool) -> None:
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_rate_limit_uses_no_attempt(kind: ErrorKind, retries: int, by_name: bool) -> None:
     row = at_retry(retries, interruptions=1, kind=ErrorKind.TIMEOUT)
-    decision = decide(row, failing(kind), NOW, POLICY, by_name=asked)
+    decision = decide(row, failing(kind), NOW, POLICY, by_name=by_name)
     assert decision.state == row.state
     assert (decision.uses_attempt, decision.gave_up, decision.events) == (False, False, ())
     assert (decision.fetch_status, decision.kind, decision.error) == (FetchStatus.FAILED, kind, None)
@@ -766,8 +766,8 @@ def test_a_retrieved_proof_closes_the_claim_and_notifies_the_client() -> None:
 
 
 def test_a_delivery_without_a_time_is_reported_with_its_day() -> None:
-    got = Retrieved.single(b"%PDF", Delivery(day=date(2026, 10, 5)), "ups track")
-    facts = succeed(at_retry(1), got, NOW).events[0].facts
+    retrieved = Retrieved.single(b"%PDF", Delivery(day=date(2026, 10, 5)), "ups track")
+    facts = succeed(at_retry(1), retrieved, NOW).events[0].facts
     assert (facts["delivered_at"], facts["delivered_day"]) == (None, "2026-10-05")
 
 
@@ -810,10 +810,10 @@ FIRST = replace(POLICY, document_first=frozenset({"chronopost"}))
 def test_only_a_first_fetch_asks_for_the_document_before_tracking(
     row: Claim, policy: Policy, *, is_assumed: bool
 ) -> None:
-    found = delivery_to_assume(row, UNTRACKED, policy)
-    assert (found is not None and found.is_assumed) == is_assumed
+    delivery = delivery_to_assume(row, UNTRACKED, policy)
+    assert (delivery is not None and delivery.is_assumed) == is_assumed
     if not is_assumed:
-        assert found is row.state.delivery
+        assert delivery is row.state.delivery
 
 
 def test_a_claim_whose_number_cannot_be_used_directly_is_tracked_first() -> None:

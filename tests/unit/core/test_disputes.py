@@ -81,7 +81,7 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "delivery", "english", "french"),
+    ("findings", "delivery", "english", "french"),
     [
         (
             LETTER,
@@ -121,10 +121,10 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
     ],
 )
 def test_document_findings_are_described_in_both_languages(
-    shown: Findings, delivery: Delivery | None, english: str, french: str
+    findings: Findings, delivery: Delivery | None, english: str, french: str
 ) -> None:
-    assert findings_text(shown, delivery, Localized("en", ZONE)) == english
-    assert findings_text(shown, delivery, Localized("fr", ZONE)) == french
+    assert findings_text(findings, delivery, Localized("en", ZONE)) == english
+    assert findings_text(findings, delivery, Localized("fr", ZONE)) == french
 
 
 def test_a_verdict_names_missing_evidence() -> None:
@@ -144,6 +144,6 @@ def test_a_verdict_names_missing_evidence() -> None:
 def test_each_verdict_has_a_sentence(language: str, dispute: str) -> None:
     for pieces in ([], [LETTER], [UNSIGNED], [UNDATED], [IMAGE], [SCAN]):
         for delivery in (None, TRACKED):
-            said = verdict_sentence(language, dispute, support(dispute, pieces, delivery))
-            assert "{" not in said
-            assert ": " in said or "prove" in said or "prouve" in said
+            text = verdict_sentence(language, dispute, support(dispute, pieces, delivery))
+            assert "{" not in text
+            assert ": " in text or "prove" in text or "prouve" in text

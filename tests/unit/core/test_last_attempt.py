@@ -38,8 +38,8 @@ HOPELESS = [kind for kind in ErrorKind if is_persistent(kind, last_retry=True)]
 def claim(state: State, deadline: date | None = DEADLINE, **columns: Any) -> Claim:
     """A failed claim that a run has assessed."""
     columns = {"number": "XY123456789FR", "fetch_status": "failed"} | columns
-    seen = Snapshot("failed", "XY123456789FR", "chronopost", state.retries_used, deadline=deadline)
-    seen = columns.pop("assessed", seen)
+    snapshot = Snapshot("failed", "XY123456789FR", "chronopost", state.retries_used, deadline=deadline)
+    snapshot = columns.pop("assessed", snapshot)
     return Claim(
         7,
         "CLM-7",
@@ -48,7 +48,7 @@ def claim(state: State, deadline: date | None = DEADLINE, **columns: Any) -> Cla
         deadline=deadline,
         retries_counted=state.retries_used,
         state=state,
-        assessed=seen,
+        assessed=snapshot,
         **columns,
     )
 
@@ -268,15 +268,15 @@ def waiting(
     """A claim waiting for its last attempt, which was set for DEADLINE; `deadline`: the row's current value."""
     at = END - 30 * HOUR
     state = ready(used, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT, stage=stage)
-    seen = Snapshot("failed", "XY123456789FR", "chronopost", used, deadline=DEADLINE)
-    return claim(state, deadline, assessed=seen, **columns)
+    snapshot = Snapshot("failed", "XY123456789FR", "chronopost", used, deadline=DEADLINE)
+    return claim(state, deadline, assessed=snapshot, **columns)
 
 
 @pytest.mark.parametrize("deadline", [None, START.date(), START.date() - timedelta(days=40)])
 def test_a_claim_is_given_up_if_the_deadline_leaves_no_time_for_a_last_attempt(deadline: date | None) -> None:
     state = assess(waiting(deadline=deadline), START, ON)
-    found = claim(replace(state, stage=Stage.READY), deadline)
-    assert next_action(found, END - 30 * HOUR, ON) is Action.GIVE_UP
+    row = claim(replace(state, stage=Stage.READY), deadline)
+    assert next_action(row, END - 30 * HOUR, ON) is Action.GIVE_UP
 
 
 def test_a_number_has_only_one_last_attempt() -> None:
@@ -318,8 +318,8 @@ def test_an_attempt_of_another_program_keeps_the_last_attempt() -> None:
     fetching = waiting(fetch_status="fetching", updated_at=START)
     state = assess(fetching, START, ON)
     assert state.next_at == START + HOUR
-    seen = Snapshot("fetching", "XY123456789FR", "chronopost", 4, deadline=DEADLINE)
-    state = assess(claim(state, assessed=seen), START + HOUR, ON)
+    snapshot = Snapshot("fetching", "XY123456789FR", "chronopost", 4, deadline=DEADLINE)
+    state = assess(claim(state, assessed=snapshot), START + HOUR, ON)
     assert awaits_last_attempt(state)
     # It may also leave the claim to the fetch worker, whose failure starts the backoff.
     abandoned = decide(claim(assess(fetching, START, ON), fetch_status="fetching"), fail(), START + HOUR, ON)
@@ -394,14 +394,14 @@ class Days:
             now = claim(self._turn(now, at).state, self.deadline)
         self.counted = now.state.retries_used
 
-    def _turn(self, found: Claim, at: datetime) -> Decision:
-        what = next_action(found, at, self.policy)
-        if what is Action.PASS:
-            decision = pass_retry(found, at, self.policy)
-        elif what is Action.GIVE_UP:
-            decision = give_up(found, at, self.policy)
+    def _turn(self, row: Claim, at: datetime) -> Decision:
+        action = next_action(row, at, self.policy)
+        if action is Action.PASS:
+            decision = pass_retry(row, at, self.policy)
+        elif action is Action.GIVE_UP:
+            decision = give_up(row, at, self.policy)
         else:
-            decision = decide(found, self._answer(at), at, self.policy)
+            decision = decide(row, self._answer(at), at, self.policy)
         self.gave_up_at = at if decision.gave_up else None
         return decision
 

@@ -35,8 +35,8 @@ def test_a_number_is_written_as_the_language_does(number: float, english: str, f
 )
 def test_an_unknown_number_is_shown_as_a_dash(nothing: float | None) -> None:
     for texts in (EN, FR):
-        shown = {texts.number(nothing), texts.money(nothing, "EUR"), texts.percent(nothing)}
-        assert shown == {UNKNOWN}
+        formatted = {texts.number(nothing), texts.money(nothing, "EUR"), texts.percent(nothing)}
+        assert formatted == {UNKNOWN}
 
 
 @pytest.mark.parametrize("huge", [1e300, float("inf"), Decimal(10) ** 400])
@@ -149,8 +149,8 @@ def test_past_and_future_times_are_relative() -> None:
 
 def test_a_missing_time_is_a_dash() -> None:
     for texts in (EN, FR):
-        shown = {texts.day(None), texts.minute(None), texts.time(None), texts.short_minute(None, NOW)}
-        assert shown | {texts.age(None), texts.ago(None, NOW)} == {UNKNOWN}
+        formatted = {texts.day(None), texts.minute(None), texts.time(None), texts.short_minute(None, NOW)}
+        assert formatted | {texts.age(None), texts.ago(None, NOW)} == {UNKNOWN}
 
 
 @given(st.datetimes(), st.timedeltas(), st.sampled_from(["UTC", "Pacific/Kiritimati", "Etc/GMT+12"]))

@@ -29,7 +29,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "preferences"),
     [
         (None, Preferences()),
         ("", Preferences()),
@@ -42,18 +42,18 @@ PARIS = ZoneInfo("Europe/Paris")
         ('{"pod_failed": null, "language": null}', Preferences()),
     ],
 )  # fmt: skip
-def test_preferences(text: str | None, found: Preferences) -> None:
-    assert parse_preferences(text, "fr") == (found, None)
-    assert found.wants(MailKind.POD_FAILED) is found.pod_failed
-    assert found.wants(MailKind.OPERATOR_SUMMARY)
+def test_preferences(text: str | None, preferences: Preferences) -> None:
+    assert parse_preferences(text, "fr") == (preferences, None)
+    assert preferences.wants(MailKind.POD_FAILED) is preferences.pod_failed
+    assert preferences.wants(MailKind.OPERATOR_SUMMARY)
 
 
 @pytest.mark.parametrize(
     "text", ["{", "[]", '"fr"', "7", "[" * 100_000, '{"frequency": "hourly"}', '{"language": ["fr"]}', '{"pod_failed": 7}']
 )  # fmt: skip
 def test_unreadable_preferences_count_as_missing(text: str) -> None:
-    found, fault = parse_preferences(text, "en")
-    assert found == Preferences(language="en")
+    preferences, fault = parse_preferences(text, "en")
+    assert preferences == Preferences(language="en")
     assert fault is not None
     assert fault.startswith("notification_preferences")
 

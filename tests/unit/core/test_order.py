@@ -24,8 +24,8 @@ SOON_ENDS, LATER_ENDS = deadline_end(SOON, PARIS), deadline_end(LATER, PARIS)
 
 
 def ups(status: str = "failed", **columns: Any) -> Claim:
-    given: dict[str, Any] = {"carrier": "ups", "number": "1Z999AA10123456784", "updated_at": NOW} | columns
-    return Claim(1, "CLM-1", fetch_status=status, **given)
+    values: dict[str, Any] = {"carrier": "ups", "number": "1Z999AA10123456784", "updated_at": NOW} | columns
+    return Claim(1, "CLM-1", fetch_status=status, **values)
 
 
 def created(days_ago: float) -> datetime:
@@ -126,8 +126,8 @@ def test_a_place_stored_by_an_older_version_is_read() -> None:
         claim, state=State(Stage.READY, failed_at=NOW, rank_at=LATER_ENDS, rank_is_deadline=True)
     )
     assert reranked(ranked, NOW, POLICY) == replace(ranked.state, rank_at=NOW + 10 * DAY)
-    asked = replace(ranked, state=replace(ranked.state, expire_from=NEVER))
-    assert reranked(asked, NOW, POLICY).expire_from == LATER_ENDS
+    asked_claim = replace(ranked, state=replace(ranked.state, expire_from=NEVER))
+    assert reranked(asked_claim, NOW, POLICY).expire_from == LATER_ENDS
 
 
 def test_a_failure_in_the_future_counts_as_now() -> None:

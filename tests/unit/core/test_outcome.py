@@ -84,11 +84,17 @@ def test_a_refusal_may_concern_only_the_parcel() -> None:
 
 
 def test_an_account_without_documents_does_not_close_the_carrier() -> None:
-    said = SentenceParts(Sentence.DOCUMENTS_DENIED, "Chronopost", "no contract")
-    refusal = Refusal(Blocked.CARRIER, "gives it no documents", kind=K.ACCOUNT_DENIED, explanation=said)
+    explanation = SentenceParts(Sentence.DOCUMENTS_DENIED, "Chronopost", "no contract")
+    refusal = Refusal(
+        Blocked.CARRIER, "gives it no documents", kind=K.ACCOUNT_DENIED, explanation=explanation
+    )
     case = replace(OURS, blame=Blame.DOCUMENTS, documents=refusal, retry_at=AT, delivery=DELIVERY)
     outcome = make_outcome(REJECTED, case)
-    assert (outcome.kind, outcome.message, outcome.explanation) == (K.ACCOUNT_DENIED, refusal.reason, said)
+    assert (outcome.kind, outcome.message, outcome.explanation) == (
+        K.ACCOUNT_DENIED,
+        refusal.reason,
+        explanation,
+    )
     assert (outcome.retry_at, outcome.delivery, outcome.closes_carrier) == (AT, DELIVERY, False)
 
 
@@ -104,8 +110,8 @@ def test_an_inconclusive_check_keeps_the_refusal() -> None:
 
 @pytest.mark.parametrize("kind", ErrorKind)
 def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind: ErrorKind) -> None:
-    said = SentenceParts(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu")
-    answer = Failure(kind, "the carrier's words", explanation=said)
+    explanation = SentenceParts(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu")
+    answer = Failure(kind, "the carrier's words", explanation=explanation)
     outcome = make_outcome(answer, replace(OURS, delivery=Delivery(is_assumed=True), is_assumed=True))
     assert outcome.delivery is None
     of_the_parcel = {
@@ -120,7 +126,11 @@ def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind:
         assert outcome.explanation == SentenceParts(Sentence.PROOF_UNTRACKED, "Chronopost", "inconnu")
         assert outcome.message.startswith("the carrier's words (")
     else:  # there will never be a proof, or the answer is not about the parcel
-        assert (outcome.kind, outcome.message, outcome.explanation) == (kind, "the carrier's words", said)
+        assert (outcome.kind, outcome.message, outcome.explanation) == (
+            kind,
+            "the carrier's words",
+            explanation,
+        )
 
 
 @pytest.mark.parametrize(("alone", "retry_at"), [(True, None), (False, AT)])

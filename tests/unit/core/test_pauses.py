@@ -10,7 +10,7 @@ NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("asked", "minutes"),
+    ("requested", "minutes"),
     [
         (None, 60),
         (timedelta(seconds=30), 0.5),
@@ -22,9 +22,9 @@ NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
     ],
 )
 def test_a_carrier_is_paused_as_long_as_it_asks_and_at_most_a_day(
-    asked: timedelta | None, minutes: float
+    requested: timedelta | None, minutes: float
 ) -> None:
-    until = pause_until(NOW + asked if asked is not None else None, NOW)
+    until = pause_until(NOW + requested if requested is not None else None, NOW)
     assert until == NOW + timedelta(minutes=minutes)
 
 

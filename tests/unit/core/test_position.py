@@ -110,8 +110,8 @@ def test_a_deferred_claim_waits_until_its_next_attempt(world: World) -> None:
     assert not where.is_due
     world.fetch()
     assert world.called_numbers == ["XY000000001FR"]
-    told = explain(ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now)
-    assert told.sentences == ("CLM-1 is waiting for its next attempt on 2 Feb 2026, 15:00 CET.",)
+    explanation = explain(ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now)
+    assert explanation.sentences == ("CLM-1 is waiting for its next attempt on 2 Feb 2026, 15:00 CET.",)
 
 
 # ---------------------------------------------------------------- a lowered --max-retries, for people
@@ -138,6 +138,6 @@ def test_a_claim_without_retries_left_is_given_up_when_it_is_due(
     of = claim(Stage.WAITING, **USED_UP, next_at=next_at)
     where = position(of, NOW, POLICY)
     for language, sentence in {"en": english, "fr": french}.items():
-        told = StatusSentences(language, POLICY.zone)
-        status = told.status(ListedClaim(of), where, carrier="Chronopost", asked_count=4)
+        sentences = StatusSentences(language, POLICY.zone)
+        status = sentences.status(ListedClaim(of), where, carrier="Chronopost", asked_count=4)
         assert (status.sentence, status.next_try_at) == (sentence, None)

@@ -46,7 +46,7 @@ class Small:
     events: dict[tuple[str, str, str], Event] = field(default_factory=dict)  # the outbox
 
     def __post_init__(self) -> None:
-        self.taken = State()  # as the last retry found it
+        self.state_before = State()  # as the last retry found it
 
     @property
     def state(self) -> State:
@@ -59,17 +59,17 @@ class Small:
 
     @property
     def is_unedited(self) -> bool:
-        claim, seen = self.claim, self.claim.assessed
-        return seen is not None and not claim.is_edited and seen.carrier_name == claim.carrier_name
+        claim, snapshot = self.claim, self.claim.assessed
+        return snapshot is not None and not claim.is_edited and snapshot.carrier_name == claim.carrier_name
 
     @property
     def is_to_assess(self) -> bool:
-        claim, state, seen = self.claim, self.state, self.claim.assessed
+        claim, state, snapshot = self.claim, self.state, self.claim.assessed
         is_placed = state.stage is not None and state.rank_at is not None
-        is_as_seen = self.is_unedited and seen is not None and seen.deadline == claim.deadline
+        is_as_seen = self.is_unedited and snapshot is not None and snapshot.deadline == claim.deadline
         return claim.is_ours and not (is_placed and is_as_seen)
 
-    def scheduler(self, answer: Outcome, *, asked: bool = False) -> None:
+    def scheduler(self, answer: Outcome, *, by_name: bool = False) -> None:
         policy, due_until = self.policy, self.policy.due_until(self.now)
         self._maintain()
         state, may_continue = self.state, self.claim.is_ours and self.state.expired_at is None
@@ -81,14 +81,14 @@ class Small:
         if self.state.stage is Stage.SETTLED and not self._is_timed(due_until) and self.is_unedited:
             self._pass()
         self._stage_due()
-        if asked or self.state.stage is Stage.READY:
-            self._turn(answer, asked=asked)
+        if by_name or self.state.stage is Stage.READY:
+            self._turn(answer, by_name=by_name)
 
     def fetch_worker(self, answer: Outcome) -> None:
         self._maintain()
         self._stage_due()
         if self.state.stage is Stage.NEW:
-            self._turn(answer, asked=False)
+            self._turn(answer, by_name=False)
 
     def _maintain(self) -> None:
         if self.is_to_assess:
@@ -114,37 +114,37 @@ class Small:
             self._write(replace(self.state, stage=None))
 
     def _pass(self) -> None:
-        what = next_action(self.claim, self.now, self.policy)
-        if what is Action.SHELVE:
+        action = next_action(self.claim, self.now, self.policy)
+        if action is Action.SHELVE:
             self._write(replace(self.state, stage=Stage.SHELVED))
             return
-        decision = (give_up if what is Action.GIVE_UP else pass_retry)(self.claim, self.now, self.policy)
-        self._note("pass" if what is Action.PASS else "end", decision)
+        decision = (give_up if action is Action.GIVE_UP else pass_retry)(self.claim, self.now, self.policy)
+        self._note("pass" if action is Action.PASS else "end", decision)
         self._write(decision.state)
 
-    def _turn(self, answer: Outcome, *, asked: bool) -> None:
+    def _turn(self, answer: Outcome, *, by_name: bool) -> None:
         claim = self.claim
-        self.taken = claim.state
-        what = next_action(claim, self.now, self.policy, by_name=asked)
-        if what is Action.SHELVE:
+        self.state_before = claim.state
+        action = next_action(claim, self.now, self.policy, by_name=by_name)
+        if action is Action.SHELVE:
             self._write(replace(claim.state, stage=Stage.SHELVED))
-        elif what is Action.GIVE_UP:
+        elif action is Action.GIVE_UP:
             self._record("end", give_up(claim, self.now, self.policy))
-        elif what is Action.CALL and isinstance(answer, Retrieved):
+        elif action is Action.CALL and isinstance(answer, Retrieved):
             self._record("call", succeed(claim, answer, self.now))
-        elif what is Action.CALL and isinstance(answer, Failure):
-            self._record("call", decide(claim, answer, self.now, self.policy, by_name=asked))
+        elif action is Action.CALL and isinstance(answer, Failure):
+            self._record("call", decide(claim, answer, self.now, self.policy, by_name=by_name))
 
-    def _record(self, what: str, decision: Decision) -> None:
-        self._note(what, decision)
+    def _record(self, action: str, decision: Decision) -> None:
+        self._note(action, decision)
         if decision.uses_attempt and decision.updates_service:
             self.edit(fetch_status=decision.fetch_status, error_text=decision.error)
             self._assess(decision.state)
         else:
             self._write(decision.state)
 
-    def _note(self, what: str, decision: Decision) -> None:
-        self.retries.append((what, self.now, self.state.retries_used))
+    def _note(self, action: str, decision: Decision) -> None:
+        self.retries.append((action, self.now, self.state.retries_used))
         self.emitted.update((event.name, event.number) for event in decision.events)
         for event in decision.events:
             self.events.setdefault((event.name, event.carrier, event.number), event)
@@ -152,7 +152,7 @@ class Small:
     def _assess(self, state: State) -> None:
         """Store the state of the claim after an assessment of its current values."""
         claim = self.claim
-        seen = Snapshot(
+        snapshot = Snapshot(
             claim.fetch_status,
             claim.number,
             claim.key_with(state),
@@ -160,16 +160,16 @@ class Small:
             deadline=claim.deadline,
             carrier_name=claim.carrier_name,
         )
-        self.claim = replace(claim, assessed=seen)
+        self.claim = replace(claim, assessed=snapshot)
         self._write(state)
 
     def _write(self, state: State) -> None:
-        seen = self.claim.assessed and replace(self.claim.assessed, retries_used=state.retries_used)
-        self.claim = replace(self.claim, state=state, assessed=seen, retries_counted=state.retries_used)
+        snapshot = self.claim.assessed and replace(self.claim.assessed, retries_used=state.retries_used)
+        self.claim = replace(self.claim, state=state, assessed=snapshot, retries_counted=state.retries_used)
 
     def calls(self) -> list[float]:
         """The hours since the start at which a carrier was called."""
-        return [(at - START) / HOUR for what, at, _ in self.retries if what == "call"]
+        return [(at - START) / HOUR for action, at, _ in self.retries if action == "call"]
 
 
 def failed_claim(**columns: object) -> Small:
@@ -245,7 +245,7 @@ def test_every_claim_ends_within_its_retries_and_is_never_retried_early(
             assert small.retries[-1][0] != "call" or small.state.retries_used == before
     assert small.state.stage is Stage.GIVEN_UP
     assert small.state.retries_used == most
-    used = [(what, at, retry) for what, at, retry in small.retries]
+    used = [(action, at, retry) for action, at, retry in small.retries]
     assert [retry for _, _, retry in used] == sorted(retry for _, _, retry in used)
     assert set(small.emitted.values()) == {1}
     assert small.emitted[EventName.GAVE_UP, NUMBERS[0]] == 1
@@ -309,14 +309,14 @@ class Anything(RuleBasedStateMachine):
     def the_scheduler_runs(self, kind: ErrorKind) -> None:
         was_new = self.small.state.stage is None
         retries = self._retries_of(lambda: self.small.scheduler(self._answer(kind)))
-        for what, at, used in retries:
-            assert what == "end" or used < self.small.policy.max_retries
-            assert not (what == "call" and self.is_settled), "the carrier was called about a settled claim"
+        for action, at, used in retries:
+            assert action == "end" or used < self.small.policy.max_retries
+            assert not (action == "call" and self.is_settled), "the carrier was called about a settled claim"
             if not self.afresh and not was_new:
                 wait = DEFAULT_WAITS[min(used, len(DEFAULT_WAITS) - 1)]
                 assert at >= self.since + wait - SLACK, "a turn came before its time"
-            self._note(what, kind, at)
-            self.afresh = self.afresh and what == "call" and not TRAITS[kind].uses_attempt
+            self._note(action, kind, at)
+            self.afresh = self.afresh and action == "call" and not TRAITS[kind].uses_attempt
 
     @precondition(lambda self: not self.is_over)
     @rule(kind=KINDS)
@@ -329,15 +329,15 @@ class Anything(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_over)
     @rule(kind=KINDS)
     def someone_asks_for_it(self, kind: ErrorKind) -> None:
-        retries = self._retries_of(lambda: self.small.scheduler(self._answer(kind), asked=True))
-        for what, at, _ in retries:
-            if what == "call":
-                before, after = self.small.taken, self.small.state
-                kept = before.retries_used, before.next_at, before.stage
-                assert kept == (after.retries_used, after.next_at, after.stage), "it changed the backoff"
+        retries = self._retries_of(lambda: self.small.scheduler(self._answer(kind), by_name=True))
+        for action, at, _ in retries:
+            if action == "call":
+                before, after = self.small.state_before, self.small.state
+                backoff = before.retries_used, before.next_at, before.stage
+                assert backoff == (after.retries_used, after.next_at, after.stage), "it changed the backoff"
                 self.heard_by_hand = after.kind  # the requester has read it
             else:
-                self._note(what, kind, at)
+                self._note(action, kind, at)
 
     @precondition(lambda self: not self.is_over and self.small.claim.fetch_status == FetchStatus.FAILED)
     @rule()
@@ -390,11 +390,11 @@ class Anything(RuleBasedStateMachine):
         run()
         return self.small.retries[before:]
 
-    def _note(self, what: str, kind: ErrorKind, at: datetime) -> None:
-        if what == "end" or (what == "call" and not TRAITS[kind].uses_attempt):
+    def _note(self, action: str, kind: ErrorKind, at: datetime) -> None:
+        if action == "end" or (action == "call" and not TRAITS[kind].uses_attempt):
             return
         self.since = at
-        self.is_settled = self.is_settled or (what == "call" and is_persistent(kind))
+        self.is_settled = self.is_settled or (action == "call" and is_persistent(kind))
 
     def _edited(self, is_correction: bool, **columns: object) -> None:
         self.small.edit(**columns)
@@ -410,16 +410,16 @@ class Anything(RuleBasedStateMachine):
         claim, state = self.small.claim, self.small.state
         if state.stage is not Stage.GIVEN_UP:
             return
-        told = {
+        notified = {
             event.name
             for event in self.small.events.values()
             if (event.carrier, event.number) == (claim.carrier or claim.carrier_name, claim.number or "")
         }
-        if state.retries_used == self.left_as_found and not told:
+        if state.retries_used == self.left_as_found and not notified:
             return
-        assert EventName.GAVE_UP in told
+        assert EventName.GAVE_UP in notified
         if state.kind is not self.heard_by_hand and state.kind and is_persistent(state.kind, last_retry=True):
-            assert EventName.POD_FAILED in told
+            assert EventName.POD_FAILED in notified
 
     @invariant()
     def a_claim_that_waits_knows_until_when(self) -> None:
@@ -463,13 +463,13 @@ class AnythingBeforeADeadline(Anything):
     @rule(kind=KINDS)
     def the_scheduler_runs(self, kind: ErrorKind) -> None:
         most = self.small.policy.max_retries
-        for what, at, used in self._retries_of(lambda: self.small.scheduler(self._answer(kind))):
+        for action, at, used in self._retries_of(lambda: self.small.scheduler(self._answer(kind))):
             after = self.small.state.retries_used
-            if what != "call" or not awaits_last_attempt(self.small.taken):
-                assert what == "end" or self.small.taken.retries_used < most
-                self._note(what, kind, at)
+            if action != "call" or not awaits_last_attempt(self.small.state_before):
+                assert action == "end" or self.small.state_before.retries_used < most
+                self._note(action, kind, at)
                 continue
-            assert used == after == self.small.taken.retries_used, "it used a retry"
+            assert used == after == self.small.state_before.retries_used, "it used a retry"
             if not awaits_last_attempt(self.small.state):  # otherwise it is repeated, or was deferred
                 number = self.small.claim.number
                 self.made[number] += 1

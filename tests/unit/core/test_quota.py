@@ -211,7 +211,7 @@ def test_the_remaining_quota_is_never_negative(used: int, left: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("calls", "moment", "kept"),
+    ("calls", "moment", "expected"),
     [
         (30, utc(2026, 2, 6, 8), 30),
         (0, utc(2026, 2, 6, 8), 0),
@@ -226,14 +226,14 @@ def test_the_remaining_quota_is_never_negative(used: int, left: int) -> None:
     ],
 )
 def test_calls_are_kept_for_more_urgent_claims_until_four_oclock(
-    calls: int, moment: datetime, kept: int
+    calls: int, moment: datetime, expected: int
 ) -> None:
     """But never more than three quarters of the day's calls."""
     urgent = {Capability.TRACKING: calls - calls // 2, Capability.POD: calls // 2}
     limit = Limit("chronopost", 100, Window(0, PARIS))
-    assert kept_for_others(limit, urgent, moment) == kept
+    assert kept_for_others(limit, urgent, moment) == expected
     of_documents = limit._replace(capability=Capability.POD)
-    assert kept_for_others(of_documents, urgent, moment) == (min(calls // 2, 75) if kept else 0)
+    assert kept_for_others(of_documents, urgent, moment) == (min(calls // 2, 75) if expected else 0)
 
 
 def test_no_calls_of_other_windows_are_kept() -> None:

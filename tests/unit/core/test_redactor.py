@@ -14,7 +14,7 @@ QUOTED = "s3\"cr\\t é\u2028'x"
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("the password s3cr&t/é is wrong", "the password *** is wrong"),
         ("s3cr&t/é", "***"),
@@ -26,12 +26,12 @@ QUOTED = "s3\"cr\\t é\u2028'x"
         ("", ""),
     ],
 )
-def test_a_secret_is_masked_in_its_usual_encodings(text: str, shown: str) -> None:
-    assert Redactor([PASSWORD])(text) == shown
+def test_a_secret_is_masked_in_its_usual_encodings(text: str, expected: str) -> None:
+    assert Redactor([PASSWORD])(text) == expected
 
 
 @pytest.mark.parametrize(
-    "shown",
+    "encoded",
     [
         json.dumps(QUOTED)[1:-1],
         json.dumps(QUOTED, ensure_ascii=False)[1:-1],
@@ -43,9 +43,9 @@ def test_a_secret_is_masked_in_its_usual_encodings(text: str, shown: str) -> Non
     ],
     ids=["json", "json with accents", "form", "html", "html in a query", "html in a path", "escaped"],
 )
-def test_a_secret_is_masked_as_we_send_and_show_it(shown: str) -> None:
-    assert shown != QUOTED
-    assert Redactor([QUOTED])(f"sent: {shown}, refused") == "sent: ***, refused"
+def test_a_secret_is_masked_as_we_send_and_show_it(encoded: str) -> None:
+    assert encoded != QUOTED
+    assert Redactor([QUOTED])(f"sent: {encoded}, refused") == "sent: ***, refused"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_without_secrets_nothing_is_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("password=s3cr3t-Pa5…", "password=***…"),
         ("token s3cr…, and more", "token ***…, and more"),
@@ -109,9 +109,9 @@ def test_without_secrets_nothing_is_changed() -> None:
         ("s3cr3t-Pa5 and no cut", "s3cr3t-Pa5 and no cut"),
     ],
 )
-def test_a_truncated_secret_is_masked(text: str, shown: str) -> None:
+def test_a_truncated_secret_is_masked(text: str, expected: str) -> None:
     redact = Redactor(["s3cr3t-Pa55word-Zq7", "s3cr3t/Pa55word"])
-    assert redact(text) == shown
+    assert redact(text) == expected
 
 
 def test_secrets_added_later_are_masked() -> None:

@@ -118,14 +118,14 @@ def test_every_reader_learns_whose_account_was_used(key: Sentence) -> None:
         ("en", "our", "the client's", "your"),
         ("fr", "notre", "du client", "votre"),
     ):
-        said = SentenceParts(own, "UPS", "Le mot")
+        parts = SentenceParts(own, "UPS", "Le mot")
         assert re.search(rf"\b{ours}\b", sentence(language, SentenceParts(key, "UPS")))
-        assert theirs in sentence(language, said)
-        assert not re.search(rf"\b({ours}|{yours})\b", sentence(language, said))
-        assert re.search(rf"\b{yours}\b", sentence(language, said, to_client=True))
+        assert theirs in sentence(language, parts)
+        assert not re.search(rf"\b({ours}|{yours})\b", sentence(language, parts))
+        assert re.search(rf"\b{yours}\b", sentence(language, parts, to_client=True))
         of_default = SentenceParts(key, "UPS", "Le mot")
         assert sentence(language, of_default, to_client=True) == sentence(language, of_default)
-        assert explanation_if_same(sentence(language, said), stored(str(own), "UPS", "Le mot")) == said
+        assert explanation_if_same(sentence(language, parts), stored(str(own), "UPS", "Le mot")) == parts
 
 
 def test_no_two_sentences_are_alike() -> None:
@@ -179,15 +179,15 @@ HOSTILE = (
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_hostile_texts_are_sanitized_in_sentences(language: str, hostile: str) -> None:
     for key in Sentence:
-        for said in (
+        for parts in (
             SentenceParts(key, "UPS", hostile),
             SentenceParts(key, hostile, "x"),
             stored(key, "UPS", hostile),
         ):
-            assert said is not None
-            shown = sentence(language, said)
-            assert shown.isprintable()
-            assert len(shown) < 600
+            assert parts is not None
+            text = sentence(language, parts)
+            assert text.isprintable()
+            assert len(text) < 600
     failure = Failure.of(Sentence.UNAVAILABLE, "UPS", hostile)
     assert failure.message.isprintable()
     assert failure.explanation is not None
@@ -198,9 +198,9 @@ def test_hostile_texts_are_sanitized_in_sentences(language: str, hostile: str) -
 
 
 def test_braces_in_words_are_shown_as_they_are() -> None:
-    said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "{carrier}")
-    assert sentence("en", said) == "UPS does not recognize this tracking number: {carrier}"
-    assert sentence("fr", said) == "Numéro de suivi inconnu chez UPS : « {carrier} »"
+    parts = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "{carrier}")
+    assert sentence("en", parts) == "UPS does not recognize this tracking number: {carrier}"
+    assert sentence("fr", parts) == "Numéro de suivi inconnu chez UPS : « {carrier} »"
 
 
 def test_a_detail_is_for_the_log() -> None:
@@ -216,17 +216,17 @@ def test_stored_sentences_are_recognized() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_text_written_by_others_is_not_ours(language: str) -> None:
-    said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
-    assert explanation_if_same(sentence(language, said), said) == said
-    assert explanation_if_same("Le client a rappelé", said) is None
+    parts = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
+    assert explanation_if_same(sentence(language, parts), parts) == parts
+    assert explanation_if_same("Le client a rappelé", parts) is None
     # The claim has another carrier now, which did not give this answer.
-    assert explanation_if_same(sentence(language, said), SentenceParts(said.key, "DPD", "No")) is None
-    assert explanation_if_same(sentence(language, said), None) is None
+    assert explanation_if_same(sentence(language, parts), SentenceParts(parts.key, "DPD", "No")) is None
+    assert explanation_if_same(sentence(language, parts), None) is None
 
 
 def test_an_event_stores_the_explanation() -> None:
-    said = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
-    assert explanation_in(facts_of(said), "UPS") == said
+    parts = SentenceParts(Sentence.NUMBER_UNKNOWN, "UPS", "No")
+    assert explanation_in(facts_of(parts), "UPS") == parts
     assert facts_of(None) == {}
     assert explanation_in({}, "UPS") is None
 

@@ -6,7 +6,7 @@ from recours.core.text import clean, is_text, plain, plural
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("Colis livré à l’accueil", "Colis livré à l’accueil"),
         ("a\nb\r\nc\td", "a\\x0ab\\x0d\\x0ac\\x09d"),
@@ -21,8 +21,8 @@ from recours.core.text import clean, is_text, plain, plural
         ("✅ ⚠️ 日本", "✅ ⚠️ 日本"),
     ],
 )
-def test_text_cannot_forge_a_line_or_hide(text: str, shown: str) -> None:
-    assert clean(text) == shown
+def test_text_cannot_forge_a_line_or_hide(text: str, expected: str) -> None:
+    assert clean(text) == expected
 
 
 def test_values_that_are_not_strings_are_converted() -> None:

@@ -77,8 +77,8 @@ def test_a_requested_and_deferred_claim_of_another_status_is_not_retried(world: 
 def test_an_abandoned_fetch_without_a_usable_start_time_is_resumed(
     world: World, ahead: timedelta | None
 ) -> None:
-    told: dict[str, Any] = {} if ahead is None else {"updated_at": world.now + ahead}
-    world.table.add("CLM-1", number=N, fetch_status="fetching", **told)
+    columns: dict[str, Any] = {} if ahead is None else {"updated_at": world.now + ahead}
+    world.table.add("CLM-1", number=N, fetch_status="fetching", **columns)
     world.fetch()
     assert world.called_numbers == []
     for _ in range(6):
@@ -90,16 +90,16 @@ def test_an_abandoned_fetch_without_a_usable_start_time_is_resumed(
 def test_a_preview_shows_the_first_of_equally_urgent_claims(world: World) -> None:
     for place in range(4):
         world.failed(f"CLM-{place}")
-    got = preview(candidates(world), Stage.READY, 3, (), {}, world.policy, world.now)
-    assert [claim.reference for claim, _ in got.batch] == ["CLM-0", "CLM-1", "CLM-2"]
+    result = preview(candidates(world), Stage.READY, 3, (), {}, world.policy, world.now)
+    assert [claim.reference for claim, _ in result.batch] == ["CLM-0", "CLM-1", "CLM-2"]
 
 
 def test_in_a_preview_a_settled_claim_skips_no_retry_before_it_is_due(world: World) -> None:
     world.failed("CLM-1")
     world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "no")]
     world.retry(policy={"max_retries": 1})
-    got = preview(candidates(world), Stage.READY, 3, (), {}, world.policy, world.now)
-    assert got.waiting == {Why.BY_BACKOFF: 1}
+    result = preview(candidates(world), Stage.READY, 3, (), {}, world.policy, world.now)
+    assert result.waiting == {Why.BY_BACKOFF: 1}
 
 
 def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> None:

@@ -856,8 +856,8 @@ def test_an_unknown_code_is_reported_once_per_run_with_a_count(
         strange = fail(ErrorKind.NOT_DELIVERED_YET, unknown=f"the event code {code}")
         world.queue.answers[number] = [strange, strange]
     world.retry()
-    told = [message for message in caplog.messages if "does not know" in message]
-    assert told == [
+    messages = [message for message in caplog.messages if "does not know" in message]
+    assert messages == [
         "Chronopost sent the event code ZZ (Lille), which recours does not know: 3 parcels",
         "Chronopost sent the event code YY (Lille), which recours does not know: 1 parcel",
     ]
@@ -900,8 +900,8 @@ def test_a_doubtful_number_is_reported_and_fetched(
     world.failed("CLM-2", "XY000000002FR")
     world.retry()
     assert sorted(world.called_numbers) == ["XY000000001FR", "XY000000002FR"]
-    told = [message for message in caplog.messages if "check digit" in message]
-    assert told == ["CLM-2: the check digit of XY000000002FR is wrong; Chronopost is asked anyway"]
+    messages = [message for message in caplog.messages if "check digit" in message]
+    assert messages == ["CLM-2: the check digit of XY000000002FR is wrong; Chronopost is asked anyway"]
 
 
 # ---------------------------------------------------------------- internal errors

@@ -46,8 +46,8 @@ def claims(world: World, each: int = 2, accounts: Sequence[int] = ACCOUNTS) -> N
             world.failed(f"CLM-{account}-{place}", number, client_id=account or None, updated_at=failed_at)
 
 
-def answers(world: World, account: int, *found: Failure) -> None:
-    for place, failure in enumerate(found):
+def answers(world: World, account: int, *failures: Failure) -> None:
+    for place, failure in enumerate(failures):
         world.queue.answers[number_of(account, place)] = [failure]
 
 
@@ -59,8 +59,8 @@ def asked_of(world: World) -> list[int]:
 
 
 def faults(world: World) -> list[tuple[str, Any, Any]]:
-    found = [event for event in world.journal.events if event.name is EventName.ACCOUNT_FAULT]
-    return [(event.carrier, event.facts["carrier"], event.facts.get("client")) for event in found]
+    events = [event for event in world.journal.events if event.name is EventName.ACCOUNT_FAULT]
+    return [(event.carrier, event.facts["carrier"], event.facts.get("client")) for event in events]
 
 
 def run(world: World) -> Any:
@@ -68,7 +68,7 @@ def run(world: World) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("found", "asked"),
+    ("failures", "asked"),
     [
         ([(0, DOWN), (1, DOWN), (2, DOWN)], 3),  # regardless of the account
         ([(2, replace(DOWN, retry_at=UNTIL))], 3),  # those before it had their answers
@@ -76,11 +76,11 @@ def run(world: World) -> Any:
     ],
 )
 def test_an_outage_closes_all_lanes_of_the_carrier(
-    world: World, caplog: pytest.LogCaptureFixture, found: Sequence[tuple[int, Failure]], asked: int
+    world: World, caplog: pytest.LogCaptureFixture, failures: Sequence[tuple[int, Failure]], asked: int
 ) -> None:
     claims(world)
     world.failed("CLM-DHL", "1234567890", carrier="DHL Express")
-    for account, failure in found:
+    for account, failure in failures:
         answers(world, account, failure)
     report = run(world)
     assert sum(asked_of(world)) == asked

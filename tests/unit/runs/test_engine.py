@@ -113,12 +113,12 @@ class Watched:
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
-        taken = self._take(stage, carriers, limit, lease, now, unnumbered=unnumbered)
+        claims = self._take(stage, carriers, limit, lease, now, unnumbered=unnumbered)
         with self._lock:
-            self.leased += [claim.id for claim in taken]
+            self.leased += [claim.id for claim in claims]
             waiting = len(self.leased) - self._answered - len(self.put_back)
             self.most_waiting = max(self.most_waiting, waiting)
-        return taken
+        return claims
 
     def note_put_back(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         with self._lock:
@@ -133,10 +133,10 @@ class Watched:
         urgent: dict[Capability, int] | None = None,
         may_continue: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        got, refusal = self._reserve(key, fetches, urgent=urgent, may_continue=may_continue)
+        granted, refusal = self._reserve(key, fetches, urgent=urgent, may_continue=may_continue)
         if refusal and refusal.passing:
             self.short.add(key)
-        return got, refusal
+        return granted, refusal
 
     def fetch_bundle(
         self,

@@ -49,9 +49,9 @@ def ended(store: DocumentStore, outcome: Outcome, claim: Claim) -> tuple[Attempt
     answers = iter([CarrierAnswer(outcome, 1, 0)])
     reservation: Any = SimpleNamespace(release=lambda: None)
     deps: Any = SimpleNamespace(documents=store, clock=CLOCK, policy=Policy(PARIS))
-    found = attempt(claim, None, reservation, answers, deps)
-    assert found is not None
-    return found, next(answers, None) is None
+    result = attempt(claim, None, reservation, answers, deps)
+    assert result is not None
+    return result, next(answers, None) is None
 
 
 def dead_run_stored(store: DocumentStore, *pieces: Piece, lost: int | None = None) -> list[StoredDocument]:
@@ -62,56 +62,56 @@ def dead_run_stored(store: DocumentStore, *pieces: Piece, lost: int | None = Non
     return documents
 
 
-def contents(found: AttemptResult) -> list[bytes]:
-    return [Path(piece.path).read_bytes() for piece in found.evidence]
+def contents(result: AttemptResult) -> list[bytes]:
+    return [Path(piece.path).read_bytes() for piece in result.evidence]
 
 
 def test_all_pieces_of_an_answer_are_recorded(store: DocumentStore) -> None:
-    found, was_asked = ended(store, Retrieved((LETTER, SIGNATURE, NOTHING), DELIVERY), claim_of())
+    result, was_asked = ended(store, Retrieved((LETTER, SIGNATURE, NOTHING), DELIVERY), claim_of())
     assert was_asked
-    assert isinstance(found.outcome, Retrieved)
-    assert [piece.refused is None for piece in found.evidence] == [True, True, False]
+    assert isinstance(result.outcome, Retrieved)
+    assert [piece.refused is None for piece in result.evidence] == [True, True, False]
 
 
 def test_one_good_piece_makes_a_success(store: DocumentStore) -> None:
-    found, _ = ended(store, Retrieved((NOTHING, SIGNATURE), DELIVERY), claim_of())
-    assert found.outcome == Retrieved((), DELIVERY)
+    result, _ = ended(store, Retrieved((NOTHING, SIGNATURE), DELIVERY), claim_of())
+    assert result.outcome == Retrieved((), DELIVERY)
 
 
 def test_a_complete_recovered_answer_needs_no_call(store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE)
-    found, was_asked = ended(store, BUSY, claim_of(interruptions=1))
+    result, was_asked = ended(store, BUSY, claim_of(interruptions=1))
     assert not was_asked
-    assert found.outcome == Retrieved((), DELIVERY)
-    assert contents(found) == [LETTER.content, SIGNATURE.content]
+    assert result.outcome == Retrieved((), DELIVERY)
+    assert contents(result) == [LETTER.content, SIGNATURE.content]
 
 
 @pytest.mark.parametrize("lost", [0, 1])
 def test_an_incomplete_answer_is_requested_again(lost: int, store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE, lost=lost)
-    found, _ = ended(store, Retrieved((LETTER, SIGNATURE), DELIVERY), claim_of(interruptions=1))
-    assert found.fetched.calls == 1
-    assert contents(found) == [LETTER.content, SIGNATURE.content]
+    result, _ = ended(store, Retrieved((LETTER, SIGNATURE), DELIVERY), claim_of(interruptions=1))
+    assert result.fetched.calls == 1
+    assert contents(result) == [LETTER.content, SIGNATURE.content]
 
 
 def test_pieces_that_the_second_answer_does_not_have_are_not_lost(store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
-    found, _ = ended(store, Retrieved((OTHER, SIGNATURE), DELIVERY), claim_of(interruptions=1))
-    assert contents(found) == [OTHER.content, SIGNATURE.content, LETTER.content]
+    result, _ = ended(store, Retrieved((OTHER, SIGNATURE), DELIVERY), claim_of(interruptions=1))
+    assert contents(result) == [OTHER.content, SIGNATURE.content, LETTER.content]
 
 
 def test_recovered_evidence_is_used_if_the_carrier_returns_no_more(store: DocumentStore) -> None:
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
-    found, _ = ended(store, BUSY, claim_of(interruptions=1))
-    assert found.outcome == Retrieved((), DELIVERY)
-    assert contents(found) == [LETTER.content]
+    result, _ = ended(store, BUSY, claim_of(interruptions=1))
+    assert result.outcome == Retrieved((), DELIVERY)
+    assert contents(result) == [LETTER.content]
 
 
 def test_a_rate_limit_applies_even_if_evidence_was_recovered(store: DocumentStore) -> None:
     """The claim is unchanged, and the next attempt finds the stored parts again."""
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
-    found, _ = ended(store, WAIT, claim_of(interruptions=1))
-    assert found.outcome == WAIT
+    result, _ = ended(store, WAIT, claim_of(interruptions=1))
+    assert result.outcome == WAIT
 
 
 def test_after_three_killed_runs_recovered_evidence_is_used_without_a_call(store: DocumentStore) -> None:
@@ -119,9 +119,9 @@ def test_after_three_killed_runs_recovered_evidence_is_used_without_a_call(store
     dead_run_stored(store, NOTHING, SIGNATURE, lost=1)
     assert result_of_recovered(claim_of(interruptions=3), store, CLOCK) is None
     dead_run_stored(store, LETTER, SIGNATURE, lost=1)
-    found = result_of_recovered(claim_of(interruptions=3), store, CLOCK)
-    assert found is not None
-    assert LETTER.content in contents(found)
+    result = result_of_recovered(claim_of(interruptions=3), store, CLOCK)
+    assert result is not None
+    assert LETTER.content in contents(result)
 
 
 # ---------------------------------------------------------------- the record of a delivery
@@ -147,9 +147,9 @@ NOT_YET = Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=DELIVERY
 def test_a_tracking_record_is_stored_if_no_document_will_be_available(
     failure: Failure, known: Delivery | None, store: DocumentStore, *, is_recorded: bool
 ) -> None:
-    found, _ = ended(store, failure, claim_of(delivery=known))
-    assert found.outcome == failure  # it remains a failure
-    assert [piece.kind for piece in found.evidence] == [EvidenceKind.RECORD] * is_recorded
+    result, _ = ended(store, failure, claim_of(delivery=known))
+    assert result.outcome == failure  # it remains a failure
+    assert [piece.kind for piece in result.evidence] == [EvidenceKind.RECORD] * is_recorded
 
 
 def test_the_same_delivery_has_one_record(store: DocumentStore) -> None:

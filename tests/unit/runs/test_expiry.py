@@ -189,14 +189,14 @@ def test_claims_never_fetched_do_not_expire(world: World) -> None:
 def test_the_operators_email_lists_an_expired_claim_once(
     language: str, subject: str, expected: list[str]
 ) -> None:
-    told = [
+    events = [
         OutboxEvent(
             n, EventName.EXPIRED, n, "chronopost", N, datetime(2026, 2, 2, tzinfo=UTC),
             {"reference": f"CLM-{n}", "days": 30, "deadline": "2025-12-20", "attempts": 0},
         )
         for n in range(3)
     ]  # fmt: skip
-    mail = render(MailKind.OPERATOR_SUMMARY, told, language, None, Branding(), CATALOG)
+    mail = render(MailKind.OPERATOR_SUMMARY, events, language, None, Branding(), CATALOG)
     for words in (*expected, "CLM-0, CLM-1, CLM-2"):
         assert words in mail.plain.replace("\n", " ")
     assert mail.subject == subject
