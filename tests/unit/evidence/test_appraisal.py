@@ -37,14 +37,14 @@ def rows_of(text: str) -> tuple[Row, ...]:
     )
 
 
-def judged(text: str, number: str = NUMBER, carrier: str = "chronopost", **more: bool) -> Appraisal:
+def appraised(text: str, number: str = NUMBER, carrier: str = "chronopost", **more: bool) -> Appraisal:
     return appraise_reading(Reading(rows=rows_of(text), **more), Expected(carrier, number))
 
 
 def findings_of(text: str, number: str = NUMBER, carrier: str = "chronopost") -> Findings:
-    found = judged(text, number, carrier)
-    assert found.hollow is None
-    return found.findings
+    appraisal = appraised(text, number, carrier)
+    assert appraisal.hollow is None
+    return appraisal.findings
 
 
 # ---------------------------------------------------------------- who signed
@@ -118,7 +118,7 @@ def test_the_signatory_is_a_persons_name(text: str, name: str | None) -> None:
     ],
 )
 def test_the_time_is_that_of_the_delivery(text: str, delivered: str | None) -> None:
-    assert judged(f"{NUMBER} delivered\n{text}").findings.delivered == delivered
+    assert appraised(f"{NUMBER} delivered\n{text}").findings.delivered == delivered
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_the_time_is_that_of_the_delivery(text: str, delivered: str | None) -> N
     ],
 )
 def test_an_ambiguous_date_is_ignored(date: str, delivered: str | None) -> None:
-    found = findings_of(
+    findings = findings_of(
         f"Tracking number 1Z5R89390357567127\nDelivered on: {date}",
         number="1Z5R89390357567127",
         carrier="ups",
     )
-    assert found.delivered == delivered
+    assert findings.delivered == delivered
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_ambiguous_date_is_ignored(date: str, delivered: str | None) -> None:
     ],
 )
 def test_the_place_is_a_town(text: str, town: str | None) -> None:
-    assert judged(f"{NUMBER} delivered\n{text}").findings.place == town
+    assert appraised(f"{NUMBER} delivered\n{text}").findings.place == town
 
 
 def test_facts_come_from_the_row_of_our_parcel() -> None:
@@ -179,8 +179,8 @@ def test_facts_come_from_the_row_of_our_parcel() -> None:
         f"{NUMBER}|05/10/2026|DUPONT|LILLE\n"
         "CD987654321FR|06/10/2026|ROUX|LYON"
     )
-    found = findings_of(text)
-    assert (found.signatory, found.delivered, found.place) == ("DUPONT", "2026-10-05", "LILLE")
+    findings = findings_of(text)
+    assert (findings.signatory, findings.delivered, findings.place) == ("DUPONT", "2026-10-05", "LILLE")
 
 
 def test_facts_come_from_the_section_of_our_parcel() -> None:
@@ -189,8 +189,8 @@ def test_facts_come_from_the_section_of_our_parcel() -> None:
         f"N° de colis : {number}\nLivré le : 0{day}/10/2026\nSignataire : {name}"
         for number, name, day in parcels
     )
-    found = findings_of(text)
-    assert (found.signatory, found.delivered) == ("DUPONT", "2026-10-05")
+    findings = findings_of(text)
+    assert (findings.signatory, findings.delivered) == ("DUPONT", "2026-10-05")
 
 
 def test_shared_facts_apply_to_every_parcel_handed_over_together() -> None:
@@ -203,8 +203,8 @@ def test_facts_come_from_the_delivery_event() -> None:
         f"{NUMBER}\nDate|Lieu|Événement\n02/10/2026 09:00|PARIS|Pris en charge\n"
         "05/10/2026 07:10|LYON|En cours de livraison\n05/10/2026 10:31|LILLE|Livré"
     )
-    found = findings_of(text)
-    assert (found.delivered, found.place) == ("2026-10-05T10:31", "LILLE")
+    findings = findings_of(text)
+    assert (findings.delivered, findings.place) == ("2026-10-05T10:31", "LILLE")
 
 
 # ---------------------------------------------------------------- the number
@@ -244,8 +244,8 @@ def test_part_of_a_longer_number_is_another(number: str) -> None:
 )
 def test_a_proof_of_another_parcel_is_hollow(text: str, number: str, other: str) -> None:
     signed = "Livré le 05/10/2026\nSigné par DUPONT"
-    assert judged(f"{text}\n{signed}", number).hollow == f"it shows another parcel's number ({other})"
-    beside_ours = judged(f"{text}\nColis n° {number}\n{signed}", number)
+    assert appraised(f"{text}\n{signed}", number).hollow == f"it shows another parcel's number ({other})"
+    beside_ours = appraised(f"{text}\nColis n° {number}\n{signed}", number)
     assert (beside_ours.hollow, beside_ours.findings.number) == (None, True)
 
 
@@ -259,8 +259,8 @@ def test_a_proof_of_another_parcel_is_hollow(text: str, number: str, other: str)
 )
 def test_other_numbers_are_not_parcel_numbers(text: str) -> None:
     for number in ("98765432109876", "31000001", "9876543210"):
-        found = judged(f"{text}\nLivré le 05/10/2026\nSigné par DUPONT", number)
-        assert (found.hollow, found.findings.number) == (None, False)
+        appraisal = appraised(f"{text}\nLivré le 05/10/2026\nSigné par DUPONT", number)
+        assert (appraisal.hollow, appraisal.findings.number) == (None, False)
 
 
 def test_a_delivery_address_is_not_a_parcel_number() -> None:
@@ -295,7 +295,7 @@ def test_a_number_in_our_format_is_a_parcel_number(text: str, is_like: bool) -> 
 def test_a_signature_is_found_denied_or_undecided(
     text: str, reading: dict[str, bool], expected: bool | None
 ) -> None:
-    assert judged(f"{NUMBER} {text}", NUMBER, "chronopost", **reading).findings.has_signature is expected
+    assert appraised(f"{NUMBER} {text}", NUMBER, "chronopost", **reading).findings.has_signature is expected
 
 
 @pytest.mark.parametrize(("signed", "hollow"), [(True, False), (False, True)])
@@ -311,8 +311,8 @@ def test_only_ink_besides_the_text_of_a_scan_counts_as_a_picture(signed: bool, h
         canvas.setFillAlpha(0)
         write(canvas, 72, 740, lines)
 
-    found = appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER))
-    assert bool(found.hollow) is hollow
+    appraisal = appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER))
+    assert bool(appraisal.hollow) is hollow
 
 
 def test_a_gradient_is_blank() -> None:
@@ -325,8 +325,8 @@ def test_a_signature_image_has_a_signature() -> None:
     sign_on(sheet, Random(1), (20, 20, 260, 80))
     content = encoded(sheet, "image/png")
     for kind, expected in ((EvidenceKind.SIGNATURE, True), (EvidenceKind.PHOTO, None)):
-        found = appraise(content, "image/png", Expected("ups", NUMBER, kind))
-        assert found == Appraisal(Findings(has_signature=expected))
+        appraisal = appraise(content, "image/png", Expected("ups", NUMBER, kind))
+        assert appraisal == Appraisal(Findings(has_signature=expected))
 
 
 def test_a_signature_drawn_on_a_page_is_seen_and_a_logo_or_a_table_is_not() -> None:
@@ -361,18 +361,18 @@ def texts(section: str) -> list[str]:
 
 @pytest.mark.parametrize("text", texts("hollow"))
 def test_a_document_that_shows_no_delivery_is_hollow(text: str) -> None:
-    assert judged(text).hollow
+    assert appraised(text).hollow
 
 
 @pytest.mark.parametrize("text", texts("another paper, though it is signed"))
 def test_a_signed_document_of_another_kind_is_hollow(text: str) -> None:
-    assert judged(text).hollow
-    assert judged(text, has_handwriting=True, has_ink=True).hollow
+    assert appraised(text).hollow
+    assert appraised(text, has_handwriting=True, has_ink=True).hollow
 
 
 @pytest.mark.parametrize("text", texts("proof"))
 def test_a_document_that_shows_a_delivery_is_a_proof(text: str) -> None:
-    assert judged(text).hollow is None
+    assert appraised(text).hollow is None
 
 
 def test_a_menu_of_links_is_not_a_title() -> None:
@@ -389,30 +389,30 @@ def test_a_menu_of_links_is_not_a_title() -> None:
 
 @pytest.mark.parametrize("words", ["DRIVER RELEASE", "Signature not required", "Signature not on file"])
 def test_a_remark_that_nobody_signed_is_not_a_signatory(words: str) -> None:
-    assert judged(f"{NUMBER} delivered\nReceived by: {words}").findings.signatory is None
+    assert appraised(f"{NUMBER} delivered\nReceived by: {words}").findings.signatory is None
 
 
 def test_a_footer_with_the_date_of_the_answer_is_not_a_number() -> None:
     text = "Delivered on 10/15/2026\nReceived by: DUPONT\nTracking results provided by UPS: Apr 03"
-    assert judged(text, "1Z5R89390357567127", "ups").hollow is None
+    assert appraised(text, "1Z5R89390357567127", "ups").hollow is None
 
 
 def test_a_delivery_page_with_a_login_form_is_not_a_login_page() -> None:
     proof = f"Colis {NUMBER}\nLivré le : 05/10/2026"
-    assert judged(proof, asks_for_password=True).hollow is None
-    assert judged(f"Colis {NUMBER} livré", asks_for_password=True).hollow == "it is a login page"
-    assert judged("Livré le : 05/10/2026", asks_for_password=True).hollow == "it is a login page"
+    assert appraised(proof, asks_for_password=True).hollow is None
+    assert appraised(f"Colis {NUMBER} livré", asks_for_password=True).hollow == "it is a login page"
+    assert appraised("Livré le : 05/10/2026", asks_for_password=True).hollow == "it is a login page"
 
 
 def test_unreadable_pictures_leave_every_finding_undecided() -> None:
-    assert judged("Scanned with PocketScan", has_picture=True) == Appraisal(Findings())
+    assert appraised("Scanned with PocketScan", has_picture=True) == Appraisal(Findings())
     letters_without_meaning = "\ufffd" * 50
-    assert judged(letters_without_meaning, has_ink=True, has_picture=True) == Appraisal(Findings())
+    assert appraised(letters_without_meaning, has_ink=True, has_picture=True) == Appraisal(Findings())
 
 
 def test_an_unknown_number_need_not_be_on_the_document() -> None:
-    assert judged("Livré. Page 1/1", number="") == Appraisal(Findings(is_readable=True))
-    assert judged("Page 1/1", number="").hollow == "it shows no delivery"
+    assert appraised("Livré. Page 1/1", number="") == Appraisal(Findings(is_readable=True))
+    assert appraised("Page 1/1", number="").hollow == "it shows no delivery"
 
 
 def test_a_frame_and_paper_grain_show_nothing() -> None:
@@ -467,8 +467,8 @@ def test_a_page_of_print_counts_only_as_a_letter(kind: EvidenceKind, hollow: str
     sheet = paper((620, 877))
     line = "Le colis a bien été remis au destinataire contre signature"
     print_on(sheet, 40, 60, [line] * 12)
-    found = appraise(encoded(sheet, "image/png"), "image/png", Expected("ups", NUMBER, kind)).hollow
-    assert found == hollow
+    reason = appraise(encoded(sheet, "image/png"), "image/png", Expected("ups", NUMBER, kind)).hollow
+    assert reason == hollow
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (200, 20, 40), (20, 40, 120)])
@@ -500,12 +500,12 @@ def test_a_dim_photograph_is_not_blank_but_grain_is(number: int) -> None:
 
 def test_a_web_page_is_read_in_rows_and_cells() -> None:
     body = "<table><tr><th>Signed by</th><th>City</th></tr><tr><td>DUPONT</td><td>Lille</td></tr></table>"
-    found = appraise(
+    appraisal = appraise(
         web_page("POD", f"{body}<p>Parcel {NUMBER}<br>Delivered&nbsp;on 5 Oct 2026</p>"),
         "text/html",
         Expected("dpd", NUMBER),
     )
-    assert found == Appraisal(
+    assert appraisal == Appraisal(
         Findings(is_readable=True, number=True, signatory="DUPONT", delivered="2026-10-05", place="Lille")
     )
 
@@ -520,8 +520,8 @@ def test_text_in_a_form_and_beside_its_label_is_read() -> None:
         canvas.translate(200, 700)
         canvas.doForm("overlay")
 
-    found = appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER)).findings
-    assert (found.number, found.signatory) == (True, "DUPONT")
+    findings = appraise(pdf(draw), "application/pdf", Expected("chronopost", NUMBER)).findings
+    assert (findings.number, findings.signatory) == (True, "DUPONT")
 
 
 def test_a_picture_in_a_letter_is_not_automatically_a_signature() -> None:
@@ -564,10 +564,10 @@ def test_a_picture_in_a_letter_is_not_automatically_a_signature() -> None:
 def test_an_endless_text_is_appraised_in_one_pass(unit: str) -> None:
     """If any of the patterns restarted at each place, it would take minutes."""
     text = (unit * 100_000)[:100_000]
-    judged(text)
+    appraised(text)
 
 
 def test_dates_of_a_signed_page_are_counted_once() -> None:
     began = time.process_time()
-    judged("signé par DUPONT\n" + "date 5/5/26\ndate 6/5/26\n" * 1500)
+    appraised("signé par DUPONT\n" + "date 5/5/26\ndate 6/5/26\n" * 1500)
     assert time.process_time() - began < 5  # seconds; 20 if counted again at each date

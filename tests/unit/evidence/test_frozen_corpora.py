@@ -135,15 +135,15 @@ class Result:
 
     def facts(self, name: str) -> tuple[str | None, str | None]:
         """The facts shown by the document, and those extracted."""
-        truth, shown = self.document.truth, self.appraisal.findings
+        truth, findings = self.document.truth, self.appraisal.findings
         if name == "delivered":
             at = truth.delivered
             form = "%Y-%m-%dT%H:%M" if isinstance(at, datetime) else "%Y-%m-%d"
-            return format(at, form) if at else None, shown.delivered
-        printed, found = _folded(getattr(truth, name)), _folded(getattr(shown, name))
-        if name == "place" and printed and found and printed in found:
-            found = printed  # with the postcode or the country
-        return printed, found
+            return format(at, form) if at else None, findings.delivered
+        printed, extracted = _folded(getattr(truth, name)), _folded(getattr(findings, name))
+        if name == "place" and printed and extracted and printed in extracted:
+            extracted = printed  # with the postcode or the country
+        return printed, extracted
 
 
 def _folded(text: str | None) -> str | None:
@@ -179,7 +179,7 @@ def test_facts_extracted_from_a_proof_are_correct(fact: str, least: float, legib
     wrong = {name: pair for name, pair in facts.items() if pair[1] not in (None, pair[0])}
     assert wrong == {}
     printed = [pair for pair in facts.values() if pair[0]]
-    assert sum(shown == found for shown, found in printed) >= least * len(printed)
+    assert sum(shown == extracted for shown, extracted in printed) >= least * len(printed)
 
 
 def test_no_signature_is_claimed_or_denied_wrongly(legible: list[Result]) -> None:

@@ -38,6 +38,6 @@ def test_a_layout_is_read_and_assessed_correctly(*, is_hollow: bool) -> None:
         with row(name):
             assert bool(appraisal.hollow) is is_hollow
             if not is_hollow:
-                shown = appraisal.findings
-                assert shown.number is True
-                assert [shown.signatory or "-", shown.delivered or "-", shown.place or "-"] == facts[:3]
+                proof = appraisal.findings
+                assert proof.number is True
+                assert [proof.signatory or "-", proof.delivered or "-", proof.place or "-"] == facts[:3]

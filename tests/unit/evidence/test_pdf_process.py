@@ -76,11 +76,11 @@ print(json.dumps([before[0] == after[0] and "DUPONT" in after[0], took, megabyte
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_has_limited_time_and_memory_and_does_not_affect_the_next(name: str) -> None:
     lines = f"{PROOF.hex()}\n{HOSTILE[name]().hex()}"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", MEASURED], cwd=ROOT, input=lines, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    is_next_read, seconds, megabytes = json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr
+    is_next_read, seconds, megabytes = json.loads(process.stdout)
     assert is_next_read
     assert seconds <= LONGEST_S
     assert megabytes <= MOST_MB
@@ -267,11 +267,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @ON_LINUX
 def test_the_process_ends_when_the_run_is_killed() -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", ORPHANED], cwd=ROOT, input=PROOF, capture_output=True, check=False
     )
     try:
-        ended = os.pidfd_open(int(done.stdout))
+        ended = os.pidfd_open(int(process.stdout))
     except ProcessLookupError:
         return
     poll = select.poll()
@@ -296,10 +296,10 @@ os.write(1, b"%d page of %s; " % (pages, b"the same" if pdf_process._process._pr
 
 @ON_LINUX
 def test_a_forked_process_starts_its_own_pdf_process() -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", FORKED], cwd=ROOT, input=PROOF, capture_output=True, check=False
     )
-    assert done.stdout == b"1 page of another; 1 page of the same; ", done.stderr
+    assert process.stdout == b"1 page of another; 1 page of the same; ", process.stderr
 
 
 # ---------------------------------------------------------------- pages

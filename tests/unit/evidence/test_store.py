@@ -408,9 +408,9 @@ HOLLOW_PAGE = Piece(pdf_of(1), "ups track")
 NO_DOCUMENT = Piece(b"Document indisponible. " * 10, "ups track")
 
 
-def keep(store: DocumentStore, label: Label, got: Retrieved) -> StoredDocument:
+def keep(store: DocumentStore, label: Label, retrieved: Retrieved) -> StoredDocument:
     """The only part of an answer."""
-    (document,) = store.store(label, got)
+    (document,) = store.store(label, retrieved)
     return document
 
 
@@ -555,9 +555,9 @@ def test_file_names_are_built_from_safe_characters(
         assert not set(file.name) & set('\\/:*?"<>|[]{}$% ')
     assert path.is_file()
     assert [p for p in tmp_path.rglob("*") if p.is_file() and store.folder not in p.parents] == []
-    found = found_by(store, label)
-    assert found is not None
-    assert found.path == str(path)
+    result = found_by(store, label)
+    assert result is not None
+    assert result.path == str(path)
 
 
 # ---------------------------------------------------------------- found again after a crash
@@ -603,18 +603,21 @@ def test_another_claim_number_or_client_finds_nothing(
 
 
 @pytest.mark.parametrize(
-    ("is_note", "left"),
+    ("is_note", "content"),
     [
-        *((False, left) for left in (None, PDF[:-1], b"", b"x" * len(PDF))),
-        *((True, left) for left in (None, b"", bytes(100), b'{"owner": ["chron')),  # as after a power failure
+        *((False, content) for content in (None, PDF[:-1], b"", b"x" * len(PDF))),
+        # As after a power failure.
+        *((True, content) for content in (None, b"", bytes(100), b'{"owner": ["chron')),
     ],
 )
-def test_incomplete_files_are_not_found(left: bytes | None, store: DocumentStore, *, is_note: bool) -> None:
+def test_incomplete_files_are_not_found(
+    content: bytes | None, store: DocumentStore, *, is_note: bool
+) -> None:
     document = keep(store, LABEL, PROOF)
     path = note(store) if is_note else Path(document.path)
     path.unlink()
-    if left is not None:
-        path.write_bytes(left)
+    if content is not None:
+        path.write_bytes(content)
     assert found_by(store, LABEL) is None
     assert keep(store, LABEL, PROOF) == document
     assert found_by(store, LABEL) == document
@@ -684,9 +687,9 @@ def test_a_document_is_on_disk_before_it_is_appraised(
     """It cost a call: if a run is killed during a slow appraisal, the next run finds the document."""
     with monkeypatch.context() as patched:
         patched.setattr(appraisal_module, "appraise", killed)
-        for got in (PROOF, Retrieved((HOLLOW_PAGE,), DELIVERY)):
+        for retrieved in (PROOF, Retrieved((HOLLOW_PAGE,), DELIVERY)):
             with pytest.raises(KeyboardInterrupt):
-                keep(store, LABEL, got)
+                keep(store, LABEL, retrieved)
     answer = store.find(LABEL)
     assert answer.is_complete
     assert [(Path(one.path).read_bytes(), one.refused) for one in answer.documents] == [
@@ -702,8 +705,8 @@ def test_an_accepted_document_is_not_deleted_by_a_second_appraisal(
     with monkeypatch.context() as patched:
         patched.setattr(appraisal_module, "appraise", lambda *_: Appraisal(Findings()))
         path = Path(keep(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY)).path)
-    again = keep(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY))
-    assert (again.refused, again.path) == ("it is blank", str(path))
+    stored = keep(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY))
+    assert (stored.refused, stored.path) == ("it is blank", str(path))
     assert path.read_bytes() == HOLLOW_PAGE.content
 
 
@@ -742,8 +745,8 @@ def test_a_full_disk_fails_the_run(store: DocumentStore, monkeypatch: pytest.Mon
                 use()
     assert files(store) == [Path(document.path)]
     assert found_by(store, LABEL) is None
-    again = keep(store, LABEL, PROOF)  # once there is free space again
-    assert found_by(store, LABEL) == again
+    stored = keep(store, LABEL, PROOF)  # once there is free space again
+    assert found_by(store, LABEL) == stored
 
 
 def test_a_run_that_dies_leaves_no_partial_document(
@@ -805,10 +808,10 @@ def test_all_pieces_are_stored_and_equal_content_once(
 def test_an_answer_of_which_a_piece_is_missing_is_not_complete(lost: int, store: DocumentStore) -> None:
     documents = store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY))
     Path(documents[lost].path).write_bytes(b"")
-    left = documents[1 - lost]
-    assert store.find(LABEL) == RecoveredEvidence((left,))
+    remaining = documents[1 - lost]
+    assert store.find(LABEL) == RecoveredEvidence((remaining,))
     other = keep(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
-    assert store.find(LABEL) == RecoveredEvidence((other, left), is_complete=True)
+    assert store.find(LABEL) == RecoveredEvidence((other, remaining), is_complete=True)
     assert store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY)) == documents
     assert store.find(LABEL) == RecoveredEvidence((*documents, other), is_complete=True)
 
@@ -831,9 +834,9 @@ def test_a_run_that_dies_while_it_moves_a_refused_piece_loses_nothing(
         patched.setattr(Path, "replace", dying)
         with pytest.raises(KeyboardInterrupt):
             store.store(LABEL, Retrieved((HOLLOW_PAGE, A_LETTER), DELIVERY))
-    found = store.find(LABEL)
-    assert found.is_complete
-    assert [(one.refused, Path(one.path).read_bytes()) for one in found.documents] == [
+    result = store.find(LABEL)
+    assert result.is_complete
+    assert [(one.refused, Path(one.path).read_bytes()) for one in result.documents] == [
         ("it is blank", HOLLOW_PAGE.content),
         (None, PDF),
     ]
@@ -842,8 +845,8 @@ def test_a_run_that_dies_while_it_moves_a_refused_piece_loses_nothing(
 def test_a_record_is_stored_but_proves_nothing_alone(store: DocumentStore) -> None:
     claim = Claim(id=7, reference="CLM-2024-001", carrier="laposte", number="XY123456789FR")
     delivery = replace(DELIVERY, place="LILLE", label="Votre colis est livré.")
-    got = Retrieved((record_of(claim, delivery),), delivery)
-    document = keep(store, LABEL, got)
+    retrieved = Retrieved((record_of(claim, delivery),), delivery)
+    document = keep(store, LABEL, retrieved)
     assert json.loads(Path(document.path).read_bytes()) == {
         "carrier": "laposte",
         "delivered_at": "2026-02-05T09:30:00+00:00",
@@ -867,6 +870,6 @@ def test_a_record_is_stored_but_proves_nothing_alone(store: DocumentStore) -> No
         place="LILLE",
     )
     assert best_proof([document]) is None
-    found = store.find(LABEL)
-    assert found == RecoveredEvidence((document,))
-    assert found.documents[0].delivery.place == "LILLE"
+    result = store.find(LABEL)
+    assert result == RecoveredEvidence((document,))
+    assert result.documents[0].delivery.place == "LILLE"
