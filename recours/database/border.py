@@ -108,7 +108,7 @@ _UNRELATED_TO_ANSWER = ("seen_claim_status", "seen_deadline")
 _NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
-_DIGITS = 18  # valid in every numeric column
+_DIGITS = 18  # that fit in every numeric column
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class Border:
 
     @property
     def has_usual_keys(self) -> bool:
-        """Return whether the tables that `init-db` creates can refer to the existing ones by number."""
+        """Return whether the tables that `init-db` creates can have foreign keys to the existing tables."""
         keys = [table.c.id for table in (self.claims, self.clients) if "id" in table.c]
         return not self.is_view and all(isinstance(key.type, Integer) for key in keys)
 
@@ -200,7 +200,7 @@ class Border:
         return {placeholder: self._own_type(key) for placeholder, key in keys.items()}
 
     def _own_type(self, key: Any) -> str:
-        """The SQL type for copies of this key column, without properties that only the service's column has."""
+        """The SQL type for copies of this key, which stores every value that the service's column may ever contain."""
         if key is None or isinstance(key.type, Integer):  # a type that the service may widen
             return self.dialect.number_type
         if isinstance(key.type, NullType):
@@ -241,7 +241,7 @@ class Border:
     def is_edited(self) -> ColumnElement[bool]:
         """Claims with edits since the last assessment that invalidate a carrier's answer.
 
-        It is a CASE, because PostgreSQL's estimate of equal rows for a comparison of two columns is too low: 1 of 200.
+        The condition is a CASE, because PostgreSQL estimates that two columns are equal in only 1 of 200 rows.
         """
         names = [name for name in SEEN if name not in _UNRELATED_TO_ANSWER]
         return case((self._differ(names), true()), else_=false())
@@ -305,7 +305,7 @@ class Border:
         return query.order_by(self.key).with_for_update(skip_locked=True)
 
     def parameters(self, claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values converted to the service's types: truncated texts, times with or without a zone, no NULL."""
+        """The parameters of `update`. Values are converted to the service's types, and long texts are truncated."""
         fitted = {
             f"to_{name}": _fit(self.column(name), value) for name, value in values.items() if self.has(name)
         }
@@ -313,7 +313,7 @@ class Border:
 
     @cached_property
     def empty_values(self) -> dict[str, Any]:
-        """The empty values of `POD_COLUMNS`, without NOT NULL columns."""
+        """The values that empty `POD_COLUMNS`. NOT NULL columns that cannot store an empty text are left out."""
         return {
             name: 0 if name == "pod_retry_count" else None
             for name in POD_COLUMNS
@@ -326,21 +326,16 @@ class Border:
     def has_clients(self) -> bool:
         return "id" in self.clients.c
 
-    @property
-    def has_addresses(self) -> bool:
-        return self.has_clients and "email" in self.clients.c
-
     def has_client_column(self, name: str) -> bool:
-        return name in self.clients.c
+        return self.has_clients and name in self.clients.c
 
     def client_text(self, name: str) -> ColumnElement[str]:
         """A column of `clients` as text; NULL if the column or the client does not exist."""
-        column = self.clients.c.get(name) if self.has_clients else None
-        return cast(null() if column is None else column, Text)
+        return cast(self.clients.c[name] if self.has_client_column(name) else null(), Text)
 
     @property
     def naming_clients(self) -> Table | None:
-        """The table to read clients from: `clients`, or else the table of claims; None: neither contains clients."""
+        """The table that contains clients: `clients`, or else the table of claims; None: neither does."""
         return self.clients if self.has_clients else self.claims if self.has("client_id") else None
 
     @property
@@ -427,7 +422,7 @@ class Border:
 
     @property
     def faults(self) -> list[str]:
-        """Sentences about the reasons why recours cannot work on this table of claims; usually empty."""
+        """The reasons why recours cannot work on this table of claims; usually none."""
         if not self.is_there:
             return [f"there is no table '{self.claims.name}'"]
         faults = [

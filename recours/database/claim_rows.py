@@ -1,4 +1,4 @@
-"""Reads and writes the rows of claims: recours's own and the service's."""
+"""Reads and writes the rows of claims in recours's own table and in the service's table."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -237,9 +237,9 @@ def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:
     return {"delivered_at": delivery_.at, "delivered_day": day, "signatory": delivery_.signatory}
 
 
-# Rows per transaction: few enough that the write lock is short.
+# Rows per transaction, so that the write lock is held only briefly.
 CHUNK = 500
-# How long to wait for a claim's row that the service has locked; a later run writes values that could not be written.
+# How long to wait for a claim's row that the service has locked. After this time, a later run writes the values.
 SERVICE_LOCK_WAIT_S = 2.0
 # How long to wait when several claims are recorded together: less than the server's deadlock timeout, so that the
 # server never ends the service's transaction instead of recours's.

@@ -196,9 +196,8 @@ _RELEASE_EDITED = (
     .values(**_RELEASED, to_assess=1, version=_c.version + 1)
 )
 
-_UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
-# Edited rows, and rows that others read at the same instant, are skipped. The search for further rows is repeated this
-# many times.
+_UNBOUNDED = 2**31 - 1  # the highest LIMIT that every database accepts
+# Edited rows, and rows that others have locked, are skipped. This is how often to search for further rows.
 _MOST_ROUNDS = 5
 
 

@@ -168,7 +168,7 @@ class ClientAccounts:
             raise
 
     def _account(self, row: RowMapping) -> ClientAccount:
-        email = clean(row["email"] or "", 200) if self._border.has_addresses else None
+        email = clean(row["email"] or "", 200) if self._border.has_client_column("email") else None
         return ClientAccount(**{**row, "email": email})
 
     def put_all(
@@ -181,7 +181,7 @@ class ClientAccounts:
     ) -> int | None:
         """Add all accounts (client, carrier, sealed, limits), or none and return the index of the first existing one.
 
-        `replace`: give existing accounts the new credentials. Limits: None: the existing or the carrier's limits.
+        `replace`: give existing accounts the new credentials. Without limits, the existing or the carrier's limits apply.
         """
         emails = self.emails({client_id for client_id, *_ in rows})
         with self.database.write() as connection:

@@ -101,7 +101,7 @@ class _Dialect:
 
     @contextmanager
     def synced(self, connection: Connection) -> Iterator[None]:
-        """Have commits in the block synced to disk."""
+        """Sync the commits in this context to disk."""
         del connection
         yield
 
@@ -123,7 +123,7 @@ class _Sqlite(_Dialect):
     has_one_writer = True
     has_any_text = True  # a column may hold values of any type, and text that is not valid UTF-8
     has_rights = False  # no users with different rights
-    # To sort many rows, reads the whole table, because an index would read rows in random order.
+    # Sorting many rows reads the whole table, because an index would read them in random order.
     reads_by_table = True
     number_type = "INTEGER"  # for the service's numeric keys in recours's tables
     unknown_type = "NUMERIC"  # for keys whose type SQLAlchemy does not know
@@ -240,9 +240,9 @@ class _Sqlite(_Dialect):
 
     @contextmanager
     def scanning(self, connection: Connection) -> Iterator[None]:
-        """Map the file into memory while whole tables are read, which is a quarter faster than reading page by page.
+        """Map the file into memory while whole tables are read, which takes a quarter less time.
 
-        The file is mapped only for this time, because a failing disk or an overwritten file would kill the process.
+        At other times the file is not mapped, because a failing disk or an overwritten file would kill the process.
         """
         connection.exec_driver_sql("PRAGMA mmap_size = 2147418112")
         try:

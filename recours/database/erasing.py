@@ -129,7 +129,7 @@ class ClaimErasure:
     # ---------------------------------------------------------------- existing data
 
     def known_as(self, references: Sequence[str]) -> dict[Any, str]:
-        """All claims with these references; a reference may have been reused after the service deleted its claim."""
+        """All claims with these references, including deleted claims whose references were reused."""
         reference = self._border.text("claim_reference")
         return self._known(reference.in_(references), _c.seen_reference.in_(references))
 

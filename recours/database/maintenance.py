@@ -171,7 +171,7 @@ class ClaimMaintenance:
 
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
-        """Begin an exclusive transaction. Two transactions that change rows in no fixed order could deadlock."""
+        """Begin an exclusive transaction, because two transactions that change rows in any order could deadlock."""
         with self.database.long(), self.database.write() as connection:
             if not self.database.dialect.has_one_writer:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))

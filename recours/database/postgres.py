@@ -73,9 +73,9 @@ class Patience:
         self.silent_at = _NEVER if is_connected else self.now()
 
     def doubt(self) -> None:
-        """Register a statement that timed out: the connection may be broken, or the server unresponsive behind a proxy.
+        """Register a statement that timed out, because the connection is broken or the server is unresponsive.
 
-        The next statement shows which is true, and may take as long as opening a connection.
+        The next statement shows which is the case. It may take as long as opening a connection.
         """
         if self.in_doubt:
             self.silent_at = self.now()

@@ -50,7 +50,7 @@ from recours.database.tables import (
 
 _c, _a, _e, _m, _v = claims.c, attempts.c, events.c, mails.c, evidence.c
 _LEASE = timedelta(minutes=10)
-# Rows per transaction: few enough that no process waits long for the write lock.
+# Rows per transaction, so that no process waits long for the write lock.
 _CHUNK = 200
 # In the order of the fields of OldFile, without the last field, which is `_is_shared`.
 _OLD_ATTEMPT = (

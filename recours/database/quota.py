@@ -99,13 +99,13 @@ class QuotaTables:
     database: Database
     _reserved: Counter[Reserved] = field(default_factory=Counter, init=False)
     _unsent: Counter[Reserved] = field(default_factory=Counter, init=False)  # to be returned
-    _short: set[str] = field(default_factory=set, init=False)  # the keys of limits with fault windows
+    _short: set[str] = field(default_factory=set, init=False)  # the keys of limits with short windows
     _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     # ---------------------------------------------------------------- windows
 
     def reserve(self, requests: Sequence[QuotaRequest], now: datetime) -> list[Reserved] | Exhausted:
-        """Reserve all these units, or none. Units of fault windows must be used immediately."""
+        """Reserve all these units, or none. Units of short windows must be used immediately."""
         # The order is fixed, because machines with the same limits in different orders would deadlock.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
@@ -170,7 +170,7 @@ class QuotaTables:
         self.settle()
 
     def forget_short_windows(self, now: datetime) -> None:
-        """Delete the counts of past fault windows that this run used; counts of long windows are kept as a record."""
+        """Delete the counts of past short windows that this run used; counts of long windows are kept as a record."""
         if self._short:
             over = _q.limit_key.in_(sorted(self._short)), _q.window_end < now - SHORT
             with self.database.write() as connection:

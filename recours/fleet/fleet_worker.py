@@ -382,7 +382,7 @@ class FleetWorker:
         return sum(ready.claims for ready in lanes.values())
 
     def _enter(self, lane: WorkerLane) -> bool:
-        """Count a slice of the lane's account. False: slices in progress use all calls per second; the lane waits."""
+        """Count a slice of the lane's account. False: slices in progress use all its calls per second, so the lane waits."""
         account = self._accounts.get(lane.carrier)
         short = [limit for limit in account.limits if limit.window.is_short] if account else []
         useful = min((limit.number / limit.window.seconds * _CALL_S for limit in short), default=None)

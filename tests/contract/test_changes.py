@@ -66,8 +66,7 @@ def test_new_claims_record_no_change_and_run_no_extra_statement(run: Run, databa
 
 
 def test_results_written_by_recours_are_not_changes(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED, {"pod_fetch_status": "pending"}])
-    run.keep()
+    run.add([FAILED, {"pod_fetch_status": "pending"}])
     [failed], [new] = run.take(), run.take(stage=Stage.NEW)
     assert run.record(failed, HOPELESS)
     assert run.record(new, HOPELESS)
@@ -94,8 +93,7 @@ def test_results_written_by_recours_are_not_changes(run: Run, database: Database
 def test_an_edit_is_noted_once_with_the_old_and_the_new_value(
     run: Run, database: Database, column: str, value: Any, noted: Any
 ) -> None:
-    add_claims(database, [FAILED | {"response_deadline": date(2026, 3, 1), "pod_retry_count": 2}])
-    run.keep()
+    run.add([FAILED | {"response_deadline": date(2026, 3, 1), "pod_retry_count": 2}])
     edit(database, f"UPDATE claims SET {column} = :value", value=value)
     assert changes(database) == []
     run.keep(NOW + HOUR)
@@ -107,8 +105,7 @@ def test_an_edit_is_noted_once_with_the_old_and_the_new_value(
 
 
 def test_several_values_that_were_edited_together_are_one_edit(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED, FAILED])
-    run.keep()
+    run.add([FAILED, FAILED])
     edit(
         database,
         "UPDATE claims SET carrier = 'Other Carrier', response_deadline = '2026-03-09' WHERE id = 2",
@@ -125,24 +122,21 @@ def test_several_values_that_were_edited_together_are_one_edit(run: Run, databas
 
 
 def test_a_number_that_is_only_written_otherwise_is_not_an_edit(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     edit(database, "UPDATE claims SET tracking_number = 'xy 000000000 fr'")
     run.keep(NOW + HOUR)
     assert changes(database) == []
 
 
 def test_another_account_for_the_same_carrier_is_not_an_edit(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     set_own(database, "CLM-00000", lane="other", to_assess=1)  # like repair_keys
     run.keep(NOW + HOUR)
     assert changes(database) == []
 
 
 def test_an_edit_that_a_named_fetch_meets_first_is_noted_by_it(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED, FAILED])
-    run.keep()
+    run.add([FAILED, FAILED])
     edit(database, "UPDATE claims SET tracking_number = 'XY000000099FR' WHERE id = 1")
     found = find_named(run.claims, ["CLM-00000", "CLM-00001"], POLICY, NOW + HOUR)
     for claim in found:
@@ -153,8 +147,7 @@ def test_an_edit_that_a_named_fetch_meets_first_is_noted_by_it(run: Run, databas
 
 def test_a_thousand_edits_cost_a_statement_for_each_chunk(run: Run, database: Database) -> None:
     count = 2 * 500
-    add_claims(database, [FAILED] * count)
-    run.keep()
+    run.add([FAILED] * count)
     edit(
         database,
         "UPDATE claims SET pod_fetch_status = 'pending', pod_retry_count = 0, carrier = 'Other Carrier'",
@@ -170,8 +163,7 @@ def test_a_thousand_edits_cost_a_statement_for_each_chunk(run: Run, database: Da
 
 
 def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED, FAILED])
-    run.keep()
+    run.add([FAILED, FAILED])
     edit(database, "UPDATE claims SET status = 'Paid' WHERE id = 1")
     for _ in range(2):
         run.keep(NOW + HOUR)
@@ -187,8 +179,7 @@ def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(run: Run, dat
 def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_released(
     run: Run, database: Database
 ) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     [claim] = run.take()
     run.claims.shelve(replace(claim, claim_status="Paid"), run.lease(), NOW + HOUR)
     assert changes(database) == [(1, "set_aside", "service", {"status": "Paid"})]
@@ -199,8 +190,7 @@ def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_released(
 def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_was_read_before(
     run: Run, database: Database
 ) -> None:
-    add_claims(database, [FAILED | {"status": "paid"}])
-    run.keep()
+    run.add([FAILED | {"status": "paid"}])
     set_own(database, "CLM-00000", stage="ready", next_at=None)
     [claim] = run.take()
     edit(database, "UPDATE claims SET tracking_number = 'XY000000099FR'")
@@ -209,8 +199,7 @@ def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_wa
 
 
 def test_a_claim_that_is_edited_and_paid_together_has_both(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     edit(database, "UPDATE claims SET status = 'paid', pod_retry_count = 1")
     run.keep(NOW + HOUR)
     assert [(what, details) for _, what, _, details in changes(database)] == [
@@ -286,8 +275,7 @@ def test_edits_by_the_service_during_and_after_a_reopening_are_recorded(run: Run
 def test_a_claim_that_a_person_excludes_and_enrolls_has_both_and_no_edit(
     run: Run, database: Database
 ) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     enrollment = ClaimEnrollment(assessor(database))
     assert enrollment.exclude(the_claims(database), "ann", NOW + HOUR, "damaged")
     run.keep(NOW + 2 * HOUR)
@@ -309,8 +297,7 @@ def test_a_later_edit_of_an_enrolled_claim_is_recorded(run: Run, database: Datab
 
 
 def test_rejected_actions_are_not_recorded(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     enrollment = ClaimEnrollment(assessor(database))
     outdated = [replace(claim, fetch_status="pending") for claim in the_claims(database)]
     assert not enrollment.exclude(outdated, "ann", NOW, "damaged")
@@ -324,8 +311,7 @@ def test_rejected_actions_are_not_recorded(run: Run, database: Database) -> None
 
 
 def test_two_runs_that_meet_an_edit_note_it_once(run: Run, other: Run, database: Database) -> None:
-    add_claims(database, [FAILED] * 20)
-    run.keep()
+    run.add([FAILED] * 20)
     edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
     for one in (run, other):
         one.keep(NOW + HOUR)

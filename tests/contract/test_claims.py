@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -63,6 +63,11 @@ class Run:
     @property
     def maintenance(self) -> ClaimMaintenance:
         return ClaimMaintenance(self.database, CATALOG, self.token)
+
+    def add(self, claims: Iterable[dict[str, Any]]) -> None:
+        """Add claims to the service's table, and assess them."""
+        add_claims(self.database, claims)
+        self.keep()
 
     def keep(self, now: datetime = NOW, policy: Policy = POLICY) -> None:
         take_in(self.database, CATALOG, now, policy)
@@ -159,8 +164,7 @@ def test_the_nearest_deadline_comes_first_and_what_is_past_it_last(
         "today": {"response_deadline": date(2026, 2, 2)},  # which ends at 23:00 UTC
     }
     of_all = {"pod_fetch_status": fetch_status}
-    add_claims(run.database, [values | of_all | {"claim_reference": name} for name, values in days.items()])
-    run.keep()
+    run.add([values | of_all | {"claim_reference": name} for name, values in days.items()])
     expected = ["today", "near", "none-new", "far", "none-old", "past-long", "past"]
     assert references(run.take(3, stage=stage)) == expected[:3]
     assert references(run.take(stage=stage)) == expected[3:]
@@ -197,8 +201,7 @@ def test_a_deadline_ends_with_its_day_in_paris(run: Run, at: datetime, *, is_pas
 
 
 def test_no_other_run_leases_a_claim_until_the_lease_ends(run: Run, other: Run) -> None:
-    add_claims(run.database, [{}] * 3)
-    run.keep()
+    run.add([{}] * 3)
     (first,) = run.take(1)
     assert len(other.take()) == 2
     assert other.take() == []
@@ -217,16 +220,14 @@ def test_no_other_run_leases_a_claim_until_the_lease_ends(run: Run, other: Run) 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # a writer locks the whole SQLite database
 def test_claims_that_another_run_is_leasing_are_passed_over(run: Run, other: Run) -> None:
-    add_claims(run.database, [{}] * 3)
-    run.keep()
+    run.add([{}] * 3)
     with closing(Database(run.database.url)) as second, second.write() as connection:
         connection.execute(text("SELECT 1 FROM recours_claims WHERE claim_id = 1 FOR UPDATE")).all()
         assert {claim.id for claim in other.take(2)} == {2, 3}
 
 
 def test_a_claim_that_was_edited_since_it_was_assessed_is_not_leased(run: Run) -> None:
-    add_claims(run.database, [{}] * 3)
-    run.keep()
+    run.add([{}] * 3)
     edit(run.database, "UPDATE claims SET tracking_number = 'XY000000001FR' WHERE id = 1")
     assert {claim.id for claim in run.take(2)} == {2, 3}
     row = joined_row(run.database, "CLM-00000")
@@ -234,8 +235,7 @@ def test_a_claim_that_was_edited_since_it_was_assessed_is_not_leased(run: Run) -
 
 
 def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run) -> None:
-    add_claims(run.database, [{}] * 2)
-    run.keep()
+    run.add([{}] * 2)
     taken = run.take()
     run.claims.renew(taken[:1], Lease(run.token, NOW + 2 * LEASE))
     assert references(other.take(now=NOW + LEASE)) == references(taken[1:])
@@ -247,16 +247,14 @@ def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run) -> None:
 def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold_but_for_its_own_run(
     run: Run, other: Run
 ) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     run.take(now=NOW + timedelta(days=300))
     assert run.take() == []  # its clock was set back: it still leases the claim
     assert len(other.take()) == 1
 
 
 def test_releasing_a_claim_restores_its_state(run: Run, other: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     (before,) = joined_rows(run.database)
     for _ in range(4):
         run.put_back(*run.take())
@@ -266,8 +264,7 @@ def test_releasing_a_claim_restores_its_state(run: Run, other: Run) -> None:
 
 
 def test_releasing_an_edited_claim_keeps_the_edit(run: Run, other: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     taken = run.take()
     edit(run.database, "UPDATE claims SET tracking_number = 'XY009999999FR', pod_retry_count = 0")
     run.put_back(*taken)
@@ -278,8 +275,7 @@ def test_releasing_an_edited_claim_keeps_the_edit(run: Run, other: Run) -> None:
 
 
 def test_a_claim_leased_by_another_run_is_not_released(run: Run, other: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     taken = run.take()
     later = NOW + LEASE
     assert other.take(now=later)
@@ -302,8 +298,7 @@ def test_rows_that_wait_or_cannot_be_called_for_never_keep_due_ones_from_being_t
     blocking += [urgent] * 60  # to be settled
     blocking += [urgent] * 60  # to be held
     due = [{"claim_reference": f"due-{n}", "response_deadline": date(2025, 1, 1 + n)} for n in range(3)]
-    add_claims(run.database, [*blocking, *due])
-    run.keep()
+    run.add([*blocking, *due])
     for claim in run.take(60):
         run.record(claim, HOPELESS)
     assert len(other.take(60)) == 60
@@ -315,8 +310,7 @@ def settled(run: Run) -> int:
 
 
 def test_a_persistent_error_that_is_confirmed_is_never_taken_again(run: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     run.record(run.take()[0], HOPELESS)
     assert settled(run) == 1
     run.keep(NOW + timedelta(days=30))
@@ -325,8 +319,7 @@ def test_a_persistent_error_that_is_confirmed_is_never_taken_again(run: Run) -> 
 
 
 def test_only_claims_of_the_requested_stage_and_carriers_are_leased(run: Run) -> None:
-    add_claims(
-        run.database,
+    run.add(
         [
             {"claim_reference": "failed"},
             {"claim_reference": "new", "pod_fetch_status": "pending"},
@@ -334,7 +327,6 @@ def test_only_claims_of_the_requested_stage_and_carriers_are_leased(run: Run) ->
             {"claim_reference": "unknown", "carrier": "Nobody & Sons"},
         ],
     )
-    run.keep()
     assert counts(run, Stage.READY) == {"chronopost": 1, "other": 1, "": 1}
     assert counts(run, Stage.NEW) == {"chronopost": 1}
     assert run.take(carriers=()) == []
@@ -359,8 +351,7 @@ def test_a_claim_asked_for_by_name_is_taken_once(run: Run, other: Run) -> None:
     "edit_of_it", ["pod_fetch_status = 'success'", "tracking_number = 'XY009999999FR'", "carrier = 'UPS'"]
 )
 def test_a_claim_asked_for_by_name_is_not_taken_if_it_is_another_by_now(run: Run, edit_of_it: str) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     claim = run.claims.find("CLM-00000")
     assert claim is not None
     edit(run.database, f"UPDATE claims SET {edit_of_it}")
@@ -392,8 +383,7 @@ EDITS = {
 def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
     run: Run, statement: str, outcome: Failure | Retrieved
 ) -> None:
-    add_claims(run.database, [{}, {}])
-    run.keep()
+    run.add([{}, {}])
     claim, untouched = run.take()
     edit(run.database, f"{statement} WHERE id = :id", id=claim.id)
     (before,) = joined_rows(run.database, SERVICE_CLAIMS.c.id == claim.id)
@@ -410,8 +400,7 @@ def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
 @pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS.keys())
 @pytest.mark.usefixtures("clients")
 def test_a_claim_that_was_edited_is_released_as_the_edit_left_it(run: Run, statement: str) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     taken = run.take()
     edit(run.database, statement)
     (before,) = joined_rows(run.database)
@@ -421,8 +410,7 @@ def test_a_claim_that_was_edited_is_released_as_the_edit_left_it(run: Run, state
 
 
 def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(run: Run, other: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     (claim,) = run.take()
     later = NOW + LEASE
     (again,) = other.take(now=later)
@@ -436,8 +424,7 @@ def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
 
 def test_a_run_that_leased_a_claim_twice_records_one_answer(run: Run, other: Run) -> None:
     """After the machine slept, the lease had expired before the first answer, and another run had leased the claim."""
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     later = NOW + LEASE
     taken = run.take()
     other.put_back(*other.take(now=later))
@@ -449,8 +436,7 @@ def test_a_run_that_leased_a_claim_twice_records_one_answer(run: Run, other: Run
 
 
 def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(run: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     (claim,) = run.take()
     assert run.record(claim, SUCCESS, NOW + 2 * LEASE) is True
 
@@ -461,8 +447,7 @@ def test_the_result_of_a_claim_locked_by_the_service_is_owed(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recours.database.claims.SERVICE_LOCK_WAIT_S", 0.1)
-    add_claims(run.database, [{}] * 4)
-    run.keep()
+    run.add([{}] * 4)
     taken = run.take()
     answered, waiting = taken[:2], taken[2:]
     decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in answered]
@@ -515,8 +500,7 @@ RULES = {
 def test_a_result_that_the_service_rejects_is_owed_until_it_is_accepted(
     run: Run, refusing: str, allowing: str
 ) -> None:
-    add_claims(run.database, [{"carrier": "CHRONOPOST", "pod_fetch_error": ""}, {}])
-    run.keep()
+    run.add([{"carrier": "CHRONOPOST", "pod_fetch_error": ""}, {}])
     edit_without_rows(run.database, refusing)
     decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in run.take()]
     ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
@@ -554,8 +538,7 @@ def test_where_another_program_writes_nothing_is_recorded_or_released(database: 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # where several are recorded in one transaction
 def test_results_recorded_one_by_one_before_a_fault_are_reported(run: Run) -> None:
-    add_claims(run.database, [{}] * 3)
-    run.keep()
+    run.add([{}] * 3)
     taken = run.take()
     first, edited, faulty = taken
     edit(run.database, "UPDATE claims SET carrier = 'UPS' WHERE id = :id", id=edited.id)
@@ -574,8 +557,7 @@ def test_results_recorded_one_by_one_before_a_fault_are_reported(run: Run) -> No
 
 
 def test_a_success_is_written_to_the_service(run: Run) -> None:
-    add_claims(run.database, [{"pod_retry_count": 2}])
-    run.keep()
+    run.add([{"pod_retry_count": 2}])
     later = NOW + timedelta(days=2)
     run.keep(later)
     (claim,) = run.take(now=later)
@@ -601,8 +583,7 @@ def test_a_success_is_written_to_the_service(run: Run) -> None:
 
 
 def test_a_failure_is_written_to_the_service(run: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     assert run.record(run.take()[0], TIMED_OUT)
     (row,) = joined_rows(run.database)
     assert (row["pod_fetch_status"], row["pod_retry_count"]) == ("failed", 1)
@@ -614,8 +595,7 @@ def test_a_failure_is_written_to_the_service(run: Run) -> None:
 
 
 def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     claim = run.take()[0]
     refused = Failure.of(Sentence.NUMBER_UNKNOWN, "Chronopost", "Colis {inconnu}\x00\nici", 200)
     decision = decide(claim, refused, NOW, POLICY)
@@ -646,8 +626,7 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run) -> None:
 
 
 def test_a_rate_limit_uses_no_attempt_and_keeps_the_error(run: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     asked_to_wait = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429)
     assert run.record(run.take()[0], asked_to_wait)
     (row,) = joined_rows(run.database)
@@ -658,8 +637,7 @@ def test_a_rate_limit_uses_no_attempt_and_keeps_the_error(run: Run) -> None:
 
 
 def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(run: Run) -> None:
-    add_claims(run.database, [{}])
-    run.keep()
+    run.add([{}])
     (claim,) = run.take()
     run.record(claim, TIMED_OUT)
     assert run.claims.times_asked(claim) == 1
@@ -693,8 +671,7 @@ def test_times_are_written_as_naive_utc_in_any_time_zone(run: Run, monkeypatch: 
     if hasattr(time, "tzset"):
         time.tzset()
     try:
-        add_claims(run.database, [{}, {}])
-        run.keep()
+        run.add([{}, {}])
         done, failed = run.take()
         paris = NOW.astimezone(ZoneInfo("Europe/Paris"))
         run.record(done, SUCCESS, paris)
@@ -787,8 +764,7 @@ def test_looking_for_rows_reads_its_partial_index(
         {"status": "paid"},
         {"pod_fetch_status": "pending"},
     ]
-    add_claims(run.database, [*quiet, *states * 5])
-    run.keep()
+    run.add([*quiet, *states * 5])
     if analyzed:
         edit_without_rows(run.database, "ANALYZE")
     edit(run.database, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE id % 7 = 0")
@@ -859,8 +835,7 @@ def test_a_successful_claim_costs_eight_statements_at_most_and_fewer_where_sever
 
 
 def test_nothing_is_written_where_a_database_is_only_looked_at(run: Run, tmp_path: Path) -> None:
-    add_claims(run.database, [{}] * 3)
-    run.keep()
+    run.add([{}] * 3)
     before = joined_rows(run.database)
     claim = run.claims.find("CLM-00000")
     assert claim is not None

@@ -11,7 +11,6 @@ from recours.database.by_person import ClaimEnrollment
 from recours.database.by_person import correct as correct_claims
 from recours.database.engine import Database
 from recours.runs.eligibility import Correction
-from tests.conftest import add_claims
 from tests.contract.test_changes import assessor, changes, the_claims
 from tests.contract.test_claims import HOPELESS, NOW, Run, edit, rows
 from tests.own_rows import joined_rows, set_own
@@ -34,8 +33,7 @@ def correct(
 
 
 def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     [claim] = run.take()
     assert run.record(claim, HOPELESS)
     [claim] = the_claims(database)
@@ -53,8 +51,7 @@ def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(run: Run, d
 def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
     run: Run, database: Database
 ) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
     [claim] = the_claims(database)
     assert correct(database, claim)
@@ -66,8 +63,7 @@ def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
 
 
 def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     enrollment = ClaimEnrollment(assessor(database))
     assert enrollment.exclude(the_claims(database), "ann", NOW, "damaged")
     set_own(database, "CLM-00000", known_delivery=json.dumps(Delivery(signatory="Lea").as_json()))
@@ -82,8 +78,7 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(run: Run
 
 
 def test_the_carrier_is_corrected_too(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     [claim] = the_claims(database)
     corrected = correct(database, claim, Correction(carrier="Other Carrier"))
     assert corrected is not None
@@ -95,8 +90,7 @@ def test_the_carrier_is_corrected_too(run: Run, database: Database) -> None:
 
 
 def test_a_leased_claim_is_not_corrected(run: Run, database: Database) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     [claim] = the_claims(database)
     assert run.take()
     assert correct(database, claim, at=NOW) is None
@@ -107,8 +101,7 @@ def test_a_leased_claim_is_not_corrected(run: Run, database: Database) -> None:
 
 @pytest.mark.parametrize("edited", ["tracking_number = 'XY000000011FR'", "pod_fetch_status = 'success'"])
 def test_a_claim_edited_in_the_meantime_is_not_corrected(run: Run, database: Database, edited: str) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
+    run.add([FAILED])
     [claim] = the_claims(database)
     edit(database, f"UPDATE claims SET {edited}")
     assert correct(database, claim) is None

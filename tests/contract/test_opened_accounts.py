@@ -196,7 +196,7 @@ def test_an_account_that_is_removed_is_closed(
 def test_without_accounts_one_statement_is_all_there_is(
     store: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
-    assert store.database.border.has_addresses  # one query for all
+    assert store.database.border.has_client_column("email")  # one query for all
     statements: list[str] = []
     engine = store.database.engine
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))

@@ -213,8 +213,7 @@ def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
 
 
 def test_a_claim_that_a_run_holds_is_not_reopened(run: Run) -> None:
-    add_claims(run.database, [{"claim_reference": "CLM-2"}])
-    run.keep()
+    run.add([{"claim_reference": "CLM-2"}])
     edit(run.database, "UPDATE claims SET pod_retry_count = 4")
     for reference in ("CLM-00000", "CLM-2"):
         set_own(run.database, reference, retries_used=4, seen_count="4", stage=Stage.GIVEN_UP)

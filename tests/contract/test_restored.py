@@ -16,7 +16,6 @@ from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import bring_up_to_date, complete
 from recours.database.schema.inspection import inspect_schema
-from tests.conftest import add_claims
 from tests.contract.test_changes import changes
 from tests.contract.test_claims import NOW, SUCCESS, TIMED_OUT, Run, attempt_at, edit, rows
 from tests.own_rows import joined_row, joined_rows
@@ -29,8 +28,7 @@ OLDER = "pod_fetch_status = 'failed', pod_url = NULL, pod_fetched_at = NULL, pod
 def run(database: Database, tmp_path: Path) -> Run:
     """A run that has just fetched the proof of the first of two claims."""
     run = Run(database)
-    add_claims(database, [{"pod_retry_count": 1, "updated_at": NOW - 12 * HOUR}] * 2)
-    run.keep()
+    run.add([{"pod_retry_count": 1, "updated_at": NOW - 12 * HOUR}] * 2)
     claim = next(claim for claim in run.take() if claim.id == 1)
     proof = tmp_path / "proof.pdf"
     proof.write_bytes(b"%PDF")

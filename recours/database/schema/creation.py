@@ -8,12 +8,11 @@ import json
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import StringIO
-from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
 
@@ -333,7 +332,7 @@ PATIENCE_S = 120.0
 _POLL_S = 0.25
 # While a statement of recours waits for a lock on claims, the service's queries wait, too. This wait must be short.
 _WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
-_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+_PAUSE_S = 4.0
 
 _T = TypeVar("_T")
 
@@ -347,7 +346,6 @@ def change_exclusively(database: Database, work: Callable[[Connection], _T], clo
         with database.write() as connection:
             return work(connection)
     ends = clock.monotonic() + PATIENCE_S
-    pauses: Iterator[float] = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
     locked: DatabaseError | None = None
     while True:
         try:
@@ -361,7 +359,7 @@ def change_exclusively(database: Database, work: Callable[[Connection], _T], clo
             if not fault.is_lock_timeout:
                 raise
             locked = fault
-            pause = next(pauses)
+            pause = _PAUSE_S
             reason = "another program has locked the table claims"
         if clock.monotonic() + pause > ends:
             raise DatabaseError(

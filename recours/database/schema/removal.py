@@ -27,31 +27,12 @@ _EARLIER_TABLES = (
 )
 _EARLIER_INDEXES = "ix_claims_pod_"
 EARLIER_COLUMNS = (
-    "pod_account_id",
-    "pod_attempts",
-    "pod_carrier_key",
-    "pod_error_key",
-    "pod_error_kind",
-    "pod_error_words",
-    "pod_expire_from",
-    "pod_expired_at",
-    "pod_failed_at",
-    "pod_interruptions",
-    "pod_known_delivery",
-    "pod_last_attempt_at",
-    "pod_lease_token",
-    "pod_lease_until",
-    "pod_next_retry_at",
-    "pod_rank_at",
-    "pod_rank_is_deadline",
-    "pod_seen_carrier",
-    "pod_seen_count",
-    "pod_seen_deadline",
-    "pod_seen_number",
-    "pod_seen_status",
-    "pod_since",
-    "pod_stage",
-)
+    "pod_account_id", "pod_attempts", "pod_carrier_key", "pod_error_key", "pod_error_kind", "pod_error_words",
+    "pod_expire_from", "pod_expired_at", "pod_failed_at", "pod_interruptions", "pod_known_delivery",
+    "pod_last_attempt_at", "pod_lease_token", "pod_lease_until", "pod_next_retry_at", "pod_rank_at",
+    "pod_rank_is_deadline", "pod_seen_carrier", "pod_seen_count", "pod_seen_deadline", "pod_seen_number",
+    "pod_seen_status", "pod_since", "pod_stage",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
