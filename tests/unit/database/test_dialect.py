@@ -27,7 +27,7 @@ def test_an_older_sqlite_is_refused_in_a_sentence(tmp_path: Path, monkeypatch: p
     create_file(path)
     monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
-    sentence = "cannot be used: this Python has SQLite 3.34.1, and recours needs 3.35 or newer."
+    sentence = "cannot be used: this Python has SQLite 3.34.1, and recours needs 3.37 or newer."
     with pytest.raises(DatabaseError, match=sentence), closing(Database(url_of_file(path))) as opened:
         opened.all(text("SELECT 1"))
     with pytest.raises(DatabaseError, match=f"new.db {sentence}"):
