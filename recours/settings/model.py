@@ -366,7 +366,7 @@ class Credentials:
     @property
     def source(self) -> str:
         """Where the credentials come from, for display."""
-        return " and ".join(dict.fromkeys(self.sources.values())) or "nowhere"
+        return enumeration(dict.fromkeys(self.sources.values()) or ("nowhere",))
 
     def pairs(self) -> list[str]:
         """Every pair of these secrets, joined like name and password in an Authorization header."""

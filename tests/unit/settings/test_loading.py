@@ -376,6 +376,13 @@ def test_the_environment_takes_precedence_over_dotenv_and_secrets(tmp_path: Path
     assert account(found) == ("1", "the environment and .streamlit/secrets.toml")
 
 
+def test_three_sources_are_listed_with_one_and(tmp_path: Path, write: Write) -> None:
+    write(".streamlit/secrets.toml", '[fedex]\naccount_number = "1"\n')
+    write(".env", "FEDEX_CLIENT_ID=one\n")
+    found = load(tmp_path, {"FEDEX_CLIENT_SECRET": SECRET}, CATALOG)
+    assert found.credentials["fedex"].source == ".env, the environment and .streamlit/secrets.toml"
+
+
 def test_conflicting_sources_are_reported_without_their_values(tmp_path: Path, write: Write) -> None:
     write(".env", f"CHRONOPOST_PASSWORD={SECRET}\nCHRONOPOST_ACCOUNT=19869502\n")
     write(".streamlit/secrets.toml", 'CHRONOPOST_PASSWORD = "another"\nCHRONOPOST_ACCOUNT = 19869502\n')
