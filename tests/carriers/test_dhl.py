@@ -1,7 +1,4 @@
-"""The protocol of DHL's Shipment Tracking - Unified, byte for byte: requests, and the meaning of each answer.
-
-The sources are the pages of developer.dhl.com, karrio's connector `dhl_universal`, and two recorded answers.
-"""
+"""The requests to DHL Unified, and the meaning of each answer. The client and the simulator list the sources."""
 
 from datetime import UTC, datetime
 from typing import Any

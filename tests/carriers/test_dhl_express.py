@@ -1,8 +1,4 @@
-"""DHL Express' protocol (MyDHL API), byte for byte: requests, and the meaning of each answer.
-
-The sources are the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl`, and a public note on a live answer
-of the POD call.
-"""
+"""The requests to DHL Express, and the meaning of each answer. The client and the simulator list the sources."""
 
 import base64
 from datetime import UTC, datetime

@@ -1,8 +1,4 @@
-"""DHL Parcel DE's protocol, attribute for attribute: requests, and the meaning of each answer.
-
-The sources are the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, and the vendor's table
-of events of July 2024.
-"""
+"""The requests to DHL Parcel DE, and the meaning of each answer. The client and the simulator list the sources."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,8 +1,4 @@
-"""DPD France's protocol, byte for byte: requests, and the meaning of each answer.
-
-The sources are a connector's summary of the carrier's manual (v5.0, October 2025), the service's generated pages,
-public clients, and faults recorded at the sister service EPrint.
-"""
+"""The requests to DPD France, and the meaning of each answer. The client and the simulator list the sources."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

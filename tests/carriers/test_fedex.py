@@ -1,8 +1,4 @@
-"""FedEx's protocol, byte for byte: requests, and the meaning of each answer.
-
-The sources are the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, and karrio's
-connector.
-"""
+"""The requests to FedEx, and the meaning of each answer. The client and the simulator list the sources."""
 
 import json
 from collections.abc import Sequence

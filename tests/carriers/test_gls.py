@@ -1,7 +1,4 @@
-"""GLS' protocols (Track & Trace v1, ShipIT-Farm v1), byte for byte: requests, and the meaning of each answer.
-
-The sources are the carrier's OpenAPI documents, and the notes of a public client that was tried live.
-"""
+"""The requests to GLS, and the meaning of each answer. The client and the simulator list the sources."""
 
 import base64
 import json

@@ -1,7 +1,4 @@
-"""La Poste's "Suivi v2", byte for byte: requests, and the meaning of each answer.
-
-The sources are three public clients, and a study of the gateway of September 2026.
-"""
+"""The requests to La Poste, and the meaning of each answer. The client and the simulator list the sources."""
 
 import json
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""Mondial Relay's protocol, byte for byte: requests, and the meaning of each answer.
-
-The sources are the service's WSDL, the STAT table of the carrier's own shop module, and public clients.
-"""
+"""The requests to Mondial Relay, and the meaning of each answer. The client and the simulator list the sources."""
 
 from datetime import UTC, datetime
 

@@ -1,8 +1,4 @@
-"""UPS's protocol, byte for byte: requests, and the meaning of each answer.
-
-The sources are the carrier's OpenAPI files, real answers in the issues of their repository, and karrio's connector.
-The number is a published example.
-"""
+"""The requests to UPS, and the meaning of each answer. The client and the simulator list the sources."""
 
 import base64
 from dataclasses import replace
@@ -25,7 +21,7 @@ from tests.fakes.answers import HOSTILE, PNG, b64, raw, response
 from tests.fakes.session import FakeSession
 from tests.rows import row
 
-NUMBER = "1Z5R89390357567127"
+NUMBER = "1Z5R89390357567127"  # a published example
 K = ErrorKind
 SETTINGS = {"UPS_CLIENT_ID": "cid", "UPS_CLIENT_SECRET": "s:é&"}
 PAGE = b"<HTML><HEAD><TITLE>Delivery Notification</TITLE>" + b"x" * 200
