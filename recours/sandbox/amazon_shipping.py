@@ -122,7 +122,6 @@ def _read_token(request: HttpRequest) -> Question:
 def _read_tracking(request: HttpRequest) -> Question:
     json_api.needs(request, "GET", _error(405, "InvalidRequest", _INVALID, "Use GET"))
     values, wrong = json_api.parameters(request, _PARAMETERS)
-    wrong += [name for name in _PARAMETERS if name not in values]
     if wrong:
         name = wrong[0][:1].upper() + wrong[0][1:]
         raise BadRequestError(_error(400, "InvalidRequest", _INVALID, f"{name} is missing in the request"))

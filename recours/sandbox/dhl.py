@@ -84,8 +84,6 @@ class Dhl(SimulatedCarrier):
                 raise BadRequestError(page(404, "Not found", ""))
             return Question("webPOD", values["trackingNumber"], details={"path": request.path})
         values, wrong = json_api.parameters(request, _PARAMETERS)
-        if "trackingNumber" not in values:
-            wrong.insert(0, "trackingNumber")
         if wrong:
             detail = f"Missing or invalid parameter: {', '.join(wrong)}"
             raise BadRequestError(_problem(400, "Bad Request", detail))

@@ -45,7 +45,7 @@ _PARAMETERS: dict[str, dict[str, str]] = {
     "tracking": _VIEW,
     "tracking of a piece": _VIEW | {"pieceTrackingNumber": _PIECE},
     "proof-of-delivery": {
-        "shipperAccountNumber": "[0-9A-Za-z]{1,35}",
+        "shipperAccountNumber?": "[0-9A-Za-z]{1,35}",
         "content": "epod-(summary|detail)(-esig)?|epod-table(-detail|-esig)?",
     },
 }
@@ -139,9 +139,6 @@ def _read_path(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
     """The waybill, the operation and the parameters. Raises BadRequestError."""
     if request.path == _BY_PIECE:
         values = _checked(request, "tracking of a piece", [])
-        if "pieceTrackingNumber" not in values:
-            detail = "A shipmentTrackingNumber or a pieceTrackingNumber is needed"
-            raise BadRequestError(_problem(_instance(request), 400, "Bad request", detail))
         return waybill_of(values["pieceTrackingNumber"]), "tracking", values
     match = _PATH.fullmatch(request.path)
     if match is None:

@@ -77,7 +77,7 @@ class DhlParcelDe(TracksSeveral):
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", json_api.problem(405, "Method Not Allowed", "Use GET."))
         values, wrong = json_api.parameters(request, {"xml": "(?s:.+)"})
-        if wrong or not values:
+        if wrong:
             raise _refused("The only parameter is xml.")
         fields = _fields(values["xml"])
         number, *more_numbers = fields["piece-code"].split(";")

@@ -108,7 +108,7 @@ def _read_tracking(request: HttpRequest) -> Question:
     values, wrong = json_api.parameters(request, _PARAMETERS)
     detail = None
     if wrong:
-        detail = f"Failed to convert '{wrong[0]}' with value: '{values[wrong[0]]}'"
+        detail = f"Failed to convert '{wrong[0]}' with value: '{values.get(wrong[0])}'"
     elif request.headers.get("accept-language", "EN") not in _LANGUAGES:
         detail = "Failed to convert 'Accept-Language'"
     elif len(more_numbers) >= _MAX_NUMBERS:

@@ -109,9 +109,15 @@ def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> Non
 
 
 def parameters(request: HttpRequest, forms: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The parameters of the query, and the names of those that are unknown or do not match their regular expression."""
+    """The parameters of the query, and the names of those that are missing, unknown or in the wrong format.
+
+    `forms`: regular expressions by name. Optional parameters have a ? after the name.
+    """
     values = first_values(request.query)
-    return values, [n for n, value in values.items() if n not in forms or not re.fullmatch(forms[n], value)]
+    known = {name.rstrip("?"): form for name, form in forms.items()}
+    missing = [name for name in forms if not name.endswith("?") and name not in values]
+    wrong = [n for n, value in values.items() if n not in known or not re.fullmatch(known[n], value)]
+    return values, missing + wrong
 
 
 def first_values(query: str) -> dict[str, str]:

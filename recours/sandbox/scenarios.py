@@ -40,7 +40,7 @@ class Scenario(StrEnum):
     POD_UNSAID = "pod_unsaid", "15", "delivered, no POD, and no reason given"
     NOT_OURS = "not_ours", "16", "delivered, the POD call says that the parcel belongs to another customer"
     AUTH_REFUSED = "auth_refused", "17", "delivered, the POD call rejects any password"
-    RETURNED_TO_SENDER = ("returned_to_sender", "18", "back at its sender, in some answers as a delivery")
+    RETURNED_TO_SENDER = "returned_to_sender", "18", "back at its sender, in some answers as a delivery"
     ACCOUNT_DENIED = "account_denied", "19", "our account has no permission, regardless of the parcel"
     # 2: the carrier has a problem
     SYSTEM_ERROR = "system_error", "20", "the carrier's own error message"
@@ -56,28 +56,12 @@ class Scenario(StrEnum):
     NOT_A_DOCUMENT = "not_a_document", "31", "delivered, the POD decodes to plain text"
     EMPTY_POD = "empty_pod", "32", "delivered, a POD is announced, but its field is empty"
     BROKEN_PDF = "broken_pdf", "33", "delivered, the POD starts like a PDF but cannot be opened"
-    HOLLOW_POD = (
-        "hollow_pod",
-        "34",
-        "delivered, the POD opens but shows nothing: a blank page, or a page that says that no POD exists",
-    )
+    HOLLOW_POD = "hollow_pod", "34", "delivered, the POD is blank or says that no POD exists"
     # 6: successful, with a less common document
     DELIVERED_GIF = "delivered_gif", "60", "delivered and signed for, the POD is always a GIF"
-    POD_IMAGE_ONLY = (
-        "pod_image_only",
-        "61",
-        "delivered and signed for; if the carrier offers both, there is an image of the signature but no PDF",
-    )
-    FULL_EVIDENCE = (
-        "full_evidence",
-        "62",
-        "delivered and signed for, with every piece of evidence that the carrier may provide: letters, signature, photo",
-    )
-    PARTLY_HOLLOW = (
-        "partly_hollow",
-        "63",
-        "delivered and signed for; the letter opens but shows nothing, unlike the other pieces of evidence",
-    )
+    POD_IMAGE_ONLY = "pod_image_only", "61", "delivered and signed for, an image instead of the PDF"
+    FULL_EVIDENCE = "full_evidence", "62", "delivered and signed for, with all evidence the carrier has"
+    PARTLY_HOLLOW = "partly_hollow", "63", "delivered and signed for, only the letter shows nothing"
 
 
 _Item = TypeVar("_Item")

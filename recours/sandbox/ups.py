@@ -139,8 +139,7 @@ def _read_details(request: HttpRequest) -> Question:
     for name in _NEEDED:
         if not request.headers.get(name):
             raise _refused(f"the header {name} is missing")
-    values, wrong = json_api.parameters(request, _PARAMETERS)
-    wrong += [name for name in _PARAMETERS if name not in values]
+    _, wrong = json_api.parameters(request, _PARAMETERS)
     if wrong:
         raise _refused(f"{wrong[0]} is missing, is not a parameter or has the wrong format")
     number = unquote(request.path.removeprefix(DETAILS))
