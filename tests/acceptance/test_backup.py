@@ -49,7 +49,7 @@ def recorded(database: Database) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.exec_driver_sql(KNOWN)]
 
 
-def all_there(known: list[tuple[Any, ...]]) -> bool:
+def all_documents(known: list[tuple[Any, ...]]) -> bool:
     return all(hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest for path, digest in known)
 
 
@@ -80,7 +80,7 @@ def test_a_backup_restored_on_another_machine_is_identical(
     other, database = restored(person, copy, kind, "elsewhere")
     known = recorded(database)
     assert [Path(path).parents[3] for path, _ in known] == [tmp_path / "elsewhere" / "data" / "pods"] * 2
-    assert all_there(known)
+    assert all_documents(known)
     with database.read() as connection:
         urls = connection.exec_driver_sql("SELECT pod_url FROM claims ORDER BY id").scalars().all()
         mine = connection.exec_driver_sql(
@@ -139,7 +139,7 @@ def test_a_backup_contains_all_evidence_including_refused_files(
         pods / "ups",
         pods / "refused" / "ups",
     ]
-    assert all_there([(path, sha256) for path, sha256, _ in found])
+    assert all_documents([(path, sha256) for path, sha256, _ in found])
 
 
 def test_the_folder_contains_the_listed_files_and_is_private(filled: Service, person: Person) -> None:
@@ -213,7 +213,7 @@ def test_a_backup_during_runs_is_consistent(
     known = recorded(database)
     database.close()
     assert len(known) == count
-    assert all_there(known)
+    assert all_documents(known)
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(person.folder / "restored" / "claims.db")) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -391,7 +391,7 @@ def test_a_restore_keeps_the_old_database_and_overwrites_no_document(own: Servic
     assert "1 missing document restored." in done.stdout
     assert "are not counted. Lower the QUOTA_ settings" in done.stdout
     assert Path(first).read_bytes() == b"scanned again"
-    assert all_there([(second, digest)])
+    assert all_documents([(second, digest)])
     (aside,) = person.folder.glob("claims.db.before-restore-*Z")
     for path, claims in ((aside, 3), (person.folder / "claims.db", 2)):
         with closing(sqlite3.connect(path)) as connection:

@@ -101,7 +101,7 @@ def problems_of(service: Service, *claim_ids: int) -> list[str]:
     return problems
 
 
-def assert_each_says(problems: list[str], *texts: str) -> None:
+def assert_problems_contain(problems: list[str], *texts: str) -> None:
     assert len(problems) == len(texts), problems
     for problem, text in zip(problems, texts, strict=True):
         assert text in problem
@@ -319,7 +319,7 @@ def test_every_change_to_a_file_is_reported(
 ) -> None:
     touch(files(copied)[2])
     path = files(copied)[2]
-    assert_each_says(problems_of(copied), f"CLM-0003: the file {path} {expected}")
+    assert_problems_contain(problems_of(copied), f"CLM-0003: the file {path} {expected}")
     assert problems_of(copied, 3) == [one for one in problems_of(copied) if STRAY not in one]
     assert problems_of(copied, 1) == []
     touch(manifests(copied)[1])
@@ -332,7 +332,7 @@ def test_a_manifest_replaced_together_with_its_row_does_not_match_the_next(copie
     copied.sql(
         "UPDATE recours_manifests SET sha256 = ? WHERE id = 1", hashlib.sha256(first.read_bytes()).hexdigest()
     )
-    assert_each_says(problems_of(copied), "Manifest 2 does not follow manifest 1")
+    assert_problems_contain(problems_of(copied), "Manifest 2 does not follow manifest 1")
 
 
 def test_the_next_manifest_lists_erased_files(copied: Service, person: Person) -> None:
@@ -410,7 +410,7 @@ def test_a_backup_contains_the_manifests_and_a_restored_copy_is_verified(
     copied.sql("DELETE FROM recours_manifests")
     assert len(problems_of(copied)) > 5
     person.does("restore", str(copies))
-    assert_each_says(problems_of(copied), "CLM-0001: the file")  # no existing file is overwritten
+    assert_problems_contain(problems_of(copied), "CLM-0001: the file")  # no existing file is overwritten
     first.unlink()
     person.does("restore", str(copies))
     assert problems_of(copied) == []

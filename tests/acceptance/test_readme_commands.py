@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from recours.sandbox import Sandbox
 from tests.conftest import Kind
 from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packages
-from tests.fakes.cron import machine_of_its_own
+from tests.fakes.cron import new_machine
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("## Get started\n")[2].partition("\n## ")[0]
@@ -128,7 +128,7 @@ def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
     with (checkout / ".env").open("a", encoding="utf-8") as settings:
         settings.write(CREDENTIALS)
     sandbox.accounts = {"10000001": "123456"}
-    machine = machine_of_its_own(tmp_path / "machine")
+    machine = new_machine(tmp_path / "machine")
     done = machine.run("bash", "-ec", FOR_REAL, cwd=checkout, CHRONOPOST_BASE_URL=sandbox.url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {call.account for call in sandbox.calls} == {"10000001"}

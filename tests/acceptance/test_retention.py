@@ -11,7 +11,7 @@ WINDOWS_A_DAY = 10
 DAY = "%Y-%m-%d 00:00:00.000000"
 
 
-def years_pass(service: Service, days: int) -> None:
+def add_records_of_years(service: Service, days: int) -> None:
     """Records of this many days, the last of them 401 days ago, and of one run soon after."""
     last = service.clock.now() - timedelta(days=401)
     numbers = (
@@ -49,7 +49,7 @@ def test_only_old_records_are_deleted_in_portions(service: Service) -> None:
     left = service.sql("SELECT limit_key, taken FROM recours_quota WHERE limit_key NOT LIKE 'limit-%'")
     assert left
     days = 12
-    years_pass(service, days)
+    add_records_of_years(service, days)
     before = rows(service)
     service.run()
     after = rows(service)

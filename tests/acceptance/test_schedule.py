@@ -18,7 +18,7 @@ from recours.database.schema.creation import create_file
 from recours.host.home import make_home
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
-from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
+from tests.fakes.cron import Machine, new_machine, run_as_cron
 
 NASTY = 'Re\'cours & "100%" été $HOME'
 
@@ -56,13 +56,13 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["Recours_Ecommerce", NASTY])
 def place(request: pytest.FixtureRequest, set_up: Path, tmp_path: Path) -> Place:
-    machine = machine_of_its_own(tmp_path / "machine")
+    machine = new_machine(tmp_path / "machine")
     return Place(shutil.copytree(set_up, tmp_path / request.param, symlinks=True), machine)
 
 
 @pytest.fixture
 def plain(set_up: Path, tmp_path: Path) -> Place:
-    machine = machine_of_its_own(tmp_path / "machine")
+    machine = new_machine(tmp_path / "machine")
     return Place(shutil.copytree(set_up, tmp_path / "Recours_Ecommerce", symlinks=True), machine)
 
 

@@ -104,7 +104,7 @@ class Crowd:
 
     def _check_documents(self) -> None:
         """Between two rounds no run is alive: a document on disk at that time is never requested again."""
-        requests = self.world.proofs_asked()
+        requests = self.world.proof_requests()
         for number, times in self._stored.items():
             if requests[number] != times:
                 calls = [(call.at, call.operation) for call in self.world.box.calls_for(number)]

@@ -134,7 +134,7 @@ class Crew(Scene):
         member = luck.choice(self.at_work)
         was_killed = member.kill()
         self._note_end(member)
-        self._notice_documents()
+        self._note_documents()
         self.fill()
         return was_killed
 
@@ -144,7 +144,7 @@ class Crew(Scene):
         killed = sum(member.kill() for member in members)
         for member in members:
             self._note_end(member)
-        self._notice_documents()
+        self._note_documents()
         return killed
 
     def stop(self) -> None:
@@ -155,7 +155,7 @@ class Crew(Scene):
                 member.program.process.terminate()
             member.program.end()
             self._note_end(member)
-        self._notice_documents()
+        self._note_documents()
 
     def close(self) -> None:
         self._open.close()
@@ -163,7 +163,7 @@ class Crew(Scene):
             member.box.stop()
         super().close()
 
-    def _notice_documents(self) -> None:
+    def _note_documents(self) -> None:
         numbers = [path.stem.split("_")[-2] for path in self.pods.glob("[!.]*/??/??/*.pdf")]
         noticed = datetime.now(UTC)  # after the search, during which a document may have been stored
         for number in numbers:
@@ -189,7 +189,7 @@ class Crew(Scene):
         """
         attempts = self.attempts()
         last_attempts = {claim["tracking_number"]: attempts[claim["id"]][-1] for claim in self.claims()}
-        for number, askers in self._askers().items():
+        for number, askers in self._callers_of_each_number().items():
             attempt = last_attempts[number]
             recorder = askers[-1] if attempt["calls"] else None  # None: the document was stored by then
             for asker in askers:
@@ -202,7 +202,7 @@ class Crew(Scene):
                 )
                 yield number, asker, recorder
 
-    def _askers(self) -> dict[str, list[Member]]:
+    def _callers_of_each_number(self) -> dict[str, list[Member]]:
         """The members that called about each number, first one first."""
         first: dict[str, dict[int, datetime]] = defaultdict(dict)
         members = self.members
@@ -225,7 +225,7 @@ class Crew(Scene):
             lost = window["taken"] - received
             assert lost <= most_lost, f"{window['taken']} taken for {received} calls"
 
-    def check_paid_once(self) -> None:
+    def check_documents_are_requested_once(self) -> None:
         """A document on disk was not requested again."""
         late = [
             call

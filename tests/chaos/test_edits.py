@@ -149,7 +149,7 @@ def test_edits_locks_kills_and_restarts_leave_every_row_consistent(
         assert not any(faults.values()), faults
         assert set(crowd.statuses) <= {0, 1, -9}
         crowd.check_complaints()
-        world.check_nothing_is_held(since=at_last)
+        world.check_nothing_is_leased(since=at_last)
         world.check_quota()
         shops.check_counts(killed=True)
         world.check_custody()

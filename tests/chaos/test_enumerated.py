@@ -133,7 +133,7 @@ def _kill_and_recover(world: World, point: Point, expected: Expected) -> None:
     thread, place, _ = point
     ran = world.run(START, *ONE_AT_A_TIME, kill_at=[thread, place])
     assert ran.status == -signal.SIGKILL, f"the run never came there: {ran}"
-    stored, calls = world.documents(), world.proofs_asked()
+    stored, calls = world.documents(), world.proof_requests()
 
     ran = world.run(AFTER_THE_LEASE, *ONE_AT_A_TIME)
     assert ran.status == 0, ran.output
@@ -142,22 +142,22 @@ def _kill_and_recover(world: World, point: Point, expected: Expected) -> None:
     assert world.run(LAST_RETRY, *ONE_AT_A_TIME).status == 0
     _check(world, expected.at_the_end)
     for number in stored:
-        assert world.proofs_asked()[number] == calls[number], f"{number}: its document was paid for twice"
+        assert world.proof_requests()[number] == calls[number], f"{number}: its document was paid for twice"
 
 
 def _check(world: World, expected: Facts) -> None:
     facts = world.facts()
-    if _was_heard_twice(world):
+    if _has_unrecorded_answers(world):
         # The second answer was received at the first attempt.
         assert facts.pop(CHANGING)[:3] == ("success", "done", 1)
         expected = {name: fact for name, fact in expected.items() if name != CHANGING}
     assert facts == expected
     world.check_claims()
-    world.check_nothing_is_held()
+    world.check_nothing_is_leased()
     world.check_quota()
 
 
-def _was_heard_twice(world: World) -> bool:
+def _has_unrecorded_answers(world: World) -> bool:
     """Whether the carrier gave more answers about the changing parcel than are recorded."""
     claim = world.claims()[-1]
     calls = sum(call.operation == "trackSkybillV2" for call in world.box.calls_for(claim["tracking_number"]))
@@ -185,7 +185,7 @@ def test_interruptions_are_counted_and_the_third_in_a_row_ends_the_attempt(
         assert ended == ((1, "success", True, None) if deaths < 3 else (1, "failed", True, "internal_error"))
         assert claim["interruptions"] == 0
         world.check_claims()
-        world.check_nothing_is_held()
+        world.check_nothing_is_leased()
 
 
 def test_a_document_of_an_attempt_interrupted_three_times_costs_no_second_call(
@@ -203,5 +203,5 @@ def test_a_document_of_an_attempt_interrupted_three_times_costs_no_second_call(
             assert world.run(at, *ONE_AT_A_TIME).status == 0
             at += timedelta(hours=7)
         assert [row["pod_fetch_status"] for row in world.claims()] == ["success"]
-        assert list(world.proofs_asked().values()) == [1]
+        assert list(world.proof_requests().values()) == [1]
         world.check_claims()

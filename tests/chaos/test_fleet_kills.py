@@ -63,10 +63,10 @@ def test_nothing_is_lost_and_a_claim_is_fetched_twice_only_after_an_unrecorded_k
         crew.stop()
 
         crew.check_claims()
-        crew.check_nothing_is_held()
+        crew.check_nothing_is_leased()
         crew.check_quota_of_windows(GENEROUS)
-        crew.check_paid_once()
-        again = _check_what_was_asked_twice(crew)
+        crew.check_documents_are_requested_once()
+        again = _check_repeated_calls(crew)
         interrupted = _check_interrupted(crew)
         print(
             f"repeat {repeat}: {killed} kills of {len(crew.members)} processes; {claims} claims, "
@@ -111,7 +111,7 @@ def _dead_jobs(crew: Crew) -> int:
         return int(connection.scalar(text(query)) or 0)
 
 
-def _check_what_was_asked_twice(crew: Crew) -> Counter[str]:
+def _check_repeated_calls(crew: Crew) -> Counter[str]:
     """Each claim has one attempt; any process that called and recorded nothing was killed. Counts both kinds."""
     attempts = crew.attempts()
     assert {len(attempts[claim["id"]]) for claim in crew.claims()} == {1}

@@ -47,7 +47,7 @@ def world_with(
 
 def _recovers(world: World) -> None:
     """With free space again, the first run after the end of the leases completes everything."""
-    stored, asked = world.documents(), world.proofs_asked()
+    stored, asked = world.documents(), world.proof_requests()
     ran = world.run(AFTER_THE_LEASE, *ALL)
     assert ran.status == 0, ran.output[-2000:]
     ends = [fact[0] for fact in world.facts().values()]
@@ -55,9 +55,9 @@ def _recovers(world: World) -> None:
     assert all(row["pod_retry_count"] == 1 for row in world.claims())
     assert not [row for row in world.claims() if row["kind"] == "internal_error"]
     for number in stored:
-        assert world.proofs_asked()[number] == asked[number], f"{number}: its document was paid for twice"
+        assert world.proof_requests()[number] == asked[number], f"{number}: its document was paid for twice"
     world.check_claims()
-    world.check_nothing_is_held()
+    world.check_nothing_is_leased()
     world.check_quota()
 
 
@@ -77,7 +77,7 @@ Repeat = Callable[[Callable[[Path, int], None]], None]
 
 
 @pytest.fixture
-def for_each_leave(tmp_path: Path, leaves: list[int]) -> Repeat:
+def for_each_amount(tmp_path: Path, leaves: list[int]) -> Repeat:
     def repeat(case: Callable[[Path, int], None]) -> None:
         for leave in leaves:
             folder = tmp_path / str(leave)
@@ -87,7 +87,7 @@ def for_each_leave(tmp_path: Path, leaves: list[int]) -> Repeat:
     return repeat
 
 
-def test_the_disk_of_the_documents(kind: Kind, forks: Forks, for_each_leave: Repeat) -> None:
+def test_the_disk_of_the_documents(kind: Kind, forks: Forks, for_each_amount: Repeat) -> None:
     def case(folder: Path, leave: int) -> None:
         with closing(Disk(folder / "pods", 1024)) as disk, world_with(folder, kind, forks) as world:
             disk.fill(leave)
@@ -99,10 +99,10 @@ def test_the_disk_of_the_documents(kind: Kind, forks: Forks, for_each_leave: Rep
             disk.empty()
             _recovers(world)
 
-    for_each_leave(case)
+    for_each_amount(case)
 
 
-def test_the_disk_of_the_log(kind: Kind, forks: Forks, for_each_leave: Repeat) -> None:
+def test_the_disk_of_the_log(kind: Kind, forks: Forks, for_each_amount: Repeat) -> None:
     def case(folder: Path, leave: int) -> None:
         with closing(Disk(folder / "logs", 1024)) as disk, world_with(folder, kind, forks) as world:
             disk.fill(min(leave, 4 * KB))
@@ -114,10 +114,10 @@ def test_the_disk_of_the_log(kind: Kind, forks: Forks, for_each_leave: Repeat) -
             disk.empty()
             _recovers(world)
 
-    for_each_leave(case)
+    for_each_amount(case)
 
 
-def test_the_disk_of_an_sqlite_file(kinds: Any, forks: Forks, for_each_leave: Repeat) -> None:
+def test_the_disk_of_an_sqlite_file(kinds: Any, forks: Forks, for_each_amount: Repeat) -> None:
     failed = []
 
     def case(folder: Path, leave: int) -> None:
@@ -135,7 +135,7 @@ def test_the_disk_of_an_sqlite_file(kinds: Any, forks: Forks, for_each_leave: Re
             disk.empty()
             _recovers(world)
 
-    for_each_leave(case)
+    for_each_amount(case)
     assert 1 in failed
 
 

@@ -61,7 +61,7 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
     (tried,) = world.attempts()[claim["id"]]
     is_success = set(pieces) != {"record"} and refused < len(pieces)
     assert (tried["outcome"] == "success") is is_success
-    world.check_nothing_is_held()
+    world.check_nothing_is_leased()
     # Short windows are not recorded, and a limit for one kind of call does not count others.
     used_units = [
         row["taken"]

@@ -52,13 +52,15 @@ def test_a_restart_ends_runs_and_loses_nothing(
         assert set(crowd.statuses) == {0, 1}
         crowd.check_complaints()
         assert all(row["pod_retry_count"] for row in world.claims())
-        assert [f for row in world.claims() for f in _faults_of_ours(row, crowd.complaints)] == []
+        assert [
+            f for row in world.claims() for f in _unexplained_internal_errors(row, crowd.complaints)
+        ] == []
         world.check_claims()
-        world.check_nothing_is_held()
+        world.check_nothing_is_leased()
         world.check_quota()
 
 
-def _faults_of_ours(claim: Row, outputs: list[str]) -> Iterator[str]:
+def _unexplained_internal_errors(claim: Row, outputs: list[str]) -> Iterator[str]:
     """An internal error is the claim's only if restarts ended three runs with it in progress, as their output shows."""
     if claim["kind"] != "internal_error":
         return

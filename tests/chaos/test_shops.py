@@ -58,7 +58,7 @@ def check(world: World, shops: Shops) -> None:
     shops.check_ends()
     shops.check_counts(killed=True)
     world.check_claims()
-    world.check_nothing_is_held()
+    world.check_nothing_is_leased()
 
 
 @pytest.mark.full("kills at every boundary: tests/chaos/test_enumerated.py has some in make test")
@@ -116,5 +116,5 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
         shops.check_counts(killed=True)
         world.check_claims()
         # When an account is at its limit, no run leases the claims of a killed run.
-        world.check_nothing_is_held(since=at_last)
+        world.check_nothing_is_leased(since=at_last)
         print(f"{kills} kills; statuses {crowd.statuses}; {len(world.box.calls)} calls")

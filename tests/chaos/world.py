@@ -109,7 +109,7 @@ class Scene(ABC):
             found[stem.rpartition("_")[2]] = path
         return found
 
-    def proofs_asked(self) -> Counter[str]:
+    def proof_requests(self) -> Counter[str]:
         """How often the document of each number was requested."""
         return Counter(call.number for call in self.calls() if call.operation == "searchPOD")
 
@@ -143,7 +143,7 @@ class Scene(ABC):
         assert not problems
         assert verification.files == len(self.rows(evidence))
 
-    def check_nothing_is_held(self, *, since: datetime | None = None) -> None:
+    def check_nothing_is_leased(self, *, since: datetime | None = None) -> None:
         """No claim is leased by a run that has ended. `since`: leases that ended earlier are ignored."""
         columns = ("claim_reference", "pod_fetch_status", "stage", "lease_until", "next_at")
         held = [

@@ -17,7 +17,7 @@ mount -t tmpfs tmpfs /run && shift && exec "$@"
 """
 
 
-def as_cron_reads_it(command: str) -> str:
+def cron_command(command: str) -> str:
     """The command that sh gets from a crontab's line, exactly as in cron's do_command()."""
     shown, escaped = "", False
     for sign in command:
@@ -34,7 +34,7 @@ def as_cron_reads_it(command: str) -> str:
 
 def run_as_cron(line: str) -> subprocess.CompletedProcess[str]:
     """Do what cron does at the time of a crontab's line."""
-    command = as_cron_reads_it(line.split(maxsplit=5)[5])
+    command = cron_command(line.split(maxsplit=5)[5])
     home = str(Path.home())
     environment = {"HOME": home, "LOGNAME": "root", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
     return subprocess.run(
@@ -99,7 +99,7 @@ class Machine:
         (self.folder / "spool" / "root").chmod(0o600)
 
 
-def machine_of_its_own(folder: Path) -> Machine:
+def new_machine(folder: Path) -> Machine:
     """A machine for one test."""
     program("crontab", "cron")
     program("unshare", "util-linux")

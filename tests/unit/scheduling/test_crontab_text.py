@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recours.runs.worker import WORKERS
 from recours.scheduling.jobs import Checkout, ScheduledJob, ScheduleError
 from recours.scheduling.systems import find, install, line_for, remove, search_path
-from tests.fakes.cron import as_cron_reads_it
+from tests.fakes.cron import cron_command
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
 FETCH, RETRY = (ScheduledJob(worker) for worker in WORKERS)
@@ -290,7 +290,7 @@ def test_any_folder_and_option_is_found_again(folder: str, given_options: list[s
 def test_sh_gets_the_folder_and_the_options_as_they_are(name: str) -> None:
     there = Checkout(f"/srv/{name}")
     command = line_for(ScheduledJob("pod_fetch_worker", ("--carrier", name)), there).split(" ", 5)[5]
-    got = as_cron_reads_it(command)
+    got = cron_command(command)
     # The exact line, with its program replaced by one that prints its arguments.
     spoken = (
         re.sub(r"^cd ", "printf '%s\\\\0' ", got)
