@@ -35,6 +35,7 @@ from recours.database.claim_rows import (
     as_moment,
     claim_columns,
     free,
+    in_batches,
     is_erased,
     is_failed,
     read_claim,
@@ -96,24 +97,13 @@ def _read(assessor: Assessor, connection: Connection, ids: Sequence[Any]) -> lis
 def write_claims(
     assessor: Assessor,
     connection: Connection,
-    claims_: Sequence[Claim],
-    values: Mapping[str, Any],
-    now: datetime,
-) -> list[Claim]:
-    """Write these values to claims read by `locked`, assess the claims, and return their new state.
-
-    Earlier edits are recorded as edits of the service; these values are not.
-    """
-    return _write_each(assessor, connection, [(claim, values) for claim in claims_], now)
-
-
-def _write_each(
-    assessor: Assessor,
-    connection: Connection,
     writes: Sequence[tuple[Claim, Mapping[str, Any]]],
     now: datetime,
 ) -> list[Claim]:
-    """Like `write_claims`, with individual values for each claim."""
+    """Write values to claims read by `locked`, assess the claims, and return their new state.
+
+    Earlier edits are recorded as edits of the service; these values are not.
+    """
     border = assessor.database.border
     originals = {claim.id: claim for claim, _ in writes}
     by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -150,7 +140,7 @@ def correct(
             (claim, of_claims[claim.id].values | (STARTED_OVER if originals[claim.id].is_ours else {}))
             for claim in current
         ]
-        corrected = _write_each(assessor, connection, writes, now)
+        corrected = write_claims(assessor, connection, writes, now)
         # For claims that are not enrolled, the stored facts are about the parcel with the old number.
         idle = _c.claim_id.in_([claim.id for claim in corrected if not claim.is_ours])
         connection.execute(update(claims).where(idle).values(account_id=None, known_delivery=None))
@@ -197,7 +187,7 @@ def detach(
         note(connection, [(claim.id, ClaimChange(ChangeKind.DETACHED, facts))], by, now)
         if is_pod:
             values = _projection(connection, claim, following, now)
-            write_claims(assessor, connection, [current[0][0]], values, now)
+            write_claims(assessor, connection, [(current[0][0], values)], now)
     return True
 
 
@@ -303,8 +293,7 @@ class ClaimEnrollment:
         with self.database.read() as connection:
             adopted = self._enrolling(connection)
             ids = self._new(connection, adopted, now) if adopted else []
-        parts = (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
-        return sum(len(self.enroll(part, now)) for part in parts)
+        return sum(len(self.enroll(batch, now)) for batch in in_batches(ids))
 
     def enroll_if_new(self, claim: Claim, now: datetime) -> bool:
         """Enroll this claim if it is new since the adoption, and return whether it was enrolled. Raises DatabaseError.
@@ -400,7 +389,8 @@ class ClaimEnrollment:
         return {claim.id for claim in originals}
 
     def _set_pending(self, connection: Connection, claims_: Sequence[Claim], now: datetime) -> None:
-        write_claims(self.assessor, connection, claims_, {"pod_fetch_status": FetchStatus.PENDING}, now)
+        pending = {"pod_fetch_status": FetchStatus.PENDING}
+        write_claims(self.assessor, connection, [(claim, pending) for claim in claims_], now)
         enrolled = _c.claim_id.in_([claim.id for claim in claims_])
         connection.execute(update(claims).where(enrolled).values(since=now))
 
@@ -416,8 +406,8 @@ class ClaimEnrollment:
                 return set()
             leased = _c.claim_id.in_([claim.id for claim, is_leased in current if is_leased])
             connection.execute(update(claims).where(leased).values(lease_token=None, lease_until=None))
-            excluded = [claim for claim, _ in current]
-            write_claims(self.assessor, connection, excluded, {"pod_fetch_status": MANUAL}, now)
+            excluded = {"pod_fetch_status": MANUAL}
+            write_claims(self.assessor, connection, [(claim, excluded) for claim, _ in current], now)
             change = ClaimChange(ChangeKind.EXCLUDED, {"why": why})
             note(connection, [(claim.id, change) for claim in originals], who, now)
         return {claim.id for claim in originals}
@@ -470,7 +460,7 @@ class GivenUpClaims:
             # the last assessment read 1.
             uncounted = [claim.id for claim in reopened if not claim.retries_counted]
             connection.execute(update(claims).where(_c.claim_id.in_(uncounted)).values(seen_count="1"))
-            write_claims(assessor, connection, reopened, STARTED_OVER, now)
+            write_claims(assessor, connection, [(claim, STARTED_OVER) for claim in reopened], now)
             note(connection, [(claim.id, ClaimChange(ChangeKind.REOPENED)) for claim in reopened], who, now)
         return ids
 

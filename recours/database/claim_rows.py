@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -56,6 +56,7 @@ STATE_COLUMNS = (
 )  # fmt: skip
 _TEXTS = {"client_id": "client_text"}  # keys are also read as text
 
+_T = TypeVar("_T")
 # A row by column name: a dict, or SQLAlchemy's mapping.
 Row = Mapping[Any, Any]
 # Removes secrets from texts that other software wrote.
@@ -292,6 +293,10 @@ def read_in_batches(
         if len(rows) < size:
             return
         further = part.where(key > rows[-1]["id"])
+
+
+def in_batches(items: Sequence[_T], size: int = CHUNK) -> Iterator[Sequence[_T]]:
+    return (items[first : first + size] for first in range(0, len(items), size))
 
 
 def unchanged(connection: Connection, claims_: Sequence[Claim]) -> list[Claim]:

@@ -6,7 +6,7 @@ Then the documents and the rows that name them are deleted, as in `recours.datab
 interrupted, `recours check` reports it, and repeating the erasure completes it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ from sqlalchemy import (
 from recours.core.accounts import AccountKey, ServiceClient, address_key
 from recours.core.mail import OPEN_STATES, EventName, MailState
 from recours.database.border import Border
-from recours.database.claim_rows import const, free, insert_rows
+from recours.database.claim_rows import const, free, in_batches, insert_rows
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.pruning import NO_TEXT, Erase, OldData, delete_all_files
@@ -175,7 +175,7 @@ class ClaimErasure:
             accounts = select(func.count()).where(client.accounts, _own.removed_at.is_(None))
             erased.accounts = self.database.scalar(accounts)
             mail_ids.update(self.database.scalars(select(_m.id).where(client.texts, _IS_WRITTEN)))
-        for part in _parts(ids):
+        for part in in_batches(ids, _AT_ONCE):
             erased.documents += self._documents(part)
             mail_ids.update(self.database.scalars(_mail_ids(_event_ids(part))))
         erased.mails = len(mail_ids)
@@ -199,7 +199,7 @@ class ClaimErasure:
         """
         finished: set[Any] = set()
         past = OldData(self.database, holder="", by=self.by)
-        for part in _parts(ids):
+        for part in in_batches(ids, _AT_ONCE):
             marked_ids = self._mark_all_erased(part, now(), erased)
             documents = self._documents(marked_ids)
             erased.undeleted |= delete_all_files(past, marked_ids, erase_file, now)
@@ -308,7 +308,3 @@ def _erase_texts(
     values = NO_TEXT | {"subject": "", "error": None, "holder": None, "held_until": None}
     values |= {"state": state, "ended_at": func.coalesce(_m.ended_at, now)}
     return connection.execute(update(mails).where(which, _IS_WRITTEN).values(values)).rowcount
-
-
-def _parts(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE))

@@ -60,6 +60,7 @@ from recours.database.claim_rows import (
     count_projection,
     free,
     free_at_moment,
+    in_batches,
     insert_rows,
     is_erased,
     moments,
@@ -416,10 +417,10 @@ class ClaimIntake:
             yield connection
 
     def _reassess(self, ids: Sequence[Any], now: datetime) -> Iterator[Claim]:
-        for first in range(0, len(ids), CHUNK):
+        for batch in in_batches(ids, CHUNK):
             with self._database.write() as connection:
                 self._renew(connection)
-                claims_ = self.assessor.reassess(connection, ids[first : first + CHUNK], now, if_stale=True)
+                claims_ = self.assessor.reassess(connection, batch, now, if_stale=True)
             yield from claims_
 
     def _save_progress(self, **values: Any) -> None:

@@ -42,7 +42,7 @@ from recours.core.mail import (
 )
 from recours.core.sentences import carrier_message
 from recours.database.border import Border
-from recours.database.claim_rows import const, read_claims, reading_all
+from recours.database.claim_rows import const, in_batches, read_claims, reading_all
 from recours.database.client_accounts import is_in_use
 from recours.database.dialect import dialect_of
 from recours.database.engine import Database, DatabaseError, is_over
@@ -134,8 +134,8 @@ class MailOutbox:
 
     def still_unreported(self, ids: Sequence[int]) -> list[OutboxEvent]:
         """The events with these ids that no run has reported yet, oldest first."""
-        parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
-        return [event for part in parts for event in self._read(_UNREPORTED, of_events=part)]
+        batches = in_batches(ids, _AT_ONCE)
+        return [event for batch in batches for event in self._read(_UNREPORTED, of_events=list(batch))]
 
     def events_of_operator(self) -> list[OutboxEvent]:
         return self._read(select(events).where(*_unreported(Actor.OPERATOR)).order_by(_e.id))
@@ -392,9 +392,9 @@ def _open(*states: MailState) -> ColumnElement[bool]:
 def _mark(connection: Connection, ids: list[int], result: str) -> int:
     """Record the result of pending events, and return how many were marked."""
     marked = 0
-    ids = sorted(ids)  # a fixed order, because another run that marks the same events could deadlock
-    for place in range(0, len(ids), _AT_ONCE):
-        portion = {"of_events": ids[place : place + _AT_ONCE]}
+    # In a fixed order, because another run that marks the same events could deadlock
+    for batch in in_batches(sorted(ids), _AT_ONCE):
+        portion = {"of_events": batch}
         if not dialect_of(connection).has_one_writer:
             connection.execute(_LOCK_UNREPORTED, portion)
         marked += connection.execute(_MARK, portion | {"what": result}).rowcount

@@ -36,6 +36,7 @@ from recours.database.claim_rows import (
     count_projection,
     error_values,
     free,
+    in_batches,
     is_failed,
     owed_values,
     projection_of,
@@ -145,8 +146,8 @@ class ClaimMaintenance:
         of_clients = self.catalog.client_accounts.values()
         for lane in sorted(set(lanes).intersection(self.catalog.specs) - self.catalog.configured):
             numbers = [own[lane] for own in of_clients if lane in own]
-            for first in range(0, len(numbers), CHUNK):
-                has_account = exists().where(_a.id.in_(numbers[first : first + CHUNK]), _is_of_client())
+            for batch in in_batches(numbers):
+                has_account = exists().where(_a.id.in_(batch), _is_of_client())
                 self._have_assessed(is_at_stage(*DUE), _c.lane == lane, _c.account_id.is_(None), has_account)
 
     def _apply_changes(self, connection: Connection) -> set[str]:
@@ -162,10 +163,9 @@ class ClaimMaintenance:
             for row in rows
             if of_clients.get(row.client_id, {}).get(row.carrier) == (row.id if row.is_used else None)
         ]
-        for first in range(0, len(applicable), CHUNK):
-            accounts_ = _a.id.in_([row.id for row in applicable[first : first + CHUNK]])
-            concerned = _assess_again(_concerned(self.catalog, accounts_)).values(account_id=None)
-            connection.execute(concerned)
+        for batch in in_batches(applicable):
+            accounts_ = _a.id.in_([row.id for row in batch])
+            connection.execute(_assess_again(_concerned(self.catalog, accounts_)).values(account_id=None))
             connection.execute(update(client_accounts).where(accounts_).values(is_applied=True))
         return {row.carrier for row in applicable}
 

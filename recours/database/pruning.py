@@ -32,7 +32,7 @@ from sqlalchemy import (
 from recours.core.claim import Stage
 from recours.core.mail import OPEN_STATES, MailState
 from recours.database.border import Border
-from recours.database.claim_rows import const, free, insert_rows
+from recours.database.claim_rows import const, free, in_batches, insert_rows
 from recours.database.engine import Database
 from recours.database.evidence import note_erased
 from recours.database.tables import (
@@ -145,8 +145,7 @@ def delete_all_files(
     for table, columns in ((attempts, _OLD_ATTEMPT), (evidence, _OLD_PIECE)):
         query = select(*columns).where(table.c.claim_id.in_(claim_ids)).order_by(table.c.id)
         files = [OldFile(*row) for row in past.database.all(query)]
-        for first in range(0, len(files), _CHUNK):
-            part = files[first : first + _CHUNK]
+        for part in in_batches(files, _CHUNK):
             past.forget(table, part, [file for file in part if _erased(file, erase, pruned)], now())
     return pruned.undeleted
 

@@ -35,6 +35,7 @@ from recours.core.actions import ActionKind, OperatorAction
 from recours.core.errors import ErrorKind
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, DocumentRight, Pause, Stop
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
+from recours.database.claim_rows import in_batches
 from recours.database.dialect import Dialect, dialect_of, put
 from recours.database.engine import Database, is_over
 from recours.database.journal import note_action
@@ -180,10 +181,9 @@ class QuotaTables:
         """The usage of these limits in their current windows; one query for up to _MOST_PARAMETERS of them."""
         counts: dict[tuple[str, datetime], int] = {}
         with self.database.read() as connection:
-            for at in range(0, len(limits), _MOST_PARAMETERS):
-                portion = limits[at : at + _MOST_PARAMETERS]
-                keys = {limit.key for limit in portion}
-                starts = {limit.window.around(now)[0] for limit in portion}
+            for batch in in_batches(limits, _MOST_PARAMETERS):
+                keys = {limit.key for limit in batch}
+                starts = {limit.window.around(now)[0] for limit in batch}
                 # With + 0, SQLite converts a text, which other software may have written, to a number.
                 of_these = select(_q.limit_key, _q.window_start, _q.taken + 0)
                 of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
