@@ -216,7 +216,7 @@ class App:
     def client_named(self, claim: Claim) -> str:
         """The display name of a claim's client. Raises DatabaseError."""
         emails = self.clients.emails([claim.client_id]) if claim.client_id is not None else {}
-        return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).named
+        return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).display_name
 
     def refusal_of(self, claim: Claim) -> Refusal | None:
         """Why the claim's account cannot be used now, or None. Raises DatabaseError."""

@@ -126,7 +126,7 @@ class OpenedAccounts(Mapping[str, Account]):
         if row is None:
             closed = Credentials({}, {}, "the account was removed")
             owner = self._stored.owner(AccountKey.parse(key).account) if self._stored else None
-            return self._make(key, (), closed, owner.named if owner else key)
+            return self._make(key, (), closed, owner.display_name if owner else key)
         limits: tuple[Limit, ...] = ()
         try:
             limits = spec.limits_of_client(key, row.limits)
@@ -135,7 +135,7 @@ class OpenedAccounts(Mapping[str, Account]):
             credentials = Credentials({}, {}, f"its limits are invalid: {why}")
         except SealError as why:
             credentials = Credentials({}, {}, str(why))
-        return self._make(key, limits, credentials, row.client.named)
+        return self._make(key, limits, credentials, row.client.display_name)
 
     def _credentials(self, row: ClientAccount, spec: CarrierSpec, sealed: str) -> Credentials:
         """Open the sealed credentials. Raises SealError."""

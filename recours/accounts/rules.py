@@ -315,7 +315,7 @@ class AccountFile:
         if place != row:
             raise ClaimsRefusedError(f"the client and carrier are the same as in {place}.")
         if self.has_account(client, spec):
-            raise AccountRefusedError("has_account", client=client.named, carrier=spec.name)
+            raise AccountRefusedError("has_account", client=client.display_name, carrier=spec.name)
         limits = _limits(spec, cells.pop(LIMITS, ""))
         return NewAccount(client, spec, usable_credentials(spec, cells), limits)
 

@@ -68,7 +68,7 @@ class AccountActions:
             if account.carrier == spec.key:
                 return account
         named = accounts[0].client if accounts else self.client(client)
-        raise AccountRefusedError("no_account", client=named.named, carrier=spec.name)
+        raise AccountRefusedError("no_account", client=named.display_name, carrier=spec.name)
 
     def confirm(self, client: Any, by: str) -> list[ClientAccount]:
         """Confirm that the accounts under this client's id belong to this client, and return the changed ones."""
@@ -121,7 +121,7 @@ class AccountActions:
         present = self.store.put_all(rows, by, self.app.clock.now(), replace=replace)
         if present is not None:
             new = accounts[present]
-            raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
+            raise AccountRefusedError("has_account", client=new.client.display_name, carrier=new.spec.name)
 
     def read_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
         """Read accounts from a file. `replace`: accept existing accounts. Raises FileRefusedError."""

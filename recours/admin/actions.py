@@ -535,7 +535,7 @@ class Actions:
         """Return the result of a check of the default account, or of a client's account."""
         carrier = CATALOG.name_of(carrier_of(key), carrier_of(key))
         error = check_error(self.language, checked)
-        client = account.client.named if account else ""
+        client = account.client.display_name if account else ""
         is_fine = checked.is_accepted
         return AccountResult(
             key,
@@ -583,7 +583,7 @@ class Actions:
             accounts = AccountActions(self.app)
             new = accounts.new(client, carrier, credentials, limits)
             accounts.put_all([new], self.by, replace=not is_new)
-            sentence = self._say("account_kept", client=new.client.named, carrier=new.spec.name)
+            sentence = self._say("account_kept", client=new.client.display_name, carrier=new.spec.name)
             account = accounts.account(new.client.id, new.spec.key)
             if check:
                 (result,) = self.check_accounts([account])
@@ -648,7 +648,7 @@ class Actions:
         accounts = AccountActions(self.app)
         account = accounts.account(client, carrier)
         carrier_name = CATALOG.specs[account.carrier].name
-        return accounts, account, {"client": account.client.named, "carrier": carrier_name}
+        return accounts, account, {"client": account.client.display_name, "carrier": carrier_name}
 
     def _each(
         self,

@@ -30,7 +30,7 @@ class Subject:
         """The display name."""
         if self.client is None:
             return ", ".join(self.claims.values())
-        return self.client.client.named if self.client.client else self.client.address
+        return self.client.client.display_name if self.client.client else self.client.address
 
 
 @dataclass(frozen=True)

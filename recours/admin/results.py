@@ -249,7 +249,7 @@ class ResultSentences(Localized):
             return DocumentFlaw.translated(self.language, fact)
         if name == "source":
             return source_name(self.language, fact)
-        return self.printed(fact) if name in ("at", "created") else fact
+        return self.printed_time(fact) if name in ("at", "created") else fact
 
     def _say(self, key: str, **facts: Any) -> str:
         return self(ANSWERS[key], **facts)

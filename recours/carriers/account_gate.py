@@ -17,7 +17,7 @@ from typing import Any
 
 from recours.carriers.reservation import Account
 from recours.core.accounts import account_name, carrier_of
-from recours.core.actions import authored
+from recours.core.actions import join_author
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure
 from recours.core.pauses import (
@@ -348,7 +348,7 @@ class AccountGate:
 
         `by`: the person; `why`: the reason they give.
         """
-        stop = Stop(self._clock.now(), authored(by, why), until)
+        stop = Stop(self._clock.now(), join_author(by, why), until)
         self._quota.stop(key, stop, by, why)
         return self.status(key).stopped or stop
 

@@ -116,10 +116,10 @@ def add(
         spec = carrier_named(CATALOG, carrier)
         limits = limits_in(spec, limit_texts) if limit_texts else None
         if not replace and accounts.store.all([owner.id], [spec.key]):
-            raise AccountRefusedError("has_account", client=owner.named, carrier=spec.name)
+            raise AccountRefusedError("has_account", client=owner.display_name, carrier=spec.name)
         values = _read_credentials() if credentials else _ask_credentials(spec)
         say(actions.set_account(owner.id, carrier, values, limits, is_new=not replace))
-    echo(f"To test the account: {pasteable(f'recours accounts check {owner.named} {spec.key}')}")
+    echo(f"To test the account: {pasteable(f'recours accounts check {owner.display_name} {spec.key}')}")
 
 
 def _read_credentials() -> Mapping[str, Any]:
@@ -173,7 +173,7 @@ def list_(database_url: str | None, as_json: bool) -> None:
     columns = ("Client", "Carrier", "Number", "Since", "Limits", "Used", "Health")
     rows = [
         (
-            entry.client.named,
+            entry.client.display_name,
             CATALOG.name_of(entry.account.carrier, entry.account.carrier),
             str(entry.account.id),
             texts.minute(entry.account.added_at),
@@ -275,7 +275,7 @@ def confirm(client: str, database_url: str | None) -> None:
         accounts_again = accounts.confirm(client, person())
     for account in accounts_again:
         carrier = CATALOG.name_of(account.carrier, account.carrier)
-        echo(f"{account.client.named} keeps the account with {carrier}. The next run uses it.")
+        echo(f"{account.client.display_name} keeps the account with {carrier}. The next run uses it.")
     if not accounts_again:
         echo(f"No account of {clean(client, 100)} needs to be confirmed. Nothing was changed.")
 

@@ -160,7 +160,7 @@ def _client_notes(accounts: Sequence[ListedAccount], texts: Localized) -> list[s
     for listed in troubled[:_ACCOUNTS_SHOWN]:
         why = f": {listed.why}" if listed.why else ""
         until = f"; no call before {texts.minute(listed.until)}" if listed.until else ""
-        lines.append(f"{listed.client.named}: {listed.health}{why}{until}")
+        lines.append(f"{listed.client.display_name}: {listed.health}{why}{until}")
     remaining = Counter(listed.health for listed in troubled[_ACCOUNTS_SHOWN:])
     lines += [
         f"and {plural(count, 'more account')} of clients: {health}" for health, count in remaining.items()

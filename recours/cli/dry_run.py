@@ -25,7 +25,7 @@ from recours.reporting.plan import Preview, preview, preview_named
 from recours.reporting.reader import survey
 from recours.runs.ports import Waiting
 from recours.runs.source import find_named
-from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
+from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled_warning, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 
@@ -141,7 +141,7 @@ def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
     if count := dry_run.counts["would_enroll"]:
         yield f"{plural(count, 'new claim')} would be enrolled first, then fetched too (RECOURS_ENROLL_NEW)"
     if count := dry_run.counts["not_enrolled"]:
-        yield not_enrolled(count)
+        yield not_enrolled_warning(count)
 
 
 _REASONS = {

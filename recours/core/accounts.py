@@ -48,8 +48,7 @@ class ServiceClient(NamedTuple):
     email: str
 
     @property
-    def named(self) -> str:
-        """The client's display name."""
+    def display_name(self) -> str:
         return self.email or f"client {self.id}"
 
 

@@ -19,13 +19,13 @@ SOMEONE = "someone"  # if the operating system account has no name
 _BY = "by "
 
 
-def authored(by: str, why: str) -> str:
+def join_author(by: str, why: str) -> str:
     """Join author and reason to the text that is stored."""
     return f"{_BY}{by}: {why}" if why else f"{_BY}{by}"
 
 
 def author_and_reason(text: str | None) -> tuple[str, str]:
-    """Split the stored text of `authored`. Other software may have written only a reason."""
+    """Split the stored text of `join_author`. Other software may have written only a reason."""
     if not (text or "").startswith(_BY):
         return SOMEONE, text or ""
     who, _, reason = (text or "").removeprefix(_BY).partition(": ")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.last_attempt import awaits_last_attempt
-from recours.core.order import expires_from, ranked, ranked_pending
+from recours.core.order import expires_from, rank_failed, rank_pending
 from recours.core.policy import Policy
 from recours.core.sentences import classify
 
@@ -26,7 +26,7 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, was_asked = _since(claim, now)
     expire_from = expires_from(claim, since, policy) if was_asked else None
-    is_corrected = _corrected(claim)
+    is_corrected = _is_corrected(claim)
     account = None if is_corrected else claim.state.account
     goes_alone = claim.state.goes_alone and not is_corrected
     state = replace(state, since=since, expire_from=expire_from, account=account, goes_alone=goes_alone)
@@ -42,7 +42,7 @@ def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
     is_back = assessed.fetch_status not in _WORKED_ON or (
         claim.is_pending and assessed.fetch_status == FetchStatus.FAILED
     )
-    if is_back or _corrected(claim) or claim.retries_counted < assessed.retries_used:
+    if is_back or _is_corrected(claim) or claim.retries_counted < assessed.retries_used:
         return now, False
     return claim.state.since, claim.state.was_asked
 
@@ -50,14 +50,14 @@ def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
 def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
     state = State(
         stage=Stage.NEW if claim.number else Stage.UNNUMBERED,
-        delivery=None if _corrected(claim) else claim.state.delivery,
+        delivery=None if _is_corrected(claim) else claim.state.delivery,
         interruptions=claim.state.interruptions,
     )
-    state = ranked_pending(claim, state, now, policy)
+    state = rank_pending(claim, state, now, policy)
     if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
         return state
     # The outcome is unknown: keep the recorded state in case the claim returns unchanged.
-    state_on_record = state if _corrected(claim) else claim.state
+    state_on_record = state if _is_corrected(claim) else claim.state
     since = min(claim.updated_at or now, now)
     return replace(
         state_on_record,
@@ -72,9 +72,9 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
     assessed = claim.assessed
     if assessed is None:
         state = _adopt(claim, now, policy)
-    elif _corrected(claim) or claim.retries_counted < assessed.retries_used:
+    elif _is_corrected(claim) or claim.retries_counted < assessed.retries_used:
         state = State(stage=Stage.WAITING, next_at=now, failed_at=now)
-        if not _corrected(claim):
+        if not _is_corrected(claim):
             state = replace(state, delivery=claim.state.delivery)
     elif assessed.fetch_status == FetchStatus.FETCHING and claim.state.failed_at:
         state = _after_others(claim.state, now, policy)
@@ -89,7 +89,7 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
         attempts = max(claim.state.attempts, claim.retries_counted)
         resumed = replace(claim.state, retries_used=claim.retries_counted, attempts=attempts)
         state = _resume(resumed, now, policy)
-    return ranked(claim, state, now, policy)
+    return rank_failed(claim, state, now, policy)
 
 
 def _is_extended(claim: Claim, now: datetime, policy: Policy) -> bool:
@@ -99,7 +99,7 @@ def _is_extended(claim: Claim, now: datetime, policy: Policy) -> bool:
     return claim.deadline is None or deadline_end(claim.deadline, policy.zone) >= now
 
 
-def _corrected(claim: Claim) -> bool:
+def _is_corrected(claim: Claim) -> bool:
     """Return whether number, carrier, account or client have changed since the last assessment."""
     assessed = claim.assessed
     if assessed is None:
@@ -111,7 +111,7 @@ def _corrected(claim: Claim) -> bool:
 def lost_its_proof(claim: Claim) -> bool:
     """Return whether the row of a claim with a POD requests another fetch, although nothing was corrected."""
     had_pod = claim.assessed is not None and claim.assessed.fetch_status == FetchStatus.SUCCESS
-    return had_pod and claim.is_ours and not _corrected(claim)
+    return had_pod and claim.is_ours and not _is_corrected(claim)
 
 
 def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -187,7 +187,7 @@ def repair_time(claim: Claim, now: datetime, policy: Policy) -> State:
 def revive(claim: Claim, now: datetime, policy: Policy) -> State:
     """Resume a claim that recours gave up on under a lower `--max-retries`."""
     state = reschedule(replace(claim.state, stage=_stage_between_retries(claim.state)), now, policy)
-    return ranked(claim, state, now, policy)
+    return rank_failed(claim, state, now, policy)
 
 
 def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:

@@ -22,7 +22,7 @@ from recours.core.last_attempt import (
     set_next_attempt,
 )
 from recours.core.mail import Event, EventName
-from recours.core.order import mark_asked, ranked, reranked
+from recours.core.order import mark_asked, rank_failed, rerank
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget
@@ -191,7 +191,7 @@ def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, polic
     if delivery == claim.state.delivery:
         return replace(claim.state, delivery=delivery)  # perhaps with other hints
     informed = replace(claim, state=replace(claim.state, delivery=delivery))
-    return reranked(informed, now, policy)
+    return rerank(informed, now, policy)
 
 
 def defer(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
@@ -208,7 +208,7 @@ def _after_requested_fetch(claim: Claim, failure: Failure, state: State) -> Deci
     A temporary error does not replace a persistent one, which explains why the carrier is no longer asked.
     """
     state = replace(state, interruptions=0)
-    decision = replace(_failed(state, failure), kind=failure.kind)
+    decision = replace(_failure_decision(state, failure), kind=failure.kind)
     over = claim.state.stage in (Stage.SETTLED, Stage.GIVEN_UP)
     stands = over and claim.state.kind is not None and is_persistent(claim.state.kind)
     if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):
@@ -224,7 +224,7 @@ def succeed(claim: Claim, retrieved: Retrieved, now: datetime, findings: Finding
     if claim.fetch_status != FetchStatus.FAILED:
         return Decision(state, FetchStatus.SUCCESS)
     state = replace(state, retries_used=claim.state.retries_used + 1, last_retry_at=now)
-    event = _retrieved(claim, retrieved.delivery, findings, {"attempts": attempts})
+    event = _retrieved_event(claim, retrieved.delivery, findings, {"attempts": attempts})
     return Decision(state, FetchStatus.SUCCESS, events=(event,))
 
 
@@ -240,7 +240,7 @@ def attach(claim: Claim, delivery: Delivery, findings: Findings) -> Decision:
     decision = Decision(state, FetchStatus.SUCCESS, uses_attempt=False)
     if claim.fetch_status != FetchStatus.FAILED:
         return decision
-    return replace(decision, events=(_retrieved(claim, delivery, findings, {"by_hand": True}),))
+    return replace(decision, events=(_retrieved_event(claim, delivery, findings, {"by_hand": True}),))
 
 
 def attach_additional(claim: Claim) -> Decision:
@@ -248,7 +248,9 @@ def attach_additional(claim: Claim) -> Decision:
     return Decision(claim.state, FetchStatus.SUCCESS, uses_attempt=False)
 
 
-def _retrieved(claim: Claim, delivery: Delivery, findings: Findings | None, how: Mapping[str, Any]) -> Event:
+def _retrieved_event(
+    claim: Claim, delivery: Delivery, findings: Findings | None, how: Mapping[str, Any]
+) -> Event:
     facts = {"reference": claim.reference, **how, "signatory": delivery.signatory}
     facts["delivered_at"] = delivery.at.isoformat() if delivery.at else None
     if delivery.day:
@@ -271,8 +273,8 @@ def _after_retry(
     events = [_event(claim, EventName.GAVE_UP, Actor.OPERATOR, facts)]
     if recipient := _whom_to_notify(kind, policy, persistent=persistent):
         events.insert(0, _event(claim, EventName.POD_FAILED, recipient, facts))
-    state = ranked(claim, replace(state, stage=Stage.GIVEN_UP, next_at=None), now, policy)
-    return replace(_failed(state, failure), kind=kind, events=tuple(events), gave_up=True)
+    state = rank_failed(claim, replace(state, stage=Stage.GIVEN_UP, next_at=None), now, policy)
+    return replace(_failure_decision(state, failure), kind=kind, events=tuple(events), gave_up=True)
 
 
 def _after_last_attempt(
@@ -295,8 +297,8 @@ def _between_retries(
 ) -> Decision:
     """Schedule the next attempt. `retry_at`: when the next retry is due; None: counted from now."""
     retry_at = retry_at or policy.next_retry(state.retries_used, now)
-    state = ranked(claim, set_next_attempt(claim, state, retry_at, now, policy), now, policy)
-    decision = _failed(state, failure)
+    state = rank_failed(claim, set_next_attempt(claim, state, retry_at, now, policy), now, policy)
+    decision = _failure_decision(state, failure)
     if state.stage is Stage.SETTLED and _is_notified_early(claim, state, policy):
         recipient = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
         facts = _facts(claim, state, failure) | {"final": False}
@@ -305,7 +307,7 @@ def _between_retries(
     return decision
 
 
-def _failed(state: State, failure: Failure | None) -> Decision:
+def _failure_decision(state: State, failure: Failure | None) -> Decision:
     """Record a failure. `failure`: None if no call was made."""
     if failure is None:
         return Decision(state, FetchStatus.FAILED, kind=state.kind)

@@ -144,7 +144,7 @@ def findings_text(findings: Findings, delivery: Delivery | None, texts: Localize
         text += texts("; shows the tracking number")
     elif findings.number is not None:
         text += texts("; does not show the tracking number")
-    if delivery and not delivery.is_assumed and (tracked := _tracked(findings, delivery, texts)):
+    if delivery and not delivery.is_assumed and (tracked := _tracking_facts(findings, delivery, texts)):
         text += texts("; according to tracking: {what}", what=tracked)
     return text
 
@@ -162,16 +162,16 @@ def _who(findings: Findings, texts: Localized) -> str:
 def _when(findings: Findings, texts: Localized) -> str:
     if not findings.delivered:
         return texts(", no date") if findings.is_readable else ""
-    when = texts.printed(findings.delivered)
+    when = texts.printed_time(findings.delivered)
     return texts(" on {when}", when=when) if findings.signatory else texts(", delivered on {when}", when=when)
 
 
-def _tracked(findings: Findings, delivery: Delivery, texts: Localized) -> str:
+def _tracking_facts(findings: Findings, delivery: Delivery, texts: Localized) -> str:
     """Return the facts that only the tracking reports."""
     facts = []
     if delivery.signatory and not findings.signatory:
         facts.append(delivery.signatory)
     at = delivery.at or delivery.day
     if at and not findings.delivered:
-        facts.append(texts.printed(at.isoformat()))
+        facts.append(texts.printed_time(at.isoformat()))
     return ", ".join(facts)

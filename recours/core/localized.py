@@ -151,7 +151,7 @@ class Localized:
         """Format a time to the minute: `26 Nov 2026, 14:05 CET`, `26/11/2026 à 14 h 05 CET`."""
         return f"{self._dated(at, self._with_time(_DAY))} {self.zone_name(at)}" if at else UNKNOWN
 
-    def printed(self, text: str) -> str:
+    def printed_time(self, text: str) -> str:
         """Format an ISO date or time from a document. Only a time with an offset is converted to the reader's zone."""
         at = datetime.fromisoformat(text)
         if "T" not in text or at.tzinfo:

@@ -48,19 +48,19 @@ def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Pol
     return forgotten_at, True
 
 
-def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
+def rank_failed(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
     """Return the state of a failed claim with its rank. A failure in the future counts as now."""
     return _ranked_since(claim, state, min(state.failed_at or now, now), now, policy)
 
 
-def reranked(claim: Claim, now: datetime, policy: Policy) -> State:
+def rerank(claim: Claim, now: datetime, policy: Policy) -> State:
     """Return the claim's state with its rank recomputed for now."""
-    place = ranked_pending if claim.is_pending else ranked
+    place = rank_pending if claim.is_pending else rank_failed
     state = place(claim, claim.state, now, policy)
     return mark_asked(claim, state, policy) if state.was_asked else state
 
 
-def ranked_pending(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
+def rank_pending(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
     """Return the state of a pending claim with its rank. A creation time in the future counts as now."""
     return _ranked_since(claim, state, min(claim.created_at or now, now), now, policy)
 

@@ -273,7 +273,7 @@ def make_outcome(answer: Outcome, case: Case) -> Outcome:
         return _failure(answer, case)
     if case.unusable is None:
         pieces = tuple(replace(piece, source=case.mask(piece.source)) for piece in answer.pieces)
-        return replace(answer, pieces=pieces, delivery=_masked(answer.delivery, case.mask))
+        return replace(answer, pieces=pieces, delivery=_mask_delivery(answer.delivery, case.mask))
     message = f"The carrier sent an invalid document as the proof: {case.unusable}"
     facts = Failure.of(Sentence.PROOF_UNUSABLE, message=message)
     return _failure(facts, replace(case, delivery=answer.delivery))
@@ -296,7 +296,7 @@ def _failure(answer: Failure, case: Case) -> Failure:
         message = message.replace(ours, theirs)
         explanation = replace(explanation, key=of_client)
     claim_only = answer.claim_only or case.blame in (Blame.DOCUMENTS, Blame.CLAIM_LATER)
-    delivery = case.delivery and _masked(case.delivery, case.mask)
+    delivery = case.delivery and _mask_delivery(case.delivery, case.mask)
     retry_at = case.retry_at
     if case.is_assumed:
         # If our account gets no documents, track the parcel instead of waiting for a document.
@@ -347,7 +347,7 @@ def _statement(answer: Failure, case: Case) -> _Statement:
     return _Statement(answer.kind, message, explanation)
 
 
-def _masked(delivery: Delivery, mask: Callable[[str], str]) -> Delivery:
+def _mask_delivery(delivery: Delivery, mask: Callable[[str], str]) -> Delivery:
     names = ("signatory", "unknown", "place", "label")
     texts: dict[str, Any] = {name: mask(text) for name in names if (text := getattr(delivery, name))}
     return replace(delivery, **texts)

@@ -125,7 +125,7 @@ def position(
 ) -> Position:
     """Return a claim's position. `refusal`: why its carrier cannot be called now. `leased`: a run is fetching it."""
     state = state_for_next_run(claim, now, policy)
-    planned = _planned(claim, state, now, policy)
+    planned = _plan(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)
     has_attempts = _has_attempts(claim, state, planned[1], policy)
     can_be_asked = claim.is_ours and claim.carrier is not None and claim.number is not None
@@ -206,7 +206,7 @@ def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy)
     return stage in DUE or (stage is Stage.SETTLED and is_due(state, now, policy))
 
 
-def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
+def _plan(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
     """Return why and when the next attempt is due according to the claim's own state."""
     if claim.fetch_status == FetchStatus.FETCHING:
         abandoned = abandoned_at(replace(claim, state=state), now)

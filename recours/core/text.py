@@ -158,10 +158,10 @@ class Redactor:
     def __call__(self, text: str) -> str:
         if self._begins is None:
             return text
-        whole = self._masked(text, self._begins)
+        whole = self._mask(text, self._begins)
         return _CUT.sub(self._mask_truncated, whole) if CUT in whole else whole
 
-    def _masked(self, text: str, begins: re.Pattern[str]) -> str:
+    def _mask(self, text: str, begins: re.Pattern[str]) -> str:
         parts, end = [], 0
         for match in begins.finditer(text):
             begin = match.start()

@@ -102,11 +102,11 @@ def _matching(accounts: Sequence[ListedAccount], text: str, app: App) -> list[Li
 
     def matches(listed: ListedAccount) -> bool:
         carrier = app.catalog.name_of(listed.account.carrier, listed.account.carrier)
-        return plain(text) in plain(f"{listed.client.named} {carrier}")
+        return plain(text) in plain(f"{listed.client.display_name} {carrier}")
 
     return sorted(
         filter(matches, accounts),
-        key=lambda listed: (listed.health is AccountHealth.OPEN, listed.client.named),
+        key=lambda listed: (listed.health is AccountHealth.OPEN, listed.client.display_name),
     )
 
 

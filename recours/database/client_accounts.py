@@ -136,7 +136,7 @@ class ClientAccounts:
     def client_of(self, named: Any) -> list[ServiceClient]:
         """The clients with this id or email address; several clients if they share the address.
 
-        A client without an address is also found by its displayed name: see `ServiceClient.named`.
+        A client without an address is also found by its displayed name: see `ServiceClient.display_name`.
         """
         border = self._border
         text = str(named).strip().removeprefix("client ")

@@ -17,7 +17,7 @@ from recours.evidence.dates import begins_with_date
 from recours.evidence.facts import DocumentFacts, find_facts
 from recours.evidence.pdf_process import read_pdf
 from recours.evidence.reading import UNREADABLE, Reading, Row
-from recours.evidence.rows import fold, unwrapped
+from recours.evidence.rows import fold, unwrap
 from recours.evidence.statements import find_delivery
 from recours.evidence.web_page import read_web_page
 
@@ -121,7 +121,7 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
             Findings(has_signature=_has_signature(reading, "", expected)),
             _why_nothing_seen(reading, expected),
         )
-    rows = unwrapped(reading.rows)
+    rows = unwrap(reading.rows)
     facts = find_facts(rows, expected)
     upper = "\n".join(" ".join(cell.text for cell in row) for row in reading.rows).upper()
     number = numbers.shows(upper, expected.number) if expected.number else None

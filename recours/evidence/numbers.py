@@ -72,7 +72,7 @@ def another(labeled: Iterable[str], text: str, number: str) -> str | None:
     for value in labeled:
         words = _WORD.findall(_TIME.sub(" ; ", value))
         for start in range(len(words)):
-            if (candidate := _joined(words[start:], size)) and _digits(candidate) * _LEAST_DIGITS >= size:
+            if (candidate := _join(words[start:], size)) and _digits(candidate) * _LEAST_DIGITS >= size:
                 return candidate
         whole = "".join(words[:_MOST_GROUPS])
         if _FOREIGN.fullmatch(whole):
@@ -80,12 +80,12 @@ def another(labeled: Iterable[str], text: str, number: str) -> str | None:
     for named in _NAMED.finditer(_TIME.sub(" ; ", text)):
         words = _WORD.findall(named["number"])
         begins = words and (_digits(words[0]) or number[0].isalpha())
-        candidate = _joined(words, size) if begins else None
+        candidate = _join(words, size) if begins else None
         least_digits = _LEAST_DIGITS if words[:1] == [candidate] else 2
         if candidate and _digits(candidate) * least_digits >= size:
             return candidate
         if (
-            (candidate := _joined(words, _digits(number)))
+            (candidate := _join(words, _digits(number)))
             and candidate.isdigit()
             and len(candidate) >= _SHORTEST
         ):
@@ -98,12 +98,12 @@ def _strong(text: str) -> Iterator[str]:
     for start, word in enumerate(words):
         if _MAY_BEGIN_ONE.fullmatch(word):
             for size in (18, 13):
-                candidate = _joined(words[start : start + 10], size)
+                candidate = _join(words[start : start + 10], size)
                 if candidate and _STRONG.fullmatch(candidate):
                     yield candidate
 
 
-def _joined(words: Sequence[str], size: int) -> str | None:
+def _join(words: Sequence[str], size: int) -> str | None:
     """Join as many of the first words as have exactly this many characters; None if they do not fit."""
     joined = ""
     for word in words:

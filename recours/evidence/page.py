@@ -268,7 +268,7 @@ class Page:
     def _is_step(self, row: int) -> bool:
         """Return whether "Delivered" is only a step of a progress bar, with another undated step beside it."""
         neighbors = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
-        return any(STATUS.fullmatch(_unnumbered(cell.folded)) for cell in self.rows[row]) and any(
+        return any(STATUS.fullmatch(_without_number(cell.folded)) for cell in self.rows[row]) and any(
             map(_is_undated_step, neighbors)
         )
 
@@ -429,11 +429,11 @@ def states_delivery(row: Cells) -> bool:
 
 def _is_undated_step(row: Cells) -> bool:
     """Return whether a row says where a parcel is on its way, without a date."""
-    text = " ".join(_unnumbered(cell.folded) for cell in row)[:_MOST_READ]
+    text = " ".join(_without_number(cell.folded) for cell in row)[:_MOST_READ]
     return ON_ITS_WAY.search(text) is not None and not any(map(str.isdigit, text))
 
 
-def _unnumbered(folded: str) -> str:
+def _without_number(folded: str) -> str:
     """Return the text of a step without its number."""
     return re.sub(r"^\W*\d\d?[.):]? ", "", folded)
 

@@ -88,7 +88,7 @@ def read(pdf: PdfDocument) -> Reading:
     except (PdfiumError, TooMuchError):
         return UNREADABLE
     return Reading(
-        rows=tuple(row for sheet in sheets for row in _rows(_leveled(sheet)) if row),
+        rows=tuple(row for sheet in sheets for row in _rows(_level(sheet)) if row),
         has_ink=any(sheet.has_ink for sheet in sheets),
         # On a page without text, curves may be the whole content. Beside text, they belong to a letterhead.
         has_picture=any(sheet.has_picture or (sheet.has_curves and not sheet.texts) for sheet in sheets),
@@ -124,7 +124,7 @@ _SLOPES = sorted((step / 400 for step in range(-16, 17)), key=abs)
 _FEWER_ROWS = 0.9  # share of the number of rows without leveling
 
 
-def _leveled(sheet: "Sheet") -> list[DrawnText]:
+def _level(sheet: "Sheet") -> list[DrawnText]:
     """Return the text of a sheet. A tilted scan is leveled with the slope that results in the fewest rows."""
     texts = sheet.texts
     if not (sheet.is_scan and texts):

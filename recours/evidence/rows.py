@@ -62,7 +62,7 @@ def _visible(cell: Cell) -> Cell:
     return Cell(text.strip(), cell.at)
 
 
-def _separated(row: Row) -> Row:
+def _split_cells(row: Row) -> Row:
     """Return the cells of a line with separators: "1234 · DELIVERED · 5 Oct 2026"."""
     parts = _SEPARATOR.split(row[0].text) if len(row) == 1 else []
     if len(parts) < _FEWEST_SEPARATED:
@@ -70,23 +70,23 @@ def _separated(row: Row) -> Row:
     return tuple(Cell(part.strip(), 100.0 * at) for at, part in enumerate(parts))
 
 
-def unwrapped(rows: Sequence[Row]) -> list[Row]:
+def unwrap(rows: Sequence[Row]) -> list[Row]:
     """Return the rows, each joined with the rows that continue its sentence, its date or its table cells."""
     whole: list[Row] = []
-    for row in map(_separated, rows):
+    for row in map(_split_cells, rows):
         cells = [cell for cell in row if cell.text.strip()]
         above = list(whole[-1]) if whole else []
         continued = [_continued_cell(above, cell, is_first=not at) for at, cell in enumerate(cells)]
         if cells and None not in continued:
             for cell, at in zip(cells, continued, strict=True):
-                above[at or 0] = _joined(above[at or 0], cell)
+                above[at or 0] = _join(above[at or 0], cell)
             whole[-1] = tuple(above)
         elif len(above) <= 2 and len(cells) == 2 and continued[1] is not None and is_prose(above[-1].text):  # noqa: PLR2004
             # A column of prose beside fields.
             whole[-1:] = [
                 *((cell,) for cell in above[:-1]),
                 tuple(cells[:1]),
-                (_joined(above[-1], cells[1]),),
+                (_join(above[-1], cells[1]),),
             ]
         elif cells:
             whole.append(tuple(cells))
@@ -94,7 +94,7 @@ def unwrapped(rows: Sequence[Row]) -> list[Row]:
     return list(filter(None, visible))
 
 
-def _joined(cell: Cell, behind: Cell) -> Cell:
+def _join(cell: Cell, behind: Cell) -> Cell:
     return Cell(f"{cell.text} {behind.text}", cell.at)
 
 

@@ -94,7 +94,7 @@ class DocumentStore:
                 self.write(Path(document.path), content, durable=True)
             documents = []
             for document, content in named:
-                result = _appraised(label, document, content)
+                result = _appraise(label, document, content)
                 result = replace(result, refused=None) if retrieved.is_accepted else result
                 refused_path = self._place(label, document.sha256, document.media_type, refused=True)
                 # A record may refer to a document that already existed and was accepted under earlier rules.
@@ -188,7 +188,7 @@ class DocumentStore:
             except OSError:  # then the carrier is called again
                 continue
             if hashlib.sha256(content).hexdigest() == document.sha256:
-                return _appraised(label, replace(document, path=str(path)), content)
+                return _appraise(label, replace(document, path=str(path)), content)
         return None
 
     def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
@@ -231,7 +231,7 @@ class DocumentStore:
         )
 
 
-def _appraised(label: Label, document: StoredDocument, content: bytes) -> StoredDocument:
+def _appraise(label: Label, document: StoredDocument, content: bytes) -> StoredDocument:
     """Add the findings to a document, and the reason if it proves nothing."""
     if document.kind is EvidenceKind.RECORD:
         return replace(document, findings=record_findings(document.delivery))

@@ -122,7 +122,7 @@ def _entered(piece: RecordedEvidence, findings: Findings, texts: Localized) -> s
         entries.append(delivery.signatory)
     at = delivery.at or delivery.day
     if at and not findings.delivered:
-        entries.append(texts.printed(at.isoformat()))
+        entries.append(texts.printed_time(at.isoformat()))
     if not entries:
         return ""
     return texts("; entered by {by}: {what}", by=clean(piece.by, 60), what=", ".join(entries))

@@ -32,7 +32,7 @@ from recours.core.decision import (
 )
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.localized import Localized
-from recours.core.order import is_expired, reranked, urgency
+from recours.core.order import is_expired, rerank, urgency
 from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
@@ -465,7 +465,7 @@ class Simulation:
         for line in (line for lines in self._ready.values() for line in lines.values()):
             while line and line[-1][0] == 0 and -line[-1][1] < now.timestamp():
                 *_, place, claim = line.pop()
-                self._make_ready(replace(claim, state=reranked(claim, now, self._policy)), -place, now)
+                self._make_ready(replace(claim, state=rerank(claim, now, self._policy)), -place, now)
 
     def _date(self, at: datetime) -> date:
         return at.astimezone(self._policy.zone).date()

@@ -272,7 +272,7 @@ def _account_problems(overview: Overview) -> Iterator[Problem]:
 
 def _named(label: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]:
     """The number of clients, and the names of the first ones."""
-    names = ", ".join(clean(client.named, 100) for client in clients[:_NAMED])
+    names = ", ".join(clean(client.display_name, 100) for client in clients[:_NAMED])
     return {label: len(clients), f"{label}_named": names, f"{label}_more": max(len(clients) - _NAMED, 0)}
 
 

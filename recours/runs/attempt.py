@@ -94,7 +94,7 @@ def attempt(
     """
     started_at = deps.clock.now()
     start = deps.clock.monotonic()
-    recovered = _recovered(claim, deps.documents)
+    recovered = _find_recovered(claim, deps.documents)
     if recovered.is_complete:
         reservation.release()
         return _end_by_documents(claim, recovered, started_at)
@@ -102,7 +102,7 @@ def attempt(
     if fetched is None or not fetched.was_asked:
         return None
     is_assumed = known_delivery is not None and known_delivery.is_assumed
-    outcome, evidence = _stored(claim, fetched.outcome, recovered, deps.documents, is_assumed=is_assumed)
+    outcome, evidence = _store(claim, fetched.outcome, recovered, deps.documents, is_assumed=is_assumed)
     if isinstance(outcome, Failure) and (delivery := delivery_to_record(claim, outcome)):
         record = Retrieved((record_of(claim, delivery),), delivery)
         evidence += deps.documents.store(_label(claim), record)
@@ -125,11 +125,11 @@ def result_of_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) 
 
     The other documents of that answer may be missing; the carrier is not asked for them. None: no proof was stored.
     """
-    recovered = _recovered(claim, documents)
+    recovered = _find_recovered(claim, documents)
     return _end_by_documents(claim, recovered, clock.now()) if best_proof(recovered.documents) else None
 
 
-def _recovered(claim: Claim, documents: "DocumentStore") -> RecoveredEvidence:
+def _find_recovered(claim: Claim, documents: "DocumentStore") -> RecoveredEvidence:
     return (
         documents.find(_label(claim)) if claim.state.interruptions and claim.number else RecoveredEvidence()
     )
@@ -145,7 +145,7 @@ def _label(claim: Claim) -> Label:
     return Label(claim.carrier or "", claim.id, claim.reference, claim.number or "", claim.client_text or "")
 
 
-def _stored(
+def _store(
     claim: Claim,
     outcome: Outcome,
     recovered: RecoveredEvidence,

@@ -15,7 +15,7 @@ from recours.core.claim import MANUAL, Claim, FetchStatus, Stage, tidy_number
 from recours.core.errors import ErrorKind
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, not_wanted
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, refuse_unwanted
 
 # Claims with one of these statuses are enrolled only on request: the client already has the money back.
 LEFT_OUT = frozenset({"refunded"})
@@ -89,7 +89,7 @@ def why_not_enroll(claim: Claim, policy: Policy) -> ClaimRefusal | None:
         return ClaimRefusal("has_failed", claim.reference)
     if claim.is_pending:
         return ClaimRefusal("is_pending", claim.reference)
-    return not_wanted(claim) if policy.sets_aside(claim) else None
+    return refuse_unwanted(claim) if policy.sets_aside(claim) else None
 
 
 def why_not_exclude(claim: Claim) -> ClaimRefusal | None:
@@ -211,7 +211,7 @@ def why_not_reopen(claim: Claim, policy: Policy, *, is_leased: bool) -> ClaimRef
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ClaimRefusal(Unfit.HAS_POD, claim.reference)
     if policy.sets_aside(claim):
-        return not_wanted(claim)
+        return refuse_unwanted(claim)
     if is_leased:
         return ClaimRefusal(Unfit.LEASED, claim.reference)
     if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:

@@ -270,7 +270,7 @@ class LaneOrder:
         for _, key in self._sorted:
             yield key
 
-    def leased(self, keys: Collection[str], last: Urgency | None) -> None:
+    def register_leased(self, keys: Collection[str], last: Urgency | None) -> None:
         """Register that claims of these lanes were leased, up to the place `last` (None: all their ready claims)."""
         if self._is_long:
             for key in keys:
@@ -288,7 +288,7 @@ class LaneOrder:
         self._outdated = set()
         return outdated
 
-    def returned(self, key: str, place: Urgency) -> None:
+    def register_returned(self, key: str, place: Urgency) -> None:
         """Register that a claim with this urgency is ready in the lane again."""
         self.move(key, min(self._heads.get(key, place), place))
 

@@ -226,7 +226,7 @@ class Leasing:
         claims = self._source.lease(lanes, limit, lease, now, unnumbered=unnumbered)
         places = [urgency(claim.state, now) for claim in claims]
         if not unnumbered:
-            self._order.leased(lanes, max(places) if len(places) == limit else None)
+            self._order.register_leased(lanes, max(places) if len(places) == limit else None)
         self._remaining -= len(claims)
         return claims
 
@@ -432,7 +432,7 @@ class Leasing:
             for claim in claims:
                 lane = self._lane(claim.account_key)
                 lane.is_empty = False
-                self._order.returned(lane.key, urgency(claim.state, self._deps.clock.now()))
+                self._order.register_returned(lane.key, urgency(claim.state, self._deps.clock.now()))
 
     @contextmanager
     def _put_back_after_fault(self, claims: list[Claim]) -> Iterator[None]:

@@ -95,7 +95,7 @@ class Recorder:
         else:
             decision = decide(claim, outcome, now, self.deps.policy, by_name=self.by_name)
             if decision.uses_attempt and result.never_connected:
-                decision = _unchanged(claim, None)
+                decision = _unchanged_decision(claim, None)
         return _with_account(decision, result)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
@@ -108,7 +108,11 @@ class Recorder:
         now = self.deps.clock.now()
         since = now if last else None
         self._record(
-            [(result, _with_account(_unchanged(result.claim, since), result)) for result in attempts], now
+            [
+                (result, _with_account(_unchanged_decision(result.claim, since), result))
+                for result in attempts
+            ],
+            now,
         )
         return 0
 
@@ -216,7 +220,7 @@ class Recorder:
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {attempts} - {error}{times_asked}")
 
 
-def _unchanged(claim: Claim, last_since: datetime | None) -> Decision:
+def _unchanged_decision(claim: Claim, last_since: datetime | None) -> Decision:
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
     state = claim.state
     if last_since:

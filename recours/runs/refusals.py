@@ -117,7 +117,7 @@ class UnfitClaimsError(ClaimsRefusedError):
     """Raised if named claims cannot be fetched."""
 
 
-def not_wanted(claim: Claim) -> ClaimRefusal:
+def refuse_unwanted(claim: Claim) -> ClaimRefusal:
     """Return the refusal of a claim whose own status excludes it from fetching."""
     return ClaimRefusal(Unfit.NOT_WANTED, claim.reference, facts={"status": clean(claim.claim_status, 30)})
 

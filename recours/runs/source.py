@@ -12,7 +12,7 @@ from recours.core.order import Urgency, urgency
 from recours.core.policy import Policy
 from recours.core.text import is_text, nearest
 from recours.runs.ports import Lease, Ready
-from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError, not_wanted, why_erased
+from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError, refuse_unwanted, why_erased
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
@@ -131,7 +131,7 @@ def _why_unfit(claims: "ClaimRepository", claim: Claim, policy: Policy, now: dat
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ClaimRefusal(Unfit.HAS_POD, claim.reference)
     if policy.sets_aside(claim):
-        return not_wanted(claim)
+        return refuse_unwanted(claim)
     return ClaimRefusal(Unfit.LEASED, claim.reference) if claims.is_leased(claim, now) else None
 
 

@@ -154,7 +154,7 @@ def waiting_line(waiting: Waiting, local: LocalTime) -> str:
 MOST_NOT_ENROLLED = 10_000
 
 
-def not_enrolled(count: int) -> str:
+def not_enrolled_warning(count: int) -> str:
     """Return the warning about claims that nobody has enrolled or decided to leave out; "" if there are none."""
     if not count:
         return ""

@@ -17,7 +17,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, expire, give_up, next_action, pass_retry
 from recours.core.errors import RunError
-from recours.core.order import reranked
+from recours.core.order import rerank
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, format_span, plural
@@ -25,7 +25,7 @@ from recours.runs.log import log
 from recours.runs.ports import SET_ASIDE_MOST, Dependencies, Limits
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
-from recours.runs.summary import MOST_NOT_ENROLLED, Report, Stats, not_enrolled, waiting_line
+from recours.runs.summary import MOST_NOT_ENROLLED, Report, Stats, not_enrolled_warning, waiting_line
 
 _SHOWN_REMARKS = 20
 _SHOWN_EXPIRED = 5
@@ -279,7 +279,7 @@ class Worker(ABC):
         now = self.deps.clock.now()
         if self.stage is Stage.NEW and (enrolled := enrollment.enroll_new(now)):
             log.info(f"Enrolled {plural(enrolled, 'new claim')} (RECOURS_ENROLL_NEW)")
-        if sentence := not_enrolled(enrollment.undecided(MOST_NOT_ENROLLED, now)):
+        if sentence := not_enrolled_warning(enrollment.undecided(MOST_NOT_ENROLLED, now)):
             log.warning(sentence)
 
     def _expire(self) -> None:
@@ -320,7 +320,7 @@ class Worker(ABC):
                 log.warning(f"{claim.reference}: cannot read the value of {values}; it is treated as unknown")
         if unreadable > _SHOWN_REMARKS:
             log.warning(f"{unreadable - _SHOWN_REMARKS} more claims have values that cannot be read")
-        rank = partial(reranked, now=now, policy=policy)
+        rank = partial(rerank, now=now, policy=policy)
         maintenance.rank_overdue(self.stage, policy.evidence_days, rank, now)
         self.maintain_own(now)
         maintenance.stage_due(policy.due_until(now))

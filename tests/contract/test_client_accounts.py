@@ -363,7 +363,7 @@ def test_without_addresses_the_id_alone_decides(accounts: ClientAccounts) -> Non
     accounts.database.reinspect()
     accounts.settle_moved(LATER)
     assert accounts.directory() == {1: {"chronopost": account.id}}
-    assert accounts.all()[0].client.named == "client 1"
+    assert accounts.all()[0].client.display_name == "client 1"
 
 
 def test_without_clients_one_is_named_by_the_id_that_its_claims_have(accounts: ClientAccounts) -> None:

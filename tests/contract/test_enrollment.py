@@ -22,7 +22,7 @@ from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import inspect_schema
 from recours.runs.eligibility import EnrollCriteria, count_candidates
 from recours.runs.ports import Lease
-from recours.runs.summary import not_enrolled
+from recours.runs.summary import not_enrolled_warning
 from recours.sandbox import SimulatedClock
 from tests.contract.test_claims import CATALOG, POLICY
 from tests.contract.test_records import plan
@@ -305,11 +305,11 @@ def test_a_claim_edited_in_the_meantime_is_not_enrolled(service: Database) -> No
     ],
 )
 def test_one_line_says_how_many_and_what_to_type(count: int, expected: str) -> None:
-    sentence = not_enrolled(count)
+    sentence = not_enrolled_warning(count)
     assert sentence.startswith(expected)
     assert "recours enroll" in sentence
     assert "\n" not in sentence
-    assert not_enrolled(0) == ""
+    assert not_enrolled_warning(0) == ""
 
 
 # ---------------------------------------------------------------- several at once

@@ -13,7 +13,7 @@ from recours.carriers.chronopost import SPEC
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.decision import decide, expire
-from recours.core.order import reranked
+from recours.core.order import rerank
 from recours.database.engine import Database
 from recours.runs.ports import Attempt, Lease
 from tests.conftest import add_claims
@@ -35,7 +35,7 @@ class Side:
 
     def keep(self, now: datetime = NOW) -> int:
         """Run the maintenance; returns how many claims changed their place over time."""
-        rank = partial(reranked, now=now, policy=FORGETFUL)
+        rank = partial(rerank, now=now, policy=FORGETFUL)
         moved = self.maintenance.rank_overdue(Stage.READY, FORGETFUL.evidence_days, rank, now)
         take_in(self._database, self.claims.catalog, now, FORGETFUL)
         self.maintenance.stage_due(now)

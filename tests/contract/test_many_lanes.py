@@ -12,7 +12,7 @@ from sqlalchemy import event, insert, select
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
-from recours.core.order import Urgency, reranked, urgency
+from recours.core.order import Urgency, rerank, urgency
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
@@ -218,7 +218,7 @@ def test_the_statements_of_a_run_do_not_grow_with_the_accounts(database: Databas
     catalog = of_clients.catalog
     maintenance = ClaimMaintenance(database, catalog, "slice")
     maintenance.repair_keys()
-    rank = partial(reranked, now=NOW, policy=POLICY)
+    rank = partial(rerank, now=NOW, policy=POLICY)
     with statements_of(database) as seen:
         assert maintenance.repair_keys() == []
         maintenance.rank_overdue(Stage.READY, ["chronopost"], rank, NOW - timedelta(days=60))

@@ -11,7 +11,7 @@ from recours.core.assessment import assess
 from recours.core.claim import NEVER, Claim, Delivery, Snapshot, Stage, State, deadline_end
 from recours.core.decision import decide
 from recours.core.errors import ErrorKind
-from recours.core.order import is_expired, mark_asked, rank, ranks_last, reranked, urgency
+from recours.core.order import is_expired, mark_asked, rank, ranks_last, rerank, urgency
 from recours.core.outcome import Failure
 from recours.core.policy import Policy
 
@@ -125,12 +125,12 @@ def test_a_place_stored_by_an_older_version_is_read() -> None:
     ranked = replace(
         claim, state=State(Stage.READY, failed_at=NOW, rank_at=LATER_ENDS, rank_is_deadline=True)
     )
-    assert reranked(ranked, NOW, POLICY) == replace(ranked.state, rank_at=NOW + 10 * DAY)
+    assert rerank(ranked, NOW, POLICY) == replace(ranked.state, rank_at=NOW + 10 * DAY)
     asked_claim = replace(ranked, state=replace(ranked.state, expire_from=NEVER))
-    assert reranked(asked_claim, NOW, POLICY).expire_from == LATER_ENDS
+    assert rerank(asked_claim, NOW, POLICY).expire_from == LATER_ENDS
 
 
 def test_a_failure_in_the_future_counts_as_now() -> None:
     """A wrong clock or another program may write any time; 14 days after the year 9999 do not exist."""
     claim = Claim(1, "CLM-1", carrier="ups", fetch_status="failed", state=State(Stage.READY, failed_at=NEVER))
-    assert reranked(claim, NOW, POLICY).rank_at == NOW + 14 * DAY
+    assert rerank(claim, NOW, POLICY).rank_at == NOW + 14 * DAY

@@ -7,7 +7,7 @@ import pytest
 
 from recours.accounts.health import AccountHealth, ListedAccount
 from recours.core.accounts import ClientAccount
-from recours.core.actions import OPERATOR, SERVICE, SOMEONE, authored
+from recours.core.actions import OPERATOR, SERVICE, SOMEONE, join_author
 from recours.reporting.labels import account_reason, author_text, person_named
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -30,8 +30,8 @@ def test_a_role_is_named_and_a_name_stays(by: str, english: str, french: str) ->
 @pytest.mark.parametrize(
     ("stored", "english", "french"),
     [
-        (authored("operator", "grève: jusqu'à lundi"), 'the operator: "grève: jusqu\'à lundi"', "l'opérateur : « grève: jusqu'à lundi »"),
-        (authored("anna", ""), "anna", "anna"),
+        (join_author("operator", "grève: jusqu'à lundi"), 'the operator: "grève: jusqu\'à lundi"', "l'opérateur : « grève: jusqu'à lundi »"),
+        (join_author("anna", ""), "anna", "anna"),
         ("strike", 'someone: "strike"', "quelqu'un : « strike »"),  # by other software
     ],
 )  # fmt: skip
