@@ -50,7 +50,21 @@ from tests.reference import settings_of
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "reference"
-MEANINGS: dict[str, Any] = tomllib.loads((ROOT / "docs" / "meanings.toml").read_text(encoding="utf-8"))
+
+
+def _meanings() -> dict[str, Any]:
+    """The content of meanings.toml. In its JSON keys, `+` is replaced by all keys of the named part."""
+    meanings = tomllib.loads((ROOT / "docs" / "meanings.toml").read_text(encoding="utf-8"))
+    for command, keys in meanings["json"].items():
+        expanded: dict[str, str] = {}
+        for key, text in keys.items():
+            part = meanings["json_parts"][text] if key.endswith("+") else {"": text}
+            expanded |= {key.removesuffix("+") + name: meaning for name, meaning in part.items()}
+        meanings["json"][command] = expanded
+    return meanings
+
+
+MEANINGS = _meanings()
 _NOTE = "<!-- Generated from the code and docs/meanings.toml. Do not edit: run `make reference`. -->"
 _WIDTH = 100
 
