@@ -270,7 +270,7 @@ class Actions:
         app = self.app
         now = self.app.clock.now()
         with self._translating_errors():
-            claim = self._listed(reference).claim
+            claim = self.reports.require(reference).claim
             correction = self._correction(claim, number, carrier)
             if not correct(app.assessor, [(claim, correction)], self.by, now):
                 raise ClaimsRefusedError(self._why_not_done(claim, now))
@@ -376,6 +376,7 @@ class Actions:
             content = _content_of(content) if isinstance(content, Path) else content
             documents = DocumentStore(app.settings.pod_dir, app.settings.access)
             documents.prepare()
+            listed = self.reports.require(reference)
             attacher = Attacher(
                 records=self.reports.records,
                 claims=replace(app.claims, worker=_ATTACH),
@@ -385,17 +386,17 @@ class Actions:
                 token=uuid.uuid4().hex,
             )
             name = clean(name, 200)
-            attachment = Attachment(reference, name, content, self.by, kind, signed_by, at, reason)
-            document, pod_url = attacher.attach(attachment, app.clock.now())
+            attachment = Attachment(name, content, self.by, kind, signed_by, at, reason)
+            document, pod_url = attacher.attach(listed, attachment, app.clock.now())
             write_manifests(app.settings, app.database, _ATTACH, app.clock)
-            evidence = evidence_of(app, self.reports.records.find(reference))
+            evidence = evidence_of(app, listed)
             result: AttachResult = self._sentences.attached(reference, document, pod_url, evidence)
         return result
 
     def accept(self, reference: str, sha256: str, why: str) -> AttachResult:
         """Accept a refused file, given its SHA-256. `why`: the person's reason, which is recorded."""
         with self._translating_errors():
-            listed = self._listed(reference)
+            listed = self.reports.require(reference)
             pieces = self.reports.records.evidence(listed.claim.id)
             piece = next((piece for piece in pieces if piece.sha256 == sha256), None)
             if piece is None or not is_inside(self.app.settings.pod_dir, piece.path):
@@ -408,7 +409,7 @@ class Actions:
         app = self.app
         now = self.app.clock.now()
         with self._translating_errors():
-            listed = self._listed(reference)
+            listed = self.reports.require(reference)
             claim = listed.claim
             pieces = self.reports.records.evidence(listed.claim.id)
             piece, following = proof_to_withdraw(listed, pieces, chosen)
@@ -469,14 +470,6 @@ class Actions:
             self._result(subject.name, "not_erased"),
             *(ActionResult("", sentence, is_done=False) for sentence in failures),
         ]
-
-    def _listed(self, reference: str) -> ListedClaim:
-        listed = self.reports.records.find(reference)
-        if listed is None:
-            raise ClaimsRefusedError(unknown_claim(self.app.claims, reference))
-        if refusal := why_erased(listed.claim):
-            raise ClaimsRefusedError(refusal)
-        return listed
 
     # ---------------------------------------------------------------- carriers
 

@@ -28,8 +28,8 @@ from recours.core.text import clean
 from recours.core.translations import N_
 from recours.reporting.records import ListedClaim
 from recours.runs.ports import Attempt, Lease
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError, why_erased
-from recours.runs.source import named_state, unknown_claim
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, Unfit, UnfitClaimsError
+from recours.runs.source import named_state
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
@@ -76,7 +76,6 @@ REFUSED: dict[str, str] = {
 class Attachment:
     """`at`: the delivery time, in RECOURS_TIMEZONE if without offset. `anyway`: why to accept a refused file, or ""."""
 
-    reference: str
     name: str  # the file name, for display
     content: bytes
     by: str  # the person
@@ -97,18 +96,14 @@ class Attacher:
     policy: Policy
     token: str
 
-    def attach(self, attachment: Attachment, now: datetime) -> tuple[StoredDocument, str]:
+    def attach(
+        self, listed: ListedClaim, attachment: Attachment, now: datetime
+    ) -> tuple[StoredDocument, str]:
         """Store a file as evidence of a claim, and return the document and the claim's `pod_url`.
 
-        Raises NotAttachedError; UnfitClaimsError if the claim does not exist or a run is fetching it; RunError.
+        Raises NotAttachedError; UnfitClaimsError if a run is fetching the claim; RunError.
         """
-        reference = attachment.reference
-        listed = self.records.find(reference)
-        if listed is None:
-            raise UnfitClaimsError(unknown_claim(self.claims, reference))
         claim = listed.claim
-        if refusal := why_erased(claim):
-            raise ClaimsRefusedError(refusal)
         pieces = self.records.evidence(claim.id)
         digest = sha256(attachment.content).hexdigest()
         duplicate = next((piece for piece in pieces if piece.sha256 == digest), None)

@@ -22,8 +22,7 @@ from recours.evidence.verification import read_stored
 from recours.reporting.evidence import KIND_NAMES, ClaimEvidence, ShownDelivery, piece_text
 from recours.reporting.records import ListedClaim
 from recours.reporting.snapshot import Reports
-from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError, why_erased
-from recours.runs.source import unknown_claim
+from recours.runs.refusals import ClaimRefusal, ClaimsRefusedError
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -57,11 +56,7 @@ def make_dossier(app: App, reference: str, language: str) -> bytes:
     stored; DatabaseError.
     """
     reports = Reports(app)
-    listed = reports.records.find(reference)
-    if listed is None:
-        raise ClaimsRefusedError(unknown_claim(app.claims, reference))
-    if refusal := why_erased(listed.claim):
-        raise ClaimsRefusedError(refusal)
+    listed = reports.require(reference)
     evidence = ClaimEvidence(reports.records.evidence(listed.claim.id), listed.dispute)
     texts = Localized(language, app.settings.policy.zone)
     exhibits = list(_exhibits(listed, evidence, app, texts))

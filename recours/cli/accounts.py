@@ -2,8 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +56,6 @@ def command() -> None:
 
     A client's claims are fetched with the client's own account; all other claims use the default account.
     """
-
-
-@contextmanager
-def _account_actions(database_url: str | None) -> Iterator[AccountActions]:
-    with with_app(database_url) as app:
-        yield AccountActions(app)
 
 
 _client_argument = click.argument("client", metavar="CLIENT")
@@ -271,12 +264,12 @@ def confirm(client: str, database_url: str | None) -> None:
 
     This confirms that CLIENT is still the client whose accounts were entered.
     """
-    with _account_actions(database_url) as accounts:
-        accounts_again = accounts.confirm(client, person())
-    for account in accounts_again:
+    with with_app(database_url) as app:
+        confirmed_accounts = AccountActions(app).confirm(client, person())
+    for account in confirmed_accounts:
         carrier = CATALOG.name_of(account.carrier, account.carrier)
         echo(f"{account.client.display_name} keeps the account with {carrier}. The next run uses it.")
-    if not accounts_again:
+    if not confirmed_accounts:
         echo(f"No account of {clean(client, 100)} needs to be confirmed. Nothing was changed.")
 
 
@@ -312,7 +305,8 @@ def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) 
     credentials under the names of their settings, such as account and password.
     """
     content = content_of(file, LARGEST, "FILE")
-    with _account_actions(database_url) as accounts:
+    with with_app(database_url) as app:
+        accounts = AccountActions(app)
         accounts.seals()  # raises before the file is parsed if credentials cannot be sealed
         new = accounts.read_file(content, replace=replace)
         if not dry_run:

@@ -37,7 +37,6 @@ from recours.host.files import publish, read_regular
 from recours.host.home import NoHomeError
 from recours.host.installation import pasteable
 from recours.reporting.problems import Problem, VerdictSentences
-from recours.runs import source
 from recours.runs.refusals import ClaimsRefusedError
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
@@ -159,12 +158,6 @@ def refusal_text(refusal: Refusal, texts: Localized) -> str:
     """Why an account cannot be used, and until when."""
     until = f"; no call before {texts.minute(refusal.until)}" if refusal.until else ""
     return refusal.reason if refusal.stopped else f"{refusal.reason}{until}"
-
-
-def unknown_claim(app: App, reference: str) -> click.BadParameter:
-    """The error for an unknown reference, which suggests the nearest one."""
-    sentence = source.unknown_claim(app.claims, reference).sentence()
-    return click.BadParameter(sentence, param_hint="CLAIM")
 
 
 @contextmanager

@@ -142,7 +142,11 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
         if check:
             echo("The backup is complete, and no file has changed.")
         else:
-            _say_restored(_restored(settings, backup, force=force), made_at)
+            # The current SQLite file is not opened: it may be damaged or missing, and the backup replaces it.
+            opened = named(settings) if is_file(settings.database_url) else connect(settings)
+            with closing(opened) as database:
+                result = put_back(backup, database, settings.pod_dir, settings.access, force=force)
+            _say_restored(result, made_at)
 
 
 def _say_verified(backup: Backup, faults: list[str], made_at: str) -> None:
@@ -155,13 +159,6 @@ def _say_verified(backup: Backup, faults: list[str], made_at: str) -> None:
         say_error(fault)
     if faults:
         say_error(f"The backup is damaged: {plural(len(faults), 'problem')}. Nothing was restored.")
-
-
-def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
-    # The current SQLite file is not opened: it may be damaged or missing, and the backup replaces it.
-    opened = named(settings) if is_file(settings.database_url) else connect(settings)
-    with closing(opened) as database:
-        return put_back(backup, database, settings.pod_dir, settings.access, force=force)
 
 
 def _say_restored(result: Restored, made_at: str) -> None:

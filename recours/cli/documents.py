@@ -4,22 +4,18 @@ import uuid
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from recours.admin.actions import FileAction
-from recours.app import App
 from recours.cli.claim_file import act_on_file, csv_option
 from recours.cli.common import (
     confirmed,
     database_option,
     dry_run_option,
     json_option,
-    report_faults,
     say,
     tell_json,
-    unknown_claim,
     with_actions,
     with_app,
     yes_option,
@@ -39,7 +35,6 @@ from recours.reporting.claim_reports import evidence_of
 from recours.reporting.evidence import piece_json
 from recours.reporting.records import iso
 from recours.reporting.snapshot import Reports
-from recours.runs.refusals import ClaimsRefusedError, why_erased
 
 
 @click.command("attach")
@@ -96,7 +91,7 @@ def attach_command(
             anyway=why,
         )
         if as_json:
-            evidence = evidence_of(actions.app, Reports(actions.app).records.find(reference))
+            evidence = evidence_of(actions.app, Reports(actions.app).require(reference))
             piece = next(piece for piece in evidence.pieces if piece.sha256 == result.sha256)
             facts = {"claim": result.reference, "is_pod": result.is_pod, "pod_url": result.pod_path}
             tell_json(facts | piece_json(piece) | evidence.support_json())
@@ -273,9 +268,10 @@ def verify_command(
         if not as_json:
             echo(harmless(f"! {problem}"))
 
-    with with_app(database_url) as app, report_faults():
+    with with_app(database_url) as app:
         settings = app.settings
-        claim_ids = [_claim_id(app, reference) for reference in references]
+        reports = Reports(app)
+        claim_ids = [reports.require(reference).claim.id for reference in references]
         custody = DatabaseCustody(app.database, settings.pod_dir)
         if appraises:
             count = 0
@@ -309,15 +305,6 @@ def verify_command(
         echo(text)
     if problems:
         raise SystemExit(FAILED)
-
-
-def _claim_id(app: App, reference: str) -> Any:
-    claim = app.claims.find(reference)
-    if claim is None:
-        raise unknown_claim(app, reference)
-    if refusal := why_erased(claim):
-        raise ClaimsRefusedError(refusal)
-    return claim.id
 
 
 def _facts(verification: Verification) -> dict[str, object]:

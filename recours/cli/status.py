@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recours.cli.common import database_option, json_option, show_problems, tell_json, unknown_claim, with_app
+from recours.cli.common import database_option, json_option, show_problems, tell_json, with_app
 from recours.cli.console import DONE, FAILED, Table, colored_verdict, echo, harmless, number_option, show
 from recours.core.carrier import Catalog
 from recours.core.localized import Localized
@@ -22,13 +22,14 @@ from recours.reporting.labels import colon as colon_of
 from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview, Rate
+from recours.runs.refusals import ClaimsRefusedError
+from recours.runs.source import unknown_claim
 
 if TYPE_CHECKING:
     from recours.dashboard.texts import PageTexts
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
-_UNKNOWN = UNKNOWN_CARRIER
 # The columns of the backlog table and the counts they show.
 _COUNTED = {
     "Due": "due",
@@ -87,7 +88,9 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, texts: L
     echo(f"\n{harmless(f'{database}, {texts.minute(overview.at)}')}")
     success = overview.success
     days = [(day.isoformat(), rate) for day, rate in success.by_day.items()]
-    by_carrier = [(catalog.name_of(key, key or _UNKNOWN), rate) for key, rate in success.by_carrier.items()]
+    by_carrier = [
+        (catalog.name_of(key, key or UNKNOWN_CARRIER), rate) for key, rate in success.by_carrier.items()
+    ]
     errors = [(kind, str(count)) for kind, count in list(success.errors.items())[:_KINDS_SHOWN]]
     tables = (
         _runs(overview, texts),
@@ -129,7 +132,7 @@ def _backlogs(overview: Overview, catalog: Catalog, texts: Localized) -> Table:
     for backlog in overview.backlogs_by_carrier:
         limit = backlog.counted_up_to
         counts = [backlog.counts[stage] for stage in _COUNTED.values()]
-        name = catalog.name_of(backlog.carrier, backlog.carrier or _UNKNOWN)
+        name = catalog.name_of(backlog.carrier, backlog.carrier or UNKNOWN_CARRIER)
         # `10000+` means 10000 or more.
         cells = [f"{count}+" if count >= limit else str(count) for count in counts]
         rows.append((name, *cells, texts.day(backlog.oldest) if backlog.oldest else ""))
@@ -173,7 +176,7 @@ def why_command(
             raise click.BadParameter(f"several claims match: {', '.join(references)}.", param_hint="CLAIM")
         explanation = explanation_of(app, "".join(references), max_retries, language=language)
         if explanation is None:
-            raise unknown_claim(app, typed)
+            raise ClaimsRefusedError(unknown_claim(app.claims, typed))
     if as_json:
         tell_json(explanation.as_json())
     else:

@@ -44,6 +44,8 @@ from recours.reporting.system import (
     worker_status,
 )
 from recours.reporting.system_reader import Mark, SystemReader
+from recours.runs.refusals import ClaimsRefusedError, UnfitClaimsError, why_erased
+from recours.runs.source import unknown_claim
 from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.worker import WORKERS
 from recours.settings.model import redactor
@@ -73,6 +75,15 @@ class Reports:
     @cached_property
     def system(self) -> SystemReader:
         return SystemReader(self.app.database, self.app.catalog, redactor(self.app.settings))
+
+    def require(self, reference: str) -> ListedClaim:
+        """The claim with this reference. Raises UnfitClaimsError if it does not exist, ClaimsRefusedError if it was erased."""
+        listed = self.records.find(reference)
+        if listed is None:
+            raise UnfitClaimsError(unknown_claim(self.app.claims, reference))
+        if refusal := why_erased(listed.claim):
+            raise ClaimsRefusedError(refusal)
+        return listed
 
     @property
     def is_by_fleet(self) -> bool:

@@ -52,14 +52,13 @@ def attached(
         "/pods/new.pdf", "b" * 64, 9, "application/pdf", Delivery(), BY_HAND, kind, shown
     )
     records, claims, documents = Mock(), Mock(), Mock()
-    records.find.return_value = ListedClaim(CLAIM, pod_url)
     records.evidence.return_value = [present] if present else []
     claims.lease_named.return_value = CLAIM
     claims.record.return_value = [True]
     documents.store.return_value = [document]
     policy = Policy(zone=ZoneInfo("Europe/Paris"))
     attacher = Attacher(records, claims, documents, lambda *_: Appraisal(shown), policy, "token")
-    _, path = attacher.attach(Attachment("CLM-1", "new.pdf", b"new", "Anna", kind), NOW)
+    _, path = attacher.attach(ListedClaim(CLAIM, pod_url), Attachment("new.pdf", b"new", "Anna", kind), NOW)
     return path, claims
 
 
@@ -95,14 +94,13 @@ def test_a_claim_that_has_no_proof_any_more_gets_it() -> None:
 @pytest.mark.parametrize("fault", [RunError("the disk is full"), KeyboardInterrupt()])
 def test_a_failed_attachment_releases_the_claim(fault: BaseException) -> None:
     records, claims, documents = Mock(), Mock(), Mock()
-    records.find.return_value = ListedClaim(CLAIM)
     records.evidence.return_value = []
     claims.lease_named.return_value = CLAIM
     documents.store.side_effect = fault
     policy = Policy(zone=ZoneInfo("Europe/Paris"))
     attacher = Attacher(records, claims, documents, lambda *_: Appraisal(SIGNED), policy, "token")
     with pytest.raises(type(fault)):
-        attacher.attach(Attachment("CLM-1", "new.pdf", b"new", "Anna"), NOW)
+        attacher.attach(ListedClaim(CLAIM), Attachment("new.pdf", b"new", "Anna"), NOW)
     (released, lease), _ = claims.release.call_args
     assert (released, lease.token) == ([(CLAIM, CLAIM.state)], "token")
     claims.record.assert_not_called()
