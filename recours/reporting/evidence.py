@@ -11,6 +11,7 @@ from recours.core.localized import Localized
 from recours.core.outcome import BY_HAND, PROOF_KINDS, RecordedEvidence
 from recours.core.text import clean
 from recours.core.translations import N_, translate
+from recours.reporting.labels import person_named
 from recours.reporting.records import iso
 
 KIND_NAMES = {
@@ -97,7 +98,9 @@ def piece_json(piece: RecordedEvidence) -> dict[str, Any]:
 
 def source_text(piece: RecordedEvidence, language: str) -> str:
     """The source of a piece: a carrier's call, or the person who attached it."""
-    return f"{source_name(language, BY_HAND)}, {clean(piece.by, 60)}" if piece.by else clean(piece.source, 60)
+    if not piece.by:
+        return clean(piece.source, 60)
+    return f"{source_name(language, BY_HAND)}, {person_named(language, piece.by)}"
 
 
 def source_name(language: str, source: str) -> str:
@@ -125,4 +128,4 @@ def _entered(piece: RecordedEvidence, findings: Findings, texts: Localized) -> s
         entries.append(texts.printed_time(at.isoformat()))
     if not entries:
         return ""
-    return texts("; entered by {by}: {what}", by=clean(piece.by, 60), what=", ".join(entries))
+    return texts("; entered by {by}: {what}", by=person_named(texts.language, piece.by or ""), what=", ".join(entries))

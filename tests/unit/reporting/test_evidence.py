@@ -73,6 +73,11 @@ PARIS = ZoneInfo("Europe/Paris")
             "aucun texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31 CEST",
         ),
         (
+            replace(BY_HAND, by="operator"),
+            "no readable text; entered by the operator: DURAND, 5 Oct 2026, 10:31 CEST",
+            "aucun texte lisible ; saisi par l'opérateur : DURAND, 05/10/2026 à 10 h 31 CEST",
+        ),
+        (
             replace(BY_HAND, findings=LETTER.findings, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
             "signed by DUPONT on 5 Oct 2026, 10:31; shows the tracking number; entered by Anna: DURAND",
             "signature de DUPONT le 05/10/2026 à 10 h 31 ; le numéro de suivi y figure ; saisi par Anna : DURAND",
@@ -89,6 +94,8 @@ def test_findings_of_a_piece_are_described_in_both_languages(
 def test_where_a_piece_is_from() -> None:
     assert source_text(LETTER, "fr") == "chronopost searchPOD"
     assert (source_text(BY_HAND, "en"), source_text(BY_HAND, "fr")) == ("by hand, Anna", "à la main, Anna")
+    by_operator = replace(BY_HAND, by="operator")
+    assert source_text(by_operator, "fr") == "à la main, l'opérateur"
     assert KIND_NAMES.keys() == set(EvidenceKind)
 
 
