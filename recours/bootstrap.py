@@ -70,7 +70,7 @@ def make_worker(
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         send_mails=mailing.notify if mails else None,
-        note_troubles=mailing.note_troubles,
+        report_problems=mailing.report_problems,
         enrollment=make_enrollment(settings, assessor),
         closing_tasks=(partial(write_manifests, settings, database, run_id, clock),),
     )

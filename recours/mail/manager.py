@@ -56,7 +56,7 @@ class NotificationManager:
     blocked: Callable[[], Mapping[str, int]] = dict  # number of blocked claims by account key
 
     def render_due(self) -> int:
-        """Render the emails that are due and return their number. If clients' emails exceed the send limit, all are held."""
+        """Render the emails that are due and return their number. Holds all emails to clients above the send limit."""
         now = self.clock.now()
         due = (
             mail

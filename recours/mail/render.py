@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 MOST_CLAIMS = 200  # listed in one email
-_MOST_NAMED = 20  # expired claims, or clients with rejected accounts, listed by name
+_MOST_NAMES = 20  # expired claims, or clients with rejected accounts, listed by name
 _LONGEST_REFERENCE = 100
 _LONGEST_ERROR = 300
 _LONGEST_NAME = 80
@@ -57,7 +57,7 @@ class Rendered:
 
 
 @dataclass(frozen=True)
-class Item:
+class Section:
     """A section of an email: a title and labeled lines."""
 
     title: str
@@ -70,7 +70,7 @@ def render(
     events: Sequence[OutboxEvent],
     language: str,
     name: str | None,
-    head: Branding,
+    branding: Branding,
     catalog: Catalog,
     blocked: Mapping[str, int] | None = None,
 ) -> Rendered:
@@ -78,38 +78,44 @@ def render(
 
     `blocked`: the number of blocked claims by account key, for the subject.
     """
-    texts = Localized(language, head.zone)
+    texts = Localized(language, branding.zone)
     events = listed_events(events)
     expired = [event for event in events if event.name is EventName.EXPIRED]
     faults = [event for event in events if event.name is EventName.ACCOUNT_FAULT]
-    of_clients = [event for event in faults if is_listed_with_others(event)]
-    together = {event.id for event in (*expired, *of_clients)}
-    alone = sorted(
-        (event for event in events if event.id not in together), key=lambda e: e.name not in FAULTS
+    client_faults = [event for event in faults if is_listed_with_others(event)]
+    grouped = {event.id for event in (*expired, *client_faults)}
+    single = sorted(
+        (event for event in events if event.id not in grouped), key=lambda e: e.name not in FAULTS
     )
-    items = [_item(event, kind, texts, head, catalog) for event in alone[:MOST_CLAIMS]]
-    if more := [_reference(event) for event in alone[MOST_CLAIMS:]]:
+    sections = [_section(event, kind, texts, branding, catalog) for event in single[:MOST_CLAIMS]]
+    if more := [_reference(event) for event in single[MOST_CLAIMS:]]:
         title = texts.counted("{count} more claim", "{count} more claims", len(more))
-        items.append(Item(title, [(texts("Claims"), _named(more, texts))]))
-    items += [_expired(expired, texts)] if expired else []
-    items += _accounts_of_clients(of_clients, texts, catalog)
+        sections.append(Section(title, [(texts("Claims"), _name_list(more, texts))]))
+    sections += [_expired(expired, texts)] if expired else []
+    sections += _client_accounts(client_faults, texts, catalog)
     addressee = clean(name, _LONGEST_NAME) if name else ""
     subject = subject_of(kind, events, language, catalog, blocked or {})
-    intro = texts.counted(*_INTROS[kind], len(items))
-    return mail_of(subject, intro, items, texts, head, name=addressee)
+    intro = texts.counted(*_INTROS[kind], len(sections))
+    return render_sections(subject, intro, sections, texts, branding, name=addressee)
 
 
-def mail_of(
-    subject: str, intro: str, items: Sequence[Item], texts: Localized, head: Branding, *, name: str = ""
+def render_sections(
+    subject: str,
+    intro: str,
+    sections: Sequence[Section],
+    texts: Localized,
+    branding: Branding,
+    *,
+    name: str = "",
 ) -> Rendered:
     """Render an email from its sections. `name`: the reader's name."""
     values = {
         "subject": subject,
         "hello": texts("Hello {name},", name=name) if name else texts("Hello,"),
         "intro": intro,
-        "items": items,
+        "sections": sections,
         "texts": texts,
-        "service": head.service or texts("The claims service"),
+        "service": branding.service or texts("The claims service"),
         "language": texts.language,
         "colon": " :" if texts.language == "fr" else ":",
     }
@@ -134,12 +140,14 @@ def _reference(event: OutboxEvent) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, catalog: Catalog) -> Item:
+def _section(
+    event: OutboxEvent, kind: MailKind, texts: Localized, branding: Branding, catalog: Catalog
+) -> Section:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in FAULTS:
-        return Item(texts(_FAULTS[event.name], carrier=carrier), _fault(event, carrier, texts))
+        return Section(texts(_FAULTS[event.name], carrier=carrier), _fault(event, carrier, texts))
     if event.name is EventName.ACCOUNT_REFUSED:
-        return Item(carrier, _account_refused(event, carrier, texts))
+        return Section(carrier, _account_refused(event, carrier, texts))
     lines = [
         (texts("Carrier"), carrier),
         (texts("Tracking number"), clean(event.number, 60) or texts("(none)")),
@@ -153,11 +161,11 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Localized, head: Branding, 
             lines.append((texts("How it ended"), _end(event, texts)))
     else:
         lines += _failed(event, carrier, texts)
-    link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
-    return Item(reference, lines, link)
+    link = branding.claim_url.replace("{reference}", quote(reference, safe="")) if branding.claim_url else ""
+    return Section(reference, lines, link)
 
 
-def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Item:
+def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Section:
     """One section for all claims whose deadline has long passed."""
     references = [_reference(event) for event in events]
     title = texts.counted(
@@ -172,17 +180,17 @@ def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Item:
         "If you still need the proof, reopen the claim: recours reopen {reference}",
         reference=references[0],
     )
-    return Item(
+    return Section(
         title,
         [
             (texts("What happened"), happened),
-            (texts("Claims"), _named(references, texts)),
+            (texts("Claims"), _name_list(references, texts)),
             (texts("What you can do"), pasteable(remedy)),
         ],
     )
 
 
-def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> list[Item]:
+def _client_accounts(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> list[Section]:
     """One section per carrier for all clients' accounts that it rejects."""
     by_carrier: dict[str, dict[str, list[str]]] = {}  # by carrier, then by label of the error
     for event in events:
@@ -190,7 +198,7 @@ def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalo
         label = texts(TRAITS[kind].label) if kind else texts("What happened")
         clients = by_carrier.setdefault(carrier_of(event.carrier), {}).setdefault(label, [])
         clients.append(clean(event.facts.get("client") or event.carrier, 100))
-    items = []
+    sections = []
     for carrier, clients_by_label in by_carrier.items():
         title = texts.counted(
             "{carrier}: {count} client account rejected",
@@ -198,16 +206,16 @@ def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Localized, catalo
             sum(map(len, clients_by_label.values())),
             carrier=catalog.name_of(carrier, carrier),
         )
-        lines = [(label, _named(names, texts)) for label, names in clients_by_label.items()]
+        lines = [(label, _name_list(names, texts)) for label, names in clients_by_label.items()]
         remedy = pasteable(texts("List the accounts and the reasons: recours accounts list"))
-        items.append(Item(title, [*lines, (texts("What you can do"), remedy)]))
-    return items
+        sections.append(Section(title, [*lines, (texts("What you can do"), remedy)]))
+    return sections
 
 
-def _named(names: Sequence[str], texts: Localized) -> str:
+def _name_list(names: Sequence[str], texts: Localized) -> str:
     """The first names, and the number of further names."""
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (texts(" and {count} more", count=more) if more > 0 else "")
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (texts(" and {count} more", count=more) if more > 0 else "")
 
 
 def _account_refused(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
@@ -299,7 +307,7 @@ def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: boo
 
 
 def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Lines about a problem, a carrier's account or a run. The recorded English text has details such as commands."""
+    """Lines about a problem, a carrier's account or a run. The recorded English text has more details, such as commands."""
     if problem := event.facts.get("problem"):
         remedy = pasteable(event.facts["remedy"])
         return [

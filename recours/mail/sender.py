@@ -57,9 +57,9 @@ class EmailSender:
     clock: Clock
     skipped_statuses: frozenset[str]
     attach: Callable[[OutgoingMail], Mapping[str, bytes]]
-    _tried: int = 0
+    _attempt_count: int = 0
     _sent_count: int = 0
-    _refused_us: int = 0  # in a row
+    _refusals_in_a_row: int = 0  # refusals of all our emails, not of one
     _postponed: list[str] = field(default_factory=list)  # the reason of each postponed email
     _has_warned_of_copy: bool = False
 
@@ -78,7 +78,7 @@ class EmailSender:
             self._send_ready(self.mails.ready(now), may_continue)
         except MailServerError as fault:
             trouble = str(fault)
-        self._sum_up(trouble)
+        self._log_summary(trouble)
         return self._sent_count
 
     def _send_ready(self, ids: list[int], may_continue: Callable[[], bool]) -> None:
@@ -89,10 +89,10 @@ class EmailSender:
                     return
                 batch = self.mails.lease(ids[place : place + _BATCH], self.clock.now())
                 self._send_batch(server, batch, may_continue)
-        if self._refused_us and self._refused_us == self._tried:
+        if self._refusals_in_a_row and self._refusals_in_a_row == self._attempt_count:
             raise MailServerError(self._postponed[-1])
 
-    def _sum_up(self, trouble: str | None) -> None:
+    def _log_summary(self, trouble: str | None) -> None:
         """Log the waiting emails and the reasons in the run's own log, so that endless retries are noticed."""
         if self._sent_count:
             run_log.info(f"{plural(self._sent_count, 'email')} sent")
@@ -147,7 +147,7 @@ class EmailSender:
         """Send one email. Raises MailServerError if the others must wait, StopRequestedError if the run must end."""
         recipient = self.envelope.redirect or mail.recipient
         label = f"Email {mail.id} ({mail.kind}) to {recipient}"
-        self._tried += 1
+        self._attempt_count += 1
         try:
             is_sent = self._hand_over(server, mail, recipient, label)
         except MailServerError as fault:
@@ -164,7 +164,7 @@ class EmailSender:
             return
         if is_sent:
             self._sent_count += 1
-            self._refused_us = 0
+            self._refusals_in_a_row = 0
             self._end(mail, MailState.SENT)
             log.info(f'{label}: sent, "{mail.subject}"')
 
@@ -179,14 +179,14 @@ class EmailSender:
         try:
             return send(files)
         except MailRefusedError as refusal:
-            if not (files and refusal.of_content):
+            if not (files and refusal.concerns_content):
                 raise
             log.warning(f"{label}: sent without its attachments, {refusal}")
             return send({})
 
     def _refused(self, mail: OutgoingMail, label: str, refusal: MailRefusedError) -> None:
         """Record a refusal. After too many refusals, raise MailServerError, because the server refuses all emails."""
-        self._refused_us = self._refused_us + 1 if refusal.of_us else 0
+        self._refusals_in_a_row = self._refusals_in_a_row + 1 if refusal.concerns_us else 0
         if refusal.final:
             self._end(mail, MailState.FAILED, str(refusal))
             log.error(f"{label}: failed, {refusal}")
@@ -194,7 +194,7 @@ class EmailSender:
         self.mails.give_back(mail, str(refusal), tried=True)
         log.warning(f"{label}: waits, {refusal}")
         self._postponed.append(str(refusal))
-        if self._refused_us >= _MOST_REFUSALS:
+        if self._refusals_in_a_row >= _MOST_REFUSALS:
             raise MailServerError(str(refusal))
 
 

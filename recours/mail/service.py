@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from recours.reporting.snapshot import Reports
     from recours.reporting.system import WeekReport
 
-# More claims to correct than this within a day are reported at once.
-A_HANDFUL = 5
+# If more claims than this need correction within a day, an email reports them at once.
+_MANY_CORRECTIONS = 5
 
 
 class MailService:
-    """Sends emails about events. Modules are imported on first use, because many runs send none."""
+    """Sends emails about events. Modules are imported on first use, because many runs send no email."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class MailService:
                 f"{plural(waiting, 'email')} cannot be sent: set SMTP_HOST, or smtp_host in system_settings"
             )
 
-    def note_troubles(self, kinds: Collection[ErrorKind]) -> None:
+    def report_problems(self, kinds: Collection[ErrorKind]) -> None:
         """Write an event for each problem that the operator must know at once: one per outage, other kinds once a day.
 
         `kinds`: the kinds of the run's failures. Raises RunError.
@@ -106,7 +106,7 @@ class MailService:
         of_kinds = []
         if is_outage and read.unavailable(now):
             of_kinds.append(ProblemKind.OUTAGE)
-        if is_settled and read.settled_since(datetime.combine(today, time(), zone)) > A_HANDFUL:
+        if is_settled and read.settled_since(datetime.combine(today, time(), zone)) > _MANY_CORRECTIONS:
             of_kinds.append(ProblemKind.TO_CORRECT)
         if is_refused and read.refused_documents(now - timedelta(days=1)):
             of_kinds.append(ProblemKind.REFUSED_DOCUMENTS)
@@ -220,11 +220,11 @@ class MailService:
             return SmtpConnection(server, may_continue=may_continue)
 
         with log:
-            EmailSender(self.outbox, connect, envelope, self.clock, skipped, self._files_of).send_all(
+            EmailSender(self.outbox, connect, envelope, self.clock, skipped, self._attachments).send_all(
                 may_continue
             )
 
-    def _files_of(self, mail: OutgoingMail) -> dict[str, bytes]:
+    def _attachments(self, mail: OutgoingMail) -> dict[str, bytes]:
         """The proofs to attach; no proofs if the email links to the claims. Raises RunError."""
         from recours.mail.sender import attach  # noqa: PLC0415 (see above)
 
@@ -268,14 +268,14 @@ def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSetti
 
 # ---------------------------------------------------------------- previews and test emails, which are not stored
 
-_ABOUT = {
+_EXAMPLE_EVENTS = {
     MailKind.POD_FAILED: EventName.POD_FAILED,
     MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED,
     MailKind.ACCOUNT_REFUSED: EventName.ACCOUNT_REFUSED,
     MailKind.OPERATOR_SUMMARY: EventName.GAVE_UP,
 }
 # Facts about a made-up claim.
-_FACTS: dict[str, Any] = {
+_EXAMPLE_CLAIM: dict[str, Any] = {
     "reference": "CLM-2026-0001",
     "deadline": "2026-02-09",
     "kind": ErrorKind.INVALID_TRACKING,
@@ -285,8 +285,8 @@ _FACTS: dict[str, Any] = {
     "signatory": "DUPONT",
     "delivered_day": "2026-01-15",
 }
-_REFUSED = {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
-_TEST = "This is a test email from recours.\n\nIf you can read it, your mail server accepts emails from recours.\n"
+_EXAMPLE_ACCOUNT = {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
+_TEST_TEXT = "This is a test email from recours.\n\nIf you can read it, your mail server accepts emails from recours.\n"
 
 
 def mail_service(app: App) -> MailService:
@@ -302,8 +302,8 @@ def example_mail(app: App, kind: MailKind, language: str) -> "Rendered":
     if kind is MailKind.WEEKLY_REPORT:
         today = now.astimezone(app.settings.policy.zone).date()
         return service.rendered(service.report(today - timedelta(days=today.weekday() + 7)), language)
-    facts = _REFUSED if kind is MailKind.ACCOUNT_REFUSED else _FACTS
-    event = OutboxEvent(0, _ABOUT[kind], None, "chronopost", "XY123456789FR", now, facts)
+    facts = _EXAMPLE_ACCOUNT if kind is MailKind.ACCOUNT_REFUSED else _EXAMPLE_CLAIM
+    event = OutboxEvent(0, _EXAMPLE_EVENTS[kind], None, "chronopost", "XY123456789FR", now, facts)
     return render(kind, [event], language, None, service.branding(), app.catalog)
 
 
@@ -321,9 +321,9 @@ def send_test(app: App, by: str, recipient: str) -> tuple["SmtpSettings | None",
         return None, ""
     message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
     kind = MailKind.OPERATOR_SUMMARY
-    html = f"<p>{_TEST}</p>"
+    html = f"<p>{_TEST_TEXT}</p>"
     mail = OutgoingMail(
-        message_id, kind, None, recipient, "en", "recours: test email", _TEST, html, 0, now, ()
+        message_id, kind, None, recipient, "en", "recours: test email", _TEST_TEXT, html, 0, now, ()
     )
     envelope = Envelope(server.sender, app.settings.mail.reply_to, "")
     details = {"to": recipient}

@@ -110,14 +110,16 @@ class MailServerError(Exception):
 class MailRefusedError(Exception):
     """The server refuses this email.
 
-    `final`: the refusal is permanent. `of_us`: see `is_about_us`. `of_content`: the reason is its content or size.
+    `final`: the refusal is permanent. `concerns_us`: see `is_about_us`. `concerns_content`: the content or size is the reason.
     """
 
-    def __init__(self, text: str, *, final: bool, of_us: bool = False, of_content: bool = False) -> None:
+    def __init__(
+        self, text: str, *, final: bool, concerns_us: bool = False, concerns_content: bool = False
+    ) -> None:
         super().__init__(text)
         self.final = final
-        self.of_us = of_us
-        self.of_content = of_content
+        self.concerns_us = concerns_us
+        self.concerns_content = concerns_content
 
 
 class OutcomeUnknownError(Exception):
@@ -151,7 +153,7 @@ class SmtpConnection:
         self._timeout_s = timeout_s
         self._may_continue = may_continue
         self._runner = asyncio.Runner()
-        self._is_given = False
+        self._is_handed_over = False
         self._smtp = SMTP(
             hostname=settings.host,
             port=settings.port,
@@ -213,30 +215,30 @@ class SmtpConnection:
         largest = self._smtp.esmtp_extensions.get("size", "")
         if largest.isdecimal() and 0 < int(largest) < len(content):
             why = MailTrouble.TOO_LARGE.text(size=largest)
-            raise MailRefusedError(why, final=True, of_content=True)
+            raise MailRefusedError(why, final=True, concerns_content=True)
         try:
-            return self._run(self._mail(recipient, content, is_wanted), self._timeout_s)
+            return self._run(self._transmit(recipient, content, is_wanted), self._timeout_s)
         except (SMTPException, OSError) as error:
             self._hang_up()
             reply = self._text_of(error)
-            if self._is_given:
+            if self._is_handed_over:
                 raise OutcomeUnknownError(MailTrouble.LINE_BROKE.text(said=reply)) from error
             why = MailTrouble.BROKE_CONNECTION.text(where=self.settings.host, said=reply)
             raise MailServerError(why) from error
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
         """Run the work within the time limit while the run continues. Raises TimeoutError, StopRequestedError."""
-        self._is_given = False
-        return self._runner.run(self._watched(work, seconds))
+        self._is_handed_over = False
+        return self._runner.run(self._run_watched(work, seconds))
 
-    async def _watched(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+    async def _run_watched(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
         task = asyncio.create_task(work)
         ends = monotonic() + seconds
         try:
             while not task.done():
                 await asyncio.wait([task], timeout=min(_POLL_S, seconds))
                 if not self._may_continue():
-                    if not self._is_given:
+                    if not self._is_handed_over:
                         raise StopRequestedError
                     ends = min(ends, monotonic() + GRACE_S)
                 if monotonic() >= ends:
@@ -258,12 +260,12 @@ class SmtpConnection:
         if self._smtp.is_ehlo_or_helo_needed:  # EHLO sends our own name, which may not be a valid host name
             await self._smtp.ehlo()
 
-    async def _mail(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
-        await self._offer(recipient)
+    async def _transmit(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
+        await self._announce(recipient)
         if not is_wanted():
             self._hang_up()  # the server waits for the message
             return False
-        self._is_given = True
+        self._is_handed_over = True
         assert self._smtp.protocol is not None  # noqa: S101 (it has just answered)
         self._smtp.protocol.write(_dotted(content))
         code, reply = await self._smtp.protocol.read_response()
@@ -271,7 +273,7 @@ class SmtpConnection:
             raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply)
         return True
 
-    async def _offer(self, recipient: str) -> None:
+    async def _announce(self, recipient: str) -> None:
         smtp = self._smtp
         sender = self.settings.sender
         try:
@@ -289,7 +291,7 @@ class SmtpConnection:
         code, reply = await smtp.execute_command(b"DATA")
         if code != _GO_ON:
             await self._reset()
-            raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply, unseen=True)
+            raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply, before_message=True)
 
     async def _reset(self) -> None:
         """Reset the connection for the next email. If the server refuses and hangs up, the next email reconnects."""
@@ -298,19 +300,26 @@ class SmtpConnection:
         except SMTPException:
             self._hang_up()
 
-    def _refusal(self, trouble: MailTrouble, code: int, reply: str, *, unseen: bool = False) -> Exception:
-        """The error for a reply. `unseen`: the server accepted the recipient but has not received the message."""
+    def _refusal(
+        self, trouble: MailTrouble, code: int, reply: str, *, before_message: bool = False
+    ) -> Exception:
+        """The error for a reply. `before_message`: the server has only accepted the recipient so far."""
         text = self._text(reply)
         if code == _CLOSING:
             answer = f"{code} {text}"
             return MailServerError(MailTrouble.TAKES_NO_MORE.text(where=self.settings.host, said=answer))
         about_us = is_about_us(code, text)
-        of_us = code >= _FINAL and (unseen if about_us is None else about_us)
-        of_content = code >= _FINAL and trouble is MailTrouble.REFUSES_MESSAGE
-        if of_us:
+        concerns_us = code >= _FINAL and (before_message if about_us is None else about_us)
+        concerns_content = code >= _FINAL and trouble is MailTrouble.REFUSES_MESSAGE
+        if concerns_us:
             trouble = MailTrouble.REFUSES_US
         why = trouble.text(said=f"{code} {text}")
-        return MailRefusedError(why, final=code >= _FINAL and not of_us, of_us=of_us, of_content=of_content)
+        return MailRefusedError(
+            why,
+            final=code >= _FINAL and not concerns_us,
+            concerns_us=concerns_us,
+            concerns_content=concerns_content,
+        )
 
     def _text(self, reply: str) -> str:
         """The reply as one line without secrets."""

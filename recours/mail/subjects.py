@@ -82,13 +82,13 @@ def _operator_phrases(
     events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog, blocked: Mapping[str, int]
 ) -> Iterator[str]:
     """One phrase per issue, the most urgent first."""
-    of_clients: dict[str, list[OutboxEvent]] = {}
+    client_faults: dict[str, list[OutboxEvent]] = {}
     for event in sorted(
         (event for event in events if event.name in FAULTS),
         key=lambda event: (FAULTS.index(event.name), event.id),
     ):
         if is_listed_with_others(event):
-            of_clients.setdefault(carrier_of(event.carrier), []).append(event)
+            client_faults.setdefault(carrier_of(event.carrier), []).append(event)
             continue
         if "problem" in event.facts:
             count = event.facts["count"]
@@ -101,7 +101,7 @@ def _operator_phrases(
         else:
             phrase = _reason(event, N_("The {carrier} account cannot be used"), texts, catalog)
         yield phrase + _blocked([event], texts, blocked)
-    for carrier, faults in of_clients.items():
+    for carrier, faults in client_faults.items():
         named = clean(catalog.name_of(carrier, carrier), _LONGEST_NAME)
         yield texts.counted(
             "{carrier} rejects {count} client account",
@@ -109,16 +109,16 @@ def _operator_phrases(
             len(faults),
             carrier=named,
         ) + _blocked(faults, texts, blocked)
-    for name, concerned in ((EventName.POD_FAILED, _CLAIMS), (EventName.GAVE_UP, _GIVEN_UP)):
+    for name, affected in ((EventName.POD_FAILED, _CLAIMS), (EventName.GAVE_UP, _GIVEN_UP)):
         if ended := [event for event in events if event.name is name]:
-            yield _ended(ended, concerned, texts, catalog)
+            yield _ended(ended, affected, texts, catalog)
     if expired := [event for event in events if event.name is EventName.EXPIRED]:
         yield texts("Deadline passed") + texts.counted(
             *_GIVEN_UP, len(expired), reference=_reference(expired[0])
         )
 
 
-def _ended(events: Sequence[OutboxEvent], concerned: Counted, texts: Localized, catalog: Catalog) -> str:
+def _ended(events: Sequence[OutboxEvent], affected: Counted, texts: Localized, catalog: Catalog) -> str:
     """Claims without a proof, with the reason if it is the same for all."""
     if not _share_reason(events):
         named = texts(_OTHER)
@@ -126,7 +126,7 @@ def _ended(events: Sequence[OutboxEvent], concerned: Counted, texts: Localized, 
         named = texts("Tracking number missing")
     else:
         named = _reason(events[0], _OTHER, texts, catalog)
-    return named + texts.counted(*concerned, len(events), reference=_reference(events[0]))
+    return named + texts.counted(*affected, len(events), reference=_reference(events[0]))
 
 
 def _reason_to_client(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> str:
@@ -148,12 +148,12 @@ def _is_unnumbered(event: OutboxEvent) -> bool:
     return kind_of(event) is ErrorKind.INVALID_TRACKING and not event.number
 
 
-def _reason(event: OutboxEvent, otherwise: str, texts: Localized, catalog: Catalog) -> str:
-    """The label of the error's kind, as on the dashboard. Without a kind, the text `otherwise`."""
+def _reason(event: OutboxEvent, default: str, texts: Localized, catalog: Catalog) -> str:
+    """The label of the error's kind, as on the dashboard. Without a kind, the text `default`."""
     carrier = _carrier(event, catalog)
     kind = kind_of(event)
     if kind is None:
-        return texts(otherwise, carrier=carrier)
+        return texts(default, carrier=carrier)
     return texts("{carrier}: {kind}", carrier=carrier, kind=texts(TRAITS[kind].label))
 
 

@@ -7,7 +7,7 @@ from recours.core.carrier import Catalog
 from recours.core.localized import Localized
 from recours.core.text import clean
 from recours.core.translations import translate
-from recours.mail.render import Branding, Item, Rendered, mail_of
+from recours.mail.render import Branding, Rendered, Section, render_sections
 from recours.reporting.labels import UNKNOWN_CARRIER, kind_name
 from recours.reporting.problems import VerdictSentences, verdict
 from recours.reporting.system import Rate, WeekReport
@@ -16,10 +16,10 @@ _MOST_ERRORS = 12
 _LONGEST_NAME = 60
 
 
-def render_report(report: WeekReport, language: str, head: Branding, catalog: Catalog) -> Rendered:
+def render_report(report: WeekReport, language: str, branding: Branding, catalog: Catalog) -> Rendered:
     """Render the email. External text is cleaned here and escaped by the template."""
-    texts = Localized(language, head.zone)
-    sentences = VerdictSentences(language, head.zone)
+    texts = Localized(language, branding.zone)
+    sentences = VerdictSentences(language, branding.zone)
     current = verdict(report.now)
     rate = report.success.all
     subject = texts("Weekly report: no proofs")
@@ -29,8 +29,8 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
         subject += texts(", {money} secured", money=secured)
     if current.problems:
         subject += texts.counted(", {count} problem", ", {count} problems", len(current.problems))
-    items = [
-        Item(
+    sections = [
+        Section(
             sentences.sentence(problem, current.at),
             [(texts("What you can do"), sentences.remedy(problem, current.at))],
         )
@@ -42,10 +42,10 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
         first=texts.day(report.monday),
         last=texts.day(report.monday + timedelta(days=6)),
     )
-    items.append(Item(title, list(_figures(report, texts, catalog))))
+    sections.append(Section(title, list(_figures(report, texts, catalog))))
     if waiting := list(_waiting(report, texts, catalog)):
-        items.append(Item(texts("Claims without proof"), waiting))
-    return mail_of(subject, sentences.verdict(current), items, texts, head)
+        sections.append(Section(texts("Claims without proof"), waiting))
+    return render_sections(subject, sentences.verdict(current), sections, texts, branding)
 
 
 def _name(carrier: str, texts: Localized, catalog: Catalog) -> str:

@@ -128,4 +128,6 @@ def _entered(piece: RecordedEvidence, findings: Findings, texts: Localized) -> s
         entries.append(texts.printed_time(at.isoformat()))
     if not entries:
         return ""
-    return texts("; entered by {by}: {what}", by=person_named(texts.language, piece.by or ""), what=", ".join(entries))
+    return texts(
+        "; entered by {by}: {what}", by=person_named(texts.language, piece.by or ""), what=", ".join(entries)
+    )

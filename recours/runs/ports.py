@@ -185,4 +185,4 @@ class Dependencies:
     enrollment: "ClaimEnrollment | None" = None
     closing_tasks: tuple[Callable[[], None], ...] = ()  # run at the end; each logs its own failures
     # After failures of these kinds, records problems that the operator must learn of immediately.
-    note_troubles: Callable[[Collection[ErrorKind]], None] = lambda _: None
+    report_problems: Callable[[Collection[ErrorKind]], None] = lambda _: None

@@ -182,7 +182,7 @@ class Worker(ABC):
         self._note_troubles()
 
     def _note_troubles(self) -> None:
-        self.deps.note_troubles(self._recorder.kinds)
+        self.deps.report_problems(self._recorder.kinds)
         self._recorder.kinds.clear()
 
     def log_unknown(self) -> None:
