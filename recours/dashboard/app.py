@@ -70,9 +70,9 @@ _MOST_ENDED = 1000  # remembered sessions whose users logged out
 _MOST_FIELDS = 1000  # a list has 50 checkboxes
 _LONGEST_QUERY = 8000  # bytes
 _LARGEST_FORM = 100_000  # bytes
-# The time limit for receiving a form: _PATIENCE_S, plus its largest size at _SLOWEST bytes per second.
-_PATIENCE_S = 20.0
-_SLOWEST = 40_000
+# The time limit for receiving a form: _FORM_TIMEOUT_S, plus its largest size at _SLOWEST_UPLOAD bytes per second.
+_FORM_TIMEOUT_S = 20.0
+_SLOWEST_UPLOAD = 40_000
 _LARGER_FORMS = {  # with a file; the margin lets the view report a file that is slightly too large
     "/claim/attach": LARGEST + 2_000_000,
     "/claims/preview": LARGEST_CSV + 2_000_000,
@@ -199,7 +199,7 @@ class _BoundedForm:
     def __init__(self, request: Request, receive: Receive) -> None:
         self._receive = receive
         self._left = _LARGER_FORMS.get(request.scope["path"], _LARGEST_FORM)
-        self._until = asyncio.get_running_loop().time() + _PATIENCE_S + self._left / _SLOWEST
+        self._until = asyncio.get_running_loop().time() + _FORM_TIMEOUT_S + self._left / _SLOWEST_UPLOAD
         announced = request.headers.get("content-length", "")  # chunked requests have no such header
         self._is_too_large = announced.isdecimal() and int(announced[:20]) > self._left
 
@@ -382,12 +382,12 @@ _NOT_ADMITTED = {
     NotAdmitted.UNPROTECTED: N_(
         "The dashboard requires a password at this address. Set RECOURS_DASHBOARD_PASSWORD_HASH to the output of 'recours dashboard --hash-password'. On the machine itself, http://127.0.0.1 works without a password."
     ),
-    NotAdmitted.NOT_NAMED: N_("Please sign in through the proxy. The dashboard cannot identify you."),
+    NotAdmitted.NAME_MISSING: N_("Please sign in through the proxy. The dashboard cannot identify you."),
 }
 
 
 def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:
-    if why is NotAdmitted.NOT_ENTERED:
+    if why is NotAdmitted.LOGIN_REQUIRED:
         back = change_parameters(request.url.path, request.query_params, notice=None)
         return render(
             request, "login.html", texts, 401, fault="", back=back if request.method == "GET" else "/"
@@ -399,7 +399,7 @@ def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:
 
 
 # The time limit for receiving a request; forms have their own.
-PATIENCE_S = 20.0
+REQUEST_TIMEOUT_S = 20.0
 _MOST_CONNECTIONS = 200
 
 
@@ -410,7 +410,7 @@ def serve(host: str, port: int) -> None:
         make_app(os.environ),
         host=host,
         port=port,
-        http=ImpatientProtocol,
+        http=TimedProtocol,
         ws="none",
         log_level="warning",
         access_log=False,
@@ -422,7 +422,7 @@ def serve(host: str, port: int) -> None:
     )
 
 
-class ImpatientProtocol(H11Protocol):
+class TimedProtocol(H11Protocol):
     """HTTP with a time limit for each request.
 
     uvicorn waits forever for the first byte of a connection and for the last byte of a request. Enough idle connections
@@ -431,12 +431,12 @@ class ImpatientProtocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.loop.call_later(PATIENCE_S, self._look, None)
+        self.loop.call_later(REQUEST_TIMEOUT_S, self._close_if_idle, None)
 
-    def _look(self, last: object) -> None:
+    def _close_if_idle(self, last: object) -> None:
         """Close the connection if no request arrived since the last check and no request is being answered."""
         is_answering = self.cycle is not None and not self.cycle.response_complete
         if self.cycle is last and not is_answering:
             self.transport.close()  # after pending responses are sent
         if not self.transport.is_closing():
-            self.loop.call_later(PATIENCE_S, self._look, self.cycle)
+            self.loop.call_later(REQUEST_TIMEOUT_S, self._close_if_idle, self.cycle)

@@ -43,8 +43,8 @@ def find(visit: Visit) -> Response:
     for reference in dict.fromkeys((text, text.upper())):
         if visit.reports.records.find(reference):
             return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
-    fitting = change_parameters("/claims", QueryParams(), text=text or None)
-    return RedirectResponse(fitting, HTTP_303_SEE_OTHER)
+    matching = change_parameters("/claims", QueryParams(), text=text or None)
+    return RedirectResponse(matching, HTTP_303_SEE_OTHER)
 
 
 def address_of(reference: str) -> str:
@@ -61,7 +61,7 @@ def show(visit: Visit) -> Response:
     listed = explanation.listed
     claim = explanation.claim
     facts = explanation.facts
-    where = explanation.position
+    position = explanation.position
     status = explanation.status
     pieces = facts.evidence.pieces
     chosen = visit.query.get("piece", "")
@@ -73,11 +73,11 @@ def show(visit: Visit) -> Response:
         claim=claim,
         reference=clean(claim.reference, 100),
         carrier=clean(explanation.carrier or claim.carrier_name, 60),
-        stands=status,
-        tone=TONES.get(where.standing, "warn" if where.refusal else ""),
-        closing=_closing(visit, claim, where, status.carrier),
+        state=status,
+        tone=TONES.get(position.standing, "warn" if position.refusal else ""),
+        closing=_closing(visit, claim, position, status.carrier),
         advice=_advice(explanation),
-        facts=_facts(visit, listed, where, status),
+        facts=_facts(visit, listed, position, status),
         document=document if isinstance(document, Document) else None,
         absent=document if isinstance(document, NoDocument) and (listed.pod_url or chosen) else None,
         absent_reason=DocumentFlaw.translated(texts.language, document.detail)
@@ -91,7 +91,7 @@ def show(visit: Visit) -> Response:
             (piece["kind"] for piece in rows if chosen and piece["is_shown"]), texts("Proof of delivery")
         ),
         entries=history.entries(facts.attempts, facts.messages, facts.changes),
-        actions=_actions(visit, claim, where) if visit.visitor.may_act else [],
+        actions=_actions(visit, claim, position) if visit.visitor.may_act else [],
         names=app.catalog.names,
         kinds={kind.value: texts(KIND_NAMES[kind]) for kind in PROOF_KINDS},
         largest_mb=LARGEST // 2**20,
@@ -121,10 +121,10 @@ def _advice(explanation: Explanation) -> list[str]:
     return [readable(clean(line, 500)) for line in explanation.advice if quoted_word(reference) not in line]
 
 
-def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
+def _closing(visit: Visit, claim: Claim, position: Position, carrier: str) -> str:
     """The recorded reason why the carrier cannot be called; "" if it can."""
     texts = visit.texts
-    refusal = where.refusal
+    refusal = position.refusal
     if refusal is None:
         return ""
     queue = visit.app.queue()
@@ -143,7 +143,7 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
 
 
 def _facts(
-    visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus
+    visit: Visit, listed: ListedClaim, position: Position, status: ClaimStatus
 ) -> list[tuple[str, str, str]]:
     """The details of a claim, each with name, value and link ("": no link)."""
     claim = listed.claim
@@ -169,7 +169,7 @@ def _facts(
         (texts("Created"), texts.day(claim.created_at) if claim.created_at else ""),
         (texts.in_context("time", "Fetched"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),
     ]
-    if where.standing is not Standing.FETCHED:
+    if position.standing is not Standing.FETCHED:
         retries = texts(
             "{used} of {most}", used=claim.retries_counted, most=visit.settings.policy.max_retries
         )
@@ -218,30 +218,30 @@ _ACTIONS = ("fetch", "correct", "reopen", "enroll", "attach", "exclude", "pause"
 _NEED_EVIDENCE = frozenset({ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.RETURNED_TO_SENDER})
 
 
-def _actions(visit: Visit, claim: Claim, where: Position) -> list[tuple[str, str]]:
+def _actions(visit: Visit, claim: Claim, position: Position) -> list[tuple[str, str]]:
     """The possible actions, each with the class of its button. The action that the claim needs most is first."""
     app = visit.app
-    possible = possible_actions(claim, where, app.catalog, visit.settings.policy)
-    if where.refusal and where.refusal.stopped:
+    possible = possible_actions(claim, position, app.catalog, visit.settings.policy)
+    if position.refusal and position.refusal.stopped:
         possible -= {"fetch"}
-    if claim.carrier and where.standing is not Standing.IN_HAND:
+    if claim.carrier and position.standing is not Standing.IN_HAND:
         possible |= {"resume" if app.queue().status(claim.carrier).stopped else "pause"}
-    needed = _needed(claim, where, app.catalog)
+    needed = _most_needed(claim, position, app.catalog)
     in_order = sorted(possible, key=lambda action: (action != needed, _ACTIONS.index(action)))
     return [(action, "main" if action == needed else "") for action in in_order]
 
 
-def _needed(claim: Claim, where: Position, catalog: Catalog) -> str:
+def _most_needed(claim: Claim, position: Position, catalog: Catalog) -> str:
     """The action that the claim needs most; "" if it has its proof."""
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ""
-    if where.why is Why.LEFT_ALONE:
+    if position.why is Why.LEFT_ALONE:
         return "enroll"
-    kind = where.state.kind or where.kind  # the claim's own error has priority over the account's
-    is_given_up = where.standing is Standing.GIVEN_UP
+    kind = position.state.kind or position.kind  # the claim's own error has priority over the account's
+    is_given_up = position.standing is Standing.GIVEN_UP
     if known_failure(claim, catalog) or (kind and is_persistent(kind, last_retry=is_given_up)):
         return "attach" if kind in _NEED_EVIDENCE else "correct"
-    return "resume" if where.refusal and where.refusal.stopped else "fetch"
+    return "resume" if position.refusal and position.refusal.stopped else "fetch"
 
 
 def correct(visit: Visit) -> Response:

@@ -38,7 +38,7 @@ TONES = {
 }
 # For these claims, the reason shown is the carrier's state, regardless of the last result.
 _CLOSED = (Why.CLOSED, Why.BLOCKED)
-_TIMED = (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED)
+_WITH_NEXT_TIME = (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED)
 _SOON = timedelta(days=3)
 
 
@@ -168,25 +168,25 @@ class Row:
     """A claim in the table."""
 
     listed: ListedClaim
-    where: Position
+    position: Position
     carrier: str
     reason: str
 
     @property
     def tone(self) -> str:
-        return TONES.get(self.where.standing, "")
+        return TONES.get(self.position.standing, "")
 
     def deadline_tone(self, today: date) -> str:
         """`late` or `soon` if the deadline passed or is near and there is no proof; else ""."""
         deadline = self.listed.claim.deadline
-        if deadline is None or self.where.standing is Standing.FETCHED or deadline > today + _SOON:
+        if deadline is None or self.position.standing is Standing.FETCHED or deadline > today + _SOON:
             return ""
         return "late" if deadline < today else "soon"
 
     @property
     def next_at(self) -> datetime | None:
         """The time of the next attempt if the claim waits for a certain time, else None."""
-        return self.where.next_at if self.where.why in _TIMED else None
+        return self.position.next_at if self.position.why in _WITH_NEXT_TIME else None
 
 
 def show(visit: Visit) -> Response:
@@ -219,18 +219,20 @@ def _rows(visit: Visit, claims: Sequence[ListedClaim]) -> list[Row]:
     positions = visit.reports.positions(claims)
     rows = []
     for listed in claims:
-        where = positions[listed.claim.id]
+        position = positions[listed.claim.id]
         carrier = visit.app.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
-        rows.append(Row(listed, where, clean(carrier, 60), reason_text(listed, where, carrier, visit.texts)))
+        rows.append(
+            Row(listed, position, clean(carrier, 60), reason_text(listed, position, carrier, visit.texts))
+        )
     return rows
 
 
-def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageTexts) -> str:
+def reason_text(listed: ListedClaim, position: Position, carrier: str, texts: PageTexts) -> str:
     """The reason for a claim's state in a few words, such as the obstacle, the last result or the signatory."""
-    if where.standing is Standing.FETCHED:
+    if position.standing is Standing.FETCHED:
         return texts("signed by {who}", who=clean(listed.signatory, 60)) if listed.signatory else ""
-    if where.refusal and where.why in _CLOSED:
-        return clean(reason_of(texts.language, where.refusal, carrier), 200)
+    if position.refusal and position.why in _CLOSED:
+        return clean(reason_of(texts.language, position.refusal, carrier), 200)
     return clean(error_of(texts.language, listed.claim) or "", 200)
 
 
@@ -238,13 +240,13 @@ def act(visit: Visit) -> Response:
     """Retry, reopen, exclude or enroll the selected claims, or all matching ones."""
     action = visit.field("do")
     references, remaining = _references(visit, MOST_CLAIMS)
-    notes = []
+    warnings = []
     if remaining:
         text = visit.texts(
             "{count} more claims match but were not processed. Repeat the action to process them.",
             count=visit.texts.number(remaining),
         )
-        notes.append((text, False))
+        warnings.append((text, False))
     if not references:
         return visit.back(
             Notice(
@@ -253,17 +255,17 @@ def act(visit: Visit) -> Response:
             )
         )
     if action == "fetch":
-        return visit.back(fetch_in_background(visit, references, notes))
+        return visit.back(fetch_in_background(visit, references, warnings))
     why = visit.field("why")
-    deeds: dict[str, Callable[[Actions], Sequence[ActionResult]]] = {
+    operations: dict[str, Callable[[Actions], Sequence[ActionResult]]] = {
         "reopen": lambda actions: actions.reopen(references),
         "exclude": lambda actions: actions.exclude(references, why),
         "enroll": lambda actions: actions.enroll(references),
     }
-    if action not in deeds:
+    if action not in operations:
         raise HTTPException(HTTP_404_NOT_FOUND)
-    notice = do_with_each(visit, deeds[action])
-    notice.lines[:0] = notes
+    notice = do_with_each(visit, operations[action])
+    notice.lines[:0] = warnings
     return visit.back(notice)
 
 

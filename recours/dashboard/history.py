@@ -28,7 +28,7 @@ from recours.runs.ports import ATTACHED
 _ICONS = {"success": "check", "failed": "cross", ATTACHED: "clip"}
 _LONGEST_REASON = 300
 # The names of changed values.
-_PARTS = {
+_VALUE_NAMES = {
     "number": N_("tracking number"),
     "carrier": N_("carrier"),
     "count": N_("retry count"),
@@ -135,7 +135,7 @@ class History:
 def change_text(texts: PageTexts, change: PastChange) -> str:
     """`edited: carrier UPS → DHL, deadline none → 9 Mar 2026`."""
     parts = []
-    names = _PARTS | {"status": N_("claim status")} if change.what in _OF_CLAIM_STATUS else _PARTS
+    names = _VALUE_NAMES | {"status": N_("claim status")} if change.what in _OF_CLAIM_STATUS else _VALUE_NAMES
     for name, value in change.details.items():
         label = texts.label(names, clean(name, 40))
         match name, value:

@@ -21,7 +21,7 @@ _TONES = {
     MailState.UNDECIDED: "warn",
 }
 # Emails are displayed without scripts, forms or external resources.
-_INERT = {
+_FRAME_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
 }
@@ -56,7 +56,7 @@ def show_one(visit: Visit) -> Response:
 
 def content(visit: Visit) -> Response:
     """Send the HTML version of an email for its frame."""
-    return HTMLResponse(_mail(visit).html, headers=_INERT)
+    return HTMLResponse(_mail(visit).html, headers=_FRAME_HEADERS)
 
 
 def release(visit: Visit) -> Response:

@@ -23,7 +23,7 @@ from recours.reporting.system import Health, Overview, Run, Success
 
 _K = ProblemKind
 PERIODS = {7: N_("{count} days"), 30: N_("{count} days"), 84: N_("{weeks} weeks")}  # days: name
-_RUNS = 12
+_MOST_RUNS = 12
 _LONGEST = 1000
 _SIGNAL = 128  # higher exit statuses mean that a signal ended the run
 
@@ -57,26 +57,26 @@ def show(visit: Visit) -> Response:
         workers=[(worker, *_BADGES[worker.health]) for worker in overview.workers],
         differences=sentences.differences(overview.differences),
         charts=_charts(overview.success, names, texts),
-        runs=[(run, *_ended(run, overview, texts)) for run in overview.runs[:_RUNS]],
+        runs=[(run, *_result(run, overview, texts)) for run in overview.runs[:_MOST_RUNS]],
         at=overview.at,
         days=days,
         periods=PERIODS,
     )
 
 
-_OF_ATTEMPTS = Counted("{count} attempt", "{count} attempts")
-_OF_CLAIMS = Counted("{count} claim", "{count} claims")
-_OF_MAILS = Counted("{count} email", "{count} emails")
-_OF_RUNS = Counted("{count} run", "{count} runs")
+_ATTEMPTS = Counted("{count} attempt", "{count} attempts")
+_CLAIMS = Counted("{count} claim", "{count} claims")
+_MAILS = Counted("{count} email", "{count} emails")
+_RUNS = Counted("{count} run", "{count} runs")
 # The unit that each kind of problem counts. Other kinds have no count.
 _COUNTED_AS = {
-    **dict.fromkeys(OF_CLAIMS, _OF_CLAIMS),
-    _K.RUNS_KILLED: _OF_RUNS,
-    _K.CLOCK_AHEAD: _OF_RUNS,
-    _K.INTERNAL_ERRORS: _OF_ATTEMPTS,
-    _K.MAILS_WAITING: _OF_MAILS,
-    _K.MAILS_HELD: _OF_MAILS,
-    _K.MAILS_UNDECIDED: _OF_MAILS,
+    **dict.fromkeys(OF_CLAIMS, _CLAIMS),
+    _K.RUNS_KILLED: _RUNS,
+    _K.CLOCK_AHEAD: _RUNS,
+    _K.INTERNAL_ERRORS: _ATTEMPTS,
+    _K.MAILS_WAITING: _MAILS,
+    _K.MAILS_HELD: _MAILS,
+    _K.MAILS_UNDECIDED: _MAILS,
 }
 
 
@@ -160,11 +160,11 @@ def _charts(
     ]
 
 
-def _ended(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
+def _result(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
     """The tone and text for the result of a run."""
     if run.ended_at is None or run.exit_status is None:
-        never = any(run.id == other.id for worker in overview.workers for other in worker.unended)
-        return ("bad", texts("did not finish")) if never else ("", texts("in progress"))
+        has_died = any(run.id == other.id for worker in overview.workers for other in worker.unended)
+        return ("bad", texts("did not finish")) if has_died else ("", texts("in progress"))
     if run.exit_status == 0:
         return "good", texts("completed")
     if run.exit_status > _SIGNAL:
@@ -183,7 +183,7 @@ class Fix:
 
 
 # The sort order of the claims, unless the newest come first.
-_SORTED = {
+_SORT_ORDERS = {
     _K.TO_CORRECT: {"sort": "deadline"},
     _K.DEADLINES: {"sort": "deadline"},
     _K.EVIDENCE: {"sort": "age", "order": "desc"},
@@ -210,7 +210,7 @@ def fixes_of(problem: Problem) -> list[Fix]:
     """The buttons for a problem, the best first. The button for a schedule only lists the waiting claims."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
-    fixes = _first_of(problem)
+    fixes = _specific_fixes(problem)
     if problem.kind in OF_CLAIMS and problem.count:
         fixes.append(Fix(N_("Show these claims"), claims_of(problem), "" if fixes else "search"))
     return fixes
@@ -219,10 +219,10 @@ def fixes_of(problem: Problem) -> list[Fix]:
 def claims_of(problem: Problem) -> str:
     """The address of the list of exactly the claims that a problem counts."""
     carrier = {"carrier": problem.carrier} if problem.carrier else {}
-    return f"/claims?{urlencode({'problem': problem.kind, **carrier, **_SORTED.get(problem.kind, {})})}"
+    return f"/claims?{urlencode({'problem': problem.kind, **carrier, **_SORT_ORDERS.get(problem.kind, {})})}"
 
 
-def _first_of(problem: Problem) -> list[Fix]:
+def _specific_fixes(problem: Problem) -> list[Fix]:
     key = problem.carrier
     carrier = Fix(N_("Go to the carrier"), f"/carriers#{quote(key)}")
     accounts = Fix(N_("Go to the accounts"), "/carriers#accounts")

@@ -63,26 +63,28 @@ _templates.filters["clean_lines"] = _clean_lines
 
 
 # A language of Accept-Language, without its country, and its quality.
-_WANTED = re.compile(r"\s*(\*|[a-z]+)(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.IGNORECASE)
+_ACCEPTED_LANGUAGE = re.compile(
+    r"\s*(\*|[a-z]+)(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.IGNORECASE
+)
 
 
-def language_of(request: Request, otherwise: str) -> str:
-    """The language selected in the dashboard, else the browser's preferred one, else `otherwise`."""
+def language_of(request: Request, default: str) -> str:
+    """The language selected in the dashboard, else the browser's preferred one, else `default`."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     if chosen in LANGUAGES:
         return chosen
-    return preferred_language(request.headers.get("accept-language", ""), otherwise)
+    return preferred_language(request.headers.get("accept-language", ""), default)
 
 
-def preferred_language(accepted: str, otherwise: str) -> str:
-    """The available language that an Accept-Language header prefers; `otherwise` if it accepts none."""
+def preferred_language(accepted: str, default: str) -> str:
+    """The available language that an Accept-Language header prefers; `default` if it accepts none."""
     qualities: dict[str, float] = {}
-    for wanted in map(_WANTED.fullmatch, accepted.split(",")):
+    for wanted in map(_ACCEPTED_LANGUAGE.fullmatch, accepted.split(",")):
         if wanted:
             qualities.setdefault(wanted[1].lower(), float(wanted[2] or 1))
     # With equal quality, the first one wins.
     in_order = [name for name, quality in qualities.items() if quality]
-    languages = [name for name in (*in_order, otherwise, *LANGUAGES) if name in LANGUAGES]
+    languages = [name for name in (*in_order, default, *LANGUAGES) if name in LANGUAGES]
     return max(languages, key=lambda name: qualities.get(name, qualities.get("*", 0.0)))
 
 
@@ -140,19 +142,19 @@ class Notices:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Notice] = OrderedDict()
+        self._by_key: OrderedDict[str, Notice] = OrderedDict()
 
     def add(self, notice: Notice) -> str:
         key = secrets.token_urlsafe(12)
         with self._lock:
-            self._kept[key] = notice
-            while len(self._kept) > _MOST_NOTICES:
-                self._kept.popitem(last=False)
+            self._by_key[key] = notice
+            while len(self._by_key) > _MOST_NOTICES:
+                self._by_key.popitem(last=False)
         return key
 
     def get(self, key: str) -> Notice | None:
         with self._lock:
-            return self._kept.get(key)
+            return self._by_key.get(key)
 
 
 @dataclass(frozen=True)
@@ -258,13 +260,13 @@ def do_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Not
         notice.text = result.sentence
         notice.is_good = result.is_done
 
-    return _begun(work, notice)
+    return _start(work, notice)
 
 
 def fetch_in_background(
-    visit: Visit, references: Sequence[str], notes: Sequence[tuple[str, bool]] = ()
+    visit: Visit, references: Sequence[str], warnings: Sequence[tuple[str, bool]] = ()
 ) -> Notice:
-    """Fetch these claims in the background. `notes`: the first lines of the result. Raises RecoursError."""
+    """Fetch these claims in the background. `warnings`: the first lines of the result. Raises RecoursError."""
     fetch = actions_of(visit).fetch(references)
     texts = visit.texts
     total = len(fetch.references)
@@ -285,12 +287,12 @@ def fetch_in_background(
                 fetched=texts.number(fetch.fetched),
                 total=texts.number(total),
             )
-            notice.lines = [*faults, *notes, *sorted(lines, key=itemgetter(1))]
+            notice.lines = [*faults, *warnings, *sorted(lines, key=itemgetter(1))]
 
-    return _begun(work, notice)
+    return _start(work, notice)
 
 
-def _begun(work: Callable[[], None], notice: Notice) -> Notice:
+def _start(work: Callable[[], None], notice: Notice) -> Notice:
     """Start `work` in a thread; when it ends, the notice is over."""
 
     def run() -> None:

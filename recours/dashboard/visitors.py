@@ -21,8 +21,8 @@ VIEWER = "viewer"
 SESSION_COOKIE = "recours_session"
 SESSION_S = 12 * 3600
 _LONGEST_NAME = 100
-_OWN_BITS = 64  # the length of an IPv6 network's prefix
-_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_IPV6_PREFIX = 64  # the length of an IPv6 network's prefix
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Visitor:
 class NotAdmitted(StrEnum):
     """Why access is refused."""
 
-    NOT_ENTERED = "not_entered"  # a password is required
+    LOGIN_REQUIRED = "login_required"
     # No password is set, and the request may come from outside this machine.
     UNPROTECTED = "unprotected"
-    NOT_NAMED = "not_named"  # the proxy sent no name, or the request did not come through it
+    NAME_MISSING = "name_missing"  # the proxy sent no name, or the request did not come through it
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class PageRequest:
         text = forwarded.rsplit(",", 1)[-1].strip() or self.peer
         ip = _ip_of(text)
         if isinstance(ip, ipaddress.IPv6Address):
-            return str(ipaddress.IPv6Network((int(ip), _OWN_BITS), strict=False))
+            return str(ipaddress.IPv6Network((int(ip), _IPV6_PREFIX), strict=False))
         return str(ip) if ip else clean(text, _LONGEST_NAME) or "unknown"
 
     @property
@@ -70,7 +70,7 @@ class PageRequest:
         Such requests can come from another machine if the dashboard listens on the network, through a proxy, and from a
         local browser with a foreign host name that resolves to 127.0.0.1.
         """
-        if not is_loopback(self.peer) or any(name in self.headers for name in _OF_PROXIES):
+        if not is_loopback(self.peer) or any(name in self.headers for name in _PROXY_HEADERS):
             return True
         try:
             return not is_loopback(urlsplit(f"//{self.headers.get('host', '')}").hostname or "")
@@ -103,7 +103,7 @@ def visitor_of(
     if header and request.is_by_proxy(settings.page_proxies):
         name = clean(request.headers.get(header.lower(), "").strip(), _LONGEST_NAME)
         if not name:
-            return NotAdmitted.NOT_NAMED
+            return NotAdmitted.NAME_MISSING
         return Visitor(name, may_act=name in settings.page_operators)
     passwords = passwords_of(settings)
     for password, visitor in passwords:
@@ -112,8 +112,8 @@ def visitor_of(
     if not (settings.dashboard_password or header or request.is_from_elsewhere):
         return Visitor(OPERATOR, may_act=True)
     if passwords:
-        return NotAdmitted.NOT_ENTERED
-    return NotAdmitted.NOT_NAMED if header else NotAdmitted.UNPROTECTED
+        return NotAdmitted.LOGIN_REQUIRED
+    return NotAdmitted.NAME_MISSING if header else NotAdmitted.UNPROTECTED
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:

@@ -56,7 +56,10 @@ class NotificationManager:
     blocked: Callable[[], Mapping[str, int]] = dict  # number of blocked claims by account key
 
     def render_due(self) -> int:
-        """Render the emails that are due and return their number. Holds all emails to clients above the send limit."""
+        """Render the emails that are due, and return their number.
+
+        If a run has more emails to clients than the send limit, all of them are held.
+        """
         now = self.clock.now()
         due = (
             mail

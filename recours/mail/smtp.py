@@ -195,9 +195,8 @@ class SmtpConnection:
             trouble = MailTrouble.UNUSABLE
             if isinstance(cause, ssl.SSLError):
                 trouble = MailTrouble.INSECURE
-            elif (
-                type(error) is SMTPException
-            ):  # the base class means an unsupported feature; other errors have subclasses
+            elif type(error) is SMTPException:
+                # The base class means an unsupported feature; other errors have subclasses.
                 trouble = MailTrouble.NOT_OFFERED
             raise MailServerError(trouble.text(where=where, said=self._text_of(cause or error))) from error
         except ValueError as error:  # a label of a host name is empty, too long or not ASCII

@@ -320,8 +320,8 @@ def test_no_more_is_read_than_the_form_may_have(page: PageClient, environment: d
 def test_a_form_that_stops_in_the_middle_is_not_waited_for(
     page: PageClient, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(app, "_PATIENCE_S", 0.0)
-    monkeypatch.setattr(app, "_SLOWEST", 10**12)
+    monkeypatch.setattr(app, "_FORM_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(app, "_SLOWEST_UPLOAD", 10**12)
     assert flood(page, path, stops=True) == (408, len(BEGINNING))
 
 

@@ -8,22 +8,22 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from recours.dashboard import app
-from recours.dashboard.app import ImpatientProtocol
+from recours.dashboard.app import TimedProtocol
 
 LONG_S = 10  # only failing waits take this long
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "PATIENCE_S", 0.02)
+    monkeypatch.setattr(app, "REQUEST_TIMEOUT_S", 0.02)
 
 
 async def answer_of(app: Any, sent: bytes) -> bytes:
     """The whole response on a connection over which this is sent, until the server closes it."""
-    config = Config(app, http=ImpatientProtocol, log_level="critical", timeout_keep_alive=LONG_S)
+    config = Config(app, http=TimedProtocol, log_level="critical", timeout_keep_alive=LONG_S)
     config.load()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: ImpatientProtocol(config, ServerState(), {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: TimedProtocol(config, ServerState(), {}), "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         try:
@@ -43,7 +43,7 @@ async def at_once(_scope: Any, _receive: Any, send: Any) -> None:
 async def late(scope: Any, receive: Any, send: Any) -> None:
     """After several checks."""
     done = asyncio.Event()
-    asyncio.get_running_loop().call_later(10 * app.PATIENCE_S, done.set)
+    asyncio.get_running_loop().call_later(10 * app.REQUEST_TIMEOUT_S, done.set)
     await done.wait()
     await at_once(scope, receive, send)
 

@@ -95,11 +95,11 @@ def test_another_machine_is_elsewhere_regardless_of_its_host_header(peer: str) -
         ({"x-user": " anna "}, "10.0.0.5", Visitor("anna", may_act=True)),
         ({"x-user": "zoe"}, "10.0.0.5", Visitor("zoe", may_act=False)),
         ({"x-user": "ANNA"}, "10.0.0.5", Visitor("ANNA", may_act=False)),
-        ({"x-user": ""}, "10.0.0.5", NotAdmitted.NOT_NAMED),
-        ({}, "10.0.0.5", NotAdmitted.NOT_NAMED),
-        ({"x-user": "anna"}, "10.0.0.6", NotAdmitted.NOT_NAMED),
-        ({"x-user": "anna", **AT_HOME}, "127.0.0.1", NotAdmitted.NOT_NAMED),
-        ({"x-user": "anna"}, "", NotAdmitted.NOT_NAMED),
+        ({"x-user": ""}, "10.0.0.5", NotAdmitted.NAME_MISSING),
+        ({}, "10.0.0.5", NotAdmitted.NAME_MISSING),
+        ({"x-user": "anna"}, "10.0.0.6", NotAdmitted.NAME_MISSING),
+        ({"x-user": "anna", **AT_HOME}, "127.0.0.1", NotAdmitted.NAME_MISSING),
+        ({"x-user": "anna"}, "", NotAdmitted.NAME_MISSING),
     ],
 )
 def test_a_name_counts_from_a_known_proxy_alone(headers: dict[str, str], peer: str, expected: object) -> None:
@@ -118,13 +118,13 @@ def test_a_header_counts_from_nowhere_while_no_proxy_is_named() -> None:
     header_alone = settings(RECOURS_PAGE_USER_HEADER="X-User", RECOURS_PAGE_OPERATORS="anna")
     assert (
         visitor_of(PageRequest({"x-user": "anna", **AT_HOME}, "127.0.0.1"), header_alone)
-        is NotAdmitted.NOT_NAMED
+        is NotAdmitted.NAME_MISSING
     )
 
 
 def test_the_password_is_required_on_every_address() -> None:
     guarded = settings(RECOURS_DASHBOARD_PASSWORD_HASH=str(HASH))
-    assert visitor_of(PageRequest(AT_HOME, "127.0.0.1"), guarded) is NotAdmitted.NOT_ENTERED
+    assert visitor_of(PageRequest(AT_HOME, "127.0.0.1"), guarded) is NotAdmitted.LOGIN_REQUIRED
     session = new_session(HASH, "nonce")
     assert visitor_of(PageRequest(AT_HOME, "127.0.0.1", session), guarded) == OPERATOR
 
@@ -139,14 +139,14 @@ def test_each_password_has_its_own_visitors_and_ends_their_sessions_alone() -> N
         return [visitor_of(request, both) for request in requests]
 
     assert visitors(HASH, VIEWERS) == [OPERATOR, VIEWER]
-    assert visitors(OTHER, VIEWERS) == [NotAdmitted.NOT_ENTERED, VIEWER]
-    assert visitors(HASH, OTHER) == [OPERATOR, NotAdmitted.NOT_ENTERED]
+    assert visitors(OTHER, VIEWERS) == [NotAdmitted.LOGIN_REQUIRED, VIEWER]
+    assert visitors(HASH, OTHER) == [OPERATOR, NotAdmitted.LOGIN_REQUIRED]
 
 
 def test_with_the_viewers_password_alone_this_machine_needs_none() -> None:
     for_viewers = settings(RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH=str(VIEWERS))
     assert visitor_of(PageRequest(AT_HOME, "127.0.0.1"), for_viewers) == OPERATOR
-    assert visitor_of(PageRequest(AT_HOME, "192.168.1.20"), for_viewers) is NotAdmitted.NOT_ENTERED
+    assert visitor_of(PageRequest(AT_HOME, "192.168.1.20"), for_viewers) is NotAdmitted.LOGIN_REQUIRED
     session = new_session(VIEWERS, "nonce")
     assert visitor_of(PageRequest(AT_HOME, "192.168.1.20", session), for_viewers) == VIEWER
 
