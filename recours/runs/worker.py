@@ -179,9 +179,9 @@ class Worker(ABC):
                 self.deps.queue.leave()
             raise
         self.deps.queue.leave()
-        self._note_troubles()
+        self._report_problems()
 
-    def _note_troubles(self) -> None:
+    def _report_problems(self) -> None:
         self.deps.report_problems(self._recorder.kinds)
         self._recorder.kinds.clear()
 
@@ -210,7 +210,7 @@ class Worker(ABC):
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         usages = self.deps.queue.usages
         self._try_to(lambda: report.add_usage(usages(sorted(self.carriers_asked)), self.catalog))
-        self._try_to(self._note_troubles)  # not done yet if a fault ended the slice
+        self._try_to(self._report_problems)  # not done yet if a fault ended the slice
         if self.deps.send_mails:  # before the summary, which comes last in the log
             self._try_to(partial(self.deps.send_mails, self.may_continue))
         for line in report.summary(self.local):
