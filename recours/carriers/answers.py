@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from enum import Enum, auto
+from functools import cached_property
 from itertools import takewhile
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -337,7 +338,7 @@ class Shipment:
     is_return: bool = False  # the carrier marks it as a return to the sender
     body: Any = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def latest(self) -> datetime:
         """The time of the latest scan or status; NEVER if none has a time."""
         scans = [*self.scans, *filter(None, [self.present])]

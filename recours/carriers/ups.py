@@ -204,11 +204,12 @@ def _shipment(package: Any) -> Shipment:
         json_api.text(other, "number") for other in json_api.items(package, "alternateTrackingNumber")
     ]
     numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *alternates]))
+    destination = _destination(package)
     # Activities are listed newest first.
     scans = [
         _scan(
             json_api.at(activity, "status"),
-            _time_of(activity, zone_of(_country(activity, package))),
+            _time_of(activity, zone_of(_country(activity) or destination)),
             activity,
         )
         for activity in reversed(json_api.items(package, "activity"))
@@ -266,18 +267,22 @@ def _delivered_at(arrival: Handover) -> tuple[datetime | None, date | None]:
     if times := [scan.at for scan in arrival.scans if scan.at]:
         return max(times), None
     package = arrival.shipment.body
-    day, at = _date_of_delivery(package, zone_of(_country(arrival.scans[0].body, package)))
+    country = _country(arrival.scans[0].body) or _destination(package)
+    day, at = _date_of_delivery(package, zone_of(country))
     if at is not None:
         return at, None
     days = [on for scan in arrival.scans if (on := _day(json_api.text(scan.body, "date")))]
     return None, max(days, default=day)
 
 
-def _country(activity: Any, package: Any) -> str | None:
-    """The country of an activity, or else that of the destination address."""
+def _country(activity: Any) -> str | None:
+    return json_api.text(activity, "location", "address", "countryCode")
+
+
+def _destination(package: Any) -> str | None:
+    """The country of the destination address."""
     to = [a for a in json_api.items(package, "packageAddress") if json_api.text(a, "type") == "DESTINATION"]
-    destination = next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
-    return json_api.text(activity, "location", "address", "countryCode") or destination
+    return next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
 
 
 def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
