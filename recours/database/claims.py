@@ -461,12 +461,7 @@ class ClaimRepository:
         return True
 
     def _record_at_once(
-        self,
-        ended: Sequence[tuple[Attempt, Decision]],
-        lease: Lease,
-        now: datetime,
-        *,
-        is_owed: bool = False,
+        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool = False
     ) -> None:
         """Record attempts in one transaction. `is_owed`: leave the service's rows to a later run."""
         projections: dict[Any, dict[str, Any]] = {}

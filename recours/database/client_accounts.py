@@ -216,11 +216,7 @@ class ClientAccounts:
 
     def confirm(self, account: ClientAccount, by: str, now: datetime) -> bool:
         """Confirm that the account belongs to the current client with its id. False: the account was removed."""
-        values = {
-            "client_address": address_key(account.email or ""),
-            "moved_at": None,
-            "is_applied": False,
-        }
+        values = {"client_address": address_key(account.email or ""), "moved_at": None, "is_applied": False}
         return self._update(account, values, OperatorAction(ActionKind.CONFIRMED, account.key, by), now)
 
     def settle_moved(self, now: datetime) -> None:

@@ -251,12 +251,7 @@ class ClaimErasure:
         of_service = select(border.text("claim_reference")).where(border.key == _c.claim_id).correlate(claims)
         reference = func.coalesce(of_service.scalar_subquery(), _c.seen_reference)
         is_marked = and_(is_at_stage(ERASED), _c.seen_reference.is_not_distinct_from(reference))
-        tombstone = {
-            "stage": ERASED,
-            "seen_reference": reference,
-            "written_at": now,
-            "erased_by": self.by,
-        }
+        tombstone = {"stage": ERASED, "seen_reference": reference, "written_at": now, "erased_by": self.by}
         statement = update(claims).where(_c.claim_id.in_(ids), ~is_marked)
         connection.execute(statement.values(_NOTHING | tombstone | {"version": _c.version + 1}))
 

@@ -268,12 +268,7 @@ class ClaimMaintenance:
         return self._decide(query, expire, now, gives_up=True)
 
     def _decide(
-        self,
-        query: Select[Any],
-        decide: Callable[[Claim], Decision | None],
-        now: datetime,
-        *,
-        gives_up: bool,
+        self, query: Select[Any], decide: Callable[[Claim], Decision | None], now: datetime, *, gives_up: bool
     ) -> Iterator[tuple[Claim, Decision]]:
         """Decide on the claims of a query, in batches. `gives_up`: also write the reason to the service's rows."""
         is_more = self._has_some(query)

@@ -53,13 +53,7 @@ _LEASE = timedelta(minutes=10)
 # Rows per transaction, so that no process waits long for the write lock.
 _CHUNK = 200
 # In the order of the fields of OldFile, without the last field, which is `_is_shared`.
-_OLD_ATTEMPT = (
-    _a.id,
-    _a.claim_id,
-    _a.document_path,
-    _a.document_sha256,
-    func.coalesce(_a.document_size, 0),
-)
+_OLD_ATTEMPT = (_a.id, _a.claim_id, _a.document_path, _a.document_sha256, func.coalesce(_a.document_size, 0))
 _OLD_PIECE = (_v.id, _v.claim_id, _v.path, _v.sha256, _v.size)
 
 _ENDED = tuple(state for state in MailState if state not in OPEN_STATES)

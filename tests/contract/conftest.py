@@ -10,13 +10,7 @@ from tests.conftest import KINDS, Kind
 # The tests that depend most on a database's locks, transactions and types: claims, the queue, the schema, outgoing
 # emails.
 ON_BOTH = frozenset(
-    {
-        "test_account_mails.py",
-        "test_claims.py",
-        "test_foreign_rows.py",
-        "test_queue.py",
-        "test_schema.py",
-    }
+    {"test_account_mails.py", "test_claims.py", "test_foreign_rows.py", "test_queue.py", "test_schema.py"}
 )
 LATER = "on PostgreSQL too: claims, queue, schema and mails run there always"
 

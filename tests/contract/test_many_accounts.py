@@ -92,11 +92,7 @@ def plan(app: App) -> None:
 
 
 @pytest.mark.parametrize("read", [overview, why, plan])
-def test_statements_do_not_grow_with_accounts(
-    read: Callable[[App], None],
-    kind: Any,
-    tmp_path: Path,
-) -> None:
+def test_statements_do_not_grow_with_accounts(read: Callable[[App], None], kind: Any, tmp_path: Path) -> None:
     counts = []
     for count in (FEW, MANY):
         (folder := tmp_path / str(count)).mkdir()

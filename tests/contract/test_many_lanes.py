@@ -49,9 +49,7 @@ def of_clients_accounts(database: Database) -> ClaimRepository:
 
 
 def few_in_each(
-    database: Database,
-    catalog: Catalog,
-    of_lane: Callable[[int], dict[str, Any]],
+    database: Database, catalog: Catalog, of_lane: Callable[[int], dict[str, Any]]
 ) -> ClaimRepository:
     """A few ready claims in each lane, with future, past and no deadlines."""
     chance = Random(1)

@@ -75,11 +75,7 @@ def many(
 
 @pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
 def test_looking_for_rows_reads_its_partial_index(
-    many: URL,
-    kinds: Callable[[str], Kind],
-    tmp_path: Path,
-    look_for: Callable[[Run], Any],
-    indexes: str,
+    many: URL, kinds: Callable[[str], Kind], tmp_path: Path, look_for: Callable[[Run], Any], indexes: str
 ) -> None:
     kind = kinds("postgresql")
     database = Database(kind.copy(many, tmp_path))
