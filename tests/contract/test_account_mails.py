@@ -84,7 +84,7 @@ def world(database: Database) -> World:
     return World(database)
 
 
-def test_the_client_whose_account_it_is_reads_what_to_do(world: World) -> None:
+def test_the_email_tells_the_owner_of_the_account_what_to_do(world: World) -> None:
     world.refuse(1)
     world.refuse(0)  # the default account: the operator's business
     ((recipient, subject, plain),) = world.run()
@@ -96,7 +96,7 @@ def test_the_client_whose_account_it_is_reads_what_to_do(world: World) -> None:
     assert "shop-1)" not in plain  # the location of the credentials does not concern them
 
 
-def test_at_most_once_a_week_and_account(world: World) -> None:
+def test_each_account_is_reported_at_most_once_a_week(world: World) -> None:
     world.refuse(1)
     assert len(world.run()) == 1
     for _ in range(6):
@@ -112,7 +112,7 @@ def test_at_most_once_a_week_and_account(world: World) -> None:
     assert subject == "Chronopost refuse votre compte"
 
 
-def test_several_carriers_are_one_mail(world: World) -> None:
+def test_several_carriers_share_one_email(world: World) -> None:
     world.add_account(3, 1, "ups")
     world.refuse(1)
     world.refuse(3, "ups")
@@ -125,7 +125,9 @@ def test_several_carriers_are_one_mail(world: World) -> None:
     [{"is_active": literal_column("false")}, {"email": "none"}, {"notification_preferences": '{"pod_failed": false}'},
      {"notification_preferences": '{"account_refused": false}'}],
 )  # fmt: skip
-def test_inactive_clients_and_clients_without_emails_get_none(world: World, chosen: dict[str, Any]) -> None:
+def test_inactive_clients_and_clients_without_an_address_receive_nothing(
+    world: World, chosen: dict[str, Any]
+) -> None:
     world.change(SERVICE_CLIENTS, SERVICE_CLIENTS.c.id == 1, **chosen)
     world.refuse(1)
     assert world.run() == []
@@ -137,7 +139,7 @@ def test_inactive_clients_and_clients_without_emails_get_none(world: World, chos
 @pytest.mark.parametrize(
     ("table", "change"), [(account_state, {"stopped_at": NOW}), (client_accounts, {"removed_at": NOW})]
 )
-def test_an_account_that_is_paused_or_removed_is_not_mailed_about(
+def test_a_paused_or_removed_account_is_not_reported(
     world: World, table: Any, change: dict[str, Any]
 ) -> None:
     world.refuse(1)
@@ -146,7 +148,7 @@ def test_an_account_that_is_paused_or_removed_is_not_mailed_about(
     assert world.event_results() == []
 
 
-def test_an_account_whose_pause_has_ended_is_mailed_about(world: World) -> None:
+def test_an_account_whose_pause_has_ended_is_reported(world: World) -> None:
     world.refuse(1)
     world.change(account_state, stopped_at=NOW - DAY, stopped_until=world.clock.now())
     world.run()
@@ -181,7 +183,7 @@ class Connection(SmtpConnection):
         return before()
 
 
-def test_an_email_that_waited_is_not_sent_once_the_account_is_accepted(world: World) -> None:
+def test_a_waiting_email_is_not_sent_after_the_account_was_accepted(world: World) -> None:
     server = SmtpSettings("mail.example", 25, "none", "", "pods@shop.example")
 
     def send() -> int:
@@ -205,7 +207,7 @@ def test_an_email_that_waited_is_not_sent_once_the_account_is_accepted(world: Wo
     }
 
 
-def test_two_runs_at_once_mail_once(world: World) -> None:
+def test_two_concurrent_runs_send_one_email(world: World) -> None:
     world.refuse(1)
     other = replace(world.outbox, run_id="o" * 32)
     other.report_refused_accounts(world.clock.now())

@@ -78,7 +78,7 @@ def test_claims_go_to_the_account_that_serves_them(keeper: Keeper) -> None:
     assert keeper.row("N1")[:2] == ("ready", "")
 
 
-def test_credentials_that_come_take_the_claims_over(keeper: Keeper) -> None:
+def test_new_credentials_take_over_claims(keeper: Keeper) -> None:
     keeper.keep("dhl")
     assert keeper.row(WAYBILL)[1] == "dhl"
     for number in (WAYBILL, "PARCEL1", "9876543210", "XY000000001FR"):
@@ -90,14 +90,14 @@ def test_credentials_that_come_take_the_claims_over(keeper: Keeper) -> None:
         assert keeper.row(number) == ("given_up", key, 4), number
 
 
-def test_credentials_that_go_give_the_claims_back(keeper: Keeper) -> None:
+def test_removed_credentials_return_claims(keeper: Keeper) -> None:
     keeper.keep("dhl", "dhl_express")
     assert keeper.keep("dhl") == ["dhl_express"]
     assert keeper.row(WAYBILL)[:2] == ("ready", "dhl")
 
 
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP, Stage.WAITING])
-def test_credentials_that_lack_for_one_run_start_nothing_over(keeper: Keeper, stage: Stage) -> None:
+def test_credentials_missing_for_one_run_restart_no_claim(keeper: Keeper, stage: Stage) -> None:
     keeper.keep("dhl_express")
     keeper.settle(WAYBILL, stage, "not_found")
     keeper.keep()
@@ -118,7 +118,7 @@ def test_known_accounts_write_nothing(keeper: Keeper) -> None:
 
 
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP, Stage.WAITING])
-def test_a_carrier_that_is_new_to_us_wakes_the_claims_that_named_it(keeper: Keeper, stage: Stage) -> None:
+def test_a_new_carrier_activates_the_claims_that_name_it(keeper: Keeper, stage: Stage) -> None:
     keeper.keep("dhl")
     keeper.settle("N1", stage, "unsupported_carrier")
     newer = Catalog([CHRONOPOST, DHL, UNIFIED, replace(CHRONOPOST, key="newcomer", name="Newcomer")], ROUTES)
@@ -126,14 +126,14 @@ def test_a_carrier_that_is_new_to_us_wakes_the_claims_that_named_it(keeper: Keep
     assert keeper.row("N1") == ("ready", "newcomer", 0)
 
 
-def test_a_carrier_of_no_other_ones_claims_wakes_nobody(keeper: Keeper) -> None:
+def test_an_unrelated_carrier_activates_no_claim(keeper: Keeper) -> None:
     keeper.keep()
     keeper.settle("XY000000001FR", Stage.GIVEN_UP, "not_found")
     assert keeper.keep("chronopost") == ["chronopost"]
     assert keeper.row("XY000000001FR") == ("given_up", "chronopost", 4)
 
 
-def test_a_corrected_carrier_is_one_though_no_credentials_are_there(keeper: Keeper) -> None:
+def test_a_corrected_carrier_counts_even_without_credentials(keeper: Keeper) -> None:
     keeper.keep("dhl_express")
     keeper.settle(WAYBILL, Stage.GIVEN_UP, "not_found")
     keeper.sql("UPDATE claims SET carrier = 'Chronopost' WHERE tracking_number = :n", n=WAYBILL)

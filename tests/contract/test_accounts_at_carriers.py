@@ -136,7 +136,7 @@ def test_a_parcel_of_another_account_gets_the_public_answer(several: Several, as
 
 
 @pytest.mark.parametrize("carrier", ["colissimo", "dpd", "mondial_relay"])
-def test_some_keep_even_the_whereabouts_for_the_owner(several: Several) -> None:
+def test_some_carriers_show_the_location_only_to_the_owner(several: Several) -> None:
     number = several.parcel_of(FIRST, S.IN_TRANSIT)
     kinds = [several.ask(name, number) for name in (SECOND, FIRST)]
     others = several.cases.not_ours
@@ -144,7 +144,7 @@ def test_some_keep_even_the_whereabouts_for_the_owner(several: Several) -> None:
 
 
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if CATALOG.specs[key].numbers_per_call > 1])
-def test_a_call_about_several_parcels_tells_the_others_apart(several: Several) -> None:
+def test_a_shared_call_distinguishes_parcels_of_other_accounts(several: Several) -> None:
     numbers = [several.parcel_of(owner) for owner in (FIRST, SECOND, FIRST)]
     key = several.keys[FIRST]
     reservations, _ = several.queue.reserve(key, [several.spec.calls_for(None)] * len(numbers))
@@ -185,7 +185,7 @@ def test_the_default_account_is_not_used_if_the_answer_does_not_name_an_owner(
 
 
 @WITH_TOKENS
-def test_a_token_that_is_refused_is_renewed_for_its_account_alone(several: Several) -> None:
+def test_a_rejected_token_is_renewed_only_for_its_account(several: Several) -> None:
     for name in PASSWORDS:
         several.gets_its_own(name)
     several.callers()

@@ -130,7 +130,7 @@ def test_actions_without_effect_are_not_recorded(database: Database, act: Callab
     assert recorded(database) == []
 
 
-def test_the_latest_actions_on_some_subjects_and_whatever_others_spoiled(database: Database) -> None:
+def test_the_latest_actions_are_read_even_if_others_spoiled_them(database: Database) -> None:
     log = ActionLog(database)
     for minute, subject in enumerate(("ups", "gls", "ups")):
         at = NOW + timedelta(minutes=minute)

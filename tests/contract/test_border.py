@@ -73,7 +73,7 @@ def holds(service: Application, condition: ColumnElement[bool]) -> bool:
         )
 
 
-def test_a_statement_outlives_a_look_at_tables_that_have_not_changed(
+def test_a_statement_survives_a_new_inspection_of_unchanged_tables(
     ready: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One thread may build a statement while another thread reads the tables again."""
@@ -147,7 +147,7 @@ def test_no_result_is_written_to_an_edited_claim(ready: Application) -> None:
     assert ready.row(1) == before
 
 
-def test_eight_columns_and_one_index_are_added_at_most_and_taken_out_again(application: Application) -> None:
+def test_at_most_eight_columns_and_one_index_are_added_and_removed(application: Application) -> None:
     with application.database.read() as connection:
         columns, indexes = application.columns(connection), application.indexes(connection)
     border = application.database.border
@@ -211,9 +211,7 @@ def test_an_unusable_schema_is_explained_in_a_sentence(
 
 
 @pytest.mark.full("an enum, on PostgreSQL")
-def test_an_enum_without_the_words_that_are_needed_is_a_fault(
-    kinds: Callable[[str], Kind], tmp_path: Path
-) -> None:
+def test_an_enum_without_required_values_is_a_fault(kinds: Callable[[str], Kind], tmp_path: Path) -> None:
     kind = kinds("postgresql")
     url = kind.empty(tmp_path)
     (sentence,) = faults_of(

@@ -238,13 +238,13 @@ def test_two_claims_about_the_same_parcel_are_tracked_once(bundles: Bundles) -> 
     assert bundles.script.asked == ["tracking A,B", "pod A", "pod A", "tracking A", "pod A", "pod A"]
 
 
-def test_a_bundle_with_one_parcel_to_track_asks_about_it_alone(bundles: Bundles) -> None:
+def test_a_bundle_with_one_parcel_to_track_makes_a_single_call(bundles: Bundles) -> None:
     bundles.script.whole["A"] = BROKEN
     assert kinds(bundles.fetch(ParcelQuery("B", DELIVERY), "A")) == [None, K.NOT_DELIVERED_YET]
     assert bundles.script.asked == ["pod B", "tracking A"]
 
 
-def test_answers_come_one_by_one_and_settle_their_units(bundles: Bundles) -> None:
+def test_answers_arrive_one_by_one_and_settle_their_units(bundles: Bundles) -> None:
     bundles.script.tracking["A"] = DELIVERY
     asked = [ParcelQuery(number, None) for number in "ABC"]
     with closing_bundle(bundles, asked) as answers:
@@ -262,7 +262,7 @@ def closing_bundle(bundles: Bundles, asked: Sequence[ParcelQuery]) -> Any:
     return closing(answers)
 
 
-def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
+def test_a_call_waiting_for_a_window_is_canceled_when_the_run_ends(
     bundles_of: Callable[[str], Bundles],
 ) -> None:
     """The result of an earlier call is kept. The claims after it are not called for."""
@@ -285,7 +285,7 @@ def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
     assert sent_and_held(bundles.queue, "listed") == [(1, 0), (1, 0)]
 
 
-def test_no_further_call_begins_when_the_run_is_to_end(bundles: Bundles) -> None:
+def test_no_call_begins_after_the_run_was_stopped(bundles: Bundles) -> None:
     called: list[int] = []
     bundles.script.tracking = {"A": DELIVERY}
     bundles.script.during = lambda: called.append(1)
@@ -302,7 +302,7 @@ def test_no_further_call_begins_when_the_run_is_to_end(bundles: Bundles) -> None
 
 
 @pytest.mark.parametrize("whole", [SILENT, GATEWAY, UNREADABLE, BROKEN, RESET])
-def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles, whole: Failure) -> None:
+def test_an_unavailable_carrier_is_not_called_for_every_number(bundles: Bundles, whole: Failure) -> None:
     bundles.script.whole = dict.fromkeys("ABCDE", whole)
     bundles.script.tracking = dict.fromkeys("ABCDE", whole)
     fetched = bundles.fetch(*"ABCDE")
@@ -315,7 +315,7 @@ def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles
     assert bundles.counts() == (4, 0)
 
 
-def test_an_outage_that_names_its_end_is_the_answer_of_all(bundles: Bundles) -> None:
+def test_an_outage_with_an_end_answers_the_whole_bundle(bundles: Bundles) -> None:
     bundles.script.whole["C"] = replace(GATEWAY, retry_at=START + timedelta(hours=2))
     fetched = bundles.fetch("A", "B", "C")
     assert kinds(fetched) == [K.SERVER_ERROR] * 3
@@ -323,7 +323,7 @@ def test_an_outage_that_names_its_end_is_the_answer_of_all(bundles: Bundles) -> 
     assert bundles.counts() == (1, 0)
 
 
-def test_a_call_that_could_not_connect_uses_nothing_up(bundles: Bundles) -> None:
+def test_a_call_that_could_not_connect_uses_no_unit(bundles: Bundles) -> None:
     bundles.script.whole["A"] = UNREACHABLE
     fetched = bundles.fetch("A", "B")
     assert [(one.calls, one.unsent, failure(one).connected) for one in fetched] == [
@@ -333,7 +333,7 @@ def test_a_call_that_could_not_connect_uses_nothing_up(bundles: Bundles) -> None
     assert bundles.counts() == (0, 0)
 
 
-def test_too_many_calls_hold_for_the_whole_bundle(bundles: Bundles) -> None:
+def test_a_rate_limit_applies_to_the_whole_bundle(bundles: Bundles) -> None:
     bundles.script.whole["B"] = TOO_MANY
     fetched = bundles.fetch(ParcelQuery("A", DELIVERY), "B", ParcelQuery("C", DELIVERY), "D")
     assert kinds(fetched) == [None, *[K.RATE_LIMITED] * 3]
@@ -361,7 +361,7 @@ def test_a_later_rate_limit_keeps_the_deliveries_from_the_shared_call(bundles: B
 
 @pytest.mark.parametrize("whole", [BAD_REQUEST, UNKNOWN, UNREADABLE, BROKEN, GATEWAY, SILENT, RESET])
 @pytest.mark.parametrize("is_bad_alone", [True, False])
-def test_a_number_that_spoils_the_call_spoils_no_other(
+def test_a_number_that_breaks_a_shared_call_affects_no_other(
     bundles: Bundles, whole: Failure, caplog: pytest.LogCaptureFixture, *, is_bad_alone: bool
 ) -> None:
     bundles.script.whole["C"] = whole
@@ -380,7 +380,7 @@ def test_a_number_that_spoils_the_call_spoils_no_other(
     ]
 
 
-def test_a_mistake_about_one_parcel_spoils_no_other(
+def test_an_error_about_one_parcel_affects_no_other(
     bundles: Bundles, caplog: pytest.LogCaptureFixture
 ) -> None:
     bundles.script.whole["C"] = KeyError("strange")
@@ -395,7 +395,7 @@ def test_a_mistake_about_one_parcel_spoils_no_other(
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "WARNING"]
 
 
-def test_a_mistake_about_every_parcel_is_met_in_their_own_turns_soon(bundles: Bundles) -> None:
+def test_an_error_about_every_parcel_soon_leads_to_single_calls(bundles: Bundles) -> None:
     bundles.script.whole = dict.fromkeys("ABCDE", KeyError("strange"))
     bundles.script.tracking["A"] = KeyError("strange")
     with pytest.raises(KeyError):
@@ -403,7 +403,7 @@ def test_a_mistake_about_every_parcel_is_met_in_their_own_turns_soon(bundles: Bu
     assert [len(one.split(",")) for one in bundles.script.asked] == [5, 3, 2, 1]
 
 
-def test_where_most_numbers_are_bad_the_rest_is_asked_about_in_turn(bundles: Bundles) -> None:
+def test_if_most_numbers_are_bad_the_others_are_called_one_by_one(bundles: Bundles) -> None:
     bundles.script.whole = dict.fromkeys("ABCDE", BAD_REQUEST)
     bundles.script.tracking = dict.fromkeys("ABCDE", BAD_REQUEST)
     fetched = bundles.fetch(*"ABCDE")
@@ -412,7 +412,7 @@ def test_where_most_numbers_are_bad_the_rest_is_asked_about_in_turn(bundles: Bun
     assert not any(one.shows_outage for one in fetched)
 
 
-def test_nothing_more_is_asked_about_halves_once_the_run_ends(bundles: Bundles) -> None:
+def test_no_bundle_is_halved_after_the_run_was_stopped(bundles: Bundles) -> None:
     bundles.script.whole["A"] = BROKEN
     asked = [ParcelQuery(number, None) for number in "ABCD"]
     answers = bundles.queue.fetch_bundle(
@@ -424,7 +424,7 @@ def test_nothing_more_is_asked_about_halves_once_the_run_ends(bundles: Bundles) 
     assert bundles.counts() == (3, 0)
 
 
-def test_where_no_unit_is_left_the_numbers_that_are_not_answered_wait(
+def test_unanswered_numbers_wait_if_no_unit_is_left(
     bundles_of: Callable[[str], Bundles],
 ) -> None:
     bundles = bundles_of("4/day@UTC")
@@ -449,7 +449,7 @@ def test_a_number_missing_in_the_answer_is_tracked_alone(
     ]
 
 
-def test_a_number_asked_about_alone_takes_a_unit_only_if_one_is_left(
+def test_a_single_call_takes_a_unit_only_if_one_is_left(
     bundles_of: Callable[[str], Bundles],
 ) -> None:
     bundles = bundles_of("3/day@UTC")
@@ -466,14 +466,14 @@ def test_a_number_asked_about_alone_takes_a_unit_only_if_one_is_left(
     assert bundles.counts() == (3, 0)
 
 
-def test_proofs_that_cannot_be_read_are_no_sign_that_the_tracking_is_down(bundles: Bundles) -> None:
+def test_unreadable_proofs_do_not_mean_that_tracking_is_down(bundles: Bundles) -> None:
     bundles.script.whole["A"] = UNREADABLE
     bundles.script.tracking = dict.fromkeys("ABC", DELIVERY)
     bundles.script.proofs = dict.fromkeys("AB", UNREADABLE)
     assert kinds(bundles.fetch(*"ABC")) == [K.BAD_RESPONSE, K.BAD_RESPONSE, None]
 
 
-def test_a_mistake_about_one_parcel_alone_ends_the_bundle_and_gives_units_back(bundles: Bundles) -> None:
+def test_an_error_in_a_single_call_ends_the_bundle_and_returns_units(bundles: Bundles) -> None:
     bundles.script.whole["B"] = bundles.script.tracking["B"] = KeyError("strange")
     asked = [ParcelQuery(number, None) for number in "ABC"]
     answers = bundles.queue.fetch_bundle(bundles.reserved(asked), "listed", asked)
@@ -495,7 +495,7 @@ def test_a_fault_of_our_own_ends_the_bundle_at_once(bundles: Bundles, ours: Exce
 # ---------------------------------------------------------------- our account
 
 
-def test_an_account_that_is_refused_closes_after_one_check(bundles: Bundles) -> None:
+def test_a_rejected_account_closes_after_one_check(bundles: Bundles) -> None:
     bundles.script.whole["A"] = bundles.script.tracking["0"] = REFUSED
     fetched = bundles.fetch("A", "B", "C")
     assert kinds(fetched) == [K.AUTH_FAILED] * 3
@@ -507,7 +507,7 @@ def test_an_account_that_is_refused_closes_after_one_check(bundles: Bundles) -> 
     assert {failure(one).retry_at for one in fetched} == {state.refused_until}
 
 
-def test_one_parcel_that_is_refused_does_not_close_the_account(bundles: Bundles) -> None:
+def test_one_rejected_parcel_does_not_close_the_account(bundles: Bundles) -> None:
     bundles.script.whole["B"] = bundles.script.tracking["B"] = REFUSED
     bundles.script.tracking |= {"0": UNKNOWN, "C": DELIVERY}
     fetched = bundles.fetch("A", "B", "C")
@@ -524,7 +524,7 @@ def test_one_parcel_that_is_refused_does_not_close_the_account(bundles: Bundles)
     assert bundles.quota.carrier_state("listed").account.refusals == 0
 
 
-def test_an_account_that_is_refused_documents_asks_for_no_more_and_stays_open(bundles: Bundles) -> None:
+def test_an_account_without_the_right_to_documents_stays_open(bundles: Bundles) -> None:
     bundles.script.tracking |= {"A": DELIVERY, "C": DELIVERY}
     bundles.script.proofs["A"] = DENIED
     fetched = bundles.fetch("A", "B", "C")
@@ -536,7 +536,7 @@ def test_an_account_that_is_refused_documents_asks_for_no_more_and_stays_open(bu
 
 @pytest.mark.parametrize("refused", ["bundle", "claim"])
 @pytest.mark.parametrize("accepted", [True, False])
-def test_an_account_that_is_tried_again_is_checked_before_the_claim_that_closed_it(
+def test_a_retried_account_is_checked_before_the_claim_that_closed_it(
     database: Database, bundles: Bundles, refused: str, *, accepted: bool
 ) -> None:
     script = bundles.script
@@ -558,7 +558,7 @@ def test_an_account_that_is_tried_again_is_checked_before_the_claim_that_closed_
         assert again.quota.carrier_state("listed").account.refusals == 2
 
 
-def test_a_bundle_without_the_claim_that_closed_the_account_tries_it_itself(
+def test_a_bundle_without_the_claim_that_closed_the_account_retries_the_account(
     database: Database, bundles: Bundles
 ) -> None:
     bundles.script.tracking = dict.fromkeys("A0", REFUSED)

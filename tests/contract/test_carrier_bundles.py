@@ -196,7 +196,7 @@ def mixes(draw: st.DrawFn, most: int) -> Mix:
 @pytest.mark.parametrize("carrier", CARRIERS)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_in_any_bundle_a_claim_ends_as_it_does_alone(
+def test_a_bundled_claim_has_the_same_result_as_a_single_claim(
     database: Database, clock: SimulatedClock, carrier: str, data: st.DataObject
 ) -> None:
     mix = data.draw(mixes(min(CATALOG.specs[carrier].numbers_per_call, 10)))
@@ -257,7 +257,7 @@ def test_a_bundle_goes_over_http_as_one_call(
 
 
 @pytest.mark.wrong_requests("more numbers than a call may be about")
-def test_more_than_a_call_may_be_about_are_refused_as_a_whole(run: Run) -> None:
+def test_a_bundle_above_the_limit_of_a_call_is_rejected(run: Run) -> None:
     numbers = [run.number(S.IN_TRANSIT, serial=n) for n in range(run.spec.numbers_per_call + 1)]
     (reservation,), _ = run.queue.reserve(run.carrier, [{Capability.TRACKING: 1}])
     client, line = run.queue._open_session(_Fetch(run.carrier, reservation))
@@ -301,7 +301,7 @@ ARRANGED: dict[str, Callable[[Run, list[Any]], list[Any]]] = {
 
 
 @pytest.mark.parametrize("arrange", ARRANGED.values(), ids=ARRANGED.keys())
-def test_regardless_of_order_and_company_each_claim_has_its_own_answer(
+def test_each_claim_has_its_own_answer_in_any_bundle(
     run: Run, arrange: Callable[[Run, list[Any]], list[Any]]
 ) -> None:
     mix = [
@@ -317,7 +317,7 @@ def test_regardless_of_order_and_company_each_claim_has_its_own_answer(
     assert len(run.tracking) <= 3 + len(mix)
 
 
-def test_an_answer_with_the_numbers_of_other_parcels_only_tells_nothing(run: Run) -> None:
+def test_an_answer_about_other_parcels_is_ignored(run: Run) -> None:
     """Each is tracked alone, where the carrier's only answer counts regardless of the number in it."""
     other = run.box.example(run.carrier, "00", 4242)
     run.box.arrange = lambda items: [
@@ -330,7 +330,7 @@ def test_an_answer_with_the_numbers_of_other_parcels_only_tells_nothing(run: Run
     ]
 
 
-def test_small_letters_are_the_same_number(run: Run) -> None:
+def test_numbers_are_compared_regardless_of_case(run: Run) -> None:
     run.box.arrange = lambda items: [with_small_numbers(item) for item in items]
     fetched = run.fetch_all(S.IN_TRANSIT, S.IN_TRANSIT, S.UNKNOWN)
     assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, K.NOT_FOUND]

@@ -255,7 +255,7 @@ def test_a_renewal_that_fails_forgets_no_delivery(setup: CarrierSetup, refusal: 
 
 
 @pytest.mark.parametrize("carrier", ["gls"])
-def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(setup: CarrierSetup) -> None:
+def test_no_token_is_renewed_if_a_new_one_is_rejected_too(setup: CarrierSetup) -> None:
     """ShipIT refuses the token that tracking accepts, and will refuse each new token too."""
     known = Delivery(DELIVERED_AT)
     held: list[tuple[Any, Delivery | None]] = [(reservation, None) for reservation in setup.reserved(25)]
@@ -273,7 +273,7 @@ def test_a_refusal_that_a_new_token_does_not_help_against_renews_no_more(setup: 
 
 
 @pytest.mark.parametrize("carrier", ["gls"])
-def test_nor_do_threads_that_are_refused_at_once(setup: CarrierSetup) -> None:
+def test_concurrently_rejected_threads_do_not_renew_either(setup: CarrierSetup) -> None:
     setup.box.latency = 0.01
     held = [(reservation, setup.number(S.ACCOUNT_DENIED)) for reservation in setup.reserved(48)]
     with ThreadPoolExecutor(8) as pool:

@@ -121,7 +121,7 @@ def test_several_values_that_were_edited_together_are_one_edit(run: Run, databas
     ]
 
 
-def test_a_number_that_is_only_written_otherwise_is_not_an_edit(run: Run, database: Database) -> None:
+def test_another_spelling_of_a_number_is_not_an_edit(run: Run, database: Database) -> None:
     run.add([FAILED])
     edit(database, "UPDATE claims SET tracking_number = 'xy 000000000 fr'")
     run.keep(NOW + HOUR)
@@ -135,7 +135,7 @@ def test_another_account_for_the_same_carrier_is_not_an_edit(run: Run, database:
     assert changes(database) == []
 
 
-def test_an_edit_that_a_named_fetch_meets_first_is_noted_by_it(run: Run, database: Database) -> None:
+def test_a_named_fetch_records_an_edit_that_it_finds_first(run: Run, database: Database) -> None:
     run.add([FAILED, FAILED])
     edit(database, "UPDATE claims SET tracking_number = 'XY000000099FR' WHERE id = 1")
     found = find_named(run.claims, ["CLM-00000", "CLM-00001"], POLICY, NOW + HOUR)
@@ -162,7 +162,7 @@ def test_a_thousand_edits_cost_a_statement_for_each_chunk(run: Run, database: Da
 # ---------------------------------------------------------------- payments
 
 
-def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(run: Run, database: Database) -> None:
+def test_both_changes_of_a_claim_paid_and_reopened_are_recorded(run: Run, database: Database) -> None:
     run.add([FAILED, FAILED])
     edit(database, "UPDATE claims SET status = 'Paid' WHERE id = 1")
     for _ in range(2):
@@ -176,9 +176,7 @@ def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(run: Run, dat
     assert changes(database)[1:] == [(1, "resumed", "service", {"status": "pending"})]
 
 
-def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_released(
-    run: Run, database: Database
-) -> None:
+def test_a_claim_paid_while_leased_is_recorded_at_its_release(run: Run, database: Database) -> None:
     run.add([FAILED])
     [claim] = run.take()
     run.claims.shelve(replace(claim, claim_status="Paid"), run.lease(), NOW + HOUR)
@@ -187,9 +185,7 @@ def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_released(
     assert (row["stage"], row["lease_token"]) == ("shelved", None)
 
 
-def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_was_read_before(
-    run: Run, database: Database
-) -> None:
+def test_a_claim_edited_while_leased_is_not_shelved_by_its_old_values(run: Run, database: Database) -> None:
     run.add([FAILED | {"status": "paid"}])
     set_own(database, "CLM-00000", stage="ready", next_at=None)
     [claim] = run.take()
@@ -198,7 +194,7 @@ def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_wa
     assert changes(database) == []
 
 
-def test_a_claim_that_is_edited_and_paid_together_has_both(run: Run, database: Database) -> None:
+def test_a_claim_edited_and_paid_at_once_has_both_changes(run: Run, database: Database) -> None:
     run.add([FAILED])
     edit(database, "UPDATE claims SET status = 'paid', pod_retry_count = 1")
     run.keep(NOW + HOUR)
@@ -232,7 +228,7 @@ def reopen(database: Database, claims: Sequence[Claim], now: Any) -> None:
     assert GivenUpClaims(assessor(database)).start_over(claims, "ann", now)
 
 
-def test_a_claim_that_a_person_reopens_is_not_an_edit_of_the_services(run: Run, database: Database) -> None:
+def test_reopening_a_claim_is_not_an_edit_of_the_service(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     give_up(run, database)
     reopen(database, the_claims(database), NOW + HOUR)
@@ -243,7 +239,7 @@ def test_a_claim_that_a_person_reopens_is_not_an_edit_of_the_services(run: Run, 
     assert (row["stage"], row["pod_retry_count"]) == ("ready", 0)
 
 
-def test_a_fault_on_the_way_leaves_a_claim_as_it_was(run: Run, database: Database) -> None:
+def test_a_fault_leaves_the_claim_unchanged(run: Run, database: Database) -> None:
     add_claims(database, [FAILED])
     give_up(run, database)
     before = joined_rows(database)
@@ -272,9 +268,7 @@ def test_edits_by_the_service_during_and_after_a_reopening_are_recorded(run: Run
     assert [details for *_, details in changes(database)[2:]] == [{"count": [0, 3]}, {"count": [3, 0]}]
 
 
-def test_a_claim_that_a_person_excludes_and_enrolls_has_both_and_no_edit(
-    run: Run, database: Database
-) -> None:
+def test_excluding_and_enrolling_a_claim_are_recorded_without_an_edit(run: Run, database: Database) -> None:
     run.add([FAILED])
     enrollment = ClaimEnrollment(assessor(database))
     assert enrollment.exclude(the_claims(database), "ann", NOW + HOUR, "damaged")
@@ -310,7 +304,7 @@ def test_rejected_actions_are_not_recorded(run: Run, database: Database) -> None
 # ---------------------------------------------------------------- beside others
 
 
-def test_two_runs_that_meet_an_edit_note_it_once(run: Run, other: Run, database: Database) -> None:
+def test_two_runs_record_an_edit_once(run: Run, other: Run, database: Database) -> None:
     run.add([FAILED] * 20)
     edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
     for one in (run, other):

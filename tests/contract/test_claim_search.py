@@ -262,7 +262,7 @@ def put(records: DatabaseRecords, rows: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("counted_up_to", [COUNTED_UP_TO, 3], ids=["few", "many"])
 @settings(MODEST, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, wanted=FILTERS, sort=st.none() | st.sampled_from(Sort), descending=st.booleans())
-def test_the_table_is_what_plain_python_finds_and_sorts(
+def test_the_table_matches_a_search_in_plain_python(
     records: DatabaseRecords,
     monkeypatch: pytest.MonkeyPatch,
     counted_up_to: int,
@@ -292,7 +292,7 @@ def test_the_table_is_what_plain_python_finds_and_sorts(
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_each_order_has_the_unknown_last_and_of_the_alike_the_newest_first(
+def test_unknown_values_are_last_and_equal_values_newest_first(
     records: DatabaseRecords, *, descending: bool
 ) -> None:
     known: dict[str, Any] = {

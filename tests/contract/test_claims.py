@@ -151,7 +151,7 @@ def other(database: Database) -> Run:
 @pytest.mark.parametrize(
     ("fetch_status", "stage"), [("failed", Stage.READY), ("pending", Stage.NEW)], ids=["failed", "pending"]
 )
-def test_the_nearest_deadline_comes_first_and_what_is_past_it_last(
+def test_the_nearest_deadline_is_first_and_past_deadlines_are_last(
     run: Run, fetch_status: str, stage: Stage
 ) -> None:
     days: dict[str, dict[str, Any]] = {
@@ -219,7 +219,7 @@ def test_no_other_run_leases_a_claim_until_the_lease_ends(run: Run, other: Run) 
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # a writer locks the whole SQLite database
-def test_claims_that_another_run_is_leasing_are_passed_over(run: Run, other: Run) -> None:
+def test_claims_that_another_run_is_leasing_are_skipped(run: Run, other: Run) -> None:
     run.add([{}] * 3)
     with closing(Database(run.database.url)) as second, second.write() as connection:
         connection.execute(text("SELECT 1 FROM recours_claims WHERE claim_id = 1 FOR UPDATE")).all()
@@ -234,7 +234,7 @@ def test_a_claim_that_was_edited_since_it_was_assessed_is_not_leased(run: Run) -
     assert (row["to_assess"], row["lease_token"], row["interruptions"]) == (1, None, 0)
 
 
-def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run) -> None:
+def test_an_extended_lease_lasts_longer(run: Run, other: Run) -> None:
     run.add([{}] * 2)
     taken = run.take()
     run.claims.renew(taken[:1], Lease(run.token, NOW + 2 * LEASE))
@@ -244,9 +244,7 @@ def test_a_lease_that_is_extended_holds_longer(run: Run, other: Run) -> None:
     assert len(Run(run.database, "run-3").take(now=NOW + 3 * LEASE)) == 2
 
 
-def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold_but_for_its_own_run(
-    run: Run, other: Run
-) -> None:
+def test_a_lease_by_a_wrong_clock_is_valid_only_for_its_own_run(run: Run, other: Run) -> None:
     run.add([{}])
     run.take(now=NOW + timedelta(days=300))
     assert run.take() == []  # its clock was set back: it still leases the claim
@@ -283,9 +281,7 @@ def test_a_claim_leased_by_another_run_is_not_released(run: Run, other: Run) -> 
     assert Run(run.database, "run-3").take(now=later) == []
 
 
-def test_rows_that_wait_or_cannot_be_called_for_never_keep_due_ones_from_being_taken(
-    run: Run, other: Run
-) -> None:
+def test_waiting_and_blocked_claims_never_delay_due_claims(run: Run, other: Run) -> None:
     urgent = {"response_deadline": date(2026, 2, 3)}
     blocking: list[dict[str, Any]] = []
     blocking += [urgent | {"updated_at": NOW}] * 60  # wait
@@ -309,7 +305,7 @@ def settled(run: Run) -> int:
     return int(rows(run.database, "SELECT count(*) n FROM recours_claims WHERE stage = 'settled'")[0]["n"])
 
 
-def test_a_persistent_error_that_is_confirmed_is_never_taken_again(run: Run) -> None:
+def test_a_claim_with_a_confirmed_persistent_error_is_not_leased_again(run: Run) -> None:
     run.add([{}])
     run.record(run.take()[0], HOPELESS)
     assert settled(run) == 1
@@ -336,7 +332,7 @@ def test_only_claims_of_the_requested_stage_and_carriers_are_leased(run: Run) ->
     assert references(run.take(carriers=("chronopost", "other"))) == ["failed", "other"]
 
 
-def test_a_claim_asked_for_by_name_is_taken_once(run: Run, other: Run) -> None:
+def test_a_named_claim_is_leased_once(run: Run, other: Run) -> None:
     add_claims(run.database, [{"updated_at": NOW}, {}])  # the first one waits
     run.keep()
     claim = run.claims.find("CLM-00000")
@@ -350,7 +346,7 @@ def test_a_claim_asked_for_by_name_is_taken_once(run: Run, other: Run) -> None:
 @pytest.mark.parametrize(
     "edit_of_it", ["pod_fetch_status = 'success'", "tracking_number = 'XY009999999FR'", "carrier = 'UPS'"]
 )
-def test_a_claim_asked_for_by_name_is_not_taken_if_it_is_another_by_now(run: Run, edit_of_it: str) -> None:
+def test_a_named_claim_is_not_leased_after_an_edit(run: Run, edit_of_it: str) -> None:
     run.add([{}])
     claim = run.claims.find("CLM-00000")
     assert claim is not None
@@ -399,7 +395,7 @@ def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
 
 @pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS.keys())
 @pytest.mark.usefixtures("clients")
-def test_a_claim_that_was_edited_is_released_as_the_edit_left_it(run: Run, statement: str) -> None:
+def test_releasing_an_edited_claim_changes_nothing_else(run: Run, statement: str) -> None:
     run.add([{}])
     taken = run.take()
     edit(run.database, statement)
@@ -409,7 +405,7 @@ def test_a_claim_that_was_edited_is_released_as_the_edit_left_it(run: Run, state
     assert after == before | LET_GO | {"version": before["version"] + 1}
 
 
-def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(run: Run, other: Run) -> None:
+def test_an_answer_after_another_run_leased_the_claim_changes_nothing(run: Run, other: Run) -> None:
     run.add([{}])
     (claim,) = run.take()
     later = NOW + LEASE
@@ -435,7 +431,7 @@ def test_a_run_that_leased_a_claim_twice_records_one_answer(run: Run, other: Run
     assert [row["pod_retry_count"] for row in joined_rows(run.database)] == [1]
 
 
-def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(run: Run) -> None:
+def test_an_answer_after_the_lease_ended_counts_if_no_run_leased_the_claim(run: Run) -> None:
     run.add([{}])
     (claim,) = run.take()
     assert run.record(claim, SUCCESS, NOW + 2 * LEASE) is True
@@ -517,7 +513,7 @@ def test_a_result_that_the_service_rejects_is_owed_until_it_is_accepted(
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_where_another_program_writes_nothing_is_recorded_or_released(database: Database, url: str) -> None:
+def test_nothing_is_recorded_or_released_while_another_program_writes(database: Database, url: str) -> None:
     add_claims(database, [{}] * 2)
     hasty = Database(make_url(url), lock_wait_s=0.1)
     run = Run(hasty)
@@ -636,7 +632,7 @@ def test_a_rate_limit_uses_no_attempt_and_keeps_the_error(run: Run) -> None:
     assert attempt["used"] == 0
 
 
-def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(run: Run) -> None:
+def test_only_calls_about_the_current_number_are_counted(run: Run) -> None:
     run.add([{}])
     (claim,) = run.take()
     run.record(claim, TIMED_OUT)
@@ -749,7 +745,7 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
 @pytest.mark.parametrize("analyzed", [False, True], ids=["fresh", "analyzed"])
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # each database formats its plans differently
 @pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
-def test_looking_for_rows_reads_its_partial_index(
+def test_each_query_reads_its_partial_index(
     run: Run,
     statements: list[tuple[str, Any]],
     look_for: Callable[[Run], Any],
@@ -804,7 +800,7 @@ def plan(database: Database, sql: str, values: Any) -> list[str]:
 
 
 @pytest.mark.full("statements are counted, by a run that takes seconds")
-def test_a_successful_claim_costs_eight_statements_at_most_and_fewer_where_several_share_them(
+def test_a_successful_claim_takes_at_most_eight_statements(
     database: Database,
     clock: SimulatedClock,
     sandbox: Sandbox,
@@ -834,7 +830,7 @@ def test_a_successful_claim_costs_eight_statements_at_most_and_fewer_where_sever
     assert shared < several
 
 
-def test_nothing_is_written_where_a_database_is_only_looked_at(run: Run, tmp_path: Path) -> None:
+def test_reading_methods_write_nothing(run: Run, tmp_path: Path) -> None:
     run.add([{}] * 3)
     before = joined_rows(run.database)
     claim = run.claims.find("CLM-00000")

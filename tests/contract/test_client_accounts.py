@@ -71,11 +71,11 @@ def test_an_account_is_read_as_it_was_added(accounts: ClientAccounts) -> None:
     assert not row_of(accounts, account.id)["is_applied"]
 
 
-def test_the_first_number_is_not_the_houses(accounts: ClientAccounts) -> None:
+def test_the_first_number_is_not_the_default_accounts(accounts: ClientAccounts) -> None:
     assert add(accounts, 1).id > 0
 
 
-def test_without_limits_it_has_the_carriers(accounts: ClientAccounts) -> None:
+def test_an_account_without_limits_has_the_carriers_limits(accounts: ClientAccounts) -> None:
     account = add(accounts, 1)
     assert account.limits is None
     assert row_of(accounts, account.id)["limits"] is None
@@ -222,7 +222,7 @@ def test_a_database_without_the_tables_has_no_accounts(empty_url: str) -> None:
         database.close()
 
 
-def test_another_fault_of_the_database_is_one(accounts: ClientAccounts) -> None:
+def test_other_faults_of_the_database_are_raised(accounts: ClientAccounts) -> None:
     with accounts.database.write() as connection:
         connection.execute(text("ALTER TABLE recours_client_accounts RENAME COLUMN carrier TO carriers"))
     with pytest.raises(DatabaseError):
@@ -307,13 +307,13 @@ def test_an_account_of_a_client_who_moved_is_not_used(
 
 
 @pytest.mark.parametrize("email", ["SHOP1@EXAMPLE.COM", " shop1@example.com "])
-def test_an_address_that_is_written_otherwise_is_the_same(accounts: ClientAccounts, email: str) -> None:
+def test_another_spelling_of_an_address_is_the_same_address(accounts: ClientAccounts, email: str) -> None:
     account = add(accounts, 1)
     change_clients(accounts, f"UPDATE clients SET email = '{email}' WHERE id = 1")
     assert accounts.directory() == {1: {"chronopost": account.id}}
 
 
-def test_the_next_run_has_claims_follow_a_client_who_moved_and_one_who_is_back(
+def test_claims_follow_a_client_who_moved_or_returned(
     accounts: ClientAccounts,
 ) -> None:
     account = add(accounts, 1)
@@ -349,7 +349,7 @@ def test_a_person_confirms_that_it_is_the_same_client(accounts: ClientAccounts) 
     assert actions_of(accounts.database)[-1].kind == "confirmed"
 
 
-def test_new_credentials_are_those_of_the_client_of_today(accounts: ClientAccounts) -> None:
+def test_new_credentials_belong_to_the_current_client(accounts: ClientAccounts) -> None:
     account = add(accounts, 1)
     change_clients(accounts, MOVES["another address"])
     accounts.settle_moved(LATER)
@@ -366,7 +366,7 @@ def test_without_addresses_the_id_alone_decides(accounts: ClientAccounts) -> Non
     assert accounts.all()[0].client.display_name == "client 1"
 
 
-def test_without_clients_one_is_named_by_the_id_that_its_claims_have(accounts: ClientAccounts) -> None:
+def test_without_a_table_of_clients_a_client_has_the_id_of_its_claims(accounts: ClientAccounts) -> None:
     add_claims(accounts.database, [{"client_id": 1}, {"client_id": 1}, {"client_id": None}])
     change_clients(accounts, "ALTER TABLE clients RENAME TO customers")
     accounts.database.reinspect()

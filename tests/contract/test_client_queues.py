@@ -123,7 +123,7 @@ def kind(fetched: CarrierAnswer) -> ErrorKind | None:
 # ---------------------------------------------------------------- alone with its troubles
 
 
-def test_the_troubles_of_one_account_are_no_other_s(scene: Scene) -> None:
+def test_problems_of_one_account_do_not_affect_others(scene: Scene) -> None:
     wrong, full, paused = KEYS[:3]
     scene.passwords = {wrong: "999999"}
     scene.limits = {full: "2/day"}
@@ -154,7 +154,7 @@ def test_the_troubles_of_one_account_are_no_other_s(scene: Scene) -> None:
     assert scene.used(queue)[full] == (2, 0)
 
 
-def test_new_credentials_of_a_client_lift_its_refusal_alone(scene: Scene) -> None:
+def test_new_credentials_of_a_client_clear_only_its_own_refusal(scene: Scene) -> None:
     scene.passwords = {KEYS[0]: "999999", "chronopost": "999998"}
     run = scene.queue()
     scene.parcel(NUMBER, None)
@@ -167,7 +167,7 @@ def test_new_credentials_of_a_client_lift_its_refusal_alone(scene: Scene) -> Non
     assert isinstance(fetch(later, KEYS[0]).outcome, Retrieved)
 
 
-def test_a_wait_is_the_account_s_and_an_outage_all_accounts_s(scene: Scene) -> None:
+def test_a_wait_applies_to_one_account_and_an_outage_to_all(scene: Scene) -> None:
     queue = scene.queue()
     scene.parcel(NUMBER, None, Scenario.RATE_LIMITED)
     assert kind(fetch(queue, KEYS[0])) is ErrorKind.RATE_LIMITED
@@ -218,7 +218,7 @@ def test_a_parcel_denied_to_both_accounts_is_denied(scene: Scene) -> None:
     assert (fetched.remember, fetched.account) == (None, DEFAULT_ACCOUNT)
 
 
-def test_a_person_pauses_an_account_alone(scene: Scene) -> None:
+def test_an_account_is_paused_separately(scene: Scene) -> None:
     queue = scene.queue()
     paused, other = KEYS[:2]
     queue.stop(paused, "lea", "unpaid")
@@ -265,9 +265,7 @@ def house_waits(carrier: SimulatedCarrier, question: Question, state: ParcelStat
 
 
 @pytest.mark.parametrize("why", ["at its limit", "asked to wait", "asked to wait now"])
-def test_where_the_house_has_no_call_now_no_attempt_is_used_and_it_is_asked_next(
-    scene: Scene, why: str
-) -> None:
+def test_no_attempt_is_used_while_the_default_account_has_no_call_left(scene: Scene, why: str) -> None:
     scene.limits = {"chronopost": "1/day"}
     queue = scene.queue()
     scene.parcel(NUMBER, OF_DEFAULT)

@@ -48,9 +48,7 @@ def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(run: Run, d
     assert changes(database) == [NOTED]
 
 
-def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
-    run: Run, database: Database
-) -> None:
+def test_edits_before_and_after_a_correction_are_recorded_separately(run: Run, database: Database) -> None:
     run.add([FAILED])
     edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
     [claim] = the_claims(database)
@@ -62,7 +60,7 @@ def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
     assert changes(database) == [edited, NOTED, (1, "edited", "service", back)]
 
 
-def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(run: Run, database: Database) -> None:
+def test_an_excluded_claim_starts_over_when_it_is_enrolled(run: Run, database: Database) -> None:
     run.add([FAILED])
     enrollment = ClaimEnrollment(assessor(database))
     assert enrollment.exclude(the_claims(database), "ann", NOW, "damaged")

@@ -35,7 +35,7 @@ SECOND = timedelta(seconds=1)
         (-3600, 4, -3602),
     ],
 )
-def test_the_middle_of_the_round_trip_is_compared(theirs: int, took: int, offset: int) -> None:
+def test_the_clocks_are_compared_in_the_middle_of_the_round_trip(theirs: int, took: int, offset: int) -> None:
     told = NOON + theirs * SECOND
     assert offset_between(NOON, told, NOON + took * SECOND) == offset * SECOND
 
@@ -60,7 +60,7 @@ def test_on_one_machine_there_is_no_difference(database: Database) -> None:
     assert clock_offset(database) == timedelta(0)
 
 
-def test_a_clock_is_moved_by_the_difference() -> None:
+def test_a_clock_is_adjusted_by_the_difference() -> None:
     ahead = SystemClock(timedelta(hours=2)).now() - datetime.now(UTC)
     assert timedelta(hours=2) - SECOND < ahead < timedelta(hours=2) + SECOND
 
@@ -78,7 +78,7 @@ def three_hours_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 @pytest.mark.usefixtures("three_hours_ahead")
-def test_a_run_goes_by_the_clock_of_the_database(
+def test_a_run_uses_the_clock_of_the_database(
     url: str, sandbox: Sandbox, settings_of: Callable[..., Settings]
 ) -> None:
     settings = settings_of(url, sandbox)
@@ -89,7 +89,7 @@ def test_a_run_goes_by_the_clock_of_the_database(
     assert abs(ahead - timedelta(hours=3)) < SECOND
 
 
-def test_clocks_that_are_apart_are_worth_a_remark() -> None:
+def test_clocks_that_differ_are_remarked_on() -> None:
     assert clock_remarks(timedelta(seconds=5)) == []
     assert clock_remarks(timedelta(seconds=-5)) == []
     (behind,), (ahead,) = clock_remarks(timedelta(seconds=7)), clock_remarks(timedelta(seconds=-7))
@@ -99,7 +99,7 @@ def test_clocks_that_are_apart_are_worth_a_remark() -> None:
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 @pytest.mark.usefixtures("three_hours_ahead")
-def test_the_log_warns_of_it_and_keeps_the_time_of_the_machine(
+def test_the_log_warns_about_the_difference_and_shows_the_machines_time(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECOURS_HOME", str(tmp_path))
@@ -114,7 +114,7 @@ def test_the_log_warns_of_it_and_keeps_the_time_of_the_machine(
     assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
 
 
-def test_no_sql_of_ours_asks_for_the_time_but_the_query_that_measures_it() -> None:
+def test_only_the_measuring_query_reads_the_databases_time() -> None:
     ours = [*(ROOT / "recours").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]
     asks = re.compile(
         r"func\.now|\bSELECT\b.*\bnow\(\)|current_timestamp|clock_timestamp|localtimestamp|'now'",

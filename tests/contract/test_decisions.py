@@ -73,7 +73,7 @@ def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
 @pytest.mark.sample(
     "other kinds of schema: tests/contract/test_border.py reads and writes each of them", every=3
 )
-def test_claims_are_excluded_if_the_column_can_say_so(ready: Application) -> None:
+def test_claims_are_excluded_if_the_column_can_store_the_status(ready: Application) -> None:
     enrollment = ClaimEnrollment(assessor(ready))
     if ready.kind is SCHEMAS["pod_fetch_status as an enum"]:
         refusal = DatabaseError if ready.database.is_sqlite else ClaimsRefusedError

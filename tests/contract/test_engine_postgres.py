@@ -96,7 +96,7 @@ def test_after_a_timeout_later_statements_fail_without_waiting(server_url: URL) 
         database.close()
 
 
-def test_an_idle_connection_that_fell_silent_is_replaced(server_url: URL) -> None:
+def test_a_silent_idle_connection_is_replaced(server_url: URL) -> None:
     with Proxy(server_url.port or 0) as proxy:
         database = Database(server_url.set(port=proxy.port), waits=SHORT)
         assert ask(database) == 1
@@ -106,7 +106,7 @@ def test_an_idle_connection_that_fell_silent_is_replaced(server_url: URL) -> Non
         database.close()
 
 
-def test_a_connection_that_alone_fell_silent_is_given_up_when_a_statement_would_have_ended(
+def test_a_single_silent_connection_is_dropped_after_the_statement_timeout(
     server_url: URL,
 ) -> None:
     with Proxy(server_url.port or 0) as proxy:
@@ -137,7 +137,7 @@ def test_a_long_statement_is_waited_for_even_by_a_run_that_is_ending(
     database.close()
 
 
-def test_a_run_that_is_to_end_does_not_wait_for_a_silent_server(server_url: URL) -> None:
+def test_a_stopped_run_does_not_wait_for_a_silent_server(server_url: URL) -> None:
     with Proxy(server_url.port or 0) as proxy:
         database = Database(server_url.set(port=proxy.port), waits=Waits(answer=2.0))
         assert ask(database) == 1
@@ -152,7 +152,7 @@ def test_a_run_that_is_to_end_does_not_wait_for_a_silent_server(server_url: URL)
         database.close()
 
 
-def test_a_connection_that_a_batch_left_in_pipeline_mode_is_given_up_without_a_traceback(
+def test_a_connection_left_in_pipeline_mode_is_dropped_without_a_traceback(
     server_url: URL, caplog: pytest.LogCaptureFixture
 ) -> None:
     """psycopg leaves this state if the server ends in the middle of an executemany."""

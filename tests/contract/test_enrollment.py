@@ -102,7 +102,7 @@ def test_new_claims_are_enrolled_and_those_that_were_there_are_reported(service:
     assert enrollment(service).undecided(99, NOW + 2 * HOUR) == 1, "the one that was there before"
 
 
-def test_a_number_that_comes_later_enrolls_the_claim_then(service: Database) -> None:
+def test_a_claim_is_enrolled_when_it_gets_its_number(service: Database) -> None:
     adopt(service)
     add(service, 1, NOW + HOUR, number=None)
     assert enrollment(service).enroll_new(NOW + 2 * HOUR) == 0
@@ -110,7 +110,7 @@ def test_a_number_that_comes_later_enrolls_the_claim_then(service: Database) -> 
     assert enrollment(service).enroll_new(NOW + 3 * HOUR) == 1
 
 
-def test_by_creation_regardless_of_the_ids_and_by_id_where_there_is_none(service: Database) -> None:
+def test_new_claims_are_found_by_creation_time_or_else_by_id(service: Database) -> None:
     add(service, 5_000_000_000, NOW - 9 * DAY)
     adopt(service)
     add(service, 7, NOW + HOUR)  # ids that do not increase
@@ -130,7 +130,7 @@ def test_by_creation_regardless_of_the_ids_and_by_id_where_there_is_none(service
     assert pending(service) == expected
 
 
-def test_times_of_another_type_leave_it_to_the_id(service: Database) -> None:
+def test_unreadable_creation_times_are_replaced_by_ids(service: Database) -> None:
     database = service
     execute(database, "DROP TABLE claims")
     execute(database, SERVICE.format(type="BIGINT"))
@@ -141,7 +141,7 @@ def test_times_of_another_type_leave_it_to_the_id(service: Database) -> None:
     assert pending(database) == [2]
 
 
-def test_a_table_without_status_and_creation_will_do(service: Database) -> None:
+def test_a_table_without_status_and_creation_time_is_sufficient(service: Database) -> None:
     database = service
     execute(database, "DROP TABLE claims")
     execute(
@@ -162,7 +162,9 @@ def test_a_table_without_status_and_creation_will_do(service: Database) -> None:
     ("setting", "enrolled", "told"),
     [(EnrollNew.AUTO, 1, 1), (EnrollNew.TRUE, 1, 1), (EnrollNew.FALSE, 0, 0)],
 )
-def test_the_setting_holds(service: Database, setting: EnrollNew, enrolled: int, told: int) -> None:
+def test_the_setting_decides_about_new_claims(
+    service: Database, setting: EnrollNew, enrolled: int, told: int
+) -> None:
     add(service, 1, NOW - DAY)
     adopt(service)
     add(service, 2, NOW + HOUR)
@@ -225,7 +227,7 @@ def test_an_enrolled_claim_is_leased_next(service: Database) -> None:
     assert (claim.id, claim.state.since) == (1, NOW + HOUR)
 
 
-def test_keys_that_are_no_numbers_leave_it_to_the_creation(service: Database) -> None:
+def test_keys_other_than_numbers_are_replaced_by_creation_times(service: Database) -> None:
     execute(service, "DROP TABLE claims")
     execute(service, SERVICE.format(type="TIMESTAMP").replace("id BIGINT", "id TEXT"))
     insert = (
@@ -245,7 +247,7 @@ def test_keys_that_are_no_numbers_leave_it_to_the_creation(service: Database) ->
 # ---------------------------------------------------------------- other databases
 
 
-def test_a_service_that_has_the_column_says_itself_what_it_wants(service: Database) -> None:
+def test_a_service_with_its_own_status_column_decides_itself(service: Database) -> None:
     execute(service, "ALTER TABLE claims ADD COLUMN pod_fetch_status TEXT")
     add(service, 1, NOW - DAY)
     adopt(service)
@@ -268,7 +270,7 @@ def test_a_fresh_database_has_nothing_to_decide(database: Database) -> None:
 # ---------------------------------------------------------------- what a person decides
 
 
-def test_a_person_enrolls_what_they_choose(service: Database) -> None:
+def test_a_person_enrolls_selected_claims(service: Database) -> None:
     add(service, 1, NOW - DAY)
     add(service, 2, NOW - DAY, status="refunded")
     add(service, 3, NOW - DAY, status="paid")
@@ -304,7 +306,7 @@ def test_a_claim_edited_in_the_meantime_is_not_enrolled(service: Database) -> No
         (10_000, "10000 or more open claims"),
     ],
 )
-def test_one_line_says_how_many_and_what_to_type(count: int, expected: str) -> None:
+def test_one_line_contains_the_count_and_the_command(count: int, expected: str) -> None:
     sentence = not_enrolled_warning(count)
     assert sentence.startswith(expected)
     assert "recours enroll" in sentence
@@ -362,7 +364,7 @@ def enrolled_together(url: str, *ways: Callable[[ClaimEnrollment], int]) -> list
     [(by_a_run, by_a_run), (by_a_person, by_a_person), (by_a_run, by_a_person, by_a_run, by_a_person)],
     ids=["two runs", "two persons", "two of each"],
 )
-def test_several_that_enroll_at_once_enroll_each_claim_once(
+def test_concurrent_enrollments_enroll_each_claim_once(
     service: Database, empty_url: str, ways: tuple[Callable[[ClaimEnrollment], int], ...]
 ) -> None:
     adopt(service)
@@ -403,7 +405,7 @@ def add_new(database: Database, count: int) -> None:
 # ---------------------------------------------------------------- how they are found
 
 
-def test_every_look_is_answered_by_an_index(service: Database, add_many: Callable[[Database], None]) -> None:
+def test_every_query_is_answered_by_an_index(service: Database, add_many: Callable[[Database], None]) -> None:
     add_many(service)
     adopt(service)
     found = enrollment(service)

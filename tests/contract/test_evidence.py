@@ -93,7 +93,7 @@ ORDER = [
 ]
 
 
-def test_claims_are_taken_by_what_ends_first(side: Callable[..., Side]) -> None:
+def test_claims_are_leased_by_what_ends_first(side: Callable[..., Side]) -> None:
     world = side(list(reversed(ORDER)))
     world.keep()
     assert world.order() == [
@@ -108,7 +108,7 @@ def test_claims_are_taken_by_what_ends_first(side: Callable[..., Side]) -> None:
     ]
 
 
-def test_as_time_passes_a_claim_without_a_deadline_goes_by_its_evidence(side: Callable[..., Side]) -> None:
+def test_a_claim_without_a_deadline_is_later_ranked_by_its_evidence(side: Callable[..., Side]) -> None:
     world = side([claim("older", 100), claim("newer", 90, updated_at=NOW - 4 * DAY), claim("dated", 1)])
     world.keep()
     assert world.order() == ["newer", "older", "dated"], "by their failures"
@@ -124,9 +124,7 @@ def test_as_time_passes_a_claim_without_a_deadline_goes_by_its_evidence(side: Ca
 @pytest.mark.parametrize(
     "created_at", [None, datetime(1, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
 )
-def test_a_claim_of_which_no_date_is_known_keeps_its_place(
-    side: Callable[..., Side], created_at: datetime | None
-) -> None:
+def test_a_claim_without_dates_keeps_its_rank(side: Callable[..., Side], created_at: datetime | None) -> None:
     unknown = claim("unknown", 1, created_at=created_at, updated_at=NOW - 40 * DAY)
     world = side([unknown, claim("forgotten", 130)])
     world.keep()
@@ -134,7 +132,7 @@ def test_a_claim_of_which_no_date_is_known_keeps_its_place(
     assert world.order() == ["unknown", "forgotten"]
 
 
-def test_no_claim_is_given_up_since_its_evidence_is_over(side: Callable[..., Side]) -> None:
+def test_no_claim_is_given_up_because_its_evidence_expired(side: Callable[..., Side]) -> None:
     world = side([claim("dated", 130, response_deadline=date(2026, 2, 20)), claim("undated", 130)])
     world.keep()
     world.fail()
@@ -144,7 +142,7 @@ def test_no_claim_is_given_up_since_its_evidence_is_over(side: Callable[..., Sid
         assert world.given_up(now) == expected
 
 
-def test_the_look_for_overdue_claims_costs_the_same_whatever_there_is(database: Database) -> None:
+def test_finding_overdue_claims_costs_the_same_for_any_backlog(database: Database) -> None:
     add_claims(database, ORDER)
     run = Run(database)
     run.keep()

@@ -49,7 +49,7 @@ def run(database: Database) -> Run:
     return run
 
 
-def test_only_what_was_asked_about_is_given_up_at_its_retry(run: Run) -> None:
+def test_only_claims_that_were_fetched_are_given_up_at_their_retry(run: Run) -> None:
     assert given_up(run, NOW) == [], "its retry is not due"
     later = NOW + 7 * HOUR
     run.keep(later)
@@ -123,7 +123,7 @@ def test_a_claim_that_expired_can_be_reopened_though_it_used_no_retry(run: Run) 
     assert given_up(run, later) == []
 
 
-def test_the_look_for_them_costs_the_same_whatever_there_is(run: Run) -> None:
+def test_finding_expired_claims_costs_the_same_for_any_backlog(run: Run) -> None:
     seen: list[tuple[str, Any]] = []
     event.listen(
         run.database.engine,
@@ -143,7 +143,7 @@ def test_the_look_for_them_costs_the_same_whatever_there_is(run: Run) -> None:
         )
 
 
-def test_the_rule_and_the_look_agree(run: Run) -> None:
+def test_the_query_matches_the_rule(run: Run) -> None:
     """The query finds exactly the claims that the rule considers expired."""
     found: list[Claim] = []
 

@@ -209,7 +209,7 @@ def test_the_service_is_not_kept_waiting_by_a_run_that_waits_for_it(old: Databas
     assert len([wait for wait in waits if wait < 0.1]) > 20
 
 
-def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_locked_too_long_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(creation, "PATIENCE_S", 3.0)
     with service(old) as holder:
         holder.execute("SELECT * FROM claims")
@@ -219,7 +219,7 @@ def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: 
     assert first_run(old)
 
 
-def test_a_schema_that_another_run_keeps_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_locked_by_another_run_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(creation, "PATIENCE_S", 1.0)
     with service(old) as holder:
         holder.execute("SELECT pg_advisory_xact_lock(%s)", [creation._LOCK])

@@ -234,7 +234,7 @@ SPELLINGS = per_kind(
 
 @pytest.mark.sample("other forms of the same value", every=6)
 @pytest.mark.parametrize(("kind", "spelling"), SPELLINGS, indirect=["kind"])
-def test_carriers_as_others_spell_them(service: Service, spelling: tuple[Any, str]) -> None:
+def test_carriers_in_other_spellings(service: Service, spelling: tuple[Any, str]) -> None:
     carrier, expected = spelling
     service.add("it", carrier=carrier, updated_at=LONG_AGO)
     report = service.run()
@@ -248,7 +248,7 @@ def test_carriers_as_others_spell_them(service: Service, spelling: tuple[Any, st
     assert keys == ({"chronopost/*/day@Europe/Paris"} if expected == "success" else set())
 
 
-def test_numbers_that_cannot_be_read_are_no_numbers(service: Service) -> None:
+def test_unreadable_numbers_are_missing_numbers(service: Service) -> None:
     service.add("blank", tracking_number="  ", updated_at=LONG_AGO)
     service.add("none", tracking_number=None, updated_at=LONG_AGO)
     service.add("spaced", tracking_number=" xy 001 234 567 fr\n", updated_at=LONG_AGO)

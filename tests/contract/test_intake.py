@@ -115,7 +115,7 @@ def position(database: Database) -> Any:
 # ---------------------------------------------------------------- the first round
 
 
-def test_first_round_takes_in_what_is_worked_on_or_may_be(runs: Runs, database: Database) -> None:
+def test_the_first_round_reads_claims_that_are_or_may_be_enrolled(runs: Runs, database: Database) -> None:
     rows: list[dict[str, Any]] = [
         {},
         {"pod_fetch_status": "pending"},
@@ -160,9 +160,7 @@ def test_a_creation_that_the_database_cannot_read_is_unknown(runs: Runs, databas
     assert [row_of(database, key).since for key in (1, 2, 3, 4)] == [None, eight, eight, None]
 
 
-def test_exhausted_claims_of_many_kinds_become_what_assessing_them_one_by_one_makes_of_them(
-    runs: Runs, database: Database
-) -> None:
+def test_bulk_adoption_of_exhausted_claims_matches_single_assessments(runs: Runs, database: Database) -> None:
     errors = ["Timeout", "Invalid tracking number", None, "HTTP 503 for XY1FR", 'a "quoted", {odd} \\ text']
     rows = [
         {"carrier": carrier, "pod_fetch_error": error, "tracking_number": number, "status": status}
@@ -212,7 +210,7 @@ def test_adoption_resumes_where_a_crash_ended_it(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_next_run_takes_in_new_claims(runs: Runs, database: Database) -> None:
+def test_the_next_run_reads_new_claims(runs: Runs, database: Database) -> None:
     add_claims(database, [{"id": 1}, {"id": 5}])
     runs.take_in()
     add_claims(database, [{"id": 4, "claim_reference": "A"}])
@@ -276,7 +274,7 @@ def test_next_run_starts_corrected_claims_over(
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_next_run_sees_corrections_of_claims_whose_texts_no_index_holds(
+def test_the_next_run_finds_corrections_of_texts_too_long_for_an_index(
     runs: Runs, database: Database
 ) -> None:
     letters = "".join(Random(1).choices(string.ascii_letters, k=5_000))
@@ -315,7 +313,7 @@ def test_a_claim_that_is_paid_and_then_reopened_resumes_where_it_was(runs: Runs,
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_rows_of_deleted_claims_go(runs: Runs, database: Database) -> None:
+def test_rows_of_deleted_claims_are_deleted(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {}, {"pod_fetch_status": None}, {}])
     runs.take_in()
     set_row(database, 4, lease_token="t", lease_until=NOW + HOUR)
@@ -328,7 +326,7 @@ def test_rows_of_deleted_claims_go(runs: Runs, database: Database) -> None:
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_a_claim_that_its_service_takes_back_is_nobodys(runs: Runs, database: Database) -> None:
+def test_a_claim_whose_status_is_cleared_is_not_enrolled(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {"pod_retry_count": 1}, {"pod_retry_count": 1}])
     runs.take_in()
     set_claim(database, 2, pod_fetch_status="manual", pod_retry_count=0)
@@ -377,7 +375,7 @@ def test_another_claim_of_the_same_key_is_a_new_claim(runs: Runs, database: Data
 
 
 @on_sqlite
-def test_texts_that_are_no_utf8_are_no_edits(runs: Runs, database: Database) -> None:
+def test_invalid_utf8_is_not_an_edit(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {"pod_fetch_status": None}, {"pod_retry_count": 4}])
     edit(
         database,
@@ -395,7 +393,7 @@ def test_texts_that_are_no_utf8_are_no_edits(runs: Runs, database: Database) -> 
 
 
 @on_postgres
-def test_rows_that_the_service_has_locked_hold_nothing_up(runs: Runs, database: Database) -> None:
+def test_rows_locked_by_the_service_delay_nothing(runs: Runs, database: Database) -> None:
     add_claims(database, [{}] * 3)
     runs.take_in()
     set_claim(database, 2, tracking_number="XY009999999FR")
@@ -438,14 +436,14 @@ def test_leased_claims_are_left_alone(runs: Runs, database: Database) -> None:
 
 
 @pytest.mark.usefixtures("slow_sweep")
-def test_claims_to_be_assessed_again_are_though_they_do_not_differ(runs: Runs, database: Database) -> None:
+def test_claims_marked_for_assessment_are_assessed_without_an_edit(runs: Runs, database: Database) -> None:
     add_claims(database, [{}, {}])
     runs.take_in()
     set_row(database, 2, stage="given_up", written_at=None, to_assess=1)
     assert [runs.take_in(), runs.take_in()] == [[2], []]
 
 
-def test_another_process_is_waited_for_but_not_for_ever(runs: Runs, database: Database) -> None:
+def test_an_intake_waits_for_another_process_only_for_a_time(runs: Runs, database: Database) -> None:
     add_claims(database, [{}])
     assert lease_name(database, "intake", "b", NOW + timedelta(seconds=10), NOW)
     waiting = runs.intake()

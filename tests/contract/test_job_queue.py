@@ -109,7 +109,7 @@ def test_a_process_takes_no_slices_of_a_carrier_that_it_leaves_to_others(
 # ---------------------------------------------------------------- jobs that another program wrote
 
 
-def test_a_job_that_nobody_knows_keeps_no_other_waiting(url: URL, database: Database) -> None:
+def test_an_unknown_job_delays_no_other(url: URL, database: Database) -> None:
     jobs = RecordedJobs()
     for queue in ("recours_now", "recours_ups"):
         add_jobs(database, queue, "recours.weigh", {"parcel": 1})
@@ -118,7 +118,7 @@ def test_a_job_that_nobody_knows_keeps_no_other_waiting(url: URL, database: Data
         wait_for(lambda: len(jobs.slices) == 1 and not waiting(database), 10)
 
 
-def test_a_job_may_say_more_or_less(url: URL, database: Database) -> None:
+def test_a_job_may_have_more_or_fewer_arguments(url: URL, database: Database) -> None:
     jobs = RecordedJobs()
     with working(url, jobs):
         add_slice(database, "ups", urgency=3)
@@ -134,9 +134,7 @@ def test_a_job_may_say_more_or_less(url: URL, database: Database) -> None:
     assert waiting(database) == []
 
 
-def test_jobs_of_strangers_are_removed_that_would_come_first_or_never_end(
-    url: URL, database: Database
-) -> None:
+def test_jobs_of_other_programs_that_could_block_the_queue_are_removed(url: URL, database: Database) -> None:
     insert = (
         "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args, status)"
         " SELECT :queue, :task, :priority, CAST(:args AS jsonb), CAST(:status AS procrastinate_job_status)"

@@ -144,7 +144,7 @@ def is_applied(database: Database) -> bool:
 
 
 @pytest.mark.usefixtures("claims")
-def test_claims_follow_an_account_that_comes_and_goes(
+def test_claims_follow_an_account_that_is_added_and_removed(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
     use_retries(database, 2)
@@ -268,7 +268,7 @@ def test_a_run_that_began_before_an_account_was_added_leaves_its_claims_alone(
 
 
 @pytest.mark.usefixtures("claims")
-def test_claims_that_an_older_run_put_into_a_lane_of_nothing_come_back(
+def test_claims_in_a_lane_without_an_account_are_found_again(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
     number = add(accounts, SHOP)
@@ -300,7 +300,7 @@ def test_claims_leave_the_account_of_a_client_who_moved_until_it_is_confirmed(
 
 
 @pytest.mark.usefixtures("claims")
-def test_claims_in_the_closed_lane_of_a_house_without_credentials_go_to_their_account(
+def test_claims_of_a_default_account_without_credentials_move_to_their_clients_account(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
     number = add(accounts, SHOP)
@@ -328,7 +328,7 @@ def test_claims_in_the_closed_lane_of_a_house_without_credentials_go_to_their_ac
     ],
 )
 @pytest.mark.usefixtures("claims")
-def test_whatever_stands_in_the_columns_the_clients_account_is_found(
+def test_the_clients_account_is_found_for_any_type_of_id(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run], columns: dict[str, Any]
 ) -> None:
     number = add(accounts, SHOP)
@@ -349,7 +349,7 @@ def test_whatever_stands_in_the_columns_the_clients_account_is_found(
 
 
 @pytest.mark.usefixtures("claims")
-def test_the_row_of_another_client_is_not_a_way_to_its_account(
+def test_no_claim_is_served_by_another_clients_account(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
     number = add(accounts, SHOP)
@@ -364,7 +364,7 @@ def test_the_row_of_another_client_is_not_a_way_to_its_account(
 
 
 @pytest.mark.usefixtures("claims")
-def test_two_runs_at_once_apply_changes_once(
+def test_two_concurrent_runs_apply_changes_once(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
     numbers = [add(accounts, SHOP), add(accounts, OTHER), add(accounts, SHOP, "other")]
@@ -390,7 +390,7 @@ def test_two_runs_at_once_apply_changes_once(
 
 
 @pytest.mark.usefixtures("claims")
-def test_attempts_tell_which_account_was_asked(
+def test_attempts_record_the_account_that_was_used(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
     number = add(accounts, SHOP)

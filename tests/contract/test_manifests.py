@@ -64,9 +64,7 @@ def run_once(url: str, folder: Path, first: int) -> None:
     database.close()
 
 
-def test_runs_at_once_name_each_file_once_and_their_manifests_follow_each_other(
-    url: str, database: Database, tmp_path: Path
-) -> None:
+def test_concurrent_runs_list_each_file_in_one_manifest(url: str, database: Database, tmp_path: Path) -> None:
     processes = [SPAWN.Process(target=run_once, args=(url, tmp_path, 100 * n)) for n in range(PROCESSES)]
     for process in processes:
         process.start()
@@ -86,7 +84,7 @@ def die_before_the_row(url: str, folder: Path) -> None:
     DatabaseCustody(Database(make_url(url)), Path("/pods")).add("killed", NOW, write)
 
 
-def test_the_next_manifest_names_the_files_of_a_run_that_was_killed(
+def test_the_next_manifest_lists_the_files_of_a_killed_run(
     url: str, database: Database, tmp_path: Path
 ) -> None:
     store(database, 1, 3)
@@ -104,7 +102,7 @@ def test_the_next_manifest_names_the_files_of_a_run_that_was_killed(
     assert custody.add("next", NOW, keep(tmp_path)) is None
 
 
-def test_many_files_go_into_several_manifests(database: Database, tmp_path: Path) -> None:
+def test_many_files_are_listed_in_several_manifests(database: Database, tmp_path: Path) -> None:
     store(database, 1, PORTION + 7)
     custody = DatabaseCustody(database, Path("/pods"))
     counts = [added[1] for _ in range(3) if (added := custody.add("a-run", NOW, keep(tmp_path)))]
@@ -112,7 +110,7 @@ def test_many_files_go_into_several_manifests(database: Database, tmp_path: Path
     assert [len(names) for names in named(database, tmp_path)] == counts
 
 
-def test_a_file_that_came_again_is_named_again_since_its_row_reports_it(run: Run, tmp_path: Path) -> None:
+def test_a_file_obtained_again_is_listed_again(run: Run, tmp_path: Path) -> None:
     custody = DatabaseCustody(run.database, Path("/pods"))
     (claim,) = run.take()
     record(run, claim, LETTER, BLANK)

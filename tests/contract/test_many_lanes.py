@@ -186,7 +186,7 @@ class CountedClaims(ClaimRepository):
         return super().lease(stage, carriers, *args, **more)
 
 
-def test_a_few_lanes_are_asked_at_once_however_many_there_are(repository: ClaimRepository) -> None:
+def test_a_few_lanes_are_processed_at_once_regardless_of_their_number(repository: ClaimRepository) -> None:
     """A statement with thousands of lanes is slow, and each bundle would need one."""
     claims = CountedClaims(repository.database, CATALOG, "slice", repository.worker)
     leased = Slice(claims, CATALOG, SimulatedClock(NOW), Limits(4 * LANES, 4, 2, timedelta(hours=1)))
@@ -200,7 +200,7 @@ def test_a_few_lanes_are_asked_at_once_however_many_there_are(repository: ClaimR
     assert len(claims.heads_read) < len(claims.lanes_asked) / 3
 
 
-def test_few_statements_are_built_however_many_lanes_are_named(repository: ClaimRepository) -> None:
+def test_few_statements_are_built_for_any_number_of_lanes(repository: ClaimRepository) -> None:
     lanes = [lane_name(n).lower() for n in range(LANES)]
     with statements_of(repository.database) as seen:
         for count in range(1, LANES):

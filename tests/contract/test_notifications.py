@@ -97,9 +97,7 @@ def send(application: Application, outbox: MailOutbox) -> str | None:
 
 
 @pytest.mark.parametrize("unknown", UNKNOWN_TO_US)
-def test_emails_are_noted_in_its_own_types_if_recours_can_fill_its_columns(
-    application: Application, unknown: str
-) -> None:
+def test_emails_are_copied_if_recours_can_fill_the_columns(application: Application, unknown: str) -> None:
     more, is_used = UNKNOWN_TO_US[unknown]
     execute(application, *notifications(is_sqlite=application.database.is_sqlite, more=more))
     assert send(application, outbox_of(application)) is None
@@ -112,7 +110,7 @@ def test_emails_are_noted_in_its_own_types_if_recours_can_fill_its_columns(
     assert noted == (expected if is_used else [])
 
 
-def test_a_word_that_it_does_not_know_costs_no_mail(application: Application) -> None:
+def test_an_unknown_enum_value_costs_no_email(application: Application) -> None:
     for statement in notifications(is_sqlite=application.database.is_sqlite):
         execute(application, statement.replace("VARCHAR(10),", "VARCHAR(10) CHECK (subject = 'x'),", 1))
     fault = send(application, outbox_of(application))
@@ -138,7 +136,7 @@ def test_proofs_of_a_claim_are_found_by_its_key(application: Application) -> Non
         ("is_active INTEGER", "NULL", True),
     ],
 )
-def test_a_client_is_read_as_the_service_has_it(
+def test_a_client_is_read_from_the_services_table(
     application: Application, columns: str, values: str, *, is_active: bool
 ) -> None:
     execute(
@@ -151,7 +149,7 @@ def test_a_client_is_read_as_the_service_has_it(
     assert (recipient.email, recipient.is_active) == ("shop1@example.com", is_active)
 
 
-def test_settings_of_mail_are_read_as_texts(application: Application) -> None:
+def test_email_settings_are_read_as_texts(application: Application) -> None:
     execute(
         application,
         "CREATE TABLE system_settings (key VARCHAR(40), value VARCHAR(40))",

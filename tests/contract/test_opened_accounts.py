@@ -156,7 +156,7 @@ def test_invalid_account_keys_are_not_found(
         there[key]
 
 
-def test_a_process_that_lives_long_notices_changes(
+def test_a_long_lived_process_notices_changes(
     store: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
 ) -> None:
     first, second = add(store, 1), add(store, 2)
@@ -193,7 +193,7 @@ def test_an_account_that_is_removed_is_closed(
     assert "removed" in there[key].missing
 
 
-def test_without_accounts_one_statement_is_all_there_is(
+def test_without_accounts_only_one_statement_runs(
     store: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
     assert store.database.border.has_client_column("email")  # one query for all

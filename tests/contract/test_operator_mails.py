@@ -105,7 +105,7 @@ def test_a_new_problem_is_mailed_at_once_with_the_waiting_ones(world: World) -> 
     assert world.run() == [], "the mail of this day has gone"
 
 
-def test_another_kind_of_trouble_at_the_same_carrier_is_new(world: World) -> None:
+def test_another_kind_of_problem_at_the_same_carrier_is_new(world: World) -> None:
     world.fault("chronopost")
     world.run()
     world.clock.advance(16 * HOUR)
@@ -113,7 +113,7 @@ def test_another_kind_of_trouble_at_the_same_carrier_is_new(world: World) -> Non
     assert world.run() == ["Chronopost: service not enabled"]
 
 
-def test_trouble_that_was_over_for_days_is_new(world: World) -> None:
+def test_a_problem_that_was_over_for_days_is_new(world: World) -> None:
     world.fault("chronopost")
     world.run()
     world.clock.advance(3 * DAY)
@@ -124,7 +124,7 @@ def test_trouble_that_was_over_for_days_is_new(world: World) -> None:
     assert world.run() == ["Chronopost: credentials rejected"]
 
 
-def test_a_day_of_many_claims_is_one_mail_that_names_some(world: World) -> None:
+def test_one_email_reports_many_claims_and_names_some(world: World) -> None:
     for _ in range(1200):
         world.give_up()
     assert world.run() == ["Chronopost: number unknown to the carrier – 1,200 claims given up"]
@@ -136,7 +136,7 @@ def test_a_day_of_many_claims_is_one_mail_that_names_some(world: World) -> None:
         assert set(connection.scalars(select(events.c.told))) == {"mail"}
 
 
-def test_a_cancelled_mail_and_one_of_the_future_are_not_the_days(world: World) -> None:
+def test_canceled_and_future_emails_do_not_count_as_todays(world: World) -> None:
     for state, moved in ((MailState.CANCELLED, timedelta()), (MailState.SENT, timedelta(days=900))):
         world.give_up()
         assert len(world.run()) == 1
@@ -145,7 +145,7 @@ def test_a_cancelled_mail_and_one_of_the_future_are_not_the_days(world: World) -
         world.clock.advance(HOUR)
 
 
-def test_without_an_address_each_run_says_so_and_nothing_waits(
+def test_without_an_address_each_run_logs_this_and_no_email_waits(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     for times in (1, 2):

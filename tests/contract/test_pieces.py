@@ -61,7 +61,7 @@ def record(run: Run, claim: Claim, *evidence: StoredDocument, failure: Failure |
     assert run.claims.record([(attempt, decision)], run.lease(), NOW) == [True]
 
 
-def test_every_piece_has_a_row_and_the_attempt_names_the_best(run: Run) -> None:
+def test_every_piece_has_a_row_and_the_attempt_has_the_best(run: Run) -> None:
     (claim,) = run.take()
     record(run, claim, SIGNATURE, BLANK, LETTER)
     assert read(run) == [
@@ -98,7 +98,7 @@ def test_evidence_of_an_attempt_that_failed_is_kept(run: Run) -> None:
     assert attempt["document_path"] is None
 
 
-def test_nothing_is_kept_of_what_is_attached_to_a_claim_that_was_edited_meanwhile(run: Run) -> None:
+def test_nothing_is_attached_to_a_claim_edited_in_the_meantime(run: Run) -> None:
     """The person is asked to retry, and must not then get the message that the claim already has this file."""
     (claim,) = run.take()
     with run.database.write() as connection:
@@ -130,7 +130,7 @@ def test_the_same_file_of_another_claim_has_a_row_of_its_own(run: Run) -> None:
     assert read(run)[0].by == "Anne"
 
 
-def test_refused_files_go_in_portions_after_their_time(run: Run) -> None:
+def test_rejected_files_are_deleted_in_portions_after_their_retention(run: Run) -> None:
     (claim,) = run.take()
     others = [replace(BLANK, path=f"/pods/refused/{n}.pdf", sha256=f"{n:064d}") for n in range(150)]
     stuck = replace(BLANK, path="/pods/refused/stuck.pdf", sha256="d" * 64)
@@ -150,7 +150,7 @@ def test_refused_files_go_in_portions_after_their_time(run: Run) -> None:
     assert [piece.path for piece in read(run)] == [LETTER.path, SIGNATURE.path, stuck.path]
 
 
-def test_refused_files_that_cannot_be_deleted_do_not_keep_others_from_it(run: Run) -> None:
+def test_undeletable_files_do_not_block_the_deletion_of_others(run: Run) -> None:
     (claim,) = run.take()
     pieces = [replace(BLANK, path=f"/pods/refused/{n}.pdf", sha256=f"{n:064d}") for n in range(130)]
     record(run, claim, LETTER, *pieces)
@@ -174,7 +174,7 @@ def test_a_document_obtained_again_during_its_deletion_is_not_recorded_as_erased
     assert rows(run.database, "SELECT * FROM recours_erasures") == []
 
 
-def test_prune_leaves_a_file_that_came_again_beside_another_proof(run: Run) -> None:
+def test_prune_keeps_a_file_that_was_obtained_again(run: Run) -> None:
     (claim,) = run.take()
     record(run, claim, LETTER)
     with run.database.write() as connection:
@@ -187,7 +187,7 @@ def test_prune_leaves_a_file_that_came_again_beside_another_proof(run: Run) -> N
     assert (erased, read(run)) == ([LETTER.path], [])
 
 
-def test_files_of_an_erased_claim_go_though_its_row_is_locked_meanwhile(run: Run) -> None:
+def test_files_of_an_erased_claim_are_deleted_while_its_row_is_locked(run: Run) -> None:
     (claim,) = run.take()
     record(run, claim, LETTER, BLANK)
     calls = count()
@@ -203,7 +203,7 @@ def test_files_of_an_erased_claim_go_though_its_row_is_locked_meanwhile(run: Run
     assert read(run) == []
 
 
-def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
+def test_a_rejected_file_that_was_once_accepted_is_kept(run: Run) -> None:
     """The attempt and the claim name it: other rules applied when it was received."""
     (claim,) = run.take()
     record(run, claim, LETTER)
@@ -212,7 +212,7 @@ def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
     assert forget_refused(run.database, LATER, lambda *_: None, LATER) == 0
 
 
-def test_a_claim_that_a_run_holds_is_not_reopened(run: Run) -> None:
+def test_a_leased_claim_is_not_reopened(run: Run) -> None:
     run.add([{"claim_reference": "CLM-2"}])
     edit(run.database, "UPDATE claims SET pod_retry_count = 4")
     for reference in ("CLM-00000", "CLM-2"):

@@ -74,7 +74,7 @@ def many(
 
 
 @pytest.mark.parametrize(("look_for", "indexes"), CHECKS.values(), ids=CHECKS.keys())
-def test_looking_for_rows_reads_its_partial_index(
+def test_each_query_reads_its_partial_index(
     many: URL, kinds: Callable[[str], Kind], tmp_path: Path, look_for: Callable[[Run], Any], indexes: str
 ) -> None:
     kind = kinds("postgresql")

@@ -84,7 +84,7 @@ def test_since_when_a_carrier_is_unavailable(
     assert system.unavailable(NOW) == ({"ups": NOW - days * DAY} if days else {})
 
 
-def test_since_when_the_houses_account_is_refused(system: SystemReader) -> None:
+def test_since_when_the_default_account_is_rejected(system: SystemReader) -> None:
     with system.database.write() as connection:
         for row in (
             attempt(12, None),
@@ -96,7 +96,7 @@ def test_since_when_the_houses_account_is_refused(system: SystemReader) -> None:
     assert system.default_refused_since(["ups", "dhl"], NOW - 30 * DAY) == {"ups": NOW - 9 * DAY}
 
 
-def test_since_when_accounts_of_clients_are_refused(system: SystemReader) -> None:
+def test_since_when_client_accounts_are_rejected(system: SystemReader) -> None:
     rows = [
         (4, attempt(9, "auth_failed")),
         (4, attempt(8, "timeout", calls=0)),  # the carrier was not involved
@@ -133,7 +133,7 @@ def test_the_clients_whose_claims_wait_under_an_account(system: SystemReader) ->
     assert system.clients_of(["chronopost#4"])["chronopost#4"] == []
 
 
-def test_emails_that_lie_there(system: SystemReader) -> None:
+def test_emails_that_are_stuck(system: SystemReader) -> None:
     texts = dict.fromkeys(("subject", "plain", "html", "kind", "recipient"), "x")
     with system.database.write() as connection:
         for n, (state, hours) in enumerate(
@@ -159,7 +159,7 @@ def test_claims_near_their_deadline_and_no_more(system: SystemReader) -> None:
 
 
 @pytest.mark.parametrize("with_deadlines", [True, False])
-def test_claims_whose_evidence_ends_soon_are_found_by_their_place(
+def test_claims_whose_evidence_ends_soon_are_found_by_rank(
     database: Database, *, with_deadlines: bool
 ) -> None:
     """Closed, waiting or without a number; by their deadline, including claims whose evidence has expired."""
@@ -200,7 +200,7 @@ def piece(claim_id: int, days_ago: float = 0.5, carrier: str = "ups", **columns:
     } | columns  # fmt: skip
 
 
-def test_documents_that_were_refused_lately_of_parcels_without_a_proof(system: SystemReader) -> None:
+def test_recently_rejected_documents_of_parcels_without_a_proof(system: SystemReader) -> None:
     pieces = [
         piece(1),
         piece(2, carrier="dhl"),

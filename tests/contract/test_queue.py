@@ -113,7 +113,7 @@ def test_concurrent_processes_count_a_document_call_once(database: Database, clo
     assert quota.carrier_state("chronopost").documents == once
 
 
-def test_a_text_in_place_of_a_count_is_read_as_a_reservation_reads_it(
+def test_a_text_instead_of_a_count_is_read_like_by_a_reservation(
     database: Database, queue: Callable[..., APIRequestQueue]
 ) -> None:
     if not database.is_sqlite:
@@ -144,7 +144,7 @@ def test_units_reserved_by_a_dead_process_are_lost_until_the_window_ends(
     assert (len(reservations), refusal) == (1, None)
 
 
-def test_a_call_waits_until_another_is_over_if_as_many_as_may_be_are_under_way(
+def test_a_call_waits_while_the_maximum_number_of_calls_is_in_progress(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     run = queue("100/day", carrier_concurrency=1)
@@ -161,7 +161,7 @@ def test_a_call_waits_until_another_is_over_if_as_many_as_may_be_are_under_way(
     assert run._slots_of["chronopost"].acquire(blocking=False)
 
 
-def test_a_call_that_is_refused_keeps_no_other_waiting(queue: Callable[..., APIRequestQueue]) -> None:
+def test_a_rejected_call_delays_no_other(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("1/day", carrier_concurrency=1)
     (reservation,), _ = run.reserve("chronopost", [TRACKING_ONLY])
     reservation.consume(Capability.TRACKING)
@@ -221,7 +221,7 @@ def test_a_call_that_one_limit_refuses_takes_nothing_of_the_others(
     assert counts(queue) == before == [1, 3]
 
 
-def test_a_unit_counts_from_its_reservation_and_what_is_left_over_goes_back_once(
+def test_a_unit_counts_from_its_reservation_and_unused_units_are_returned_once(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     run = queue("10/day")
@@ -337,7 +337,7 @@ def test_a_unit_that_comes_back_at_the_moment_of_the_refusal_is_not_lost(
     assert (len(reservations), refusal) == (1, None)
 
 
-def test_units_of_calls_that_were_not_sent_are_the_fetch_s_again(
+def test_units_of_calls_that_were_not_sent_are_available_to_the_fetch_again(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     run = queue("2/day,5/second")
@@ -410,7 +410,7 @@ def test_a_window_that_ends_and_a_new_one_that_is_full(database: Database) -> No
 
 
 @pytest.mark.parametrize(("limit", "wait"), [("1/second", 1), ("1/10seconds", 10), ("1/minute", 60)])
-def test_short_windows_are_waited_out_by_the_clock_that_is_passed_in(
+def test_short_windows_are_waited_out_by_the_given_clock(
     database: Database, clock: SimulatedClock, limit: str, wait: int
 ) -> None:
     run = queue_on(database, clock, limits_of(f"{limit},100/day"))
@@ -453,7 +453,7 @@ def test_no_limit_is_exceeded_in_any_of_its_windows(
         ]
 
 
-def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
+def test_a_second_that_ends_during_the_reservation_is_not_used_by_the_call(
     database: Database, clock: SimulatedClock
 ) -> None:
     class Slow(QuotaTables):
@@ -475,7 +475,7 @@ def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
     assert counts(run) == [1, 2]
 
 
-def test_machines_that_name_the_same_limits_in_another_order_do_not_block_each_other(
+def test_machines_with_limits_in_different_orders_do_not_deadlock(
     database: Database,
 ) -> None:
     day, hour = limits_of("100000/day,100000/hour")
@@ -495,7 +495,7 @@ def test_machines_that_name_the_same_limits_in_another_order_do_not_block_each_o
     assert got == [True] * 200
 
 
-def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
+def test_counts_of_short_windows_are_deleted_and_daily_counts_kept(
     database: Database, clock: SimulatedClock
 ) -> None:
     run = queue_on(database, clock, limits_of("5/second,100/day"))
@@ -530,7 +530,7 @@ def fetch(run: APIRequestQueue, number: str = NUMBER, known: Delivery | None = N
         (format_datetime(NOW + timedelta(days=3), usegmt=True), timedelta(hours=24)),
     ],
 )
-def test_retry_after_holds_for_all_runs(
+def test_retry_after_applies_to_all_runs(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, header: str | None, pause: timedelta
 ) -> None:
     sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after=header)
@@ -550,7 +550,7 @@ def test_retry_after_holds_for_all_runs(
 
 
 @pytest.mark.parametrize("header", ["0", format_datetime(NOW - timedelta(hours=1), usegmt=True)])
-def test_a_retry_after_that_is_over_pauses_nobody(
+def test_an_expired_retry_after_pauses_no_run(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, header: str
 ) -> None:
     sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after=header)
@@ -584,7 +584,7 @@ def test_a_pause_set_by_a_clock_years_ahead_is_ignored(
     assert refusal.until == NOW + timedelta(minutes=10)
 
 
-def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
+def test_an_account_rejected_by_a_clock_years_ahead_is_retried_at_once(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     ahead = SimulatedClock(NOW + timedelta(days=4 * 365))
@@ -602,7 +602,7 @@ def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
     ("header", "calls", "waited_s"),
     [("1800", 1, 0), ("11", 1, 0), ("10", 2, 10), ("0", 2, 0), ("soon", 2, 0), (None, 2, 0)],
 )
-def test_retry_after_of_a_gateway_holds_for_all_runs(
+def test_retry_after_of_a_gateway_applies_to_all_runs(
     database: Database, clock: SimulatedClock, header: str | None, calls: int, waited_s: int
 ) -> None:
     """A few seconds are waited for and close nothing."""
@@ -639,7 +639,7 @@ def refused_until(run: APIRequestQueue) -> datetime:
 SLACK = timedelta(minutes=5)  # an hourly run never starts exactly on the second
 
 
-def test_a_refused_account_is_tried_after_1_h_6_h_then_daily(
+def test_a_rejected_account_is_retried_after_1_h_6_h_then_daily(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     sandbox.accounts = {"10000001": "changed"}
@@ -671,7 +671,7 @@ def be_refused(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> N
     clock.advance(timedelta(hours=1))
 
 
-def test_a_thread_that_looks_while_another_takes_the_try_shares_it_too(
+def test_a_thread_shares_the_attempt_that_another_thread_reserves(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_refused(database, clock, sandbox)
@@ -693,7 +693,7 @@ def test_a_thread_that_looks_while_another_takes_the_try_shares_it_too(
     assert answers == [None]
 
 
-def test_a_thread_that_looked_before_the_account_was_accepted_is_not_refused(
+def test_a_thread_that_checked_before_the_acceptance_is_not_rejected(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_refused(database, clock, sandbox)
@@ -728,7 +728,7 @@ def test_a_refused_token_that_another_thread_asked_for_closes_the_account_and_bl
     assert run._quota.carrier_state("chronopost").account.refusals == 1
 
 
-def test_new_credentials_lift_a_refusal_at_once(
+def test_new_credentials_clear_a_refusal_at_once(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     sandbox.accounts = {"10000001": "654321"}
@@ -754,7 +754,7 @@ def test_the_database_holds_no_password(
         assert secret.encode() not in path.read_bytes()
 
 
-def test_leaving_gives_back_a_try_that_was_not_made(
+def test_leaving_returns_an_attempt_that_was_not_made(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     be_refused(database, clock, sandbox)
@@ -767,7 +767,9 @@ def test_leaving_gives_back_a_try_that_was_not_made(
     assert refused_until(first) == clock.now() + timedelta(hours=6) - SLACK
 
 
-def test_looking_takes_no_try(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> None:
+def test_reading_the_state_uses_no_attempt(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
     be_refused(database, clock, sandbox)
     looking, run = (queue_on(database, clock, limits_of("100/day")) for _ in range(2))
     assert looking.status("chronopost").refusal is None
@@ -802,7 +804,7 @@ def test_threads_of_a_run_are_granted_exactly_the_limit(database: Database, cloc
 # ---------------------------------------------------------------- the database fails
 
 
-def test_a_proof_in_hand_is_not_lost_because_the_ledger_cannot_be_written(
+def test_a_fetched_proof_is_not_lost_if_the_quota_cannot_be_written(
     database: Database, clock: SimulatedClock, sandbox: Sandbox
 ) -> None:
     class GoneAway(QuotaTables):
@@ -906,7 +908,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
     assert counts(run) == [called]  # nothing was reserved for refused fetches
 
 
-def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
+def test_a_pause_lasts_until_resumed_and_keeps_its_start(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
     first, second = queue(), queue()
@@ -921,7 +923,7 @@ def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
     assert len(second.reserve("chronopost", [BOTH])[0]) == 1
 
 
-def test_a_pause_with_an_end_is_over_then_and_a_later_one_is_another(
+def test_a_pause_ends_on_time_and_a_later_pause_is_separate(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
     first, second = queue(), queue()
@@ -944,7 +946,7 @@ def test_a_pause_with_an_end_is_over_then_and_a_later_one_is_another(
     assert first.resume("chronopost", "bob") == Stop(end, "by bob")
 
 
-def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_for(
+def test_a_manual_pause_hides_neither_a_refusal_nor_the_carriers_wait(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
     quota, run = QuotaTables(database), queue()

@@ -85,7 +85,7 @@ def id_of(records: DatabaseRecords, reference: str) -> Any:
 # ---------------------------------------------------------------- runs
 
 
-def test_runs_come_newest_first_with_what_they_counted(database: Database, records: DatabaseRecords) -> None:
+def test_runs_are_listed_newest_first_with_their_counts(database: Database, records: DatabaseRecords) -> None:
     hours = [NOW + timedelta(hours=n) for n in range(3)]
     put(
         database,
@@ -112,7 +112,7 @@ def test_runs_come_newest_first_with_what_they_counted(database: Database, recor
 # ---------------------------------------------------------------- attempts
 
 
-def test_attempts_of_a_claim_come_as_they_were_recorded(database: Database, records: DatabaseRecords) -> None:
+def test_attempts_of_a_claim_are_read_as_recorded(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}, {}])
     one, other = id_of(records, "CLM-00000"), id_of(records, "CLM-00001")
     document = {
@@ -177,7 +177,7 @@ def test_no_amount_is_secured_without_a_column_of_amounts(
 # ---------------------------------------------------------------- tallies
 
 
-def test_attempts_are_counted_by_what_they_are_alike_in(database: Database, records: DatabaseRecords) -> None:
+def test_attempts_are_counted_by_group(database: Database, records: DatabaseRecords) -> None:
     put(
         database,
         attempts,
@@ -213,7 +213,7 @@ def test_attempts_are_counted_by_what_they_are_alike_in(database: Database, reco
         ("UTC", date(2026, 2, 2), "2026-02-02T00:00", "2026-02-03T00:00"),
     ],
 )
-def test_a_day_is_as_long_as_its_zone_makes_it(
+def test_a_day_has_the_length_of_its_time_zone(
     database: Database, records: DatabaseRecords, zone: str, day: date, begins: str, ends: str
 ) -> None:
     first, after = (datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in (begins, ends))
@@ -234,7 +234,7 @@ def backlog_of(records: DatabaseRecords, key: str, **more: Any) -> Backlog:
     return {backlog.carrier: backlog for backlog in system_of(records).backlogs(**more)}[key]
 
 
-def test_backlogs_count_what_is_not_done_by_carrier_and_stage(
+def test_backlogs_count_open_claims_by_carrier_and_stage(
     database: Database, records: DatabaseRecords
 ) -> None:
     old, young = NOW - timedelta(days=3), NOW - timedelta(minutes=10)
@@ -277,7 +277,7 @@ def test_unassessed_claims_are_counted_in_the_backlog(database: Database, record
     assert backlog_of(records, "", limit=1).unassessed == 1
 
 
-def test_claims_that_the_service_has_settled_itself_are_no_backlog(
+def test_claims_settled_by_the_service_are_not_in_the_backlog(
     database: Database, records: DatabaseRecords
 ) -> None:
     add_claims(database, [{}, {}])
@@ -287,9 +287,7 @@ def test_claims_that_the_service_has_settled_itself_are_no_backlog(
     assert backlog_of(records, "chronopost").stages == {Stage.READY: 1}
 
 
-def test_retries_that_have_come_since_the_last_run_are_due(
-    database: Database, records: DatabaseRecords
-) -> None:
+def test_retries_since_the_last_run_are_due(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{"updated_at": NOW - timedelta(minutes=n)} for n in (0, 10, 20)])
     run_over(database)
     assert backlog_of(records, "chronopost").stages == {Stage.WAITING: 3}
@@ -368,9 +366,7 @@ def test_a_spoiled_claim_hides_no_other(database: Database, records: DatabaseRec
         assert listed.leased_until(NOW) is None
 
 
-def test_texts_too_long_for_an_index_are_written_all_the_same(
-    database: Database, records: DatabaseRecords
-) -> None:
+def test_texts_too_long_for_an_index_are_written(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}])
     # Incompressible, otherwise PostgreSQL would make it fit.
     long = "".join(f"{n * n:x}" for n in range(2000))
@@ -380,7 +376,7 @@ def test_texts_too_long_for_an_index_are_written_all_the_same(
     assert [listed.claim.fetch_status for listed in records.each_claim()] == [long]
 
 
-def test_every_claim_comes_once_in_parts(
+def test_every_claim_is_in_exactly_one_part(
     database: Database, records: DatabaseRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recours.reporting.reader._AT_ONCE", 3)
@@ -393,7 +389,7 @@ FEBRUARY = ["2026-01-31 23:00:01", "2026-01-31T23:00:01", "2026-02-01", None]
 
 
 @pytest.mark.parametrize("column_type", ["TIMESTAMP", "TIMESTAMPTZ", "TEXT"])
-def test_claims_of_a_month_are_those_made_in_it(
+def test_claims_of_a_month_were_created_in_it(
     database: Database, records: DatabaseRecords, column_type: str
 ) -> None:
     january = ["2025-12-31 23:00:00", "2026-01-15T10:00:00.25", "2026-01-31 22:59:59", "2026-01-01"]
@@ -414,7 +410,7 @@ def test_claims_of_a_month_are_those_made_in_it(
     assert records.page(month, 9).count == 4
 
 
-def test_a_claim_is_held_until_its_lease_ends(database: Database, records: DatabaseRecords) -> None:
+def test_a_claim_is_leased_until_its_lease_ends(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}])
     until = NOW + timedelta(minutes=10)
     set_own(database, "CLM-00000", lease_token="run-1", lease_until=until)
@@ -427,9 +423,7 @@ def test_a_claim_is_held_until_its_lease_ends(database: Database, records: Datab
 # ---------------------------------------------------------------- how both tables agree
 
 
-def test_rows_that_the_sweep_repaired_and_what_is_owed_for_long(
-    database: Database, records: DatabaseRecords
-) -> None:
+def test_repaired_rows_and_long_owed_values(database: Database, records: DatabaseRecords) -> None:
     add_claims(database, [{}, {}, {}])
     run_over(database)
     assert system_of(records).intake(NOW).differences == Differences(0, 0)
@@ -470,7 +464,7 @@ def test_messages_say_what_happened_to_them(database: Database, records: Databas
     assert records.messages(9) == []
 
 
-def test_emails_that_are_not_ended_are_counted(database: Database, records: DatabaseRecords) -> None:
+def test_unfinished_emails_are_counted(database: Database, records: DatabaseRecords) -> None:
     mail = {"kind": "pod_failed", "recipient": "a@example.org", "language": "fr", "subject": "s", "plain": "p",
             "html": "h", "run_id": "r", "created_at": NOW, "tries": 0}  # fmt: skip
     states = ["ready", "ready", "held", "sending", "sent", "failed", "cancelled", "undecided"]

@@ -101,7 +101,7 @@ def test_open_claims_are_counted_and_planned(filled: Application) -> None:
     )
 
 
-def test_before_the_first_run_claims_are_read_without_our_tables(application: Application) -> None:
+def test_before_the_first_run_claims_are_read_without_recours_tables(application: Application) -> None:
     status = {"pod_fetch_status": "pending"} if application.kind.has_pod_columns else {}
     application.add(1, tracking_number=NUMBER, **status)
     database = application.database

@@ -39,7 +39,7 @@ def run(database: Database, tmp_path: Path) -> Run:
     return run
 
 
-def test_a_proof_that_an_older_row_does_not_know_is_reported_again(run: Run) -> None:
+def test_a_proof_missing_from_an_older_row_is_written_again(run: Run) -> None:
     fetched = joined_row(run.database, "CLM-00000")
     assert fetched["pod_fetch_status"] == "success"
     edit(run.database, f"UPDATE claims SET {OLDER}, pod_retry_count = 0 WHERE id = 1")

@@ -189,7 +189,7 @@ def test_an_upgrade_keeps_existing_data(old: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640])
-def test_only_who_may_read_the_database_may_read_its_copy(old: Path, mode: int) -> None:
+def test_a_copy_has_the_permissions_of_the_database(old: Path, mode: int) -> None:
     old.chmod(mode)
     if os.geteuid() == 0:
         os.chown(old, 65534, 65533)
@@ -215,7 +215,7 @@ def test_the_journal_mode_stays(old: Path, mode: str) -> None:
     assert (dump(old)["journal"] == (b"wal",)) == is_wal
 
 
-def test_pod_columns_that_are_there_keep_their_values(old: Path) -> None:
+def test_existing_pod_columns_keep_their_values(old: Path) -> None:
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("ALTER TABLE claims ADD COLUMN pod_fetch_status TEXT DEFAULT 'manual'")
         connection.execute("ALTER TABLE claims ADD COLUMN pod_url VARCHAR(20)")
@@ -233,7 +233,7 @@ def test_a_file_may_be_named_like_a_fault(old: Path) -> None:
     )
 
 
-def test_an_alembic_of_the_services_own_is_not_touched(old: Path) -> None:
+def test_the_services_own_alembic_is_not_touched(old: Path) -> None:
     with closing(sqlite3.connect(old)) as connection:
         connection.executescript(
             "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY);"
@@ -261,7 +261,7 @@ def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(old: Path) -> None
     assert tables == [("recours_documents",)]
 
 
-def test_columns_that_someone_dropped_are_named(old: Path) -> None:
+def test_dropped_columns_are_named(old: Path) -> None:
     upgrade(old)
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("ALTER TABLE claims DROP COLUMN pod_signature_url")

@@ -117,6 +117,6 @@ def test_the_verdict_is_the_assessment(name: str, database: Database, tmp_path: 
     assert sum(backlog.to_correct for backlog in seen.backlogs) == to_correct
 
 
-def test_every_kind_of_failure_of_a_service_is_in_a_world() -> None:
+def test_every_kind_of_failure_is_in_a_simulated_world() -> None:
     kinds = {answers.kind for world in WORLDS.values() for answers in world.answers}
     assert kinds >= OUTAGE_KINDS

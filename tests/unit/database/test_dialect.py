@@ -22,7 +22,7 @@ def test_no_other_module_tells_the_databases_apart() -> None:
     assert modules == {"dialect.py", "postgres.py"}
 
 
-def test_an_older_sqlite_is_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_sqlite_is_rejected_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "old.db"
     create_file(path)
     monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")

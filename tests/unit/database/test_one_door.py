@@ -54,7 +54,7 @@ def faults_in(path: str, source: str) -> Iterator[str]:
                 yield f"{path}:{node.lineno} names a column of the service's: {node.value}"
 
 
-def test_the_border_alone_knows_the_services_tables() -> None:
+def test_only_the_border_names_the_services_tables() -> None:
     paths = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "recours").rglob("*.py"))]
     assert BORDER in paths
     others = [path for path in paths if path != BORDER]

@@ -42,7 +42,7 @@ def wait(server: Server, most_s: float = 10_000) -> tuple[float, str | None]:
     return server.now - begun, None
 
 
-def test_a_busy_server_is_waited_for_as_long_as_a_statement_may_last(server: Server) -> None:
+def test_a_busy_server_is_waited_for_until_the_statement_timeout(server: Server) -> None:
     seconds, why = wait(server)
     assert seconds == WAITS.statement
     assert why
@@ -50,7 +50,7 @@ def test_a_busy_server_is_waited_for_as_long_as_a_statement_may_last(server: Ser
     assert len(server.asked) == 3
 
 
-def test_a_server_that_gives_connections_and_no_answers_is_waited_for_at_length_only_once(
+def test_a_server_that_connects_without_answering_is_waited_for_once(
     server: Server,
 ) -> None:
     assert wait(server)[0] == WAITS.statement
@@ -71,7 +71,7 @@ def test_a_silent_server_is_noticed_by_a_second_connection(server: Server) -> No
     assert wait(server)[0] == WAITS.quiet + WAITS.answer
 
 
-def test_a_long_statement_is_waited_for_only_while_the_server_is_there(server: Server) -> None:
+def test_a_long_statement_is_waited_for_while_the_server_responds(server: Server) -> None:
     with server.patience.long():
         assert server.patience.statement_s == WAITS.long_statement
         assert wait(server)[0] == WAITS.long_statement
@@ -81,7 +81,7 @@ def test_a_long_statement_is_waited_for_only_while_the_server_is_there(server: S
     assert server.patience.statement_s == WAITS.statement
 
 
-def test_a_run_that_is_to_end_asks_at_once_what_it_waits_for_and_soon_what_comes_after(
+def test_a_stopped_run_checks_the_server_at_once(
     server: Server,
 ) -> None:
     waiting = server.patience.begin()
@@ -97,7 +97,7 @@ def test_a_run_that_is_to_end_asks_at_once_what_it_waits_for_and_soon_what_comes
     assert wait(server)[0] == WAITS.hurried + WAITS.answer
 
 
-def test_a_connection_is_waited_for_by_the_driver_s_own_count_unless_the_server_is_known_to_be_silent(
+def test_the_driver_limits_the_wait_for_a_connection_unless_the_server_is_silent(
     server: Server,
 ) -> None:
     waiting = server.patience.begin_connecting()
