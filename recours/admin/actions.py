@@ -19,7 +19,7 @@ from recours.accounts.rules import (
     limits_text,
 )
 from recours.admin.accounts import AccountActions
-from recours.admin.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, proof_to_withdraw
+from recours.admin.attach import LONGEST_NAME, Attacher, Attachment, NotAttachedError, proof_to_detach
 from recours.admin.claim_file import FileRow, read_claim_file
 from recours.admin.dossier import make_dossier
 from recours.admin.erase import Eraser
@@ -114,11 +114,10 @@ SENTENCES: dict[str, str] = {
     "reopened": N_("{reference} reopened: the next run asks the carrier."),
     "excluded": N_("{reference} excluded: recours no longer works on it."),
     "detached": N_(
-        "{reference}: the proof was withdrawn and is kept as {path}. The next runs look for another proof."
+        "{reference}: the proof was detached and is kept as {path}. The next runs look for another proof."
     ),
     "detached_next": N_(
-        "{reference}: the proof was withdrawn and is kept as {path}. The best of the other proofs replaces "
-        "it."
+        "{reference}: the proof was detached and is kept as {path}. The best of the other proofs replaces it."
     ),
     "to_erase": N_("To be erased permanently: {amount}."),
     "erased": N_("Erased: {amount}."),
@@ -412,7 +411,7 @@ class Actions:
             listed = self.reports.require(reference)
             claim = listed.claim
             pieces = self.reports.records.evidence(listed.claim.id)
-            piece, following = proof_to_withdraw(listed, pieces, chosen)
+            piece, following = proof_to_detach(listed, pieces, chosen)
             documents = DocumentStore(app.settings.pod_dir, app.settings.access)
             path = Path(piece.path)
             apart = documents.refuse(path) if is_inside(documents.folder, piece.path) else path

@@ -55,7 +55,7 @@ class NotAttachedError(ClaimsRefusedError):
 REFUSED: dict[str, str] = {
     "file": N_("{file} cannot be attached: {reason}."),
     "hollow": N_("{file} cannot be attached to {reference}: it is not accepted as a proof ({reason})."),
-    "no_piece": N_("{reference} has no proof to withdraw."),
+    "no_piece": N_("{reference} has no proof to detach."),
     "known": N_("{reference} already has this file ({source}); nothing was changed."),
     "no_number": N_(
         "{reference} has no tracking number to check the proof against: enter it in the claim first."
@@ -235,7 +235,7 @@ def _becomes_pod(
     return _order(document, now) < _order(present, present.obtained_at)
 
 
-def proof_to_withdraw(
+def proof_to_detach(
     listed: ListedClaim, pieces: Sequence[RecordedEvidence], chosen: str
 ) -> tuple[RecordedEvidence, RecordedEvidence | None]:
     """Return the proof with this path or SHA-256 ("": the POD), and the best other proof. Raises NotAttachedError."""

@@ -408,7 +408,7 @@ def test_a_refused_file_can_be_accepted_by_a_person_and_detached_again(
     assert "clerk confirmed it" in str(service.sql("SELECT details FROM recours_changes"))
     person.does("verify")
     printed = person.does("detach", reference, "--why", "it was another parcel's")
-    assert "the proof was withdrawn" in printed
+    assert "the proof was detached" in printed
     assert pod_row(service, reference) == ("failed", None, None)
     ((paths, refused, by),) = service.sql('SELECT path, refused, "by" FROM recours_evidence')
     assert (Path(paths).read_bytes(), refused) == (content, f"{by} took it back")
@@ -424,7 +424,7 @@ def test_a_refused_file_can_be_accepted_by_a_person_and_detached_again(
     ]
     person.does("verify")
     again = person.types("detach", reference)
-    assert (again.returncode, "has no proof to withdraw" in again.stderr) == (2, True)
+    assert (again.returncode, "has no proof to detach" in again.stderr) == (2, True)
     # The stored file is accepted and moved to the folder of proofs.
     accepted = person.json("attach", reference, paths, "--anyway", "--why", "it was ours")
     assert (accepted["path"], accepted["refused"]) == (done["path"], None)
