@@ -180,25 +180,23 @@ class Recorder:
         error = decision.error or ""
         if decision.gave_up:
             self.log_final(claim, decision, error)
-        elif self.by_name:
-            log.warning(f"❌ FAILED: {claim.reference} - {error}; {self._schedule_text(decision.state)}")
-        elif decision.state.stage is Stage.SETTLED:
-            log.warning(f"❌ FAILED: {claim.reference} - {error}; no further call until it is corrected")
-        elif awaits_last_attempt(decision.state):
-            at = format_minute(decision.state.last_attempt_at, self.local)
-            then = last_attempt_text(claim, decision.state, self.deps.policy, at)
-            log.warning(f"❌ FAILED: {claim.reference} - {error}; {then}")
         else:
-            at = format_minute(decision.state.next_at, self.local)
-            log.warning(f"❌ FAILED: {claim.reference} - {error}; next try {at}")
+            next_step = self._next_step(claim, decision.state)
+            log.warning(f"❌ FAILED: {claim.reference} - {error}; {next_step}")
 
-    def _schedule_text(self, state: State) -> str:
-        """Describe what happens to a claim after a manual attempt failed."""
-        if state.stage is Stage.GIVEN_UP:
+    def _next_step(self, claim: Claim, state: State) -> str:
+        """Describe what happens to a claim after an attempt failed."""
+        at = format_minute(state.next_at, self.local)
+        if self.by_name and state.stage is Stage.GIVEN_UP:
             return "still given up"
-        if state.stage is Stage.WAITING and state.next_at:
-            return f"next attempt unchanged ({format_minute(state.next_at, self.local)})"
-        return "its backoff is unchanged"
+        if self.by_name:
+            is_scheduled = state.stage is Stage.WAITING and state.next_at
+            return f"next attempt unchanged ({at})" if is_scheduled else "its backoff is unchanged"
+        if state.stage is Stage.SETTLED:
+            return "no further call until it is corrected"
+        if awaits_last_attempt(state):
+            return last_attempt_text(claim, state, self.deps.policy, at)
+        return f"next try {at}"
 
     def log_skipped(self, claim: Claim, decision: Decision) -> None:
         self.stats.skipped_persistent += 1
