@@ -198,6 +198,9 @@ RAISE_FILE_LIMIT = "Raise the limit (ulimit -n), or use a lower --concurrency"
 # The carrier rejected the account. The run makes no more calls with this account and informs all processes.
 REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
 
+# Errors of the account in the carrier's answers. They end the calls of this account in a run.
+CLOSING_KINDS = REFUSED_KINDS | {ErrorKind.RATE_LIMITED}
+
 # Answers to a document call that carriers give only to accounts with the right to documents.
 NO_DOCUMENT_KINDS = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE})
 

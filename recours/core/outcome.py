@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, overload
 
 from recours.core.claim import Claim, Delivery
-from recours.core.errors import ABOUT_PARCEL, REFUSED_KINDS, ErrorKind
+from recours.core.errors import ABOUT_PARCEL, CLOSING_KINDS, ErrorKind
 from recours.core.evidence import EvidenceKind, Findings
 from recours.core.pauses import Blame, Refusal
 from recours.core.sentences import (
@@ -96,8 +96,7 @@ class Failure:
     @property
     def closes_carrier(self) -> bool:
         """Return whether the carrier must not be called again in this run, for any claim."""
-        is_closing = self.kind in REFUSED_KINDS or self.kind is ErrorKind.RATE_LIMITED
-        return not self.claim_only and (is_closing or self.retry_at is not None)
+        return not self.claim_only and (self.kind in CLOSING_KINDS or self.retry_at is not None)
 
     @classmethod
     def of(

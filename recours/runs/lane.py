@@ -8,7 +8,7 @@ from typing import Any
 
 from recours.core.accounts import account_name
 from recours.core.claim import Claim, Delivery
-from recours.core.errors import MACHINE_FAULTS, OUTAGE_KINDS, RAISE_FILE_LIMIT, REFUSED_KINDS, ErrorKind
+from recours.core.errors import CLOSING_KINDS, MACHINE_FAULTS, OUTAGE_KINDS, RAISE_FILE_LIMIT, ErrorKind
 from recours.core.order import Urgency
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Blocked, Refusal
@@ -195,7 +195,7 @@ class Lane:
         if refusal is None:
             return None
         self.must_close = True
-        if not _is_of_account(outcome):
+        if outcome.kind not in CLOSING_KINDS:  # it concerns all accounts of the carrier
             self.outage.refusal = self.outage.refusal or refusal
         if self.refusal:  # it is closed already
             return None
@@ -212,19 +212,10 @@ class Lane:
             self.refusal = Refusal(Blocked.CARRIER, outcome.message, kind=outcome.kind)
 
     def _closing(self, failure: Failure) -> Refusal | None:
-        if failure.kind is ErrorKind.RATE_LIMITED:
+        if failure.closes_carrier:
+            why = Blocked.RATE_LIMIT if failure.kind is ErrorKind.RATE_LIMITED else Blocked.CARRIER
             return Refusal(
-                Blocked.RATE_LIMIT, failure.message, failure.retry_at, explanation=failure.explanation
-            )
-        if (
-            failure.kind in REFUSED_KINDS or failure.retry_at
-        ):  # retry_at: the carrier is unavailable until then
-            return Refusal(
-                Blocked.CARRIER,
-                failure.message,
-                failure.retry_at,
-                kind=failure.kind,
-                explanation=failure.explanation,
+                why, failure.message, failure.retry_at, kind=failure.kind, explanation=failure.explanation
             )
         if self.outage.failures_in_a_row >= OUTAGE_AFTER:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are deferred"
@@ -241,11 +232,6 @@ class LeasedClaim:
     reservation: Reservation
     until: datetime
     delivery: Delivery | None  # known or assumed: the document is requested without tracking the parcel first
-
-
-def _is_of_account(failure: Failure) -> bool:
-    """Return whether a failure that closes a lane concerns only this account of the carrier."""
-    return failure.kind in REFUSED_KINDS or failure.kind is ErrorKind.RATE_LIMITED
 
 
 class LaneOrder:
