@@ -399,27 +399,27 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("Detach", "the proof was withdrawn", "took it back", "Accept as proof", "proof of delivery attached", "Enter a reason")),
+        ("en", ("Detach", "the proof was detached", "took it back", "Accept as proof", "proof of delivery attached", "Enter a reason")),
         ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "Accepter comme preuve", "preuve de livraison jointe", "Indiquez un motif")),
     ],
 )  # fmt: skip
-def test_a_proof_is_withdrawn_and_a_rejected_file_accepted(
+def test_a_proof_is_detached_and_a_rejected_file_accepted(
     page: PageClient, language: str, words: tuple[str, ...]
 ) -> None:
-    take_back, taken_back, refused, accept, accepted, no_reason = words
+    detach, detached, refused, accept, accepted, no_reason = words
     page.post("/language", {"language": language, "back": "/"})
     shown = attach(page, PROOF)
-    assert take_back in shown.html
+    assert detach in shown.html
     assert accept not in shown.html
     sent = {"reference": "CLM-00000", "back": CLAIM, "piece": sha256(PROOF).hexdigest(), "why": "of another"}
     shown = page.post("/claim/detach", sent)
-    assert taken_back in shown.text
+    assert detached in shown.text
     assert refused in shown.text
     assert accept in shown.html
     assert no_reason in page.post("/claim/accept", {**sent, "why": " "}).text
     shown = page.post("/claim/accept", sent)
     assert accepted in shown.text
-    assert take_back in shown.html
+    assert detach in shown.html
     assert page.post("/claim/accept", {**sent, "piece": "a" * 64}).status == 200
 
 
