@@ -78,7 +78,6 @@ def _service(folder: Path) -> Iterator[Service]:
         quota = {"QUOTA_CHRONOPOST": "100/day", "RECOURS_POD_DIR": str(folder / demo.FOLDER / "pods")}
         service = Service(folder, box, settings={**box.environment(), **quota})
         _add_new_claims(service)
-        _add_trouble(service)
         service.run("pod_fetch_worker")
         service.run("pod_retry_scheduler")
         service.start()
@@ -89,28 +88,21 @@ def _service(folder: Path) -> Iterator[Service]:
 
 
 def _add_new_claims(service: Service) -> None:
+    """Claims of three carriers, and claims of an unknown carrier: a problem that the overview shows first."""
     now = datetime.now(UTC)
+    carriers = [("chronopost", "Chronopost"), ("ups", "UPS"), ("gls", "GLS")]
+    unknown = range(112, 115)
     with closing(sqlite3.connect(service.path)) as connection:
-        for place in range(100, 112):
-            key, name = (("chronopost", "Chronopost"), ("ups", "UPS"), ("gls", "GLS"))[place % 3]
+        for place in (*range(100, 112), *unknown):
+            key, name = carriers[place % 3]
             number = service.box.example(key, "10" if place % 4 == 0 else "00", place)
+            if place in unknown:
+                name = "Hermes"
+                number = f"HM{place}"
             row = (
                 f"CLM-2026-{place}", place % 4 + 1, f"ORD-{place}", name, 20.0 + place,
                 f"{now + timedelta(days=place % 9 + 5):%Y-%m-%d}", number, f"{now:%Y-%m-%d %H:%M:%S}",
                 f"{now:%Y-%m-%d %H:%M:%S}",
-            )  # fmt: skip
-            connection.execute(_NEW, row)
-        connection.commit()
-
-
-def _add_trouble(service: Service) -> None:
-    """Claims of an unknown carrier, a problem that the overview shows first."""
-    now = datetime.now(UTC)
-    with closing(sqlite3.connect(service.path)) as connection:
-        for place in range(112, 115):
-            row = (
-                f"CLM-2026-{place}", 1, f"ORD-{place}", "Hermes", 95.0, f"{now + timedelta(days=9):%Y-%m-%d}",
-                f"HM{place}", f"{now:%Y-%m-%d %H:%M:%S}", f"{now:%Y-%m-%d %H:%M:%S}",
             )  # fmt: skip
             connection.execute(_NEW, row)
         connection.commit()

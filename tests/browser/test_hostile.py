@@ -33,7 +33,7 @@ def test_no_script_in_a_text_or_an_address_runs(visit: Callable[..., Page], worl
         assert page.locator("main script, main [onerror], main [onload]").count() == 0, path
 
 
-def test_a_claim_full_of_scripts_is_shown_as_it_is_written(visit: Callable[..., Page]) -> None:
+def test_scripts_in_a_claim_are_shown_as_text(visit: Callable[..., Page]) -> None:
     page = visit(path="/claims?text=EVIL-%3C")
     page.get_by_role("link", name=f"EVIL-{HOSTILE}").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"EVIL-{HOSTILE}")
@@ -104,7 +104,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-def test_another_site_cannot_frame_the_page(context: BrowserContext, stranger: str) -> None:
+def test_another_site_cannot_frame_the_dashboard(context: BrowserContext, stranger: str) -> None:
     page = context.new_page()
     page.goto(stranger)
     page.wait_for_load_state("networkidle")
@@ -124,7 +124,7 @@ def test_a_form_of_another_site_does_nothing(context: BrowserContext, stranger: 
     assert world.service.content() == before
 
 
-def test_by_another_name_nothing_is_shown(context: BrowserContext, world: World) -> None:
+def test_nothing_is_shown_under_a_foreign_host_name(context: BrowserContext, world: World) -> None:
     """As requested by a foreign site that had the browser take 127.0.0.1 for its own server."""
     page = context.new_page()
     answer = page.goto(f"http://{ELSEWHERE}:{world.service.port}/claims")

@@ -62,7 +62,7 @@ def test_no_view_has_an_english_word_in_french(visit: Callable[..., Page], world
     assert found == {}
 
 
-def test_a_row_of_the_table_of_claims_is_dense(visit: Callable[..., Page]) -> None:
+def test_rows_of_claims_are_dense_and_references_complete(visit: Callable[..., Page]) -> None:
     page = visit(path="/claims")
     for width in WIDTHS[1:]:
         page.set_viewport_size({"width": width, "height": HEIGHT})
@@ -71,12 +71,6 @@ def test_a_row_of_the_table_of_claims_is_dense(visit: Callable[..., Page]) -> No
         )
         assert len(heights) > 10
         assert max(heights) <= 40, width
-
-
-def test_every_reference_in_the_table_is_whole(visit: Callable[..., Page]) -> None:
-    page = visit(path="/claims")
-    for width in WIDTHS[1:]:
-        page.set_viewport_size({"width": width, "height": HEIGHT})
         cut = page.evaluate(
             "[...document.querySelectorAll('table.claims tbody th')].filter(one => one.scrollWidth > one.clientWidth + 1)"
             ".map(one => one.textContent)"
@@ -85,7 +79,7 @@ def test_every_reference_in_the_table_is_whole(visit: Callable[..., Page]) -> No
 
 
 @pytest.mark.parametrize("width", _WIDTHS)
-def test_a_document_is_shown_whole(visit: Callable[..., Page], world: World, width: int) -> None:
+def test_a_document_is_displayed_completely(visit: Callable[..., Page], world: World, width: int) -> None:
     page = visit(width)
     for reference in ("CLM-2026-000", "CLM-2026-001", "UPS-1"):  # a PDF, a picture, a web page
         page.goto(f"{world.service.url}/claim?reference={reference}")

@@ -277,7 +277,7 @@ def test_correct_three_hundred(
     ) == (300,)
 
 
-def test_a_file_is_acted_on_without_a_script(world: World, browser: Browser) -> None:
+def test_claims_from_a_file_need_no_javascript(world: World, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{world.service.url}/claims/file")
@@ -293,7 +293,7 @@ def test_a_file_is_acted_on_without_a_script(world: World, browser: Browser) -> 
     ) == ("manual",)
 
 
-def test_no_click_is_lost_while_the_script_is_on_its_way(visit: Callable[..., Page], world: World) -> None:
+def test_no_click_is_lost_while_the_script_loads(visit: Callable[..., Page], world: World) -> None:
     page = visit(path="/carriers")
 
     def late(route: Route) -> None:
@@ -324,7 +324,7 @@ def test_a_command_is_copied(overview: Page) -> None:
     assert overview.evaluate("navigator.clipboard.readText()") == "recours check"
 
 
-def test_where_a_browser_lets_no_page_copy_the_command_is_chosen(overview: Page) -> None:
+def test_the_command_is_selected_if_the_browser_forbids_copying(overview: Page) -> None:
     overview.evaluate("delete Navigator.prototype.clipboard")
     button = overview.get_by_role("button", name="Copier").first
     button.click()

@@ -49,7 +49,7 @@ async def late(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n"])
-def test_a_connection_without_a_whole_request_is_ended(sent: bytes) -> None:
+def test_a_connection_without_a_complete_request_is_closed(sent: bytes) -> None:
     assert asyncio.run(answer_of(at_once, sent)) == b""
 
 
@@ -61,5 +61,5 @@ def test_a_connection_without_a_whole_request_is_ended(sent: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("app", [at_once, late])
-def test_a_half_closed_connection_is_ended_after_the_response(app: Any, sent: bytes) -> None:
+def test_a_half_closed_connection_is_closed_after_the_response(app: Any, sent: bytes) -> None:
     assert b"answered" in asyncio.run(answer_of(app, sent))

@@ -14,7 +14,7 @@ from recours.reporting.records import PastChange
 AT = datetime(2026, 2, 2, tzinfo=UTC)
 
 
-def test_every_kind_has_a_name() -> None:
+def test_every_kind_of_change_has_a_name() -> None:
     assert set(CHANGES) == set(ChangeKind)
 
 
@@ -41,6 +41,6 @@ def test_every_kind_has_a_name() -> None:
         ("of somebody", {"a": [1, 2, 3]}, "of somebody: a '[1, 2, 3]'", "of somebody : a « [1, 2, 3] »"),
     ],
 )  # fmt: skip
-def test_changes_of_claims(what: str, details: Any, english: str, french: str) -> None:
+def test_changes_are_described_in_both_languages(what: str, details: Any, english: str, french: str) -> None:
     change = PastChange(AT, what, "anna", details)
     assert [change_text(PageTexts(language, UTC), change) for language in ("en", "fr")] == [english, french]

@@ -17,7 +17,7 @@ NAMES = {"ups": "UPS", "gls": "GLS"}
     ("highest", "top"),
     [(0, 1), (1, 1), (2, 2), (3, 4), (5, 6), (7, 8), (9, 10), (10, 10), (11, 20), (61, 80), (100, 100), (101, 200)],
 )  # fmt: skip
-def test_the_ground_ends_at_a_round_number(highest: float, top: int) -> None:
+def test_the_scale_ends_at_a_round_number(highest: float, top: int) -> None:
     assert ceiling_of(highest) == top
 
 
@@ -36,7 +36,7 @@ def test_bars_are_stacked_without_empty_segments() -> None:
     assert [bar.title for bar in chart.bars] == ["a 1, c 1", "", "a 3, c 5"]
 
 
-def test_nothing_at_all_is_an_empty_ground() -> None:
+def test_a_chart_without_values_is_empty() -> None:
     assert stacked("what", [], [], EN).bars == []
     assert stacked("what", ["x"], [Series("a", "good", [0])], EN).scale == ("1", "", "0")
 
@@ -50,7 +50,7 @@ def test_only_some_of_many_columns_are_labeled() -> None:
     assert [bar.name for bar in weeks.bars if bar.is_named and not bar.is_named_if_wide] == ["3", "7", "11"]
 
 
-def test_the_busiest_carrier_is_the_first() -> None:
+def test_the_busiest_carrier_is_first() -> None:
     chart = charts.by_carrier({"gls": Rate(1), "": Rate(0, 2, 0, 2), "ups": Rate(3, 1, 1, 1)}, NAMES, EN)
     assert [(bar.name, bar.label) for bar in chart.bars] == [
         ("UPS", "75%"),

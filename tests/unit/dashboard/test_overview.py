@@ -56,7 +56,7 @@ def test_a_stopped_worker_links_to_its_waiting_claims() -> None:
     ]
 
 
-def test_no_list_is_offered_of_no_claims() -> None:
+def test_a_problem_without_claims_has_no_link_to_a_list() -> None:
     assert [fix.label for fix in fixes_of(Problem(K.OUTAGE, 0, carrier="ups"))] == [
         "Check credentials",
         "Go to the carrier",

@@ -31,11 +31,13 @@ PAGE = Path(texts.__file__).parent
         (texts.CARRIER_STATES, {*Closing, "open", "paused"} - {Closing.STOPPED}),
     ],
 )
-def test_everything_on_the_page_has_a_text(table: Mapping[str, str], values: Iterable[str]) -> None:
+def test_every_value_that_the_dashboard_shows_has_a_text(
+    table: Mapping[str, str], values: Iterable[str]
+) -> None:
     assert set(values) <= table.keys()
 
 
-def test_templates_have_no_words_of_their_own() -> None:
+def test_templates_contain_no_untranslated_words() -> None:
     """They would be shown in both languages."""
     said = r"(?:title|placeholder|aria-label|alt|data-label|data-counts|data-failed)"
     for path in PAGE.rglob("*.html"):

@@ -24,9 +24,9 @@ from recours.dashboard.visit import preferred_language
         ("fr;q=9, <script>, ;;, fr;q=nan, -, \u00e9", "en"),
     ],
 )
-def test_the_language_is_the_one_that_the_browser_wants_most(accepted: str, language: str) -> None:
+def test_the_browsers_preferred_language_is_used(accepted: str, language: str) -> None:
     assert preferred_language(accepted, "en") == language
 
 
-def test_a_browser_that_wants_neither_gets_the_language_that_is_set() -> None:
+def test_the_configured_language_is_used_if_the_browser_accepts_neither() -> None:
     assert preferred_language("de-AT, it;q=0.5", "fr") == "fr"

@@ -102,19 +102,21 @@ def test_another_machine_is_elsewhere_regardless_of_its_host_header(peer: str) -
         ({"x-user": "anna"}, "", NotAdmitted.NAME_MISSING),
     ],
 )
-def test_a_name_counts_from_a_known_proxy_alone(headers: dict[str, str], peer: str, expected: object) -> None:
+def test_a_name_is_trusted_only_from_a_known_proxy(
+    headers: dict[str, str], peer: str, expected: object
+) -> None:
     of_proxy = settings(
         RECOURS_PAGE_USER_HEADER="X-User", RECOURS_PAGE_PROXIES="10.0.0.5", RECOURS_PAGE_OPERATORS="anna"
     )
     assert visitor_of(PageRequest(headers, peer), of_proxy) == expected
 
 
-def test_with_no_operator_named_all_whom_a_proxy_names_look() -> None:
+def test_without_listed_operators_every_named_visitor_has_read_only_access() -> None:
     of_proxy = settings(RECOURS_PAGE_USER_HEADER="X-User", RECOURS_PAGE_PROXIES="10.0.0.5")
     assert visitor_of(PageRequest({"x-user": "anna"}, "10.0.0.5"), of_proxy) == Visitor("anna", may_act=False)
 
 
-def test_a_header_counts_from_nowhere_while_no_proxy_is_named() -> None:
+def test_without_listed_proxies_no_name_is_trusted() -> None:
     header_alone = settings(RECOURS_PAGE_USER_HEADER="X-User", RECOURS_PAGE_OPERATORS="anna")
     assert (
         visitor_of(PageRequest({"x-user": "anna", **AT_HOME}, "127.0.0.1"), header_alone)
@@ -129,7 +131,7 @@ def test_the_password_is_required_on_every_address() -> None:
     assert visitor_of(PageRequest(AT_HOME, "127.0.0.1", session), guarded) == OPERATOR
 
 
-def test_each_password_has_its_own_visitors_and_ends_their_sessions_alone() -> None:
+def test_changing_a_password_ends_only_its_own_sessions() -> None:
     requests = [PageRequest(AT_HOME, "127.0.0.1", new_session(password, "n")) for password in (HASH, VIEWERS)]
 
     def visitors(password: PasswordHash, viewers: PasswordHash) -> list[object]:
@@ -143,7 +145,7 @@ def test_each_password_has_its_own_visitors_and_ends_their_sessions_alone() -> N
     assert visitors(HASH, OTHER) == [OPERATOR, NotAdmitted.LOGIN_REQUIRED]
 
 
-def test_with_the_viewers_password_alone_this_machine_needs_none() -> None:
+def test_a_viewer_password_alone_does_not_protect_this_machine() -> None:
     for_viewers = settings(RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH=str(VIEWERS))
     assert visitor_of(PageRequest(AT_HOME, "127.0.0.1"), for_viewers) == OPERATOR
     assert visitor_of(PageRequest(AT_HOME, "192.168.1.20"), for_viewers) is NotAdmitted.LOGIN_REQUIRED
@@ -151,7 +153,7 @@ def test_with_the_viewers_password_alone_this_machine_needs_none() -> None:
     assert visitor_of(PageRequest(AT_HOME, "192.168.1.20", session), for_viewers) == VIEWER
 
 
-def test_another_password_ends_all_sessions() -> None:
+def test_changing_the_password_ends_all_sessions() -> None:
     session = new_session(HASH, "nonce")
     assert nonce_of(session, HASH) == "nonce"
     assert [nonce_of(*one) for one in ((session, OTHER), (session[:-1], HASH), ("", HASH))] == [None] * 3
@@ -174,7 +176,7 @@ def test_another_password_ends_all_sessions() -> None:
         ("http://[", "[", False),
     ],
 )
-def test_a_post_comes_from_the_page_itself(origin: str, host: str, is_own: bool) -> None:
+def test_a_post_must_come_from_the_dashboard(origin: str, host: str, is_own: bool) -> None:
     assert is_own_origin({"origin": origin, "host": host}) is is_own
     assert not is_own_origin({"host": host})
 
@@ -187,7 +189,7 @@ def clock() -> SimulatedClock:
     return SimulatedClock()
 
 
-def test_after_some_wrong_passwords_an_address_must_wait_longer_and_longer(clock: SimulatedClock) -> None:
+def test_the_wait_after_wrong_passwords_grows(clock: SimulatedClock) -> None:
     keeper = LoginThrottle(clock.monotonic)
     waits = []
     for _ in range(9):

@@ -99,7 +99,9 @@ _OF_OURS = (
 
 
 @pytest.mark.parametrize(("kind", "name", "carrier"), MAILS)
-def test_a_french_mail_has_no_english_but_a_carriers(kind: MailKind, name: EventName, carrier: str) -> None:
+def test_a_french_email_contains_no_english_outside_quotations(
+    kind: MailKind, name: EventName, carrier: str
+) -> None:
     found = list(every_mail(kind, name, carrier))
     text = with_plain_spaces("\n".join(f"{one.subject}\n{one.plain}" for one in found)).replace(
         "DUPONT", "Dupont"
@@ -130,7 +132,7 @@ COMMANDS = re.compile(
 )
 
 
-def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_french_report_contains_no_english_outside_quotations(monkeypatch: pytest.MonkeyPatch) -> None:
     week = datetime(2026, 2, 9, 8, tzinfo=UTC)
     found = Verdict(week, [Problem(kind, 2, week, None, "ups", ABOUT) for kind in ProblemKind], 0, 2, 0)
     monkeypatch.setattr(weekly, "verdict", lambda _overview: found)

@@ -63,7 +63,7 @@ ACCOUNTS = (MailKind.OPERATOR_SUMMARY, EventName.ACCOUNT_FAULT)
 
 
 @pytest.mark.parametrize("which", [CLIENTS, OPERATORS, ACCOUNTS])
-def test_the_sentence_is_in_the_readers_language(which: tuple[MailKind, EventName]) -> None:
+def test_the_reason_is_in_the_readers_language(which: tuple[MailKind, EventName]) -> None:
     french = plain_of(ENGLISH | SAID, "fr", *which)
     assert "Numéro de suivi inconnu chez UPS : « No <b>such</b> parcel »" in french
     assert "does not know" not in french
@@ -89,7 +89,7 @@ def test_errors_stored_by_older_versions_are_quoted_after_the_error_kind(
     ("language", "happened"),
     [("en", "The claim has no tracking number"), ("fr", "La réclamation n'a pas de numéro de suivi")],
 )
-def test_a_client_reads_only_once_that_the_number_is_missing(language: str, happened: str) -> None:
+def test_a_client_email_says_once_that_the_number_is_missing(language: str, happened: str) -> None:
     facts = {"reference": "CLM-1", "error": "x", "kind": "invalid_tracking"}
     facts |= facts_of(SentenceParts(Sentence.NUMBER_MISSING))
     event = OutboxEvent(1, EventName.POD_FAILED, 1, "ups", "", datetime(2026, 2, 2, tzinfo=UTC), facts)
@@ -97,7 +97,7 @@ def test_a_client_reads_only_once_that_the_number_is_missing(language: str, happ
     assert plain.count(happened) == 1
 
 
-def test_only_a_client_reads_of_their_own_contract() -> None:
+def test_your_contract_is_written_only_to_the_client() -> None:
     for key, client, operator in (
         (Sentence.PARCEL_NOT_CLIENTS, "votre contrat UPS", "au contrat UPS du client"),
         (Sentence.PARCEL_NOT_OURS, "notre contrat UPS", "notre contrat UPS"),
@@ -136,7 +136,9 @@ LAST = {"last_attempt": True}
         ),
     ],
 )
-def test_client_and_operator_read_of_a_last_attempt(facts: dict[str, Any], english: str, french: str) -> None:
+def test_client_and_operator_emails_mention_a_last_attempt(
+    facts: dict[str, Any], english: str, french: str
+) -> None:
     for which in (CLIENTS, OPERATORS):
         assert f"  How it ended: {english}\n" in plain_of(facts, "en", *which)
         assert f"  Fin de la recherche : {french}\n" in plain_of(facts, "fr", *which)
@@ -149,7 +151,7 @@ def test_a_client_email_mentions_only_a_final_last_attempt(
     assert "How it ended" not in plain_of(facts, "en", *CLIENTS)
 
 
-def test_a_client_reads_the_deadline_of_the_claim() -> None:
+def test_a_client_email_contains_the_deadline() -> None:
     facts = TEMPORARY | {"deadline": "2026-12-09"}
     assert "  Deadline of the claim: 9 Dec 2026\n" in plain_of(facts, "en", *CLIENTS)
     assert "  Échéance de la réclamation : 09/12/2026\n" in plain_of(facts, "fr", *CLIENTS)
@@ -183,7 +185,7 @@ def fault(number: int, account: str, kind: str, **facts: Any) -> OutboxEvent:
         ),
     ],
 )
-def test_the_operator_reads_of_refused_accounts_of_clients_in_one_paragraph_a_carrier(
+def test_rejected_client_accounts_are_grouped_by_carrier(
     language: str, title: str, rejected: str, denied: str
 ) -> None:
     of_clients = [

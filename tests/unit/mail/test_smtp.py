@@ -47,6 +47,6 @@ US, MAIL, UNSAID = True, False, None
         ("550", UNSAID),
     ],
 )  # fmt: skip
-def test_whom_a_refusal_is_about(reply: str, about_us: bool | None) -> None:
+def test_refusals_of_our_emails_differ_from_refusals_of_one_email(reply: str, about_us: bool | None) -> None:
     code, _, text = reply.partition(" ")
     assert is_about_us(int(code[:3]), text) is about_us

@@ -63,7 +63,7 @@ def test_the_subject_of_a_problem_contains_the_count_of_the_verdict(
     assert summary("en", an_event(name, carrier, problem="It is so.", count=claims), ups=3) == subject
 
 
-def test_the_most_urgent_comes_first_and_the_others_are_counted() -> None:
+def test_a_subject_has_the_most_urgent_issue_and_counts_the_others() -> None:
     gave_up = [an_event(GAVE_UP, kind="not_found") for _ in range(2)]
     assert summary("en", *gave_up) == "Chronopost: number unknown to the carrier – 2 claims given up"
     both = [*gave_up, an_event(GAVE_UP, "ups", "timeout")]
@@ -80,7 +80,7 @@ def test_the_most_urgent_comes_first_and_the_others_are_counted() -> None:
     assert found == "DHL : erreur interne (et 3 autres points)"
 
 
-def test_a_claim_that_gave_up_and_says_why_is_one_thing() -> None:
+def test_a_given_up_claim_with_its_reason_counts_once() -> None:
     gave_up = an_event(GAVE_UP, "Heppner", "unsupported_carrier")
     why = OutboxEvent(
         99,
@@ -97,7 +97,7 @@ def test_a_claim_that_gave_up_and_says_why_is_one_thing() -> None:
     assert summary("fr", why) == "Heppner : transporteur non pris en charge – réclamation CLM-2024-001"
 
 
-def test_a_client_reads_the_reason_if_it_is_one() -> None:
+def test_a_client_subject_has_the_reason_that_all_claims_share() -> None:
     def of(*events: OutboxEvent) -> str:
         return subject_of(MailKind.POD_FAILED, events, "fr", CATALOG, {})
 
@@ -114,7 +114,7 @@ def test_a_client_reads_the_reason_if_it_is_one() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_subject_is_short_and_the_operators_name_the_carrier(language: str) -> None:
+def test_subjects_are_short_and_operator_subjects_name_the_carrier(language: str) -> None:
     """For every kind of error, at every carrier."""
     for carrier, error in product(CATALOG.specs, ErrorKind):
         assert_short(language, carrier, error)
@@ -134,7 +134,7 @@ def assert_short(language: str, carrier: str, error: ErrorKind) -> None:
     assert name in fault
 
 
-def test_foreign_text_forges_no_header_and_stays_short() -> None:
+def test_external_text_in_a_subject_is_short_and_forges_no_header() -> None:
     hostile = "CLM\r\nBcc: evil@shop.example\x00\u202e" + "x" * 1000
     for kind, name in (
         (MailKind.POD_FAILED, EventName.POD_FAILED),
