@@ -87,7 +87,7 @@ def test_which_piece_is_the_claim_s_pod(
     assert (decision.events, decision.uses_attempt) == ((), False)
 
 
-def test_a_claim_that_has_no_proof_any_more_gets_it() -> None:
+def test_an_attached_file_becomes_the_pod_of_a_claim_without_one() -> None:
     assert attached(None, PHOTO, UNSIGNED, pod_url=None)[0] == "/pods/new.pdf"
 
 
@@ -106,7 +106,7 @@ def test_a_failed_attachment_releases_the_claim(fault: BaseException) -> None:
     claims.record.assert_not_called()
 
 
-def test_a_time_that_cannot_be_is_named_with_its_zone() -> None:
+def test_an_impossible_time_is_shown_with_its_zone() -> None:
     told = ResultSentences("fr", ZoneInfo("Europe/Paris"))
     at = datetime(2999, 1, 1, 10, 30, tzinfo=UTC).isoformat()
     said = "La livraison ne peut pas dater du 01/01/2999 à 11 h 30 CET : cette date est dans le futur."

@@ -25,7 +25,7 @@ def test_passwords_are_in_the_environment_and_not_among_the_arguments() -> None:
         assert word in words.split()
 
 
-def test_a_secret_that_only_a_command_line_could_carry_is_refused() -> None:
+def test_a_secret_that_only_the_command_line_accepts_is_rejected() -> None:
     with pytest.raises(BackupError, match="accept sslpassword only on the command line"):
         conninfo(Database(make_url("postgresql+psycopg://joe@db/claims?sslpassword=x")))
 

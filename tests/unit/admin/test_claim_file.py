@@ -42,7 +42,7 @@ def test_the_carrier_column_is_optional() -> None:
     assert read("A\nB", needs_values=False) == [("A", None, None), ("B", None, None)]
 
 
-def test_one_bad_line_spoils_no_other_and_is_named() -> None:
+def test_a_bad_line_is_reported_and_the_others_are_read() -> None:
     assert faults('CLM-1;XY1\n"CLM-2;XY2\nCLM-3\n;XY4\nCLM-5;XY5;UPS;more') == {
         2: "This line cannot be read: a quotation mark is missing, or there are more cells than columns.",
         3: "CLM-3: the line has neither a tracking number nor a carrier.",
@@ -51,7 +51,7 @@ def test_one_bad_line_spoils_no_other_and_is_named() -> None:
     }
 
 
-def test_a_claim_that_is_named_twice_is_named() -> None:
+def test_a_repeated_claim_is_reported() -> None:
     assert faults("A;1\nB;2\nA;1\nB;3") == {
         2: "B has different values on lines 2, 4. Correct the file.",
         3: "A is already on line 1.",
@@ -78,7 +78,7 @@ def test_an_invalid_file_is_rejected(content: bytes, says: str) -> None:
         read_claim_file(content, MOST, needs_values=True)
 
 
-def test_hostile_lines_are_lines() -> None:
+def test_hostile_lines_are_read_like_any_line() -> None:
     wide = "CLM-1" + ";x" * 100_000
     rows = read_claim_file(
         f"=1+2;@SUM(A1)\n{wide}\nCLM-2;{'x' * 200_000}\n".encode(), MOST, needs_values=True

@@ -133,7 +133,7 @@ def test_the_length_of_values_and_their_number_are_not_in_the_report(carrier: st
 
 
 @pytest.mark.parametrize("carrier", CLIENTS)
-def test_a_documented_answer_differs_in_nothing(carrier: str) -> None:
+def test_a_documented_answer_has_no_differences(carrier: str) -> None:
     report = shared_report(recording_of(carrier))
     assert "not there" not in report
     assert not re.search(r"^  .*\?", report, re.MULTILINE)
@@ -160,14 +160,14 @@ def test_known_codes_and_differences_are_in_the_report() -> None:
     assert "1. GET /api/track/v1/details/?" in report
 
 
-def test_a_document_is_named_and_an_attribute_is_a_field() -> None:
+def test_documents_have_a_type_and_xml_attributes_are_fields() -> None:
     report = shared_report(recording_of("amazon_shipping"))
     assert "\n3. GET /delivery-images/signature.png\nHTTP 200, image/png\n" in report
     report = shared_report(recording_of("dhl_parcel_de"))
     assert "\n  data.data.data.data@standard-event-code[]: code " in report
 
 
-def test_an_error_in_place_of_an_answer_has_its_kind() -> None:
+def test_an_error_instead_of_an_answer_is_reported() -> None:
     recording = recording_of("ups")
     call = {"request": recording.calls[0]["request"], "error": "TimedOutError"}
     assert "\n1. POST /security/v1/oauth/token\nTimedOutError\n" in shared_report(

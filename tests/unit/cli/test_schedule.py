@@ -27,7 +27,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("options", "sentence"), REFUSED)
-def test_options_that_no_schedule_can_have_are_refused(options: list[str], sentence: str) -> None:
+def test_options_for_manual_runs_are_rejected_in_a_schedule(options: list[str], sentence: str) -> None:
     done = CliRunner(env={"COLUMNS": "200"}).invoke(schedule.command, ["install", *options])
     assert (done.exit_code, sentence in " ".join(done.stderr.split())) == (2, True), done.output
     assert MARK not in done.output

@@ -34,7 +34,7 @@ def test_credentials(missing: str, state: str, words: str) -> None:
     assert (found[0], words in found[1]) == (state, True), found
 
 
-def test_which_claims_wait_for_credentials() -> None:
+def test_which_stages_of_a_backlog_are_in_progress() -> None:
     stages = dict.fromkeys(Stage, 1)
     assert Backlog("ups", stages, unassessed=2).in_progress == 5
     assert Backlog("ups", {Stage.GIVEN_UP: 7, Stage.SHELVED: 1, Stage.UNNUMBERED: 1}).in_progress == 0
@@ -132,7 +132,7 @@ def test_schedule_and_runs(entries: list[Entry], runs: list[Run], installed: str
     assert all(line.startswith(start) for line, start in zip(found, expected, strict=True)), found
 
 
-def test_without_a_database_runs_are_not_judged() -> None:
+def test_without_a_database_runs_are_not_assessed() -> None:
     assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, TEXTS)] == [CheckState.OK]
 
 

@@ -57,7 +57,7 @@ def test_due_claims_are_listed_in_the_order_of_a_run(world: World) -> None:
 
 
 @pytest.mark.parametrize("stage", [Stage.READY, Stage.NEW])
-def test_a_claim_without_a_deadline_waits_for_those_that_can_still_be_won(world: World, stage: Stage) -> None:
+def test_claims_without_a_deadline_are_ranked_by_age(world: World, stage: Stage) -> None:
     add = world.failed if stage is Stage.READY else world.pending
     old = world.now - timedelta(days=15)
     add("over", deadline=date(2026, 1, 20))
@@ -68,7 +68,7 @@ def test_a_claim_without_a_deadline_waits_for_those_that_can_still_be_won(world:
     assert references(look(world, stage)) == ["soon", "none-new", "far", "none-old", "over"]
 
 
-def test_a_batch_keeps_the_most_urgent(world: World) -> None:
+def test_a_batch_contains_the_most_urgent_claims(world: World) -> None:
     for day in (9, 5, 7, 6, 8):
         world.failed(f"CLM-{day}", deadline=date(2026, 2, day))
     result = look(world, batch=3)
@@ -76,7 +76,7 @@ def test_a_batch_keeps_the_most_urgent(world: World) -> None:
     assert result.beyond_batch == 2
 
 
-def test_each_worker_previews_its_own(world: World) -> None:
+def test_each_worker_previews_its_own_claims(world: World) -> None:
     world.failed("CLM-1")
     world.pending("CLM-2")
     world.pending("CLM-3", number=None)
@@ -91,7 +91,7 @@ def test_a_claim_that_is_being_fetched_counts_for_its_own_worker_and_carrier(wor
     assert look(world, carriers=("dhl_express",)).waiting == look(world, Stage.NEW).waiting == {}
 
 
-def test_only_carriers_that_were_named(world: World) -> None:
+def test_only_claims_of_the_named_carriers_are_previewed(world: World) -> None:
     world.failed("CLM-1")
     world.failed("CLM-2", "1234567890", carrier="DHL Express")
     world.failed("CLM-3", carrier="Heppner")

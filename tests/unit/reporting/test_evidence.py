@@ -44,7 +44,7 @@ UNNUMBERED = replace(LETTER, findings=Findings(is_readable=True, number=False, s
 BY_HAND = replace(SCAN, source="by hand", by="Anna", delivery=Delivery(AT, "DURAND"))
 
 
-def test_a_delivery_of_which_the_day_alone_is_known_was_on_that_day() -> None:
+def test_a_delivery_without_a_time_is_shown_with_its_day() -> None:
     shown = ShownDelivery.of(Findings(), Delivery(day=date(2026, 10, 5), place="Lille"))
     assert shown == ("2026-10-05", None, "Lille")
     assert ShownDelivery.of(LETTER.findings, RECORD.delivery) == ("2026-10-05T10:31", "DUPONT", None)
@@ -91,7 +91,7 @@ def test_findings_of_a_piece_are_described_in_both_languages(
     assert piece_text(piece, Localized("fr", PARIS)) == french
 
 
-def test_where_a_piece_is_from() -> None:
+def test_the_source_of_a_piece() -> None:
     assert source_text(LETTER, "fr") == "chronopost searchPOD"
     assert (source_text(BY_HAND, "en"), source_text(BY_HAND, "fr")) == ("by hand, Anna", "à la main, Anna")
     by_operator = replace(BY_HAND, by="operator")
@@ -117,7 +117,7 @@ def test_where_a_piece_is_from() -> None:
         ([], "lost", None),
     ],
 )
-def test_whether_the_evidence_carries_the_dispute(
+def test_whether_the_evidence_proves_the_delivery(
     pieces: list[RecordedEvidence], dispute: str, support: Support | None
 ) -> None:
     evidence = ClaimEvidence(pieces, dispute)

@@ -93,7 +93,9 @@ PASSED: dict[str, Any] = {
     ids=["ready", "waiting", "new"],
 )
 @pytest.mark.parametrize("refusal", [None, Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + HOUR)])
-def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: Refusal | None) -> None:
+def test_no_attempt_is_announced_for_a_claim_that_will_be_given_up(
+    of: Claim, refusal: Refusal | None
+) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)), refusal=refusal)
     assert found.position.next_at is None
     assert found.sentences == (
@@ -109,7 +111,7 @@ def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: 
     ],
     ids=["never asked", "not long ago"],
 )
-def test_a_claim_past_its_deadline_that_is_still_tried_is_due(of: Claim) -> None:
+def test_a_claim_past_its_deadline_can_still_be_due(of: Claim) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)))
     assert found.position.next_at == NOW
     assert found.notes == ("The claim is attempted after all claims that can still be won.",)
@@ -127,7 +129,7 @@ def test_claims_without_a_fetch_are_told_apart(status: str | None, said: str) ->
     assert explained(claim(None, status)).sentences == (said,)
 
 
-def test_every_actor_has_its_words() -> None:
+def test_every_actor_has_a_text() -> None:
     assert set(ACTORS) == set(Actor)
 
 
@@ -210,7 +212,7 @@ def test_the_last_answer_is_quoted_once_with_its_own_error_kind(refusal: Refusal
     assert found.as_json()["error_kind"] == "server_error"
 
 
-def test_a_raised_limit_has_a_claim_go_on() -> None:
+def test_a_higher_limit_gives_a_claim_more_retries() -> None:
     of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None)
     found = explain(ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW)
     assert found.sentences == ("CLM-1 is waiting for its next attempt on 5 Feb 2026, 08:00 CET.",)
@@ -293,7 +295,7 @@ def test_why_says_whose_account_serves_the_claim() -> None:
     assert f"{SHOP} has no account with Chronopost, and there is no default account." in nobody.sentences
 
 
-def test_why_says_nothing_of_accounts_where_no_client_has_one() -> None:
+def test_why_mentions_no_account_if_no_client_has_one() -> None:
     found = explained(claim(Stage.WAITING))
     assert "account" not in " ".join(found.sentences)
     assert "account" not in found.as_json()

@@ -60,7 +60,7 @@ def test_without_a_proof_the_delivery_comes_from_tracking() -> None:
     assert (cells["delivered_at"], cells["signatory"], cells["verdict"]) == ("2026-02-01", "MARTIN", "")
 
 
-def test_a_spreadsheet_computes_nothing() -> None:
+def test_cells_are_never_formulas() -> None:
     rows = [
         {"a": text, "b": 1.5} for text in ("=1", "+1", "-1", "@x", "\t=1", "  =1", "'=1", "1-1", "", None)
     ]
@@ -71,7 +71,7 @@ def test_a_spreadsheet_computes_nothing() -> None:
     assert "1.5" in text
 
 
-def test_no_cell_begins_a_formula_in_any_width_and_between_commas_or_semicolons() -> None:
+def test_formulas_are_escaped_in_any_width_and_after_any_separator() -> None:
     """Read with another separator than it was written with, one cell becomes several."""
     before = ["", " ", "\u3000", "x;", 'x";', "x; ", "x;y;", "x,", 'x",', "x, "]
     for sign, start, delimiter in product("=+-@＝＋－＠﹦﹢﹣﹫", before, ",;"):
@@ -82,7 +82,7 @@ def test_no_cell_begins_a_formula_in_any_width_and_between_commas_or_semicolons(
             assert not [cell for cell in cells if cell.strip().strip('"').startswith(sign)]
 
 
-def test_pieces_are_given_out_as_they_grow() -> None:
+def test_pieces_are_streamed() -> None:
     rows = ({"a": "x" * 100, "n": n} for n in range(5000))
     pieces = list(csv_pieces(rows, ("a", "n")))
     assert len(pieces) > 5

@@ -79,7 +79,7 @@ def test_a_running_worker_takes_precedence_over_cron_and_a_stopped_one_does_not(
     assert is_by_fleet(runs, NOW) is expected
 
 
-def test_the_next_look_is_at_a_full_minute() -> None:
+def test_the_next_tick_is_at_a_full_minute() -> None:
     assert next_tick(NOW) == NOW
     assert next_tick(NOW + timedelta(milliseconds=1)) == NOW + timedelta(minutes=1)
 

@@ -74,7 +74,7 @@ def test_every_refusal_of_a_call_is_french() -> None:
     assert not_french({reason_of("fr", refusal, CARRIER) for refusal in REFUSALS}) == {}
 
 
-def test_a_run_that_gave_a_carrier_up_did_not_pause_it() -> None:
+def test_a_carrier_that_a_run_stops_calling_is_not_called_paused() -> None:
     failed = Refusal(Blocked.CARRIER, "failed 10 times in a row", kind=ErrorKind.SERVER_ERROR)
     assert reason_of("fr", failed, CARRIER) == "Chronopost : transporteur indisponible"
     paused = Refusal(Blocked.CARRIER, "paused by anna", stopped=True)

@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
         ("a\x1b[1mb", r"a\x1b[1mb", r"a\x1b[1mb"),
     ],
 )
-def test_a_role_is_named_and_a_name_stays(by: str, english: str, french: str) -> None:
+def test_roles_are_translated_and_names_are_unchanged(by: str, english: str, french: str) -> None:
     assert (person_named("en", by), person_named("fr", by)) == (english, french)
 
 

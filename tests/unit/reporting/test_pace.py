@@ -33,7 +33,9 @@ HOUR = timedelta(hours=1)
         ("chronopost", "1/second", Pace(3599 * 24, keeps=False)),
     ],
 )
-def test_a_fetch_begins_while_its_document_could_be_had(carrier: str, limits: str, pace: Pace) -> None:
+def test_a_fetch_starts_only_if_calls_for_its_document_are_left(
+    carrier: str, limits: str, pace: Pace
+) -> None:
     assert daily_pace(parse_limits(limits, carrier, None, "UTC"), CATALOG.specs[carrier]) == pace
 
 
@@ -54,7 +56,7 @@ def test_the_line_starts_when_the_account_reopens() -> None:
     assert late(*line, opens_in=3) == [1, 2]
 
 
-def test_new_claims_come_first_where_no_calls_are_kept() -> None:
+def test_new_claims_come_first_if_no_calls_are_reserved() -> None:
     line = [in_line(1, 2, Stage.READY), in_line(2, 30, Stage.NEW), in_line(3, 31, Stage.NEW)]
     assert late(*line) == []
     assert late(*line, keeps=False) == [1]

@@ -29,24 +29,24 @@ def of_all(number: int) -> list[Claim]:
     return [claim(n, retries_counted=3) for n in range(number)]
 
 
-def test_a_quota_tells_the_day_before_which_it_is_not_tried() -> None:
+def test_a_quota_determines_the_earliest_day_of_an_attempt() -> None:
     # Eight a day: each needs another call for its document, if there is one.
     claims = of_all(20)
     assert turn(*claims) == TODAY + 2 * A_DAY
     assert turn(claims[-1], *claims) is None
 
 
-def test_two_weeks_are_looked_at() -> None:
+def test_the_estimate_covers_two_weeks() -> None:
     assert turn(*of_all(200)) == TODAY + AHEAD
 
 
-def test_new_claims_take_calls_too() -> None:
+def test_new_claims_use_calls_too() -> None:
     new = [claim(n, fetch_status=FetchStatus.PENDING, deadline=TODAY + A_DAY) for n in range(1, 9)]
     assert turn(claim(0), *new[:7]) is None
     assert turn(claim(0), *new) == TODAY + 2 * A_DAY  # tomorrow their retries are more urgent
 
 
-def test_a_carrier_that_asked_to_wait_does_not_make_it_wait_for_others() -> None:
+def test_a_wait_that_the_carrier_asked_for_is_no_place_in_line() -> None:
     refusal = Refusal(Blocked.RATE_LIMIT, "asked to wait", NOW + 20 * HOUR)
     assert turn(claim(0), refusal=refusal) is None
 
@@ -82,7 +82,7 @@ def test_a_claim_whose_carrier_needs_a_person_is_not_in_line(refusal: Refusal | 
         {"number": None},
     ],
 )
-def test_a_claim_that_will_not_be_tried_is_not_in_line(changed: dict[str, Any]) -> None:
+def test_a_claim_that_will_not_be_attempted_is_not_in_line(changed: dict[str, Any]) -> None:
     assert not stands_in_line(position(claim(1, **changed), NOW, POLICY))
 
 

@@ -75,16 +75,14 @@ def test_claims_without_a_call_use_no_quota_but_count_in_the_batch() -> None:
 @pytest.mark.parametrize(
     ("closing", "attempts"), [(None, 3), (STOPPED, 0), (WAITS, 2), (REJECTED, 0)], ids=str
 )
-def test_a_closed_account_is_asked_once_it_opens_automatically(
-    closing: Refusal | None, attempts: int
-) -> None:
+def test_an_account_is_called_once_its_pause_ends(closing: Refusal | None, attempts: int) -> None:
     made = plan(claim(1), closing=closing)
     assert made.attempts == attempts
     [chronopost] = made.carriers
     assert (chronopost.days_left is None, bool(chronopost.left)) == (True, closing in (STOPPED, REJECTED))
 
 
-def test_calls_are_kept_for_more_urgent_claims() -> None:
+def test_calls_are_reserved_for_more_urgent_claims() -> None:
     # 12 calls a day in Paris, of which 9 are kept until 16:00 there for new claims.
     new = [claim(n, deadline=TODAY, fetch_status=FetchStatus.PENDING) for n in range(20)]
     failed = [claim(n, deadline=TODAY + DAY) for n in range(20, 100)]
@@ -99,7 +97,7 @@ def times(hours: int, **more: Any) -> list[tuple[datetime, str]]:
     return [(at, worker.name) for at, worker in runs]
 
 
-def test_runs_come_as_the_last_ones_came_or_on_the_full_and_half_hour() -> None:
+def test_runs_follow_the_last_ones_or_start_on_the_full_and_half_hour() -> None:
     assert times(1) == [(NOW.replace(minute=30), FETCH), (NOW.replace(hour=9, minute=0), FETCH), (NOW.replace(hour=9, minute=0), RETRY)]  # fmt: skip
     last = NOW - timedelta(minutes=13)
     assert times(1, last_runs={FETCH: last, RETRY: last}) == [(last + HOUR / 2, FETCH), (last + HOUR, FETCH), (last + HOUR, RETRY)]  # fmt: skip
@@ -110,7 +108,7 @@ def test_fetches_of_named_claims_do_not_count_as_runs_of_a_worker() -> None:
     assert times(1, last_runs={FETCH: last, f"{RETRY} --claim": last}) == times(1, last_runs={FETCH: last})
 
 
-def test_long_lived_workers_count_by_the_quarter_of_an_hour() -> None:
+def test_long_lived_workers_are_simulated_every_quarter_of_an_hour() -> None:
     assert len(times(1, by_fleet=True)) == 2 * 4
 
 
@@ -122,7 +120,7 @@ def test_long_lived_workers_count_by_the_quarter_of_an_hour() -> None:
         ({FETCH: NOW - timedelta(minutes=91), RETRY: NOW - HOUR}, [FETCH]),
     ],
 )
-def test_a_worker_has_stopped_only_where_the_other_one_runs(
+def test_a_worker_has_stopped_only_if_the_other_one_runs(
     last_runs: dict[str, datetime], stopped: list[str]
 ) -> None:
     made = plan(claim(1), claim(2, fetch_status=FetchStatus.PENDING), last_runs=last_runs)
@@ -130,7 +128,7 @@ def test_a_worker_has_stopped_only_where_the_other_one_runs(
     assert {name for _, name in times(2, last_runs=last_runs)} == {FETCH, RETRY} - {*stopped}
 
 
-def test_a_claim_at_an_impossible_time_is_planned_for_when_its_retry_is_due() -> None:
+def test_a_retry_at_an_impossible_time_is_planned_within_its_wait() -> None:
     waits = planned(claim(1))[0]
     far = replace(waits, state=replace(waits.state, stage=Stage.WAITING, next_at=NOW + 900 * HOUR))
     assert plan(far, hours=2).attempts == 1

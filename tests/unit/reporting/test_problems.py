@@ -383,7 +383,7 @@ def test_every_problem_has_a_sentence_and_a_remedy(overview: Overview, told: lis
 
 
 @pytest.mark.parametrize("overview", [case[1] for case in CASES], ids=[case[0] for case in CASES])
-def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Overview) -> None:
+def test_check_reports_every_problem_of_the_verdict(overview: Overview) -> None:
     found = verdict(overview)
     of_worker = list(checks.schedule(WORKER, [], overview.workers[0], Localized("en")))
     lines = [*of_worker[1:], *checks.problems(found, WORDS["en"])]
@@ -441,7 +441,7 @@ def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence
     assert WORDS[language].verdict(verdict(overview)) == sentence
 
 
-def test_a_problem_says_what_its_claims_are_about() -> None:
+def test_a_problem_includes_the_money_in_dispute() -> None:
     overview = system_overview(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, problem_facts=SINCE)
     (problem,) = problems(overview)
     assert problem.claims.accounts == ["x"]  # its refusal pauses no client account
@@ -484,7 +484,7 @@ def test_a_problem_says_what_its_claims_are_about() -> None:
         ),
     ],
 )
-def test_moments_are_written_as_the_language_has_them(language: str, problem: Problem, sentence: str) -> None:
+def test_times_are_written_in_the_readers_language(language: str, problem: Problem, sentence: str) -> None:
     assert WORDS[language].sentence(problem, NOW) == sentence
 
 

@@ -99,7 +99,7 @@ def test_a_given_up_claim_mentions_evidence_only_once_it_has_expired() -> None:
         ),
     ],
 )
-def test_claim_status_says_so_too(language: str, now: datetime, said: str) -> None:
+def test_claim_status_mentions_expiring_evidence(language: str, now: datetime, said: str) -> None:
     claim = ups(deadline=LATER)
     told = StatusSentences(language, PARIS)
     status = told.status(ListedClaim(claim), position(claim, now, POLICY), carrier="UPS", asked_count=1)
@@ -156,7 +156,7 @@ def test_which_claims_lose_their_evidence_within_a_week(
         ),
     ],
 )  # fmt: skip
-def test_status_and_the_weekly_report_count_them(language: str, count: int, said: str) -> None:
+def test_status_and_the_weekly_report_count_expiring_evidence(language: str, count: int, said: str) -> None:
     at = datetime(2026, 5, 20, 23, 0, tzinfo=UTC)  # the 21st in Paris
     kept = Problem(
         ProblemKind.EVIDENCE, count, facts={"reference": "CLM-1", "evidence_until": at.isoformat()}

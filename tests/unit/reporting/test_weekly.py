@@ -43,9 +43,7 @@ def rendered(found: WeekReport, language: str = "en") -> Rendered:
         ([tally("attached", 1)], False, False),
     ],
 )
-def test_a_database_in_which_nothing_happened_has_nothing_to_tell(
-    tallies: list[Tally], has_run: bool, tells: bool
-) -> None:
+def test_an_unused_database_gets_no_report(tallies: list[Tally], has_run: bool, tells: bool) -> None:
     assert week_report(*tallies, has_run=has_run).has_something_to_tell is tells
 
 
