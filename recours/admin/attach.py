@@ -1,7 +1,7 @@
 """Attaches proofs that a person provides, for example from a carrier's portal. Attached proofs count like fetched ones.
 
-The claim is leased as for a fetch, so that no run works on it. The file is stored before it is recorded. If the process dies
-in between, nothing is lost: the person still has the file, and the next run on the claim finds the stored copy.
+The claim is leased as for a fetch, so that no run works on it. The file is stored before it is recorded. If the process
+dies in between, nothing is lost: the person still has the file, and the next run on the claim finds the stored copy.
 """
 
 from collections.abc import Callable, Sequence

@@ -33,7 +33,7 @@ class FileRow:
 
 
 def read_claim_file(content: bytes, limit: int, *, needs_values: bool) -> list[FileRow]:
-    """Read at most `limit` rows. `needs_values`: each row must have a number or a carrier. Raises ClaimsRefusedError."""
+    """Read at most `limit` rows. `needs_values`: each row needs a number or a carrier. Raises ClaimsRefusedError."""
     lines = list(islice(read_lines(text_of(content)), limit + 2))
     if len(lines) > limit + 1:
         raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(limit)}))

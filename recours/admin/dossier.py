@@ -50,7 +50,7 @@ class Exhibit:
 
 
 def make_dossier(app: App, reference: str, language: str) -> bytes:
-    """The ZIP of a claim.
+    """Return the claim's evidence as a ZIP.
 
     Raises ClaimsRefusedError if the claim does not exist, has no evidence, or has a file that changed since it was
     stored; DatabaseError.
@@ -73,7 +73,6 @@ def make_dossier(app: App, reference: str, language: str) -> bytes:
 
 
 def file_name(reference: str) -> str:
-    """The file name of a claim's dossier."""
     return f"dossier-{_in_name(reference)}.zip"
 
 
@@ -150,7 +149,6 @@ def _cover(
     *,
     is_timestamped: bool,
 ) -> bytes:
-    """The cover page as a PDF."""
     app = reports.app
     claim = listed.claim
     proof = exhibits[0].piece

@@ -27,7 +27,6 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """The display name."""
         if self.client is None:
             return ", ".join(self.claims.values())
         return self.client.client.display_name if self.client.client else self.client.address

@@ -36,10 +36,10 @@ _LARGEST = 100 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Recording:
-    """The recording of one fetch. `options`: the carrier settings that its client needs to read answers; `kind`: see `kind_of`.
+    """The recording of one fetch. `kind`: see `kind_of`. `options`: the carrier settings that its client needs.
 
-    `calls`: each request with its answer, or with the name of the HttpError that was raised instead. Bytes of a body that are
-    not valid UTF-8 are stored as lone surrogates (Python's `surrogateescape`).
+    `calls`: each request with its answer, or with the name of the HttpError that was raised instead. Bytes of a body
+    that are not valid UTF-8 are stored as lone surrogates (Python's `surrogateescape`).
     """
 
     carrier: str
@@ -56,7 +56,7 @@ class Recording:
 
 
 def load(path: Path) -> Recording:
-    """Load a recording. Raises OSError; KeyError, TypeError, ValueError or AttributeError if the file is not a recording."""
+    """Load a recording. Raises OSError, or KeyError, TypeError, ValueError, AttributeError if it is not a recording."""
     recording = Recording(**json.loads(read_regular(path, _LARGEST)))
     _opened(recording)
     return recording

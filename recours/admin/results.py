@@ -66,7 +66,7 @@ class CorrectReferenceError(RecoursError):
 
 
 class CorrectFileError(RecoursError):
-    """The file proves nothing about the claim, or its details are impossible: correct the details or use another file."""
+    """The file proves nothing about the claim, or its details are impossible: correct them or use another file."""
 
 
 class CorrectAccountError(RecoursError):

@@ -203,7 +203,7 @@ def _refuse(sentences: Sequence[str]) -> None:
 
 
 def content_of(file: Path, largest: int, option: str) -> bytes:
-    """The file's content, at most one byte more than `largest`. Raises click.BadParameter."""
+    """Read up to one byte more than `largest`, so that the caller can reject larger files. Raises click.BadParameter."""
     if file == STDIN:
         return sys.stdin.buffer.read(largest + 1) if sys.stdin else b""
     try:

@@ -126,7 +126,7 @@ def run_options(options: dict[str, Any], catalog: Catalog) -> Options:
 
 
 def main(name: str, arguments: list[str] | None = None, typed_as: str | None = None) -> int:
-    """Run the worker and return its exit status. `typed_as` is the program name in usage errors; default: its script."""
+    """Run the worker and return its exit status. `typed_as`: the program name in usage errors; None: its script."""
     make_tolerant()
     with report_losses():
         return flushed(_main(name, arguments, typed_as or f"{name}.py"))
@@ -303,7 +303,7 @@ def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) ->
 
 
 def _stop_on_signals(worker: Worker, database: Database) -> None:
-    """Let SIGINT and SIGTERM end the run after the calls in progress, or immediately if the database does not answer."""
+    """Let SIGINT and SIGTERM end the run after the calls in progress, or at once if the database does not answer."""
 
     def stop(number: int, _frame: object) -> None:
         worker.stop(number)

@@ -125,7 +125,7 @@ def granting(sql: Sequence[str]) -> str:
 
 
 def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Localized) -> CheckResult:
-    """Whether clocks agree. `offset`: the database's clock minus this machine's; None: no separate clock (SQLite).
+    """Whether the clocks agree. `offset`: the database's clock minus this machine's; None: no separate clock (SQLite).
 
     `agree`: the maximum difference of synchronized clocks.
     """
@@ -195,7 +195,7 @@ def fleet(
 
 
 def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterator[CheckResult]:
-    """Whether the worker runs. A just installed worker may not have run yet. The verdict has other problems."""
+    """Whether the worker runs. A newly installed worker may not have run yet. All other problems are in the verdict."""
     name = f"runs of {status.worker}"
     if status.last is None:
         never = "has never run on this database"

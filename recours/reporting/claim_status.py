@@ -18,7 +18,7 @@ from recours.runs.refusals import ERASED
 
 @dataclass(frozen=True)
 class ClaimStatus:
-    """The status of a claim. Datetimes are aware UTC; times in `sentence`, the text for people, are in RECOURS_TIMEZONE."""
+    """The status of a claim. Datetimes are aware UTC. Times in `sentence`, for people, are in RECOURS_TIMEZONE."""
 
     reference: str
     stage: Standing

@@ -27,7 +27,7 @@ from recours.reporting.system import next_tick
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts about a claim besides its row."""
+    """Facts about a claim that are not in its row."""
 
     attempts: Sequence[PastAttempt] = ()
     messages: Sequence[Message] = ()

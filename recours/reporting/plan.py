@@ -161,7 +161,6 @@ class Plan:
         return sum(day.attempts.total() for day in self.days)
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `--json`."""
         carriers = []
         for carrier in self.carriers:
             account = self.accounts[carrier.key]
@@ -293,7 +292,6 @@ class Simulation:
         return due
 
     def run(self, worker: type[Worker], now: datetime) -> None:
-        """Simulate one run."""
         self._begin_day(self._date(now))
         self._advance(now)
         lines = self._ready[worker.stage]
@@ -478,7 +476,7 @@ class Simulation:
     # ---------------------------------------------------------------- the end
 
     def days(self) -> list[Day]:
-        """All days, after the last run."""
+        """All days of the plan. Call this after the last run."""
         self._begin_day(self._date(self.until))
         self._days[-1].due.update(self.due())
         return self._days

@@ -636,7 +636,6 @@ class VerdictSentences(Localized):
         ]
 
     def sentence(self, problem: Problem, now: datetime) -> str:
-        """What the problem is."""
         return self._filled(PROBLEMS[problem.kind].sentence, problem, now)
 
     def remedy(self, problem: Problem, now: datetime) -> str:
@@ -644,7 +643,7 @@ class VerdictSentences(Localized):
         return pasteable(self._filled(PROBLEMS[problem.kind].remedy, problem, now))
 
     def as_json(self, problem: Problem, now: datetime) -> dict[str, Any]:
-        """A problem for programs."""
+        """The JSON object of a problem."""
         return {
             "kind": problem.kind,
             "count": problem.count,

@@ -29,8 +29,8 @@ def iso(at: date | None) -> str | None:
 class ProblemClaims:
     """The claims that a problem is about: claims of accounts at these stages, or claims with these ids.
 
-    `accounts`: keys; "" for claims of unknown carriers. Claims that no run has assessed yet belong to no account and are
-    not included.
+    `accounts`: keys; "" for claims of unknown carriers. Claims that no run has assessed yet belong to no account, so they
+    are not included.
     """
 
     accounts: Sequence[str] = ()
@@ -39,7 +39,7 @@ class ProblemClaims:
 
 
 def merge_problem_claims(parts: Sequence[ProblemClaims]) -> ProblemClaims:
-    """The claims of several problems of one kind, which cover the same stages."""
+    """Merge the claims of several problems of the same kind, which cover the same stages."""
     return ProblemClaims(
         [key for part in parts for key in part.accounts],
         parts[0].stages if parts else IN_PROGRESS,

@@ -77,7 +77,7 @@ class Reports:
         return SystemReader(self.app.database, self.app.catalog, redactor(self.app.settings))
 
     def require(self, reference: str) -> ListedClaim:
-        """The claim with this reference. Raises UnfitClaimsError if it does not exist, ClaimsRefusedError if it was erased."""
+        """The claim with this reference. Raises UnfitClaimsError (no such claim), ClaimsRefusedError (it was erased)."""
         listed = self.records.find(reference)
         if listed is None:
             raise UnfitClaimsError(unknown_claim(self.app.claims, reference))
@@ -139,11 +139,11 @@ class Reports:
         return positions
 
     def problems_of(self, *kinds: ProblemKind) -> list[Problem]:
-        """The current problems of these kinds, with their claims and the money at stake."""
+        """The current problems of these kinds, with their claims and the money in dispute."""
         return [problem for problem in problems(self.overview(days=1)) if problem.kind in kinds]
 
     def overview(self, days: int = 7) -> Overview:
-        """The current state, with the results of the attempts of the last `days` days and the money at stake."""
+        """The current state, with the results of the attempts of the last `days` days and the money in dispute."""
         policy = self.app.policy
         system = self.system
         now = self.app.clock.now()

@@ -5,7 +5,7 @@ All functions are pure: the records, the state of each carrier and the time are 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -176,8 +176,7 @@ class Rate:
     @property
     def percent(self) -> float | None:
         """Proofs per hundred closed claims, with one decimal; None if no claim was closed."""
-        closed = self.success + self.given_up
-        return round(100 * self.success / closed, 1) if closed else None
+        return round(100 * self.success / self.closed, 1) if self.closed else None
 
     @property
     def percent_of_attempts(self) -> float | None:
@@ -185,12 +184,7 @@ class Rate:
         return round(100 * self.success / attempts, 1) if attempts else None
 
     def __add__(self, other: "Rate") -> "Rate":
-        return Rate(
-            self.success + other.success,
-            self.failed + other.failed,
-            self.left + other.left,
-            self.given_up + other.given_up,
-        )
+        return Rate(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"success_rate": self.percent, "attempt_success_rate": self.percent_of_attempts}
