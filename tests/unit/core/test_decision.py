@@ -33,7 +33,7 @@ POLICY = Policy(ZoneInfo("Europe/Paris"))
 DELIVERED = Delivery(NOW - timedelta(days=2), "Mme Martin")
 
 PERSISTENT = [kind for kind in ErrorKind if TRAITS[kind].persistent]
-WAITING_IS_NO_FAILURE = [kind for kind in ErrorKind if not TRAITS[kind].uses_attempt]
+USES_NO_ATTEMPT = [kind for kind in ErrorKind if not TRAITS[kind].uses_attempt]
 TEMPORARY = [kind for kind in ErrorKind if not TRAITS[kind].persistent and TRAITS[kind].uses_attempt]
 
 
@@ -537,7 +537,7 @@ def test_a_given_up_claim_keeps_its_rank() -> None:
 # ---------------------------------------------------------------- rate limits, rejected accounts
 
 
-@pytest.mark.parametrize("kind", WAITING_IS_NO_FAILURE)
+@pytest.mark.parametrize("kind", USES_NO_ATTEMPT)
 @pytest.mark.parametrize("retries", [0, 3, 7])
 @pytest.mark.parametrize("by_name", [False, True])
 def test_a_rate_limit_uses_no_attempt(kind: ErrorKind, retries: int, by_name: bool) -> None:

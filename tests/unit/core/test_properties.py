@@ -31,7 +31,6 @@ NUMBERS = ("XY000000001FR", "XY000000002FR", None)
 GOT = Retrieved.single(b"%PDF", Delivery(START), "chronopost searchPOD")
 
 KINDS = st.sampled_from(list(ErrorKind))
-USING = st.sampled_from([kind for kind in ErrorKind if TRAITS[kind].uses_attempt])
 
 
 @dataclass

@@ -53,7 +53,7 @@ def outcomes_of(world: World) -> list[tuple[str, bool]]:
     return [(attempt.outcome, attempt.uses_attempt) for attempt in world.claims.attempts]
 
 
-def nothing_is_held(world: World) -> bool:
+def everything_is_released(world: World) -> bool:
     return not world.table.leases() and not any(world.queue.held.values())
 
 
@@ -115,12 +115,12 @@ def test_calls_of_one_carrier_can_be_limited(world: World) -> None:
 AT_ONCE: dict[str, Any] = {"concurrency": 2, "carrier_concurrency": 2}
 
 
-def hold_up(world: World, number: str, meanwhile: Callable[[], None]) -> threading.Event:
-    """Have `meanwhile` happen after this claim is leased and before its call; the event is set when it begins."""
+def run_before_call(world: World, number: str, meanwhile: Callable[[], None]) -> threading.Event:
+    """Call `meanwhile` after this claim is leased and before it is fetched. The event is set when that happens."""
     reached = threading.Event()
     fetch_bundle = world.queue.fetch_bundle
 
-    def held_up(
+    def delayed(
         reservations: Sequence[Reservation],
         key: str,
         asked: Sequence[ParcelQuery],
@@ -131,7 +131,7 @@ def hold_up(world: World, number: str, meanwhile: Callable[[], None]) -> threadi
             meanwhile()
         return fetch_bundle(reservations, key, asked, may_continue)
 
-    world.queue.fetch_bundle = held_up
+    world.queue.fetch_bundle = delayed
     return reached
 
 
@@ -147,14 +147,14 @@ def test_claims_leased_before_a_refusal_are_not_fetched(
     world: World, kind: ErrorKind, caplog: pytest.LogCaptureFixture
 ) -> None:
     numbers = world.many_failed(6)
-    leased = hold_up(world, numbers[2], lambda: wait_until(lambda: "Skipped until" in caplog.text))
+    leased = run_before_call(world, numbers[2], lambda: wait_until(lambda: "Skipped until" in caplog.text))
     world.queue.during = lambda number: assert_set(leased) if number == numbers[1] else None
     world.queue.answers[numbers[1]] = [fail(kind, retry_at=world.now + HOUR)]
     report = world.retry(batch_size=3, **AT_ONCE)
     assert sorted(world.called_numbers) == numbers[:2]
     assert (report.stats.success, retries_of(world)) == (1, [1, 0, 0, 0, 0, 0])
     assert "CLM-03 not tried yet; it stays due" in caplog.messages
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     assert all(claim.state.interruptions == 0 for claim in world.table.claims())
 
 
@@ -165,17 +165,19 @@ def assert_set(event: threading.Event) -> None:
 def test_a_leased_claim_is_not_fetched_once_the_run_is_stopped(world: World) -> None:
     numbers = world.many_failed(8)
     worker = world.scheduler(8, **AT_ONCE)
-    hold_up(world, numbers[2], lambda: worker.stop(15))
+    run_before_call(world, numbers[2], lambda: worker.stop(15))
     report = worker.run()
     assert numbers[2] not in world.called_numbers
     assert (report.stats.success, report.exit_status) == (len(world.called_numbers), 143)
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     assert {claim.state.stage for claim in world.table.claims()[2:]} == {Stage.READY}
 
 
 def test_a_leased_claim_is_not_fetched_once_no_document_can_be_stored(world: World) -> None:
     numbers = world.many_failed(6)
-    leased = hold_up(world, numbers[2], lambda: wait_until(lambda: "CLM-02" not in world.table.leases()))
+    leased = run_before_call(
+        world, numbers[2], lambda: wait_until(lambda: "CLM-02" not in world.table.leases())
+    )
 
     def during(number: str) -> None:
         if number == numbers[1]:
@@ -186,7 +188,7 @@ def test_a_leased_claim_is_not_fetched_once_no_document_can_be_stored(world: Wor
     world.queue.during = during
     report = world.retry(batch_size=3, **AT_ONCE)
     assert (sorted(world.called_numbers), report.fault) == (numbers[:2], "The disk is full.")
-    assert (report.stats.success, nothing_is_held(world)) == (1, True)
+    assert (report.stats.success, everything_is_released(world)) == (1, True)
 
 
 def test_a_leased_claim_is_not_fetched_if_another_run_has_leased_it_since(world: World) -> None:
@@ -196,7 +198,7 @@ def test_a_leased_claim_is_not_fetched_if_another_run_has_leased_it_since(world:
         world.table.lease("CLM-04", world.now + HOUR, "another run")
         world.clock.advance(timedelta(minutes=11))
 
-    hold_up(world, numbers[3], sleep_long)
+    run_before_call(world, numbers[3], sleep_long)
     assert world.retry(batch_size=4, **AT_ONCE).stats.success == 3
     assert numbers[3] not in world.called_numbers
     assert world.table.leases()["CLM-04"].token == "another run"
@@ -216,7 +218,7 @@ def bundles_of(world: World) -> list[list[str]]:
     bundles: list[list[str]] = []
     fetch_bundle = world.queue.fetch_bundle
 
-    def noted(
+    def recorded_bundle(
         reservations: Sequence[Reservation],
         key: str,
         asked: Sequence[ParcelQuery],
@@ -225,7 +227,7 @@ def bundles_of(world: World) -> list[list[str]]:
         bundles.append([one.number for one in asked])
         return fetch_bundle(reservations, key, asked, may_continue)
 
-    world.queue.fetch_bundle = noted
+    world.queue.fetch_bundle = recorded_bundle
     return bundles
 
 
@@ -235,14 +237,14 @@ def test_shared_calls_are_limited_by_the_carrier_and_the_batch(world: World) -> 
     bundles = bundles_of(world)
     assert world.retry(batch_size=8, concurrency=1).stats.success == 8
     assert bundles == [numbers[:3], numbers[3:6], numbers[6:8]]
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
 
 
 @pytest.mark.usefixtures("_three_a_call")
 def test_a_claim_of_a_killed_run_shares_no_call(world: World) -> None:
     numbers = world.many_failed(4)
     world.retry(carriers=("dhl_express",))
-    hold_and_die(world, 2)
+    lease_and_die(world, 2)
     bundles = bundles_of(world)
     assert world.retry(concurrency=1).stats.success == 4
     assert bundles == [[numbers[0]], [numbers[1]], numbers[2:]]
@@ -267,7 +269,7 @@ def test_stopping_the_run_releases_the_rest_of_a_bundle(
     report = worker.run()
     assert (world.called_numbers, report.stats.success) == (numbers[:2], 2)
     assert "CLM-03 not tried yet; it stays due" in caplog.messages
-    assert (nothing_is_held(world), retries_of(world)) == (True, [1, 1, 0])
+    assert (everything_is_released(world), retries_of(world)) == (True, [1, 1, 0])
 
 
 # ---------------------------------------------------------------- the batch
@@ -310,7 +312,7 @@ def test_a_claim_edited_while_its_call_was_in_progress_is_assessed_again(
     ) in caplog.messages
     assert outcomes_of(world) == [("success", True)]
     assert (world.table["CLM-1"].fetch_status, world.table.notices) == ("failed", [])
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     world.queue.during = lambda _: None
     assert world.retry().stats.success == 1
     assert world.called_numbers == [N, "XY000000002FR"]
@@ -382,7 +384,7 @@ def test_three_outages_in_a_row_close_a_carrier_for_this_run(
     assert ("⚠️ Skipped: Chronopost failed 3 times in a row; its other claims are deferred") in caplog.messages
     assert retries_of(world) == [1, 1, 1, 0, 0, 0]
     assert world.journal.events == []
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     assert world.retry().stats.success == 3
 
 
@@ -402,7 +404,7 @@ def test_an_outage_uses_three_attempts_regardless_of_calls_in_progress(world: Wo
         ("left", False),
         ("success", True),
     ]
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
 
 
 def test_an_answer_between_shows_that_the_carrier_is_up(world: World) -> None:
@@ -478,7 +480,7 @@ def test_a_run_does_not_wait_forever_for_reserved_units(
     assert (report.stats.total, report.stats.skipped_rate_limit) == (0, 2)
     assert world.now - report.started_at == timedelta(seconds=60)
     assert "⚠️ Skipped until 2026-02-03 01:00: Chronopost is at its limit" in caplog.messages
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
 
 
 def test_other_claims_are_fetched_while_one_waits_for_units(world: World) -> None:
@@ -516,7 +518,7 @@ def test_if_no_call_could_connect_no_attempt_is_used_and_the_run_fails(world: Wo
     assert retries_of(world) == [0, 0, 0]
     assert outcomes_of(world) == [("left", False)] * 3
     assert sum(world.queue.used.values()) == 0
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     assert world.retry().stats.success == 3
 
 
@@ -569,7 +571,7 @@ def test_a_run_starts_no_new_claims_after_its_maximum_runtime(world: World) -> N
     report = world.retry(concurrency=1, max_runtime=timedelta(minutes=5))
     assert report.stats.success == 3
     assert (report.exit_status, report.duration_s) == (0, 360)
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     assert world.retry().stats.success == 3
 
 
@@ -582,7 +584,7 @@ def test_a_stopped_run_finishes_calls_in_progress_and_releases_other_claims(
     world.queue.during = lambda _: worker.stop(number)
     report = worker.run()
     assert (world.called_numbers, report.stats.success, report.exit_status) == ([N], 1, status)
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     assert {claim.state.stage for claim in world.table.claims()[1:]} == {Stage.READY}
     run = world.journal.runs["run-1"]
     assert (run["stats"]["success"], run["exit_status"]) == (1, status)
@@ -593,7 +595,7 @@ def test_a_run_stopped_before_it_began_makes_no_call(world: World) -> None:
     worker = world.scheduler()
     worker.stop(15)
     assert worker.run().stats.total == 0
-    assert (world.called_numbers, nothing_is_held(world)) == ([], True)
+    assert (world.called_numbers, everything_is_released(world)) == ([], True)
 
 
 def test_a_fault_takes_precedence_over_a_signal(world: World) -> None:
@@ -645,14 +647,14 @@ def test_a_document_stored_by_a_killed_run_is_not_fetched_again(world: World) ->
         Label("chronopost", 1, "CLM-1", N), Retrieved.single(PDF, DELIVERY, "chronopost searchPOD")
     )
     world.retry(carriers=("dhl_express",))
-    hold_and_die(world)
+    lease_and_die(world)
     report = world.retry()
     assert (report.stats.success, world.called_numbers) == (1, [])
     (attempt,) = world.claims.attempts
     assert attempt.calls == 0
     assert attempt.document is not None
     assert attempt.document.delivery == DELIVERY
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
 
 
 def test_without_an_interruption_no_old_document_is_searched_for(world: World) -> None:
@@ -666,7 +668,7 @@ def test_a_claim_is_not_fetched_again_after_three_killed_runs(world: World) -> N
     world.failed("CLM-1")
     world.retry(carriers=("dhl_express",))
     for _ in range(3):
-        hold_and_die(world)
+        lease_and_die(world)
     report = world.retry()
     assert (report.stats.failed, world.called_numbers) == (1, [])
     claim = world.table["CLM-1"]
@@ -674,29 +676,23 @@ def test_a_claim_is_not_fetched_again_after_three_killed_runs(world: World) -> N
     assert (claim.state.kind, claim.state.interruptions) == (ErrorKind.INTERNAL_ERROR, 0)
 
 
-def hold_and_die(world: World, most: int = 1) -> None:
+def lease_and_die(world: World, most: int = 1) -> None:
     """A run leases the most urgent claims and is killed."""
-    assert len(world.claims.lease(Stage.READY, ["chronopost"], most, world_hold(world), world.now)) == most
+    lease = Lease(f"died at {world.now}", world.now + timedelta(minutes=10))
+    assert len(world.claims.lease(Stage.READY, ["chronopost"], most, lease, world.now)) == most
     world.clock.advance(timedelta(minutes=11))
-
-
-def world_hold(world: World) -> Lease:
-    return Lease(f"died at {world.now}", world.now + timedelta(minutes=10))
 
 
 def test_a_refusal_for_some_claims_of_a_slice_releases_them(world: World) -> None:
     numbers = world.many_failed(5)
     world.queue.limits["chronopost"] = 4  # units for two fetches of two calls each
-    world.queue.answers = {number: [_uses_both()] for number in numbers}
+    uses_both = fail(ErrorKind.NOT_FOUND, str(Capability.TRACKING))
+    world.queue.answers = {number: [uses_both] for number in numbers}
     report = world.retry()
     assert report.stats.total >= 2
     assert report.stats.skipped_rate_limit == 5 - report.stats.total
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     assert world.queue.used["chronopost"] <= 4
-
-
-def _uses_both() -> Failure:
-    return fail(ErrorKind.NOT_FOUND, str(Capability.TRACKING))
 
 
 def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_notified_by_mail(
@@ -722,7 +718,7 @@ def test_a_pause_takes_effect_within_a_run(world: World) -> None:
     # Fetches with reserved units are completed: the slice in progress, and the one leased in the meantime.
     assert 2 <= report.stats.success <= 4
     assert report.stats.success + report.stats.skipped_carrier == 9
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     world.queue.resume("chronopost")
     assert world.retry().stats.success == report.stats.skipped_carrier
 
@@ -735,7 +731,7 @@ def test_a_claim_in_a_wrong_lane_is_released_if_its_carrier_is_closed(world: Wor
     world.table.set_own("CLM-2", lane="dhl_express")
     world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
     assert world.retry().stats.total == 0
-    assert (world.called_numbers, nothing_is_held(world)) == ([], True)
+    assert (world.called_numbers, everything_is_released(world)) == ([], True)
 
 
 def test_a_requested_claim_of_a_carrier_at_its_limit_is_unchanged(world: World) -> None:
@@ -746,7 +742,7 @@ def test_a_requested_claim_of_a_carrier_at_its_limit_is_unchanged(world: World) 
     report = world.retry(claims=("CLM-1",))
     assert (report.stats.total, report.stats.skipped_rate_limit) == (0, 1)
     assert world.table["CLM-1"].state == before
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
 
 
 def test_a_row_locked_by_another_program_loses_no_other_answer(
@@ -791,7 +787,7 @@ def test_an_answer_that_waits_for_others_is_recorded_though_no_other_claim_can_b
         numbers[:1],
     )
     assert outcomes_of(world) == [("failed", True)]
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
 
 
 def test_a_run_ends_if_the_database_fails_between_the_quotas_of_two_carriers(
@@ -833,7 +829,7 @@ def test_answers_that_need_no_disk_are_recorded_when_the_disk_is_full(world: Wor
     assert (report.exit_status, report.fault) == (1, "The disk is full.")
     assert sorted(world.called_numbers) == [DHL_N, N]
     assert retries_of(world) == [0, 1]
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
 
 
 def test_without_a_network_and_without_a_database_the_first_fault_is_reported(world: World) -> None:
@@ -907,17 +903,13 @@ def test_a_doubtful_number_is_reported_and_fetched(
 # ---------------------------------------------------------------- internal errors
 
 
-def stumble() -> Exception:
+def zero_division() -> Exception:
     """Return the same error, raised in the same place."""
     try:
         divmod(1, 0)
     except ZeroDivisionError as error:
         return error
     raise AssertionError
-
-
-def missing() -> Exception:
-    return ModuleNotFoundError("No module named 'lxml'")
 
 
 def notifications(world: World) -> list[tuple[str, str, str]]:
@@ -928,7 +920,7 @@ def test_a_missing_package_uses_no_attempt_and_fails_the_run(world: World) -> No
     numbers = world.many_failed(5)
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
     for number in numbers:
-        world.queue.answers[number] = [missing()]
+        world.queue.answers[number] = [ModuleNotFoundError("No module named 'lxml'")]
     report = world.retry(concurrency=1)
     assert report.exit_status == 1
     assert report.fault is not None
@@ -938,7 +930,7 @@ def test_a_missing_package_uses_no_attempt_and_fails_the_run(world: World) -> No
     assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (1, 0, 5)
     assert retries_of(world)[:5] == [0] * 5
     assert notifications(world) == [("run_fault", "operator", "chronopost")]
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     assert all(claim.state.interruptions == 0 for claim in world.table.claims())
     world.retry(concurrency=1)
     assert len(notifications(world)) == 1, "once a day"
@@ -950,13 +942,13 @@ def test_the_same_internal_error_three_times_in_a_row_is_the_runs_fault(
 ) -> None:
     numbers = world.many_failed(6)
     for number in numbers:
-        world.queue.answers[number] = [stumble()]
+        world.queue.answers[number] = [zero_division()]
     report = world.retry(concurrency=concurrency)
     assert (report.exit_status, report.stats.total) == (1, 0)
     assert retries_of(world) == [0] * 6
     assert notifications(world) == [("run_fault", "operator", "chronopost")]
     assert all(not used for _, used in outcomes_of(world))
-    assert nothing_is_held(world)
+    assert everything_is_released(world)
     world.queue.answers.clear()
     assert world.retry().stats.success == 6, "all are still due"
 
@@ -968,15 +960,13 @@ def test_a_lack_of_file_descriptors_uses_no_attempt_from_the_first_claim_on(worl
     assert (report.exit_status, report.stats.total, retries_of(world)) == (1, 0, [0, 0])
     assert "ulimit -n" in world.journal.events[0].facts["error"]
     assert world.retry(concurrency=1).stats.success == 2
-    assert world.called_numbers == [numbers[0], *numbers], (
-        "it is none of that claim's doing, which stays the first"
-    )
+    assert world.called_numbers == [numbers[0], *numbers], "the claim keeps its rank"
 
 
 def test_three_claims_with_internal_errors_do_not_block_the_others(world: World) -> None:
     numbers = world.many_failed(6)
     for number in numbers[:3]:
-        world.queue.answers[number] = [stumble() for _ in range(9)]
+        world.queue.answers[number] = [zero_division() for _ in range(9)]
     assert world.retry(concurrency=1).stats.success == 0
     assert world.retry(concurrency=1).stats.success == 3
     assert retries_of(world)[:3] == [0, 0, 0]
@@ -1005,7 +995,7 @@ def test_an_internal_error_before_the_run_fails_costs_no_attempt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in world.many_failed(2):
-        world.queue.answers[number] = [stumble()]
+        world.queue.answers[number] = [zero_division()]
     monkeypatch.setattr("recours.runs.engine.log.exception", Mock(side_effect=[None, MemoryError()]))
     with pytest.raises(MemoryError):
         world.retry(concurrency=1)
@@ -1015,7 +1005,7 @@ def test_an_internal_error_before_the_run_fails_costs_no_attempt(
 def test_an_internal_error_about_one_claim_is_attributed_to_the_claim(world: World) -> None:
     numbers = world.many_failed(5)
     for number in (numbers[0], numbers[1], numbers[3], numbers[4]):
-        world.queue.answers[number] = [stumble()]
+        world.queue.answers[number] = [zero_division()]
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.stats.success, report.stats.failed) == (0, 1, 4)
     assert notifications(world) == []
@@ -1023,7 +1013,9 @@ def test_an_internal_error_about_one_claim_is_attributed_to_the_claim(world: Wor
 
 def test_internal_errors_in_different_places_are_attributed_to_their_claims(world: World) -> None:
     numbers = world.many_failed(4)
-    for number, error in zip(numbers, (stumble(), KeyError("a"), stumble(), KeyError("b")), strict=True):
+    for number, error in zip(
+        numbers, (zero_division(), KeyError("a"), zero_division(), KeyError("b")), strict=True
+    ):
         world.queue.answers[number] = [error]
     report = world.retry(concurrency=1)
     assert (report.exit_status, report.stats.failed, notifications(world)) == (0, 4, [])
