@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,23 +89,19 @@ def accounts(database: Database) -> ClientAccounts:
     return ClientAccounts(database)
 
 
-@pytest.fixture
-def begin(database: Database, accounts: ClientAccounts) -> Callable[..., Run]:
-    """`begin()`: a run that starts now; `of_clients` replaces the accounts that it would read."""
-
-    def begin(
-        token: str = "run-1",
-        of_clients: Mapping[Any, Mapping[str, int]] | None = None,
-        configured: tuple[str, ...] = ("chronopost", "other"),
-    ) -> Run:
-        known = accounts.directory() if of_clients is None else of_clients
-        return Run(database, CATALOG.with_accounts(configured, known), token)
-
-    return begin
+def begin(
+    database: Database,
+    token: str = "run-1",
+    of_clients: Mapping[Any, Mapping[str, int]] | None = None,
+    configured: tuple[str, ...] = ("chronopost", "other"),
+) -> Run:
+    """A run that starts now. `of_clients` replaces the accounts that it would read."""
+    known = ClientAccounts(database).directory() if of_clients is None else of_clients
+    return Run(database, CATALOG.with_accounts(configured, known), token)
 
 
-@pytest.fixture
-def claims(database: Database, begin: Callable[..., Run]) -> None:
+@pytest.fixture(autouse=True)
+def _claims(database: Database, accounts: ClientAccounts) -> None:
     """Two claims of each client at a carrier, and one at another, all due."""
     add_claims(
         database,
@@ -115,7 +111,7 @@ def claims(database: Database, begin: Callable[..., Run]) -> None:
             for carrier in ("Chronopost", "Chronopost", "Other Carrier")
         ],
     )
-    begin().keep()
+    begin(database).keep()
 
 
 def add(
@@ -143,44 +139,37 @@ def is_applied(database: Database) -> bool:
     return all(row["is_applied"] for row in rows(database, "SELECT is_applied FROM recours_client_accounts"))
 
 
-@pytest.mark.usefixtures("claims")
 def test_claims_follow_an_account_that_is_added_and_removed(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+    database: Database, accounts: ClientAccounts
 ) -> None:
     use_retries(database, 2)
     number = add(accounts, SHOP)
-    assert begin().keep() == ["chronopost"]
+    assert begin(database).keep() == ["chronopost"]
     key = f"chronopost#{number}"
     assert states(database) == [(key, None, 0)] * 2, "each starts over"
     assert states(database, OTHER) == [("chronopost", None, 2)] * 2
-    assert begin().ready() == {key: 2, "chronopost": 2, "other": 2}
+    assert begin(database).ready() == {key: 2, "chronopost": 2, "other": 2}
     assert is_applied(database)
-    assert begin().keep() == [], "what was applied is not applied again"
+    assert begin(database).keep() == [], "what was applied is not applied again"
     (account,) = accounts.all()
     accounts.remove(account, "lea", LATER)
-    begin().keep()
-    assert begin().ready() == {"chronopost": 4, "other": 2}
+    begin(database).keep()
+    assert begin(database).ready() == {"chronopost": 4, "other": 2}
 
 
-@pytest.mark.usefixtures("claims")
-def test_a_run_for_some_carriers_takes_the_claims_of_all_their_accounts(
-    accounts: ClientAccounts, begin: Callable[..., Run]
-) -> None:
+def test_a_run_for_some_carriers_takes_the_claims_of_all_their_accounts(accounts: ClientAccounts) -> None:
     number = add(accounts, SHOP)
-    run = begin()
+    run = begin(accounts.database)
     run.keep()
     lanes = run.catalog.accounts_of(["chronopost"])
     found = run.claims.ready_by_carrier(Stage.READY, NOW, carriers=lanes)
     assert {key: ready.claims for key, ready in found.items()} == {f"chronopost#{number}": 2, "chronopost": 2}
 
 
-@pytest.mark.usefixtures("claims")
-def test_the_account_that_worked_is_remembered(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
-) -> None:
+def test_the_account_that_worked_is_remembered(database: Database, accounts: ClientAccounts) -> None:
     """Nothing starts over because of this, neither at the next run nor when the row is read for another reason."""
     number = add(accounts, SHOP)
-    run = begin()
+    run = begin(database)
     run.keep()
     failed, left = run.take(f"chronopost#{number}")
     run.record(
@@ -194,13 +183,13 @@ def test_the_account_that_worked_is_remembered(
         ("chronopost", DEFAULT_ACCOUNT, 0),
         ("chronopost", DEFAULT_ACCOUNT, 1),
     ]
-    assert begin().ready() == {"chronopost": 3, "other": 2}, (
+    assert begin(database).ready() == {"chronopost": 3, "other": 2}, (
         "the one without units at the default account waits for them"
     )
     # As after a change to another carrier's credentials
     edit(database, "UPDATE recours_claims SET to_assess = 1")
-    begin().keep()
-    again = begin("run-2")
+    begin(database).keep()
+    again = begin(database, "run-2")
     assert sorted(states(database)) == [
         ("chronopost", DEFAULT_ACCOUNT, 0),
         ("chronopost", DEFAULT_ACCOUNT, 1),
@@ -215,12 +204,11 @@ def test_the_account_that_worked_is_remembered(
     ]
 
 
-@pytest.mark.usefixtures("claims")
 def test_a_new_number_or_new_credentials_clear_the_remembered_account(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+    database: Database, accounts: ClientAccounts
 ) -> None:
     number = add(accounts, SHOP)
-    run = begin()
+    run = begin(database)
     run.keep()
     key = f"chronopost#{number}"
     for claim in run.take(key):
@@ -229,88 +217,83 @@ def test_a_new_number_or_new_credentials_clear_the_remembered_account(
         database,
         "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE id = (SELECT min(id) FROM claims)",
     )
-    begin().keep()
+    begin(database).keep()
     assert states(database) == [(key, None, 0), ("chronopost", DEFAULT_ACCOUNT, 0)]
     assert add(accounts, SHOP, at=LATER, replace=True) == number
-    begin().keep()
+    begin(database).keep()
     assert states(database) == [(key, None, 0)] * 2
 
 
-@pytest.mark.usefixtures("claims")
 def test_other_credentials_of_the_same_account_change_no_claim_that_has_it(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+    database: Database, accounts: ClientAccounts
 ) -> None:
     number = add(accounts, SHOP)
-    begin().keep()
+    begin(database).keep()
     use_retries(database, 2)
     add(accounts, SHOP, at=LATER, replace=True)
-    begin().keep()
+    begin(database).keep()
     assert states(database) == [(f"chronopost#{number}", None, 2)] * 2
     assert is_applied(database)
 
 
-@pytest.mark.usefixtures("claims")
 def test_a_run_that_began_before_an_account_was_added_leaves_its_claims_alone(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+    database: Database, accounts: ClientAccounts
 ) -> None:
-    older = begin("older")
+    older = begin(database, "older")
     number = add(accounts, SHOP)
     assert older.keep() == []
     assert not is_applied(database), "it is left to a run that knows of it"
-    begin().keep()
+    begin(database).keep()
     key = f"chronopost#{number}"
     taken = older.take(key)
     assert [claim.account_key for claim in taken] == [key] * 2
     older.put_back(taken)
     older.keep()
     assert states(database) == [(key, None, 0)] * 2
-    assert begin().ready()[key] == 2
+    assert begin(database).ready()[key] == 2
 
 
-@pytest.mark.usefixtures("claims")
 def test_claims_in_a_lane_without_an_account_are_found_again(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+    database: Database, accounts: ClientAccounts
 ) -> None:
     number = add(accounts, SHOP)
-    begin().keep()
+    begin(database).keep()
     (account,) = accounts.all()
-    older = begin("older")
+    older = begin(database, "older")
     taken = older.take(f"chronopost#{number}")
     accounts.remove(account, "lea", LATER)
-    begin().keep()
+    begin(database).keep()
     older.put_back(taken)
-    assert begin().ready() == {"chronopost": 2, "other": 2}, "they are to be assessed again"
-    begin().keep()
-    assert begin().ready() == {"chronopost": 4, "other": 2}
+    assert begin(database).ready() == {"chronopost": 2, "other": 2}, "they are to be assessed again"
+    begin(database).keep()
+    assert begin(database).ready() == {"chronopost": 4, "other": 2}
 
 
-@pytest.mark.usefixtures("claims")
 def test_claims_leave_the_account_of_a_client_who_moved_until_it_is_confirmed(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+    database: Database, accounts: ClientAccounts
 ) -> None:
     number = add(accounts, SHOP)
-    begin().keep()
+    begin(database).keep()
     edit(database, f"UPDATE clients SET email = 'new@example.com' WHERE id = {SHOP}")
     accounts.settle_moved(LATER)
-    begin().keep()
-    assert begin().ready() == {"chronopost": 4, "other": 2}
+    begin(database).keep()
+    assert begin(database).ready() == {"chronopost": 4, "other": 2}
     accounts.confirm(accounts.all()[0], "lea", LATER)
-    begin().keep()
-    assert begin().ready() == {f"chronopost#{number}": 2, "chronopost": 2, "other": 2}
+    begin(database).keep()
+    assert begin(database).ready() == {f"chronopost#{number}": 2, "chronopost": 2, "other": 2}
 
 
-@pytest.mark.usefixtures("claims")
 def test_claims_of_a_default_account_without_credentials_move_to_their_clients_account(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+    database: Database, accounts: ClientAccounts
 ) -> None:
     number = add(accounts, SHOP)
-    begin(configured=()).keep()
+    begin(database, configured=()).keep()
     # A run without this information assessed them just before.
     edit(
         database,
         f"UPDATE recours_claims SET lane = 'chronopost' WHERE claim_id IN ({OF_SHOP})",
     )
-    run = begin(configured=())
+    run = begin(database, configured=())
     run.keep()
     assert run.ready() == {f"chronopost#{number}": 2, "chronopost": 2, "other": 2}
 
@@ -327,48 +310,41 @@ def test_claims_of_a_default_account_without_credentials_move_to_their_clients_a
         {"lane": "chronopost#"},
     ],
 )
-@pytest.mark.usefixtures("claims")
 def test_the_clients_account_is_found_for_any_type_of_id(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run], columns: dict[str, Any]
+    database: Database, accounts: ClientAccounts, columns: dict[str, Any]
 ) -> None:
     number = add(accounts, SHOP)
-    begin().keep()
+    begin(database).keep()
     ((name, value),) = columns.items()
     edit(
         database,
         f"UPDATE recours_claims SET {name} = :value WHERE claim_id IN ({OF_SHOP})",
         value=value,
     )
-    begin().keep()
+    begin(database).keep()
     key = f"chronopost#{number}"
-    run = begin()
+    run = begin(database)
     taken = [
         claim for claim in run.take(*run.ready()) if (claim.client_id, claim.carrier) == (SHOP, "chronopost")
     ]
     assert [claim.account_key for claim in taken] == [key] * 2
 
 
-@pytest.mark.usefixtures("claims")
-def test_no_claim_is_served_by_another_clients_account(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
-) -> None:
+def test_no_claim_is_served_by_another_clients_account(database: Database, accounts: ClientAccounts) -> None:
     number = add(accounts, SHOP)
-    begin().keep()
+    begin(database).keep()
     of_other = "claim_id IN (SELECT id FROM claims WHERE client_id = 2)"
     edit(database, f"UPDATE recours_claims SET lane = :key WHERE {of_other}", key=f"chronopost#{number}")
     edit(database, "UPDATE claims SET client_id = 2 WHERE client_id = 1")  # the service moved them
-    run = begin()
+    run = begin(database)
     run.keep()
     taken = run.take(*run.ready())
     assert {carrier_of(claim.account_key) for claim in taken} == {claim.account_key for claim in taken}
 
 
-@pytest.mark.usefixtures("claims")
-def test_two_concurrent_runs_apply_changes_once(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
-) -> None:
+def test_two_concurrent_runs_apply_changes_once(database: Database, accounts: ClientAccounts) -> None:
     numbers = [add(accounts, SHOP), add(accounts, OTHER), add(accounts, SHOP, "other")]
-    runs = [begin(f"run-{n}") for n in range(4)]
+    runs = [begin(database, f"run-{n}") for n in range(4)]
     failed: list[Exception] = []
 
     def keep(run: Run) -> None:
@@ -386,15 +362,12 @@ def test_two_concurrent_runs_apply_changes_once(
     assert is_applied(database)
     first, second, third = numbers
     expected = {f"chronopost#{first}": 2, f"chronopost#{second}": 2, f"other#{third}": 1, "other": 1}
-    assert begin().ready() == expected
+    assert begin(database).ready() == expected
 
 
-@pytest.mark.usefixtures("claims")
-def test_attempts_record_the_account_that_was_used(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
-) -> None:
+def test_attempts_record_the_account_that_was_used(database: Database, accounts: ClientAccounts) -> None:
     number = add(accounts, SHOP)
-    run = begin()
+    run = begin(database)
     run.keep()
     first, second = run.take(f"chronopost#{number}")
     run.record(first, DENIED, asked=number)
@@ -408,12 +381,11 @@ def test_attempts_record_the_account_that_was_used(
     assert states(database)[1][:2] == ("chronopost", DEFAULT_ACCOUNT), "if reopened, it is asked with that"
 
 
-@pytest.mark.usefixtures("claims")
 def test_claims_are_counted_by_carrier_whichever_account_serves_them(
-    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+    database: Database, accounts: ClientAccounts
 ) -> None:
     add(accounts, SHOP)
-    run = begin()
+    run = begin(database)
     run.keep()
     records = DatabaseRecords(database, run.catalog)
     counts: Counter[str] = Counter()
