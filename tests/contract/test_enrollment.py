@@ -405,7 +405,7 @@ def add_new(database: Database, count: int) -> None:
 # ---------------------------------------------------------------- how they are found
 
 
-def test_every_query_is_answered_by_an_index(service: Database, add_many: Callable[[Database], None]) -> None:
+def test_every_query_is_answered_by_an_index(service: Database) -> None:
     add_many(service)
     adopt(service)
     found = enrollment(service)
@@ -426,23 +426,19 @@ def test_every_query_is_answered_by_an_index(service: Database, add_many: Callab
         assert "ix_recours_claims_" in lines or "recours_claims_pkey" in lines, lines
 
 
-@pytest.fixture
-def add_many() -> Callable[[Database], None]:
-    def fill(database: Database) -> None:
-        numbers = (
-            "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20000)"
-            if database.is_sqlite
-            else "WITH s AS (SELECT n FROM generate_series(1, 20000) n)"
-        )
-        made = "'2025-01-01 00:00:00'" if database.is_sqlite else "timestamp '2025-01-01'"
-        execute(
-            database,
-            "INSERT INTO claims (id, claim_reference, carrier, tracking_number, status, created_at)"
-            f" {numbers} SELECT n, 'CLM-' || n, 'UPS', '1Z' || n,"
-            f" CASE WHEN n % 3 = 0 THEN 'paid' WHEN n % 3 = 1 THEN 'submitted' END, {made} FROM s",
-        )
-
-    return fill
+def add_many(database: Database) -> None:
+    numbers = (
+        "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20000)"
+        if database.is_sqlite
+        else "WITH s AS (SELECT n FROM generate_series(1, 20000) n)"
+    )
+    made = "'2025-01-01 00:00:00'" if database.is_sqlite else "timestamp '2025-01-01'"
+    execute(
+        database,
+        "INSERT INTO claims (id, claim_reference, carrier, tracking_number, status, created_at)"
+        f" {numbers} SELECT n, 'CLM-' || n, 'UPS', '1Z' || n,"
+        f" CASE WHEN n % 3 = 0 THEN 'paid' WHEN n % 3 = 1 THEN 'submitted' END, {made} FROM s",
+    )
 
 
 def test_the_clock_of_a_first_run_is_the_databases(service: Database) -> None:

@@ -1,6 +1,5 @@
 """Evidence that expires affects the order of claims, and nothing else."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -66,14 +65,9 @@ class Side:
         return sorted(claim.reference for claim, _ in over)
 
 
-@pytest.fixture
-def side(database: Database) -> Callable[[list[dict[str, Any]]], Side]:
-    def made(values: list[dict[str, Any]]) -> Side:
-        add_claims(database, values)
-        run = Run(database)
-        return Side(run)
-
-    return made
+def side(database: Database, values: list[dict[str, Any]]) -> Side:
+    add_claims(database, values)
+    return Side(Run(database))
 
 
 def claim(name: str, created_days_ago: float, **columns: Any) -> dict[str, Any]:
@@ -93,8 +87,8 @@ ORDER = [
 ]
 
 
-def test_claims_are_leased_by_what_ends_first(side: Callable[..., Side]) -> None:
-    world = side(list(reversed(ORDER)))
+def test_claims_are_leased_by_what_ends_first(database: Database) -> None:
+    world = side(database, list(reversed(ORDER)))
     world.keep()
     assert world.order() == [
         "soon",
@@ -108,8 +102,10 @@ def test_claims_are_leased_by_what_ends_first(side: Callable[..., Side]) -> None
     ]
 
 
-def test_a_claim_without_a_deadline_is_later_ranked_by_its_evidence(side: Callable[..., Side]) -> None:
-    world = side([claim("older", 100), claim("newer", 90, updated_at=NOW - 4 * DAY), claim("dated", 1)])
+def test_a_claim_without_a_deadline_is_later_ranked_by_its_evidence(database: Database) -> None:
+    world = side(
+        database, [claim("older", 100), claim("newer", 90, updated_at=NOW - 4 * DAY), claim("dated", 1)]
+    )
     world.keep()
     assert world.order() == ["newer", "older", "dated"], "by their failures"
     assert world.keep(NOW + DAY) == 0
@@ -124,16 +120,16 @@ def test_a_claim_without_a_deadline_is_later_ranked_by_its_evidence(side: Callab
 @pytest.mark.parametrize(
     "created_at", [None, datetime(1, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
 )
-def test_a_claim_without_dates_keeps_its_rank(side: Callable[..., Side], created_at: datetime | None) -> None:
+def test_a_claim_without_dates_keeps_its_rank(database: Database, created_at: datetime | None) -> None:
     unknown = claim("unknown", 1, created_at=created_at, updated_at=NOW - 40 * DAY)
-    world = side([unknown, claim("forgotten", 130)])
+    world = side(database, [unknown, claim("forgotten", 130)])
     world.keep()
     assert world.keep(NOW + DAY) == 0
     assert world.order() == ["unknown", "forgotten"]
 
 
-def test_no_claim_is_given_up_because_its_evidence_expired(side: Callable[..., Side]) -> None:
-    world = side([claim("dated", 130, response_deadline=date(2026, 2, 20)), claim("undated", 130)])
+def test_no_claim_is_given_up_because_its_evidence_expired(database: Database) -> None:
+    world = side(database, [claim("dated", 130, response_deadline=date(2026, 2, 20)), claim("undated", 130)])
     world.keep()
     world.fail()
     ends = datetime(2026, 2, 20, 23, tzinfo=NOW.tzinfo) + 30 * DAY
