@@ -113,7 +113,7 @@ def _unknown(visit: Visit, reference: str) -> Response:
 
 
 def _advice(explanation: Explanation) -> list[str]:
-    """What to do, without the commands for this claim, which the page has as buttons."""
+    """What to do. Commands for this claim are left out, because the page has buttons for them."""
     refusal = explanation.position.refusal
     reference = explanation.claim.reference
     if refusal and refusal.stopped:

@@ -185,7 +185,7 @@ class Row:
 
     @property
     def next_at(self) -> datetime | None:
-        """The time of the next attempt if the claim waits for a certain time, else None."""
+        """The time of the next attempt; None unless the claim waits for a known time."""
         return self.position.next_at if self.position.why in _WITH_NEXT_TIME else None
 
 
@@ -279,7 +279,7 @@ def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
 
 
 def export(visit: Visit) -> Response:
-    """The listed claims as from `recours export claims`; in French, in a format that French Excel opens correctly."""
+    """Export the listed claims like `recours export claims`; in French, in a format that French Excel opens correctly."""
     address = read_address(visit.query, visit)
     claims = visit.reports.records.claims(
         address.filter, EXPORTED, sort=address.sort, descending=address.descending

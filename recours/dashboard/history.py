@@ -133,7 +133,7 @@ class History:
 
 
 def change_text(texts: PageTexts, change: PastChange) -> str:
-    """`edited: carrier UPS → DHL, deadline none → 9 Mar 2026`."""
+    """Describe a change: `edited: carrier UPS → DHL, deadline none → 9 Mar 2026`."""
     parts = []
     names = _VALUE_NAMES | {"status": N_("claim status")} if change.what in _OF_CLAIM_STATUS else _VALUE_NAMES
     for name, value in change.details.items():

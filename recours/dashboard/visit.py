@@ -45,7 +45,7 @@ VIEWS = {
 
 
 def _clean_lines(text: str) -> str:
-    """The text with each line cleaned, and its indentation kept."""
+    """Clean each line of the text but keep its indentation."""
     lines = [(line, line.lstrip(" ")) for line in text.splitlines()]
     return "\n".join(" " * (len(line) - len(bare)) + clean(bare, _LONGEST_LINE) for line, bare in lines)
 

@@ -27,7 +27,7 @@ _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip
 
 @dataclass(frozen=True)
 class Visitor:
-    """A visitor. `name`: recorded with each action. `may_act`: False: access is read-only."""
+    """A visitor. `name`: recorded with each action. `may_act`: false for read-only access."""
 
     name: str
     may_act: bool
@@ -131,7 +131,7 @@ def new_session(password: PasswordHash, nonce: str) -> str:
 
 
 def nonce_of(session: str, password: PasswordHash) -> str | None:
-    """The id of a session; None if the session is invalid or expired. Several cookie values can mean one session."""
+    """The id of a session; None if the session is invalid or expired. Several cookie values may belong to one session."""
     try:
         return str(_sessions(password).loads(session, max_age=SESSION_S))
     except BadSignature:

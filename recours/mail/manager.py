@@ -123,7 +123,7 @@ class NotificationManager:
         return valid
 
     def _decline(self, events: Sequence[OutboxEvent], why: str, level: int) -> None:
-        """Log and record that no email reports these events. The list is empty if another run has declined them."""
+        """Record and log that no email reports these events. Without events, another run has declined them already."""
         if not events:
             return
         self.outbox.decline(events, why)

@@ -191,7 +191,7 @@ def _expired(events: Sequence[OutboxEvent], texts: Localized) -> Section:
 
 
 def _client_accounts(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> list[Section]:
-    """One section per carrier for all clients' accounts that it rejects."""
+    """One section per carrier, with all client accounts that the carrier rejects."""
     by_carrier: dict[str, dict[str, list[str]]] = {}  # by carrier, then by label of the error
     for event in events:
         kind = kind_of(event)

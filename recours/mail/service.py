@@ -1,4 +1,4 @@
-"""The mail service: renders and sends emails; previews and test emails."""
+"""Renders and sends emails, and provides previews and test emails."""
 
 import uuid
 from collections.abc import Callable, Collection, Mapping

@@ -100,7 +100,7 @@ _FINAL = 500
 
 
 class StopRequestedError(Exception):
-    """The run must end before the email was handed over."""
+    """The run had to end before the email was handed over."""
 
 
 class MailServerError(Exception):
@@ -203,9 +203,10 @@ class SmtpConnection:
             raise MailServerError(MailTrouble.NO_HOST.text(where=where)) from error
 
     def send(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
-        """Hand one email to the server. `is_wanted` is called right before; if it returns false, return False instead.
+        """Hand one email to the server. `is_wanted` is called just before: if it returns false, nothing is sent.
 
-        Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run must end first.
+        Returns whether the email was sent. Raises MailServerError, MailRefusedError, OutcomeUnknownError, or
+        StopRequestedError if the run must end first.
         """
         if not self.settings.sender:
             raise MailServerError(MailTrouble.NO_SENDER.text())

@@ -119,7 +119,7 @@ def _operator_phrases(
 
 
 def _ended(events: Sequence[OutboxEvent], affected: Counted, texts: Localized, catalog: Catalog) -> str:
-    """Claims without a proof, with the reason if it is the same for all."""
+    """The phrase about claims without a proof, with the reason if all claims share it."""
     if not _share_reason(events):
         named = texts(_OTHER)
     elif _is_unnumbered(events[0]):
@@ -130,7 +130,7 @@ def _ended(events: Sequence[OutboxEvent], affected: Counted, texts: Localized, c
 
 
 def _reason_to_client(events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog) -> str:
-    """Why a client's claims have no proof, if the reason is the same for all."""
+    """Why a client's claims have no proof, if all claims share the reason."""
     if not _share_reason(events):
         return texts(_NO_PROOF)
     if _is_unnumbered(events[0]):
