@@ -279,7 +279,7 @@ def _references(visit: Visit, limit: int) -> tuple[list[str], int]:
 
 
 def export(visit: Visit) -> Response:
-    """Export the listed claims like `recours export claims`; in French, in a format that French Excel opens correctly."""
+    """Export the listed claims like `recours export claims`; in French, in the format of a French Excel."""
     address = read_address(visit.query, visit)
     claims = visit.reports.records.claims(
         address.filter, EXPORTED, sort=address.sort, descending=address.descending

@@ -131,7 +131,7 @@ def new_session(password: PasswordHash, nonce: str) -> str:
 
 
 def nonce_of(session: str, password: PasswordHash) -> str | None:
-    """The id of a session; None if the session is invalid or expired. Several cookie values may belong to one session."""
+    """The id of a session; None if it is invalid or expired. Several cookie values may belong to one session."""
     try:
         return str(_sessions(password).loads(session, max_age=SESSION_S))
     except BadSignature:

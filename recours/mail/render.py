@@ -307,7 +307,7 @@ def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: boo
 
 
 def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Lines about a problem, a carrier's account or a run. The recorded English text has more details, such as commands."""
+    """Lines about a problem, a carrier's account or a run. The recorded English text has details such as commands."""
     if problem := event.facts.get("problem"):
         remedy = pasteable(event.facts["remedy"])
         return [
