@@ -120,7 +120,7 @@ class Verification:
             of_rows.add(row.line)
             if row.manifest is not None and lines is not None:
                 problem = (
-                    f"{row.label} no manifest lists {row.path} as its row does: the row was added or changed."
+                    f"{row.label} no manifest matches the row of {row.path}: the row was added or changed."
                 )
                 if row.line in lines:
                     problem = f"{row.label} the row of {row.path} differs from its manifest: it was changed."

@@ -164,7 +164,7 @@ NO_4 = "DELETE FROM recours_evidence WHERE claim_id = 4"
 OTHER = f"'{'a' * 64}'"
 FORGED = "/chronopost/aa/aa/forged_aaaaaaaaaaaaaaaa.pdf"
 NOT_NAMED, NO_ROW, ROW = (
-    "as its row does",
+    "no manifest matches the row",
     "No row exists for 1 file listed in manifests",
     "differs from its manifest",
 )
@@ -176,7 +176,7 @@ DIFFERENT, NO_ORIGIN, STRAY = (
 # Changes of the database ({pods}: the folder), and the expected reports.
 TOUCHED = {
     "a row deleted": (NO_4, [NO_ROW]),
-    "a row added": (COPY_OF_1.format(OTHER, "run_id", "NULL", 1), ["id 9: no manifest lists", "id 9: the file"]),
+    "a row added": (COPY_OF_1.format(OTHER, "run_id", "NULL", 1), ["id 9: no manifest matches", "id 9: the file"]),
     "a row of no manifest": (COPY_OF_1.format(OTHER, "run_id", "NULL", 7), [NOT_NAMED, "was changed"]),
     "a row of a made-up run": (COPY_OF_1.format("sha256", "'f00'", "NULL", "NULL"), [NO_ORIGIN]),
     "a row of a made-up person": (COPY_OF_1.format("sha256", "NULL", "'Anna'", "NULL"), [NO_ORIGIN]),
@@ -187,13 +187,13 @@ TOUCHED = {
     "a row that no manifest lists yet": (
         f"UPDATE recours_evidence SET sha256 = {OTHER}, manifest_id = NULL WHERE claim_id = 4", ["was changed", NO_ROW],
     ),
-    "a row deleted, with an erasure of another manifest": (f"{ERASURE_OF_4.format(9)};{NO_4}", ["Erased file: no manifest lists", DIFFERENT]),
+    "a row deleted, with an erasure of another manifest": (f"{ERASURE_OF_4.format(9)};{NO_4}", ["Erased file: no manifest matches", DIFFERENT]),
     "a row deleted, with an erasure": (f"{ERASURE_OF_4.format('NULL')};{NO_4}", [DIFFERENT]),
     "a row and its attempt deleted, with an erasure": (
         f"{ERASURE_OF_4.format('NULL')};{NO_4};DELETE FROM recours_attempts WHERE claim_id = 4", [STRAY, "no proof is recorded"],
     ),
     "an erasure": (ERASURE_OF_4.format("NULL"), ["is recorded as erased but still has a row"]),
-    "an erasure of a manifest": (ERASURE_OF_4.format(2), ["Erased file: no manifest lists"]),
+    "an erasure of a manifest": (ERASURE_OF_4.format(2), ["Erased file: no manifest matches"]),
     "a signatory": ("UPDATE recours_evidence SET signatory = 'X' WHERE claim_id = 4", [ROW, DIFFERENT]),
     "a signatory everywhere": (
         "UPDATE recours_evidence SET signatory = 'X' WHERE claim_id = 4;UPDATE claims SET pod_delivery_person = 'X' WHERE id = 4;"
