@@ -49,7 +49,7 @@ _LANGUAGE = "fr_FR"
 # COMCFM and LIVREO, and the meaning of CHGCFM are from an older table with labels in a public client (AnyBlok).
 CODES = answers.status_table(
     {
-        # "Livré": handed over to anyone at the recipient's address or named in the order. LIVBPO: in the recipient's PO
+        # "Livré": delivered to anyone at the recipient's address or named in the order. LIVBPO: in the recipient's PO
         # box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
         # Back at its sender, or sent back under another number (SCCEXP), after which no more events follow. The label

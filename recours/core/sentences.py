@@ -425,7 +425,7 @@ _LONG_NUMBER = re.compile(r"[0-9]{4,}")
 
 
 def classify(text: str | None) -> ErrorKind:
-    """Return the kind of error that a text of ours or of other software describes; `server_error` if it is unknown."""
+    """Return the kind of error that our own or other software's text describes; `server_error` if it is unknown."""
     if not text:
         return _UNKNOWN
     return _kind_of(_LONG_NUMBER.sub(lambda number: "0" * len(number[0]), text[:_LONGEST]))

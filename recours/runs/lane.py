@@ -107,7 +107,7 @@ class InternalErrors:
         return 0
 
     def defer_unattributed(self) -> None:
-        """Attribute the unattributed errors to the run, so that they use no attempt."""
+        """Attribute the unattributed errors to the run, so that they do not count as attempts."""
         self.deferred.update(self.unattributed)
         self.unattributed.clear()
 
