@@ -225,8 +225,8 @@ def prune_command(
 def _text_of(counts: Pruned) -> str:
     return (
         f"{plural(counts.attempts, 'attempt')}, {plural(counts.documents, 'document')} ({counts.size:,} bytes), "
-        f"{plural(counts.evidence, 'file')} of further evidence, the signatories of {plural(counts.deliveries, 'claim')} "
-        f"given up, the facts of {plural(counts.events, 'event')}, the text of {plural(counts.mails, 'email')}, "
+        f"{plural(counts.evidence, 'file')} of further evidence, the signatories of {plural(counts.deliveries, 'given-up claim')}, "
+        f"the facts of {plural(counts.events, 'event')}, the text of {plural(counts.mails, 'email')}, "
         f"{plural(counts.changes, 'change')} to claims and accounts."
     )
 

@@ -37,7 +37,7 @@ _COUNTS = ("Attempts", "Calls", "Still due")  # columns
     1,
     10000,
     PODRetryScheduler.usual_batch,
-    "Use the scheduler's --batch-size; the fetch worker is assumed to use 50.",
+    "Assume that the scheduler uses this --batch-size, and the fetch worker 50.",
 )
 @number_option(
     "--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Assume that the scheduler uses this --max-retries."
