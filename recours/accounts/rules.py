@@ -61,7 +61,7 @@ REFUSED: dict[str, str] = {
     "limits": N_("These limits for {carrier} are invalid: {reason}."),
     "no_key": N_(
         "Clients' credentials cannot be stored: RECOURS_ACCOUNTS_KEY is not set or contains no valid key. "
-        "docs/accounts.md explains how to create a key. Keep a copy elsewhere: without the key, nobody can open the credentials."
+        "docs/accounts.md explains how to create a key. Keep a copy elsewhere: without the key, nobody can decrypt the credentials."
     ),
     "no_package": N_("Clients' credentials require the package cryptography: pip install 'cryptography>=44'"),
 }

@@ -41,15 +41,15 @@ class Seals:
             content: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode()))
         except _package().InvalidToken:
             count = len(self._keys)
-            keys = f"None of the {count} keys in {SETTING} opens"
+            keys = f"None of the {count} keys in {SETTING} decrypts"
             if count == 1:
-                keys = f"The key in {SETTING} does not open"
+                keys = f"The key in {SETTING} does not decrypt"
             raise SealError(
-                f"{keys} the credentials: add the key that sealed them, or enter the credentials again"
+                f"{keys} the credentials: add the key that encrypted them, or enter the credentials again"
             ) from None
         if content["owner"] != owner:
             raise SealError(
-                "The sealed credentials belong to another account, because a row was copied or edited. Enter the credentials again"
+                "The encrypted credentials belong to another account, because a row was copied or edited. Enter the credentials again"
             )
         values: dict[str, str] = content["values"]
         return values

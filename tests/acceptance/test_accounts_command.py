@@ -373,7 +373,7 @@ def test_a_lost_key_is_reported_and_the_right_one_decrypts_all_accounts_again(
     (one,) = person.json("accounts", "list", RECOURS_ACCOUNTS_KEY=OTHER_KEY)["accounts"]
     assert one["health"] == "unusable"
     assert one["why"].startswith(
-        "The key in RECOURS_ACCOUNTS_KEY does not open the credentials: add the key that"
+        "The key in RECOURS_ACCOUNTS_KEY does not decrypt the credentials: add the key that"
     )
     done = person.types("accounts", "check", RECOURS_ACCOUNTS_KEY=OTHER_KEY)
     assert done.returncode == 1

@@ -127,7 +127,7 @@ def test_problems_of_one_account_do_not_affect_others(scene: Scene) -> None:
     wrong, full, paused = KEYS[:3]
     scene.passwords = {wrong: "999999"}
     scene.limits = {full: "2/day"}
-    scene.unusable = {KEYS[4]: "its credentials are sealed, and RECOURS_ACCOUNTS_KEY is not set"}
+    scene.unusable = {KEYS[4]: "its credentials are encrypted, and RECOURS_ACCOUNTS_KEY is not set"}
     queue = scene.queue()
     scene.store.pause(paused, NOW + timedelta(hours=1), "Chronopost asks us to wait", NOW)
     numbers = {key: scene.parcel(f"XY00000000{n}FR", SHOPS[n]) for n, key in enumerate(KEYS)}
@@ -145,7 +145,7 @@ def test_problems_of_one_account_do_not_affect_others(scene: Scene) -> None:
         full: "Chronopost (shop-2@example.com) is at its limit (2 per day)",
         paused: "Chronopost asks us to wait",
         KEYS[4]: "The Chronopost account of shop-5@example.com cannot be used: "
-        "its credentials are sealed, and RECOURS_ACCOUNTS_KEY is not set",
+        "its credentials are encrypted, and RECOURS_ACCOUNTS_KEY is not set",
     }
     for key in ("chronopost", KEYS[3]):
         scene.parcel(NUMBER, None)

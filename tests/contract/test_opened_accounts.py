@@ -110,8 +110,8 @@ def test_secrets_of_an_account_are_redacted_like_those_of_the_settings(
 @pytest.mark.parametrize(
     ("key", "more", "missing"),
     [
-        (OTHER_KEY, {}, "does not open the credentials"),
-        ("", {}, "sealed, and RECOURS_ACCOUNTS_KEY is not set"),
+        (OTHER_KEY, {}, "does not decrypt the credentials"),
+        ("", {}, "encrypted, and RECOURS_ACCOUNTS_KEY is not set"),
         (KEY, {"limits": {"": "1/day"}}, "limits are invalid"),
         (KEY, {"values": {"CHRONOPOST_ACCOUNT": "20000002"}}, "CHRONOPOST_PASSWORD"),
     ],

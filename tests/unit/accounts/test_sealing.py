@@ -30,16 +30,16 @@ def test_an_old_key_still_opens() -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ([OLD], "The key in RECOURS_ACCOUNTS_KEY does not open the credentials"),
+        ([OLD], "The key in RECOURS_ACCOUNTS_KEY does not decrypt the credentials"),
         (
             [OLD, Fernet.generate_key().decode()],
-            "None of the 2 keys in RECOURS_ACCOUNTS_KEY opens the credentials",
+            "None of the 2 keys in RECOURS_ACCOUNTS_KEY decrypts the credentials",
         ),
     ],
 )
 def test_a_lost_key_is_reported_as_missing(keys: list[str], said: str) -> None:
     sealed = Seals([NEW]).seal(VALUES, OWNER)
-    with pytest.raises(SealError, match=f"^{said}: add the key that sealed"):
+    with pytest.raises(SealError, match=f"^{said}: add the key that encrypted"):
         Seals(keys).open(sealed, OWNER)
 
 
