@@ -540,7 +540,7 @@ def messages() -> Mapping[str, str]:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             for level, text in _messages_of(node) if isinstance(node, ast.Call) else ():
-                if re.search(r"[a-z]{3} ?\W*[a-z]{2}", text):
+                if re.search(r"[a-z]{3} ?\W*[a-z]{2}|FAILED", text):
                     found.setdefault(text, level)
     return found
 

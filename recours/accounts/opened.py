@@ -143,7 +143,7 @@ class OpenedAccounts(Mapping[str, Account]):
             raise SealError(row.moved_text)
         seals = make_seals(self._settings)
         if seals is None:
-            raise SealError(f"its credentials are encrypted, and {SETTING} is not set or contains no valid key")
+            raise SealError(f"its credentials are encrypted, and {SETTING} is not set or has no valid key")
         values = seals.open(sealed, row.owner)
         options = {option.name: values.pop(option.name, option.default) for option in spec.options}
         texts = {name: Value(text, _SEALED) for name, text in values.items()}
