@@ -350,7 +350,7 @@ class ClaimRepository:
         ready = is_at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
         return connection.execute(select(_c.claim_id).where(*ready).limit(1)).first() is not None
 
-    def note_asked(self, claims_: Sequence[Claim], by: str, now: datetime) -> None:
+    def record_requests(self, claims_: Sequence[Claim], by: str, now: datetime) -> None:
         with self.database.write() as connection:
             note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in claims_], by, now)
 

@@ -142,7 +142,7 @@ class Worker(ABC):
         now = self.deps.clock.now()
         self._named = find_named(self.deps.claims, self.options.claims, self.policy, now)
         if self._named and self.options.by:
-            self.deps.claims.note_asked(self._named, self.options.by, now)
+            self.deps.claims.record_requests(self._named, self.options.by, now)
 
     def maintain(self) -> None:
         """Update the claims for edits, due retries, new claims and passed deadlines. Raises RunError."""
