@@ -1,4 +1,4 @@
-"""Assessment: computes the state of a claim that is new to recours, or that other software edited, from its row."""
+"""Assesses claims: computes, from its row, the state of a claim that is new or was edited by other software."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -205,7 +205,7 @@ def defer(claim: Claim, state: State, until: datetime, now: datetime, policy: Po
 def _after_requested_fetch(claim: Claim, failure: Failure, state: State) -> Decision:
     """Record a failure that does not change the backoff. The service sees it only if the claim had failed before.
 
-    A temporary error does not replace a persistent one, which explains why the carrier is no longer asked.
+    A temporary error does not replace a persistent error, because that is why the carrier is no longer called.
     """
     state = replace(state, interruptions=0)
     decision = replace(_failure_decision(state, failure), kind=failure.kind)

@@ -50,7 +50,7 @@ _CENTURY = 2000
 
 
 def read_date(folded: str, *, month_may_be_first: bool) -> tuple[str, int] | None:
-    """Return the first date in a text, in ISO format and with its time if one follows, and the index where it ends.
+    """Return the first date in a text in ISO format, with the time if one follows, and the index where it ends.
 
     `month_may_be_first`: 05/10/2026 then counts as a date only if something shows which number is the month.
     """

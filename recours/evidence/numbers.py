@@ -104,7 +104,7 @@ def _strong(text: str) -> Iterator[str]:
 
 
 def _join(words: Sequence[str], size: int) -> str | None:
-    """Join as many of the first words as have exactly this many characters; None if they do not fit."""
+    """Join the first words that together have exactly this many characters; None if there are none."""
     joined = ""
     for word in words:
         joined += word

@@ -105,7 +105,7 @@ class Page:
         return max(places, default=None)
 
     def unlabeled_numbers(self) -> Iterator[str]:
-        """Yield numbers in our number's format, alone in a cell, without a label that says they are something else."""
+        """Yield the numbers in our number's format that are alone in a cell and have no label for something else."""
         for cells in self.rows if self._number else ():
             for label_cell, cell in zip([None, *cells], cells, strict=False):
                 is_other = label_cell is not None and any(

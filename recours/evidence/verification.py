@@ -76,7 +76,7 @@ class Verification:
                 )
 
     def _lines(self, manifest: Manifest, previous: Manifest) -> set[str] | None:
-        """Return a manifest's lines except the previous timestamp's, which is verified. None: the file was changed."""
+        """Verify the previous timestamp, and return the other lines of a manifest. None: the manifest was changed."""
         number = manifest.number
         content = self._verify_file(manifest.name, manifest.sha256, f"Manifest {number}")
         lines = None if content is None else set(content.decode("utf-8", "replace").split("\n"))

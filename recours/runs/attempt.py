@@ -121,9 +121,9 @@ def result_of_internal_error(claim: Claim, error: Exception, clock: Clock) -> At
 
 
 def result_of_recovered(claim: Claim, documents: "DocumentStore", clock: Clock) -> AttemptResult | None:
-    """Return the result for a proof that an earlier run stored but died before recording. No second call is made.
+    """Return the result for a proof that an earlier run had stored, but not recorded, when it died.
 
-    The other documents of that answer may be missing; the carrier is not asked for them. None: no proof was stored.
+    No second call is made, although other documents of that answer may be missing. None: no proof was stored.
     """
     recovered = _find_recovered(claim, documents)
     return _end_by_documents(claim, recovered, clock.now()) if best_proof(recovered.documents) else None

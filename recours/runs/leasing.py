@@ -320,7 +320,7 @@ class Leasing:
             self.report(lane, refusal)
 
     def report(self, lane: Lane, refusal: Refusal) -> None:
-        """Emit an event for the operator, once per account and day or, if its start is known, per problem.
+        """Emit an event for the operator: once a day per account, or once for a problem whose start is known.
 
         Raises RunError.
         """

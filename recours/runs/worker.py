@@ -391,7 +391,7 @@ class PODRetryScheduler(Worker):
     def maintain_own(self, now: datetime) -> None:
         """Revive claims after --max-retries was raised, repair impossible times, skip the retries of settled claims.
 
-        A run for named claims does nothing of this; a run for some carriers revives and skips only their claims.
+        A run for named claims does none of this. A run for some carriers revives and skips only their claims.
         """
         if self.options.claims:
             return
