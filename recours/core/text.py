@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 
 
 def spellings(text: str) -> Iterator[list[str]]:
-    """Yield a list with, for each letter of the text, the letters that `plain` maps to it; then a list with ligatures."""
+    """Yield a list with the letters that `plain` maps to each letter of the text, then a list with ligatures."""
     folded = plain(text)
     joined = folded
     for letters, ligature in _LIGATURES.items():
