@@ -24,8 +24,8 @@ _K = ErrorKind
 class Sentence(StrEnum):
     """A sentence without the carrier's own text. Values are stored and must not change.
 
-    `{carrier}` is the carrier's name. The part in brackets quotes the carrier's text and is left out if there is none; without
-    brackets, the quotation is appended.
+    `{carrier}` is the carrier's name. The part in brackets quotes the carrier's text, and is omitted if there is none.
+    Without brackets, the quotation is appended.
     """
 
     kind: ErrorKind | None  # None: the sentence does not determine the kind

@@ -1,9 +1,9 @@
 """Decides whether a document can win a dispute, and what it shows.
 
-A file that opens is not yet a proof. A *hollow* document proves nothing. It cannot be decoded or shows nothing; or it
-is an error page, a login page, a "not available" page, a label or terms; or it shows a parcel that is still on its way,
-another parcel or another carrier's parcel. A missing signature does not make a document hollow. A picture that opens
-counts although its text is not read.
+A file that opens is not yet a proof. A *hollow* document proves nothing, for example because it cannot be decoded or
+shows nothing. Error pages, login pages, "not available" pages, labels and terms are hollow too, as are documents about
+a parcel that is still on its way, another parcel or another carrier's parcel. A missing signature does not make a
+document hollow. A picture that opens counts although its text is not read.
 """
 
 from collections.abc import Callable, Iterator
