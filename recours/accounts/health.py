@@ -81,14 +81,14 @@ def list_accounts(
     now = clock.now()
     sealed = ClientAccounts(database).sealed()
     states = QuotaTables(database).carrier_states([account.key for account in accounts])
-    seals = _what_is_missing(settings) or Seals(settings.accounts_keys)
+    seals = _missing(settings) or Seals(settings.accounts_keys)
     return [
         listed(account, states[account.key], _trouble(account, sealed.get(account.id, ""), seals), now)
         for account in accounts
     ]
 
 
-def _what_is_missing(settings: Settings) -> str | None:
+def _missing(settings: Settings) -> str | None:
     """Why credentials can neither be sealed nor opened; None if nothing is missing."""
     if not is_installed():
         return f"the package {PACKAGE} is not installed ({INSTALL})"

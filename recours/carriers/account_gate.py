@@ -61,7 +61,7 @@ class Refusals:
 
     # ---------------------------------------------------------------- before a call
 
-    def keeps_closed(self, key: str, state: AccountState) -> bool:
+    def must_wait(self, key: str, state: AccountState) -> bool:
         """Return whether the account was refused, its credentials are unchanged, and the wait is not over.
 
         Once the wait is over, this call reserves the next attempt with the account for this run.
@@ -256,7 +256,7 @@ class AccountGate:
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
-        return self._refused(key, state.account) if self.refusals.keeps_closed(key, state.account) else None
+        return self._refused(key, state.account) if self.refusals.must_wait(key, state.account) else None
 
     def state(self, key: str) -> CarrierState:
         """What all processes know about an account and its carrier now."""
@@ -379,7 +379,7 @@ class AccountGate:
         account = self._accounts[key]
         if not account.missing:
             return None
-        explanation = account.says(Sentence.NOT_CONFIGURED, account.missing)
+        explanation = account.explain(Sentence.NOT_CONFIGURED, account.missing)
         reason = f"{account.spec.name} has no credentials: set {account.missing}"
         if account.client_address:
             reason = f"The {account.spec.name} account of {account.client_address} cannot be used: {account.missing}"
@@ -394,13 +394,13 @@ class AccountGate:
     def _refused(self, key: str, state: AccountState) -> Refusal:
         account = self._accounts[key]
         is_denied = state.kind is ErrorKind.ACCOUNT_DENIED
-        reason = state.refusal or sentence("en", account.says(Sentence.CREDENTIALS_REJECTED))
+        reason = state.refusal or sentence("en", account.explain(Sentence.CREDENTIALS_REJECTED))
         key_of_sentence = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
-        explanation = account.says(key_of_sentence, carrier_message(reason))
+        explanation = account.explain(key_of_sentence, carrier_message(reason))
         return Refusal(Blocked.CARRIER, reason, state.refused_until, kind=state.kind, explanation=explanation)
 
     def _documents_refusal(self, key: str, right: DocumentRight) -> Refusal:
-        explanation = self._accounts[key].says(Sentence.DOCUMENTS_DENIED, right.words or "")
+        explanation = self._accounts[key].explain(Sentence.DOCUMENTS_DENIED, right.words or "")
         return Refusal(
             Blocked.CARRIER,
             sentence("en", explanation),
@@ -414,7 +414,7 @@ class AccountGate:
     def _limit_reached(self, key: str, limit: Limit, until: datetime, *, passing: bool = False) -> Refusal:
         account = self._accounts[key]
         reason = f"{account.name} is at its limit ({limit})"
-        explanation = account.says(Sentence.LIMIT_REACHED)
+        explanation = account.explain(Sentence.LIMIT_REACHED)
         return Refusal(Blocked.RATE_LIMIT, reason, until, passing=passing, explanation=explanation)
 
 

@@ -51,7 +51,6 @@ SPEC = CarrierSpec(
     tracks_always=True,
 )
 
-_TRACKING = "/shipping/v2/tracking"
 _DELIVERED = "Delivered"
 _RETURNS = "RETURNS"  # the leg of an event; the other value is FORWARD
 _PROVED = "proved"  # a hint that there is a proof, possibly without an image
@@ -133,7 +132,7 @@ class AmazonShipping(LinkClient):
         country = number[:2]
         query = urlencode({"trackingId": number, "carrierId": f"AMZN_{country}"})
         headers = {"Accept": "application/json", "x-amzn-shipping-business-id": f"AmazonShipping_{country}"}
-        request = Request("GET", f"{_TRACKING}?{query}", headers)
+        request = Request("GET", f"/shipping/v2/tracking?{query}", headers)
         return parse_tracking(self.call(Capability.TRACKING, request, session), number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
@@ -224,8 +223,7 @@ def _error(tree: Any, answer: Response) -> Failure:
     code = json_api.text(error, "code")
     if code is None:
         return answers.unreadable(SPEC.name, answer)
-    texts = (json_api.text(error, name) for name in ("message", "details"))
-    carrier_text = " ".join(filter(None, texts))
+    carrier_text = " ".join(filter(None, (json_api.text(error, name) for name in ("message", "details"))))
     text = plain(f"{answer.status} {code} {carrier_text}"[:_LONGEST_TEXT])
     for pattern, meaning in _TEXTS:
         if re.search(pattern, text):

@@ -48,8 +48,7 @@ SPEC = CarrierSpec(
     key="dhl_parcel_de",
     name="DHL Parcel DE",
     spellings=("DHL Paket DE", "DHL Parcel Germany"),
-    # Our choice; the carrier publishes no limit. Three per second: from one public client, for the service's former
-    # address.
+    # Our choice; none is published. Three per second: from one public client, for the service's former address.
     limits={None: "1000/day@Europe/Berlin,3/second"},
     credentials=((*_APPLICATION, *_USER),),
     base_url="https://api-eu.dhl.com",
@@ -62,7 +61,6 @@ SPEC = CarrierSpec(
     check_digit_fits=_check_digit_fits,
 )
 
-_PATH = "/parcel/de/tracking/v0/shipments"
 _TRACK = "d-get-piece-detail"
 _SIGNATURE = "d-get-signature"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>'
@@ -119,16 +117,11 @@ class DhlParcelDe(Client):
 def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str]) -> Request:
     """The request for an operation on these numbers. Its query contains the second pair of credentials."""
     key, secret, user, password = (settings[name] for name in SPEC.credentials[0])
-    attributes = {
-        "appname": user,
-        "password": password,
-        "request": operation,
-        "language-code": "en",
-        "piece-code": ";".join(numbers),
-    }
+    login = {"appname": user, "password": password, "language-code": "en"}
+    attributes = login | {"request": operation, "piece-code": ";".join(numbers)}
     query = urlencode({"xml": _DECLARATION + soap.empty_element("data", attributes)})
     headers = {"Authorization": basic_auth(key, secret), "Accept": "application/xml"}
-    return Request("GET", f"{_PATH}?{query}", headers)
+    return Request("GET", f"/parcel/de/tracking/v0/shipments?{query}", headers)
 
 
 def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | Failure:
@@ -226,12 +219,12 @@ def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcom
     own = [signature for signature in signatures if _is_of_delivery(signature, number, delivery)]
     if signatures and not own:
         return answers.about_another(SPEC.name, answer)
-    source = f"{SPEC.key} {_SIGNATURE}"
     images = [image for signature in own if (image := soap.attribute(signature, "image"))]
+    if not images:
+        return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer)
+    source = f"{SPEC.key} {_SIGNATURE}"
     pieces = [EncodedPiece(image, source, EvidenceKind.SIGNATURE, encoding="hex") for image in images]
-    if pieces:
-        return answers.evidence(SPEC.name, pieces, delivery, answer)
-    return answers.failure_of(SPEC.name, Sentence.PROOF_PENDING, answer)
+    return answers.evidence(SPEC.name, pieces, delivery, answer)
 
 
 def _is_of_delivery(signature: Any, number: str, delivery: Delivery) -> bool:

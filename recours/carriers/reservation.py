@@ -129,7 +129,7 @@ class Account:
     def name(self) -> str:
         return account_name(self.spec.name, self.client_address)
 
-    def says(self, key: Sentence, words: str = "") -> SentenceParts:
+    def explain(self, key: Sentence, words: str = "") -> SentenceParts:
         return SentenceParts(key, self.spec.name, words, self.client_address)
 
     def presents(self, capability: Capability) -> bool:
@@ -185,7 +185,7 @@ class QuotaReservation:
         limits = [limit for limit in self._account.limits if limit.units({capability: 1})]
         self._last = []
         try:
-            self._may_still_begin()
+            self._check_may_continue()
             while missing := self._missing(limits):
                 # Take the units of all short windows together, or wait for them; only then take those of the long
                 # windows.
@@ -193,7 +193,7 @@ class QuotaReservation:
                     take = partial(self._reserve, short)
                     units = self._account.short_windows.wait(short, take, self._clock, self._may_continue)
                     if not units:
-                        self._may_still_begin()
+                        self._check_may_continue()
                     self._last += units
                 else:
                     for limit in missing:
@@ -207,7 +207,7 @@ class QuotaReservation:
             raise
         self._has_called = True
 
-    def _may_still_begin(self) -> None:
+    def _check_may_continue(self) -> None:
         """Raise CalledOffError, or CallError after a first call, if the run must make no more calls.
 
         Other claims are unaffected.

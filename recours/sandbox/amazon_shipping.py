@@ -72,7 +72,6 @@ _NOT_YET = (
     ("Lost", "FORWARD", "Lost", timedelta()),
 )
 _PROOF = ("deliveryLocationCoordinates", "deliveryImageURL", "signatureImageURL", "receivedBy")
-_WITHOUT_IMAGE = frozenset({Scenario.POD_NEVER, Scenario.POD_NONE})
 _PHOTOGRAPHED = frozenset(
     {Scenario.DELIVERED, Scenario.DELIVERED_NO_SIGNATORY, Scenario.POD_IMAGE_ONLY, Scenario.FULL_EVIDENCE}
 )
@@ -131,13 +130,9 @@ def _read_tracking(request: HttpRequest) -> Question:
     countries = {values["trackingId"][:2], values["carrierId"][-2:], business.rpartition("_")[2]}
     if len(countries) > 1:
         raise BadRequestError(_error(*_NOT_FOUND))
-    return Question(
-        "tracking",
-        values["trackingId"],
-        tracking=True,
-        continues_in=DOCUMENT_IS_THERE,
-        bearer=request.headers.get("x-amz-access-token") or "none",
-    )
+    token = request.headers.get("x-amz-access-token") or "none"
+    number = values["trackingId"]
+    return Question("tracking", number, tracking=True, continues_in=DOCUMENT_IS_THERE, bearer=token)
 
 
 def _read_image(request: HttpRequest) -> Question:
@@ -194,7 +189,7 @@ def _proof(number: str, state: ParcelState) -> dict[str, Any] | None:
         return None
     proof: dict[str, Any] = dict.fromkeys(_PROOF)
     query = urlencode({**_SIGNED, "number": number})
-    if state.scenario in DOCUMENT_IS_THERE | _WITHOUT_IMAGE:
+    if state.scenario in DOCUMENT_IS_THERE | {Scenario.POD_NEVER, Scenario.POD_NONE}:
         proof["deliveryLocationCoordinates"] = {"latitude": 50.62925, "longitude": 3.057256}
         proof["receivedBy"] = documents.signatory_of(state) or None
     if state.scenario in DOCUMENT_IS_THERE:

@@ -19,7 +19,6 @@ from recours.sandbox import documents, json_api, scenarios, soap
 from recours.sandbox.answers import Answer, BadRequestError, HttpRequest, Question, TracksSeveral
 from recours.sandbox.scenarios import ParcelState, Scenario, french_time
 
-_PATH = "/parcel/de/tracking/v0/shipments"
 _TRACK = "d-get-piece-detail"
 _SIGNATURE = "d-get-signature"
 _NUMBER = "(?:[0-9]{12}|[0-9]{16}|[0-9]{20}|JJD[0-9]{8,22}|[A-Z]{2}[0-9]{9}[A-Z]{2})"
@@ -69,7 +68,7 @@ _NOT_YET = (
 
 class DhlParcelDe(TracksSeveral):
     key = "dhl_parcel_de"
-    paths = (_PATH,)
+    paths = ("/parcel/de/tracking/v0/shipments",)
     prefix = len(_PREFIX)
     credentials = ("DHL_PARCEL_DE_USER", "DHL_PARCEL_DE_PASSWORD")
     tracks_for_all = False
@@ -81,17 +80,13 @@ class DhlParcelDe(TracksSeveral):
             raise _refused("The only parameter is xml.")
         fields = _fields(values["xml"])
         number, *more_numbers = fields["piece-code"].split(";")
-        is_tracking = fields["request"] == _TRACK
         account = (fields["appname"], fields["password"])
-        is_of_application = json_api.basic_account(request) == _application(*account)
-        return Question(
-            fields["request"],
-            number,
-            tuple(more_numbers),
-            tracking=is_tracking,
-            continues_in=_CONTINUES_IN if is_tracking else (),
-            credentials=account if is_of_application else ("", ""),
-        )
+        if json_api.basic_account(request) != _application(*account):
+            account = ("", "")
+        if fields["request"] == _SIGNATURE:
+            return Question(_SIGNATURE, number, credentials=account)
+        more = tuple(more_numbers)
+        return Question(_TRACK, number, more, tracking=True, continues_in=_CONTINUES_IN, credentials=account)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
         """The settings. The application's credentials are derived from those of the account."""
@@ -207,13 +202,12 @@ def _event(standard: str, ice: str, ric: str, text: str, at: datetime) -> str:
 
 
 def _signature(number: str, state: ParcelState) -> str:
-    signature = {
-        "searched-piece-code": number,
-        "event-date": _stamp(state.delivered_at).partition(" ")[0],
-        "mime-type": "image/png" if state.scenario is Scenario.DELIVERED_PNG else "image/gif",
-        "image": documents.signature_text(state, number),
-    }
-    return _data("signature", signature)
+    day, _, _ = _stamp(state.delivered_at).partition(" ")
+    kind = "image/png" if state.scenario is Scenario.DELIVERED_PNG else "image/gif"
+    image = documents.signature_text(state, number)
+    return _data(
+        "signature", {"searched-piece-code": number, "event-date": day, "mime-type": kind, "image": image}
+    )
 
 
 def _stamp(at: datetime) -> str:
