@@ -153,7 +153,7 @@ class Border:
 
     @cached_property
     def description(self) -> tuple[object, ...]:
-        """The inspected state of the tables; equal if nothing changed."""
+        """The inspected state of the tables. Two descriptions are equal if nothing has changed."""
         tables = (self.claims, self.clients, self.notifications, self.system_settings)
         columns = [
             (table.fullname, column.name, repr(column.type), column.nullable, column.server_default is None)
@@ -200,7 +200,7 @@ class Border:
         return {placeholder: self._own_type(key) for placeholder, key in keys.items()}
 
     def _own_type(self, key: Any) -> str:
-        """The SQL type for copies of this key, which stores every value that the service's column may ever contain."""
+        """The SQL type for copies of this key. It accepts every value that the service's column may ever contain."""
         if key is None or isinstance(key.type, Integer):  # a type that the service may widen
             return self.dialect.number_type
         if isinstance(key.type, NullType):

@@ -242,7 +242,7 @@ class ClaimEnrollment:
     ) -> int:
         """Enroll these candidates in batches, so that others can write in between. Return the number of claims.
 
-        Unless a requested claim does not exist, the decision about all other claims is recorded, too.
+        The decision about all other claims is recorded, too, unless the criteria match no claim.
         """
         keys = (
             (candidate, catalog.resolve(candidate.carrier_name, candidate.number) or "")

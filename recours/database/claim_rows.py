@@ -273,7 +273,6 @@ def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[
 
 
 def read_claims(rows: Result[Any], catalog: Catalog, redact: Redact = str) -> list[Claim]:
-    """Convert all rows of a query for claims."""
     return [read_claim(row, catalog, redact) for row in as_dicts(rows)]
 
 

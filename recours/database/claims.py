@@ -169,7 +169,7 @@ def is_served_by(keys: Collection[str]) -> ColumnElement[bool]:
 
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
-# Does not return the new row's id, which is unused and takes time.
+# `inline` does not return the new row's id, because the id is not used and takes time.
 _INSERT_ATTEMPT = insert(attempts).inline()
 _IS_GIVEN = _c.claim_id.in_(bindparam("of_claims", expanding=True))
 _RENEW = (
@@ -512,7 +512,7 @@ class ClaimRepository:
     ) -> bool:
         """Write these values of leased claims and release the claims; False if a claim is not leased or was edited.
 
-        `projected`: the ids of claims whose row in the service's table was written by this transaction, not edited.
+        `projected`: the ids of claims whose service rows this transaction has written, so that they are not edited.
         """
         changed = 0
         groups: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}

@@ -220,7 +220,7 @@ class ClientAccounts:
         return self._update(account, values, OperatorAction(ActionKind.CONFIRMED, account.key, by), now)
 
     def settle_moved(self, now: datetime) -> None:
-        """Deactivate accounts whose clients have moved, and reactivate accounts whose clients have their address again.
+        """Deactivate the accounts of clients who have moved, and reactivate those of clients who have returned.
 
         The claims of these accounts are assessed again.
         """

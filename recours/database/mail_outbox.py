@@ -149,7 +149,7 @@ class MailOutbox:
         return latest_at
 
     def reported_faults(self, since: datetime) -> list[OutboxEvent]:
-        """The faults since a time that were reported in emails."""
+        """The faults that occurred since this time and were reported in emails."""
         of_faults = _e.claim_id.is_(None), _e.event.in_(FAULTS)
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 
@@ -343,7 +343,7 @@ class MailOutbox:
             return [(row.id, row.recipient) for row in rows]
 
     def reasons(self, events_: Collection[OutboxEvent], now: datetime) -> Reasons:
-        """The current state of the claims and accounts of these events, whose reason may no longer apply."""
+        """The current state of these events' claims and accounts, which shows whether an event is still relevant."""
         of_claims = {event.claim_id for event in events_ if event.name is EventName.POD_FAILED}
         of_accounts = {event.carrier for event in events_ if event.name is EventName.ACCOUNT_REFUSED}
         claims: dict[Any, Any] = {}

@@ -73,8 +73,6 @@ _TIMED = (Stage.WAITING, Stage.SETTLED)
 
 @dataclass(eq=False)
 class ClaimMaintenance:
-    """Maintains the state of claims for one run."""
-
     database: Database
     catalog: Catalog
     run_id: str
@@ -375,7 +373,7 @@ def _is_of_client() -> ColumnElement[bool]:
 
 
 def _concerned(catalog: Catalog, accounts_: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Claims of these accounts' clients that another account must serve now, or whose account is stored."""
+    """Claims of these accounts' clients that another account must serve now, or that have remembered an account."""
     key = _c.lane
     of_carrier = _a.carrier
     serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")

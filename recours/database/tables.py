@@ -153,7 +153,7 @@ def has_deadline() -> ColumnElement[bool]:
 
 
 def is_open(*, is_long: bool) -> ColumnElement[bool]:
-    """Open claims whose service values fit in an index row, or, with `is_long`, do not fit."""
+    """Open claims whose service values fit in an index row. `is_long`: claims whose values do not fit."""
     empty = literal_column("''", Text)
     lengths = [func.length(func.coalesce(column, empty)) for column in _SEEN]
     length: ColumnElement[int] = reduce(add, lengths)

@@ -278,7 +278,7 @@ class FleetWorker:
             return not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane) > 0
 
     def fetch_now(self, reference: str, asked_at: float | None, requeue: Requeue) -> None:
-        """Fetch one claim before all others. If the claim is not fetched, log the reason; usually a run was faster.
+        """Fetch one claim before all others. If the claim is not fetched, log the reason.
 
         A new claim gets its first attempt. Any other claim is fetched only if a person requested it at `asked_at` and
         no attempt has begun since, because a job may be late or a duplicate.
@@ -322,7 +322,7 @@ class FleetWorker:
             self._outages[carrier] = 0
 
     def _leave_to_others(self, carrier: str, fault: RunError, kind: type[Worker]) -> None:
-        """After a fault of this machine, do no slices of the carrier until the worker's next scheduled run is due."""
+        """After a fault of this machine, do no slices of the carrier until the next scheduled run would begin."""
         if not isinstance(fault, DatabaseError | NotRecordedError):  # faults that also affect other processes
             self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
 
@@ -414,8 +414,8 @@ class FleetWorker:
     def _apply_refusal(self, worker: Worker, lane: WorkerLane) -> None:
         """If the account refused calls, close it for at most the interval between two scheduled runs.
 
-        Within a run, a few failures close an account. Each slice would count failures from zero, and use up attempts of
-        many claims. Each process closes accounts separately.
+        Within a run, a few failures close an account. Without this method, each slice would count failures from zero
+        and use up attempts of many claims. Each process closes accounts separately.
         """
         refusal = worker.refusals.get(lane.carrier)
         if refusal is None or refusal.passing:
