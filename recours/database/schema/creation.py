@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -37,6 +37,7 @@ from recours.database.schema.rights import MISSING as MISSING_RIGHTS
 from recours.database.schema.rights import (
     NOT_ALLOWED,
     Need,
+    as_lines,
     correction,
     grants,
     how_to_get_sql,
@@ -139,7 +140,7 @@ def sql_of_completion(database: Database, grant_to: str | None = None) -> list[s
         if database.border.is_there or not new_tables:
             require_claims(database, schema)
     return [
-        *_lines(new_tables.values()),
+        *as_lines(new_tables.values()),
         *sql_of_additions(database, schema, grant_to, new_tables=new_tables),
     ]
 
@@ -274,10 +275,10 @@ def sql_of_additions(
     lines = [] if schema.is_current else _sql_to_head(database, schema)
     if role:
         with database.read() as connection:
-            lines += _lines(_granting(connection, database.border, role, new_tables))
+            lines += as_lines(_granting(connection, database.border, role, new_tables))
     # The index is last, because it cannot be built in a transaction.
     index = None if database.border.has_index else database.border.index
-    return [*lines, *_lines([index] if index else [])]
+    return [*lines, *as_lines([index] if index else [])]
 
 
 def _sql_to_head(database: Database, schema: Schema) -> list[str]:
@@ -287,18 +288,13 @@ def _sql_to_head(database: Database, schema: Schema) -> list[str]:
         with database.read() as connection:
             return _migrate(connection, from_version=schema.version).splitlines()
     # The version is recorded last, so that a script that stops halfway does not record success.
-    return _lines(
+    return as_lines(
         [
             *statements(database.border),
             _sql_of_intake(database.border, database.dialect.now),
             *_VERSION_STATEMENTS,
         ]
     )
-
-
-def _lines(lines: Iterable[str]) -> list[str]:
-    """Statements for display, one per line."""
-    return [f"{' '.join(statement.split())};" for statement in lines]
 
 
 def _granting(

@@ -9,7 +9,15 @@ from recours.core.text import clean
 from recours.database.border import Border
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.restoration import as_script
-from recours.database.schema.rights import Right, grants, how_to_get_sql, missing_rights, needs_of, sentence
+from recours.database.schema.rights import (
+    Right,
+    as_lines,
+    grants,
+    how_to_get_sql,
+    missing_rights,
+    needs_of,
+    sentence,
+)
 from recours.database.tables import VERSION_TABLE
 
 # The revisions in migrations/versions, oldest first; a test compares them with Alembic's.
@@ -98,7 +106,7 @@ def granting(database: Database, rights: Sequence[Right]) -> list[str]:
     """The SQL that grants these rights to the current user. Raises DatabaseError."""
     with database.read() as connection:
         user = connection.scalar(text("SELECT current_user"))
-        return [f"{statement};" for statement in grants(connection, rights, user)]
+        return as_lines(grants(connection, rights, user))
 
 
 def require_claims(database: Database, schema: Schema) -> None:

@@ -1,8 +1,9 @@
 """Adds columns again that someone dropped from the service's table, and fills them from recours's own tables."""
 
 from recours.database.border import Border
+from recours.database.schema.rights import as_lines
 
-# The status of a claim whose row recours has deleted, because there was no more work, is known from its document.
+# Recours deletes its row of a finished claim after a time. The status is then known from the claim's document.
 _STATUS = "CASE WHEN own.claim_id IS NULL AND proof.id > 0 THEN 'success' ELSE own.seen_fetch_status END"
 _LAST_RETRY_AT = "coalesce(own.last_retry_at, CASE WHEN proof.turn > 0 THEN proof.started_at END)"
 _COUNT = "CASE WHEN own.owed_since IS NULL THEN own.retries_used ELSE CAST(own.seen_count AS INTEGER) END"
@@ -48,4 +49,4 @@ def _filling(border: Border, values: str) -> str:
 
 def as_script(border: Border) -> list[str]:
     """The SQL of `restoration` as one transaction, one statement per line."""
-    return [f"{' '.join(sql.split())};" for sql in ("BEGIN", *restoration(border), "COMMIT")]
+    return as_lines(["BEGIN", *restoration(border), "COMMIT"])

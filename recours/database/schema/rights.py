@@ -171,3 +171,8 @@ def quoted(role: str) -> str:
     """A name, which may contain any characters, quoted for SQL."""
     doubled = role.replace('"', '""')
     return f'"{doubled}"'
+
+
+def as_lines(statements: Iterable[str]) -> list[str]:
+    """Statements for display, one per line."""
+    return [f"{' '.join(statement.split())};" for statement in statements]
