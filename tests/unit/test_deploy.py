@@ -1,6 +1,8 @@
-"""What leaves a checkout, and what the images are built from."""
+"""The files from which images and packages are built, and what they must not contain."""
 
 import re
+import signal
+import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,3 +46,18 @@ def test_images_are_pinned_by_digest() -> None:
     images = re.findall(r"\b(?:python|postgres):\d\S*|^ +- 1\d\S*", texts, re.MULTILINE)
     assert len(images) == 4
     assert [image for image in images if not re.search(r"@sha256:[0-9a-f]{64}$", image)] == []
+
+
+def test_a_stopped_container_waits_for_its_command(tmp_path: Path) -> None:
+    """Even if it is stopped at the moment when the command starts."""
+    command = (
+        "trap 'sleep 0.1; touch ended; exit' TERM; echo started; for n in $(seq 400); do sleep 0.05; done"
+    )
+    every = ["sh", str(DEPLOY / "every"), "3600", "sh", "-c", command]
+    for _ in range(5):
+        with subprocess.Popen(every, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdout.readline() == "started\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        (tmp_path / "ended").unlink()
