@@ -113,8 +113,10 @@ class Attacher:
             claim = replace(claim, state=named_state(claim, self.policy, now))
         lease = Lease(self.token, now + _LEASE)
         leased = self.claims.lease_named(claim, lease, now)
+        if leased is None and self.claims.is_leased(claim, now):
+            raise UnfitClaimsError(ClaimRefusal(Unfit.LEASED, claim.reference))
         if leased is None:
-            raise self._taken(claim, now)
+            raise NotAttachedError("changed", reference=claim.reference)
         try:
             document = self._stored(attachment, claim, delivery, duplicate)
             is_pod = _becomes_pod(document, now, listed, pieces)
@@ -131,12 +133,6 @@ class Attacher:
             raise NotAttachedError("changed", reference=claim.reference)
         self.documents.discard_notes([document])
         return document, document.path if is_pod else listed.pod_url or ""
-
-    def _taken(self, claim: Claim, now: datetime) -> Exception:
-        """Return the error for a claim that could not be leased."""
-        if not self.claims.is_leased(claim, now):
-            return NotAttachedError("changed", reference=claim.reference)
-        return UnfitClaimsError(ClaimRefusal(Unfit.LEASED, claim.reference))
 
     def _findings(self, attachment: Attachment, claim: Claim, piece: RecordedEvidence | None) -> Findings:
         """Return what the file shows. Raises NotAttachedError if it proves nothing about the claim or is attached."""

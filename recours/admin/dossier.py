@@ -69,7 +69,11 @@ def make_dossier(app: App, reference: str, language: str) -> bytes:
     files = {f"{cover_name}.pdf": cover, **documents, **manifests}
     sums = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
     files[_SUMS] = "".join(sums).encode()
-    return _zip(files)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zip_file:
+        for name, content in files.items():
+            zip_file.writestr(name, content)
+    return archive.getvalue()
 
 
 def file_name(reference: str) -> str:
@@ -130,14 +134,6 @@ def _timestamped_manifests(app: App, exhibits: Sequence[Exhibit]) -> dict[str, b
 
 def _in_zip(name: str) -> str:
     return f"manifests/{PurePosixPath(name).name}"
-
-
-def _zip(files: dict[str, bytes]) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in files.items():
-            archive.writestr(name, file)
-    return content.getvalue()
 
 
 def _cover(

@@ -104,17 +104,13 @@ def merge_backlogs(backlogs: Iterable[Backlog]) -> list[Backlog]:
         if other is None:
             merged[backlog.carrier] = backlog
             continue
-        beginnings = [at for at in (other.oldest, backlog.oldest) if at]
-        merged[backlog.carrier] = Backlog(
-            backlog.carrier,
-            {
-                stage: other.capped(other.stages.get(stage, 0) + backlog.stages.get(stage, 0))
-                for stage in {**other.stages, **backlog.stages}
-            },
-            min(beginnings, default=None),
-            other.capped(other.unassessed + backlog.unassessed),
-            other.counted_up_to,
-            other.to_correct + backlog.to_correct,
+        stages = Counter(other.stages) + Counter(backlog.stages)
+        merged[backlog.carrier] = replace(
+            other,
+            stages={stage: other.capped(count) for stage, count in stages.items()},
+            oldest=min(filter(None, (other.oldest, backlog.oldest)), default=None),
+            unassessed=other.capped(other.unassessed + backlog.unassessed),
+            to_correct=other.to_correct + backlog.to_correct,
         )
     return list(merged.values())
 
