@@ -80,11 +80,11 @@ NOT_PERSONS = frozenset(
 )  # fmt: skip
 # A label that contains one of these words, and otherwise only filler words, names a person. "Consignee's name" was
 # recorded; the French words are inferred.
-_PERSON_WORDS = frozenset(
+_PERSON_TERMS = frozenset(
     {"nom", "prenom", "destinataire", "receptionnaire", "signataire", "consignee", "name"}
 )
 _LONGEST_LABEL = 100  # characters
-_FILLER_WORDS = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
+_FILLER_TERMS = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
 
 # statusCode of searchPOD: 1, 2 and 3 from both documents; 5 (available) only from the one of 2024.
 POD_STATUS: dict[int, Sentence] = {
@@ -103,7 +103,7 @@ ERROR_CODES: dict[int, Meaning] = {
     33: Sentence.CREDENTIALS_REJECTED,
 }
 # Inferred: words in a message about our account, regardless of its code.
-_ACCOUNT_WORDS = ("password", "mot de passe", "contract", "contrat")
+_ACCOUNT_TERMS = ("password", "mot de passe", "contract", "contrat")
 
 
 class Chronopost(Client):
@@ -202,7 +202,7 @@ def _delivery(scans: Sequence[Scan]) -> Delivery:
 def is_person(label: str) -> bool:
     """Return whether the value under this label is a person's name, and not an address or a date."""
     parts = set(re.findall(r"[a-z]+", plain(label[:_LONGEST_LABEL])))
-    return bool(parts & _PERSON_WORDS) and parts <= _PERSON_WORDS | _FILLER_WORDS
+    return bool(parts & _PERSON_TERMS) and parts <= _PERSON_TERMS | _FILLER_TERMS
 
 
 def is_known_label(label: str) -> bool:
@@ -251,7 +251,7 @@ def _result(answer: Response, operation: str) -> Any | Failure:
         return result
     if code in ERROR_CODES:
         return answers.failure_of(SPEC.name, ERROR_CODES[code], answer, message)
-    if any(word in plain(message or "") for word in _ACCOUNT_WORDS):
+    if any(word in plain(message or "") for word in _ACCOUNT_TERMS):
         return answers.failure_of(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
     return answers.error(SPEC.name, answer, {}, {}, text, message)
 

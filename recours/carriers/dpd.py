@@ -130,11 +130,11 @@ ERROR_IDS: dict[str, Meaning] = {
     ),
 }
 # The error for a call from an IP address that is not on their list. The manual shows these words and no ErrorId.
-_ADDRESS_WORDS = "no permission for this ip"
+_ADDRESS_TERMS = "no permission for this ip"
 _INVALID = "Invalid"  # InvalidInput and InvalidWeight were recorded at the sister service
 # Inferred: words that show that an Invalid... error is about the parcel's number, unless it mentions something else.
-_NUMBER_WORDS = re.compile(r"parcel|shipment|tracking|barcode|number|colis|expedition|envoi|suivi|numero")
-_OTHER_WORDS = re.compile(r"customer|cent(?:er|re)|client|agence|country|pays|weight|poids|language|langue")
+_NUMBER_TERMS = re.compile(r"parcel|shipment|tracking|barcode|number|colis|expedition|envoi|suivi|numero")
+_OTHER_TERMS = re.compile(r"customer|cent(?:er|re)|client|agence|country|pays|weight|poids|language|langue")
 _READ_OF_TEXTS = 300  # characters
 
 
@@ -242,7 +242,7 @@ def _error(fault: Any, answer: Response) -> Failure:
     code = soap.text(error, "ErrorId") if error is not None else None
     if error is None or code is None:
         text = soap.text(fault, "faultstring")
-        if _ADDRESS_WORDS in plain((text or "")[:_READ_OF_TEXTS]):
+        if _ADDRESS_TERMS in plain((text or "")[:_READ_OF_TEXTS]):
             return answers.failure_of(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
         return answers.unavailable(SPEC.name, answer, text)
     carrier_text = soap.text(error, "ErrorMessage")
@@ -252,6 +252,6 @@ def _error(fault: Any, answer: Response) -> Failure:
         return answers.unknown_code(SPEC.name, answer, code, carrier_text)
     # The error blames our request: either the number or our own mistake.
     text = plain(f"{code} {carrier_text or code}"[:_READ_OF_TEXTS])
-    is_number = _NUMBER_WORDS.search(text) and not _OTHER_WORDS.search(text)
+    is_number = _NUMBER_TERMS.search(text) and not _OTHER_TERMS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED
     return answers.failure_of(SPEC.name, key, answer, carrier_text or code)

@@ -27,7 +27,7 @@ from recours.runs.log import log
 from recours.runs.ports import CarrierAnswer, Dependencies, Limits, NotRecordedError, ParcelQuery, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
-from recours.runs.threads import Threads
+from recours.runs.thread_pool import ThreadPool
 
 _RENEW_BELOW = timedelta(minutes=5)
 _RENEW_EVERY_S = 60.0
@@ -85,7 +85,7 @@ class Engine:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
         self.leasing.open(ready)
         try:
-            with Threads(thread_count(self._limits.concurrency), self._fetch, "fetch") as threads:
+            with ThreadPool(thread_count(self._limits.concurrency), self._fetch, "fetch") as threads:
                 try:
                     self._fetch_all(threads)
                 except BaseException as error:  # noqa: BLE001 (it is raised again once the other threads have ended)
@@ -109,7 +109,7 @@ class Engine:
 
     # ---------------------------------------------------------------- main thread
 
-    def _fetch_all(self, threads: Threads[list[LeasedClaim]]) -> None:
+    def _fetch_all(self, threads: ThreadPool[list[LeasedClaim]]) -> None:
         """Fetch bundles until no claim is left that could be fetched."""
         while True:
             try:
@@ -128,7 +128,9 @@ class Engine:
             except RunError as fault:
                 self._fail(fault)
 
-    def _next_message(self, threads: Threads[list[LeasedClaim]]) -> AttemptFinished | BundleFinished | None:
+    def _next_message(
+        self, threads: ThreadPool[list[LeasedClaim]]
+    ) -> AttemptFinished | BundleFinished | None:
         """Return the next message from a thread, or None if recording or renewing is due first."""
         wait_s = _RENEW_EVERY_S
         if self._record_at is not None:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Job = TypeVar("Job")
 
 
-class Threads(AbstractContextManager["Threads[Job]"], Generic[Job]):
+class ThreadPool(AbstractContextManager["ThreadPool[Job]"], Generic[Job]):
     """Up to `most` threads that call `work` with each job. Leaving the context waits for the submitted jobs.
 
     `ThreadPoolExecutor` does not show that a thread has died, which happens when memory runs out: a caller that waits

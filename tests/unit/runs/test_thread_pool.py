@@ -4,12 +4,12 @@ from queue import SimpleQueue
 
 import pytest
 
-from recours.runs.threads import Threads
+from recours.runs.thread_pool import ThreadPool
 
 
 def test_each_job_is_passed_to_one_thread() -> None:
     results: SimpleQueue[int] = SimpleQueue()
-    with Threads(3, results.put, "square") as threads:
+    with ThreadPool(3, results.put, "square") as threads:
         for job in range(1, 11):
             threads.submit(job)
         threads.check()
@@ -24,7 +24,7 @@ def test_a_thread_that_died_is_noticed() -> None:
         started.put(None)
         raise MemoryError
 
-    with Threads(1, run_out_of_memory, "fetch") as threads:
+    with ThreadPool(1, run_out_of_memory, "fetch") as threads:
         threads.submit(1)
         started.get()
         threads._threads[0].join()
