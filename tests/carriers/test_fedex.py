@@ -27,6 +27,7 @@ from tests.fakes.simulated import SandboxSession, client_of
 NUMBER = "123456789012"
 K = ErrorKind
 UNIQUE = "1~123456789012~FX"
+INFO = {"trackingNumber": NUMBER, "carrierCode": "FDXE", "trackingNumberUniqueId": UNIQUE}
 SETTINGS = {"FEDEX_CLIENT_ID": "cid", "FEDEX_CLIENT_SECRET": "s&é=", "FEDEX_ACCOUNT_NUMBER": "100000001"}
 SOURCE = "fedex trackingdocuments"
 
@@ -58,11 +59,7 @@ def a_scan(code: str = "DL", date: str = "2026-10-05T10:31:00+02:00") -> dict[st
 def a_result(**changed: Any) -> dict[str, Any]:
     """The result in the carrier's sample; a None part is omitted."""
     result: dict[str, Any] = {
-        "trackingNumberInfo": {
-            "trackingNumber": NUMBER,
-            "carrierCode": "FDXE",
-            "trackingNumberUniqueId": UNIQUE,
-        },
+        "trackingNumberInfo": INFO,
         "latestStatusDetail": a_status(),
         "dateAndTimes": [
             {"type": "ACTUAL_PICKUP", "dateTime": "2026-10-02T10:00:00+02:00"},
@@ -79,6 +76,11 @@ def a_result(**changed: Any) -> dict[str, Any]:
 def tracked(*results: Any, number: str | None = NUMBER) -> Response:
     complete = {"trackingNumber": number, "trackResults": list(results)}
     return response({"transactionId": "t1", "output": {"completeTrackResults": [complete]}})
+
+
+def answered(**changed: Any) -> Response:
+    """The answer with one result that differs from the sample in these parts."""
+    return tracked(a_result(**changed))
 
 
 def of_number(code: str | None, message: str | None = "Words", number: str | None = NUMBER) -> Response:
@@ -98,7 +100,7 @@ def error(status: int, code: str | None, message: str = "Words") -> Response:
     return response({"transactionId": "t3", "errors": [told]}, status)
 
 
-DELIVERED = tracked(a_result())
+DELIVERED = answered()
 WITH_POD = proved(documents=[b64(PDF)])
 NO_DATA = "TRACKING.DATA.NOTFOUND -  Tracking data unavailable"
 WITHOUT_POD = proved(alerts=NO_DATA)
@@ -136,11 +138,7 @@ DOCUMENT_BODY = {
     "trackDocumentDetail": {"documentType": "SIGNATURE_PROOF_OF_DELIVERY", "documentFormat": "PDF"},
     "trackDocumentSpecification": [
         {
-            "trackingNumberInfo": {
-                "trackingNumber": NUMBER,
-                "carrierCode": "FDXE",
-                "trackingNumberUniqueId": UNIQUE,
-            },
+            "trackingNumberInfo": INFO,
             "shipDateBegin": "2026-08-06",
             "shipDateEnd": "2026-10-05",
             "accountNumber": "100000001",
@@ -215,7 +213,7 @@ def test_the_dates_of_sending(at: datetime | None, dates: tuple[str, str] | None
     ],
 )
 def test_the_document_request_contains_the_tracking_number_info(info: Any, sent: dict[str, str]) -> None:
-    _, session = fetch(tracked(a_result(trackingNumberInfo=info)), WITH_POD)
+    _, session = fetch(answered(trackingNumberInfo=info), WITH_POD)
     (specification,) = body_of(session.requests[2][1])["trackDocumentSpecification"]
     assert specification["trackingNumberInfo"] == {"trackingNumber": NUMBER, **sent}
 
@@ -306,7 +304,7 @@ NORMALISED: dict[str, Row] = {
     "400, EMPTY": (error(400, EMPTY), K.INVALID_TRACKING),
     "200, INVALID": (of_number(INVALID), K.INVALID_TRACKING),
     "400, INVALID": (error(400, INVALID), K.INVALID_TRACKING),
-    "not delivered": (tracked(a_result(latestStatusDetail=a_status("IT"))), K.NOT_DELIVERED_YET),
+    "not delivered": (answered(latestStatusDetail=a_status("IT")), K.NOT_DELIVERED_YET),
     "403": (FORBIDDEN, K.ACCOUNT_DENIED),
     "404": (error(404, "NOT.FOUND.ERROR"), K.NOT_FOUND),
     "500": (error(500, "INTERNAL.SERVER.ERROR"), K.SERVER_ERROR),
@@ -420,7 +418,7 @@ def test_the_table_has_the_codes_of_the_carriers_guide() -> None:
 
 
 def test_a_canceled_shipment_will_never_be_delivered() -> None:
-    failure = failure_of(tracked(a_result(latestStatusDetail=a_status("CA", "Envoi annulé"))))
+    failure = failure_of(answered(latestStatusDetail=a_status("CA", "Envoi annulé")))
     assert (failure.kind, failure.unknown) == (K.POD_NEVER_AVAILABLE, None)
     words = "FedEx says that the shipment was canceled, so it will never be delivered (Envoi annulé)"
     assert failure.message == words
@@ -430,7 +428,7 @@ def test_a_canceled_shipment_will_never_be_delivered() -> None:
 def test_a_delivery_after_the_parcel_turned_back_is_to_the_sender(name: str) -> None:
     turned = {"date": "2026-10-04T10:31:00+02:00", name: "RS", "eventDescription": "Returning to shipper"}
     for scans in ([a_scan(), turned], [turned, a_scan()]):
-        failure = failure_of(tracked(a_result(scanEvents=scans)))
+        failure = failure_of(answered(scanEvents=scans))
         assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
         words = "FedEx says that the parcel was turned back before it was delivered, so it went to the sender (Livré)"
         assert failure.message == words
@@ -440,18 +438,18 @@ def test_a_delivery_after_the_parcel_turned_back_is_to_the_sender(name: str) -> 
     "status", [{"code": "DL"}, {"derivedCode": "DL"}, {"code": "DL", "derivedCode": "IT"}]
 )
 def test_delivered_statuses(status: dict[str, str]) -> None:
-    assert fetch(tracked(a_result(latestStatusDetail=status)), WITH_POD)[0] == GOT
+    assert fetch(answered(latestStatusDetail=status), WITH_POD)[0] == GOT
 
 
 def test_without_a_status_the_latest_scan_counts() -> None:
     late = a_scan("OD", "2026-10-06T08:00:00+02:00")
     for scans in ([a_scan(), late], [late, a_scan()]):
-        failure = failure_of(tracked(a_result(latestStatusDetail=None, scanEvents=scans)))
+        failure = failure_of(answered(latestStatusDetail=None, scanEvents=scans))
         assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
     for status in (None, {}, "x", a_status(None)):
-        assert fetch(tracked(a_result(latestStatusDetail=status)), WITH_POD)[0] == GOT
+        assert fetch(answered(latestStatusDetail=status), WITH_POD)[0] == GOT
     only_type = {"date": "2026-10-05T10:31:00+02:00", "eventType": "XX", "eventDescription": "Odd"}
-    failure = failure_of(tracked(a_result(latestStatusDetail=None, scanEvents=[only_type])))
+    failure = failure_of(answered(latestStatusDetail=None, scanEvents=[only_type]))
     assert failure.unknown == "the event code XX (Odd)"
 
 
@@ -461,25 +459,25 @@ def test_either_code_of_a_scan_counts(name: str) -> None:
     for status in (None, {"derivedCode": "DL"}):
         result = a_result(latestStatusDetail=status, dateAndTimes=[], scanEvents=[scan])
         assert fetch(tracked(result), WITH_POD)[0] == GOT
-    failure = failure_of(tracked(a_result(latestStatusDetail=None, scanEvents=[scan | {name: "OD"}])))
+    failure = failure_of(answered(latestStatusDetail=None, scanEvents=[scan | {name: "OD"}]))
     assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
 def test_the_derived_code_takes_precedence_over_the_scans() -> None:
     for status, scan in (({"derivedCode": "DL"}, a_scan("OD")), ({"derivedCode": "OD"}, a_scan())):
-        found = tracking_of(tracked(a_result(latestStatusDetail=status, scanEvents=[scan])))
+        found = tracking_of(answered(latestStatusDetail=status, scanEvents=[scan]))
         assert isinstance(found, Delivery) is (status["derivedCode"] == "DL")
 
 
 def test_the_english_label_is_used_if_there_is_no_french_label() -> None:
-    failure = failure_of(tracked(a_result(latestStatusDetail={"code": "IT", "description": "On its way"})))
+    failure = failure_of(answered(latestStatusDetail={"code": "IT", "description": "On its way"}))
     assert failure.message == "The parcel has not been delivered yet (On its way)"
 
 
 def test_the_list_of_images_decides_neither_delivery_nor_refusal() -> None:
-    waiting = tracked(a_result(latestStatusDetail=a_status("OD")))
+    waiting = answered(latestStatusDetail=a_status("OD"))
     assert failure_of(waiting).kind is K.NOT_DELIVERED_YET
-    assert fetch(tracked(a_result(availableImages=[])), WITH_POD)[0] == GOT
+    assert fetch(answered(availableImages=[]), WITH_POD)[0] == GOT
 
 
 # ---------------------------------------------------------------- several numbers
@@ -571,9 +569,9 @@ def test_a_delivery_before_the_pickup_belongs_to_another_parcel(kind: str) -> No
     picked_up = {"type": kind, "dateTime": "2026-10-07T10:31:00+02:00"}
     delivered = {"type": "ACTUAL_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"}
     for dates in ([picked_up, delivered], [delivered, picked_up], [picked_up]):
-        assert failure_of(tracked(a_result(dateAndTimes=dates))).kind is K.NOT_DELIVERED_YET
+        assert failure_of(answered(dateAndTimes=dates)).kind is K.NOT_DELIVERED_YET
     scans = [a_scan(), a_scan("PU", "2026-10-07T10:31:00+02:00")]
-    assert failure_of(tracked(a_result(scanEvents=scans))).kind is K.NOT_DELIVERED_YET
+    assert failure_of(answered(scanEvents=scans)).kind is K.NOT_DELIVERED_YET
 
 
 def test_a_parcel_that_was_sent_later_is_the_newer_one() -> None:
@@ -677,7 +675,7 @@ TIMES: list[Any] = [
 @pytest.mark.parametrize("scans", [[], None, [a_scan(date="")], [a_scan("OD")], "x"])
 def test_a_delivery_without_any_time(scans: Any) -> None:
     estimated = [{"type": "ESTIMATED_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"}]
-    outcome, session = fetch(tracked(a_result(dateAndTimes=estimated, scanEvents=scans)), WITH_POD)
+    outcome, session = fetch(answered(dateAndTimes=estimated, scanEvents=scans), WITH_POD)
     assert outcome == replace(GOT, delivery=Delivery(None, "DUPONT"))
     assert b"shipDate" not in (session.requests[2][1].body or b"")
 
@@ -782,7 +780,7 @@ def test_documents_of_the_wrong_type_are_unreadable(value: Any) -> None:
 ACCEPTED: list[Any] = [
     (NOT_FOUND, True),
     (of_number(INVALID), True),
-    (tracked(a_result(latestStatusDetail=a_status("IT"))), True),
+    (answered(latestStatusDetail=a_status("IT")), True),
     (FORBIDDEN, False),
     (error(400, None), False),
     (error(500, None), False),
@@ -796,7 +794,7 @@ HOSTILE_ANSWERS: tuple[Any, ...] = (
     error(400, "TRACKING.TRACKINGNUMBER." + HOSTILE, HOSTILE),
     of_number(HOSTILE, HOSTILE),
     of_number(UNKNOWN, HOSTILE),
-    tracked(a_result(latestStatusDetail=a_status(HOSTILE, HOSTILE))),
+    answered(latestStatusDetail=a_status(HOSTILE, HOSTILE)),
     proved(alerts=HOSTILE),
     proved(alerts=[{"code": HOSTILE, "message": HOSTILE}]),
     proved(alerts="XY.Z" + HOSTILE),
@@ -870,7 +868,7 @@ TABLE = Table(
     hostile=[one for answer in HOSTILE_ANSWERS for one in (answer, (DELIVERED, answer))],
     whole=[NOT_FOUND, EXPIRED, proved(alerts=[{"code": "XY.Z", "message": "x"}])],
     nobody=(of_number(UNKNOWN, number=None), K.NOT_FOUND),
-    status=lambda code: tracked(a_result(latestStatusDetail=a_status(code, "En transit"))),
+    status=lambda code: answered(latestStatusDetail=a_status(code, "En transit")),
     label="En transit",
     not_delivered=sorted(FEDEX_CODES.keys() - {"DL", "CA"}),
     strange=["XX", "dl", "D"],
@@ -889,10 +887,8 @@ TABLE = Table(
         )
         for text, at in TIMES
     ],
-    signed=lambda name: tracked(a_result(deliveryDetails={"signedByName": name})),
-    signatories=[
-        (tracked(a_result(deliveryDetails=details)), signatory) for details, signatory in SIGNATORIES
-    ],
+    signed=lambda name: answered(deliveryDetails={"signedByName": name}),
+    signatories=[(answered(deliveryDetails=details), signatory) for details, signatory in SIGNATORIES],
     encoded=lambda encoded: proved(documents=[encoded]),
     token=a_token,
     expired=EXPIRED,

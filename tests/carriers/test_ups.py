@@ -92,6 +92,11 @@ def reply(*packages: Any, **more: Any) -> Response:
     return response({"trackResponse": {"shipment": [shipment]}})
 
 
+def answered(**changed: Any) -> Response:
+    """The answer about one package that differs from the sample in these parts."""
+    return reply(a_package(**changed))
+
+
 def warned(*warnings: Any) -> Response:
     shipment = {"inquiryNumber": NUMBER, "warnings": list(warnings)}
     return response({"trackResponse": {"shipment": [shipment]}})
@@ -107,8 +112,8 @@ def legacy(status: int, code: str, description: str = "Words") -> Response:
     return response({"Fault": {"detail": {"Errors": {"ErrorDetail": detail}}}}, status)
 
 
-DELIVERED = reply(a_package())
-WITHOUT_PROOF = reply(a_package(deliveryInformation=information(pod=None, signature=None)))
+DELIVERED = answered()
+WITHOUT_PROOF = answered(deliveryInformation=information(pod=None, signature=None))
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 KNOWN = Delivery(AT, "DUPONT")
 GIF = b"GIF89a" + b"\x00" * 200 + b";"
@@ -180,7 +185,7 @@ def test_a_blocked_merchant_gets_no_token_either() -> None:
 NORMALISED: dict[str, Row] = {
     "200, TW0001": (TW0001, K.NOT_FOUND),
     "404": (error(404, None, "Tracking number information not found"), K.NOT_FOUND),
-    "not delivered": (reply(a_package(currentStatus=a_status("I", "005"))), K.NOT_DELIVERED_YET),
+    "not delivered": (answered(currentStatus=a_status("I", "005")), K.NOT_DELIVERED_YET),
     "no proof": (WITHOUT_PROOF, K.POD_NOT_AVAILABLE_YET),
     "403": (error(403, None, "Blocked Merchant"), K.ACCOUNT_DENIED),
     "403, 250003": (error(403, "250003", "Invalid Access License number"), K.AUTH_FAILED),
@@ -319,7 +324,7 @@ UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
     ],
 )
 def test_delivered_statuses(status: dict[str, Any]) -> None:
-    assert fetch(reply(a_package(currentStatus=status)))[0] == GOT
+    assert fetch(answered(currentStatus=status))[0] == GOT
 
 
 def senses(*wanted: ParcelStatus) -> list[str]:
@@ -339,7 +344,7 @@ def test_the_table_has_the_160_codes_of_the_carriers_list() -> None:
 def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> None:
     for code in senses(ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT):
         with row(code):
-            failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "En transit"))))
+            failure = failure_of(answered(currentStatus=a_status(kind, code, "En transit")))
             assert (failure.kind, failure.http_status) == (K.NOT_DELIVERED_YET, 200)
             assert (failure.delivery, failure.unknown) == (None, None)
             assert failure.message == "The parcel has not been delivered yet (En transit)"
@@ -347,14 +352,14 @@ def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet(kind: str) -> No
 
 @pytest.mark.parametrize("code", senses(ParcelStatus.UNCLEAR))
 def test_the_type_counts_if_the_code_says_nothing(code: str) -> None:
-    failure = failure_of(reply(a_package(currentStatus=a_status("X", code))))
+    failure = failure_of(answered(currentStatus=a_status("X", code)))
     assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
 @pytest.mark.parametrize("code", ["034", "067", "081"])
 @pytest.mark.parametrize("kind", ["I", "X", "D", None])
 def test_a_parcel_that_is_back_was_not_delivered_to_its_recipient(code: str, kind: str | None) -> None:
-    failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Retourné"))))
+    failure = failure_of(answered(currentStatus=a_status(kind, code, "Retourné")))
     assert (failure.kind, failure.unknown) == (K.RETURNED_TO_SENDER, None)
     assert failure.message == "UPS says that the parcel was returned to the sender (Retourné)"
     assert failure.delivery is None
@@ -371,7 +376,7 @@ def test_a_delivery_after_the_parcel_turned_back_is_to_the_sender(code: str) -> 
 
 @pytest.mark.parametrize("code", ["033", "118", "119"])
 def test_a_requested_return_is_not_a_return(code: str) -> None:
-    assert fetch(reply(a_package(activity=[an_activity(), an_activity("X", "XX", code)])))[0] == GOT
+    assert fetch(answered(activity=[an_activity(), an_activity("X", "XX", code)]))[0] == GOT
 
 
 @pytest.mark.parametrize(
@@ -384,21 +389,21 @@ def test_a_requested_return_is_not_a_return(code: str) -> None:
     ],
 )
 def test_a_parcel_that_will_never_be_delivered(kind: str, code: str | None, words: str) -> None:
-    failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Un statut"))))
+    failure = failure_of(answered(currentStatus=a_status(kind, code, "Un statut")))
     assert (failure.kind, failure.message) == (K.POD_NEVER_AVAILABLE, words)
     assert failure.unknown is None
 
 
 @pytest.mark.parametrize("kind", ["I", "M", "X", "P", "O", "NA", "U", "DO", "DD", "W"])
 def test_types_of_a_parcel_on_its_way(kind: str) -> None:
-    failure = failure_of(reply(a_package(currentStatus=a_status(kind, None))))
+    failure = failure_of(answered(currentStatus=a_status(kind, None)))
     assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
 @pytest.mark.parametrize("kind", [None, "I"])
 @pytest.mark.parametrize("code", ["002", "11", "0011", "abc", "9" * 5000])
 def test_unknown_status_codes_are_reported_and_mean_no_delivery(code: str, kind: str | None) -> None:
-    failure = failure_of(reply(a_package(currentStatus=a_status(kind, code, "Un statut"))))
+    failure = failure_of(answered(currentStatus=a_status(kind, code, "Un statut")))
     assert failure.kind is K.NOT_DELIVERED_YET
     assert failure.unknown is not None
     assert failure.unknown.startswith(f"the event code {code[:50]}")
@@ -407,29 +412,29 @@ def test_unknown_status_codes_are_reported_and_mean_no_delivery(code: str, kind:
 
 def test_the_short_label_is_used_if_there_is_no_long_label() -> None:
     status = {"type": "I", "code": "005", "simplifiedTextDescription": "En route"}
-    failure = failure_of(reply(a_package(currentStatus=status)))
+    failure = failure_of(answered(currentStatus=status))
     assert failure.message == "The parcel has not been delivered yet (En route)"
 
 
 def test_an_unknown_type_is_reported() -> None:
-    failure = failure_of(reply(a_package(currentStatus=a_status("Q", None, "Un statut"))))
+    failure = failure_of(answered(currentStatus=a_status("Q", None, "Un statut")))
     assert failure.unknown == "the event code Q (Un statut)"
-    assert failure_of(reply(a_package(currentStatus=a_status("Q", "005")))).unknown is None
+    assert failure_of(answered(currentStatus=a_status("Q", "005"))).unknown is None
 
 
 def test_without_a_status_the_newest_activity_counts() -> None:
     newest, older = an_activity("I", "OT", "021"), an_activity()
     currents: list[Any] = [None, {}, "x", [a_status()]]
     for current in currents:
-        failure = failure_of(reply(a_package(currentStatus=current, activity=[newest, older])))
+        failure = failure_of(answered(currentStatus=current, activity=[newest, older]))
         assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
-        assert fetch(reply(a_package(currentStatus=current)))[0] == GOT
+        assert fetch(answered(currentStatus=current))[0] == GOT
 
 
 @pytest.mark.parametrize("code", ["OT", "OF", "DP", "AR", "OR"])
 def test_codes_of_activities_are_known(code: str) -> None:
     activity = {"status": {"code": code}}
-    failure = failure_of(reply(a_package(currentStatus=None, activity=[activity])))
+    failure = failure_of(answered(currentStatus=None, activity=[activity]))
     assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
@@ -440,7 +445,7 @@ def test_a_photo_is_not_a_delivery() -> None:
     )
     assert failure_of(reply(package)).kind is K.NOT_DELIVERED_YET
     delivered = information(deliveryPhoto=photo, pod=None, signature=None)
-    outcome = fetch(reply(a_package(deliveryInformation=delivered)))[0]
+    outcome = fetch(answered(deliveryInformation=delivered))[0]
     assert outcome == Retrieved((Piece(PNG, SOURCE, EvidenceKind.PHOTO),), KNOWN)
 
 
@@ -458,7 +463,7 @@ def test_the_package_of_the_number_counts() -> None:
 
 
 def test_the_only_package_counts_without_a_number() -> None:
-    assert fetch(reply(a_package(trackingNumber=None)))[0] == GOT
+    assert fetch(answered(trackingNumber=None))[0] == GOT
     # A single item may have no list around it.
     single = response({"trackResponse": {"shipment": {"package": a_package()}}})
     assert fetch(single)[0] == GOT
@@ -489,7 +494,7 @@ def test_a_delivery_before_the_pickup_belongs_to_another_parcel(accepted: tuple[
         package = a_package(currentStatus=current, activity=[picked_up, an_activity()])
         assert failure_of(reply(package)).kind is K.NOT_DELIVERED_YET
     again = [an_activity(day="20261009"), picked_up, an_activity("X", "RS", "035", day="20240305")]
-    outcome = fetch(reply(a_package(activity=again)))[0]
+    outcome = fetch(answered(activity=again))[0]
     assert outcome == replace(GOT, delivery=Delivery(AT + timedelta(days=4), "DUPONT"))
 
 
@@ -499,13 +504,13 @@ def test_a_delivery_before_the_pickup_belongs_to_another_parcel(accepted: tuple[
 )
 def test_a_return_takes_precedence_over_the_delivery(kind: str, code: str, status: str) -> None:
     turned = an_activity(kind, code, status, day="20261004")
-    failure = failure_of(reply(a_package(activity=[an_activity(), turned])))
+    failure = failure_of(answered(activity=[an_activity(), turned]))
     assert (failure.kind, failure.unknown) == (K.RETURNED_TO_SENDER, None)
 
 
 @pytest.mark.parametrize("words", ["DRIVER RELEASE", "Driver release", "SIGNATURE NOT REQUIRED"])
 def test_texts_for_a_missing_signature_are_not_a_signatory(words: str) -> None:
-    outcome = fetch(reply(a_package(deliveryInformation=information(receivedBy=words))))[0]
+    outcome = fetch(answered(deliveryInformation=information(receivedBy=words)))[0]
     assert outcome == replace(GOT, delivery=Delivery(AT))
 
 
@@ -528,7 +533,7 @@ def test_a_warning_beside_a_package_is_ignored() -> None:
     ],
 )
 def test_the_time_of_the_activity_is_in_utc(day: str, hour: object, at: datetime) -> None:
-    answer = reply(a_package(activity=[an_activity(day=day, hour=hour)]))
+    answer = answered(activity=[an_activity(day=day, hour=hour)])
     assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
@@ -537,7 +542,7 @@ def test_the_time_of_the_activity_is_in_utc(day: str, hour: object, at: datetime
 def test_the_utc_time_has_colons_in_real_answers(day: str, hour: str) -> None:
     """Answers quoted in UPS-API/api-documentation, issues 38, 99 and 187. The local time differs here."""
     activity = an_activity(day=day, hour=hour) | {"time": "200000"}
-    assert fetch(reply(a_package(activity=[activity])))[0] == GOT
+    assert fetch(answered(activity=[activity]))[0] == GOT
 
 
 def local_only(country: str | None, **more: Any) -> dict[str, Any]:
@@ -557,16 +562,16 @@ def local_only(country: str | None, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_without_the_utc_time_the_local_time_counts(country: str, at: datetime) -> None:
-    answer = reply(a_package(activity=[local_only(country)]))
+    answer = answered(activity=[local_only(country)])
     assert fetch(answer)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
 
 @pytest.mark.parametrize("country", ["US", "ES", "PT", "CA", "XX", "", None])
 def test_without_a_time_zone_only_the_day_is_kept(country: str | None) -> None:
-    answer = reply(a_package(activity=[local_only(country)]))
+    answer = answered(activity=[local_only(country)])
     outcome = fetch(answer)[0]
     assert outcome == replace(GOT, delivery=Delivery(None, "DUPONT", date(2026, 10, 5)))
-    with_offset = reply(a_package(activity=[local_only(country, gmtOffset="-05:00")]))
+    with_offset = answered(activity=[local_only(country, gmtOffset="-05:00")])
     at = datetime(2026, 10, 5, 15, 31, tzinfo=UTC)
     assert fetch(with_offset)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
 
@@ -579,13 +584,13 @@ def test_the_country_of_the_activity_takes_precedence_over_the_address() -> None
         ("GB", Delivery(datetime(2026, 10, 5, 9, 31, tzinfo=UTC))),
         (None, Delivery(AT)),
     ):
-        answer = reply(a_package(activity=[local_only(country)], packageAddress=to))
+        answer = answered(activity=[local_only(country)], packageAddress=to)
         assert fetch(answer)[0] == replace(GOT, delivery=replace(delivery, signatory="DUPONT"))
 
 
 def test_an_invalid_offset_is_ignored() -> None:
     for offset in ("+99:99", "+02", "x", "+02:0٠"):
-        assert fetch(reply(a_package(activity=[local_only("FR", gmtOffset=offset)])))[0] == GOT
+        assert fetch(answered(activity=[local_only("FR", gmtOffset=offset)]))[0] == GOT
 
 
 @pytest.mark.parametrize(
@@ -598,7 +603,7 @@ def test_an_unreadable_utc_time_is_replaced_by_the_local_time(day: str, hour: ob
     activity = an_activity(day=day, hour=hour) | {"time": "110000"}
     expected = datetime(2026, 10, 5, 9, tzinfo=UTC)
     for changed in (activity, activity | {"gmtOffset": None}):
-        answer = reply(a_package(activity=[changed]))
+        answer = answered(activity=[changed])
         assert fetch(answer)[0] == replace(GOT, delivery=Delivery(expected, "DUPONT"))
 
 
@@ -630,15 +635,15 @@ def test_the_date_of_delivery_is_local(dates: Any, time: Any, delivery: Delivery
         {"type": "DESTINATION", "address": {"countryCode": "FR"}},
     ]
     for more in ({"activity": None, "packageAddress": to}, {"activity": [local_only("FR", date="x")]}):
-        answer = reply(a_package(deliveryDate=dates, deliveryTime=time, **more))
+        answer = answered(deliveryDate=dates, deliveryTime=time, **more)
         assert fetch(answer)[0] == replace(GOT, delivery=replace(delivery, signatory="DUPONT"))
 
 
 def test_without_a_country_the_date_of_delivery_is_a_day() -> None:
-    outcome = fetch(reply(a_package(activity=None)))[0]
+    outcome = fetch(answered(activity=None))[0]
     assert outcome.delivery == Delivery(None, "DUPONT", DAY)
     # A known time is not replaced by a day.
-    outcome = fetch(reply(a_package(activity=None, deliveryDate=None)), known=KNOWN)[0]
+    outcome = fetch(answered(activity=None, deliveryDate=None), known=KNOWN)[0]
     assert outcome.delivery == KNOWN
 
 
@@ -647,16 +652,16 @@ def test_the_time_is_that_of_the_handover() -> None:
     at_agent = an_activity("D", "ZP", "161", hour="110000")
     before = an_activity("I", "OT", "021", hour="50000")
     for activities in ([after, at_agent, an_activity(), before], [before, an_activity(), at_agent, after]):
-        assert fetch(reply(a_package(activity=activities)))[0] == GOT
+        assert fetch(answered(activity=activities))[0] == GOT
     # By its type alone, or its status alone.
     for handed_over in (an_activity("D", "XX", "000"), an_activity("U", "XX", "011")):
-        assert fetch(reply(a_package(activity=[after, handed_over, before])))[0] == GOT
+        assert fetch(answered(activity=[after, handed_over, before]))[0] == GOT
     # The later of two deliveries; with an unknown type and status, by the code of the activity.
     earlier = an_activity(hour="70000")
     for code in ("FS", "KB", "F4"):
         later = an_activity("U", code, "000")
         for activities in ([later, earlier], [earlier, later]):
-            assert fetch(reply(a_package(activity=activities)))[0] == GOT
+            assert fetch(answered(activity=activities))[0] == GOT
 
 
 SIGNATORIES: list[Any] = [("X" * 500, "X" * 99 + "…"), (None, None), (["DUPONT"], None)]
@@ -667,26 +672,26 @@ SIGNATORIES: list[Any] = [("X" * 500, "X" * 99 + "…"), (None, None), (["DUPONT
 
 @pytest.mark.parametrize("signature", [{"image": b64(PNG)}, {"image": ""}, None])
 def test_the_proof_is_a_page(signature: Any) -> None:
-    outcome = fetch(reply(a_package(deliveryInformation=information(signature=signature))))[0]
+    outcome = fetch(answered(deliveryInformation=information(signature=signature)))[0]
     is_signed = bool(signature and signature["image"])
     assert outcome == (GOT if is_signed else Retrieved((PROOF,), KNOWN))
 
 
 def test_page_signature_and_photo_are_kept() -> None:
     photo = {"photo": b64(GIF), "photoCaptureInd": "Y"}
-    outcome = fetch(reply(a_package(deliveryInformation=information(deliveryPhoto=photo))))[0]
+    outcome = fetch(answered(deliveryInformation=information(deliveryPhoto=photo)))[0]
     assert outcome == Retrieved((PROOF, SIGNATURE, Piece(GIF, SOURCE, EvidenceKind.PHOTO)), KNOWN)
 
 
 @pytest.mark.parametrize("pod", [None, {}, {"content": ""}, {"content": " "}, {"content": None}, "x"])
 def test_without_a_proof_the_signature_counts(pod: Any) -> None:
-    outcome, _ = fetch(reply(a_package(deliveryInformation=information(pod=pod))))
+    outcome, _ = fetch(answered(deliveryInformation=information(pod=pod)))
     assert outcome == Retrieved((SIGNATURE,), KNOWN)
 
 
 @pytest.mark.parametrize("encoded", ["PEhU*", b64(b"indisponible" * 20), b64(b"BM8")])
 def test_an_invalid_proof_does_not_hide_the_signature(encoded: str) -> None:
-    outcome, _ = fetch(reply(a_package(deliveryInformation=information(pod={"content": encoded}))))
+    outcome, _ = fetch(answered(deliveryInformation=information(pod={"content": encoded})))
     assert isinstance(outcome, Retrieved)
     assert outcome.best == SIGNATURE
 
@@ -694,20 +699,18 @@ def test_an_invalid_proof_does_not_hide_the_signature(encoded: str) -> None:
 @pytest.mark.parametrize("version", [b"GIF87a", b"GIF89a"])
 def test_a_signature_may_be_a_gif(version: bytes) -> None:
     gif = version + b"\x00" * 200 + b";"
-    outcome = fetch(
-        reply(a_package(deliveryInformation=information(pod=None, signature={"image": b64(gif)})))
-    )[0]
+    outcome = fetch(answered(deliveryInformation=information(pod=None, signature={"image": b64(gif)})))[0]
     assert outcome == Retrieved((replace(SIGNATURE, content=gif),), KNOWN)
     # An invalid proof does not hide it.
     broken = {"pod": {"content": b64(b"indisponible" * 20)}, "signature": {"image": b64(gif)}}
-    outcome = fetch(reply(a_package(deliveryInformation=information(**broken))))[0]
+    outcome = fetch(answered(deliveryInformation=information(**broken)))[0]
     assert isinstance(outcome, Retrieved)
     assert outcome.best.content == gif
 
 
 @pytest.mark.parametrize("told_of", [None, {}, {"receivedBy": "DUPONT"}, {"pod": {}, "signature": {}}, "x"])
 def test_without_either_it_may_come_later(told_of: Any) -> None:
-    failure = failure_of(reply(a_package(deliveryInformation=told_of)))
+    failure = failure_of(answered(deliveryInformation=told_of))
     assert (failure.kind, failure.http_status) == (K.POD_NOT_AVAILABLE_YET, 200)
     assert failure.delivery is not None
     assert failure.delivery.at == AT
@@ -716,7 +719,7 @@ def test_without_either_it_may_come_later(told_of: Any) -> None:
 @pytest.mark.parametrize("encoded", ["PEhU*", "PEhUT", "-_-_", "éééé", "\ud800\ud800", 7])
 def test_base64_is_read_strictly(encoded: Any) -> None:
     for pod, signature in (({"content": encoded}, None), (None, {"image": encoded})):
-        answer = reply(a_package(deliveryInformation=information(pod=pod, signature=signature)))
+        answer = answered(deliveryInformation=information(pod=pod, signature=signature))
         failure = failure_of(answer)
         assert (failure.kind, failure.http_status) == (K.BAD_RESPONSE, 200)
         assert failure.delivery == KNOWN
@@ -765,7 +768,7 @@ TABLE = Table(
         (DELIVERED, True),
         (WITHOUT_PROOF, True),
         (reply(OTHER), False),  # about another parcel
-        (reply(a_package(currentStatus=a_status("I", "005"))), True),
+        (answered(currentStatus=a_status("I", "005")), True),
         (TW0001, True),
         (error(403, None, "Blocked Merchant"), False),
         (error(403, "250003"), False),
@@ -781,19 +784,19 @@ TABLE = Table(
         error(400, "10429", HOSTILE),
         legacy(400, HOSTILE, HOSTILE),
         warned({"code": HOSTILE, "message": HOSTILE}),
-        reply(a_package(currentStatus=a_status("I", HOSTILE, HOSTILE))),
+        answered(currentStatus=a_status("I", HOSTILE, HOSTILE)),
     ],
     whole=[TW0001, TV1002, legacy(500, "TV1002")],
     nobody=(TW0001, K.NOT_FOUND),
-    status=lambda code: reply(a_package(currentStatus=a_status("X", code, "Un statut"))),
+    status=lambda code: answered(currentStatus=a_status("X", code, "Un statut")),
     label="Un statut",
     not_delivered=senses(
         ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT, ParcelStatus.UNCLEAR
     ),
     strange=["002", "11", "0011", "abc"],
-    signed=lambda name: reply(a_package(deliveryInformation=information(receivedBy=name))),
+    signed=lambda name: answered(deliveryInformation=information(receivedBy=name)),
     signatories=[
-        (reply(a_package(deliveryInformation=information(receivedBy=name))), signatory)
+        (answered(deliveryInformation=information(receivedBy=name)), signatory)
         for name, signatory in SIGNATORIES
     ],
     token=a_token,
@@ -801,8 +804,8 @@ TABLE = Table(
     no_token=[
         (error(status, "10401", "ClientId is Invalid"), "ClientId is Invalid") for status in (400, 401, 403)
     ],
-    bare=reply(a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None))),
-    nameless=reply(a_package(deliveryInformation=information(receivedBy=""))),
+    bare=answered(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None)),
+    nameless=answered(deliveryInformation=information(receivedBy="")),
 )
 
 fetch, failure_of = TABLE.fetch, TABLE.failure_of

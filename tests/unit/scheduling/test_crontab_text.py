@@ -13,6 +13,7 @@ from recours.runs.worker import WORKERS
 from recours.scheduling.jobs import Checkout, ScheduledJob, ScheduleError
 from recours.scheduling.systems import find, install, line_for, remove, search_path
 from tests.fakes.cron import cron_command
+from tests.fakes.examples import MODEST
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
 FETCH, RETRY = (ScheduledJob(worker) for worker in WORKERS)
@@ -243,6 +244,7 @@ folders = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).ma
 )
 
 
+@MODEST
 @given(texts, jobs)
 def test_installing_twice_changes_nothing_more(text: str, wanted: list[ScheduledJob]) -> None:
     once = install(text, wanted, HERE)
@@ -250,6 +252,7 @@ def test_installing_twice_changes_nothing_more(text: str, wanted: list[Scheduled
     assert sorted(line.workers[0] for line in find(once, HERE)) == sorted(job.worker for job in wanted)
 
 
+@MODEST
 @given(texts, jobs)
 def test_foreign_lines_survive_and_removing_undoes_installing(text: str, wanted: list[ScheduledJob]) -> None:
     installed = install(text, wanted, HERE)
@@ -259,6 +262,7 @@ def test_foreign_lines_survive_and_removing_undoes_installing(text: str, wanted:
     assert remove(installed, WORKERS, HERE) == ended
 
 
+@MODEST
 @given(texts, texts, jobs, jobs)
 def test_other_options_replace_the_line_between_foreign_ones(
     before: str, after: str, old: list[ScheduledJob], new: list[ScheduledJob]
@@ -271,6 +275,7 @@ def test_other_options_replace_the_line_between_foreign_ones(
     assert kept in (foreign, foreign + "\n")
 
 
+@MODEST
 @given(folders, options)
 @example('/srv/Re\'cours & "100%" $HOME `x` \\', ["a\\%b"])
 @example("/srv/a\\%b\\\\c\\", [])
