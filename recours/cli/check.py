@@ -312,10 +312,10 @@ def _private_files(context: CheckContext) -> Iterator[CheckResult]:
         try:
             with TemporaryDirectory() as folder:
                 settings.access.try_out(Path(folder))
-            yield ok("group that may read", group)
+            yield ok(SHARED_GROUP, group)
         except OSError as error:
             remedy = f"add the user of the jobs to the group (usermod -aG {group} USER), or set another group"
-            yield fault("group that may read", error.strerror or str(error), remedy)
+            yield fault(SHARED_GROUP, error.strerror or str(error), remedy)
 
 
 def _mail(context: CheckContext) -> Iterator[CheckResult]:

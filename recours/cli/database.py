@@ -228,6 +228,6 @@ def _say_removal(settings: Settings, database: Database, removal: Removal, *, wi
             f"The columns that recours added to {name} stay (drop them with --columns): {', '.join(removal.columns)}."
         )
     echo(
-        f"Documents ({settings.pod_dir}), logs and .env stay. If a job still starts a worker, its run adds everything "
+        f"Documents ({settings.pod_dir}), logs and .env stay. If a job still starts a worker, the worker adds everything "
         "again; see 'recours schedule remove'."
     )

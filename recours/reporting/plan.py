@@ -556,7 +556,7 @@ def stands_in_line(where: Position) -> bool:
 
 # Today, tomorrow, another day.
 _SENTENCES = (
-    N_("It may be tried today (estimate)."),
+    N_("The claim may be attempted today (estimate)."),
     N_("The claim will not be attempted before tomorrow (estimate)."),
     N_("The claim will not be attempted before {day} (estimate)."),
 )

@@ -499,9 +499,8 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
             "asks the carriers"
         ),
         Counted(
-            "{count} claim needs correction, and recours does not ask its carrier until then{money}{nearest}.",
-            "{count} claims need correction, and recours does not ask their carriers until "
-            "then{money}{nearest}.",
+            "{count} claim needs correction before recours asks its carrier again{money}{nearest}.",
+            "{count} claims need correction before recours asks their carriers again{money}{nearest}.",
         ),
     ),
     _K.DEADLINES: ProblemText(

@@ -45,7 +45,7 @@ def test_many_claims_to_correct_cause_one_email_a_day(
     found = mails(smtp)
     assert [subject for subject, _ in found] == [f"{count} claims to correct"] * expected
     if found:
-        assert "7 claims need correction, and recours does not ask their carriers until then" in found[0][1]
+        assert "7 claims need correction before recours asks their carriers again" in found[0][1]
         assert "€140.00" in found[0][1]
         assert "14 Mar 2026" in found[0][1]
 

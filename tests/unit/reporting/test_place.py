@@ -94,8 +94,8 @@ def test_a_claim_that_will_not_be_attempted_is_not_in_line(changed: dict[str, An
     [
         (
             TODAY,
-            "It may be tried today (estimate).",
-            "Elle sera peut-être traitée aujourd'hui (estimation).",
+            "The claim may be attempted today (estimate).",
+            "La réclamation sera peut-être traitée aujourd'hui (estimation).",
         ),
         (
             TODAY + A_DAY,

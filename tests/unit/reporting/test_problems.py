@@ -232,7 +232,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "2 claims need correction, and recours does not ask their carriers until then; in dispute: €4,210.00; nearest deadline: "
+                "2 claims need correction before recours asks their carriers again; in dispute: €4,210.00; nearest deadline: "
                 "CLM-8, on 28 Nov 2026.",
                 "Correct these claims (the dashboard and 'recours export claims' list them); the next run then asks the carriers",
             )
