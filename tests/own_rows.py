@@ -1,10 +1,11 @@
 """Claims in a database as the service stores them, with recours's rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, event, insert, select, update
 
 from recours.core.actions import PastAction
 from recours.database.border import SEEN
@@ -83,3 +84,18 @@ def actions_of(database: Database) -> list[PastAction]:
     c = actions.c
     query = select(c.at, c.what, c.subject, c.by, c.details).order_by(c.id)
     return [PastAction(*row) for row in database.all(query)]
+
+
+@contextmanager
+def statements_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """The statements executed in the context, each with its parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
+        seen.append((sql, values))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)

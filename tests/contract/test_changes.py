@@ -2,14 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from recours.core.claim import Claim, Stage
 from recours.database.by_person import ClaimEnrollment, GivenUpClaims
@@ -20,7 +18,7 @@ from recours.runs.source import find_named
 from tests.conftest import add_claims
 from tests.contract.test_claims import CATALOG, HOPELESS, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.fakes.intake import intake_of
-from tests.own_rows import joined_row, joined_rows, set_own
+from tests.own_rows import joined_row, joined_rows, set_own, statements_of
 
 HOUR = timedelta(hours=1)
 FAILED: dict[str, Any] = {"updated_at": NOW - 2 * HOUR}
@@ -34,23 +32,9 @@ def changes(database: Database, *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in columns or ("claim_id", "what", "by", "details")) for row in found]
 
 
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def see(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", see)
-    try:
-        yield seen
-    finally:
-        event.remove(database.engine, "before_cursor_execute", see)
-
-
-def of_changes(seen: Sequence[str]) -> list[str]:
+def of_changes(seen: Sequence[tuple[str, Any]]) -> list[str]:
     """The statements about the record; statements about the schema name all tables."""
-    return [statement for statement in seen if re.search("(FROM|INTO) recours_changes", statement)]
+    return [sql for sql, _ in seen if re.search("(FROM|INTO) recours_changes", sql)]
 
 
 # ---------------------------------------------------------------- the first sight
@@ -59,7 +43,7 @@ def of_changes(seen: Sequence[str]) -> list[str]:
 def test_new_claims_record_no_change_and_run_no_extra_statement(run: Run, database: Database) -> None:
     paid = {"status": "paid"}
     add_claims(database, [FAILED, {"pod_fetch_status": "pending"}, FAILED | paid, {"pod_retry_count": 3}])
-    with statements(database) as seen:
+    with statements_of(database) as seen:
         run.keep()
     assert of_changes(seen) == []
     assert changes(database) == []
@@ -152,7 +136,7 @@ def test_a_thousand_edits_cost_a_statement_for_each_chunk(run: Run, database: Da
         database,
         "UPDATE claims SET pod_fetch_status = 'pending', pod_retry_count = 0, carrier = 'Other Carrier'",
     )
-    with statements(database) as seen:
+    with statements_of(database) as seen:
         run.keep(NOW + HOUR)
     assert len(changes(database)) == count
     assert [statement.split()[0] for statement in of_changes(seen)] == ["INSERT"] * 2

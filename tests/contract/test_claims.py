@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, insert, make_url, text
+from sqlalchemy import insert, make_url, text
 
 from recours.app import App
 from recours.bootstrap import make_worker
@@ -36,7 +36,7 @@ from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, add_claims
 from tests.fakes.intake import take_in
-from tests.own_rows import joined_row, joined_rows, set_own
+from tests.own_rows import joined_row, joined_rows, set_own, statements_of
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -695,15 +695,9 @@ def test_times_are_written_as_naive_utc_in_any_time_zone(run: Run, monkeypatch: 
 
 
 @pytest.fixture
-def statements(database: Database) -> list[tuple[str, Any]]:
-    """Every statement executed from now on, with its parameters."""
-    seen: list[tuple[str, Any]] = []
-
-    @event.listens_for(database.engine, "before_cursor_execute")
-    def note(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
-        seen.append((statement, values))
-
-    return seen
+def statements(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    with statements_of(database) as seen:
+        yield seen
 
 
 # The queries, and the indexes that answer them.

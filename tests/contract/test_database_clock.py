@@ -4,10 +4,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from recours import app as databases
 from recours.app import clock_remarks, open_database
@@ -17,6 +15,7 @@ from recours.database.engine import Database, SystemClock, clock_offset, offset_
 from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
+from tests.own_rows import statements_of
 
 ROOT = Path(databases.__file__).parents[1]
 NOON = datetime(2026, 2, 2, 12, 0, tzinfo=UTC)
@@ -42,13 +41,8 @@ def test_the_clocks_are_compared_in_the_middle_of_the_round_trip(theirs: int, to
 
 @pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=3), timedelta(hours=-3)])
 def test_the_difference_is_measured_by_one_query(database: Database, behind: timedelta) -> None:
-    seen: list[str] = []
-
-    @event.listens_for(database.engine, "before_cursor_execute")
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    found = clock_offset(database, lambda: datetime.now(UTC) - behind)
+    with statements_of(database) as seen:
+        found = clock_offset(database, lambda: datetime.now(UTC) - behind)
     if database.is_sqlite:
         assert (found, seen) == (timedelta(0), [])
     else:

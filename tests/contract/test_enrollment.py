@@ -9,7 +9,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import event, make_url, text
+from sqlalchemy import make_url, text
 
 from recours.core.claim import Claim, Stage
 from recours.core.policy import EnrollNew
@@ -27,6 +27,7 @@ from recours.sandbox import SimulatedClock
 from tests.contract.test_claims import CATALOG, POLICY
 from tests.contract.test_records import plan
 from tests.fakes.intake import intake_of, take_in
+from tests.own_rows import statements_of
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -412,12 +413,9 @@ def test_every_query_is_answered_by_an_index(service: Database) -> None:
     execute(service, "UPDATE recours_claims SET stage = 'done' WHERE claim_id > 1000")
     with service.outside_transactions() as connection:
         connection.exec_driver_sql("ANALYZE recours_claims")
-    seen: list[tuple[str, Any]] = []
-    event.listen(
-        service.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
-    )
-    assert found.undecided(500, NOW + 2 * HOUR) == 500
-    assert found.enroll_new(NOW + HOUR) == 0
+    with statements_of(service) as seen:
+        assert found.undecided(500, NOW + 2 * HOUR) == 500
+        assert found.enroll_new(NOW + HOUR) == 0
     looks = [(sql, values) for sql, values in seen if "FROM recours_claims" in sql]
     assert looks
     for sql, values in looks:

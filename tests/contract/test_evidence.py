@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from recours.carriers.chronopost import SPEC
 from recours.core.carrier import Catalog
@@ -19,6 +18,7 @@ from tests.conftest import add_claims
 from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run
 from tests.contract.test_records import plan
 from tests.fakes.intake import take_in
+from tests.own_rows import statements_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FORGETFUL = replace(POLICY, evidence_days={"chronopost": 120})
@@ -142,11 +142,8 @@ def test_finding_overdue_claims_costs_the_same_for_any_backlog(database: Databas
     add_claims(database, ORDER)
     run = Run(database)
     run.keep()
-    world, seen = Side(run), []
-    event.listen(
-        database.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
-    )
-    world.keep()
+    with statements_of(database) as seen:
+        Side(run).keep()
     looks = [(sql, values) for sql, values in seen if "rank_at <" in sql and "LIMIT" in sql]
     assert looks
     if database.is_sqlite:

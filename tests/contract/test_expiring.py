@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
@@ -20,7 +19,7 @@ from tests.conftest import add_claims
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
 from tests.fakes.intake import intake_of
-from tests.own_rows import joined_row, set_own, set_service
+from tests.own_rows import joined_row, set_own, set_service, statements_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OLD = {"response_deadline": date(2025, 12, 20), "created_at": NOW - 90 * DAY}
@@ -124,16 +123,11 @@ def test_a_claim_that_expired_can_be_reopened_though_it_used_no_retry(run: Run) 
 
 
 def test_finding_expired_claims_costs_the_same_for_any_backlog(run: Run) -> None:
-    seen: list[tuple[str, Any]] = []
-    event.listen(
-        run.database.engine,
-        "before_cursor_execute",
-        lambda _c, _cu, sql, values, *_: seen.append((sql, values)),
-    )
     later = NOW + 7 * HOUR
-    assert given_up(run, later) == []
-    run.keep(later)
-    assert given_up(run, later) == ["asked"]
+    with statements_of(run.database) as seen:
+        assert given_up(run, later) == []
+        run.keep(later)
+        assert given_up(run, later) == ["asked"]
     looks = [(sql, values) for sql, values in seen if "expire_from <=" in sql and sql.startswith("SELECT")]
     assert looks
     if run.database.is_sqlite:

@@ -28,8 +28,8 @@ from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
 from tests.conftest import SERVICE_CLIENTS, add_claims, environment_of
 from tests.contract.test_claims import NOW, POLICY
-from tests.contract.test_many_lanes import statements_of
 from tests.fakes.intake import take_in
+from tests.own_rows import statements_of
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "20000002", "CHRONOPOST_PASSWORD": "S3cret-of-the-shop"}

@@ -1,14 +1,13 @@
 """With many lanes, ready claims are found at once, and the most urgent claims overall are leased first."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import insert, select
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State
@@ -24,6 +23,7 @@ from tests.conftest import SERVICE_CLIENTS, add_claims
 from tests.contract.test_claims import LEASE, NOW, POLICY
 from tests.fakes.intake import take_in
 from tests.fakes.many_lanes import Model, Slice, catalog_of_clients, lane_name, make_catalog
+from tests.own_rows import statements_of
 
 LANES = 3 * LANES_AT_ONCE
 CATALOG = make_catalog(LANES)
@@ -82,18 +82,6 @@ def places(database: Database) -> dict[Any, tuple[str, Urgency]]:
     }
 
 
-@contextmanager
-def statements_of(database: Database) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
-        seen.append(sql)
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(database.engine, "before_cursor_execute", note)
-
-
 def brute_force(waiting: dict[Any, tuple[str, Urgency]]) -> dict[str, Ready]:
     lanes: dict[str, list[Urgency]] = {}
     for lane, place in waiting.values():
@@ -114,7 +102,7 @@ def test_one_query_finds_how_much_is_ready_and_how_urgent(repository: ClaimRepos
     with statements_of(database) as seen:
         found = repository.ready_by_carrier(Stage.READY, NOW)
     # For any number of lanes: whether a claim is ready, and the claims
-    assert sum("claims" in sql for sql in seen) == 2
+    assert sum("claims" in sql for sql, _ in seen) == 2
     assert found == expected
     heads = [ready.head for ready in found.values()]
     assert heads == sorted(heads)
@@ -206,7 +194,7 @@ def test_few_statements_are_built_for_any_number_of_lanes(repository: ClaimRepos
         for count in range(1, LANES):
             repository.ready_by_carrier(Stage.READY, NOW, 1, lanes[:count])
             repository.lease(Stage.READY, lanes[:count], 1, Lease("slice", NOW + LEASE), NOW)
-    selects = {sql for sql in seen if "FROM recours_claims" in sql and not sql.startswith("UPDATE")}
+    selects = {sql for sql, _ in seen if "FROM recours_claims" in sql and not sql.startswith("UPDATE")}
     assert len(selects) <= 2 * (1 + (LANES - 1).bit_length())
 
 
@@ -220,9 +208,9 @@ def test_the_statements_of_a_run_do_not_grow_with_the_accounts(database: Databas
     with statements_of(database) as seen:
         assert maintenance.repair_keys() == []
         maintenance.rank_overdue(Stage.READY, ["chronopost"], rank, NOW - timedelta(days=60))
-    selects = [sql for sql in seen if sql.lstrip().startswith(("SELECT", "WITH", "UPDATE"))]
+    selects = [sql for sql, _ in seen if sql.lstrip().startswith(("SELECT", "WITH", "UPDATE"))]
     assert len(selects) <= 4
     leased = Slice(of_clients, catalog, SimulatedClock(NOW), Limits(30, 8, 4, timedelta(hours=1)))
     with statements_of(database) as seen:
         assert leased.next()
-    assert sum("claims" in sql for sql in seen) <= 4
+    assert sum("claims" in sql for sql, _ in seen) <= 4

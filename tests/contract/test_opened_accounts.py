@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, update
+from sqlalchemy import insert, update
 
 from recours.accounts.opened import OpenedAccounts, make_catalog, open_accounts
 from recours.accounts.sealing import Seals
@@ -20,7 +20,7 @@ from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings, redactor
 from tests.conftest import SERVICE_CLIENTS, START, environment_of
-from tests.own_rows import put_account
+from tests.own_rows import put_account, statements_of
 from tests.planted import MARK
 
 KEY, OTHER_KEY = (base64.urlsafe_b64encode(sign * 32).decode() for sign in (b"k", b"o"))
@@ -197,11 +197,9 @@ def test_without_accounts_only_one_statement_runs(
     store: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
     assert store.database.border.has_client_column("email")  # one query for all
-    statements: list[str] = []
-    engine = store.database.engine
-    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    there = opened_by(settings(), store.database)
-    for _ in range(3):
-        make_catalog(settings(), there.client_accounts)
-        assert there["chronopost"].client
-    assert len(statements) == 1
+    with statements_of(store.database) as seen:
+        there = opened_by(settings(), store.database)
+        for _ in range(3):
+            make_catalog(settings(), there.client_accounts)
+            assert there["chronopost"].client
+    assert len(seen) == 1

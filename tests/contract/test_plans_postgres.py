@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, event
+from sqlalchemy import URL
 
 from recours.core.claim import Stage
 from recours.core.decision import pass_retry
 from recours.database.engine import Database
 from tests.conftest import Kind, add_claims
 from tests.contract.test_claims import CHECKS, NOW, POLICY, Run, assert_read
+from tests.own_rows import statements_of
 
 # Claims that nobody works on, and claims given up long ago.
 QUIET = """
@@ -151,21 +151,6 @@ def test_among_a_large_backlog_only_the_first_rows_are_read(backlog: Database) -
             assert kinds <= {"Index Scan", "Index Only Scan"}, sql
             read = [node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans]
             assert max(read) <= 60, sql
-
-
-@contextmanager
-def statements_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """The statements sent during the block, each with its parameters."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
-        seen.append((sql, values))
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

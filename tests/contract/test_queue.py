@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import event
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
@@ -30,6 +29,7 @@ from recours.database.quota import QuotaTables
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from tests.fakes.hostile import Attack
+from tests.own_rows import statements_of
 from tests.planted import PASSWORD
 from tests.units import fetch_one
 
@@ -240,10 +240,9 @@ def test_unused_units_are_returned_with_the_next_reservation(
     run = queue("10/day")
     (reservation,), _ = run.reserve("chronopost", [BOTH])
     reservation.release()
-    written: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda *call: written.append(call[2]))
-    run.reserve("chronopost", [TRACKING_ONLY])
-    assert [statement.split()[0] for statement in written if "recours_quota" in statement] == ["INSERT"]
+    with statements_of(database) as seen:
+        run.reserve("chronopost", [TRACKING_ONLY])
+    assert [sql.split()[0] for sql, _ in seen if "recours_quota" in sql] == ["INSERT"]
     assert counts(run) == [1]
 
 

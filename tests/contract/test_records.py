@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, insert, text, update
+from sqlalchemy import insert, text, update
 
 from recours.carriers.chronopost import SPEC
 from recours.core.carrier import Catalog
@@ -26,7 +26,7 @@ from recours.reporting.system import Backlog, Differences, Pile
 from recours.reporting.system_reader import SystemReader
 from tests.conftest import Kind, add_claims
 from tests.fakes.intake import take_in
-from tests.own_rows import set_own
+from tests.own_rows import set_own, statements_of
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
@@ -546,14 +546,8 @@ def many(
 def test_every_query_uses_an_index(
     many: DatabaseRecords, look_for: Callable[[DatabaseRecords], Any], indexes: set[str]
 ) -> None:
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
-        seen.append((statement, values))
-
-    event.listen(many.database.engine, "before_cursor_execute", note)
-    look_for(many)
-    event.remove(many.database.engine, "before_cursor_execute", note)
+    with statements_of(many.database) as seen:
+        look_for(many)
     asked = [(statement, values) for statement, values in seen if "FROM" in statement]
     assert asked
     plans = [line for statement, values in asked for line in plan(many.database, statement, values)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, inspect, make_url, select, text
+from sqlalchemy import inspect, make_url, select, text
 
 from recours.app import open_database
 from recours.database.border import INDEX, POD_COLUMNS
@@ -23,6 +23,7 @@ from recours.database.schema.inspection import inspect_schema, require_claims
 from recours.database.tables import metadata
 from recours.host.home import migrations
 from recours.settings.model import Settings
+from tests.own_rows import statements_of
 
 ROOT = Path(inspection.__file__).parents[3]
 SPAWN = multiprocessing.get_context("spawn")
@@ -362,18 +363,12 @@ def test_the_embedded_database_is_created_once_by_many_processes(
 
 
 def test_a_current_schema_is_seen_by_few_statements(database: Database) -> None:
-    seen: list[str] = []
-
-    @event.listens_for(database.engine, "before_cursor_execute")
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
     def statements() -> int:
-        seen.clear()
-        found = inspect_schema(database)
-        require_claims(database, found)
-        assert bring_up_to_date(database, found) == (found, [])
-        return len([statement for statement in seen if statement not in ("BEGIN", "BEGIN IMMEDIATE")])
+        with statements_of(database) as seen:
+            found = inspect_schema(database)
+            require_claims(database, found)
+            assert bring_up_to_date(database, found) == (found, [])
+        return len([sql for sql, _ in seen if sql not in ("BEGIN", "BEGIN IMMEDIATE")])
 
     statements()
     assert statements() == (1 if database.is_sqlite else 2)  # of the version and the rights
