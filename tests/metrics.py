@@ -11,9 +11,6 @@ imported modules are counted separately.
 
 A view is a command or a page of the dashboard over 40 claims of all carriers after a run. It is done twice in one
 process, and the statements and started functions of the second time are counted.
-
-A file belongs to a feature if its name or a folder of its path is one of the feature's names. So does a file without
-such a name if only files of the feature import it. Files with only a docstring are not counted.
 """
 
 import argparse
@@ -27,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -39,17 +36,6 @@ from recours.sandbox import Parcel, Sandbox, Scenario
 from tests import old_words
 from tests.at_commit import ROOT, checkout, name_of
 
-# The names of a feature's files and folders; some are from earlier versions.
-FEATURES = {
-    "mail": {"mail", "mailbox", "mail_outbox", "mail_refusal", "smtp", "notifications", "post", "telling"},
-    "quota": {"quota", "ledger", "grant", "reservation"},
-    "backup": {"backup", "backups", "restore", "dumps"},
-    "schedule": {"schedule", "scheduling", "crontab", "systemd", "machine"},
-    "plan": {"plan"},
-    "check": {"check", "checks", "looks", "bench"},
-    "weekly report": {"weekly", "weekly_texts"},
-    "prune": {"prune", "pruning"},
-}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Per 1,000 lines, with the maximum.
 STYLE = {
@@ -111,32 +97,6 @@ class Code:
         """Modules that name a dialect as a string, or import something that only one database has."""
         return [path for path, tree in self.trees.items() if any(map(_names_dialect, ast.walk(tree)))]
 
-    def files_of(self, feature: str) -> set[Path]:
-        """The files of a feature."""
-        named = {path: {name for name in FEATURES if _is_named(path, name)} for path in self.trees}
-        found = {path for path, features in named.items() if feature in features}
-        others = {path for path, features in named.items() if features} - found
-        while (
-            more := {path for path, users in self._users.items() if users and users <= found} - found - others
-        ):
-            found |= more
-        return {path for path in found if len(self.trees[path].body) > 1}
-
-    @cached_property
-    def _users(self) -> dict[Path, set[Path]]:
-        """The importing files of each file."""
-        users: dict[Path, set[Path]] = {path: set() for path in self.trees}
-        for path, tree in self.trees.items():
-            for name in _names_imported(tree):
-                file = Path(name.partition(".")[2].replace(".", "/") + ".py")
-                if file in users:
-                    users[file].add(path)
-        return users
-
-
-def _is_named(path: Path, feature: str) -> bool:
-    return not FEATURES[feature].isdisjoint(path.with_suffix("").parts)
-
 
 def _names_dialect(node: ast.AST) -> bool:
     match node:
@@ -147,16 +107,6 @@ def _names_dialect(node: ast.AST) -> bool:
         case ast.ImportFrom(module=str(name)):
             return name.startswith(_OF_ONE_DATABASE)
     return False
-
-
-def _names_imported(tree: ast.AST) -> Iterator[str]:
-    """Imported dotted names that may be modules."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 # ---------------------------------------------------------------- the way of a result
@@ -400,9 +350,6 @@ def measures(root: Path) -> dict[str, str]:
         "  lines, 90 of 100 at most": f"{statistics.quantiles(lengths, n=10)[-1]:.0f}",
         "  lines, longest": f"{longest} ({where.rpartition(' ')[2]})",
     }
-    for feature in FEATURES:
-        files = code.files_of(feature)
-        found[f"{feature}: files in folders"] = f"{len(files)} in {len({file.parent for file in files})}"
     found["script to recorded result: lines"] = f"{lines:,}"
     found["  functions in modules"] = f"{functions} in {modules}"
     found |= slice_of_a_failure(root)
