@@ -35,13 +35,8 @@ _FORM: soap.Form = (
         "request",
         (
             ("Customer?", ("centernumber", "number", "countrycode")),
-            "Language",
-            "ShipmentNumber",
-            "ExpandContainerMode",
-            "GetImages",
-            "GetPhotos",
-            "GetParsedInfo",
-            "GetServices",
+            *("Language", "ShipmentNumber", "ExpandContainerMode"),
+            *("GetImages", "GetPhotos", "GetParsedInfo", "GetServices"),
         ),
     ),
 )

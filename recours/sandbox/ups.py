@@ -168,15 +168,10 @@ def _package(question: Question, state: ParcelState) -> dict[str, Any]:
     end_of_return = (_GOING_BACK, state.alternate((_BACK, _ARRIVED)))
     steps = state.history(_ON_THE_WAY, _ARRIVED, end_of_return, *_NOT_YET)
     kind, code, _, label, end = steps[-1]
+    texts = {"description": label, "simplifiedTextDescription": label}
     package: dict[str, Any] = {
         "trackingNumber": question.number,
-        "currentStatus": {
-            "code": code,
-            "description": label,
-            "simplifiedTextDescription": label,
-            "statusCode": code,
-            "type": kind,
-        },
+        "currentStatus": {"type": kind, "code": code, "statusCode": code, **texts},
         "deliveryDate": [{"type": "DEL" if delivered else "SDD", "date": f"{french_time(end):%Y%m%d}"}],
         "activity": [_activity(state.scenario, *step) for step in reversed(steps)],
         "packageCount": 1,

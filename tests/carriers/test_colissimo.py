@@ -51,14 +51,8 @@ def an_event(code: Any, date: Any = "2026-10-05T10:08:43.000", label: Any = "Un 
 
 
 def a_step(number: Any, status: str, date: Any = None) -> dict[str, Any]:
-    words = {"labelShort": f"Étape {number}", "labelLong": ""}
-    return {
-        "stepId": number,
-        **words,
-        "status": f"STEP_STATUS_{status}",
-        "date": date,
-        "countryCodeISO": "FR",
-    }
+    words = {"labelShort": f"Étape {number}", "labelLong": "", "countryCodeISO": "FR"}
+    return {"stepId": number, **words, "status": f"STEP_STATUS_{status}", "date": date}
 
 
 ON_ITS_WAY = (a_step(2, "ACTIVE", "2026-10-04T10:00:00.000"), a_step(5, "INACTIVE"))
@@ -119,6 +113,7 @@ def parse_documents(answer: Response) -> list[Listed] | Failure:
 
 
 DELIVERED = tracked(an_event("LIVCFM"), an_event("AARCFM", "2026-10-05T07:00:00.000"), steps=ARRIVED)
+EARLY = "2026-10-01T10:00:00.000+0200"
 LISTED = listed(an_entry())
 DOCUMENT = raw(PDF, kind="application/pdf")
 A_PROOF = Listed("/a", "uuid")
@@ -154,33 +149,19 @@ def test_requests_match_the_documentation(settings: dict[str, str], credential: 
         (what, r.method, r.path, dict(r.headers), json.loads(r.body or b"")) for what, r in session.requests
     ]
     accepts_json = {"Content-Type": "application/json", "Accept": "application/json"}
+    shared = {"credential": credential, "cab": NUMBER, "lang": "fr_FR"}
+    one = {"path": "/panama/2026/10/05/SIGNATURE.pdf", "uuid": "uuid-SIGNATURE"}
+    timeline = "/tracking-timeline-ws/rest/tracking/timelineCompany"
+    tracking = {**credential, "parcelNumber": NUMBER, "lang": "fr_FR"}
     assert sent == [
-        (
-            Capability.TRACKING,
-            "POST",
-            "/tracking-timeline-ws/rest/tracking/timelineCompany",
-            accepts_json,
-            {**credential, "parcelNumber": NUMBER, "lang": "fr_FR"},
-        ),
-        (
-            Capability.POD,
-            "POST",
-            "/api-document/rest/documents",
-            accepts_json,
-            {"credential": credential, "cab": NUMBER, "lang": "fr_FR"},
-        ),
+        (Capability.TRACKING, "POST", timeline, accepts_json, tracking),
+        (Capability.POD, "POST", "/api-document/rest/documents", accepts_json, shared),
         (
             Capability.POD,
             "POST",
             "/api-document/rest/document",
-            {"Content-Type": "application/json", "Accept": "*/*"},
-            {
-                "credential": credential,
-                "lang": "fr_FR",
-                "cab": NUMBER,
-                "path": "/panama/2026/10/05/SIGNATURE.pdf",
-                "uuid": "uuid-SIGNATURE",
-            },
+            accepts_json | {"Accept": "*/*"},
+            shared | one,
         ),
     ]
 
@@ -576,14 +557,7 @@ def test_an_invalid_list_cannot_be_read(documents: Any) -> None:
         ([an_entry("LABEL"), an_entry("PHOTO")], "uuid-PHOTO"),
         ([an_entry("LABEL"), an_entry("PICTURE")], "uuid-PICTURE"),
         ([an_entry(path=None, uuid=None), an_entry("PHOTO")], "uuid-PHOTO"),
-        (
-            [
-                an_entry(uuid="early", eventDate="2026-10-01T10:00:00.000+0200"),
-                an_entry(uuid="late"),
-                an_entry(uuid="undated", eventDate=None),
-            ],
-            "late",
-        ),
+        ([an_entry(uuid="1", eventDate=EARLY), an_entry(uuid="2"), an_entry(uuid="3", eventDate=None)], "2"),
         # A better type precedes a later document.
         ([an_entry("PHOTO", eventDate="2026-10-09T10:00:00.000+0200"), an_entry()], "uuid-SIGNATURE"),
     ],

@@ -103,6 +103,8 @@ def a_client(**settings: str) -> DhlExpress:
 
 # ---------------------------------------------------------------- requests
 
+TRACKING_QUERY = "trackingView=all-checkpoints&levelOfDetail=shipment&requestGMTOffsetPerEvent=true"
+
 
 def test_requests_match_the_documentation() -> None:
     _, session = fetch(DELIVERED, WITH_POD)
@@ -111,29 +113,14 @@ def test_requests_match_the_documentation() -> None:
         "Accept": "application/json",
         "x-version": "3.1.0",
     }
-    first, second = session.requests
-    references = [
-        {"Message-Reference": request.headers["Message-Reference"]} for _, request in session.requests
-    ]
-    assert first == (
-        Capability.TRACKING,
-        Request(
-            "GET",
-            "/mydhlapi/shipments/1234567891/tracking"
-            "?trackingView=all-checkpoints&levelOfDetail=shipment&requestGMTOffsetPerEvent=true",
-            headers | references[0],
-        ),
+    calls = (
+        (Capability.TRACKING, f"tracking?{TRACKING_QUERY}"),
+        (Capability.POD, "proof-of-delivery?shipperAccountNumber=123456789&content=epod-summary"),
     )
-    assert second == (
-        Capability.POD,
-        Request(
-            "GET",
-            "/mydhlapi/shipments/1234567891/proof-of-delivery"
-            "?shipperAccountNumber=123456789&content=epod-summary",
-            headers | references[1],
-        ),
-    )
-    for _, request in session.requests:
+    for (what, request), (capability, path) in zip(session.requests, calls, strict=True):
+        own = {"Message-Reference": request.headers["Message-Reference"]}
+        expected = Request("GET", f"/mydhlapi/shipments/1234567891/{path}", headers | own)
+        assert (what, request) == (capability, expected)
         assert (request.body, request.origin) == (None, "")
 
 

@@ -78,6 +78,11 @@ def tracked(*results: Any, number: str | None = NUMBER) -> Response:
     return response({"transactionId": "t1", "output": {"completeTrackResults": [complete]}})
 
 
+def listed(*pairs: tuple[Any, Any]) -> Response:
+    complete = [{"trackingNumber": number, "trackResults": [found]} for number, found in pairs]
+    return response({"output": {"completeTrackResults": complete}})
+
+
 def answered(**changed: Any) -> Response:
     """The answer with one result that differs from the sample in these parts."""
     return tracked(a_result(**changed))
@@ -369,13 +374,7 @@ OF_TRACKING: dict[str, Response] = {
     "an invalid result": tracked("x"),
     "a result of nothing": tracked({"trackingNumberInfo": {"trackingNumber": NUMBER}}),
     "an empty error": tracked({"error": {}}),
-    "several numbers, none ours": response(
-        {
-            "output": {
-                "completeTrackResults": [{"trackingNumber": n, "trackResults": [a_result()]} for n in "12"]
-            }
-        }
-    ),
+    "several numbers, none ours": listed(*((number, a_result()) for number in "12")),
 }
 
 STRANGE: dict[str, tuple[Response, ErrorKind]] = {
@@ -485,11 +484,6 @@ def test_the_list_of_images_decides_neither_delivery_nor_refusal() -> None:
 OTHER = "999999999999"
 THIRD = "DT123456789012"
 ALL = [NUMBER, OTHER, THIRD]
-
-
-def listed(*pairs: tuple[Any, Any]) -> Response:
-    complete = [{"trackingNumber": number, "trackResults": [found]} for number, found in pairs]
-    return response({"output": {"completeTrackResults": complete}})
 
 
 ON_ITS_WAY = a_result(latestStatusDetail=a_status("IT"))

@@ -466,15 +466,9 @@ def test_all_images_are_kept() -> None:
 
 PROOF: dict[str, Row] = {
     "INVALID_FIELD of a number of the right form": (INVALID, K.NOT_FOUND),
-    "INVALID_FIELD of the parcel number": (
-        refused(error=INVALID_FIELD, message="Invalid field ParcelNumber."),
-        K.NOT_FOUND,
-    ),
+    "INVALID_FIELD of our number": (refused(490, INVALID_FIELD, "Invalid field ParcelNumber."), K.NOT_FOUND),
     "INVALID_FIELD, named in args": (refused(error=INVALID_FIELD, args='["TrackID"]'), K.NOT_FOUND),
-    "INVALID_FIELD of another field": (
-        refused(error=INVALID_FIELD, message="Invalid field DateTo."),
-        K.BAD_RESPONSE,
-    ),
+    "INVALID_FIELD of another": (refused(490, INVALID_FIELD, "Invalid field DateTo."), K.BAD_RESPONSE),
     "wrong state": (WRONG_STATE, K.POD_NOT_AVAILABLE_YET),
     "wrong state, by its code": (refused(error="POD.WRONG_STATE"), K.POD_NOT_AVAILABLE_YET),
     "wrong state, by its words": (refused(message=WRONG_STATE_WORDS), K.POD_NOT_AVAILABLE_YET),
@@ -556,13 +550,7 @@ TABLE = Table(
     proof=Retrieved.single(PDF, KNOWN, "gls parcelpod"),
     no_numbers=f"1234567 123456789 1234567890 1234567890123 ZX00AAA zx00aaaa QAS_000008 {'1' * 19}",
     good_check_digits=[
-        NUMBER,
-        TRACK_ID,
-        SPEC.sample_number,
-        "123456789012",
-        "12345678",
-        "QAS_0000008",
-        "1" * 20,
+        *(NUMBER, TRACK_ID, SPEC.sample_number, "123456789012", "12345678", "QAS_0000008", "1" * 20)
     ],
     errors=[TRACKING, {}, PROOF],
     of_no_answer=of_no_answer,
@@ -613,10 +601,7 @@ TABLE = Table(
     token=a_token,
     expired=EXPIRED,
     no_token=[
-        (
-            response({"errors": [{"message": "Invalid client identifier", "type": "400"}]}, status),
-            "Invalid client identifier",
-        )
+        (response({"errors": [{"message": "No such client", "type": "400"}]}, status), "No such client")
         for status in (400, 401, 403)
     ],
 )
