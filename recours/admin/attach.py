@@ -67,7 +67,7 @@ REFUSED: dict[str, str] = {
         "a year later."
     ),
     "before_all": N_("The delivery cannot have been on {at}: that date is before 2000."),
-    "signatory": N_("The name of the person who signed is empty."),
+    "signatory": N_("The name of the signatory is empty."),
     "kind": N_("An attached file must be a letter, a signature or a photo, not '{kind}'."),
 }
 

@@ -78,7 +78,7 @@ def _answer_lines(answer: Response, documented: "_Documented") -> Iterator[str]:
         yield f"  {field_name}: {', '.join(sorted(values)[:_MOST_FORMS])}"
     closest = max(documented.answers, key=lambda fields: (len(fields & forms.keys()), -len(fields)))
     if (missing := closest - forms.keys()) and missing != closest:
-        yield f"  documented, and not there: {', '.join(sorted(missing))}"
+        yield f"  documented, but missing: {', '.join(sorted(missing))}"
 
 
 def _tree(body: bytes) -> Any:

@@ -135,7 +135,7 @@ def test_the_length_of_values_and_their_number_are_not_in_the_report(carrier: st
 @pytest.mark.parametrize("carrier", CLIENTS)
 def test_a_documented_answer_has_no_differences(carrier: str) -> None:
     report = shared_report(recording_of(carrier))
-    assert "not there" not in report
+    assert "but missing" not in report
     assert not re.search(r"^  .*\?", report, re.MULTILINE)
     assert "HTTP 200, " in report
 
@@ -156,7 +156,7 @@ def test_known_codes_and_differences_are_in_the_report() -> None:
     assert lines[f"{of_package}.currentStatus.code"] == "text A9-9"
     assert lines[f"{of_package}.currentStatus.description"] == "text"
     assert lines[f"{of_package}.?.type"] == "text A"
-    assert lines["documented, and not there"] == f"{of_package}.deliveryInformation.receivedBy"
+    assert lines["documented, but missing"] == f"{of_package}.deliveryInformation.receivedBy"
     assert "1. GET /api/track/v1/details/?" in report
 
 
