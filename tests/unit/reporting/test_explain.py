@@ -32,10 +32,10 @@ def claim(stage: Stage | None, status: str | None = "failed", **state: Any) -> C
     """A claim that no one has edited since its assessment."""
     found = State(stage, retries_used=1, last_retry_at=NOW - HOUR, failed_at=NOW - 3 * HOUR, rank_at=NOW)
     found = replace(found, **({"next_at": NOW + 5 * HOUR} | state))
-    seen = Snapshot(status, "XY1FR", "chronopost", found.retries_used)
+    snapshot = Snapshot(status, "XY1FR", "chronopost", found.retries_used)
     return Claim(
         1, "CLM-1", carrier_name="Chronopost", carrier="chronopost", number="XY1FR", fetch_status=status,
-        retries_counted=found.retries_used, state=found, assessed=seen,
+        retries_counted=found.retries_used, state=found, assessed=snapshot,
     )  # fmt: skip
 
 
@@ -118,15 +118,15 @@ def test_a_claim_past_its_deadline_can_still_be_due(of: Claim) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "expected"),
     [
         (None, "CLM-1 is not enrolled: no proof of delivery was requested."),
         ("manual", "CLM-1 is excluded: recours does not fetch its proof of delivery."),
         ("success", "CLM-1 has its proof of delivery."),  # of unknown time: another program set the status
     ],
 )
-def test_claims_without_a_fetch_are_told_apart(status: str | None, said: str) -> None:
-    assert explained(claim(None, status)).sentences == (said,)
+def test_claims_that_are_not_fetched_have_their_own_sentences(status: str | None, expected: str) -> None:
+    assert explained(claim(None, status)).sentences == (expected,)
 
 
 def test_every_actor_has_a_text() -> None:
@@ -182,22 +182,22 @@ IDLE = replace(claim(Stage.WAITING, None), assessed=None)
 )
 def test_possible_actions_depend_on_the_claim(of: Claim, leased: bool, possible: set[str]) -> None:
     if of.number == "XY1FR":
-        seen = of.assessed and replace(of.assessed, number="XY000000001FR")
-        of = replace(of, number="XY000000001FR", assessed=seen)
+        snapshot = of.assessed and replace(of.assessed, number="XY000000001FR")
+        of = replace(of, number="XY000000001FR", assessed=snapshot)
     where = position(of, NOW, POLICY, leased=leased)
     assert possible_actions(of, where, CATALOG, POLICY) == possible
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "expected"),
     [
         ("en", "Runs in a row that died while fetching this claim: 3."),
         ("fr", "Exécutions interrompues de suite pendant le traitement de cette réclamation : 3."),
     ],
 )
-def test_runs_that_died_are_mentioned(language: str, said: str) -> None:
+def test_runs_that_died_are_mentioned(language: str, expected: str) -> None:
     died = claim(Stage.READY, interruptions=3)
-    assert said in explain(ListedClaim(died), Facts(), CATALOG, POLICY, NOW, language=language).notes
+    assert expected in explain(ListedClaim(died), Facts(), CATALOG, POLICY, NOW, language=language).notes
 
 
 PAUSED = Refusal(Blocked.RATE_LIMIT, "Chronopost is unavailable (HTTP 503)", NOW + 9 * HOUR)
@@ -242,15 +242,15 @@ def at_last(at: datetime | None, stage: Stage = Stage.WAITING, policy: Policy = 
 
 def test_the_time_of_the_last_attempt_is_mentioned() -> None:
     found = at_last(AT)
-    said = "CLM-1 is waiting for one last attempt before its deadline, on 8 Feb 2026, 18:00 CET."
-    assert found.sentences == (said,)
+    expected = "CLM-1 is waiting for one last attempt before its deadline, on 8 Feb 2026, 18:00 CET."
+    assert found.sentences == (expected,)
     assert found.position.next_at == AT
     assert found.as_json()["last_attempt_at"] == AT.isoformat()
 
 
 def test_a_due_last_attempt_is_announced() -> None:
-    said = "CLM-1 is due. The next run makes one last attempt before its deadline."
-    assert at_last(NOW, Stage.READY).sentences == (said,)
+    expected = "CLM-1 is due. The next run makes one last attempt before its deadline."
+    assert at_last(NOW, Stage.READY).sentences == (expected,)
 
 
 # ---------------------------------------------------------------- accounts of clients
@@ -272,8 +272,8 @@ def served(
     of = replace(
         claim(Stage.WAITING, account=remembered, **state), client_id=7, client_text="7", account=account
     )
-    seen = replace(of.assessed or Snapshot("", "", "", 0), account=assessed or of.account_key, client="7")
-    of = replace(of, assessed=seen)
+    snapshot = replace(of.assessed or Snapshot("", "", "", 0), account=assessed or of.account_key, client="7")
+    of = replace(of, assessed=snapshot)
     facts = Facts(client=SHOP, refusal=refusal)
     return explain(ListedClaim(of), facts, catalog, POLICY, NOW)
 

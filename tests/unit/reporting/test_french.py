@@ -29,21 +29,21 @@ REFERENCE, CARRIER = "CLM-1", "Chronopost"
 ENGLISH = "The password was wrong"  # as a carrier may say it
 
 
-# ---------------------------------------------------------------- what is French
+# ---------------------------------------------------------------- the check for English words
 
 
 UNSET = "CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD, or CHRONOPOST_KEY"  # as the settings have it
 
 
-def test_an_english_word_is_noticed_and_a_quoted_one_is_not() -> None:
-    found = not_french({f"Refusé : « {ENGLISH} », voir recours carriers check ups", f"Refusé : {ENGLISH}"})
-    assert found["wrong"] == found["The"] == {f"Refusé : {ENGLISH}"}
+def test_english_words_are_found_unless_they_are_quoted() -> None:
+    words = not_french({f"Refusé : « {ENGLISH} », voir recours carriers check ups", f"Refusé : {ENGLISH}"})
+    assert words["wrong"] == words["The"] == {f"Refusé : {ENGLISH}"}
 
 
-# ---------------------------------------------------------------- what is made of them
+# ---------------------------------------------------------------- texts
 
 
-SAIDS = [
+CARRIER_SENTENCES = [
     SentenceParts(key, CARRIER, UNSET if words and key is Sentence.NOT_CONFIGURED else words, client)
     for key, words, client in product(Sentence, ("", ENGLISH), ("", "shop@example.com"))
 ]
@@ -52,15 +52,19 @@ _IN_BRACKETS = re.compile(r"\([^)]*\)")
 
 
 def test_every_reason_is_french() -> None:
-    texts = {sentence("fr", said) for said in SAIDS}
-    texts |= {sentence("fr", said, to_client=True) for said in SAIDS if said.key in OF_CLIENT.values()}
+    texts = {sentence("fr", parts) for parts in CARRIER_SENTENCES}
+    texts |= {
+        sentence("fr", parts, to_client=True)
+        for parts in CARRIER_SENTENCES
+        if parts.key in OF_CLIENT.values()
+    }
     texts |= {explain_or_quote("fr", None, kind, ENGLISH) for kind in (*ErrorKind, None)}
     assert not_french({_IN_BRACKETS.sub("", text) for text in texts}) == {}
 
 
 REFUSALS = [
-    Refusal(why, ENGLISH, until, kind=kind, stopped=stopped, explanation=said)
-    for why, until, kind, stopped, said in product(
+    Refusal(why, ENGLISH, until, kind=kind, stopped=stopped, explanation=explanation)
+    for why, until, kind, stopped, explanation in product(
         Blocked,
         (None, LATER),
         ErrorKind,
@@ -82,7 +86,7 @@ def test_a_carrier_that_a_run_stops_calling_is_not_called_paused() -> None:
 
 
 def statuses() -> Iterator[str]:
-    told = StatusSentences("fr")
+    sentences = StatusSentences("fr")
     turns = (None, LATER.date())
     refusals = [None, *REFUSALS[::7]]
     for standing, why, is_due, number in product(Standing, Why, (False, True), (None, "XY1")):
@@ -96,7 +100,7 @@ def statuses() -> Iterator[str]:
             )
             where = replace(where, evidence=Evidence(LATER, is_over=is_due, counts=True))
             listed = ListedClaim(claim, fetched_at=NOW)
-            yield told.status(
+            yield sentences.status(
                 listed, where, carrier=CARRIER, asked_count=3, not_before=turn, now=NOW
             ).sentence
 
@@ -147,33 +151,35 @@ def problems() -> Iterator[Problem]:
 
 
 def test_every_problem_and_its_remedy_is_french() -> None:
-    told = VerdictSentences("fr")
+    sentences = VerdictSentences("fr")
     texts = {
-        text for problem in problems() for text in (told.sentence(problem, NOW), told.remedy(problem, NOW))
+        text
+        for problem in problems()
+        for text in (sentences.sentence(problem, NOW), sentences.remedy(problem, NOW))
     }
     assert not_french({text.replace("anna", "") for text in texts}) == {}
 
 
 def test_the_verdict_is_french() -> None:
-    told = VerdictSentences("fr")
-    found = [
+    sentences = VerdictSentences("fr")
+    verdicts = [
         Verdict(NOW, list({problem.kind: problem for problem in problems()}.values()), 0, 0, 0),
         *(Verdict(NOW, (), n, n, n, is_more=bool(n)) for n in (0, 1, 2000)),
     ]
-    assert not_french({told.verdict(verdict) for verdict in found}) == {}
+    assert not_french({sentences.verdict(verdict) for verdict in verdicts}) == {}
 
 
 def test_the_health_and_the_checks_of_accounts_are_french() -> None:
     account = ClientAccount(1, 5, "chronopost", None, NOW, "anna", NOW)
-    kept = f"Chronopost rejects the credentials of client 5: {ENGLISH}"
-    whys = (None, ENGLISH, kept)
+    recorded_reason = f"Chronopost rejects the credentials of client 5: {ENGLISH}"
+    whys = (None, ENGLISH, recorded_reason)
     texts = {
         account_reason("fr", ListedAccount(account, health, why, until))
         for health, why, until in product(AccountHealth, whys, (None, LATER))
     }
     assert f"« {ENGLISH} »" in texts
-    for verdict, said in product(CheckVerdict, (None, *SAIDS)):
-        texts.add(_IN_BRACKETS.sub("", check_error("fr", AccountCheck(verdict, None, ENGLISH, said))))
+    for verdict, parts in product(CheckVerdict, (None, *CARRIER_SENTENCES)):
+        texts.add(_IN_BRACKETS.sub("", check_error("fr", AccountCheck(verdict, None, ENGLISH, parts))))
     assert not_french(texts) == {}
 
 

@@ -86,7 +86,7 @@ def test_a_claim_that_will_not_be_attempted_is_not_in_line(changed: dict[str, An
     assert not stands_in_line(position(claim(1, **changed), NOW, POLICY))
 
 
-# ---------------------------------------------------------------- what is said
+# ---------------------------------------------------------------- sentences
 
 
 @pytest.mark.parametrize(

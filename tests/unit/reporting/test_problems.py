@@ -367,14 +367,20 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("overview", "told"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_every_problem_has_a_sentence_and_a_remedy(overview: Overview, told: list[tuple[str, str]]) -> None:
-    found = problems(overview)
+@pytest.mark.parametrize(
+    ("overview", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_every_problem_has_a_sentence_and_a_remedy(
+    overview: Overview, expected: list[tuple[str, str]]
+) -> None:
+    overview_problems = problems(overview)
     words = WORDS["en"]
-    assert [(words.sentence(one, NOW), words.remedy(one, NOW)) for one in found] == told
-    for one in found:
+    assert [
+        (words.sentence(problem, NOW), words.remedy(problem, NOW)) for problem in overview_problems
+    ] == expected
+    for problem in overview_problems:
         for language in ("en", "fr"):
-            printed = WORDS[language].as_json(one, NOW)
+            printed = WORDS[language].as_json(problem, NOW)
             assert set(printed) == {
                 "kind", "count", "since", "until", "carrier", "facts", "amounts", "amounts_at_least", "sentence", "remedy",
             }  # fmt: skip

@@ -37,8 +37,8 @@ def ups(**columns: Any) -> Claim:
     number = row.pop("number", "1Z999AA10123456784")
     claim = Claim(1, "CLM-1", carrier_name="UPS", carrier="ups", number=number, **row)
     assessed = replace(claim, state=assess(claim, NOW, POLICY))
-    seen = Snapshot(claim.fetch_status, claim.number, "ups", 0, deadline=claim.deadline)
-    return replace(assessed, assessed=seen)
+    snapshot = Snapshot(claim.fetch_status, claim.number, "ups", 0, deadline=claim.deadline)
+    return replace(assessed, assessed=snapshot)
 
 
 def explained(claim: Claim, now: datetime = NOW, **known: Any) -> Explanation:
@@ -46,7 +46,7 @@ def explained(claim: Claim, now: datetime = NOW, **known: Any) -> Explanation:
 
 
 @pytest.mark.parametrize(
-    ("columns", "now", "said"),
+    ("columns", "now", "expected"),
     [
         ({"deadline": LATER}, NOW, [ENDS]),
         ({}, NOW, [ENDS]),
@@ -66,10 +66,10 @@ def explained(claim: Claim, now: datetime = NOW, **known: Any) -> Explanation:
     ],
 )
 def test_why_says_when_the_evidence_ends_where_it_counts(
-    columns: dict[str, Any], now: datetime, said: list[str]
+    columns: dict[str, Any], now: datetime, expected: list[str]
 ) -> None:
     found = explained(ups(**columns), now)
-    assert [text for text in (ENDS, IS_OVER, LAST) if text in " ".join(found.sentences)] == said
+    assert [text for text in (ENDS, IS_OVER, LAST) if text in " ".join(found.sentences)] == expected
     is_known = columns.get("created_at", CREATED) and columns.get("fetch_status") != "success"
     assert found.as_json()["evidence_until"] == ("2026-05-20T09:00:00+00:00" if is_known else None)
 
@@ -83,7 +83,7 @@ def test_a_given_up_claim_mentions_evidence_only_once_it_has_expired() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "now", "said"),
+    ("language", "now", "expected"),
     [
         ("en", NOW, ENDS),
         ("en", NOW + 7 * DAY, IS_OVER),
@@ -99,14 +99,16 @@ def test_a_given_up_claim_mentions_evidence_only_once_it_has_expired() -> None:
         ),
     ],
 )
-def test_claim_status_mentions_expiring_evidence(language: str, now: datetime, said: str) -> None:
+def test_claim_status_mentions_expiring_evidence(language: str, now: datetime, expected: str) -> None:
     claim = ups(deadline=LATER)
-    told = StatusSentences(language, PARIS)
-    status = told.status(ListedClaim(claim), position(claim, now, POLICY), carrier="UPS", asked_count=1)
-    assert status.sentence.endswith(f". {said}")
+    sentences = StatusSentences(language, PARIS)
+    status = sentences.status(ListedClaim(claim), position(claim, now, POLICY), carrier="UPS", asked_count=1)
+    assert status.sentence.endswith(f". {expected}")
     assert status.evidence_until == CREATED + 120 * DAY
     urgent = ups(deadline=date(2026, 5, 18))
-    status = told.status(ListedClaim(urgent), position(urgent, NOW, POLICY), carrier="UPS", asked_count=1)
+    status = sentences.status(
+        ListedClaim(urgent), position(urgent, NOW, POLICY), carrier="UPS", asked_count=1
+    )
     assert "20" not in status.sentence.partition("2026-05-14")[2]
 
 
@@ -135,7 +137,7 @@ def test_which_claims_lose_their_evidence_within_a_week(
 
 
 @pytest.mark.parametrize(
-    ("language", "count", "said"),
+    ("language", "count", "expected"),
     [
         ("en", 1, "1 claim will not be attempted before its carrier deletes the parcel's data: CLM-1, on 21 May 2026 at the latest."),
         (
@@ -156,9 +158,11 @@ def test_which_claims_lose_their_evidence_within_a_week(
         ),
     ],
 )  # fmt: skip
-def test_status_and_the_weekly_report_count_expiring_evidence(language: str, count: int, said: str) -> None:
+def test_status_and_the_weekly_report_count_expiring_evidence(
+    language: str, count: int, expected: str
+) -> None:
     at = datetime(2026, 5, 20, 23, 0, tzinfo=UTC)  # the 21st in Paris
-    kept = Problem(
+    problem = Problem(
         ProblemKind.EVIDENCE, count, facts={"reference": "CLM-1", "evidence_until": at.isoformat()}
     )
-    assert VerdictSentences(language, PARIS).sentence(kept, NOW) == said
+    assert VerdictSentences(language, PARIS).sentence(problem, NOW) == expected

@@ -118,11 +118,11 @@ def test_the_report_contains_the_figures_of_the_week_and_the_backlog(
 def test_the_report_contains_the_sentences_of_recours_status(overview: Overview, language: str) -> None:
     mail, sentences = rendered(week_report(now=overview), language), VerdictSentences(language, PARIS)
     found = verdict(overview)
-    told = [sentences.verdict(found)]
-    told += [sentences.sentence(problem, found.at) for problem in found.problems]
-    told += [sentences.remedy(problem, found.at) for problem in found.problems]
+    expected = [sentences.verdict(found)]
+    expected += [sentences.sentence(problem, found.at) for problem in found.problems]
+    expected += [sentences.remedy(problem, found.at) for problem in found.problems]
     plain = mail.plain.replace("\N{NO-BREAK SPACE}", " ")
-    missing = [text for text in told if " ".join(text.split()) not in " ".join(plain.split())]
+    missing = [text for text in expected if " ".join(text.split()) not in " ".join(plain.split())]
     assert missing == []
     count = len(found.problems)
     noun = "problem" if language == "en" else "problème"
