@@ -99,3 +99,11 @@ def statements_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
         yield seen
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+
+
+def plan(database: Database, sql: str, values: Any) -> list[str]:
+    """The lines of the database's plan for a statement."""
+    with database.read() as connection:
+        if database.is_sqlite:
+            return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+        return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {sql}", values)]

@@ -36,7 +36,7 @@ from recours.runs.worker import Options, PODRetryScheduler
 from recours.sandbox import Sandbox, SimulatedClock
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, add_claims
 from tests.fakes.intake import take_in
-from tests.own_rows import joined_row, joined_rows, set_own, statements_of
+from tests.own_rows import joined_row, joined_rows, plan, set_own, statements_of
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -786,11 +786,6 @@ def assert_read(found: set[str], indexes: str) -> None:
 def edit_without_rows(database: Database, statement: str) -> None:
     with database.write() as connection:
         connection.exec_driver_sql(statement)
-
-
-def plan(database: Database, sql: str, values: Any) -> list[str]:
-    with database.read() as connection:
-        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
 
 
 @pytest.mark.full("statements are counted, by a run that takes seconds")

@@ -25,9 +25,8 @@ from recours.runs.ports import Lease
 from recours.runs.summary import not_enrolled_warning
 from recours.sandbox import SimulatedClock
 from tests.contract.test_claims import CATALOG, POLICY
-from tests.contract.test_records import plan
 from tests.fakes.intake import intake_of, take_in
-from tests.own_rows import statements_of
+from tests.own_rows import plan, statements_of
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -16,9 +16,8 @@ from recours.database.engine import Database
 from recours.runs.ports import Attempt, Lease
 from tests.conftest import add_claims
 from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run
-from tests.contract.test_records import plan
 from tests.fakes.intake import take_in
-from tests.own_rows import statements_of
+from tests.own_rows import plan, statements_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FORGETFUL = replace(POLICY, evidence_days={"chronopost": 120})

@@ -17,9 +17,8 @@ from recours.database.engine import Database
 from recours.runs.eligibility import ReopenCriteria
 from tests.conftest import add_claims
 from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
-from tests.contract.test_records import plan
 from tests.fakes.intake import intake_of
-from tests.own_rows import joined_row, set_own, set_service, statements_of
+from tests.own_rows import joined_row, plan, set_own, set_service, statements_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OLD = {"response_deadline": date(2025, 12, 20), "created_at": NOW - 90 * DAY}

@@ -14,7 +14,7 @@ from recours.core.decision import pass_retry
 from recours.database.engine import Database
 from tests.conftest import Kind, add_claims
 from tests.contract.test_claims import CHECKS, NOW, POLICY, Run, assert_read
-from tests.own_rows import statements_of
+from tests.own_rows import plan, statements_of
 
 # Claims that nobody works on, and claims given up long ago.
 QUIET = """
@@ -101,11 +101,6 @@ def analyze(database: Database) -> None:
 def execute(database: Database, statement: str) -> None:
     with database.write() as connection:
         connection.exec_driver_sql(statement)
-
-
-def plan(database: Database, sql: str, values: Any) -> list[str]:
-    with database.read() as connection:
-        return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {sql}", values)]
 
 
 BACKLOG = """

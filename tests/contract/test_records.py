@@ -26,7 +26,7 @@ from recours.reporting.system import Backlog, Differences, Pile
 from recours.reporting.system_reader import SystemReader
 from tests.conftest import Kind, add_claims
 from tests.fakes.intake import take_in
-from tests.own_rows import set_own, statements_of
+from tests.own_rows import plan, set_own, statements_of
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
@@ -564,10 +564,3 @@ def test_every_query_uses_an_index(
     if many.database.is_sqlite:  # which names a constraint's index by a number
         indexes = {name for name in indexes if not name.startswith("uq_")}
     assert indexes <= found
-
-
-def plan(database: Database, statement: str, values: Any) -> list[str]:
-    with database.read() as connection:
-        if database.is_sqlite:
-            return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
-        return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", values)]
