@@ -285,7 +285,10 @@ def as_dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
 def read_in_batches(
     database: Database, query: Select[Any], key: ColumnElement[Any], size: int
 ) -> Iterator[Sequence[RowMapping]]:
-    """Read rows by ascending `key`, their column `id`. No transaction is open while the caller processes a batch."""
+    """Read rows in the order of `key`, which is their column `id`.
+
+    No transaction is open while the caller processes a batch.
+    """
     part = further = query.order_by(key).limit(size)
     while rows := database.mappings(further):
         yield rows

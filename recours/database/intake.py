@@ -118,7 +118,7 @@ _UNREADABLE = "\ufffd"
 
 
 class _SuppressedError(Exception):
-    """A trigger of the service suppressed some of several updates. Only single updates show which."""
+    """A trigger of the service suppressed some of several updates, which are now repeated one by one."""
 
 
 def read_adoption(connection: Connection) -> Adoption | None:
