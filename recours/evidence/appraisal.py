@@ -170,10 +170,8 @@ def _titles(rows: list[Row]) -> list[str]:
     for row in rows[:_TITLES]:
         for cell in row if len(row) <= 2 and not begins_with_date(fold(row[0].text)) else ():  # noqa: PLR2004 (a menu has more)
             title = fold(cell.text)
-            continues = (
-                len(line_above) >= _LONG_LINE and line_above[-1].isalnum() and len(title) >= _SHORT_LINE
-            )
-            if not (continues or len(title.split()) > _LONGEST_TITLE or phrases.NO_TITLE.search(title)):
+            is_cut = len(line_above) >= _LONG_LINE and line_above[-1].isalnum() and len(title) >= _SHORT_LINE
+            if not (is_cut or len(title.split()) > _LONGEST_TITLE or phrases.NO_TITLE.search(title)):
                 titles.append(title)
         line_above = row[-1].text
     return titles

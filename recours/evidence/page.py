@@ -75,9 +75,7 @@ class Page:
         span = self._all if self._own_row is not None else self._own_span()
         # Statements in these rows are about another parcel, or about something that has not happened.
         self.excluded_rows = {
-            row
-            for row in self._all
-            if row not in span or self._is_step(row) or self._is_row_of_another_parcel(row)
+            row for row in self._all if row not in span or self._is_step(row) or self._is_foreign(row)
         }
         self._offsets: list[int] = []
         self.text = self._joined_lines()
@@ -219,7 +217,7 @@ class Page:
             or any(numbers.is_like(word, self._number) for word in _LONG_WORD.findall(upper))
         ) and not numbers.shows(upper, self._number)
 
-    def _is_row_of_another_parcel(self, row: int) -> bool:
+    def _is_foreign(self, row: int) -> bool:
         cells = self.rows[row]
         first = cells[0].text.upper()
         is_number = len(cells) > 1 and first.isalnum() and len(first) == len(self._number)
@@ -237,12 +235,9 @@ class Page:
             and self._has(row, Fact.NUMBER)
             and any(_LONG_WORD.search(cell.text) for cell in self.rows[row])
         ]
-        if (
-            foreign
-            and not any(map(self._is_numbered, self._own_rows))
-            and any(map(self._is_numbered, foreign))
-        ):
-            return range(next(filter(self._is_numbered, foreign)))  # facts beside a number belong to it
+        numbered = list(filter(self._is_numbered, foreign))
+        if numbered and not any(map(self._is_numbered, self._own_rows)):
+            return range(numbered[0])  # facts beside a number belong to it
         start = own_row if foreign and foreign[0] < own_row else 0
         span = range(start, next((row for row in foreign if row > own_row), len(self.rows)))
         is_apart = any(self._has(row, Fact.SIGNATORY) or self._has(row, Fact.DELIVERED) for row in span)
@@ -380,9 +375,8 @@ class Page:
         remaining = ""
         start = 0
         for number, label in enumerate(cell.labels):
-            is_field = label.kind is Fact.TO and label.end >= len(
-                cell.text
-            )  # "Delivered to", beside an address
+            # "Delivered to", beside an address.
+            is_field = label.kind is Fact.TO and label.end >= len(cell.text)
             if is_field or (
                 label.kind not in (Fact.NUMBER, Fact.OTHER) and self._is_left_blank(row, place, number)
             ):

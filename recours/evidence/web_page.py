@@ -40,7 +40,7 @@ _CONTROLS = frozenset({"nav", "button"})
 _LINK = "\x0e"
 _LINK_ENDS = "\x0f"
 _LINKED = re.compile(f"{_LINK}[^{_LINK_ENDS}]*{_LINK_ENDS}")
-_ALPHANUMERIC = re.compile(r"[^\W_]")
+_ALNUM = re.compile(r"[^\W_]")
 _COLUMN = 100.0  # distance between columns
 _PASSWORD = re.compile(r"<input\b[^<>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 # A picture counts only if it is embedded in the page.
@@ -158,9 +158,7 @@ def _rows(page: str) -> list[Row]:
     rows = []
     for marked in _visible(page).split("\n"):
         line = marked.replace(_LINK, "").replace(_LINK_ENDS, "")
-        if line != marked and not (
-            _ALPHANUMERIC.search(_LINKED.sub("", marked)) or any(map(str.isdigit, line))
-        ):
+        if line != marked and not (_ALNUM.search(_LINKED.sub("", marked)) or any(map(str.isdigit, line))):
             continue
         texts = [" ".join(markup.unescape(cell).split()) for cell in line.split("\t")]
         if row := tuple(Cell(text, at * _COLUMN) for at, text in enumerate(texts) if text):
