@@ -217,9 +217,7 @@ class Engine:
                         break
                     is_closed = is_closed or result.outcome.closes_carrier
                     unasked.remove(leased)
-                    if (
-                        result.evidence
-                    ):  # after a failure, the lease expires and a later run finds the documents
+                    if result.evidence:  # after a failure, a later run finds the documents
                         self._deps.documents.make_durable(result.evidence)
                     self._from_threads.put(self._apply_answer(leased, result))
         except RunError as fault:

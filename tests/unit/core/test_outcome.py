@@ -46,9 +46,8 @@ def test_a_doubtful_number_is_named_as_the_likely_reason() -> None:
     doubtful = make_outcome(UNKNOWN, replace(OURS, is_mistyped=True))
     assert doubtful.message == f"{UNKNOWN.message} (wrong check digit; the number may be mistyped)"
     assert doubtful.explanation == SentenceParts(Sentence.NUMBER_UNKNOWN_MISTYPED, "Chronopost", "inconnu")
-    assert (
-        make_outcome(REJECTED, replace(OURS, is_mistyped=True)) == REJECTED
-    )  # it does not concern the number
+    # A mistyped number does not matter.
+    assert make_outcome(REJECTED, replace(OURS, is_mistyped=True)) == REJECTED
 
 
 def test_a_refusal_of_the_account_names_the_source_of_its_credentials() -> None:

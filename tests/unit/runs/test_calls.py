@@ -796,9 +796,8 @@ def test_a_run_ends_if_the_database_fails_between_the_quotas_of_two_carriers(
     """Nobody fetches the bundles of the first carrier: the run does not wait for them."""
     world.failed("CLM-1")
     world.failed("DHL-1", DHL_N, carrier="DHL Express")
-    monkeypatch.setattr(
-        world.queue, "asks_alone", lambda _: False
-    )  # otherwise they are leased one after the other
+    # Otherwise they are leased one after the other.
+    monkeypatch.setattr(world.queue, "asks_alone", lambda _: False)
     reserve, reserved = world.queue.reserve, []
 
     def broken(key: str, *args: Any, **named: Any) -> Any:

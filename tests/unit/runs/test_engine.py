@@ -76,9 +76,7 @@ class Watched:
     asked: list[int] = field(default_factory=list)
     put_back: list[Claim] = field(default_factory=list)
     most_waiting: int = 0  # leased, and not answered yet
-    short: set[str] = field(
-        default_factory=set
-    )  # carriers whose units were reserved by other calls for a while
+    short: set[str] = field(default_factory=set)  # carriers whose units other calls had reserved
 
     def __post_init__(self) -> None:
         self.world = world = World()

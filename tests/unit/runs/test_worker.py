@@ -650,9 +650,8 @@ def test_each_run_logs_how_many_claims_are_not_fetched_for_their_status(
 def test_a_run_may_be_done_in_slices(world: World) -> None:
     numbers = world.many_failed(5)
     world.failed("DHL-1", "1234567890", carrier="DHL Express", deadline=date(2030, 1, 1))
-    worker = world.scheduler(
-        concurrency=1
-    )  # otherwise DHL Express is called while Chronopost's first answer is awaited
+    # Otherwise DHL Express is called while Chronopost's first answer is awaited.
+    worker = world.scheduler(concurrency=1)
     worker.open()
     worker.maintain()
     worker.slice(limit=2)
