@@ -392,12 +392,8 @@ def group_by_number(
     for item in items:
         texts = [text for text in numbers_of(item) if text]
         matches = [exact[_tidy(text)] for text in texts if _tidy(text) in exact]
-        candidates = {
-            candidate for text in texts for form in _forms(text) for candidate in alike.get(form, ())
-        }
-        similar = [
-            candidate for candidate in candidates if any(same_number(candidate, text) for text in texts)
-        ]
+        candidates = {number for text in texts for form in _forms(text) for number in alike.get(form, ())}
+        similar = [number for number in candidates if any(same_number(number, text) for text in texts)]
         if matches or len(similar) == 1:
             results.setdefault([*matches, *similar][0], []).append(item)
         elif not texts and len(numbers) == 1:

@@ -272,9 +272,7 @@ def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     if entries and not ours:
         return answers.about_another(SPEC.name, answer)
     documents = [listed for entry in ours if (listed := _listed(entry))]
-    latest = {
-        listed.type: listed for listed in sorted(documents, key=lambda listed: listed.at or answers.NEVER)
-    }
+    latest = {one.type: one for one in sorted(documents, key=lambda one: one.at or answers.NEVER)}
     # The answer does not name the product, so it does not show whether a proof will follow.
     return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or answers.failure_of(
         SPEC.name, DOCUMENT_CODES["003"], answer

@@ -182,9 +182,7 @@ def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery
 
 def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
     table = CODES | dict.fromkeys(delivered_codes, ParcelStatus.DELIVERED)
-    traces = sorted(
-        soap.listed(result, "Traces", "clsTrace"), key=lambda trace: _time(trace) or answers.NEVER
-    )
+    traces = sorted(soap.listed(result, "Traces", "clsTrace"), key=lambda item: _time(item) or answers.NEVER)
     if not traces:
         return _not_known(answer)
     # The number is not compared: for a part of a shipment, the service may answer about the whole (manual of 2022).

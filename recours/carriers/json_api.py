@@ -110,8 +110,6 @@ def problem_of(answer: Response) -> ProblemJson:
     problem = tree(answer.body)
     details = at(problem, "additionalDetails")
     more = details[:_READ_OF_DETAILS] if isinstance(details, list) else []
-    parts = [text(problem, name) for name in ("detail", "message", "title")] + [
-        text(detail) for detail in more
-    ]
+    parts = [*(text(problem, name) for name in ("detail", "message", "title")), *map(text, more)]
     texts = [carrier_text for carrier_text in parts if carrier_text]
     return ProblemJson(texts[0] if texts else None, plain(" ".join(texts)[:_READ_OF_TEXTS]))

@@ -200,10 +200,8 @@ def _shipments(answer: Response) -> list[Shipment] | Failure:
 
 def _shipment(package: Any) -> Shipment:
     """A package. According to the carrier's document, alternate tracking numbers name the same package."""
-    alternates = [
-        json_api.text(other, "number") for other in json_api.items(package, "alternateTrackingNumber")
-    ]
-    numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *alternates]))
+    others = [json_api.text(other, "number") for other in json_api.items(package, "alternateTrackingNumber")]
+    numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *others]))
     destination = _destination(package)
     # Activities are listed newest first.
     scans = [

@@ -32,9 +32,7 @@ def wrapped(line: str, width: int) -> str:
     """
     if display_width(line) <= width:
         return line
-    heads = [
-        match.end() for match in _HEAD.finditer(line) if display_width(line[: match.end()]) <= width // 2
-    ]
+    heads = [head.end() for head in _HEAD.finditer(line) if display_width(line[: head.end()]) <= width // 2]
     begin = max(heads, default=0)
     margin = " " * display_width(line[:begin])
     text = line[begin:]

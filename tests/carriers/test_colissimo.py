@@ -472,11 +472,7 @@ DOCUMENT_ROWS: dict[str, Row] = {
     "500": (response({"error": "Internal Server Error", "message": "oh"}, 500), K.SERVER_ERROR),
     "502, a page": (raw("<html>Bad gateway</html>", 502), K.SERVER_ERROR),
     "400, words": (response({"error": "Bad Request", "message": "lang"}, 400), K.BAD_RESPONSE),
-    "messages": (
-        response({"messages": [{"id": "30000", "messageContent": "no"}]}, 400),
-        K.BAD_RESPONSE,
-        "30000",
-    ),
+    "messages": (response({"messages": [{"id": "300", "messageContent": "no"}]}, 400), K.BAD_RESPONSE, "300"),
     "404, a page": (raw("<html/>", 404, "text/html"), K.BAD_RESPONSE),
     "000 with 404": (response({"errorCode": "000", "documents": [an_entry()]}, 404), K.BAD_RESPONSE),
 }

@@ -340,21 +340,18 @@ BY_TEXT: dict[str, Row] = {
         K.INVALID_TRACKING,
     ),
     "its value": (problem(400, "Bad request", f"{NUMBER} is not a waybill"), K.INVALID_TRACKING),
-    "its value, unprocessable": (problem(422, "Validation error", f"/{NUMBER}/"), K.INVALID_TRACKING),
-    "its field, unprocessable": (
-        problem(422, "Validation error: shipmentTrackingNumber"),
-        K.INVALID_TRACKING,
-    ),
+    "its value, HTTP 422": (problem(422, "Validation error", f"/{NUMBER}/"), K.INVALID_TRACKING),
+    "its field, HTTP 422": (problem(422, "Validation error: shipmentTrackingNumber"), K.INVALID_TRACKING),
     "in the details": (
         problem(422, "Validation error", additionalDetails=["shipmentTrackingNumber: too short"]),
         K.INVALID_TRACKING,
     ),
     "a part of another number": (problem(400, "Bad request", f"9{NUMBER} is odd"), K.BAD_RESPONSE),
     "the account": (problem(400, "Bad request", "Account number not found or invalid"), K.ACCESS_DENIED),
-    "the account, unprocessable": (problem(422, "Validation error", "Invalid ACCOUNT"), K.ACCESS_DENIED),
+    "the account, HTTP 422": (problem(422, "Validation error", "Invalid ACCOUNT"), K.ACCESS_DENIED),
     "the account's field": (problem(400, "Wrong format", "shipperAccountNumber"), K.ACCESS_DENIED),
     "nothing": (problem(400, "Bad request", "Parameters not having correct format: content"), K.BAD_RESPONSE),
-    "nothing, unprocessable": (problem(422, "Validation error", **UNSAID), K.BAD_RESPONSE),
+    "nothing, HTTP 422": (problem(422, "Validation error", **UNSAID), K.BAD_RESPONSE),
     "no detail": (problem(400, "Bad request"), K.BAD_RESPONSE),
     "no text": (response({"status": "400"}, 400), K.BAD_RESPONSE),
     "another shape": (response([NUMBER], 400), K.BAD_RESPONSE),
@@ -436,10 +433,7 @@ def test_events_of_the_wrong_type_are_not_a_delivery(events: list[Any]) -> None:
         ([a_document(b"other", typeCode="INV"), a_document(PDF)], SOURCE),
         ([a_document(PDF), a_document(b"other", typeCode="INV")], SOURCE),
         ([a_document(PDF, typeCode="epod"), a_document(b"other", typeCode="INV")], SOURCE),
-        (
-            [a_document(PDF, encodingFormat="\n" + "F" * 50)],
-            "dhl_express proof-of-delivery " + "F" * 19 + "…",
-        ),
+        ([a_document(PDF, encodingFormat="\n" + "F" * 50)], f"dhl_express proof-of-delivery {'F' * 19}…"),
     ],
 )
 def test_documents(sent: list[Any], source: str) -> None:

@@ -307,9 +307,7 @@ def test_a_proof_that_is_not_hexadecimal_is_a_bad_response(text: str) -> None:
 def test_all_signatures_are_kept() -> None:
     others = signature_gif("y")
     outcome = of(signed(GIF.hex(), "4", others.hex()), known=KNOWN)
-    assert outcome.pieces == tuple(
-        Piece(content, SOURCE, EvidenceKind.SIGNATURE) for content in (GIF, others)
-    )
+    assert outcome.pieces == tuple(Piece(image, SOURCE, EvidenceKind.SIGNATURE) for image in (GIF, others))
 
 
 @pytest.mark.parametrize(

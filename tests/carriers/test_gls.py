@@ -384,11 +384,7 @@ TRACKING: dict[str, Row] = {
     "E_404_02": (wrong("E_404_02", "No Delivery Info"), K.NOT_FOUND),
     "E_500_01": (wrong("E_500_01", "Internal Server Error"), K.SERVER_ERROR),
     "E_404_01 without words": (wrong("E_404_01", None), K.NOT_FOUND),
-    "an unknown code": (
-        wrong("E_418_01", "A teapot"),
-        K.BAD_RESPONSE,
-        "the error code E_418_01 (HTTP 200: A teapot)",
-    ),
+    "an unknown code": (wrong("E_418_01", "A teapot"), K.BAD_RESPONSE, "E_418_01 (HTTP 200: A teapot)"),
     "no parcel": (tracked(), K.NOT_FOUND),
     "400": (problem(400, "Bad Request", "Failed to convert 'showEvents'"), K.BAD_RESPONSE),
     "404": (problem(404, "Not Found", "No static resource"), K.NOT_FOUND),
@@ -488,9 +484,9 @@ PROOF: dict[str, Row] = {
     "no images at all": (response({"PODItem": {"TrackID": TRACK_ID}}), K.POD_NOT_AVAILABLE_YET),
     "images of another shape": (proved([{"a": 1}, ["x"], None]), K.POD_NOT_AVAILABLE_YET),
     "490 of another kind": (
-        refused(error="OTHER", message="Something"),
+        refused(490, "OTHER", "Something"),
         K.BAD_RESPONSE,
-        "the error code OTHER (HTTP 490: Something)",
+        "OTHER (HTTP 490: Something)",
     ),
     "490 without a code": (refused(message="Something"), K.BAD_RESPONSE, "none (HTTP 490: Something)"),
     "490 without headers": (raw(b"", 490), K.BAD_RESPONSE),
@@ -594,9 +590,7 @@ TABLE = Table(
         for status_at, event_at, details_at, at in TIMES
     ],
     signed=lambda name: (DELIVERED, detailed(Signature=name)),
-    signatories=[
-        ((DELIVERED, detailed(Signature=signature)), signatory) for signature, signatory in SIGNATORIES
-    ],
+    signatories=[((DELIVERED, detailed(Signature=text)), signatory) for text, signatory in SIGNATORIES],
     encoded=lambda encoded: proved([encoded]),
     token=a_token,
     expired=EXPIRED,

@@ -294,11 +294,7 @@ ROWS: dict[str, Row] = {
     "504": (functional(504, "Service indisponible"), K.SERVER_ERROR),
     "504 with another code": (functional(404, "Ressource non trouvée", 504), K.SERVER_ERROR),
     # The gateway's own answer: it does not concern the number.
-    "400 of the gateway": (
-        gateway(400, "BAD_REQUEST"),
-        K.BAD_RESPONSE,
-        "the error code BAD_REQUEST (HTTP 400: Words)",
-    ),
+    "400 of the gateway": (gateway(400, "BAD_REQUEST"), K.BAD_RESPONSE, "BAD_REQUEST (HTTP 400: Words)"),
     "404 of the gateway": (gateway(404, "NOT_FOUND"), K.BAD_RESPONSE, "NOT_FOUND (HTTP 404: Words)"),
     "404, a page": (raw("<html/>", 404), K.BAD_RESPONSE),
     "400, empty": (raw("", 400), K.BAD_RESPONSE),

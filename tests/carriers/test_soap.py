@@ -44,17 +44,13 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "attributes of many elements": lambda: filled("<r>", '<a b="" c="" d="" e="" f=""/>', "</r>"),
     "namespaces of one element": lambda: numbered("<r ", lambda n: f'xmlns:n{n}="u{n}" ', "/>"),
     "namespaces of many elements": lambda: numbered("<r>", lambda n: f'<a xmlns="u{n}"/>', "</r>"),
-    "a long namespace that many elements have": lambda: many(
-        39_000, f'<r xmlns:n="{_LONG}">', "<n:a{}/>", "</r>"
-    ),
+    "a long namespace of many elements": lambda: many(39_000, f'<r xmlns:n="{_LONG}">', "<n:a{}/>", "</r>"),
     "a long namespace, nested": lambda: many(19_000, f'<r xmlns="{_LONG}">', "<a{}>", ""),
     "comments": lambda: filled("<r>", "<!---->", "</r>"),
     "sections of text": lambda: filled("<r>", "<![CDATA[]]>", "</r>"),
     "a tag without an end": lambda: filled("<r><", "a", ""),
     "attributes within the bound": lambda: many(39_000, "<r ", 'a{}="" ', "/>").ljust(SIZE),
-    "attributes within the bound, of many elements": lambda: many(39_000, "<r>", '<a{} b=""/>', "</r>").ljust(
-        SIZE
-    ),
+    "few attributes of many elements": lambda: many(39_000, "<r>", '<a{} b=""/>', "</r>").ljust(SIZE),
     "a value of references": lambda: filled('<r a="', "&#65;", '"/>'),
     "a value without an end": lambda: filled('<r a="', "b", ""),
     "a comment without an end": lambda: filled("<r><!--", "x", ""),
