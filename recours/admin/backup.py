@@ -263,7 +263,9 @@ class Restored:
     )  # existing files with the same name and different content
 
 
-def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, *, force: bool) -> Restored:
+def restore_backup(
+    backup: Backup, database: Database, pod_dir: Path, access: Access, *, force: bool
+) -> Restored:
     """Replace the database with a verified backup. `force`: even during a run. Raises BackupError."""
     kind = database.dialect.name
     if backup.facts.database != kind:
@@ -275,7 +277,7 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
     copied = backup.folder / COPIES[kind]
     if not database.path:
         require_empty(database)
-        result.copied, result.conflicts = _put_documents(backup, pod_dir, access)
+        result.copied, result.conflicts = _restore_documents(backup, pod_dir, access)
         restore_into(database, copied)
         result.moved = _correct_paths(database, backup, pod_dir)
         return result
@@ -286,7 +288,7 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
     with replacing(database.path, copied, aside, access, database.names, force=force) as beside:
         # Replace the database last: until then, the restored files have no effect.
         result.moved = _correct_paths(beside, backup, pod_dir)
-        result.copied, result.conflicts = _put_documents(backup, pod_dir, access)
+        result.copied, result.conflicts = _restore_documents(backup, pod_dir, access)
     result.aside = aside if aside.exists() else None
     return result
 
@@ -305,7 +307,7 @@ def _require_rest(database: Database) -> None:
         )
 
 
-def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
+def _restore_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, list[str]]:
     """Restore missing documents. Return their number and the conflicting files, which are kept. Raises BackupError."""
     copied = 0
     other = []

@@ -111,7 +111,7 @@ def _outcome(
 
 
 # Claims per run. A run looks up all its claims before it starts, and a stopping server waits for the run in progress.
-_OF_ONE_RUN = 500
+_CLAIMS_PER_RUN = 500
 
 
 @dataclass
@@ -141,9 +141,9 @@ class RequestedFetch:
     def run(self) -> None:
         """Fetch all claims. If the server is stopped, no further run starts."""
         try:
-            for first in range(0, len(self.references), _OF_ONE_RUN):
+            for first in range(0, len(self.references), _CLAIMS_PER_RUN):
                 if threading.main_thread().is_alive():  # otherwise the server was stopped
-                    part = self.references[first : first + _OF_ONE_RUN]
+                    part = self.references[first : first + _CLAIMS_PER_RUN]
                     self.outcomes += fetch_claims(
                         self.settings, self.sentences, part, by=self.by, on_start=self._note_worker
                     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from recours import __version__
-from recours.admin.backup import Backup, BackupFacts, Restored, make_backup, open_backup, put_back
+from recours.admin.backup import Backup, BackupFacts, Restored, make_backup, open_backup, restore_backup
 from recours.app import connect, named, read_clock
 from recours.carriers.registry import CATALOG
 from recours.cli.common import (
@@ -145,7 +145,7 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
             # The current SQLite file is not opened: it may be damaged or missing, and the backup replaces it.
             opened = named(settings) if is_file(settings.database_url) else connect(settings)
             with closing(opened) as database:
-                result = put_back(backup, database, settings.pod_dir, settings.access, force=force)
+                result = restore_backup(backup, database, settings.pod_dir, settings.access, force=force)
             _say_restored(result, made_at)
 
 

@@ -13,7 +13,7 @@ from recours.host.installation import pasteable, quoted_word
 from recours.runs.attempt import known_failure
 from recours.runs.eligibility import why_not_enroll, why_not_exclude, why_not_reopen
 
-_OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
+_FAILED_STAGES = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 # Texts that do not depend on the kind of error. {key} and {carrier} are the key and name of the claim's carrier.
 TEXTS: dict[str, str] = {
@@ -80,7 +80,7 @@ def advice(
             texts.append(_against(language, where.kind, claim, client))
         if is_given_up and "reopen" in possible:
             texts.append(translate(language, TEXTS["start_over"]))
-        elif where.state.stage in _OF_FAILED and not where.refusal and "fetch" in possible:
+        elif where.state.stage in _FAILED_STAGES and not where.refusal and "fetch" in possible:
             texts.append(translate(language, TEXTS["again"]))
     return tuple(pasteable(text.format(**facts)) for text in texts)
 

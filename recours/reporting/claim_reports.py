@@ -20,10 +20,10 @@ from recours.reporting.plan import (
     Plan,
     Terms,
     day_in_line,
+    is_in_line,
     make_plan,
-    opening_of,
     planned_claim,
-    stands_in_line,
+    reopens_at,
 )
 from recours.reporting.reader import most_urgent_claims, survey
 from recours.reporting.records import ClaimFilter, ListedClaim
@@ -97,7 +97,7 @@ def evidence_of(app: App, listed: ListedClaim | None) -> ClaimEvidence:
 
 def _not_before(app: App, claim: Claim, where: Position, policy: Policy) -> date | None:
     """The estimated earliest day of a claim's attempt; None if no other claims delay the attempt."""
-    if not stands_in_line(where):
+    if not is_in_line(where):
         return None
     now = app.clock.now()
     key = claim.account_key
@@ -166,7 +166,7 @@ def accounts_now(app: App, keys: Collection[str]) -> dict[str, AccountFacts]:
     facts = {key: AccountFacts(catalog.label_of(key) or UNKNOWN_CARRIER) for key in keys}
     for key in account_keys:
         status = statuses[key]
-        lasting = (closing for closing in status.closings if opening_of(closing) is None)
+        lasting = (closing for closing in status.closings if reopens_at(closing) is None)
         facts[key] = AccountFacts(
             name=account_name(catalog.name_of(key), real[key].client_address),
             spec=catalog.spec_of(key),

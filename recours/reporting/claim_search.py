@@ -55,21 +55,25 @@ class Search:
         """The ids of up to `limit` claims after the first `skip`. `sort`: None: the newest first."""
         conditions = self.conditions(sort)
         if self._is_filtered:
-            are_all = len(self._some) <= COUNTED_UP_TO
-            if not self._some or (sort is None and (are_all or skip + limit <= COUNTED_UP_TO)):
-                return self._some[skip : skip + limit]
+            are_all = len(self._first_ids) <= COUNTED_UP_TO
+            if not self._first_ids or (sort is None and (are_all or skip + limit <= COUNTED_UP_TO)):
+                return self._first_ids[skip : skip + limit]
             if are_all:  # few claims: sort only these
-                conditions = [self.border.key.in_(self._some)]
+                conditions = [self.border.key.in_(self._first_ids)]
         query = select(self.key).select_from(self._source(sort)).where(*conditions)
         query = query.order_by(*self._order(sort, descending=descending)).limit(limit).offset(skip)
         return list(self.connection.scalars(query))
 
     def count(self, limit: int) -> int:
         """The number of matching claims, up to `limit`; with a filter, also up to COUNTED_UP_TO + 1."""
-        return min(len(self._some), limit) if self._is_filtered else self._counted(self._all.limit(limit))
+        return (
+            min(len(self._first_ids), limit)
+            if self._is_filtered
+            else self._counted(self._matching_ids.limit(limit))
+        )
 
     def count_exactly(self) -> int:
-        return self._counted(self._all)
+        return self._counted(self._matching_ids)
 
     def _counted(self, ids: Select[Any]) -> int:
         return self.connection.scalar(select(func.count()).select_from(ids.subquery())) or 0
@@ -80,19 +84,19 @@ class Search:
         return self.criteria != ClaimFilter()
 
     @cached_property
-    def _some(self) -> list[Any]:
+    def _first_ids(self) -> list[Any]:
         """The ids of the matching claims, the newest first, up to COUNTED_UP_TO + 1."""
-        newest = self._all.order_by(*self._order(None)).limit(COUNTED_UP_TO + 1)
+        newest = self._matching_ids.order_by(*self._order(None)).limit(COUNTED_UP_TO + 1)
         return list(self.connection.scalars(newest))
 
     @property
-    def _all(self) -> Select[Any]:
+    def _matching_ids(self) -> Select[Any]:
         return select(self.key).select_from(self._source(None)).where(*self.conditions())
 
     # ---------------------------------------------------------------- tables
 
     @cached_property
-    def _are_ours(self) -> bool:
+    def _uses_own_table(self) -> bool:
         criteria = self.criteria
         has_kind = bool(criteria.kinds) and "" not in criteria.kinds
         of_accounts = criteria.problem_claims is not None and bool(criteria.problem_claims.accounts)
@@ -100,16 +104,16 @@ class Search:
 
     @cached_property
     def key(self) -> ColumnElement[Any]:
-        return _c.claim_id if self._are_ours else self.border.key
+        return _c.claim_id if self._uses_own_table else self.border.key
 
     @property
     def source(self) -> FromClause:
-        return self.border.joined() if self._are_ours else self.border.not_joined()
+        return self.border.joined() if self._uses_own_table else self.border.not_joined()
 
     def _source(self, sort: Sort | None) -> FromClause:
         """The joined tables; recours's own table is left out if no condition uses it."""
         criteria = self.criteria
-        if not (self._are_ours or criteria.carriers or criteria.kinds or sort in _OF_OURS):
+        if not (self._uses_own_table or criteria.carriers or criteria.kinds or sort in _OWN_SORT_KEYS):
             return self.border.claims
         # For sorting many claims, some databases read fastest in the order of the service's table.
         return self.border.not_joined() if sort and self.border.dialect.reads_by_table else self.source
@@ -135,10 +139,10 @@ class Search:
             conditions.append(self._is_at_stages(sort))
         if typed := " ".join(criteria.text.split()):
             is_possible = _can_be_stored(typed) and plain(typed) != "" and len(typed) <= _LONGEST_TYPED
-            holds = self._holds(typed) if is_possible else false()
-            if self._are_ours and sort:  # otherwise SQLite would search all claims before the join
-                holds = case((_c.claim_id.is_not(None), holds), else_=false())
-            conditions.append(holds)
+            contains_text = self._contains_text(typed) if is_possible else false()
+            if self._uses_own_table and sort:  # otherwise SQLite would search all claims before the join
+                contains_text = case((_c.claim_id.is_not(None), contains_text), else_=false())
+            conditions.append(contains_text)
         if criteria.problem_claims is not None:
             conditions.append(self._is_of_problem(criteria.problem_claims))
         created_at = self.border.dialect.moment(self.border.text("created_at"))
@@ -190,7 +194,7 @@ class Search:
 
     def _is_of(self, carriers: Collection[str]) -> ColumnElement[bool]:
         """Claims of these carriers' accounts. Claims without our row match by the service's name of the carrier."""
-        if self._are_ours:
+        if self._uses_own_table:
             return is_served_by(carriers)
         carrier = self.border.text("carrier")
         keys = self._keys_by_name
@@ -208,7 +212,7 @@ class Search:
 
     # ---------------------------------------------------------------- text search
 
-    def _holds(self, typed: str) -> ColumnElement[bool]:
+    def _contains_text(self, typed: str) -> ColumnElement[bool]:
         border = self.border
         dialect = border.dialect
         order = border.first_column(ORDER_COLUMNS)
@@ -266,13 +270,13 @@ class Search:
 
 
 # Sort keys in recours's own table.
-_OF_OURS = (Sort.STAGE, Sort.NEXT_TRY)
+_OWN_SORT_KEYS = (Sort.STAGE, Sort.NEXT_TRY)
 
 
 def _is_one_of(value: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
     """The condition for one of these values; "" means no value."""
-    is_there = value.in_([text for text in values if _can_be_stored(text)])
-    return or_(value.is_(None), is_there) if "" in values else is_there
+    is_listed = value.in_([text for text in values if _can_be_stored(text)])
+    return or_(value.is_(None), is_listed) if "" in values else is_listed
 
 
 def _as_text(at: datetime) -> str:

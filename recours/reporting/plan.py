@@ -234,7 +234,7 @@ class _Quota:
         self._used = use.calls
         self._ends_at = use.resets_at
 
-    def left(self, now: datetime) -> int:
+    def remaining(self, now: datetime) -> int:
         if now >= self._ends_at:
             self._used = 0
             self._ends_at = self.limit.window.around(now)[1]
@@ -334,7 +334,7 @@ class Simulation:
         closing = self.accounts[key].closing
         if closing is None:
             return False
-        opens_at = opening_of(closing)
+        opens_at = reopens_at(closing)
         return opens_at is None or opens_at > now
 
     def _try_bundle(self, run: _Run, key: str, line: list[_Entry]) -> CallBudget | None:
@@ -370,20 +370,20 @@ class Simulation:
     def _bundle(self, run: _Run, account: AccountFacts, line: list[_Entry]) -> list[tuple[int, Claim]]:
         """The most urgent claim and the claims that share its call, each with its index; empty if no call is needed."""
         bundle: list[tuple[int, Claim]] = []
-        passed: list[_Entry] = []  # fetched alone after this bundle
+        fetched_alone: list[_Entry] = []  # after this bundle
         size = 1.0
         while line and len(bundle) < size:
             entry = line.pop()
             *_, place, claim = entry
             if bundle and not may_share(claim.state):
-                passed.append(entry)
+                fetched_alone.append(entry)
             elif self._needs_call(run, account, -place, claim):
                 bundle.append((-place, claim))
                 if account.spec and len(bundle) == 1 and may_share(claim.state) and not claim.state.delivery:
                     size = min(account.spec.numbers_per_call, run.room)
             elif not bundle:
                 break
-        line += reversed(passed)
+        line += reversed(fetched_alone)
         return bundle
 
     def _needs_call(self, run: _Run, account: AccountFacts, place: int, claim: Claim) -> bool:
@@ -415,21 +415,21 @@ class Simulation:
         now = run.now
         for quota in self._quotas[key]:
             units = quota.limit.units(calls)
-            free = quota.left(now) - units
+            free = quota.remaining(now) - units
             if units and free < 0:
                 return True
             # Of possibly thousands of claims, check only those that matter.
-            if units and free < self._kept(run, key, quota.limit, len(rivals)):
+            if units and free < self._reserved_units(run, key, quota.limit, len(rivals)):
                 urgency_of_claim = _entry(claim, 0, now)[:2]
                 ahead = islice(takewhile(lambda other: other[0] == 0, reversed(rivals)), MOST_DEADLINES)
                 nearer = sum(
                     other.state.rank_is_deadline for *place, _, other in ahead if (*place,) > urgency_of_claim
                 )
-                if free < self._kept(run, key, quota.limit, nearer):
+                if free < self._reserved_units(run, key, quota.limit, nearer):
                     return True
         return False
 
-    def _kept(self, run: _Run, key: str, limit: Limit, count: int) -> int:
+    def _reserved_units(self, run: _Run, key: str, limit: Limit, count: int) -> int:
         spec = self.accounts[key].spec
         urgent = calls_of_others(spec, run.worker.other.stage, count, self._policy) if spec else {}
         return kept_for_others(limit, urgent, run.now)
@@ -486,7 +486,7 @@ class Simulation:
         return self._last_day[stage, key] / (min(self.until - self.now, _A_DAY) / _A_DAY)
 
 
-def opening_of(closing: Refusal) -> datetime | None:
+def reopens_at(closing: Refusal) -> datetime | None:
     """When an account can be used again without action by a person; None if a person must act."""
     return None if closing.kind in REFUSED_KINDS else closing.until
 
@@ -547,7 +547,7 @@ def day_in_line(
     return until.astimezone(terms.policy.zone).date()
 
 
-def stands_in_line(where: Position) -> bool:
+def is_in_line(where: Position) -> bool:
     """Return whether a claim is due and its carrier can be called, now or later without action by a person."""
     takes_calls = where.refusal is None or closing_of(where.refusal) is Closing.LIMIT
     is_open = where.why in (Why.NEW, Why.DUE) or (where.why is Why.CLOSED and takes_calls)
@@ -569,9 +569,9 @@ def day_in_line_text(texts: Localized, not_before: date, now: datetime) -> str:
 
 # ---------------------------------------------------------------- what one run would do now
 
-_TAKEN = (Why.DUE, Why.NEW, Why.NOT_ASKED)
-_LEFT_BEHIND = (Why.CLOSED, Why.BLOCKED)
-_WITHOUT_A_TIME = (Why.IN_HAND, Why.SHELVED, Why.UNNUMBERED, Why.GIVEN_UP)
+_WOULD_FETCH = (Why.DUE, Why.NEW, Why.NOT_ASKED)
+_CANNOT_CALL = (Why.CLOSED, Why.BLOCKED)
+_NO_NEXT_ATTEMPT = (Why.IN_HAND, Why.SHELVED, Why.UNNUMBERED, Why.GIVEN_UP)
 
 
 @dataclass
@@ -619,12 +619,12 @@ def preview(
             if not claim.is_ours or _stage(claim) is not stage or not is_of_carriers:
                 continue
             where = position(claim, now, policy, refusal=closed.get(claim.account_key), leased=leased)
-            if where.why in _TAKEN:
+            if where.why in _WOULD_FETCH:
                 due += 1
                 yield claim, where.state
-            elif where.is_due and where.why in _LEFT_BEHIND:
+            elif where.is_due and where.why in _CANNOT_CALL:
                 result.left_behind[claim.account_key] += 1
-            elif where.is_due or where.why in _WITHOUT_A_TIME:
+            elif where.is_due or where.why in _NO_NEXT_ATTEMPT:
                 result.waiting[where.why] += 1
             else:
                 result.waiting[Why.BY_BACKOFF] += 1

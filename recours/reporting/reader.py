@@ -374,14 +374,14 @@ def _mark_new(query: Select[Any]) -> Select[Any]:
 
 def _conditions_of_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
     """Conditions for the claims with a row of recours. An index exists for each condition."""
-    retry_comes = and_(is_at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
-    goes_on = is_at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
+    is_due_retry = and_(is_at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
+    is_ready = is_at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
     is_edited = or_(_c.to_assess == 1, border.differs)
-    is_tried_again = and_(_c.retries_used < max_retries, _c.expired_at.is_(None))
+    has_retries_left = and_(_c.retries_used < max_retries, _c.expired_at.is_(None))
     return [
-        and_(is_at_stage(*OPEN_STAGES), or_(goes_on, retry_comes, is_edited)),
+        and_(is_at_stage(*OPEN_STAGES), or_(is_ready, is_due_retry, is_edited)),
         is_at_stage(Stage.SHELVED),
-        and_(is_at_stage(Stage.GIVEN_UP), or_(is_tried_again, is_edited)),
+        and_(is_at_stage(Stage.GIVEN_UP), or_(has_retries_left, is_edited)),
     ]
 
 

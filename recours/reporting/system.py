@@ -270,11 +270,11 @@ def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
         return None
     ticks = [datetime.fromisoformat(at) for run in of_fleet if (at := run.stats[_TICKED_AT])]
     ticked_at = max(ticks, default=min(run.started_at for run in of_fleet))
-    is_still = now - ticked_at > SILENT_AFTER
-    goes_on = any(run.started_at > ticked_at for run in runs if _TICKED_AT not in run.stats)
+    is_stalled = now - ticked_at > SILENT_AFTER
+    cron_continues = any(run.started_at > ticked_at for run in runs if _TICKED_AT not in run.stats)
     # If the workers were stopped cleanly, cron has replaced them on purpose.
-    is_silent = is_still and (not goes_on or _died(of_fleet, ticked_at))
-    return FleetStatus(ticked_at, is_silent, is_replaced=is_still and goes_on)
+    is_silent = is_stalled and (not cron_continues or _died(of_fleet, ticked_at))
+    return FleetStatus(ticked_at, is_silent, is_replaced=is_stalled and cron_continues)
 
 
 def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
@@ -300,7 +300,7 @@ def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:
 
 
 # By then, three hourly runs have tried to send the email.
-MAIL_WAITS = timedelta(hours=3)
+MAIL_OVERDUE_AFTER = timedelta(hours=3)
 # How long it makes sense to ask a recipient whether an email arrived.
 UNDECIDED_FOR = timedelta(days=7)
 # A client whose account has been rejected for this long may need a call.
@@ -309,7 +309,7 @@ REFUSED_LONG = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Pile:
-    """The number of emails in a state, and the time of the oldest (aware UTC). `overdue`: see MAIL_WAITS."""
+    """The number of emails in a state, and the time of the oldest (aware UTC). `overdue`: see MAIL_OVERDUE_AFTER."""
 
     count: int = 0
     since: datetime | None = None
@@ -460,8 +460,8 @@ def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
     for tally in tallies:
         if tally.outcome == ATTACHED:
             continue
-        is_apart = tally.outcome in ("success", "failed", GAVE_UP)
-        rate = Rate(**{tally.outcome if is_apart else "left": tally.count})
+        has_own_count = tally.outcome in ("success", "failed", GAVE_UP)
+        rate = Rate(**{tally.outcome if has_own_count else "left": tally.count})
         by_day[tally.day] = by_day.get(tally.day, Rate()) + rate
         carrier = names.setdefault(fold(tally.carrier), tally.carrier)
         by_carrier[carrier] = by_carrier.get(carrier, Rate()) + rate

@@ -61,7 +61,7 @@ from recours.reporting.system import (
     CORRECTABLE,
     ENDED,
     GAVE_UP,
-    MAIL_WAITS,
+    MAIL_OVERDUE_AFTER,
     MOST_RECORDS,
     OWED_LONG,
     RECENT_RUNS,
@@ -251,11 +251,11 @@ class SystemReader:
                 some = select(literal(1)).select_from(border.not_joined()).where(*where).limit(limit)
                 unassessed += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
         backlogs = {}
-        for lane, come, *values in sorted(rows, key=itemgetter(0)):
+        for lane, due_waiting, *values in sorted(rows, key=itemgetter(0)):
             stages = Counter(dict(zip(Stage, values, strict=False)))
-            stages[Stage.READY] += come
+            stages[Stage.READY] += due_waiting
             if stages[Stage.WAITING] < limit:  # a count at the limit means "or more" and cannot grow
-                stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
+                stages[Stage.WAITING] = max(stages[Stage.WAITING] - due_waiting, 0)
             counts = {stage: min(count, limit) for stage, count in stages.items() if count}
             oldest = min((at for at in values[len(Stage) :] if at), default=None)
             if counts:
@@ -293,7 +293,7 @@ class SystemReader:
 
     def mails(self, now: datetime) -> dict[MailState, Pile]:
         """The open emails (ready, held or being sent), and the recent emails with an unknown result."""
-        overdue = func.count(case((_m.created_at < now - MAIL_WAITS, 1)))
+        overdue = func.count(case((_m.created_at < now - MAIL_OVERDUE_AFTER, 1)))
         of_open = select(_m.state, func.count(), func.min(_m.created_at), overdue).group_by(_m.state)
         of_open = of_open.where(_m.state.in_([const(state) for state in OPEN_STATES]))
         newest = select(_m.state, _m.ended_at).order_by(_m.id.desc()).limit(_MOST).subquery().c
@@ -521,10 +521,10 @@ def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
     oldest += [of_lane.add_columns(func.min(_c.failed_at)).where(is_at_stage(stage)) for stage in _FAILED]
     columns = [look.scalar_subquery() for look in (*counts, *oldest)]
     is_due = _c.next_at <= due_until if due_until else false()
-    come = (
+    due_waiting = (
         select(_c.lane).where(is_at_stage(Stage.WAITING), is_due).order_by(_c.next_at).limit(limit).subquery()
     )
-    by_lane = select(come.c.lane, func.count().label("count")).group_by(come.c.lane).subquery()
+    by_lane = select(due_waiting.c.lane, func.count().label("count")).group_by(due_waiting.c.lane).subquery()
     query = select(lanes.c.lane, func.coalesce(by_lane.c.count, 0), *columns)
     return query.select_from(lanes.outerjoin(by_lane, by_lane.c.lane == lanes.c.lane)).where(
         lanes.c.lane.is_not(None)
@@ -568,13 +568,13 @@ def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: 
     )
     unreachable = list(takewhile(lambda answer: not answer.is_connected, streak))
     is_general = len({answer.claim_id for answer in streak if answer.is_connected}) >= SEVERAL_PARCELS
-    signs = [answer.at for answer in (streak if is_general else unreachable)]
+    failure_times = [answer.at for answer in (streak if is_general else unreachable)]
     has_answered = answers and not answers[0].is_failure and check and answers[0].at > check.at
     if check and check.is_failure and not has_answered:
-        signs = [check.at, *(answer.at for answer in streak)]
-    if not signs or now - max(signs) > _A_DAY or now - min(signs) < OUTAGE_LASTS:
+        failure_times = [check.at, *(answer.at for answer in streak)]
+    if not failure_times or now - max(failure_times) > _A_DAY or now - min(failure_times) < OUTAGE_LASTS:
         return None
-    return min(signs)
+    return min(failure_times)
 
 
 def _answers(connection: Connection, carriers: Sequence[str], now: datetime) -> dict[str, list[FetchAnswer]]:

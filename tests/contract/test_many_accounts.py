@@ -22,7 +22,7 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import inspect_schema
 from recours.reporting.claim_reports import explanation_of, plan_for
-from recours.reporting.plan import stands_in_line
+from recours.reporting.plan import is_in_line
 from recours.reporting.snapshot import Reports
 from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
@@ -84,7 +84,7 @@ def overview(app: App) -> None:
 def why(app: App) -> None:
     found = explanation_of(app, "CLM-00000")
     assert found
-    assert stands_in_line(found.position)  # the search skipped it, and it is next
+    assert is_in_line(found.position)  # the search skipped it, and it is next
 
 
 def plan(app: App) -> None:

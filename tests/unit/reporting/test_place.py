@@ -9,7 +9,7 @@ from recours.core.claim import Claim, FetchStatus
 from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
 from recours.core.position import position
-from recours.reporting.plan import AHEAD, day_in_line, day_in_line_text, stands_in_line
+from recours.reporting.plan import AHEAD, day_in_line, day_in_line_text, is_in_line
 from tests.fakes.planned import FETCH, HOUR, NOW, POLICY, RETRY, account, claim, planned, terms
 
 TODAY = date(2026, 2, 2)
@@ -69,7 +69,7 @@ def test_a_stopped_worker_gives_no_estimated_day() -> None:
     ],
 )
 def test_a_claim_whose_carrier_needs_a_person_is_not_in_line(refusal: Refusal | None, stands: bool) -> None:
-    assert stands_in_line(position(claim(1), NOW, POLICY, refusal=refusal)) == stands
+    assert is_in_line(position(claim(1), NOW, POLICY, refusal=refusal)) == stands
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_claim_whose_carrier_needs_a_person_is_not_in_line(refusal: Refusal | 
     ],
 )
 def test_a_claim_that_will_not_be_attempted_is_not_in_line(changed: dict[str, Any]) -> None:
-    assert not stands_in_line(position(claim(1, **changed), NOW, POLICY))
+    assert not is_in_line(position(claim(1, **changed), NOW, POLICY))
 
 
 # ---------------------------------------------------------------- sentences
