@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert, make_url, text
+from sqlalchemy import Date, bindparam, insert, make_url, text
 
 from recours.app import App
 from recours.bootstrap import make_worker
@@ -124,7 +124,9 @@ def clients(database: Database) -> None:
 def edit(database: Database, statement: str, **values: Any) -> None:
     """Write like the service's own application."""
     with database.write() as connection:
-        assert connection.execute(text(statement), values).rowcount
+        # Python's own conversion of dates for SQLite is deprecated.
+        dates = (bindparam(name, type_=Date) for name, value in values.items() if type(value) is date)
+        assert connection.execute(text(statement).bindparams(*dates), values).rowcount
 
 
 def counts(run: Run, stage: Stage) -> dict[str, int]:

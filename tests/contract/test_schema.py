@@ -228,10 +228,9 @@ def test_existing_pod_columns_keep_their_values(old: Path) -> None:
 
 
 def test_a_file_may_be_named_like_a_fault(old: Path) -> None:
-    assert (
-        inspect_schema(Database(make_url(f"sqlite:///{old.rename(old.with_name('blocked.db'))}"))).version
-        is None
-    )
+    renamed = old.rename(old.with_name("blocked.db"))
+    with closing(Database(make_url(f"sqlite:///{renamed}"))) as database:
+        assert inspect_schema(database).version is None
 
 
 def test_the_services_own_alembic_is_not_touched(old: Path) -> None:
