@@ -48,7 +48,7 @@ from recours.database.schema.inspection import HEAD, REVISIONS, version_of
 from recours.database.schema.removal import work_in_progress
 from recours.database.tables import attempts, claims, erasures, evidence
 from recours.evidence.store import is_inside, sync_folder
-from recours.host.files import PRIVATE, Access, create_like, environment_of_others, read_regular
+from recours.host.files import PRIVATE, Access, create_like, environment_of_others, exists, read_regular
 
 _a = attempts.c
 _c = claims.c
@@ -220,7 +220,7 @@ def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
         manifest = Manifest(*row)
         documents.append((str(pod_dir / manifest.name), manifest.sha256))
         token = pod_dir / manifest.token_name
-        documents += [(str(token), "")] if token.exists() else []
+        documents += [(str(token), "")] if exists(token) else []
     return documents
 
 

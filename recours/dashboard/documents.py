@@ -21,7 +21,7 @@ from recours.dashboard.visit import Visit, actions_of, number_in
 from recours.evidence.kinds import SUFFIXES
 from recours.evidence.pdf_process import NotDrawnError, count_pages, draw_page, media_type_of
 from recours.evidence.store import is_inside
-from recours.host.files import read_regular
+from recours.host.files import exists, read_regular
 from recours.reporting.records import ListedClaim
 
 MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two
@@ -98,7 +98,7 @@ def read_document(
     path = Path(path_text)
     try:
         real = path.resolve()
-        if not real.is_file():
+        if not (exists(real) and real.is_file()):
             return NoDocument(Absent.MISSING, path.name)
         content = read_regular(real, LARGEST + 1)
     except OSError as error:

@@ -27,6 +27,7 @@ from recours.database.border import USUAL_NAMES, Border, TableNames
 from recours.database.dialect import DIALECTS, LOCK_WAIT_S, USUAL, FileError, Waits, is_file, meaning_of, put
 from recours.database.schema.rights import MISSING, NOT_ALLOWED, how_to_get_sql
 from recours.database.tables import leases
+from recours.host.files import exists
 
 if TYPE_CHECKING:
     from recours.database.postgres import Patience
@@ -144,7 +145,7 @@ class Database:
     def is_there(self) -> bool:
         """Return whether the SQLite file exists; True for servers. Raises DatabaseError if access is denied."""
         try:
-            return self.path is None or self.path.exists()
+            return self.path is None or exists(self.path)
         except OSError as error:
             raise DatabaseError(
                 f"The database {self.safe_url} cannot be opened ({error.strerror}); "

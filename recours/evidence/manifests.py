@@ -10,7 +10,7 @@ from recours.core.text import plural
 from recours.database.engine import Database
 from recours.database.evidence import DatabaseCustody
 from recours.evidence.store import DocumentStore, sync_folder
-from recours.host.files import read_regular
+from recours.host.files import exists, read_regular
 from recours.host.logs import run_log
 from recours.runs.ports import Clock
 from recours.settings.model import Settings
@@ -53,7 +53,7 @@ def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, b
     manifest = None
     try:
         manifest = custody.last()
-        if manifest is None or (settings.pod_dir / manifest.token_name).exists():
+        if manifest is None or exists(settings.pod_dir / manifest.token_name):
             return
         roots = timestamps.read_roots(settings.tsa_certificate)
         content = read_regular(settings.pod_dir / manifest.name)

@@ -36,7 +36,7 @@ from recours.core.outcome import (
     record_findings,
 )
 from recours.evidence.kinds import SUFFIXES, kind_of
-from recours.host.files import PRIVATE, Access, read_regular
+from recours.host.files import PRIVATE, Access, exists, read_regular
 
 PARTS = ".parts"  # the folder for partly written files and for notes
 REFUSED = "refused"  # the folder for documents that prove nothing
@@ -89,7 +89,7 @@ class DocumentStore:
         ]
         try:
             self._note(label, retrieved.delivery, [document for document, _ in named])
-            new = {document.path for document, _ in named if not Path(document.path).exists()}
+            new = {document.path for document, _ in named if not exists(Path(document.path))}
             for document, content in named:
                 self.write(Path(document.path), content, durable=True)
             documents = []

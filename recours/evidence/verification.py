@@ -23,7 +23,7 @@ from recours.core.text import plural
 from recours.database.evidence import DatabaseCustody
 from recours.evidence.appraisal import appraise
 from recours.evidence.store import is_inside, stored_files
-from recours.host.files import read_regular
+from recours.host.files import exists, read_regular
 
 _LARGEST = 64 * 1024 * 1024  # bytes; documents and manifests are smaller
 _ASK_WHO = "Find out who can write to the database, and compare it with a backup."
@@ -96,7 +96,7 @@ class Verification:
         from recours.evidence.timestamps import verify_token  # noqa: PLC0415 (imports the HTTP library)
 
         try:
-            if not (self.custody.folder / manifest.token_name).exists():
+            if not exists(self.custody.folder / manifest.token_name):
                 return None
             token, content = (
                 read_stored(self.custody.folder, manifest.token_name),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from recours.host.files import exists
 from recours.host.installation import is_checkout
 
 SETTING = "RECOURS_HOME"
@@ -31,7 +32,7 @@ def find_home(environment: Mapping[str, str]) -> Path:
         if not home.is_absolute():
             raise NoHomeError(f"{SETTING} must be an absolute path, not {named!r}.")
         try:
-            is_there = home.is_dir()
+            is_there = exists(home) and home.is_dir()
         except OSError as error:
             raise NoHomeError(
                 f"{SETTING} is set to a folder that cannot be accessed: {error.strerror or error}."

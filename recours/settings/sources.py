@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from recours.host.files import read_regular
+from recours.host.files import exists, read_regular
 
 ENVIRONMENT = "the environment"
 SECRETS_SETTING = "RECOURS_SECRETS_FILE"
@@ -130,7 +130,7 @@ def flattened(content: Mapping[str, Any]) -> dict[str, str]:
 
 def _exists(path: Path, sources: Sources) -> bool:
     try:
-        return path.exists()
+        return exists(path)
     except OSError as error:
         sources.faults.append(f"{path} cannot be accessed: {error.strerror}.")
         return False

@@ -20,7 +20,7 @@ from recours.core.outcome import Label, Retrieved
 from recours.database.schema.creation import create_file
 from recours.evidence.store import DocumentStore
 from recours.host import logs
-from recours.host.files import PRIVATE, Access, environment_of_others, open_to_all, read_regular
+from recours.host.files import PRIVATE, Access, environment_of_others, exists, open_to_all, read_regular
 from recours.sandbox.documents import proof_pdf
 from recours.scheduling.systems import run
 from recours.settings.model import SETTINGS
@@ -160,6 +160,18 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
             read_regular(path, 9)
     (tmp_path / "file").write_bytes(b"more than that")
     assert read_regular(tmp_path / "file", 4) == b"more"
+
+
+def test_a_path_that_cannot_be_examined_is_not_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert [exists(tmp_path / name) for name in ("file", "none", "file/none", "\0")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    with pytest.raises(OSError, match="File name too long"):
+        exists(tmp_path / ("a" * 300))
 
 
 def test_other_programs_see_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
