@@ -257,7 +257,7 @@ ERRORS: dict[str, Row] = {
     "TV1002, HTTP 200": ((error(200, "TV1002"),) * 2, K.INVALID_TRACKING),
     "TW0001 as an error": (error(404, "TW0001"), K.NOT_FOUND),
     "10429 of another status": (error(400, "10429"), K.RATE_LIMITED),
-    "a known second one": (
+    "a second code": (
         response({"response": {"errors": [{"code": "1"}, {"code": "TW0001"}]}}, 404),
         K.NOT_FOUND,
     ),
