@@ -86,7 +86,7 @@ def show(visit: Visit) -> Response:
         chosen=chosen,
         most_pages=MOST_PAGES,
         pieces=rows,
-        has_evidence=any(piece.refused is None for piece in facts.evidence.pieces),
+        has_evidence=any(piece.refused is None for piece in pieces),
         heading=next(
             (piece["kind"] for piece in rows if chosen and piece["is_shown"]), texts("Proof of delivery")
         ),

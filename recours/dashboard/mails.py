@@ -8,7 +8,6 @@ from recours.core.mail import MailState, MailTrouble
 from recours.dashboard.visit import Visit, do_in_background, do_now, number_in
 from recours.reporting.reader import claims_of_mail, find_mail, latest_mails, waiting_mails
 from recours.reporting.records import WrittenMail
-from recours.reporting.snapshot import Reports
 from recours.reporting.system import Pile
 
 _WAITING = 200
@@ -28,12 +27,11 @@ _FRAME_HEADERS = {
 
 
 def show(visit: Visit) -> Response:
-    app = visit.app
-    database = app.database
+    database = visit.app.database
     waiting = waiting_mails(database, _WAITING + 1)
     return visit.page(
         "mails.html",
-        held=Reports(app).system.mails(app.clock.now()).get(MailState.HELD, Pile()).count,
+        held=visit.reports.system.mails(visit.now).get(MailState.HELD, Pile()).count,
         waiting=waiting[:_WAITING],
         is_more=len(waiting) > _WAITING,
         latest=latest_mails(database, _LATEST),

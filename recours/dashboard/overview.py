@@ -18,7 +18,6 @@ from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
 from recours.host.installation import readable
 from recours.reporting.problems import OF_CLAIMS, PROBLEMS, Problem, ProblemKind, VerdictSentences, verdict
-from recours.reporting.snapshot import Reports
 from recours.reporting.system import Health, Overview, Run, Success
 
 _K = ProblemKind
@@ -42,10 +41,9 @@ def show(visit: Visit) -> Response:
         return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
     period = visit.query.get("days", "")
     days = int(period) if period in map(str, PERIODS) else min(PERIODS)
-    app = visit.app
     texts = visit.texts
-    overview = Reports(app).overview(days)
-    names = {key: spec.name for key, spec in app.catalog.specs.items()}
+    overview = visit.reports.overview(days)
+    names = {key: spec.name for key, spec in visit.app.catalog.specs.items()}
     verdict_now = verdict(overview)
     sentences = VerdictSentences(texts.language, texts.zone)
     return visit.page(

@@ -36,7 +36,6 @@ from recours.runs.ports import Clock
 from recours.settings.model import MailSettings, Settings, address, line, one_of, whole
 
 if TYPE_CHECKING:
-    from recours.mail.manager import NotificationManager
     from recours.mail.render import Branding, Rendered
     from recours.mail.smtp import SmtpSettings
     from recours.reporting.snapshot import Reports
@@ -76,7 +75,14 @@ class MailService:
             self.outbox.report_refused_accounts(self.clock.now())
         if not self.outbox.has_work():
             return
-        self._manager().render_due()
+        from recours.mail.manager import NotificationManager  # noqa: PLC0415 (see above)
+
+        settings = self._settings
+        blocked = cache(self.blocked)
+        manager = NotificationManager(
+            self.outbox, settings.mail, settings.policy, self.clock, lambda: uuid.uuid4().hex, blocked
+        )
+        manager.render_due()
         if server := self.server():
             self._send(server, may_continue)
         elif waiting := self.outbox.count(MailState.READY):
@@ -173,18 +179,6 @@ class MailService:
         from recours.mail.weekly import render_report  # noqa: PLC0415 (needed once a week)
 
         return render_report(report, language, self.branding(), self.outbox.catalog)
-
-    def _manager(self) -> "NotificationManager":
-        from recours.mail.manager import NotificationManager  # noqa: PLC0415 (see above)
-
-        return NotificationManager(
-            self.outbox,
-            self._settings.mail,
-            self._settings.policy,
-            self.clock,
-            lambda: uuid.uuid4().hex,
-            cache(self.blocked),
-        )
 
     def blocked(self) -> dict[str, int]:
         """The number of claims in progress by account key, as `recours status` counts them. Raises RunError."""
