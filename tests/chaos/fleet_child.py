@@ -40,7 +40,7 @@ def _replace(module: ModuleType, **values: Any) -> None:
 def shorten() -> None:
     lease = timedelta(seconds=LEASE_S)
     _replace(leasing, LEASE=lease)
-    _replace(account_gate, _TRY=lease)
+    _replace(account_gate, _ATTEMPT_TIME=lease)
     _replace(engine, _RENEW_BELOW=lease / 2, _RENEW_EVERY_S=LEASE_S / 10)
     _replace(procrastinate_queue, _DEAD_S=LEASE_S)
     _replace(procrastinate_queue, App=_Quick)
