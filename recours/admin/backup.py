@@ -298,7 +298,7 @@ def _require_rest(database: Database) -> None:
         work = work_in_progress(database, SystemClock().now())
     except DatabaseError as error:
         raise BackupError(
-            f"Cannot check whether a run is in progress: {error} If none is, repeat the command with --force."
+            f"Cannot check whether a run is in progress: {error} If no run is, repeat the command with --force."
         ) from error
     if work:
         raise BackupError(
