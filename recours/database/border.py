@@ -257,7 +257,7 @@ class Border:
 
     @cached_property
     def seen_now(self) -> dict[str, ColumnElement[Any]]:
-        """The current values of the service's columns that recours writes, for an update in this transaction."""
+        """Subqueries for an UPDATE: the current values, in the service's row, of the columns that recours writes."""
         joined_row = select().select_from(self.claims).where(self.key == claims.c.claim_id).correlate(claims)
         return {
             name: joined_row.add_columns(self.text(SEEN[name])).scalar_subquery()

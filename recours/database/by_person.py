@@ -261,7 +261,7 @@ class ClaimEnrollment:
         return len(self.undecided_ids(limit, now))
 
     def undecided_ids(self, limit: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
-        """The ids of up to `limit` undecided claims, without claims that the next run of the fetch worker enrolls.
+        """The ids of up to `limit` undecided claims, except those that the next run of the fetch worker will enroll.
 
         `adopted`: the adoption; None: read it from the database.
         """

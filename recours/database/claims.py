@@ -111,8 +111,8 @@ def leasable_ids(
 def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any]:
     """Each lane with the number of claims to lease, and the first ranks by tier of urgency.
 
-    The lane with the most urgent claim is first. If `limit` lanes have claims, only one claim per lane is counted, so
-    that the total is `limit`. `is_named`: only the lanes of `Dialect.lanes`. Parameters: see `leasable_ids`.
+    The lane with the most urgent claim is first. If `limit` lanes have claims, one claim per lane is counted, which
+    is enough for `limit` claims. `is_named`: only the lanes of `Dialect.lanes`. Parameters: see `leasable_ids`.
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
     limit = bindparam("limit", type_=Integer)

@@ -225,7 +225,7 @@ class _Sqlite(_Dialect):
         return _contains(value, typed)
 
     def contains_folded(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
-        """Texts that contain the typed text in any case and with any accents: see `recours.core.text.plain`."""
+        """Texts that contain the typed text, ignoring case and accents: see `recours.core.text.plain`."""
         has_accents = func.length(value) < func.length(cast(value, LargeBinary))
         is_alike = [
             # The first pattern is fast, because it accepts any accented letter.

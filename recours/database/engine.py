@@ -73,7 +73,7 @@ class DatabaseError(RunError):
 
     @property
     def message(self) -> str:
-        """The database's own message, else the whole sentence."""
+        """The first line of the database's own message, or else of this error."""
         return _first_line(self._driver_error or self)
 
     @property

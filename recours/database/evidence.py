@@ -249,9 +249,9 @@ class DatabaseCustody:
         return Manifest(*rows[0]) if rows else None
 
     def rows(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[CustodyRow]:
-        """The rows of these claims that a manifest must list; without `claim_ids`, of all claims and erased files.
+        """The rows that a manifest must list: of these claims or, without `claim_ids`, of all claims and erased files.
 
-        `manifest`: its number; None: return rows whose manifest has no row in the database.
+        `manifest`: the manifest's number; None: return the rows whose manifest is not in the database.
         """
         border = self.database.border
         query = select(border.text("claim_reference"), cast(_v.claim_id, Text), *self._columns(evidence))

@@ -220,7 +220,7 @@ class Assessor:
 def _copy_unreadable(
     connection: Connection, border: Border, texts: Mapping[Any, Sequence[str | None]]
 ) -> None:
-    """Copy texts that are not valid UTF-8 with SQL, because reading them has changed them."""
+    """Copy texts that are not valid UTF-8 inside the database, because reading them altered them."""
     ids = [key for key, read in texts.items() if any(_UNREADABLE in (value or "") for value in read)]
     if ids and border.dialect.has_any_text:
         raw = {name: border.text(column) for name, column in SEEN.items()}
@@ -315,7 +315,7 @@ def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
 
 @lru_cache(maxsize=32)
 def _likely_stale(border: Border) -> CompoundSelect[Any]:
-    """The keys of our rows that are probably out of date. Parameters: `moments`, `watched_from`.
+    """The keys of our rows that are probably out of date. The query's parameters are `moments` and `watched_from`.
 
     Each part of the query has its own index.
     """

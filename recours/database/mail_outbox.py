@@ -256,7 +256,7 @@ class MailOutbox:
     def ready(self, now: datetime) -> list[int]:
         """The ids of ready emails, ordered by the number of attempts, then by age, oldest first.
 
-        In this order, an email at which the server breaks the connection does not block the others forever.
+        In this order, an email that makes the server drop the connection does not block the others forever.
         """
         query = select(_m.id).where(_open(MailState.READY), self._free(now))
         return self.database.scalars(query.order_by(_m.tries, _m.id))

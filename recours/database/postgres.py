@@ -51,7 +51,7 @@ class Patience:
 
     @contextmanager
     def long(self) -> Iterator[None]:
-        """Let this thread's statements in the context take longer, as long as the server responds."""
+        """Within the context, let this thread's statements take longer, provided that the server responds."""
         self._long.depth = getattr(self._long, "depth", 0) + 1
         try:
             yield

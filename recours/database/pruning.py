@@ -186,7 +186,7 @@ class OldData:
     def lease(
         self, table: Table, cutoff: datetime, now: datetime, last: int
     ) -> tuple[list[OldFile], int] | None:
-        """Lease finished claims. Return their next attempts or pieces after the id `last`, and the last id read."""
+        """Lease finished claims, and return their old attempts or evidence after the id `last`, and the last id read."""
         border = self.database.border
         if table is attempts:
             query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
@@ -310,5 +310,5 @@ def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
 
 
 def _has_ended(border: Border) -> ColumnElement[bool]:
-    """Finished claims, without claims that were reset or corrected after recours gave up on them."""
+    """Finished claims, except those that were reset or corrected after recours gave up on them."""
     return and_(is_at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)

@@ -215,7 +215,7 @@ def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
 
 
 def _sql_of_intake(border: Border, now: str) -> str:
-    """The SQL that records the adoption, once. `border`: inspected before columns were added. `now`: an SQL expression.
+    """The SQL that records the adoption, if not yet recorded. `border`: as before columns were added. `now`: in SQL.
 
     If the service already has the status column, its values determine which claims recours works on.
     """
