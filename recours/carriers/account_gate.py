@@ -263,7 +263,7 @@ class AccountGate:
         return self._quota.carrier_state(key).at(self._clock.now())
 
     def documents(self, key: str) -> Refusal | None:
-        """Why no documents are requested with the account (`since` and `until` are times), or None if they may be."""
+        """Why no documents are requested with the account, with `since` and `until` set, or None if they are requested."""
         right = self.refusals.documents(key)
         return self._documents_refusal(key, right) if right.refused_at else None
 

@@ -132,7 +132,7 @@ FINAL: dict[ParcelStatus, Sentence] = {
 
 
 def status_table(codes: Mapping[ParcelStatus, str]) -> dict[str, ParcelStatus]:
-    """A carrier's codes with their meanings, from a blank-separated list of codes for each status."""
+    """A carrier's codes with their meanings, from a space-separated list of codes for each status."""
     return {code: status for status, listed in codes.items() for code in listed.split()}
 
 
@@ -365,7 +365,7 @@ _WITH_CHECK_CHARACTER = re.compile(r"[0-9]{14}[0-9A-Z]")
 
 
 def same_number(number: str, other: str) -> bool:
-    """Compare two numbers, ignoring leading zeros, case, blanks and GeoPost's check character."""
+    """Compare two numbers, ignoring leading zeros, case, spaces and GeoPost's check character."""
     short, long = sorted((_tidy(number), _tidy(other)), key=len)
     is_checked = _WITH_CHECK_CHARACTER.fullmatch(long) is not None
     return short.lstrip("0") == long.lstrip("0") or (is_checked and long[:-1] == short)

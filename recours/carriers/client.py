@@ -79,7 +79,7 @@ class Client(ABC):
         )
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
-        """Return a Wait if the answer asks us to wait. A Retry-After, read by the session, overrides its time."""
+        """Return a Wait if the answer asks us to wait. If there is a Retry-After, the session uses its time."""
         del capability, now
         return Wait() if answer.status == TOO_MANY else None
 
@@ -88,7 +88,7 @@ class Client(ABC):
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """The document, or why it is missing. Raises CallError.
 
-        `number` matches the spec; `delivery`: what is already known.
+        `number` has the format in the spec. `delivery`: the facts from tracking; None: not tracked yet.
         """
         if delivery is None:
             return self.fetch_tracked(number, self.track(number, session), session)

@@ -165,7 +165,7 @@ def _numbers(parcel: Any) -> list[str]:
 
 
 def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number. One good parcel outweighs errors. A missing code is the root's code."""
+    """The result from the parcels with this number. Any good parcel wins. The root's code replaces a missing code."""
     codes = [soap.attribute(parcel, "error-status") or soap.attribute(root, "code") for parcel in parcels]
     good = [parcel for parcel, code in zip(parcels, codes, strict=True) if code == _GOOD]
     if not good:

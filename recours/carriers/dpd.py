@@ -168,7 +168,7 @@ class Dpd(OneCallClient):
 
 
 def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery) -> Outcome:
-    """The document, or why it is missing. `defaults` completes the answer."""
+    """The document, or why it is missing. `defaults`: for facts that the answer omits."""
     result = _result(answer)
     outcome = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
     if isinstance(outcome, Failure):

@@ -77,7 +77,7 @@ class LinkClient(Client):
 
 def link_request(url: str, hosts: re.Pattern[str]) -> Request | None:
     """A request for a carrier's link, or None if the link leads to a host that is not the carrier's."""
-    # URL parsers disagree on blanks, control characters and backslashes.
+    # URL parsers disagree on spaces, control characters and backslashes.
     if len(url) > _LONGEST_LINK or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
         return None
     try:

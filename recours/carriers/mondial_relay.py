@@ -123,7 +123,7 @@ class MondialRelay(StatusClient):
     def _call(self, number: str, session: CarrierSession) -> Response:
         brand, key = (self.settings[name] for name in SPEC.credentials[0])
         digits = number if len(number) == _NUMBER_LENGTH else number[2 : 2 + _NUMBER_LENGTH]
-        values = (brand.strip(), digits, _LANGUAGE)  # brands are often written with trailing blanks
+        values = (brand.strip(), digits, _LANGUAGE)  # brands are often written with trailing spaces
         fields = [*zip(("Enseigne", "Expedition", "Langue"), values, strict=True)]
         fields.append(("Security", signature(values, key)))
         call = soap.element(_OPERATION, _NAMESPACE, fields, qualified=True)

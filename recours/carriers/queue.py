@@ -204,7 +204,7 @@ class Bundle:
 
     @property
     def bad_numbers(self) -> set[str]:
-        """The numbers that make shared calls fail: those that fail alone, and any pair that fails only together."""
+        """The numbers that make shared calls fail, either alone or only together with a second number."""
         if self.outage or not self._failed:
             return set()
         groups = [set(numbers) for numbers in self._failed]
@@ -689,7 +689,7 @@ class APIRequestQueue(AccountGate):
 
 
 def _failure(error: CallError, session: "HttpSession") -> Failure:
-    """The failure of a call. A refused token request of another fetch is not about a parcel either."""
+    """The failure of a call. A token request that failed in another fetch counts as this session's last call."""
     if isinstance(error, NoTokenError):
         session.last = Capability.TOKEN
     return error.failure

@@ -293,7 +293,7 @@ def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
 
 
 def zone_of(country: str | None) -> ZoneInfo | None:
-    """The time zone of a country by ISO 3166 code, or None if its places have different times or it is unknown.
+    """The time zone of a country by ISO 3166 code, or None if it is unknown or has several local times.
 
     Overseas departments and territories have their own codes (`GP`, `MQ`, `RE` ...), so `FR` is Paris.
     """

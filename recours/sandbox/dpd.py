@@ -8,7 +8,8 @@ the same faults as EPrint. An error of the service itself is a fault without Err
 CustomerPermissionDenied and IpPermissionDenied are guesses.
 
 As far as is known, the carrier cannot say that there will be no proof, so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE
-are all a delivered parcel without an image. Only the operation that a fetch needs is simulated; the others are refused.
+all simulate a delivered parcel without an image. Only the operation that a fetch needs is simulated; the others are
+refused.
 """
 
 import re

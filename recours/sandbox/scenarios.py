@@ -167,7 +167,7 @@ class ParcelState:
         return self.scenario is not Scenario.IN_TRANSIT
 
     def alternate(self, items: Sequence[_Item]) -> _Item:
-        """A different item at each attempt."""
+        """The next item at each attempt, starting over after the last item."""
         return items[self.attempts % len(items)]
 
     def history(

@@ -125,7 +125,7 @@ def escaped(text: str, *, quote: bool = False) -> str:
     """
     valid = _NOT_XML.sub("", text.replace("\x1b[", "\x9b"))
     text = html.escape(valid, quote=quote).replace("\r", "&#13;")  # a bare CR would be parsed as a line feed
-    # In an attribute, line feeds and tabs would be parsed as blanks.
+    # In an attribute, line feeds and tabs would be parsed as spaces.
     return text.replace("\n", "&#10;").replace("\t", "&#9;") if quote else text
 
 
