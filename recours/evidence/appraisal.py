@@ -32,7 +32,7 @@ def appraise(content: bytes, media_type: str, expected: Expected) -> Appraisal:
 
 
 def read(content: bytes, media_type: str) -> Reading:
-    """Read a document of a known type. An unreadable document gives `UNREADABLE`. Raises the same as `appraise`."""
+    """Read a document of a known type, or return `UNREADABLE`. Raises the same errors as `appraise`."""
     if media_type == "application/pdf":
         return read_pdf(content)
     try:

@@ -1,4 +1,4 @@
-"""Finds parcel numbers on a document. Texts are in upper case, with single blanks."""
+"""Finds parcel numbers on a document. Texts are in upper case, with single spaces."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

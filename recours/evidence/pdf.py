@@ -221,7 +221,7 @@ class Sheet:
         return self._drawing.without_texts([text.box for text in self.texts])
 
     def _is_readable(self, text: DrawnText) -> bool:
-        """Return whether a text stands out from its background, or a scan shows something at its position."""
+        """Return whether a text contrasts with its background, or lies over something visible in a scan."""
         return text.size >= _SMALLEST_LETTERS and self._drawing.has_contrast(text.box)
 
     def _add_objects(

@@ -47,12 +47,12 @@ class _CrashError(Exception):
 
 
 def count_pages(content: bytes) -> int:
-    """Return the number of pages, or 1 if the file is unreadable. Raises the same as `PdfProcess.ask`."""
+    """Return the number of pages, or 1 if the file is unreadable. Raises the same errors as `PdfProcess.ask`."""
     return _process.ask(Task.COUNT, content, int, otherwise=1)
 
 
 def read_pdf(content: bytes) -> Reading:
-    """Read a PDF. Raises the same as `PdfProcess.ask`."""
+    """Read a PDF. Raises the same errors as `PdfProcess.ask`."""
     return _process.ask(Task.READ, content, _reading, otherwise=UNREADABLE)
 
 

@@ -1,6 +1,6 @@
 """Phrases in documents about a delivery: tables in the languages of the carriers' countries.
 
-The phrases are matched against folded text: no accents, no capitals, single blanks. Phrases such as `( ...)?` are
+The phrases are matched against folded text: no accents, no capitals, single spaces. Phrases such as `( ...)?` are
 regular expressions.
 """
 

@@ -239,7 +239,7 @@ def _without_rules(ink: Any) -> Any:
 
 
 def _marks(ink: Any) -> list[_Mark]:
-    """Return the marks of a picture: its connected areas of ink. Empty if there are too many, as in noise."""
+    """Return the marks of a picture: its connected areas of ink. A picture with too many, such as noise, has none."""
     pixels = ink.tobytes()
     runs: list[Run] = []
     parents: list[int] = []  # union-find: for each run, another run of the same mark

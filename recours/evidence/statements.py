@@ -15,7 +15,7 @@ from recours.evidence.dates import MONTH, has_date
 
 _LONGEST = 500  # characters of a sentence
 _MOST_PARTICIPLES = 5  # examined in a sentence
-_LONG_SENTENCE = 8  # blanks
+_LONG_SENTENCE = 8  # spaces
 _FEWEST_BLANKS = 3  # in a sentence; shorter texts are a status or an event
 # A period after a title, an initial or the day of a date does not end a sentence.
 _END = re.compile(
@@ -45,7 +45,7 @@ _NEAR = 100  # characters after a sentence that may contain its day or its perso
 
 
 def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
-    """Yield the sentences that say that something was delivered. `number`: our parcel's, folded."""
+    """Yield the sentences that say that something was delivered. `number`: our tracking number, folded."""
     for start, end in _sentences(folded):
         sentence = folded[start:end]
         nearby = folded[start : end + _NEAR]

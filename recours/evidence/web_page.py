@@ -216,7 +216,7 @@ class _Elements:
         return self._open[-1].is_linked
 
     def process_tag(self, name: str, attributes: str, *, is_end: bool) -> str:
-        """Process a tag, and return its replacement in the text: a line break, a tab or a blank."""
+        """Process a tag, and return its replacement in the text: a line break, a tab or a space."""
         if is_end:
             places = (place for place in range(len(self._open) - 1, 0, -1) if self._open[place].name == name)
             del self._open[next(places, len(self._open)) :]
