@@ -75,7 +75,7 @@ class OpenedAccounts(Mapping[str, Account]):
         return len(self._own_accounts)
 
     def open_all(self, keys: Iterable[str]) -> None:
-        """Open these clients' accounts, unless already open, with few queries for all. Raises DatabaseError."""
+        """Open the clients' accounts that are not open yet, with a few queries in total. Raises DatabaseError."""
         with self._lock:
             rows = {key: self._row(key) for key in keys if key not in self._opened}
             present = [row for row in rows.values() if row]

@@ -77,7 +77,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def is_moved(self) -> bool:
-        """Return whether the client was deleted or changed its address after the account was added.
+        """Return whether the client was deleted, or its address changed, after the account was added.
 
         A new address may mean a different client, because a service may reuse the id of a deleted client.
         """

@@ -32,7 +32,7 @@ def awaits_last_attempt(state: State) -> bool:
 
 
 def has_last_attempt_left(claim: Claim, now: datetime, policy: Policy) -> bool:
-    """Return whether the claim waits for a last attempt that is still before the end of its deadline."""
+    """Return whether the claim still awaits its last attempt, and its deadline has not passed."""
     if claim.deadline is None or not awaits_last_attempt(claim.state):
         return False
     return now < deadline_end(claim.deadline, policy.zone)

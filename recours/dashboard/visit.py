@@ -293,7 +293,7 @@ def fetch_in_background(
 
 
 def _start(work: Callable[[], None], notice: Notice) -> Notice:
-    """Start `work` in a thread; when it ends, the notice is over."""
+    """Start `work` in a thread, and mark the notice as over when the work ends."""
 
     def run() -> None:
         try:

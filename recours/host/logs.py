@@ -69,7 +69,7 @@ class _File(ConcurrentRotatingFileHandler):
     def __init__(
         self, *args: Any, aside: logging.Handler, has_all: bool, access: Access, **named: Any
     ) -> None:
-        """If another program has locked the file, `aside` gets a warning, and unless `has_all` also all further lines.
+        """If another program locks the file, send a warning to `aside`, followed by all further lines unless `has_all`.
 
         `access`: the permissions of the log file, also after rotation.
         """

@@ -41,7 +41,7 @@ TEXTS: dict[str, str] = {
 
 
 def possible_actions(claim: Claim, where: Position, catalog: Catalog, policy: Policy) -> frozenset[str]:
-    """The actions that a claim allows now, even if its carrier cannot be called."""
+    """The actions that are possible on a claim now, even if its carrier cannot be called."""
     if where.why in (Why.IN_HAND, Why.ERASED):
         return frozenset()
     is_open = claim.fetch_status != FetchStatus.SUCCESS and not policy.sets_aside(claim)

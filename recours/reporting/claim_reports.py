@@ -71,7 +71,7 @@ def explanation_of(
 
 
 def references_of(app: App, typed: str) -> list[str]:
-    """The claim with this reference, else up to _MOST_NAMED with this number or order. Raises DatabaseError."""
+    """The typed reference if a claim has it, or else up to _MOST_NAMED by number or order. Raises DatabaseError."""
     if not can_be_reference(typed):
         return []
     records = Reports(app).records

@@ -184,7 +184,7 @@ class DatabaseRecords:
             yield Search(connection, self.database.border, self.catalog, criteria)
 
     def _read_claims(self, ids: Sequence[Any]) -> list[ListedClaim]:
-        """These claims in this order, each with its client, without claims that were deleted in the meantime."""
+        """These claims in this order, each with its client, except claims deleted in the meantime."""
         by_id: dict[Any, ListedClaim] = {}
         with self.database.read() as connection:
             for first in range(0, len(ids), _AT_ONCE):

@@ -133,7 +133,7 @@ class PastChange:
 
 
 class DeadlineRange(StrEnum):
-    """Ranges of deadlines by day; a number means the next days, including today."""
+    """Ranges of deadlines by day. A number is the number of days from today, which counts as one."""
 
     PASSED = "passed"
     IN_3_DAYS = "3"

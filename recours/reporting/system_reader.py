@@ -382,7 +382,7 @@ class SystemReader:
         return [ToCorrect(row[0], row[1] or "", row[2] or "", row[3] or "") for row in rows]
 
     def settled_since(self, since: datetime) -> int:
-        """The number of claims that have needed correction because of an answer since then, up to a limit."""
+        """The number of claims that need correction because of an answer received since then, up to a limit."""
         kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
         answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
         settled = select(_c.claim_id).where(
@@ -505,7 +505,7 @@ def conditions_without_row(border: Border, mark: Mark) -> list[list[ColumnElemen
 def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
     """A query for the key, the due waiting claims, the counts of all stages and the oldest times of each account.
 
-    Needs a few index reads for each account, regardless of the number of claims.
+    The query needs a few index reads for each account, regardless of the number of claims.
     """
     first = select(func.min(_c.lane).label("lane")).cte("lanes", recursive=True)
     next_lane = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()

@@ -153,7 +153,7 @@ def _store(
     *,
     is_assumed: bool,
 ) -> tuple[Outcome, list[StoredDocument]]:
-    """Store the evidence of an answer, and return outcome and evidence, with documents recovered from a dead run."""
+    """Store an answer's evidence. Return the outcome and all evidence, including evidence from a dead run."""
     pieces = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []
     is_stored = {document.sha256 for document in pieces}
     evidence = [*pieces, *(document for document in recovered.documents if document.sha256 not in is_stored)]

@@ -50,9 +50,9 @@ def describe_internal_error(error: Exception) -> InternalError:
 
 
 def _remedy_of(error: Exception) -> str | None:
-    """Return what to do about a fault of the machine; None for other faults. One huge answer may exhaust the memory."""
+    """Return what to do if this machine caused the error; None for other errors."""
     causes = (error, error.__cause__)
-    # CPython raises SystemError where C code that ran out of memory did not say so.
+    # One huge answer can exhaust the memory. CPython raises SystemError if C code does not report that.
     if any(isinstance(cause, MemoryError | SystemError) for cause in causes):
         return "This machine has too little memory for a run; '--concurrency 1' needs the least"
     if _lacks_files(error):

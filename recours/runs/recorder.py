@@ -117,7 +117,7 @@ class Recorder:
         return 0
 
     def give_up(self, claim: Claim, decision: Decision) -> None:
-        """Record that a claim is given up without a call."""
+        """Record, without making a call, that recours gives up on a claim."""
         from recours.runs.attempt import AttemptResult  # noqa: PLC0415 (many runs find nothing to fetch)
 
         now = self.deps.clock.now()

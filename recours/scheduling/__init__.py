@@ -1,1 +1,1 @@
-"""When the programs start: the crontab of this user."""
+"""Schedules the workers in this user's crontab."""

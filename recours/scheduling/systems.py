@@ -140,7 +140,7 @@ def install(text: str, jobs: Sequence[ScheduledJob], checkout: Checkout, python:
 
 
 def remove(text: str, workers: Collection[str], checkout: Checkout) -> str:
-    """The crontab without the lines of recours for these workers. Raises ScheduleError like `install`."""
+    """The crontab without recours's lines for these workers. Raises ScheduleError like `install`."""
     gone = {line.number for line in _replaceable(text, workers, checkout)}
     return "".join(line for number, line in enumerate(_lines(text)) if number not in gone)
 

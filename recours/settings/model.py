@@ -356,7 +356,7 @@ GENERAL = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A carrier's credentials: the first complete set in its spec, or else all values that are set. Never shown."""
+    """A carrier's credentials: the first complete set in its spec, or else all set values. They are never shown."""
 
     values: Mapping[str, str] = field(repr=False)
     sources: Mapping[str, str]
