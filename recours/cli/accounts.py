@@ -295,13 +295,13 @@ def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> No
 @click.option(
     "--replace",
     is_flag=True,
-    help="Also replace the credentials of existing accounts; they keep their numbers, and their limits if a row has none.",
+    help="Also replace the credentials of existing accounts. Their numbers stay; their limits stay if a row has none.",
 )
 @database_option
 def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) -> None:
     """Import accounts from a CSV file.
 
-    FILE is - for stdin. If any row is wrong, no account is added. The columns are client, carrier, limits, and the
+    FILE can be - for stdin. If any row is wrong, no account is added. The columns are client, carrier, limits, and the
     credentials under the names of their settings, such as account and password.
     """
     content = content_of(file, LARGEST, "FILE")

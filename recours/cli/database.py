@@ -128,7 +128,7 @@ def _content(facts: BackupFacts) -> str:
 def restore_command(folder: Path, check: bool, force: bool, database_url: str | None) -> None:
     """Restore the backup in FOLDER: replace the configured database and add missing documents.
 
-    Stop both jobs and the claims service first. The backup is verified before anything is restored: the SHA-256 of every
+    Stop the workers and the claims service first. The backup is verified before anything is restored: the SHA-256 of every
     file must match SHA256SUMS.
     """
     settings = settings_for(database_url)

@@ -55,7 +55,7 @@ from recours.reporting.snapshot import Reports
     show_default=True,
     help="State what the file is: the carrier's proof of delivery, or only an image of the signature or the parcel.",
 )
-@click.option("--anyway", is_flag=True, help="Accept a file that would be, or was, refused; requires --why.")
+@click.option("--anyway", is_flag=True, help="Accept the file even if it is or was refused; requires --why.")
 @click.option("--why", metavar="TEXT", help="Record this reason with your name and the time.")
 @database_option
 @json_option
@@ -132,8 +132,8 @@ def correct_command(
 ) -> None:
     """Correct a claim's tracking number or carrier. The next run then starts over with the claim.
 
-    The claims table is updated as the claims service would do it. The correction is refused if the number is not valid for
-    the carrier, while a run is fetching the claim, or if the claim already has its proof.
+    The claims table is updated just as the claims service would update it. The correction is refused if the number is
+    not valid for the carrier, while a run is fetching the claim, or if the claim already has its proof.
 
     Each line of a CSV file is reference;number or reference;number;carrier. Lines that cannot be processed are reported,
     and the exit status is then 1; all other lines are processed.
@@ -172,7 +172,7 @@ _SHOWN_FILES = 20
     type=past_time(bare_days=True),
     metavar="DAYS|DATE",
     required=True,
-    help="Delete what is older than this number of days, or than this date.",
+    help="Delete data older than this number of days, or than this date.",
 )
 @dry_run_option("Show what would be deleted; change nothing.")
 @yes_option

@@ -179,7 +179,7 @@ def exclude_command(
     "--error",
     type=click.Choice(_FINAL),
     metavar="KIND",
-    help=f"Select claims with this error ({', '.join(_FINAL)}), including those whose remaining retries are skipped.",
+    help=f"Select claims with this error ({', '.join(_FINAL)}), including claims that need correction.",
 )
 @click.option(
     "--since",
@@ -205,7 +205,7 @@ def reopen_command(
     """Restart claims that recours gave up on, as if they had just failed. The next run of either worker fetches them.
 
     Name the claims (either all are reopened or none), list them in a file, or select them by carrier, error and time; a
-    selection asks for confirmation. A client gets no second final email about the same tracking number.
+    selection asks for confirmation. Clients are never sent a second final email about the same tracking number.
     """
     by_selection = carrier is not None or since is not None or error is not None
     if [bool(references), by_selection, file is not None].count(True) != 1:

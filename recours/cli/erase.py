@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Erase everything kept about claims: documents, signatories, attempts, history and the text of emails.
 
-    recours records that a claim was erased, when and by whom, and never works on the claim again. An email about several
-    claims loses all its text. Claims that are in use are skipped; repeat the command for them.
+    recours records that a claim was erased, when and by whom, and never works on the claim again. If an email is about
+    several claims, its whole text is erased. Claims that are in use are skipped; repeat the command for them.
 
     The command shows how much it will erase and asks for confirmation. Erased data can only be restored from a backup. You
     must clean backups, logs, exported files and the claims service's own tables yourself.

@@ -34,7 +34,7 @@ def release(database_url: str | None) -> None:
 def test(database_url: str | None, address: str) -> None:
     """Send a test email to ADDRESS and show the mail server's answer.
 
-    RECOURS_MAIL_REDIRECT does not apply to it.
+    RECOURS_MAIL_REDIRECT does not apply to the test email.
     """
     with with_actions(database_url) as actions:
         say(actions.send_test_mail(address))
@@ -43,7 +43,7 @@ def test(database_url: str | None, address: str) -> None:
 @command.command("preview")
 @click.argument("kind", metavar="KIND", type=click.Choice([kind.value for kind in MailKind]))
 @click.option(
-    "--language", type=click.Choice(LANGUAGES), help="Language of the email; default: the configured one."
+    "--language", type=click.Choice(LANGUAGES), help="Use this language; default: RECOURS_LANGUAGE."
 )
 @click.option("--html", is_flag=True, help="Print the HTML part instead of the plain text.")
 @click.pass_obj
