@@ -191,7 +191,7 @@ class Refusals:
                 return True
 
     def note_documents_refused(self, key: str, words: str) -> bool:
-        """Record that an account that can track was refused a document. False if the parcel is at fault."""
+        """Record that an account that can track was refused a document; False if the parcel is at fault."""
         right = self.documents(key)
         if right.is_proven(self._clock.now()):
             return False
@@ -263,7 +263,7 @@ class AccountGate:
         return self._quota.carrier_state(key).at(self._clock.now())
 
     def documents(self, key: str) -> Refusal | None:
-        """Why no documents are requested with the account, with `since` and `until` set, or None if they are requested."""
+        """Why no documents are requested with the account, with `since` and `until` set; None: they are requested."""
         right = self.refusals.documents(key)
         return self._documents_refusal(key, right) if right.refused_at else None
 

@@ -2,7 +2,7 @@
 
 Sources: Amazon's model of the Shipping API (`shippingV2.json`, July 2026), its developer documentation on the proof of
 delivery and the return leg, its tutorial on tracking, and real answers in issues of `amzn/selling-partner-api-models`
-and `-docs`. Nothing was tried against the live service.
+and `-docs`. Nothing was tested against the live service.
 
 The sources document the call, the codes, the fields of the proof (`signatureImageURL` is only announced), the expiry of
 links to images after 72 hours, and the storage of details for 45 days. `AMZN_UK`, numbers that start with FR, IT and

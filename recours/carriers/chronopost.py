@@ -1,7 +1,7 @@
 """Chronopost: tracking and proof of delivery, SOAP 1.1 (Apache CXF).
 
 Source, unless stated otherwise: the carrier's "Web Services CHRONOPOST" of October 2024 (VL3.24.10.14) and of November
-2018 (v2.6.2). Nothing was tried against the live service.
+2018 (v2.6.2). Nothing was tested against the live service.
 """
 
 import re

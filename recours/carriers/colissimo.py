@@ -2,7 +2,7 @@
 
 Sources: the carrier's own shop modules (WooCommerce, Magento 2), the recorded exchanges of the public client roulier,
 the carrier's "API DOCUMENTS" v0.0.8 and "Timeline tracking WS" v2.3 of 2021, and an older table of tracking codes.
-Nothing was tried against the live services.
+Nothing was tested against the live services.
 """
 
 import re

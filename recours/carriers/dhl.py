@@ -1,7 +1,7 @@
 """DHL Shipment Tracking - Unified: the status of parcels of all divisions. JSON with an API key; proofs only as links.
 
 Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and two recorded answers (404, 429). The
-content behind a link is not documented. Nothing was tried against the live service.
+content behind a link is not documented. Nothing was tested against the live service.
 """
 
 import re

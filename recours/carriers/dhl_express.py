@@ -1,7 +1,7 @@
 """DHL Express: tracking and proof of delivery with the MyDHL API. JSON with Basic authentication.
 
 Source, unless stated otherwise: the carrier's OpenAPI document 3.1.1 (November 2025) and karrio's connector `mydhl`.
-Nothing was tried against the live service.
+Nothing was tested against the live service.
 """
 
 import re
@@ -155,7 +155,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
-    """The shipments, at least one. The `status` of each is that of the request, not of the parcel."""
+    """The shipments, at least one. The `status` of each is the request's status, not the parcel's."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:

@@ -3,7 +3,7 @@
 The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call are
 from the notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on
 developer.dhl.com; public clients agree. Events are from the carrier's table of July 2024, in the same connector.
-Nothing was tried against the live service.
+Nothing was tested against the live service.
 
 Assumed, without a source: Code 100 also stands for another customer's parcel, and code 62 concerns our account. A
 parcel's `error-status` uses the codes of the whole answer. The `recipient-name` of a delivered parcel is the person who

@@ -3,7 +3,7 @@
 Sources: the status numbers are from the carrier's own list, which a public client keeps with its manual of 2022
 (PierreDelville/php-dpd, DPD_status.xlsx). No manual shows the answer to an unknown number; the other facts are from the
 manuals, the service's generated pages and public clients. The format of errors was recorded at a sister service
-(EPrint). Nothing was tried against the live service.
+(EPrint). Nothing was tested against the live service.
 """
 
 import re

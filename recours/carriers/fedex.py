@@ -1,7 +1,7 @@
 """FedEx: tracking and signature proof of delivery. JSON over HTTP, with a token.
 
 Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector and
-one public project. Nothing was tried against the live service.
+one public project. Nothing was tested against the live service.
 """
 
 import re
@@ -295,7 +295,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _no_document(output: Any, answer: Response) -> Failure:
-    """The failure that the alerts explain. Without alerts, the failure is that of missing data."""
+    """The failure that the alerts explain. Without alerts, it is the failure for missing data."""
     alerts = [alert for alert in _alerts(output) if alert[0] not in IGNORED_ALERTS]
     alert = next((alert for alert in alerts if alert[0] in DOCUMENT_CODES), None)
     if alert:

@@ -186,7 +186,7 @@ def _numbers(parcel: Any) -> list[str]:
 
 
 def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number. If a parcel has a status, the errors of other parcels do not count."""
+    """The result from the parcels with this number. If any parcel has a status, errors of others do not count."""
     good = [parcel for parcel in parcels if json_api.text(parcel, "errorCode") is None]
     shipments = [_shipment(parcel) for parcel in good if json_api.text(parcel, "status")]
     if not shipments:

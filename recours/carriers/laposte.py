@@ -88,7 +88,7 @@ class LaPoste(StatusClient):
 
     @staticmethod
     def no_proof(delivery: Delivery) -> Failure:
-        """The failure for a delivery, whether new or known. Its HTTP status is that of a good answer."""
+        """The failure for a delivery, whether new or known. Its HTTP status is the status of a good answer."""
         day = answers.french_day(delivery.at) if delivery.at else None
         return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, HTTPStatus.OK, delivery=delivery)
 

@@ -1,6 +1,6 @@
 """Mondial Relay: tracking with SOAP 1.1 (ASP.NET ASMX). None of its services provides a proof of delivery.
 
-Sources: the service's WSDL, the STAT table of the carrier's own shop module, and public clients. Nothing was tried
+Sources: the service's WSDL, the STAT table of the carrier's own shop module, and public clients. Nothing was tested
 against the live service.
 """
 

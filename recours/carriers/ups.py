@@ -1,7 +1,7 @@
 """UPS: tracking, signature and proof of delivery in one call. JSON over HTTP, with a token.
 
 Sources: the carrier's own OpenAPI files (Tracking.yaml, OAuthClientCredentials.yaml), real answers in the issues of
-their repository, and karrio's connector. Nothing was tried against the live service.
+their repository, and karrio's connector. Nothing was tested against the live service.
 """
 
 import re
@@ -355,7 +355,7 @@ def _hour(text: str | None) -> str | None:
 def _compact(
     day: str | None, hour: str | None, zone: tzinfo | None, offset: str | None = None
 ) -> datetime | None:
-    """A day and time as aware UTC, or None if unreadable or the zone is unknown."""
+    """A day and time as aware UTC, or None if they are unreadable or the zone is unknown."""
     on, at = _day(day), _hour(hour)
     if not (on and at):
         return None

@@ -152,7 +152,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _linked(question: Question, state: ParcelState) -> Answer:
-    """The content behind a link, or a login page for a parcel without one."""
+    """The content behind a link, or a login page for a parcel without content."""
     scenario = state.scenario
     if scenario not in _LINKED or scenario is Scenario.POD_UNSAID:
         return page(200, "MyDHL+ Login", "")

@@ -17,7 +17,7 @@ CONTENT_TYPE = "application/json;charset=UTF-8"
 
 
 def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **headers: str) -> Answer:
-    """A JSON answer. `headers`: by name, with _ for -."""
+    """A JSON answer. `headers`: values by name, with _ in place of -."""
     body = json.dumps(tree, ensure_ascii=False).encode()
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Answer(status, body, content_type, named)

@@ -1,6 +1,6 @@
 """Simulates La Poste's "Suivi v2".
 
-Sources: karrio's connector and two other public clients, and a study of the gateway of September 2026. `isParcelBack`
+Sources: karrio's connector and two other public clients, and a study of the gateway in September 2026. `isParcelBack`
 was recorded (hedii/colissimo-api).
 
 Inferred, without a source: A key without a subscription gets a 403 (ACCOUNT_DENIED). An unknown parameter or a missing
@@ -8,8 +8,8 @@ Accept header makes a request invalid (HTTP 400, BAD_REQUEST). The gateway's tex
 internal error, and the answer to more than ten numbers, are guesses.
 
 There are no documents and no signatories, and everyone may ask about every parcel. Scenarios about missing proofs,
-signatories and NOT_OURS are therefore just a delivered parcel. The message of a 429 names the window. No Retry-After
-was ever seen there; the header is sent only if the parcel's script has one. The answer about several numbers is a list,
+signatories and NOT_OURS therefore simulate a delivered parcel. The message of a 429 names the window. No Retry-After
+was ever observed; the header is sent only if the parcel's script has one. The answer about several numbers is a list,
 with HTTP 207 unless all of them are good.
 """
 
