@@ -466,7 +466,7 @@ class GivenUpClaims:
 
 
 def _is_over() -> ColumnElement[bool]:
-    """Claims at the stages given up and settled, which are not fetched any more."""
+    """Claims at the stages given up and settled, which are no longer fetched."""
     return is_at_stage(Stage.GIVEN_UP, Stage.SETTLED)
 
 

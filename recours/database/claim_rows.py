@@ -392,7 +392,7 @@ def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]
 
 
 def count_projection(claim: Claim, state: State) -> dict[str, Any]:
-    """The values for the guide's two retry columns, if the service's row has other values."""
+    """The values for the guide's two retry columns, if they differ from those in the service's row."""
     if state.retries_used == claim.retries_counted:
         return {}
     return {"pod_retry_count": state.retries_used, "pod_last_retry_at": state.last_retry_at}

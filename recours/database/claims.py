@@ -400,7 +400,7 @@ class ClaimRepository:
         return is_unedited
 
     def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
-        """Release a claim whose own status means that no POD is needed any more. Raises DatabaseError."""
+        """Release a claim whose own status means that a POD is no longer needed. Raises DatabaseError."""
         state = replace(claim.state, stage=Stage.SHELVED)
         with self.database.write() as connection:
             if self._hand_back(connection, claim, state_values(claim, state) | {"written_at": now}, lease):

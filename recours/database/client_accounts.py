@@ -179,9 +179,9 @@ class ClientAccounts:
         *,
         replace: bool = False,
     ) -> int | None:
-        """Add all accounts (client, carrier, sealed, limits), or none and return the index of the first existing one.
+        """Add all accounts (client, carrier, sealed, limits). If one exists, add none and return its index.
 
-        `replace`: give existing accounts the new credentials. Without limits, the existing or the carrier's limits apply.
+        `replace`: give existing accounts the new credentials. Accounts without limits keep theirs or use the carrier's.
         """
         emails = self.emails({client_id for client_id, *_ in rows})
         with self.database.write() as connection:
@@ -236,7 +236,7 @@ class ClientAccounts:
     def set_limits(
         self, account: ClientAccount, limits: Mapping[str, str] | None, by: str, now: datetime
     ) -> bool:
-        """Set an account's limits; None: the carrier's defaults. False: the account was removed."""
+        """Set an account's limits (None: the carrier's defaults). Return False if the account was removed."""
         limited = OperatorAction(ActionKind.LIMITED, account.key, by, {"limits": limits and dict(limits)})
         return self._update(account, {"limits": null() if limits is None else dict(limits)}, limited, now)
 

@@ -186,7 +186,7 @@ class OldData:
     def lease(
         self, table: Table, cutoff: datetime, now: datetime, last: int
     ) -> tuple[list[OldFile], int] | None:
-        """Lease finished claims, and return their old attempts or evidence after the id `last`, and the last id read."""
+        """Lease finished claims, and return their old attempts or evidence after id `last`, and the last id read."""
         border = self.database.border
         if table is attempts:
             query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)

@@ -118,8 +118,8 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
 def _missing_service_tables(database: Database, connection: Connection) -> dict[str, str]:
     """The SQL to create each missing table of the service, by name.
 
-    Empty if the table of claims has another name or other keys, because a service owns such a table. Existing tables
-    are left out, because PostgreSQL requires the right to create tables even for CREATE TABLE IF NOT EXISTS.
+    The result is empty if the table of claims has another name or other keys, because a service owns such a table.
+    Existing tables are omitted, because PostgreSQL requires the right to create tables even with IF NOT EXISTS.
     """
     if database.names != USUAL_NAMES or not Border(connection).has_usual_keys:
         return {}
