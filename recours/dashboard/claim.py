@@ -145,7 +145,7 @@ def _closing(visit: Visit, claim: Claim, position: Position, carrier: str) -> st
 def _facts(
     visit: Visit, listed: ListedClaim, position: Position, status: ClaimStatus
 ) -> list[tuple[str, str, str]]:
-    """The details of a claim, each with name, value and link ("": no link)."""
+    """The details of a claim, each with its name, value and link ("": no link)."""
     claim = listed.claim
     texts = visit.texts
     client = visit.app.clients.contacts([claim.client_id]).get(claim.client_id, Contact())

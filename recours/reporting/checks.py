@@ -143,7 +143,7 @@ def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Loca
 def schedule(
     worker: str, entries: Sequence[Entry], status: WorkerStatus | None, texts: Localized
 ) -> Iterator[CheckResult]:
-    """Whether the crontab starts the worker (`entries`), and whether the worker runs. `status`: None: unknown."""
+    """Whether the crontab starts the worker (`entries`), and whether the worker runs. `status` None: unknown."""
     yield _installed(worker, entries, status.health if status else None)
     if status is not None:
         yield from _runs(status, texts, installed=bool(entries))

@@ -52,7 +52,7 @@ class Search:
     criteria: ClaimFilter
 
     def ids(self, limit: int, skip: int, sort: Sort | None, *, descending: bool) -> list[Any]:
-        """The ids of up to `limit` claims after the first `skip`. `sort`: None: the newest first."""
+        """The ids of up to `limit` claims after the first `skip`. `sort` None: newest first."""
         conditions = self.conditions(sort)
         if self._is_filtered:
             are_all = len(self._first_ids) <= COUNTED_UP_TO
@@ -85,7 +85,7 @@ class Search:
 
     @cached_property
     def _first_ids(self) -> list[Any]:
-        """The ids of the matching claims, the newest first, up to COUNTED_UP_TO + 1."""
+        """The ids of the matching claims, newest first, up to COUNTED_UP_TO + 1."""
         newest = self._matching_ids.order_by(*self._order(None)).limit(COUNTED_UP_TO + 1)
         return list(self.connection.scalars(newest))
 

@@ -107,7 +107,7 @@ class DatabaseRecords:
         return [_attempt(row, self.catalog) for row in self.database.mappings(query)]
 
     def evidence(self, claim_id: Any) -> list[RecordedEvidence]:
-        """All recorded evidence of a claim, including refused pieces, the oldest first."""
+        """All recorded evidence of a claim, including refused pieces, oldest first."""
         return self.evidence_of_each([claim_id]).get(claim_id, [])
 
     def evidence_of_each(self, claim_ids: Collection[Any]) -> dict[Any, list[RecordedEvidence]]:
@@ -159,13 +159,13 @@ class DatabaseRecords:
     def claims(
         self, criteria: ClaimFilter, limit: int, *, sort: Sort | None = None, descending: bool = False
     ) -> list[ListedClaim]:
-        """Up to `limit` claims, each with its client. `sort`: None: the newest first."""
+        """Up to `limit` claims, each with its client. `sort` None: newest first."""
         with self._search(criteria) as search:
             ids = search.ids(limit, 0, sort, descending=descending)
         return self._read_claims(ids)
 
     def matching(self, criteria: ClaimFilter, limit: int = COUNTED_UP_TO) -> Matching:
-        """The references of up to `limit` claims, the newest first, and how many more match."""
+        """The references of up to `limit` claims, newest first, and how many more match."""
         with self._search(criteria) as search:
             ids = search.ids(limit, 0, None, descending=False)
             count_beyond = search.count_exactly() - limit if len(ids) == limit else 0
@@ -230,7 +230,7 @@ class DatabaseRecords:
         )
 
     def changes(self, claim_id: Any) -> list[PastChange]:
-        """The last changes to a claim, the oldest first."""
+        """The last changes to a claim, oldest first."""
         query = select(changes).where(changes.c.claim_id == claim_id)
         query = query.order_by(changes.c.id.desc()).limit(_SHOWN_CHANGES)
         return [_change(row) for row in self.database.mappings(query)][::-1]
@@ -288,14 +288,14 @@ _LONGEST_ERROR = 300
 
 
 def waiting_mails(database: Database, limit: int) -> list[ListedMail]:
-    """The emails not yet sent or refused, the oldest first. This function and the next ones raise DatabaseError."""
+    """The emails not yet sent or refused, oldest first. This function and the next ones raise DatabaseError."""
     states = [const(state) for state in OPEN_STATES]
     query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(limit)
     return [_listed(row) for row in database.mappings(query)]
 
 
 def latest_mails(database: Database, limit: int) -> list[ListedMail]:
-    """The latest emails, the newest first."""
+    """The latest emails, newest first."""
     query = select(*_LISTED).order_by(_m.id.desc()).limit(limit)
     return [_listed(row) for row in database.mappings(query)]
 

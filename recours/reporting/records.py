@@ -80,7 +80,7 @@ class PastAttempt:
 
     @property
     def signed_by(self) -> str | None:
-        """The signatory if the attempt fetched the proof; a name in tracking without a proof is no signature."""
+        """The signatory if the attempt fetched the proof. A name in tracking alone is not a signature."""
         return self.signatory if self.outcome in ("success", ATTACHED) else None
 
 
@@ -133,7 +133,7 @@ class PastChange:
 
 
 class DeadlineRange(StrEnum):
-    """Ranges of deadlines by day. A number is the number of days from today, which counts as one."""
+    """Ranges of deadlines by day. A number N means the next N days, including today."""
 
     PASSED = "passed"
     IN_3_DAYS = "3"

@@ -120,7 +120,7 @@ class Reports:
         return list_accounts(app.settings, app.database, app.clock, app.client_accounts)
 
     def actions_now(self) -> dict[str, list[PastAction]]:
-        """The latest actions of people on each carrier, by its key, the latest first."""
+        """The latest actions of people on each carrier, by its key, latest first."""
         return ActionLog(self.app.database).latest_of_each(self.app.catalog.specs, _ACTIONS_SHOWN)
 
     def positions(self, claims: Sequence[ListedClaim]) -> dict[Any, Position]:

@@ -239,7 +239,7 @@ class SystemReader:
     def backlogs(
         self, due_until: datetime | None = None, limit: int = COUNTED_UP_TO, mark: Mark | None = None
     ) -> list[Backlog]:
-        """Open claims by account. Each stage is counted up to `limit`. `mark`: None: read it from the database.
+        """Open claims by account. Each stage is counted up to `limit`. If `mark` is None, it is read from the database.
 
         Waiting claims whose retry is due by `due_until` are counted as ready, even if no run has updated them yet.
         """
