@@ -168,7 +168,7 @@ def _repair(problem: str) -> str:
 
 
 def _set_up(problem: str) -> str:
-    """The error if there is no usable .venv."""
+    """The error message for a checkout without a usable .venv."""
     # Without --clear, an existing broken .venv would be kept.
     clear = "--clear " if os.path.lexists(os.path.join(ROOT, ".venv")) else ""
     facts = (problem, ROOT, clear, own_python(), INSTALL)

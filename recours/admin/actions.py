@@ -97,7 +97,7 @@ class FileResult(NamedTuple):
 
 @dataclass(frozen=True)
 class AccountResult(ActionResult):
-    """The result for an account at a carrier. `client_id`: None: the default account."""
+    """The result for an account at a carrier. `client_id` None: the default account."""
 
     client_id: Any = None
     carrier: str = ""  # its display name
@@ -177,7 +177,7 @@ _ATTACH = "attach"  # in the records of attempts, in place of a worker
 
 # Returns why an action on the claim with this reference is impossible, or None if it is possible.
 _WhyNot = Callable[[str, ListedClaim], ClaimRefusal | None]
-# Acts on claims for a person at a time. Returns the ids of the claims that nobody had changed in the meantime.
+# Acts on claims for a person at a time. Returns the ids of the claims that had not changed in the meantime.
 _Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 
 
@@ -570,7 +570,7 @@ class Actions:
         is_new: bool = False,
         check: bool = False,
     ) -> AccountResult:
-        """Seal and store credentials, and test them if `check`. `is_new`: replace none. `limits`: None: unchanged."""
+        """Seal and store credentials, and test them if `check`. `is_new`: never replace. `limits` None: unchanged."""
         with self._translating_errors():
             accounts = AccountActions(self.app)
             new = accounts.new(client, carrier, credentials, limits)

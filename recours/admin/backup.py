@@ -3,7 +3,7 @@
 The database is copied first, then every document that the copy names. A document is always on disk before its row is
 committed, so the copy names no document that is missing from the backup.
 
-While a folder is filled, its name starts with a dot and ends with `.partial`; it is renamed once everything is on disk.
+Until everything is on disk, a folder's name starts with a dot and ends with `.partial`.
 """
 
 import hashlib

@@ -23,7 +23,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class FileRow:
-    """One line of a claim file. `number`, `carrier`: None: unchanged. `fault`: why the line cannot be processed."""
+    """One line of a claim file. `number` and `carrier` are None if unchanged. `fault`: why the line is rejected."""
 
     line: int
     reference: str = ""

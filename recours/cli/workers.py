@@ -314,7 +314,7 @@ def _stop_on_signals(worker: Worker, database: Database) -> None:
 
 
 def _report_unstarted(name: str, run_id: str, options: dict[str, Any], status: int, faults: list[str]) -> int:
-    """Ping RECOURS_PING_URL about a run that could not start, even if other settings are wrong. `faults`: no secrets."""
+    """Ping RECOURS_PING_URL about a run that did not start, even if other settings are wrong. `faults`: no secrets."""
     environment = os.environ
     try:
         url = "" if options["dry_run"] else load_one("RECOURS_PING_URL", home_of(environment), environment)

@@ -51,7 +51,7 @@ class CarrierSpec:
     evidence_days: int | None = None
     # The maximum number of parcels in one tracking call; other calls are for one parcel. Must be 1 if `tracks_always`.
     numbers_per_call: int = 1
-    # Returns whether a number's check digit is right. A number with a wrong check digit is doubtful but still fetched.
+    # Returns whether a number's check digit is correct. A number with a wrong one is doubtful but still fetched.
     check_digit_fits: Callable[[str], bool] | None = None
 
     @property

@@ -74,7 +74,7 @@ def _ranked_since(claim: Claim, state: State, since: datetime, now: datetime, po
 
 
 def mark_asked(claim: Claim, state: State, policy: Policy) -> State:
-    """Return the state after the carrier was asked: from now on the claim may expire, see `is_expired`."""
+    """Return the state after the carrier was asked. From then on, the claim may expire (see `is_expired`)."""
     return replace(state, expire_from=expires_from(claim, state.since, policy))
 
 

@@ -30,7 +30,7 @@ class PasswordHash:
         return f"scrypt:{self.salt.hex()}:{self.digest.hex()}"
 
     def fits(self, password: str) -> bool:
-        """Return whether the password is right, in constant time."""
+        """Return whether the password is correct, in constant time."""
         return hmac.compare_digest(_digest(password, self.salt), self.digest)
 
 

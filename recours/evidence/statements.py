@@ -61,7 +61,7 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
 
 
 class Weight(IntEnum):
-    """How long an objection counts."""
+    """How long an objection to a statement remains in effect."""
 
     REPORTED = 1  # until a delivery is reported
     CLAIMED = 2  # until a sentence reports a delivery

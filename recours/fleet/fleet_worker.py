@@ -424,7 +424,7 @@ class FleetWorker:
         self._close(lane, min(wait, worker.schedule), is_outage=refusal.kind in OUTAGE_KINDS)
 
     def _close(self, lane: WorkerLane, wait: timedelta, *, is_outage: bool) -> None:
-        """Close a lane for a time. `is_outage`: close the whole carrier."""
+        """Close a lane temporarily. `is_outage`: close the whole carrier."""
         is_known = self._refusal(lane.carrier) is not None
         closed = _Closed(self.clock.monotonic() + wait.total_seconds(), is_known)
         if is_outage:

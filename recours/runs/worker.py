@@ -90,7 +90,7 @@ class Worker(ABC):
         self._fault: str | None = None
 
     def stop(self, signal_number: int) -> None:
-        """Start nothing new: calls in progress finish, other claims are released. Called by a signal handler."""
+        """Start nothing new. Calls in progress finish, and other claims are released. Called by a signal handler."""
         self.stopped_by = signal_number
         self._stop.set()
 
@@ -118,7 +118,7 @@ class Worker(ABC):
         """Hook for maintenance that only one of the workers does."""
 
     def run(self) -> Report:
-        """Execute a run. Raises UnfitClaimsError, and RunError if the run cannot begin; the report has later faults."""
+        """Execute a run. Raises UnfitClaimsError, or RunError if the run cannot begin. The report has later faults."""
         self.open()
         self._try_to(self.maintain)
         if not self._fault:
@@ -262,7 +262,7 @@ class Worker(ABC):
                 self.stats.skipped_carrier += lane.claims
 
     def _log_set_aside(self) -> None:
-        """Log how many claims are not fetched because of their own status, so that nobody wonders why."""
+        """Log how many claims are not fetched because of their own status, so that operators know why."""
         if self.options.claims:
             return
         for status, count in sorted(self.deps.claims.set_aside(self.stage).items()):
