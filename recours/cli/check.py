@@ -248,7 +248,7 @@ def _schema(database: Database, schema: Schema) -> CheckResult:
         columns = ", ".join(schema.missing_columns) or "none"
         return remark(
             "schema",
-            f"{schema.version or 'not created yet'}; columns that the first run will add to {database.border.table}: {columns}",
+            f"{schema.version or 'not created yet'}; the first run will add these columns to {database.border.table}: {columns}",
             "preview with recours retry --dry-run, then start a run or recours init-db",
         )
     if schema.lacks_index:

@@ -112,7 +112,7 @@ TRAITS: dict[ErrorKind, Traits] = {
     ErrorKind.POD_NOT_AVAILABLE_YET: Traits(
         actor=Actor.NOBODY,
         label=N_("POD not available yet"),
-        advice=N_("Nothing to do: carriers file proofs with a delay. The claim is retried automatically."),
+        advice=N_("Nothing to do: carriers often publish proofs later. The claim is retried automatically."),
     ),
     ErrorKind.SERVER_ERROR: Traits(
         actor=Actor.CARRIER,

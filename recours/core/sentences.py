@@ -120,7 +120,7 @@ class Sentence(StrEnum):
     CREDENTIALS_REJECTED = ("credentials_rejected", _K.AUTH_FAILED,
         N_("{carrier} rejects our credentials"))
     CREDENTIALS_UNCHECKED = ("credentials_unchecked", _K.AUTH_FAILED,
-        N_("{carrier} did not say whether it accepts our account again"))
+        N_("{carrier} has not confirmed that it accepts our account again"))
     SERVICE_DENIED = ("service_denied", _K.ACCOUNT_DENIED,
         N_("{carrier} does not let our account use this service"))
     ADDRESS_DENIED = ("address_denied", _K.ACCOUNT_DENIED,
@@ -182,7 +182,7 @@ _S = Sentence
 # Variants, for a client's account, of sentences about our account.
 _OF_CLIENTS: dict[Sentence, str] = {
     _S.CREDENTIALS_REJECTED: N_("{carrier} rejects the credentials of {client}"),
-    _S.CREDENTIALS_UNCHECKED: N_("{carrier} did not say whether it accepts the account of {client} again"),
+    _S.CREDENTIALS_UNCHECKED: N_("{carrier} has not confirmed that it accepts the account of {client} again"),
     _S.SERVICE_DENIED: N_("{carrier} does not let the account of {client} use this service"),
     _S.DOCUMENTS_DENIED: N_("{carrier} lets the account of {client} track parcels but not fetch documents"),
     _S.PARCELS_DENIED: N_(

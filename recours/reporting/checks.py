@@ -117,7 +117,7 @@ def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Che
     remedy = granting(sql)
     if optional:
         return remark(RIGHTS, f"{text}; claims are fetched, but emails are not sent or not copied", remedy)
-    return fault(RIGHTS, f"{text}; every run fails without them", remedy)
+    return fault(RIGHTS, f"{text}; every run fails until they are granted", remedy)
 
 
 def granting(sql: Sequence[str]) -> str:

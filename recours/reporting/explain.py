@@ -135,8 +135,8 @@ _NOTES = {
         "recours asks {carrier} with the default account because {client} has no account in use with "
         "{carrier}."
     ),
-    "deaths": N_("Runs in a row that died while fetching this claim: {count}."),
-    "last": N_("The claim is attempted after all claims that can still be won."),
+    "deaths": N_("Consecutive runs that died while fetching this claim: {count}."),
+    "last": N_("Claims that can still be won are attempted before this claim."),
     "unreadable": N_("The value of {columns} cannot be read; it is treated as unknown."),
 }
 

@@ -523,12 +523,12 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
         ),
     ),
     _K.REFUSED_DOCUMENTS: ProblemText(
-        N_("refused {name} documents"),
+        N_("rejected {name} documents"),
         N_(
             "Look at the files. If they are proofs, accept them: recours attach CLAIM FILE --anyway --why TEXT"
         ),
         N_(
-            "Documents of {count} {name} parcels were refused within a day: {name} may have changed its "
+            "recours rejected documents of {count} {name} parcels within a day: {name} may have changed their "
             "layout ({files})."
         ),
     ),

@@ -114,7 +114,7 @@ def test_no_attempt_is_announced_for_a_claim_that_will_be_given_up(
 def test_a_claim_past_its_deadline_can_still_be_due(of: Claim) -> None:
     found = explained(replace(of, deadline=date(2025, 12, 24)))
     assert found.position.next_at == NOW
-    assert found.notes == ("The claim is attempted after all claims that can still be won.",)
+    assert found.notes == ("Claims that can still be won are attempted before this claim.",)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_possible_actions_depend_on_the_claim(of: Claim, leased: bool, possible:
 @pytest.mark.parametrize(
     ("language", "expected"),
     [
-        ("en", "Runs in a row that died while fetching this claim: 3."),
+        ("en", "Consecutive runs that died while fetching this claim: 3."),
         ("fr", "Exécutions interrompues de suite pendant le traitement de cette réclamation : 3."),
     ],
 )

@@ -334,7 +334,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "Documents of 5 X parcels were refused within a day: X may have changed its layout "
+                "recours rejected documents of 5 X parcels within a day: X may have changed their layout "
                 "(2.pdf, 3.pdf, 4.pdf, 5.pdf, 6.pdf).",
                 "Look at the files. If they are proofs, accept them: recours attach CLAIM FILE --anyway --why TEXT",
             )

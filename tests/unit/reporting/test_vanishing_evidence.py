@@ -26,8 +26,8 @@ DAY = timedelta(days=1)
 CREATED = datetime(2026, 1, 20, 9, 0, tzinfo=UTC)  # 120 days before 20 May
 LATER = date(2026, 6, 1)
 ENDS = "UPS deletes this parcel's data on 20 May 2026 at the latest. No proof can be fetched after that."
-LAST = "The claim is attempted after all claims that can still be won."
-IS_OVER = "UPS has probably deleted this parcel's data, which it keeps until 20 May 2026 at the latest."
+LAST = "Claims that can still be won are attempted before this claim."
+IS_OVER = "UPS has probably deleted this parcel's data, which it kept until 20 May 2026 at the latest."
 STOPPED = Refusal(Blocked.CARRIER, "paused by a person", None)
 
 
