@@ -297,7 +297,7 @@ class AccountFile:
             summary = f"{plural(len(faults), 'row')} cannot be used; nothing was written."
             raise FileRefusedError("\n".join([*faults[:_MAX_SHOWN], *more, summary]))
         if not accounts:
-            raise FileRefusedError("The file contains no accounts.")
+            raise FileRefusedError("The file contains no accounts. Add one row per account.")
         return accounts
 
     def _account(self, row: str, cells: dict[str, str], fault: str) -> NewAccount:

@@ -162,7 +162,7 @@ def open_backup(folder: Path) -> Backup:
             f"({PREFIX}…)."
         ) from error
     except (ValueError, TypeError) as error:
-        raise BackupError(f"{_FACTS} or {_SUMS} in {folder} is damaged.") from error
+        raise BackupError(f"{_FACTS} or {_SUMS} in {folder} is damaged. Restore another backup.") from error
 
 
 # ---------------------------------------------------------------- creating
@@ -298,7 +298,7 @@ def _require_rest(database: Database) -> None:
         work = work_in_progress(database, SystemClock().now())
     except DatabaseError as error:
         raise BackupError(
-            f"Cannot check whether a run is in progress: {error} If no run is, repeat the command with --force."
+            f"Cannot check whether a run is in progress: {error} If you know that none is, repeat the command with --force."
         ) from error
     if work:
         raise BackupError(

@@ -536,12 +536,12 @@ class APIRequestQueue(AccountGate):
         if bad_numbers := len(bundle.bad_numbers):
             why = f" ({self._mask(key)(bundle.failure.message)})" if bundle.failure else ""
             log.warning(
-                f"{name} failed on a call about {parcels}{why}: smaller calls were made instead, "
-                f"and {bad_numbers} of these parcels will be tracked alone from now on"
+                f"{name} failed on a call about {parcels}{why}. Smaller calls were made instead, "
+                f"and {bad_numbers} of these parcels will be tracked one by one from now on"
             )
         elif unanswered := len(bundle.unanswered):
             log.warning(
-                f"{name} did not answer about {unanswered} of {parcels} in one call; each unanswered parcel is tracked alone"
+                f"{name} did not answer for {unanswered} of {parcels} in one call; the unanswered parcels are tracked one by one"
             )
 
     # ---------------------------------------------------------------- parcels that a client's account may not see

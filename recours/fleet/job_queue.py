@@ -186,8 +186,8 @@ def _are_there(database: Database) -> bool:
     tables = inspect_tables(database)
     if tables.present and tables.missing:
         raise NoFleetError(
-            f"The job queue's tables in {database.safe_url} are those of another version of Procrastinate; missing: "
-            f"{', '.join(tables.missing)}. Run Procrastinate's own migrations, see {_MIGRATIONS}"
+            f"The job queue's tables in {database.safe_url} belong to another version of Procrastinate (missing: "
+            f"{', '.join(tables.missing)}). Run Procrastinate's own migrations: {_MIGRATIONS}"
         )
     return bool(tables.present)
 

@@ -91,7 +91,7 @@ class ProcrastinateQueue:
                 results = await asyncio.gather(*workers, return_exceptions=True)
         if not jobs.stopped:
             faults = (fault for fault in results if isinstance(fault, Exception))
-            raise next(faults, QueueError("The connection of the job queue was lost"))
+            raise next(faults, QueueError("The job queue lost its database connection"))
 
 
 def _of(key: str) -> str:

@@ -98,7 +98,7 @@ class EmailSender:
             run_log.info(f"{plural(self._sent_count, 'email')} sent")
         waiting = self.mails.count(MailState.READY) if trouble else 0
         if waiting:
-            log.error(f"{trouble}; emails wait")
+            log.error(f"{trouble}; all emails wait for the next run")
             run_log.error(f"Emails wait for the next run ({waiting}): {trouble}")
         elif self._postponed:
             run_log.warning(
@@ -156,9 +156,7 @@ class EmailSender:
         except OutcomeUnknownError as error:
             self._end(mail, MailState.UNDECIDED, str(error))
             _log_error(f"{label}: {error}; it may have arrived and is not sent again")
-            raise MailServerError(
-                "The mail server broke the connection after it received an email"
-            ) from error
+            raise MailServerError("The mail server closed the connection after receiving an email") from error
         except MailRefusedError as refusal:
             self._refused(mail, label, refusal)
             return
@@ -192,7 +190,7 @@ class EmailSender:
             log.error(f"{label}: failed, {refusal}")
             return
         self.mails.give_back(mail, str(refusal), tried=True)
-        log.warning(f"{label}: waits, {refusal}")
+        log.warning(f"{label}: waits for the next run, {refusal}")
         self._postponed.append(str(refusal))
         if self._refusals_in_a_row >= _MOST_REFUSALS:
             raise MailServerError(str(refusal))

@@ -353,7 +353,7 @@ class Leasing:
             if lane.documents:
                 at = format_minute(lane.documents.until, self._recorder.local)
                 log.warning(
-                    f"⚠️ {lane.documents.reason}; delivered claims wait until {at}, tracking continues"
+                    f"⚠️ {lane.documents.reason}; claims of delivered parcels wait until {at}, and tracking continues"
                 )
                 self.report(lane, lane.documents)
 

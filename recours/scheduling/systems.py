@@ -302,7 +302,7 @@ class Crontab:
         result = self._run(["crontab", "-"], content.encode(errors="surrogateescape"))
         if result.status:
             raise ScheduleError(
-                f"crontab refuses the change ({result.complaint}). The old crontab is still in use."
+                f"crontab rejected the change ({result.complaint}). The old crontab is still in use."
             )
         if self._read() != content:
             raise ScheduleError("The crontab differs from what was written. Check 'crontab -l'.")

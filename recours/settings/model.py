@@ -89,7 +89,7 @@ def zone(text: str) -> ZoneInfo:
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in choices:
-            raise ValueError(f"'{text[:40]}' must be one of {', '.join(choices)}")
+            raise ValueError(f"'{text[:40]}' is not valid; use one of {', '.join(choices)}")
         return text.lower()
 
     return parse
@@ -100,7 +100,7 @@ def yes_or_no(text: str) -> bool:
         return True
     if text.lower() in ("false", "no", "0", "off"):
         return False
-    raise ValueError(f"'{text[:40]}' must be true or false")
+    raise ValueError(f"'{text[:40]}' is not valid; use true or false")
 
 
 def then(parse: Callable[[str], Any], make: Callable[[Any], Any]) -> Callable[[str], Any]:

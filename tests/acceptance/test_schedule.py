@@ -133,7 +133,7 @@ BAD = {
         "No terminal is available to ask for confirmation. Nothing was changed; repeat the command with --yes",
     ),
     "a line that does more": (["--yes"], "{line} && ./mine.sh\n", 1, "also runs other commands"),
-    "a broken crontab": (["--yes"], "99 * * * * true\n", 1, "crontab refuses the change"),
+    "a broken crontab": (["--yes"], "99 * * * * true\n", 1, "crontab rejected the change"),
 }
 
 

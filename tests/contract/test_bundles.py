@@ -375,8 +375,8 @@ def test_a_number_that_breaks_a_shared_call_affects_no_other(
     is_told = is_bad_alone and whole not in (BAD_REQUEST, UNKNOWN)
     assert [one.fails_bundles for one in fetched] == [False, False, True, not is_told]
     assert caplog.messages == [
-        f"Listed failed on a call about 4 parcels ({whole.message}): smaller calls were made instead, "
-        f"and {1 if is_told else 2} of these parcels will be tracked alone from now on"
+        f"Listed failed on a call about 4 parcels ({whole.message}). Smaller calls were made instead, "
+        f"and {1 if is_told else 2} of these parcels will be tracked one by one from now on"
     ]
 
 
@@ -445,7 +445,7 @@ def test_a_number_missing_in_the_answer_is_tracked_alone(
     assert kinds(bundles.fetch("A", "B", "C")) == [K.NOT_DELIVERED_YET, None, K.NOT_DELIVERED_YET]
     assert bundles.script.asked == ["tracking A,B,C", "tracking B", "pod B"]
     assert caplog.messages == [
-        "Listed did not answer about 1 of 3 parcels in one call; each unanswered parcel is tracked alone"
+        "Listed did not answer for 1 of 3 parcels in one call; the unanswered parcels are tracked one by one"
     ]
 
 

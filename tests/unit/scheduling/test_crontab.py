@@ -87,7 +87,7 @@ def test_a_crontab_that_cannot_be_written_is_unchanged() -> None:
         return Done(1, b"", "disk full") if command[-1] == "-" else debian(command, given)
 
     with pytest.raises(
-        ScheduleError, match=r"crontab refuses the change \(disk full\)\. The old crontab is still"
+        ScheduleError, match=r"crontab rejected the change \(disk full\)\. The old crontab is still"
     ):
         Crontab(HERE, run=refusing).install([JOB]).carry_out()
     assert debian.text == "# mine\n"
