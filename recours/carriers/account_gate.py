@@ -97,7 +97,7 @@ class Refusals:
     def awaits_check(self, key: str, claims: Collection[Any]) -> AccountState | None:
         """The refusal, if the credentials must be checked before these claims are fetched.
 
-        The claim whose call was refused must not test the account again. After a refused check, a check decides again.
+        The claim whose call was refused must not test the account again. After a refused check, another is made.
         """
         state = self._trying_again.get(key)
         return state if state and (state.claim is None or state.claim in claims) else None
@@ -219,7 +219,7 @@ class Refusals:
 
 @lru_cache(maxsize=1000)
 def fingerprint(credentials: tuple[str, ...], salt: str) -> str:
-    """A fingerprint of the credentials, by which a change is detected.
+    """A fingerprint of the credentials, for detecting changes.
 
     It is slow on purpose, so that a six-digit password cannot be found by trying all of them. The result is cached
     because a plan or a long-lived worker would compute it for every run while an account is closed.

@@ -354,7 +354,7 @@ class Handover:
     def delivery(
         self, at: datetime | None = None, signatory: str | None = None, place: str | None = None
     ) -> Delivery:
-        """The delivery with all that is known about it. `at`: the time to use instead of the scan's."""
+        """The delivery with all known facts. `at`: the time to use instead of the scan's time."""
         label = caption(self.scan.label)
         return Delivery(at or self.scan.at, person(signatory), place=caption(place), label=label)
 

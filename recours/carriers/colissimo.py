@@ -168,7 +168,7 @@ class Colissimo(Client):
         return parse_tracking(session.call(Capability.TRACKING, json_api.post(_TIMELINE, content)), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Call `documents`, and `document` for the best document listed; for the others if calls are left."""
+        """Call `documents`, then `document` for the best document listed and, if calls are left, for the others."""
         content = {"credential": _credential(self.settings), "cab": number, "lang": _LANGUAGE}
         answer = session.call(Capability.POD, json_api.post(_DOCUMENTS, content))
         listed = parse_documents(answer, number)

@@ -252,7 +252,7 @@ class APIRequestQueue(AccountGate):
         concurrency: int | None = None,
         carrier_concurrency: int | None = None,
     ) -> None:
-        """`concurrency`: the maximum of calls in progress; `carrier_concurrency`: per account. None: unlimited."""
+        """`concurrency`: the maximum number of calls in progress (None: no limit); `carrier_concurrency`: per account."""
         super().__init__(accounts, quota, clock, minute)
         self._redact = redact or Redactor(())
         self._turns: dict[str, Turns] = {}  # by account
@@ -470,7 +470,7 @@ class APIRequestQueue(AccountGate):
         )
 
     def _mask(self, key: str) -> Callable[[str], str]:
-        """A function that hides the secrets that an answer to this account may repeat."""
+        """A function that redacts this account's secrets, which an answer may repeat."""
         client = self._accounts[key].client
         tokens = client.secrets() if client else ()
         if not tokens:

@@ -228,7 +228,7 @@ class QuotaReservation:
                 slot.release()
 
     def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
-        """The limits without a reserved unit now, because a window may end while the call waits for other limits."""
+        """The limits that have no reserved unit now. A window may have ended while the call waited for other limits."""
         now = self._clock.now()
         for limit in limits:
             _, end = limit.window.around(now)

@@ -152,7 +152,7 @@ class Ups(OneCallClient):
     token_service = TokenService(path="/security/v1/oauth/token")
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Make the call, and repeat it if UPS refuses a number that looks valid. `delivery` completes the answer."""
+        """Make the call, and repeat it if UPS refuses a well-formed number. `delivery` fills gaps in the answer."""
         outcome = parse(self._ask(number, session), number, delivery)
         is_refused = outcome.kind is ErrorKind.INVALID_TRACKING
         # UPS occasionally refuses valid numbers, as reported for TV1002.
@@ -171,7 +171,7 @@ class Ups(OneCallClient):
 
 
 def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
-    """The document, or why it is missing. `defaults` completes the answer."""
+    """The document, or why it is missing. `defaults`: for facts that the answer omits."""
     shipments = _shipments(answer)
     if isinstance(shipments, Failure):
         return shipments
@@ -226,7 +226,7 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
 
 
 def _status(package: Any) -> Any:
-    """The current status, or else that of the newest activity, or None if both are empty."""
+    """The current status, or else the newest activity's status, or None if both are empty."""
     newest = json_api.at(json_api.items(package, "activity"), 0, "status")
     statuses = (json_api.at(package, "currentStatus"), newest)
     return next((status for status in statuses if _codes(status) or json_api.text(status, "type")), None)

@@ -7,7 +7,7 @@ Inferred, without a source: A refused token request has HTTP status 400, accordi
 request that it cannot read with 400 and the headers of its refusals. Both calls refuse unknown parameters and fields.
 The code POD.WRONG_STATE was seen only in a simulator. Codes of events that are not in the documents are invented.
 
-A missing proof has only one reason here: POD_LATE, POD_NEVER and POD_NONE are the wrong state, and POD_UNSAID is an
+POD_LATE, POD_NEVER and POD_NONE are all answered with the wrong state, the only reason here, and POD_UNSAID with an
 item without images. ACCOUNT_DENIED means that ShipIT refuses a token that tracking accepts; NOT_OURS (inferred) is
 ShipIT's HTTP 403 for one parcel. The status of a returned parcel is unknown, so RETURNED_TO_SENDER is FINAL, the status
 of a closed history. IN_TRANSIT shows a different status at each attempt. Both services accept parcels only by number:
