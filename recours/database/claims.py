@@ -393,7 +393,7 @@ class ClaimRepository:
                 self._hand_back(connection, claim, state_values(claim, state), lease)
 
     def _hand_back(self, connection: Connection, claim: Claim, values: dict[str, Any], lease: Lease) -> bool:
-        """Write these values and release a claim. False: the claim was edited, and will be assessed again instead."""
+        """Write these values and release a claim. Return False for an edited claim, which is assessed again."""
         is_unedited = self._release(connection, [(claim, values)], lease)
         if not is_unedited:
             connection.execute(_RELEASE_EDITED, {"of_claim": claim.id, "held_by": lease.token})

@@ -222,7 +222,7 @@ class Database:
             yield connection
 
     def long(self) -> AbstractContextManager[None]:
-        """Let this thread's statements in the context take up to an hour, as long as the server responds."""
+        """Within the context, let this thread's statements take up to an hour, provided that the server responds."""
         return self._patience.long() if self._patience else nullcontext()
 
     def hurry(self) -> None:

@@ -341,7 +341,7 @@ class DatabaseCustody:
                 yield f"{reference}: the attempt and the evidence name different proofs."
 
     def proofs(self, claim_ids: Collection[Any]) -> Iterator[Any]:
-        """The accepted proofs of these claims (empty: all claims), without proofs that a person attached or accepted.
+        """The accepted proofs of these claims (empty: all claims), except proofs that a person attached or accepted.
 
         Each row: reference, path, media type, carrier, number and kind.
         """

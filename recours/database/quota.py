@@ -150,7 +150,7 @@ class QuotaTables:
                 self._reserved[reserved] -= units
 
     def settle(self) -> bool:
-        """Return units to the quota that were certainly not sent. False: there were none. Raises DatabaseError."""
+        """Return to the quota all units that were certainly not sent; False if none were. Raises DatabaseError."""
         with self._guard:
             unsent = sorted(self._unsent.items(), key=lambda entry: (entry[0].limit.key, entry[0].start))
             self._unsent.clear()
