@@ -73,7 +73,7 @@ def require_packages() -> None:
 
 
 def missing_here() -> "str | None":
-    """The packages that this Python is missing, as text; None: no packages.
+    """The packages that this Python is missing, as text; None: nothing is missing.
 
     An update may require packages or versions that an older .venv does not have. Many packages are imported only when
     needed, so without this check a run could fail in the middle of its work.

@@ -112,7 +112,7 @@ class AccountActions:
         )
 
     def put_all(self, accounts: Sequence[NewAccount], by: str, *, replace: bool = False) -> None:
-        """Seal and store all accounts or none. `replace`: overwrite existing accounts, but keep id and limits."""
+        """Seal and store all accounts or none. `replace`: overwrite existing accounts except their ids and limits."""
         seals = self.seals()
         rows = []
         for new in accounts:

@@ -1,4 +1,4 @@
-"""The history of a claim: attempts, emails and changes, the latest first. All functions are pure."""
+"""The history of a claim: attempts, emails and changes, latest first. All functions are pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class History:
     def entries(
         self, attempts: Sequence[PastAttempt], messages: Sequence[Message], changes: Sequence[PastChange]
     ) -> list[HistoryEntry]:
-        """All entries, the latest first. An attached file is one entry: the attempt, with the name from the change."""
+        """All entries, latest first. An attached file is one entry: the attempt, with the name from the change."""
         who = {
             change.at: self.texts.who(change.by) for change in changes if change.what == ChangeKind.ATTACHED
         }

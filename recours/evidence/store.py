@@ -203,7 +203,7 @@ class DocumentStore:
             self._access.make_folder(folder)
 
     def write(self, path: Path, content: bytes, *, durable: bool) -> None:
-        """Write a file completely or not at all. A document of the same name is equal, because names contain a digest.
+        """Write a file completely or not at all. Names contain a digest, so an existing file is identical.
 
         `durable`: its content survives a power failure too, which takes a few milliseconds. Notes need not be durable,
         because they serve the next run after a run has died.

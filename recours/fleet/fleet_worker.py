@@ -210,7 +210,7 @@ class FleetWorker:
     # ---------------------------------------------------------------- jobs
 
     def tick(self, enqueue: Enqueue) -> None:
-        """Update the rows for all processes, and enqueue all lanes with claims to fetch, the most urgent first.
+        """Update the rows for all processes, and enqueue all lanes with claims to fetch, most urgent first.
 
         Covers all carriers, because other processes may work for further carriers. Only one tick runs at a time.
         """
@@ -322,7 +322,7 @@ class FleetWorker:
             self._outages[carrier] = 0
 
     def _leave_to_others(self, carrier: str, fault: RunError, kind: type[Worker]) -> None:
-        """After a fault of this machine, do no slices of the carrier until the next scheduled run would begin."""
+        """After a fault of this machine, process no slices of the carrier until the next scheduled run would begin."""
         if not isinstance(fault, DatabaseError | NotRecordedError):  # faults that also affect other processes
             self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
 
@@ -547,7 +547,7 @@ class FleetWorker:
 
     @property
     def is_silent(self) -> bool:
-        """Return whether no process of the fleet looks for due claims any more, although the database responds."""
+        """Return whether the fleet has stopped looking for due claims, although the database responds."""
         return self._silence is not None
 
     def _find_silence(self) -> str | None:

@@ -81,7 +81,7 @@ def subject_of(
 def _operator_phrases(
     events: Sequence[OutboxEvent], texts: Localized, catalog: Catalog, blocked: Mapping[str, int]
 ) -> Iterator[str]:
-    """One phrase per issue, the most urgent first."""
+    """One phrase per issue, most urgent first."""
     client_faults: dict[str, list[OutboxEvent]] = {}
     for event in sorted(
         (event for event in events if event.name in FAULTS),

@@ -24,7 +24,7 @@ KIND_NAMES = {
 
 @dataclass(frozen=True)
 class ClaimEvidence:
-    """A claim's evidence, the oldest piece first. `dispute`: its `dispute_type`; "": not known."""
+    """A claim's evidence, oldest first. `dispute`: its `dispute_type`; "": not known."""
 
     pieces: Sequence[RecordedEvidence] = ()
     dispute: str = ""

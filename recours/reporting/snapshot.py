@@ -273,7 +273,7 @@ class Reports:
         new: Mapping[str, Sequence[InLine]],
         now: datetime,
     ) -> dict[str, OverlongBacklog]:
-        """Backlogs with claims attempted too late, by account; only if paused or above a day's quota."""
+        """Backlogs with claims attempted too late, by account, if the account is paused or a day's quota is too low."""
         openings = {key: refusal.until for key, refusal in refusals.items()}
         held_up = []
         for backlog in backlogs:

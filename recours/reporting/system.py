@@ -141,7 +141,7 @@ CORRECTABLE = frozenset(kind for kind in ErrorKind if is_persistent(kind, last_r
 
 
 class ToCorrect(NamedTuple):
-    """A claim that gets no calls until somebody corrects it, if a correction is still useful. Its carrier is known.
+    """A claim with a known carrier that gets no calls until it is corrected, while a correction is still useful.
 
     `deadline`: as in the service's table; "": none.
     """
@@ -154,7 +154,7 @@ class ToCorrect(NamedTuple):
 
 @dataclass(frozen=True)
 class Rate:
-    """Closed claims and attempts, without proofs that a person attached.
+    """Closed claims and attempts, excluding proofs that a person attached.
 
     `success`: proofs, each counted as one claim and one attempt. `given_up`: claims. `failed`: attempts. `left`:
     attempts that were deferred, for example at a rate limit; they are not retries and count in neither rate.
@@ -333,8 +333,8 @@ class ProblemFacts:
     """
 
     streaks: Mapping[str, datetime] = field(default_factory=dict)
-    late: Sequence[Claim] = ()  # see `is_late`; the nearest deadline first
-    to_correct: Sequence[ToCorrect] = ()  # the nearest deadline first
+    late: Sequence[Claim] = ()  # see `is_late`; nearest deadline first
+    to_correct: Sequence[ToCorrect] = ()  # nearest deadline first
     backlogs: Mapping[str, OverlongBacklog] = field(default_factory=dict)  # by account
     expiring: Sequence[
         tuple[datetime, Claim]
@@ -451,7 +451,7 @@ class Success:
 
 
 def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
-    """Success rates of these tallies, without proofs that a person attached."""
+    """Success rates of these tallies, excluding proofs that a person attached."""
     by_day: dict[date, Rate] = {}
     by_carrier: dict[str, Rate] = {}
     names: dict[str, str] = {}  # of carriers, in one spelling

@@ -369,7 +369,7 @@ class SystemReader:
     # ---------------------------------------------------------------- claims that may need a person
 
     def to_correct(self, now: datetime, skipped: Collection[str], limit: int) -> list[ToCorrect]:
-        """Up to `limit` claims to correct, the nearest deadline first. `skipped`: claim statuses in lower case."""
+        """Up to `limit` claims to correct, nearest deadline first. `skipped`: claim statuses in lower case."""
         status = func.lower(func.trim(func.coalesce(_c.seen_claim_status, "")))
         query = select(_c.claim_id, _c.lane, _c.seen_reference, _c.seen_deadline).where(
             is_at_stage(*ENDED),

@@ -110,7 +110,7 @@ class Engine:
     # ---------------------------------------------------------------- main thread
 
     def _fetch_all(self, threads: ThreadPool[list[LeasedClaim]]) -> None:
-        """Fetch bundles until no claim is left that could be fetched."""
+        """Fetch bundles until no fetchable claim is left."""
         while True:
             try:
                 while self._may_begin() and (bundles := self.leasing.next()):

@@ -81,7 +81,7 @@ class InternalErrors:
     def ranks_last(self) -> bool:
         """Return whether to rank the deferred claims last, so that they do not block the carrier's other claims again.
 
-        If every claim would have failed, such as without a package, the claims keep their rank.
+        If every claim would have failed, for example because a package is missing, the claims keep their rank.
         """
         return self.is_run_at_fault and not self._affects_every_claim
 

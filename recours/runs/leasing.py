@@ -148,7 +148,7 @@ class Leasing:
         return rooms
 
     def _most(self, rooms: Mapping[str, int]) -> int:
-        """Return how many claims one query may lease from these lanes at most."""
+        """Return the maximum number of claims that one query may lease from these lanes."""
         limit = min(self._remaining, *rooms.values())
         # Beyond this number, the most urgent claims could lie in later lanes.
         return min(limit, LANES_AT_ONCE) if len(rooms) == LANES_AT_ONCE else limit

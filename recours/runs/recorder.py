@@ -99,7 +99,7 @@ class Recorder:
         return _with_account(decision, result)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
-        """Return whether this was the claim's last attempt. A claim given up without a call had none."""
+        """Return whether this was the claim's last attempt. A claim given up without a call had no last attempt."""
         is_over = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
         return decision.uses_attempt and is_over and self._is_last(claim)
 

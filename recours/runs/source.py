@@ -36,7 +36,7 @@ class DueClaims:
     def lease(
         self, lanes: Collection[str], limit: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Lease up to `limit` claims, the most urgent first. Lease fewer only if there are no more.
+        """Lease up to `limit` claims, most urgent first. Lease fewer only if there are no more.
 
         `unnumbered`: only claims without a tracking number.
         """

@@ -1,6 +1,6 @@
 """The two workers. A run maintains the rows, fetches a slice of the due claims, sends emails and records its results.
 
-A run started by cron does one slice, a long-lived worker does many.
+A run started by cron does one slice, and a long-lived worker does many.
 """
 
 import threading
@@ -152,7 +152,7 @@ class Worker(ABC):
         self.deps.intake.write_owed(self.deps.clock.now())
 
     def slice(self, lanes: Collection[str] = (), *, limit: int = 0, longest: timedelta | None = None) -> None:
-        """Fetch due claims of these accounts (empty: all carriers of the run), the most urgent first.
+        """Fetch due claims of these accounts (empty: all carriers of the run), most urgent first.
 
         Stop after `limit` claims or after `longest`; the defaults are those of the run's options. Set `refusals` to
         the accounts that took no more calls. Raises RunError.
