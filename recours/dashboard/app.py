@@ -345,7 +345,7 @@ class _Page:
     # ---------------------------------------------------------------- errors
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """The page for an error, with a link to try again. For a refused visitor, the response of the refusal."""
+        """The error page, with a link to try again or to the overview. For a refused visitor, the refusal."""
         if isinstance(error, _RefusedError):
             return error.response
         language = LANGUAGES[0]
@@ -368,7 +368,8 @@ class _Page:
             detail = translate(language_of(request, language), error.detail)
             details = [] if is_missing else [clean(detail, 1000)]
         texts = PageTexts(language_of(request, language))
-        return render(request, "failed.html", texts, status, title=texts(title), details=details)
+        facts = {"title": texts(title), "details": details, "is_missing": status == HTTP_404_NOT_FOUND}
+        return render(request, "failed.html", texts, status, **facts)
 
 
 def _page_request(request: Request) -> PageRequest:
@@ -392,7 +393,8 @@ def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:
         return render(
             request, "login.html", texts, 401, fault="", back=back if request.method == "GET" else "/"
         )
-    return render(request, "failed.html", texts, 403, title=texts(_NOT_ADMITTED[why]), details=[])
+    title = texts(_NOT_ADMITTED[why])
+    return render(request, "failed.html", texts, 403, title=title, details=[], is_missing=False)
 
 
 # ---------------------------------------------------------------- serving

@@ -145,6 +145,13 @@ def test_a_page_that_there_is_not_leads_nowhere_else(page: PageClient) -> None:
         assert "elsewhere" not in answer.text
 
 
+def test_a_page_that_there_is_not_leads_back_to_the_overview(page: PageClient) -> None:
+    shown = page.get("/account?number=")
+    assert shown.status == 404
+    assert '<p><a href="/">Overview</a></p>' in shown.html
+    assert "Try again" not in shown.text
+
+
 # ---------------------------------------------------------------- people whom a proxy signed in
 
 
