@@ -303,7 +303,7 @@ def _failure(answer: Failure, case: Case) -> Failure:
         retry_at = None if claim_only else retry_at
         if kind in _SHOWS_NOTHING_UNTRACKED:
             kind = ErrorKind.POD_NOT_AVAILABLE_YET
-            message = f"{message} (asked before tracking the parcel, which the next attempt does)"
+            message = f"{message} (asked without tracking the parcel first)"
             explanation = explanation and replace(explanation, key=Sentence.PROOF_UNTRACKED)
     return replace(
         answer,

@@ -91,7 +91,7 @@ class Sentence(StrEnum):
     PROOF_PENDING = ("proof_pending", _K.POD_NOT_AVAILABLE_YET,
         N_("The parcel was delivered, but {carrier} has no proof of delivery yet"))
     PROOF_UNTRACKED = ("proof_untracked", _K.POD_NOT_AVAILABLE_YET,
-        N_("{carrier} has not provided a proof of delivery yet; the next attempt checks whether the parcel was "
+        N_("{carrier} has not provided a proof of delivery yet; this attempt did not check whether the parcel was "
            "delivered[ ({words})]"))
     PROOF_FOR_PARTIES = ("proof_for_parties", _K.POD_NOT_AVAILABLE_YET,
         N_("The parcel was delivered, but {carrier} has not provided a proof yet; only the accounts of the "
