@@ -132,7 +132,7 @@ LAST = {"last_attempt": True}
         (
             TEMPORARY | LAST | {"kind": "returned_to_sender"},
             "Given up after a last attempt before the deadline, without another call, because the error is final",
-            "Abandonnée après une dernière tentative avant l'échéance, sans autre appel, car l'erreur est définitive",
+            "Abandonnée après une dernière tentative avant l'échéance, car l'erreur est définitive ; le transporteur n'est plus interrogé",
         ),
     ],
 )

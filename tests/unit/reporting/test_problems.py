@@ -514,5 +514,5 @@ def test_rows_that_differ_are_described_in_both_languages() -> None:
         "The results of 1,200 claims have been missing from the service's table for more than an hour.",
     ]
     assert WORDS["fr"].differences(Differences(repaired=2)) == [
-        "Le parcours de toutes les réclamations a dû corriger 2 lignes qui différaient de leurs réclamations."
+        "Le contrôle complet des réclamations a dû corriger 2 lignes qui ne correspondaient plus à leurs réclamations."
     ]

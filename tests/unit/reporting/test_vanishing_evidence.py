@@ -153,8 +153,8 @@ def test_which_claims_lose_their_evidence_within_a_week(
         (
             "fr",
             3,
-            "3 réclamations ne seront pas traitées avant que le transporteur n'efface les données des colis ; la première est "
-            "CLM-1, le 21/05/2026 au plus tard.",
+            "3 réclamations ne seront pas traitées avant que le transporteur n'efface les données des colis ; première réclamation "
+            "concernée : CLM-1, le 21/05/2026 au plus tard.",
         ),
     ],
 )  # fmt: skip
