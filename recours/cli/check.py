@@ -263,7 +263,7 @@ def _schema(database: Database, schema: Schema) -> CheckResult:
 def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
     """Check the rights on existing tables. The user who creates a missing table has all rights on it."""
     if not schema.missing_rights:
-        yield ok(checks.RIGHTS, "all granted that runs need")
+        yield ok(checks.RIGHTS, "all rights that runs need are granted")
     for optional in (False, True):
         if missing := [right for right in schema.missing_rights if right.need.optional is optional]:
             sql = granting(database, missing)

@@ -70,7 +70,7 @@ def secret_file(path: str, mode: int | None) -> CheckResult:
         return remark(
             name,
             "not checked on Windows",
-            f"in the properties of {path}, leave read access to the user of the jobs and to administrators",
+            f"in the properties of {path}, allow only the user of the jobs and administrators to read it",
         )
     bits = f"({mode & 0o777:03o})"
     remedy = f"chmod 600 {path}"
@@ -95,7 +95,7 @@ def folder(
         return fault(name, f"{path}: {trouble}", remedy)
     room = "" if free is None else f", {free // MB} MB free"
     if free is not None and free < _ROOM + more:
-        return fault(name, f"{path}{room}: {(_ROOM + more) // MB} MB are needed", "free space on that disk")
+        return fault(name, f"{path}{room}: {(_ROOM + more) // MB} MB are needed", "free up disk space")
     return ok(name, f"{path}: {'writable' if is_there else 'the first run creates it'}{room}")
 
 
@@ -154,8 +154,8 @@ def _installed(worker: str, entries: Sequence[Entry], health: Health | None) -> 
     if not entries:
         if health in (Health.FINE, Health.RUNNING, Health.FAILED):
             elsewhere = (
-                "not scheduled for this user here, but it runs, started by systemd, a container, Windows, "
-                "another machine or another user"
+                "not scheduled for this user here, but running: systemd, a container, Windows, another machine "
+                "or another user starts it"
             )
             return remark(name, elsewhere, "recours schedule install, if this machine should start it")
         return fault(name, "not scheduled for this user on this machine", "recours schedule install")

@@ -63,7 +63,7 @@ def test_permissions(mode: int | None, state: str, words: str) -> None:
         ({"is_there": False}, "ok", "/pods: the first run creates it"),
         ({"free": None}, "ok", "/pods: writable →"),
         ({"trouble": "Read-only file system"}, "fault", "/pods: Read-only file system → give"),
-        ({"more": 2 * checks.MB}, "fault", "/pods, 500 MB free: 502 MB are needed → free space"),
+        ({"more": 2 * checks.MB}, "fault", "/pods, 500 MB free: 502 MB are needed → free up disk space"),
     ],
 )
 def test_folders(change: dict[str, Any], state: str, words: str) -> None:
@@ -116,7 +116,7 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
         ([ENTRY], [run(HOUR, 1)], "ok crontab", ""),
         ([ENTRY], [], "ok crontab", "remark has never run"),
         ([], [], "fault not scheduled for this user on this machine", "fault has never run"),
-        ([], [run(HOUR)], "remark not scheduled for this user here, but it runs", "ok"),
+        ([], [run(HOUR)], "remark not scheduled for this user here, but running", "ok"),
         ([], [run(9 * HOUR)], "fault not scheduled", ""),
         ([ENTRY, ENTRY], [run(HOUR)], "remark 2 lines of the crontab start it", "ok"),
         ([MORE], [run(HOUR)], "remark crontab: the line also runs other commands", "ok"),
