@@ -270,7 +270,7 @@ def restore_backup(
     kind = database.dialect.name
     if backup.facts.database != kind:
         raise BackupError(
-            f"This backup contains a {backup.facts.database} database, but {database.safe_url} is not one. "
+            f"This backup contains a {backup.facts.database} database, but {database.safe_url} is of a different kind. "
             "Name a matching database with --database-url."
         )
     result = Restored(database.safe_url)

@@ -179,7 +179,7 @@ def _main(name: str, arguments: list[str] | None, typed_as: str) -> int:
 def parse_options(name: str, arguments: list[str]) -> dict[str, Any]:
     """Parse a worker's arguments without running or printing anything. Raises click.UsageError."""
     if shortcuts := {"--help", "-h", "--version"} & set(arguments):
-        raise click.UsageError(f"{min(shortcuts)} only prints text and exits.")
+        raise click.UsageError(f"{min(shortcuts)} cannot be used here, because it only prints text.")
     return dict(_command(name).make_context(f"{name}.py", list(arguments)).params)
 
 

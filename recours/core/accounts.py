@@ -27,7 +27,7 @@ class AccountKey(NamedTuple):
         if not separator:
             return cls(carrier)
         if not (number.isascii() and number.isdigit() and int(number)):
-            raise ValueError(f"'{text[:60]}' is not the key of an account")
+            raise ValueError(f"'{text[:60]}' is not an account key")
         return cls(carrier, int(number))
 
 

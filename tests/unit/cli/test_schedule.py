@@ -18,7 +18,7 @@ REFUSED = [
     (["--worker-options", "--carrier 'x"], "missing closing quotation mark"),
     (["--scheduler-options", "--claim CLM-1"], "--claim only works in manual runs"),
     (["--worker-options", "--dry-run"], "--dry-run only works in manual runs"),
-    (["--worker-options", "--help"], "--help only prints text and exits"),
+    (["--worker-options", "--help"], "--help cannot be used here, because it only prints text"),
     (
         ["--worker-options", f"--database-url postgresql://u:{MARK}@h/d"],
         "every user of this machine could see the password",

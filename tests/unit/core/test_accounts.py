@@ -20,7 +20,7 @@ def test_account_keys_are_parsed_from_their_text(key: AccountKey, text: str) -> 
 
 @pytest.mark.parametrize("text", ["ups#", "ups#0", "ups#-1", "ups#1#2", "ups#x", "ups#²"])
 def test_an_invalid_account_key_is_rejected(text: str) -> None:
-    with pytest.raises(ValueError, match="is not the key of an account"):
+    with pytest.raises(ValueError, match="is not an account key"):
         AccountKey.parse(text)
 
 
