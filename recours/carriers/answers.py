@@ -219,7 +219,7 @@ def s10_fits(number: str) -> bool:
 
 
 def mod_10_fits(number: str, first: int, second: int) -> bool:
-    """Weight the digits alternately, from right to left, and add the check digit: the sum must be a multiple of ten."""
+    """Weight the digits alternately, from right to left, and add the check digit. The sum must be a multiple of ten."""
     *digits, check = map(int, number)
     return (sum(digits[::-2]) * first + sum(digits[-2::-2]) * second + check) % 10 == 0
 

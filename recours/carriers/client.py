@@ -109,7 +109,7 @@ class Client(ABC):
         return add_delivery(outcome, delivery)
 
     def note_accepted(self, answer: Delivery | Outcome, session: CarrierSession) -> None:
-        """Tell the session that our account was accepted, if the answer to a call with our credentials shows it."""
+        """Note in the session that our account was accepted, if the answer to a call with our credentials shows it."""
         kind = answer.kind if isinstance(answer, Failure) else None
         denied_by_parcel = self.denies_by_parcel and kind is ErrorKind.ACCESS_DENIED
         if kind is None or kind in ABOUT_PARCEL or denied_by_parcel:

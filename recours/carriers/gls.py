@@ -228,7 +228,7 @@ def _scan(event: Any) -> Scan:
 
 
 def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
-    """The parcels of one Track ID. While another parcel is on its way, only part of the shipment is delivered.
+    """The parcels of one Track ID. If another parcel is on its way, only part of the shipment was delivered.
 
     One public client's tests have a Track ID with two parcels. Parcels from an earlier use of the number do not count.
     """

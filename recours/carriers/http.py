@@ -328,7 +328,7 @@ _PASSING_STATUSES = frozenset({502, 503, 504})
 
 
 class _PassingError(Exception):
-    """A failure that a repeat within seconds may solve. `wait_s`: the minimum wait before the repeat."""
+    """A failure that may disappear if the call is repeated. `wait_s`: the minimum wait before the repeat."""
 
     def __init__(self, failure: Failure, wait_s: float = 0.0) -> None:
         self.failure = failure

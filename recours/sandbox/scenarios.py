@@ -276,7 +276,7 @@ class SimulatedClock:
             return self._passed.total_seconds()
 
     def sleep(self, seconds: float) -> None:
-        """Advance by this many seconds and return immediately. Sleeps of several threads add up."""
+        """Advance by this many seconds and return immediately. The sleeps of several threads add up."""
         self.advance(timedelta(seconds=seconds))
 
     def advance(self, duration: timedelta) -> None:
