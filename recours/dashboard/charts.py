@@ -71,7 +71,7 @@ def by_day(rates: Mapping[date, Rate], texts: PageTexts) -> Chart:
 
 
 def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageTexts) -> Chart:
-    """Claims closed for each carrier, the busiest carrier first."""
+    """Claims closed for each carrier, busiest carrier first."""
     busiest = sorted(rates, key=lambda key: -rates[key].closed)
     labels = [names.get(key, key) or texts("unknown carrier") for key in busiest]
     return _closed(texts("Carrier"), labels, [rates[key] for key in busiest], texts)
@@ -101,7 +101,7 @@ def _closed(head: str, names: Sequence[str], rates: Sequence[Rate], texts: PageT
 
 
 def by_kind(errors: Mapping[str, int], texts: PageTexts) -> Chart:
-    """Errors by kind, the most frequent first."""
+    """Errors by kind, most frequent first."""
     failed = Series(texts.in_context("chart", "failed"), BAD, list(errors.values()))
     names = [texts.kind(kind) for kind in errors]
     labels = [texts.number(count) for count in errors.values()]

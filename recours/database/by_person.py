@@ -443,7 +443,7 @@ class GivenUpClaims:
             yield [(claim, bool(row["is_leased"])) for claim, row in zip(claims_, rows, strict=True)]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """Restart claims that are neither locked nor changed, due now, and return their ids."""
+        """Restart claims that are neither locked nor changed, make them due now, and return their ids."""
         assessor = self.assessor
         border = assessor.database.border
         with assessor.database.write() as connection:

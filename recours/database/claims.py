@@ -442,7 +442,7 @@ class ClaimRepository:
     def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
         """Record one attempt. If the service's row cannot be written now, a later run writes the values.
 
-        False: the claim has changed since it was leased and is assessed again; the service's row is not written.
+        Return False if the claim has changed since it was leased: it is assessed again, and the service's row is kept.
         """
         try:
             try:

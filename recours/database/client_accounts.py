@@ -117,7 +117,7 @@ class ClientAccounts:
         return {client_id: contact.email for client_id, contact in contacts.items() if contact.email}
 
     def contacts(self, client_ids: Collection[Any]) -> dict[Any, Contact]:
-        """The addresses and names of these clients, by id, without unknown clients."""
+        """The addresses and names of these clients, by id. Unknown clients are omitted."""
         border = self._border
         if not border.has_clients:
             return {}
@@ -215,7 +215,7 @@ class ClientAccounts:
         return None
 
     def confirm(self, account: ClientAccount, by: str, now: datetime) -> bool:
-        """Confirm that the account belongs to the current client with its id. False: the account was removed."""
+        """Confirm that the account belongs to the current client with its id; False if the account was removed."""
         values = {"client_address": address_key(account.email or ""), "moved_at": None, "is_applied": False}
         return self._update(account, values, OperatorAction(ActionKind.CONFIRMED, account.key, by), now)
 

@@ -428,7 +428,7 @@ class ClaimIntake:
             connection.execute(update(intake).where(_ROW).values(values))
 
     def _lease(self) -> bool:
-        """Lease the intake, waiting a limited time for other processes. False: another process has the lease."""
+        """Lease the intake, waiting a limited time for other processes; False if another process has the lease."""
         clock = self.clock
         give_up_at = clock.now() + _PATIENCE
         while not lease_name(self._database, _NAME, self.run_id, clock.now() + _LEASE, clock.now()):

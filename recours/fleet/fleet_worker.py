@@ -171,7 +171,7 @@ class FleetWorker:
 
     @property
     def workable(self) -> Collection[str]:
-        """The carriers that this process can work on now, without carriers that it has left to other processes."""
+        """The carriers that this process can work on now, except carriers that it has left to other processes."""
         now = self.clock.monotonic()
         return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
 
