@@ -152,7 +152,7 @@ class Refusals:
     def note_accepted(self, key: str, accepted: Collection[Capability], *, proven: bool) -> None:
         """Record that calls with our credentials were accepted. `proven`: the account may use the service.
 
-        This lifts a refusal, unless a missing right was refused and this answer does not show that right.
+        This lifts a refusal, unless the refusal is about a right that this answer does not show.
         """
         with self._lock:
             self._accepted.setdefault(key, set()).update(accepted)

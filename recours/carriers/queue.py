@@ -252,7 +252,7 @@ class APIRequestQueue(AccountGate):
         concurrency: int | None = None,
         carrier_concurrency: int | None = None,
     ) -> None:
-        """`concurrency`: the limit on calls in progress; `carrier_concurrency`: the limit per account. None: no limit."""
+        """`concurrency`: the limit on calls in progress; `carrier_concurrency`: per account. None: no limit."""
         super().__init__(accounts, quota, clock, minute)
         self._redact = redact or Redactor(())
         self._turns: dict[str, Turns] = {}  # by account

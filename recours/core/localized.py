@@ -236,7 +236,7 @@ _THIN = re.compile(r"(?<=\S) (?=[;!?])")
 
 
 def typeset(text: str, language: str) -> str:
-    """Replace spaces in a French page or email with those at which no line may break."""
+    """Replace spaces in a French page or email with non-breaking spaces where needed."""
     if language != "fr":
         return text
     return _PARTS.sub(

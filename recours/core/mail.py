@@ -98,7 +98,7 @@ LAPSED = "its claim was mended before anybody was told"
 
 
 class MailTrouble(RecordedPhrase):
-    """Why sending an email failed, or may have. `{where}`: the server; `{said}`: its answer or the system's error."""
+    """Why sending an email failed or may have failed. `{where}`: the server; `{said}`: its answer or an error."""
 
     REFUSES_RECIPIENT = N_("the server rejects the recipient: {said}")
     REFUSES_MESSAGE = N_("the server rejects the message: {said}")

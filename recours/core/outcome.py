@@ -36,7 +36,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Retrieved:
-    """The outcome of a call that returned evidence. `pieces`: the best first."""
+    """The outcome of a call that returned evidence. `pieces`: best first."""
 
     # Attributes of a failure, so that all outcomes have them.
     kind: ClassVar[None] = None

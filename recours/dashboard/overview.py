@@ -205,7 +205,7 @@ def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
-    """The buttons for a problem, the best first. The button for a schedule only lists the waiting claims."""
+    """The buttons for a problem, best first. The button for a schedule only lists the waiting claims."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
     fixes = _specific_fixes(problem)

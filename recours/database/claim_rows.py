@@ -360,7 +360,7 @@ def was_asked() -> ColumnElement[bool]:
     """Attempts that called the carrier about the claim.
 
     A call shared by several claims is counted for one of them; the attempts of the others have the HTTP status of its
-    answer. Uncounted attempts without a call were skipped, because the carrier had refused other calls.
+    answer. Attempts with neither were skipped, because the carrier had refused other calls.
     """
     return or_(attempts.c.calls > 0, and_(attempts.c.used, attempts.c.http_status.is_not(None)))
 

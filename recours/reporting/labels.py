@@ -83,7 +83,7 @@ def quoted(language: str, text: str) -> str:
 
 
 def error_of(language: str, claim: Claim) -> str | None:
-    """The last failure in the claim's row; None: none."""
+    """The last failure in the claim's row, or None."""
     if not claim.error_text:
         return None
     kind = claim.state.kind or classify(claim.error_text)

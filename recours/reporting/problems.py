@@ -714,7 +714,7 @@ class VerdictSentences(Localized):
         )
 
     def _time_of(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
-        """The time today, otherwise the day; `exact`: both."""
+        """The time if it is today, otherwise the day. `exact`: both."""
         if self.is_same_day(at, now):
             return self.time(at)
         return self.minute(at) if exact else self.day(at)

@@ -134,7 +134,7 @@ class SystemReader:
         return self._runs(query)
 
     def latest_runs(self, now: datetime) -> list[Run]:
-        """The latest RECENT_RUNS runs of each worker and of all, and up to MOST_RECORDS of the last day, newest first.
+        """The latest RECENT_RUNS runs per worker and overall, and up to MOST_RECORDS of the last day, newest first.
 
         Runs dated in the future by a wrong clock do not hide other runs, however many there are.
         """

@@ -8,8 +8,8 @@ required header `x-version`, and the waybill that a piece belongs to. An unknown
 in the wrong format. Events are listed oldest first (the sources disagree). Tracking includes shipments of other
 accounts.
 
-The service gives no reason for a missing proof: POD_LATE, POD_NEVER, POD_NONE and POD_UNSAID are all the 404 that a
-wrong shipperAccountNumber also gets. NOT_OURS is the refusal that names the account, from one source. IN_TRANSIT shows
+The service gives no reason for a missing proof: POD_LATE, POD_NEVER, POD_NONE and POD_UNSAID all get the same 404
+as a wrong shipperAccountNumber. NOT_OURS gets the refusal that names the account (one source). IN_TRANSIT shows
 a different event at each attempt. RETURNED_TO_SENDER alternates between a shipment that is back and one that is
 delivered to its sender. Of `/tracking`, only the search for one piece by its identifier is simulated.
 """

@@ -1,4 +1,4 @@
-"""Adds and removes the lines of recours in the crontab of this user. All other bytes stay unchanged."""
+"""Adds recours's lines to this user's crontab, and removes them. All other bytes stay unchanged."""
 
 import os
 import posixpath
