@@ -100,7 +100,7 @@ def _is_extended(claim: Claim, now: datetime, policy: Policy) -> bool:
 
 
 def _is_corrected(claim: Claim) -> bool:
-    """Return whether number, carrier, account or client have changed since the last assessment."""
+    """Return whether the number, carrier, account or client has changed since the last assessment."""
     assessed = claim.assessed
     if assessed is None:
         return False

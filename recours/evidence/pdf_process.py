@@ -75,7 +75,7 @@ def draw_page(content: bytes, number: int) -> bytes:
 
 
 class PdfProcess:
-    """The child process. It starts with the first question, and again after a file that crashed it."""
+    """The child process. It is started for the first question, and again after a file has crashed it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -26,7 +26,7 @@ def migrations() -> Path:
 
 
 def find_home(environment: Mapping[str, str]) -> Path:
-    """RECOURS_HOME, else the checkout, else the working directory if it is marked. Raises NoHomeError."""
+    """RECOURS_HOME, or else the checkout, or else the working directory if it has MARK. Raises NoHomeError."""
     if named := environment.get(SETTING):
         home = Path(named).expanduser()
         if not home.is_absolute():

@@ -113,7 +113,7 @@ def find_named(
 
 
 def is_unchanged(claim: Claim, original: Claim) -> bool:
-    """Return whether a claim is unchanged since it was found: no run fetched its POD, and nobody edited it."""
+    """Return whether a claim has not changed since it was found: no run fetched its POD, and nobody edited it."""
     values = (original.fetch_status, original.number, original.carrier_name, original.erased)
     return (claim.fetch_status, claim.number, claim.carrier_name, claim.erased) == values
 
