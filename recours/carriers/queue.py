@@ -351,9 +351,9 @@ class APIRequestQueue(AccountGate):
 
         Yields one answer per claim, in order, as soon as it is known. Each reservation is released with its claim's
         answer, and all of them when the iterator is closed. If the carrier asks to wait or refuses, that applies to the
-        remaining claims of the bundle, and no more calls are made for them. The bundle ends before a claim whose first
-        call `may_continue` (see `reserve`) stops. If our account is refused, one more call may find out whether the
-        account or the parcel is the reason. If a client's account is denied a parcel, the default account is used as
+        remaining claims of the bundle, and no more calls are made for them. If `may_continue` (see `reserve`) stops a
+        claim's first call, the bundle ends before that claim. If our account is refused, one more call may find out
+        whether the account or the parcel is the reason. If a client's account is denied a parcel, the default account is used as
         well, with its own units, as long as `may_continue` returns True. Raises only internal errors of recours; the
         remaining claims are then not processed.
         """

@@ -96,7 +96,7 @@ class MailOutbox:
     # ---------------------------------------------------------------- events
 
     def is_written(self, name: EventName, number: str) -> bool:
-        """Return whether an event with this number has neither a claim nor a carrier. Makes one small query."""
+        """Return whether an event exists with this number but without a claim or carrier. Makes one small query."""
         key = _e.claim_id.is_(None), _e.event == name, _e.carrier == "", _e.tracking_number == number
         return bool(self.database.scalar(select(exists(select(_e.id).where(*key)))))
 

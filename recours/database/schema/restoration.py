@@ -20,7 +20,7 @@ _KNOWN = {
 
 
 def restoration(border: Border) -> list[str]:
-    """The SQL that adds the missing columns and fills them. It must run in one transaction, because of running jobs."""
+    """The SQL that adds the missing columns and fills them. Run it in one transaction, as workers may be running."""
     values = ", ".join(f"{border.quoted(name)} = {_KNOWN[name]}" for name in border.missing if name in _KNOWN)
     return [*border.additions(), *([_filling(border, values)] if values else [])]
 
