@@ -22,7 +22,7 @@ TEXTS: dict[str, str] = {
     ),
     "no_attempt": N_("No attempt is used in the meantime."),
     "the_carrier": N_("the carrier"),
-    "again": N_("To fetch it now: recours retry --claim {reference}"),
+    "again": N_("To fetch the proof now: recours retry --claim {reference}"),
     "enroll": N_("To have the proof fetched: recours enroll {reference}"),
     "expired": N_("If you still need the proof, reopen the claim: recours reopen {reference}"),
     "shelved": N_(

@@ -43,7 +43,7 @@ class ClaimStatus:
     verdict: str | None = None  # the same as a sentence, with what is missing
 
 
-# A sentence for each stage. {reference}, {at}, {next}, {asked}, {error} are filled in.
+# A sentence for each stage. {reference}, {status}, {at}, {next}, {asked}, {error} are filled in.
 STATUS: dict[Standing, str] = {
     Standing.FETCHED: N_("{reference}: the proof of delivery was fetched on {at}."),
     Standing.IN_HAND: N_("{reference} is being fetched right now."),
@@ -59,7 +59,7 @@ STATUS: dict[Standing, str] = {
     Standing.SETTLED: N_(
         "{reference} needs correction: the carrier is not asked again until someone corrects the claim.{error}"
     ),
-    Standing.SHELVED: N_("{reference}: the status of the claim says that a proof is no longer needed."),
+    Standing.SHELVED: N_("{reference} has the status '{status}', so a proof is no longer needed."),
     Standing.GIVEN_UP: N_("recours gave up on {reference}: {asked}.{error}"),
 }
 
@@ -132,6 +132,7 @@ class StatusSentences(Localized):
             self(
                 form,
                 reference=clean(claim.reference, 100),
+                status=clean(claim.claim_status or "", 100),
                 at=self.minute(claim.erased.at if claim.erased else listed.fetched_at),
                 next=self.minute(where.next_at),
                 by=clean(claim.erased.by, 100) if claim.erased else "",

@@ -165,7 +165,7 @@ def test_why_shows_the_history_of_a_claim(service: Service, person: Person) -> N
     assert "Retries used: 1 of 4" in shown
     assert "Who can act: the client" in shown
     assert "Compare the tracking number and the carrier with the client's documents" in shown
-    assert "To fetch it now: recours retry --claim CLM-0001" in shown
+    assert "To fetch the proof now: recours retry --claim CLM-0001" in shown
     attempt = line_of(section(shown, "History"), ENGLISH.minute(started))
     assert attempt[1] == "Number unknown to the carrier"
     assert attempt[2].endswith("Retry 1 · Chronopost · XY000000001FR · 1 call, 0 s"), attempt
