@@ -196,7 +196,7 @@ def test_all_that_match_are_fetched_as_many_as_of_any_other_action(
     page: PageClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recours.dashboard.claims.MOST_CLAIMS", 20)
-    monkeypatch.setattr("recours.admin.fetch._OF_ONE_RUN", 8)
+    monkeypatch.setattr("recours.admin.fetch._CLAIMS_PER_RUN", 8)
     page.post("/carriers/pause", {"carrier": "chronopost", "back": "/carriers"})
     fields = {"do": "fetch", "all": "yes", "query": "status=failed", "back": "/claims"}
     key = page.post("/claims/do", fields).response.url.params["notice"]
