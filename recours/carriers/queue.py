@@ -353,9 +353,9 @@ class APIRequestQueue(AccountGate):
         answer, and all of them when the iterator is closed. If the carrier asks to wait or refuses, that applies to the
         remaining claims of the bundle, and no more calls are made for them. If `may_continue` (see `reserve`) stops a
         claim's first call, the bundle ends before that claim. If our account is refused, one more call may find out
-        whether the account or the parcel is the reason. If a client's account is denied a parcel, the default account is used as
-        well, with its own units, as long as `may_continue` returns True. Raises only internal errors of recours; the
-        remaining claims are then not processed.
+        whether the account or the parcel is the reason. If a client's account is denied a parcel, the default account
+        is used as well, with its own units, as long as `may_continue` returns True. Raises only internal errors of
+        recours; the remaining claims are then not processed.
         """
         bundle = Bundle(parcels)
         try:
