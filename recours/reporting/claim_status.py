@@ -10,7 +10,7 @@ from recours.core.position import Position, Standing, Why, closing_of
 from recours.core.text import clean
 from recours.core.translations import N_, translate
 from recours.reporting.evidence import ClaimEvidence, piece_text
-from recours.reporting.labels import ASKED, CLOSINGS, error_of, evidence_text
+from recours.reporting.labels import ASKED, CLOSINGS, error_of, evidence_text, person_named
 from recours.reporting.plan import day_in_line_text
 from recours.reporting.records import ListedClaim
 from recours.runs.refusals import ERASED
@@ -135,7 +135,7 @@ class StatusSentences(Localized):
                 status=clean(claim.claim_status or "", 100),
                 at=self.minute(claim.erased.at if claim.erased else listed.fetched_at),
                 next=self.minute(where.next_at),
-                by=clean(claim.erased.by, 100) if claim.erased else "",
+                by=person_named(language, claim.erased.by) if claim.erased else "",
                 asked=self(ASKED[min(asked_count, 2)], count=asked_count),
                 missing=self(MISSING[claim.number is not None]),
                 end=self(END[where.is_due], at=self.minute(where.state.next_at)),

@@ -46,7 +46,9 @@ def test_a_client_is_erased_from_the_list_of_its_claims(page: PageClient) -> Non
     said = confirm(page, erasing_link(page.get(of_client).html))
     assert "Erased: 2 claims" in said
     assert "Not erased: backups" in said
-    assert "CLM-00001 was erased on" in page.get("/claim?reference=CLM-00001").text
+    erased = page.get("/claim?reference=CLM-00001").text
+    assert "CLM-00001 was erased on" in erased
+    assert "by the operator." in erased
 
 
 def test_a_claim_is_erased_and_offers_nothing_then(page: PageClient, database: Database) -> None:
