@@ -144,7 +144,7 @@ def _hand_over(worker: str, missing: str) -> None:
     if not os.path.lexists(python):
         _refuse(_set_up(why + "there is no .venv"), worker)
     if not os.path.exists(python):
-        _refuse(_set_up(why + relative + " leads to a Python that is not there any more"), worker)
+        _refuse(_set_up(why + relative + " points to a Python that no longer exists"), worker)
     if HANDED_OVER in os.environ:
         _refuse(_set_up(why + relative + " leads to it"), worker)
     os.environ[HANDED_OVER] = "1"

@@ -354,7 +354,7 @@ def test_a_venv_without_its_python_is_reported(tmp_path: Path) -> None:
     python.symlink_to("/nowhere/python3")
     ended = sh(f"{bare} {RETRY}", path, {})
     assert (ended.status, "there is no .venv" in ended.err) == (2, False)
-    assert ".venv/bin/python leads to a Python that is not there any more" in ended.err
+    assert ".venv/bin/python points to a Python that no longer exists" in ended.err
     assert "python3 -m venv --clear .venv" in ended.err
     assert_logged(path, RETRY, ended.err)
 
