@@ -34,7 +34,7 @@ def command(
     several claims, its whole text is erased. Claims that are in use are skipped; repeat the command for them.
 
     The command shows how much it will erase and asks for confirmation. Erased data can only be restored from a backup. You
-    must clean backups, logs, exported files and the claims service's own tables yourself.
+    must remove the data from backups, logs, exported files and the claims service's own tables yourself.
     """
     if [bool(references), client is not None, deleted].count(True) != 1:
         raise click.UsageError("Give exactly one of these: claims, --client, --deleted.")
