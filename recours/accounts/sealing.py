@@ -31,7 +31,7 @@ class Seals:
         self._keys = keys
 
     def seal(self, values: Mapping[str, str], owner: str = "") -> str:
-        """Seal values as a text for the database. Only the same owner can open the text. Raises SealError."""
+        """Encrypt values for the database. Only the same owner can decrypt the text. Raises SealError."""
         content = json.dumps({"owner": owner, "values": dict(values)})
         return str(self._fernet.encrypt(content.encode()).decode())
 

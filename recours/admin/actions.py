@@ -473,7 +473,7 @@ class Actions:
     # ---------------------------------------------------------------- carriers
 
     def pause(self, carrier: str, why: str = "", client: Any = "", until: str = "") -> ActionResult:
-        """Pause a carrier (any name) or a client's account there, for all runs on all machines.
+        """Pause a carrier (by any of its names), or a client's account there, for all runs on all machines.
 
         `until`: see `time_ahead`; "": until someone resumes it.
         """

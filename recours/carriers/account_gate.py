@@ -252,7 +252,7 @@ class AccountGate:
     # ---------------------------------------------------------------- before calls
 
     def closed(self, key: str) -> Refusal | None:
-        """Why the account cannot be called now, apart from quota. Reserves a refused account's next attempt if due."""
+        """Why the account cannot be called now; ignores the quota. Reserves a refused account's next attempt if due."""
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal

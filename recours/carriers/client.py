@@ -79,7 +79,7 @@ class Client(ABC):
         )
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
-        """Return a Wait if the answer asks us to wait. If there is a Retry-After, the session uses its time."""
+        """Return a Wait if the answer asks us to wait. The session prefers the time in a Retry-After header."""
         del capability, now
         return Wait() if answer.status == TOO_MANY else None
 

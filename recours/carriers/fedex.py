@@ -156,7 +156,7 @@ class FedEx(Client):
 
 
 def document_request(number: str, delivery: Delivery, account: str) -> Request:
-    """A call of `trackingdocuments` for one number, because documents in the answer name no parcel."""
+    """A `trackingdocuments` call for one number, because the answer does not match documents to parcels."""
     # The days between which a parcel delivered at that time may have been shipped.
     ship_dates: dict[str, str] = {}
     with suppress(OverflowError):  # at either end of the calendar

@@ -80,7 +80,7 @@ class LaPoste(StatusClient):
     spec = SPEC
 
     def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Failure] | Failure:
-        """Track with `idships`. A delivery is also returned as a failure, which contains the delivery but no proof."""
+        """Track with `idships`. Even a delivered parcel is returned as a failure, with its delivery but no proof."""
         headers = {"X-Okapi-Key": self.settings["LAPOSTE_API_KEY"], "Accept": "application/json"}
         names = ",".join(quote(number, safe="") for number in numbers)
         request = Request("GET", f"{_PATH}{names}?lang={_LANGUAGE}", headers)
@@ -123,7 +123,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
 
 
 def _numbers(item: Any) -> list[str]:
-    """`inputIdShip`: the requested number, if its form in the answer differs (ha-parcel-integrations/ha-laposte)."""
+    """`inputIdShip`: the number as requested, if the answer writes it differently (ha-parcel-integrations/ha-laposte)."""
     paths = ("shipment.idShip", "idShip", "inputIdShip")
     return [number for path in paths if (number := json_api.first_text(item, path))]
 

@@ -150,7 +150,7 @@ class Account:
 
 
 class CalledOffError(Exception):
-    """The run ends while the first call of a fetch waits, so nothing was sent."""
+    """The run ended while the first call of a fetch was still waiting, so nothing was sent."""
 
 
 # Allows for the time that a call needs to reach the carrier, and for different clocks.
@@ -282,7 +282,7 @@ class QuotaReservation:
         self._last = []
 
     def _put_back(self, reserved: Reserved) -> None:
-        """Reserve a unit of a longer window for this fetch again."""
+        """Return a unit of a long window to this fetch's reservation, because the unit was not used."""
         self._reserved[reserved] = self._reserved.get(reserved, 0) + 1
         self._quota.use(reserved, -1)
 

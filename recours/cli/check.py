@@ -296,7 +296,7 @@ def _secret_files() -> Iterator[CheckResult]:
 
 
 def _private_files(context: CheckContext) -> Iterator[CheckResult]:
-    """Check the permissions of files that recours writes. Only a database that recours created is checked."""
+    """Check the permissions of files that recours writes, including the embedded database but no other."""
     settings = context.settings
     places = {"documents": settings.pod_dir, "logs": settings.log_dir}
     if settings.database_is_embedded:

@@ -136,7 +136,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
-    """Return the row's time of failure, at most now. None if it is unreadable, so that the claim is due now."""
+    """Return the row's time of failure, capped at now. None if it is unreadable, so that the claim is due now."""
     if claim.updated_at is None and "updated_at" in claim.unreadable:
         return None
     if claim.updated_at is None and claim.created_at is None:

@@ -79,7 +79,7 @@ def mark_asked(claim: Claim, state: State, policy: Policy) -> State:
 
 
 def expires_from(claim: Claim, since: datetime | None, policy: Policy) -> datetime:
-    """Return when the claim may expire. Only its deadline counts, because the end of its evidence is only estimated."""
+    """Return when the claim may expire. Only its deadline counts: how long carriers keep evidence is an estimate."""
     if claim.deadline is None:
         return NEVER
     end = deadline_end(claim.deadline, policy.zone)

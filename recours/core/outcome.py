@@ -73,7 +73,7 @@ class Failure:
     """The outcome if the carrier returned no evidence, or was not asked. `message`: the English sentence for the log.
 
     A failure from a carrier's client may contain secrets and does not name the account; `make_outcome` creates the
-    final one.
+    final failure.
     """
 
     kind: ErrorKind

@@ -33,7 +33,7 @@ def lasts(until: datetime | None, now: datetime) -> bool:
 
 
 def next_try_after_refusals(refusals: int, now: datetime) -> datetime:
-    """Return when to try our account again after `refusals` (at least 1) in a row: in 1 h, then in 6 h, then daily.
+    """Return when to retry our account after `refusals` consecutive refusals (at least 1): in 1 h, in 6 h, then daily.
 
     Retries are due slightly early, because an hourly run never starts on the exact second.
     """

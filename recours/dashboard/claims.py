@@ -140,7 +140,7 @@ def _last_months(today: date) -> list[tuple[date, date]]:
 
 
 def filter_choices(catalog: Catalog, texts: PageTexts) -> dict[str, dict[str, str]]:
-    """The values of each filter with their names for people; _NONE selects claims without a value."""
+    """The values of each filter with their display names; _NONE selects claims without a value."""
     specs = sorted(catalog.specs.values(), key=lambda spec: spec.name.casefold())
     none = {_NONE: texts("none")}
     return {

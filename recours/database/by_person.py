@@ -421,7 +421,7 @@ def _are_as_read(current: Sequence[tuple[Claim, bool]], originals: Sequence[Clai
 
 @dataclass(eq=False)
 class GivenUpClaims:
-    """Claims of one database that were given up or need correction: see `recours.runs.eligibility`."""
+    """The claims in a database that were given up or need correction: see `recours.runs.eligibility`."""
 
     assessor: Assessor
 

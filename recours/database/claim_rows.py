@@ -381,7 +381,7 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
 
 
 def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
-    """The values of our row after an assessment, including new values that are owed to the service's row."""
+    """The values of our row after an assessment, including values still to be written to the service's row."""
     return {
         **state_values(claim, state),
         **dict(zip(SEEN, claim.texts, strict=True)),
@@ -420,7 +420,7 @@ def owed_in(owed: str) -> dict[str, Any]:
 
 
 def error_values(explanation: SentenceParts | None) -> dict[str, Any]:
-    """The stored parts of a sentence about an error."""
+    """The column values that store an error message."""
     if explanation is None:
         return {"error_key": None, "error_words": None}
     return {"error_key": explanation.key, "error_words": explanation.words or None}

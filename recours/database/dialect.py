@@ -367,7 +367,7 @@ class _Postgres(_Dialect):
 
     @contextmanager
     def scanning(self, connection: Connection) -> Iterator[None]:
-        """Let several processes share the scan, even if the server expects to find enough rows early in the scan.
+        """Let the server scan in parallel, even if it expects to find enough rows early in the scan.
 
         JIT is off, because compiling the conditions takes longer than it saves.
         """

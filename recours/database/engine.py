@@ -205,9 +205,9 @@ class Database:
 
     @contextmanager
     def write(self, *, durable: bool = False, lock_wait_s: float | None = None) -> Iterator[Connection]:
-        """A writing transaction, committed at the end. Raises DatabaseError.
+        """A write transaction, committed at the end. Raises DatabaseError.
 
-        `lock_wait_s`: how long a statement waits for another program's lock on a server; None: LOCK_WAIT_S.
+        `lock_wait_s`: how long a statement on a database server waits for another program's lock; None: LOCK_WAIT_S.
         `durable`: flush this and all earlier commits to disk, so that a power cut cannot undo them. Use it right before
         a call or an email.
         """

@@ -487,9 +487,9 @@ class ClaimIntake:
     # ---------------------------------------------------------------- adopting the results of other software
 
     def adopt_exhausted(self, now: datetime) -> Iterator[int]:
-        """Once, mark failed claims whose retries other software has used up as given up. Yield their number per range.
+        """Mark failed claims as given up if other software has used up their retries. Yield the count of each range.
 
-        There are no events and emails, because the other software gave up on these claims in the past.
+        Runs only once. No events or emails are created, because the other software gave up on these claims in the past.
         """
         with self._database.read() as connection:
             row = connection.execute(select(intake).where(_ROW)).first()
@@ -505,7 +505,7 @@ class ClaimIntake:
             release_name(self._database, _NAME, self.run_id)
 
     def _adopt(self, border: Border, keys: _Keys, condition: ColumnElement[bool], now: datetime) -> int:
-        """Insert our rows of the matching claims in a range at once, without assessing each. Return their number."""
+        """Insert our rows for the matching claims in a range, without assessing each claim. Return their number."""
         query = _select_range(border, keys, *border.columns).where(_c.claim_id.is_(None), condition)
         with self._database.write() as connection:
             self._renew(connection)

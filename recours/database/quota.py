@@ -150,7 +150,7 @@ class QuotaTables:
                 self._reserved[reserved] -= units
 
     def settle(self) -> bool:
-        """Return to the quota all units that were certainly not sent; False if none were. Raises DatabaseError."""
+        """Return all units that were certainly not sent, and whether there were any. Raises DatabaseError."""
         with self._guard:
             unsent = sorted(self._unsent.items(), key=lambda entry: (entry[0].limit.key, entry[0].start))
             self._unsent.clear()
@@ -255,7 +255,7 @@ class QuotaTables:
         return Stop(*stop) if stop else None
 
     def set_account_state(self, key: str, state: AccountState) -> None:
-        """Store the current refusals of an account, if any."""
+        """Store an account's current refusals, or clear them if `state` has none."""
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
         values["refusal_kind"] = state.kind if state.refusals else None
         with self.database.write() as connection:

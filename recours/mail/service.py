@@ -57,7 +57,7 @@ class MailService:
         run_id: str,
         catalog: Catalog | None = None,
     ) -> None:
-        """`catalog`: includes clients' accounts; None: only the weekly report reads the accounts."""
+        """`catalog`: includes the clients' accounts. If it is None, only the weekly report reads these accounts."""
         self._settings = settings
         self._schema = schema
         self.clock = clock

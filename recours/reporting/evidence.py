@@ -118,7 +118,7 @@ def piece_text(piece: RecordedEvidence, texts: Localized) -> str:
 
 
 def _entered(piece: RecordedEvidence, findings: Findings, texts: Localized) -> str:
-    """What the person who attached the file entered, if the file does not show it."""
+    """The signatory and time entered by the person who attached the file, unless the file shows them."""
     delivery = piece.delivery
     entries = []
     if delivery.signatory and findings.signatory != delivery.signatory:

@@ -307,7 +307,7 @@ class SystemReader:
     # ---------------------------------------------------------------- unavailable carriers and refused accounts
 
     def unavailable(self, now: datetime) -> dict[str, datetime]:
-        """Since when each unavailable carrier has been unavailable, by carrier key; see `unavailable_since`."""
+        """The start of the outage of each unavailable carrier, by carrier key; see `unavailable_since`."""
         latest_checks = select(_n.subject, _n.at, _n.details).order_by(_n.id.desc()).limit(_MOST)
         latest_checks = latest_checks.where(_n.what == ActionKind.CHECKED, _n.at >= now - _LONGEST_STREAK)
         lately = select(_a.carrier).distinct().where(_a.started_at >= now - _A_DAY, _IS_OUTAGE)

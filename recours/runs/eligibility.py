@@ -192,7 +192,7 @@ class Selection:
 
 
 def count_given_up(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) -> Selection:
-    """Count the claims that `Actions.reopen_all` would reopen or skip. `parts`: claims, and whether each is leased."""
+    """Count the claims that `Actions.reopen_all` would reopen or skip. `parts`: batches of (claim, is leased)."""
     selection = Selection()
     for part in parts:
         for claim, is_leased in part:

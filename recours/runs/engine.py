@@ -48,7 +48,7 @@ class AttemptFinished:
 
 @dataclass(frozen=True)
 class BundleFinished:
-    """The message of a thread that has finished a bundle. `unasked`: the claims for which the carrier was not asked."""
+    """Sent by a thread that has finished a bundle. `unasked`: claims that the thread did not ask the carrier about."""
 
     bundle: list[LeasedClaim]
     unasked: list[LeasedClaim]

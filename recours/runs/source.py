@@ -50,7 +50,7 @@ class DueClaims:
 
 @dataclass(eq=False)
 class NamedClaims:
-    """Claims that a person named; their backoff does not matter."""
+    """Claims that a person named. They are fetched regardless of their backoff."""
 
     _repository: "ClaimRepository"
     _claims: list[Claim]  # as `find_named` returns them

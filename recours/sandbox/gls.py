@@ -127,7 +127,7 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 
 def _read_shipit(request: HttpRequest) -> Question:
-    """Parse a body with one identifier. A call of `parceldetails` does not use up the step; `parcelpod` does."""
+    """Parse a body with one identifier. In the scenarios `_CONTINUES_IN`, only a `parcelpod` call uses up the step."""
     operation = request.path.removeprefix(_SHIPIT)
     json_api.needs(request, "POST", Answer(405))
     if operation not in _OPERATIONS:
