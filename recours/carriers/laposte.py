@@ -123,7 +123,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
 
 
 def _numbers(item: Any) -> list[str]:
-    """`inputIdShip`: the number as requested, if the answer writes it differently (ha-parcel-integrations/ha-laposte)."""
+    """`inputIdShip`: the requested number, if the answer writes it differently (ha-parcel-integrations/ha-laposte)."""
     paths = ("shipment.idShip", "idShip", "inputIdShip")
     return [number for path in paths if (number := json_api.first_text(item, path))]
 
