@@ -76,7 +76,7 @@ INSTEAD: dict[str, str] = {
     "excluded": N_("{reference} is excluded: recours does not fetch its proof of delivery."),
     "undated": N_("{reference} has its proof of delivery."),
     "last_by_backoff": N_(
-        "{reference} is waiting for one last attempt before its deadline, on {next}.{error}"
+        "{reference} is waiting until {next} for one last attempt before its deadline.{error}"
     ),
     "last_due": N_("{reference} is due. The next run makes one last attempt before its deadline.{error}"),
     "last_in_line": N_(

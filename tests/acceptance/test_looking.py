@@ -373,4 +373,5 @@ def test_why_and_status_announce_a_last_attempt(service: Service, person: Person
     service.add(Scenario.IN_TRANSIT, **used)
     service.run()
     why = person.does("why", "CLM-0002")
-    assert "CLM-0002 is waiting for one last attempt before its deadline, on " in why
+    assert "CLM-0002 is waiting until " in why
+    assert " for one last attempt before its deadline." in why

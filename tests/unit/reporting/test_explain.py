@@ -242,7 +242,7 @@ def at_last(at: datetime | None, stage: Stage = Stage.WAITING, policy: Policy = 
 
 def test_the_time_of_the_last_attempt_is_mentioned() -> None:
     found = at_last(AT)
-    expected = "CLM-1 is waiting for one last attempt before its deadline, on 8 Feb 2026, 18:00 CET."
+    expected = "CLM-1 is waiting until 8 Feb 2026, 18:00 CET for one last attempt before its deadline."
     assert found.sentences == (expected,)
     assert found.position.next_at == AT
     assert found.as_json()["last_attempt_at"] == AT.isoformat()

@@ -148,7 +148,7 @@ def test_the_position_before_and_when_the_last_attempt_is_due(world: World) -> N
     [
         (
             "en",
-            "CLM-1 is waiting for one last attempt before its deadline, on 11 Feb 2026, 18:00 CET. Last result: ",
+            "CLM-1 is waiting until 11 Feb 2026, 18:00 CET for one last attempt before its deadline. Last result: ",
             "CLM-1 is due. The next run makes one last attempt before its deadline. Last result: ",
         ),
         (
