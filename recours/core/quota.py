@@ -103,7 +103,9 @@ def _parse_limit(text: str, carrier: str, capability: Capability | None, zone: s
     if not 1 <= number <= _LARGEST:
         raise ValueError(f"the number of calls in '{text}' must be from 1 to {_LARGEST}")
     if count and (unit != "second" or int(count) == 0):
-        raise ValueError(f"'{text}': only 'seconds' can have a number before it, as in 1400/10seconds")
+        raise ValueError(
+            f"'{text}': a number (1 or more) is allowed only before 'seconds', as in 1400/10seconds"
+        )
     if match["zone"] and unit != "day":
         raise ValueError(f"'{text}': only a limit per day can have a time zone")
     if unit == "day":

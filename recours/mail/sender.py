@@ -179,7 +179,7 @@ class EmailSender:
         except MailRefusedError as refusal:
             if not (files and refusal.concerns_content):
                 raise
-            log.warning(f"{label}: sent without its attachments, {refusal}")
+            log.warning(f"{label}: sent without its attachments, because {refusal}")
             return send({})
 
     def _refused(self, mail: OutgoingMail, label: str, refusal: MailRefusedError) -> None:

@@ -391,7 +391,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     _K.OVERDUE: ProblemText(
         N_("{worker} is overdue"),
         N_(
-            "Check that cron, the timer or the task still starts it (see its schedule in 'recours check'), "
+            "Check that cron, the timer or the task still starts this worker (see its schedule in 'recours check'), "
             "then run it manually: recours {command}"
         ),
         N_(
@@ -475,7 +475,7 @@ PROBLEMS: Mapping[ProblemKind, ProblemText] = {
     ),
     _K.BACKLOG: ProblemText(
         N_("the {name} backlog"),
-        N_("Ask {name} for a higher quota, then raise {setting}. For a forecast: recours plan"),
+        N_("Ask {name} for a higher rate limit, then raise {setting}. For a forecast: recours plan"),
         N_(
             "The {name} quota is too small for {count} due claims: at {pace} claims a day, the last claim "
             "will be attempted in {days} days, and {late} claims will be attempted after their deadlines."

@@ -152,7 +152,7 @@ def test_a_server_that_rejects_attachments_gets_the_email_without_them(
     with small as server:
         message = send(service, server)
     assert files_of(message) == []
-    assert "sent without its attachments, the server" in log_of(service)
+    assert "sent without its attachments, because the server" in log_of(service)
     assert smtp.taken == []
 
 

@@ -360,7 +360,7 @@ def change_exclusively(database: Database, work: Callable[[Connection], _T], clo
         if clock.monotonic() + pause > ends:
             raise DatabaseError(
                 f"The schema of {database.safe_url} could not be changed: {reason} for {PATIENCE_S:.0f} s. "
-                "Wait until that run or program has finished, or stop it, then start again."
+                "Wait until that run or program has finished, or stop it, then run this command again."
             ) from locked
         clock.sleep(pause)
 

@@ -86,7 +86,7 @@ MANY_REFUSED = [account(n, H.REFUSED, "Invalid Password") for n in range(1, 201)
 OF_CLIENTS = [*WAITS, Backlog("x#1", {Stage.READY: 3}), Backlog("x#2", {Stage.WAITING: 1})]
 
 LOG = "tail -n 50 logs/pod_fetch_worker.log"
-OVERDUE = "Check that cron, the timer or the task still starts it (see its schedule in 'recours check'), then run it manually: recours fetch"
+OVERDUE = "Check that cron, the timer or the task still starts this worker (see its schedule in 'recours check'), then run it manually: recours fetch"
 CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ("well", system_overview(), []),
     ("never ran", system_overview(runs=[]), [("pod_fetch_worker has never run on this database. It should run every hour.", "recours check")]),
@@ -220,7 +220,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             (
                 "The X quota is too small for 4,000 due claims: at 51 claims a day, the last claim will be attempted in 78 days, and 900 "
                 "claims will be attempted after their deadlines.",
-                "Ask X for a higher quota, then raise QUOTA_X. For a forecast: recours plan",
+                "Ask X for a higher rate limit, then raise QUOTA_X. For a forecast: recours plan",
             )
         ],
     ),
