@@ -204,7 +204,7 @@ MAILS = Path("data") / "sandbox-mails"
     default=0.0,
     show_default=True,
     metavar="SECONDS",
-    help="Delay each answer by this time, 0 to 60 seconds.",
+    help="Delay each answer by this time.",
 )
 @number_option("--mail-port", 0, 65535, 8025, "Serve the mail server on this port; 0 picks a free port.")
 @click.option(
