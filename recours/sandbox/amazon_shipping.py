@@ -3,12 +3,13 @@
 Sources: Amazon's model `shippingV2.json`, its notes on the proof of delivery and the return leg, its pages on Login
 with Amazon, and issues of `amzn/selling-partner-api-models` (a bad token: 403; an unknown number: 4923).
 
-Inferred, without a source: A parcel of another business or customer is not found. An unknown parameter is refused; the
-text of the refusal is invented. The paths and the host of images are invented.
+Inferred, without a source: A parcel of another business or customer is not found. An unknown parameter is refused. The
+text of this refusal, and the paths and the host of images, are invented.
 
-A proof may be absent (POD_LATE), empty (POD_UNSAID) or without an image (POD_NEVER, POD_NONE). FULL_EVIDENCE and
-PARTLY_HOLLOW have a signature as well as the photo. Tracking requires the token, so AUTH_REFUSED and ACCOUNT_DENIED
-occur there. BAD_BASE64 sends a text instead of an image. IN_TRANSIT shows a different status at each attempt.
+A proof may be absent (POD_LATE), empty (POD_UNSAID) or without an image (POD_NEVER, POD_NONE).
+FULL_EVIDENCE and PARTLY_HOLLOW have a signature as well as the photo. Tracking requires the token, so AUTH_REFUSED and
+ACCOUNT_DENIED occur there. BAD_BASE64 sends a text instead of an image. IN_TRANSIT shows a different status at each
+attempt.
 """
 
 import re
@@ -63,7 +64,7 @@ _TURNED_BACK = (
     ("ReturnInitiated", "RETURNS", "Undeliverable", timedelta(hours=2)),
     ("Delivered", "RETURNS", "Delivered", timedelta()),
 )
-# The events of an undelivered parcel, by the number of the attempt.
+# The last event of an undelivered parcel, a different one at each attempt.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("DeliveryAttempted", "FORWARD", "DeliveryAttempted", timedelta()),
@@ -136,7 +137,7 @@ def _read_tracking(request: HttpRequest) -> Question:
 
 
 def _read_image(request: HttpRequest) -> Question:
-    """Parse a request for an image. Like S3, refuse a changed URL and unsigned headers for authorization."""
+    """Parse a request for an image. Like S3, refuse a changed URL and unsigned authorization headers."""
     json_api.needs(request, "GET", page(405, "Method not allowed", ""))
     values = json_api.first_values(request.query)
     number = values.get("number", "")

@@ -22,7 +22,7 @@ class Answer:
     body: bytes = b""
     content_type: str = "text/plain;charset=UTF-8"
     headers: tuple[tuple[str, str], ...] = ()
-    # Sends the answer instead of the server. It must return once the event is set; the connection is then closed.
+    # Sends the answer in place of the server, and returns when the event is set. The connection is then closed.
     sender: "Callable[[Answer, socket, Event], None] | None" = None
 
 
@@ -39,20 +39,20 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class Question:
-    """A request as the carrier understands it, with an account and its password, a token, or neither."""
+    """A parsed request, with an account and its password, a token, or neither."""
 
     operation: str
-    number: str = ""  # empty: the request is not about a parcel
+    number: str = ""  # empty if the request is not about a parcel
     more_numbers: tuple[str, ...] = ()  # further parcels of the same call
     tracking: bool = False  # the first call of a fetch, about the parcel's status
-    # In these scenarios, this call does not use up the step, because another call follows that does.
+    # Scenarios in which this call does not use up the step, because a later call of the fetch does.
     continues_in: Collection[Scenario] = ()
-    # The account and its password. None: the call needs neither.
+    # The account and its password. None if the call needs no password.
     credentials: tuple[str, str] | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
     token_account: str = ""  # the account that the token was issued to, set by the sandbox
     is_token_request: bool = False
-    details: Mapping[str, str] = field(default_factory=dict)  # further inputs of the answer
+    details: Mapping[str, str] = field(default_factory=dict)  # other values that the answer depends on
 
     @property
     def account(self) -> str:
@@ -64,7 +64,7 @@ class Question:
 
 
 class BadRequestError(Exception):
-    """A request that violates the carrier's rules, with the carrier's answer."""
+    """A request violates the carrier's rules. Contains the carrier's answer."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.body.decode("utf-8", "replace"))
@@ -72,15 +72,15 @@ class BadRequestError(Exception):
 
 
 class SimulatedCarrier(ABC):
-    """The interface of each simulated carrier. All methods are pure: they depend only on their arguments."""
+    """The interface of a simulated carrier. The result of each method depends only on its arguments."""
 
     key: ClassVar[str]  # the carrier's key, as in the database
     paths: ClassVar[tuple[str, ...]]  # a path that ends with a slash includes the paths below it
-    # The settings for account and password. A single setting is a key that contains both.
+    # The names of the settings for the account and its password. A single setting is a key that contains both.
     credentials: ClassVar[tuple[str, ...]]
-    number_form: ClassVar[str]  # format of `example`, if the number has no check digit
+    number_form: ClassVar[str]  # format string for `example`, if the number has no check digit
     prefix: ClassVar[int] = 0  # characters of a number before the digits that choose the scenario
-    # Whether every account may track a parcel, and only the proof is reserved for the owner's account.
+    # Whether any account may track a parcel. If so, only the proof is reserved for the owner's account.
     tracks_for_all: ClassVar[bool] = True
 
     def owns(self, path: str) -> bool:
@@ -91,7 +91,7 @@ class SimulatedCarrier(ABC):
         """Parse a request. Raises BadRequestError."""
 
     def answer(self, question: Question, state: ParcelState) -> Answer:
-        """Answer in the carrier's format, or like the proxy in front of its service."""
+        """Answer in the format of the carrier, or of the proxy in front of its service."""
         if state.scenario in _READY_MADE:
             return _READY_MADE[state.scenario]
         refusal = self.refusal(question, state)
@@ -103,7 +103,7 @@ class SimulatedCarrier(ABC):
 
     @abstractmethod
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
-        """The error, if the scenario is an error."""
+        """The carrier's error if the scenario is an error, or else None."""
 
     @abstractmethod
     def good(self, question: Question, state: ParcelState) -> Answer:
@@ -123,14 +123,14 @@ class SimulatedCarrier(ABC):
         return dict(zip(self.credentials, values, strict=True))
 
     def example(self, digits: str, serial: int) -> str:
-        """A number in the carrier's format, with its check digit. Its two `digits` choose the scenario.
+        """A number in the carrier's format, with its check digit. The two `digits` choose the scenario.
 
-        `serial`: below 100,000; a different value gives a different number.
+        `serial`, below 100,000, makes the number unique.
         """
         return self.number_form.format(digits=digits, serial=serial)
 
     def digits_of(self, number: str) -> str:
-        """The two digits of a number that choose the scenario. Any other result means an unknown number."""
+        """The two digits of a number that choose the scenario. Any other text means that the number is unknown."""
         return "".join(re.findall(r"[0-9]", number[self.prefix :]))[:2]
 
 

@@ -1,16 +1,16 @@
 """Simulates Chronopost's tracking and POD web service.
 
 Sources: the carrier's specifications v2.6.2 (2018, "D18" below) and VL3.24.10.14 (2024, "D24"), and the schema and
-recorded answers in karrio's Chronopost connector ("KAR"). Two facts are from other public clients: the labels beside an
-event, and a delivery after a return.
+recorded answers in karrio's Chronopost connector ("KAR"). The labels of an event's details and the delivery after a
+return are from other public clients.
 
 Inferred, without a source: searchPOD answers a wrong account or password with errorCode 3 "Invalid Password", and a
 contract without access (ACCOUNT_DENIED) with errorCode 30. Both codes are from a sister service. searchPOD's answer for
 a parcel that is not delivered has podPresente false and no statusCode. The French label of the signatory and the
-message of errorCode 2 are guesses. Faults look like those of Apache CXF.
+message of errorCode 2 are guesses. Faults have the format of Apache CXF.
 
-If the PDF is missing and no statusCode explains why, an image may be requested, and that call uses up the step. Only
-the two operations that a fetch needs are simulated, in French; other operations and languages return faults.
+If the PDF is missing and no statusCode gives a reason, the client may request an image, and that call uses up the step.
+Only the two operations that a fetch needs are simulated, in French; other operations and languages return faults.
 """
 
 from collections.abc import Mapping
@@ -57,10 +57,10 @@ _STATUS_WITH_POD = 5  # [D24]
 
 # After a call for a PDF, another call for the same proof may follow.
 _IMAGE_MAY_BE_ASKED_FOR = NO_DOCUMENT | {Scenario.POD_IMAGE_ONLY, Scenario.POD_UNSAID}
-# In these scenarios an image is as faulty as a PDF.
+# In these scenarios an image is as invalid as a PDF.
 _SPOILT = NO_DOCUMENT | {Scenario.BROKEN_PDF}
 
-# Items beside an event, by its code: label, value. Labels: from a public client.
+# Details of an event, by the event's code: label, value. The labels are from a public client.
 _BESIDE = {
     "TA": (("Type du message", "SMS"), ("Date de relivraison", "06/10/2026"), ("Origine", "CHRONOPOST")),
     "D": (("Lieu", "LILLE"), ("Point de livraison", "ACCUEIL"), ("Numéro partenaire", "59-0042")),
@@ -134,7 +134,7 @@ def _error(code: int, message: str) -> str:
 
 
 def _event(code: str, label: str, when: datetime, *, decides: bool, signatory: str) -> str:
-    """An event, with its fields in the order of the schema [KAR]. `decides`: the event gives the parcel's state."""
+    """An event, with its fields in the order of the schema [KAR]. `decides`: it determines the parcel's state."""
     fields: list[tuple[str, str | bool]] = [
         ("code", code),
         ("eventDate", french_time(when).isoformat(timespec="seconds")),
@@ -153,7 +153,7 @@ def _event(code: str, label: str, when: datetime, *, decides: bool, signatory: s
 
 
 def _pod(question: Question, state: ParcelState) -> str:
-    """The POD, or why it is missing. Every field may be absent [D24, D18, KAR]."""
+    """The POD, or the reason why it is missing. Every field may be absent [D24, D18, KAR]."""
     if state.scenario in _POD_ERRORS:
         return _error(*_POD_ERRORS[state.scenario])
     as_image = question.details["pdf"] == "false"

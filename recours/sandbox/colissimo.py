@@ -5,11 +5,10 @@ Sources: the carrier's shop modules for WooCommerce and Magento, the recorded ex
 module.
 
 Inferred, without a source: The timeline answers a wrong password with code 201 and an internal error with code 1000.
-The documents' errors 002 and 003 have HTTP status 404, and error 004 has 401. A failed server answers with HTTP 500.
-Times without an offset are French. The order of events is assumed. An invalid request with a valid number gets HTTP
-400, in another observed error format. Unknown fields are refused. A list without a proof may be empty (POD_UNSAID) or
-contain only other documents (POD_NEVER). The timeline names the product of a parcel without a signature (POD_NEVER:
-DOM).
+Errors 002 and 003 of document calls have HTTP status 404, error 004 has 401, and a server failure has 500. Times
+without an offset are French. The order of events is a guess. An invalid request with a valid number gets HTTP 400, in
+another observed error format. Unknown fields are refused. A list without a proof may be empty (POD_UNSAID) or contain
+only other documents (POD_NEVER). The timeline names the product of a parcel without a signature (POD_NEVER: DOM).
 
 The timeline requires the account, so AUTH_REFUSED and NOT_OURS occur there. Only the document contains a signature.
 Documents are sent as bytes, so BAD_BASE64 sends a damaged base64 text instead.
@@ -46,14 +45,14 @@ NUMBER = re.compile(r"[0-9][A-Z0-9][0-9]{11}|[A-Z]{2}[0-9]{9}[A-Z]{2}")
 _LANGUAGE = "fr_FR"  # the only one that is simulated
 _LOGIN: dict[str, json_api.Form] = {"login": ".*", "password": ".*"}
 _API_KEY: dict[str, json_api.Form] = {"apiKey": ".*"}
-# The credentials are not listed: the timeline has them beside these fields, the other calls in a field of their own.
+# The fields besides the credentials. The timeline has the credentials at the same level, other calls in a field.
 _FORMS: dict[str, dict[str, json_api.Form]] = {
     TIMELINE: {"parcelNumber": ".*", "lang": _LANGUAGE},
     DOCUMENTS: {"cab": ".*", "lang": _LANGUAGE},
     DOCUMENT: {"cab": ".*", "lang": _LANGUAGE, "path": str | None, "uuid": str | None},
 }
 
-# The timeline itself refuses these, so no other call follows.
+# The timeline refuses calls in these scenarios, so no other call follows.
 _REFUSED_THERE = {Scenario.AUTH_REFUSED, Scenario.NOT_OURS, Scenario.POD_NEVER}
 _CONTINUES_IN = {"timelineCompany": DELIVERED_BY_TRACKING - _REFUSED_THERE, "documents": DOCUMENT_IS_THERE}
 
@@ -105,7 +104,7 @@ _REFUSED = (
     "Votre colis est retourné à l'expéditeur suite à un refus du destinataire.",
     timedelta(hours=2),
 )
-# Used alternately; the second is labeled like a delivery.
+# Used alternately. The second has the label of a delivery.
 _RETURNED = (
     (_REFUSED, ("LIVEXP", "Votre colis est livré à l'expéditeur suite à un retour.", timedelta())),
     (_REFUSED, ("LIVVPC", "Votre colis est livré.", timedelta())),
@@ -117,7 +116,7 @@ class Colissimo(SimulatedCarrier):
     paths = (TIMELINE, "/api-document/")
     number_form = "6A{digits}{serial:09d}"
     prefix = 2
-    # The better of the two sets. An API key is `key_of` both.
+    # The preferred of the two sets of credentials. The other is an API key: `key_of` both values.
     credentials = ("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD")
     tracks_for_all = False
 
@@ -272,7 +271,7 @@ def _proofs(state: ParcelState) -> tuple[str, ...]:
 
 
 def _document(question: Question, state: ParcelState) -> Answer:
-    """The bytes of a listed proof, if the request has the path and the UUID in the list."""
+    """The bytes of a listed proof, if the path and the UUID in the request match the list."""
     place = question.details["path"], question.details["uuid"]
     entries = [_entry(question, state, kind) for kind in _proofs(state)]
     entry = next((entry for entry in entries if place == (entry["path"], entry["uuid"])), None)

@@ -2,17 +2,17 @@
 
 Sources: the pages of developer.dhl.com, karrio's connector `dhl_universal`, and recorded answers (404, 429).
 
-Inferred, without a source: A link leads to a PDF, to an image (`signatureUrl`) or to a login page, and has the number
-in its query. The bodies of 400, 401, 403 and 500 are guesses. An unknown parameter is refused. `returnFlag` marks a
-returned parcel (RETURNED_TO_SENDER).
+Inferred, without a source: A link leads to a PDF, to an image (`signatureUrl`) or to a login page. Its query has the
+number. The bodies of 400, 401, 403 and 500 are guesses. An unknown parameter is refused. `returnFlag` marks a returned
+parcel (RETURNED_TO_SENDER).
 
 Parcels have no owners in this service, so ACCOUNT_DENIED is a 403 for the key. NOT_OURS, POD_LATE, POD_NEVER and
-POD_NONE are delivered parcels without a link, and POD_UNSAID has a link to a login page. DELIVERED_PNG and
-DELIVERED_GIF have only a link to the signature. Links return no base64, so BAD_BASE64 sends a text. IN_TRANSIT shows a
-different status at each attempt.
+POD_NONE are delivered parcels without a link. POD_UNSAID is a delivered parcel with a link to a login page.
+DELIVERED_PNG and DELIVERED_GIF have only a link to the signature. Links return no base64, so BAD_BASE64 sends a text.
+IN_TRANSIT shows a different status at each attempt.
 
-The links contain a host of the carrier that is not simulated. A client with a replaced base URL requests their path
-here.
+The host in the links is not simulated. A client whose base URL is the sandbox requests the links' paths from the
+sandbox.
 """
 
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ _ON_THE_WAY = (
 )
 _DELIVERED = ("delivered", "DELIVERED", "L'envoi a été livré", timedelta())
 _RETURNED = ("delivered", "DELIVERED", "L'envoi a été remis à son expéditeur", timedelta())
-# The events of an undelivered parcel, by the number of the attempt.
+# The last event of an undelivered parcel, a different one at each attempt.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("failure", "NOT DELIVERED", "Le destinataire était absent", timedelta()),
@@ -78,7 +78,7 @@ class Dhl(SimulatedCarrier):
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(405, "Method Not Allowed", "Use GET."))
         if request.path != _PATH:
-            # A link is valid only unchanged.
+            # Any change to a link makes it invalid.
             values = json_api.first_values(request.query)
             if request.path not in (_DOCUMENT_LINK, _SIGNATURE_LINK) or set(values) != {"trackingNumber"}:
                 raise BadRequestError(page(404, "Not found", ""))
@@ -152,7 +152,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _linked(question: Question, state: ParcelState) -> Answer:
-    """The content behind a link, or a login page for a parcel without content."""
+    """The document that a link leads to, or a login page if the parcel has none."""
     scenario = state.scenario
     if scenario not in _LINKED or scenario is Scenario.POD_UNSAID:
         return page(200, "MyDHL+ Login", "")

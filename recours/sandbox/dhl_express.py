@@ -3,10 +3,9 @@
 Sources: the carrier's OpenAPI document 3.1.1, karrio's connector `mydhl` (both [SW] below), the carrier's list of event
 codes, and a public note on a live answer of the POD call.
 
-Inferred, without a source: The bodies of 401, 403 and 405 are guesses, and so are the text for a request without the
-required header `x-version`, and the waybill that a piece belongs to. An unknown parameter is refused like a parameter
-in the wrong format. Events are listed oldest first (the sources disagree). Tracking includes shipments of other
-accounts.
+Inferred, without a source: The bodies of 401, 403 and 405, the text for a request without the required header
+`x-version`, and the waybill that a piece belongs to are guesses. An unknown parameter is refused like a parameter in
+the wrong format. Events are listed oldest first (the sources disagree). Tracking includes shipments of other accounts.
 
 The service gives no reason for a missing proof: POD_LATE, POD_NEVER, POD_NONE and POD_UNSAID all get the same 404
 as a wrong shipperAccountNumber. NOT_OURS gets the refusal that names the account (one source). IN_TRANSIT shows
@@ -35,7 +34,7 @@ _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
 _REFERENCE = range(1, 37)  # characters
 _PROBLEM = "application/problem+json"
 
-# The parameters of each call, with their formats. [SW] Of the views of a shipment, only the complete one is simulated.
+# The parameters of each call, with their formats [SW]. Only the complete view of a shipment is simulated.
 _VIEW = {
     "trackingView": "all-checkpoints",
     "levelOfDetail": "shipment|piece|all",
@@ -67,7 +66,7 @@ _NOT_YET = (
 )
 _DELIVERED = ("OK", "Delivered", timedelta())
 _RETURNED = ("RT", "Returned to shipper", timedelta(hours=1))
-# Every second answer shows a return that was handed over.
+# Used alternately. The second is a shipment that was delivered to its sender.
 _RETURNS = ((_RETURNED,), (_RETURNED, ("PL", "Processed", timedelta(minutes=30)), _DELIVERED))
 _WITHOUT_POD = NO_DOCUMENT_IS_THERE | {Scenario.IN_TRANSIT, Scenario.UNKNOWN}
 # HTTP status, title, detail.
@@ -87,7 +86,7 @@ class DhlExpress(SimulatedCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _problem(request.path, 405, "Method not allowed", "Use GET"))
-        # The version is required, the reference is optional.
+        # The header with the version is required; the one with the reference is optional.
         wrong = [] if _VERSION.fullmatch(request.headers.get("x-version", "")) else ["x-version"]
         if len(request.headers.get("message-reference", "-")) not in _REFERENCE:
             wrong.append("Message-Reference")
@@ -159,7 +158,7 @@ def _checked(request: HttpRequest, operation: str, wrong: list[str]) -> dict[str
 
 
 def _problem(instance: str, status: int, title: str, detail: str) -> Answer:
-    """An error in the service's format, with a text as `status`."""
+    """An error in the service's format, in which `status` is a string."""
     tree = {
         "instance": instance,
         "detail": detail,

@@ -3,13 +3,13 @@
 Sources: the notes, schemas and sandbox answers in karrio's connector `dhl_parcel_de`, the carrier's table of events
 from July 2024 in the same connector, and public clients.
 
-Inferred, without a source: The gateway refuses a request that is not as documented. The answer about several parcels
-names the unknown ones, and one wrong check digit invalidates the whole call. Another customer's parcel is unknown
-(NOT_OURS).
+Inferred, without a source: The gateway refuses a request that differs from the documentation. The answer about several
+parcels lists the unknown numbers, and one wrong check digit makes the whole call invalid. Another customer's parcel is
+unknown (NOT_OURS).
 
-The service cannot say that there will be no signature: POD_LATE, POD_NEVER and POD_NONE are code 100, and POD_UNSAID is
-a list without a signature. IN_TRANSIT shows a different status at each attempt. Operations and attributes that a fetch
-does not need are refused.
+The service cannot report that there will be no signature. POD_LATE, POD_NEVER and POD_NONE are code 100, and POD_UNSAID
+is a list without a signature. IN_TRANSIT shows a different status at each attempt. Operations and attributes that a
+fetch does not need are refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ _ERRORS = {
     Scenario.ACCOUNT_DENIED: ("62", "Authorization error"),
     Scenario.SYSTEM_ERROR: ("-1000", "Technical error"),
 }
-# Alternating weights of the digits, by number of digits. 12 digits: an identcode; 20 digits: GS1.
+# Alternating weights of the digits, by the length of the number. 12 digits are an identcode, 20 digits are GS1.
 _WEIGHTS = {12: (4, 9), 20: (3, 1)}
 _WRONG_LOGIN = (("5", "Login failed"), ("6", "Too many invalid logins"))  # used alternately
 _UNAUTHORIZED = json_api.problem(401, "Unauthorized", "Unauthorized for given resource.")
@@ -58,7 +58,7 @@ _ON_THE_WAY = (
 )
 _DELIVERED = ("ZU", "DLVRD", "ACCPT", "The shipment has been successfully delivered", timedelta())
 _SENT_BACK = ("ZN", "RETRN", "NTCCN", "The shipment is being returned to the sender", timedelta(hours=4))
-# The events of an undelivered parcel, by the number of the attempt.
+# The last event of an undelivered parcel, a different one at each attempt.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("ZF", "CNRFC", "SERPT", "The shipment is ready for collection at the retail outlet", timedelta()),
@@ -89,7 +89,7 @@ class DhlParcelDe(TracksSeveral):
         return Question(_TRACK, number, more, tracking=True, continues_in=_CONTINUES_IN, credentials=account)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        """The settings. The application's credentials are derived from those of the account."""
+        """The settings. The application's credentials are derived from the account's credentials."""
         key, secret = _application(account, password)
         application = {"DHL_PARCEL_DE_API_KEY": key, "DHL_PARCEL_DE_API_SECRET": secret}
         return super().settings(account, password) | application
@@ -211,5 +211,5 @@ def _signature(number: str, state: ParcelState) -> str:
 
 
 def _stamp(at: datetime) -> str:
-    """A time without an offset, to the minute. German and French time are the same."""
+    """A time without an offset, to the minute. German local time is the same as French local time."""
     return f"{french_time(at):%d.%m.%Y %H:%M}"

@@ -46,7 +46,7 @@ def document_text(state: ParcelState, carrier: str, number: str) -> str:
 
 
 def signature_text(state: ParcelState, number: str) -> str:
-    """An image of the signature in hexadecimal digits, or invalid ones for BAD_BASE64."""
+    """An image of the signature in hexadecimal digits, or invalid digits for BAD_BASE64."""
     if state.scenario is Scenario.BAD_BASE64:
         return _NOT_BASE64
     signature = partial(signature_gif, number)
@@ -54,7 +54,7 @@ def signature_text(state: ParcelState, number: str) -> str:
 
 
 def document_texts(state: ParcelState, carrier: str, number: str) -> list[str]:
-    """The document in base64, and another page if all pieces are provided."""
+    """The document in base64, followed by another page in scenarios with every piece."""
     texts = [document_text(state, carrier, number)]
     if state.scenario in ALL_PIECES:
         more = proof_pdf(carrier, number, f"{signatory_of(state)} (page 2)", french_time(state.delivered_at))
@@ -63,7 +63,7 @@ def document_texts(state: ParcelState, carrier: str, number: str) -> list[str]:
 
 
 def signatory_of(state: ParcelState) -> str:
-    """The signatory, or an empty text if no name is given."""
+    """The signatory, or an empty string if the carrier gives no name."""
     return "" if state.scenario is Scenario.DELIVERED_NO_SIGNATORY else state.parcel.signatory
 
 
@@ -93,7 +93,7 @@ def proof_pdf(carrier: str, number: str, signatory: str, delivered_at: datetime)
 
 
 def broken_pdf() -> bytes:
-    """Bytes that start and end like a PDF, with nothing usable in between."""
+    """Bytes that start and end like a PDF and have no usable content."""
     noise = b"".join(bytes([(n * 37 + n // 7) % 251]) for n in range(2000))
     return b"%PDF-1.4\n" + noise.replace(b"obj", b"___") + b"\nstartxref\n99999999\n%%EOF\n"
 

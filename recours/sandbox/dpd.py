@@ -7,9 +7,9 @@ Inferred, without a source: An unknown number and another customer's number get 
 the same faults as EPrint. An error of the service itself is a fault without ErrorId. The texts of
 CustomerPermissionDenied and IpPermissionDenied are guesses.
 
-As far as is known, the carrier cannot say that there will be no proof, so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE
-all simulate a delivered parcel without an image. Only the operation that a fetch needs is simulated; the others are
-refused.
+As far as is known, the carrier cannot report that there will be no proof. POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE
+are therefore all a delivered parcel without an image. Only the operation that a fetch needs is simulated; the others
+are refused.
 """
 
 import re
@@ -62,7 +62,7 @@ _DELIVERED = ("40", "Colis livré", timedelta())
 _RETURNED = ("261", "Colis retourné à l'expéditeur", timedelta())
 
 _CUSTOMER_DENIED = ("CustomerPermissionDenied", "Customer permission denied")
-# Used alternately: this machine is not listed, or the customer does not belong to the account.
+# Used alternately: the machine's IP address is not permitted, or the customer does not belong to the account.
 _DENIED = (("IpPermissionDenied", "Ip permission denied"), _CUSTOMER_DENIED)
 # ErrorId and its message.
 _ERRORS = {
@@ -75,10 +75,10 @@ _NOT_DELIVERED = frozenset({Scenario.IN_TRANSIT, Scenario.RETURNED_TO_SENDER})
 class Dpd(soap.SoapCarrier):
     key = "dpd"
     paths = (PATH,)
-    number_form = "{digits}{serial:012d}"  # without the optional check character, which is not sent
+    number_form = "{digits}{serial:012d}"  # clients do not send the optional check character
     credentials = ("DPD_USER", "DPD_PASSWORD")
     tracks_for_all = False
-    # Without an ErrorId.
+    # Faults without an ErrorId.
     faults: ClassVar[Mapping[Scenario, str]] = {
         Scenario.FAULT_SERVER: "Server was unable to process request.",
         Scenario.SYSTEM_ERROR: "System error",

@@ -3,17 +3,17 @@
 Sources: the carrier's OpenAPI file "Basic Integrated Visibility", its developer pages on limits, karrio's connector,
 and one public project.
 
-Inferred, without a source: The body of a refused token request and the codes of a 429 and of an invalid request are
+Inferred, without a source: The body of a refused token request, and the codes of a 429 and of an invalid request, are
 guesses. Unknown fields are invalid, and x-locale is required. A delivery whose scans include RS is the delivery of a
-return (RETURNED_TO_SENDER). With another account's number, the document is reduced and has no signatory, as it is
-without an account number.
+return (RETURNED_TO_SENDER). A document requested with another account's number, or without any, is reduced and has no
+signatory.
 
-How the carrier says that there will be no proof is unknown, and another customer's parcel gets no proof either. So
-POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all return no document, each in a different possible format: an
-alert as an object or as a text, an empty list, or no list. POD_LATE is normal soon after a delivery. Tracking requires
-the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) occur there. IN_TRANSIT shows a different status at each
-attempt. Tracking accepts 30 numbers. A call with more numbers or with an empty number is refused as a whole, but a call
-with an invalid number is not.
+It is not known how the carrier reports that there will be no proof, and another customer's parcel gets no proof either.
+So POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all return no document, each in a different possible format:
+an alert as an object or as a text, an empty list, or no list. POD_LATE is normal soon after a delivery. Tracking
+requires the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) occur there. IN_TRANSIT shows a different
+status at each attempt. Tracking accepts 30 numbers. A call with more numbers or with an empty number is refused as a
+whole, but a call with an invalid number is not.
 """
 
 import re
@@ -50,7 +50,7 @@ _FORMS: dict[str, json_api.Form] = {
     },
 }
 
-# The tracking itself refuses a bad token, so no other call follows.
+# The tracking call refuses a bad token, so no other call follows.
 _CONTINUES_IN = DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}
 
 # HTTP status, code, message.
@@ -97,7 +97,7 @@ _EMPTY = ("TRACKING.TRACKINGNUMBER.EMPTY", "Please provide tracking number.")
 
 _NO_DATA_TEXT = "TRACKING.DATA.NOTFOUND -  Tracking data unavailable"
 _NO_DATA = {"code": "TRACKING.DATA.NOTFOUND", "alertType": "NOTE", "message": "Tracking data unavailable"}
-# What an answer contains instead of a document.
+# The content of an answer without a document.
 _WITHOUT_DOCUMENT: dict[Scenario, dict[str, Any]] = {
     Scenario.POD_LATE: {"documents": [], "alerts": _NO_DATA_TEXT},
     Scenario.POD_NEVER: {"documents": [], "alerts": [_NO_DATA]},
@@ -117,7 +117,7 @@ _ON_THE_WAY = (
 )
 _ARRIVED = ("DL", "Livré", timedelta())
 _TURNED_BACK = ("RS", "Retour à l'expéditeur", timedelta(hours=4))
-# The events of an undelivered parcel, by the number of the attempt.
+# The last event of an undelivered parcel, a different one at each attempt.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("OD", "En cours de livraison", timedelta(hours=3)),
@@ -143,7 +143,7 @@ class FedEx(GivesTokens, TracksSeveral):
         return readers[request.path](request)
 
     def token(self, question: Question, token: str | None, life: int) -> Answer:
-        """A token, whose lifetime is a number."""
+        """A token, with its lifetime as a number."""
         del question
         if token is None:
             return _error(*_BAD_CLIENT)
@@ -224,7 +224,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 
 def _parcel(entry: dict[str, Any]) -> dict[str, str]:
-    """A parcel in a request: its number, and the days between which it was shipped. Raises BadRequestError."""
+    """A parcel in a request: its number, and the first and last possible day of shipping. Raises BadRequestError."""
     info: dict[str, str] = entry["trackingNumberInfo"]
     if not info["trackingNumber"]:
         raise BadRequestError(_error(400, *_EMPTY))
@@ -322,7 +322,7 @@ def _documents(question: Question, state: ParcelState) -> Answer:
         return _output(output | _WITHOUT_DOCUMENT[Scenario.UNKNOWN])
     if state.scenario in _WITHOUT_DOCUMENT:
         return _output(output | _WITHOUT_DOCUMENT[state.scenario])
-    # Without an account number, the good document is reduced.
+    # With another account's number or none, the document is reduced.
     if state.scenario is Scenario.DELIVERED and question.details["account"] != _number_of(question.account):
         state = replace(state, scenario=Scenario.DELIVERED_NO_SIGNATORY)
     return _output(output | {"documents": documents.document_texts(state, "FedEx", question.number)})

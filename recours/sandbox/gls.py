@@ -3,15 +3,15 @@
 Sources: the carrier's OpenAPI documents in karrio's connector `gls`, and the notes of a public client that was tested
 live (the empty bodies of ShipIT, HTTP 490, the order of events).
 
-Inferred, without a source: A refused token request has HTTP status 400, according to its `type`. ShipIT answers a
-request that it cannot read with 400 and the headers of its refusals. Both calls refuse unknown parameters and fields.
+Inferred, without a source: A refused token request has HTTP status 400, as its `type` suggests. ShipIT answers a
+request that it cannot parse with 400 and the headers of its refusals. Both calls refuse unknown parameters and fields.
 The code POD.WRONG_STATE was seen only in a simulator. Codes of events that are not in the documents are invented.
 
-POD_LATE, POD_NEVER and POD_NONE are all answered with the wrong state, the only reason here, and POD_UNSAID with an
-item without images. ACCOUNT_DENIED means that ShipIT refuses a token that tracking accepts; NOT_OURS (inferred) is
-ShipIT's HTTP 403 for one parcel. The status of a returned parcel is unknown, so RETURNED_TO_SENDER is FINAL, the status
-of a closed history. IN_TRANSIT shows a different status at each attempt. Both services accept parcels only by number:
-ten per tracking call, one per ShipIT call.
+The answer to POD_LATE, POD_NEVER and POD_NONE is POD.WRONG_STATE, the only reason that the service has for a missing
+proof. The answer to POD_UNSAID is an item without images. ACCOUNT_DENIED means that ShipIT refuses a token that
+tracking accepts; NOT_OURS (inferred) is ShipIT's HTTP 403 for one parcel. The status of a returned parcel is unknown,
+so RETURNED_TO_SENDER is FINAL, the status of a closed history. IN_TRANSIT shows a different status at each attempt.
+Both services accept parcels only by number: ten per tracking call, one per ShipIT call.
 """
 
 import json
@@ -30,14 +30,14 @@ _SHIPIT = "/shipit-farm/v1/backend/rs/tracking/"
 _OPERATIONS = ("parceldetails", "parcelpod")
 _SHIPIT_TYPE = "application/glsVersion1+json"
 
-# The identifiers of a parcel in either service.
+# The identifiers of a parcel in both services, with their formats.
 _IDENTIFIERS = {"TrackID": r"[A-Z0-9]{8}|QAS_[0-9]{7}", "ParcelNumber": r"[0-9]{11,12}|[0-9]{20}"}
 _NUMBER = re.compile("|".join(_IDENTIFIERS.values()))
 _PARAMETERS = {"showEvents": "true"}
 _LANGUAGES = {"EN", "FR", "DE"}
 _MAX_NUMBERS = 10
 
-# In these scenarios, tracking says "delivered" and the token is valid.
+# In these scenarios, the tracking call accepts the token and says "delivered".
 _CONTINUES_IN = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | {Scenario.ACCOUNT_DENIED}
 
 # Status, code and text of an event, and its time before the last event.
@@ -48,7 +48,7 @@ _ON_THE_WAY = (
 )
 _DELIVERED = ("DELIVERED", "DELIVD.CONSIGNEE", "Le colis a été livré.", timedelta())
 _CLOSED = ("FINAL", "RETURN.SENDER", "Le colis a été retourné à l'expéditeur.", timedelta())
-# The events of an undelivered parcel, by the number of the attempt. DELIVD.PARCELSHOP: seen; the other codes: invented.
+# The last event of an undelivered parcel, another at each attempt. Only the code DELIVD.PARCELSHOP was ever observed.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("DELIVEREDPS", "DELIVD.PARCELSHOP", "Le colis a été livré au Relais GLS.", timedelta()),
@@ -166,7 +166,7 @@ def _fault(status: int, text: str, code: str) -> Answer:
 
 
 def _wrong_parcel(number: str, code: str, message: str) -> Answer:
-    """A parcel with an error, for which the HTTP status stays 200."""
+    """A parcel with an error. The HTTP status is 200 nevertheless."""
     return json_api.answer({"parcels": [{"requested": number, "errorCode": code, "errorMessage": message}]})
 
 
@@ -211,7 +211,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _refusal(status: int, code: str, message: str, *args: str) -> Answer:
-    """A refusal with an empty body. The headers contain the error, reduced to characters that a header allows."""
+    """A refusal with an empty body. The headers contain the error, without characters that headers do not allow."""
     headers: list[tuple[str, str]] = []
     for name, value in (("error", code), ("message", message), ("args", json.dumps(args))):
         latin = value.encode("latin-1", "ignore").decode("latin-1")
@@ -250,7 +250,7 @@ def _shipit(question: Question, state: ParcelState) -> Answer:
 
 
 def _details(question: Question, state: ParcelState) -> dict[str, Any]:
-    """The signatory and the time, which only a delivery has."""
+    """The signatory and the time of a delivery."""
     details: dict[str, Any] = {"TrackID": question.number, "Weight": "1.2", "Product": "PARCEL"}
     if state.is_delivered:
         details["DeliveryDate"] = french_time(state.delivered_at).isoformat()

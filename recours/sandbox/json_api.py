@@ -17,7 +17,7 @@ CONTENT_TYPE = "application/json;charset=UTF-8"
 
 
 def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **headers: str) -> Answer:
-    """A JSON answer. `headers`: values by name, with _ in place of -."""
+    """A JSON answer. The names of `headers` have underscores in place of hyphens."""
     body = json.dumps(tree, ensure_ascii=False).encode()
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Answer(status, body, content_type, named)
@@ -47,13 +47,13 @@ def read_tree(request: HttpRequest, refusal: Answer) -> dict[str, Any]:
     return tree
 
 
-# The required format of a part of a request: a regular expression for a text, types, a list with the format of its
-# items, or the formats of an object's fields by name (optional fields have a ? after the name).
+# The required format of a part of a request: a regular expression for a string, types, a list with the format of its
+# items, or the formats of an object's fields by name. The name of an optional field ends with a question mark.
 Form: TypeAlias = "str | type[Any] | UnionType | list[Form] | Mapping[str, Form]"
 
 
 def check(value: Any, form: Form, refuse: Callable[[str], BadRequestError], where: str = "body") -> None:
-    """Require that a value in a request has this format. Raises the result of `refuse` with a reason."""
+    """Require that a value in a request has this format. Otherwise raise what `refuse` makes of a reason."""
     if isinstance(form, Mapping):
         _check_object(value, form, refuse, where)
     elif isinstance(form, list):
@@ -111,7 +111,7 @@ def _needs_type(request: HttpRequest, content_type: str, refusal: Answer) -> Non
 def parameters(request: HttpRequest, forms: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """The parameters of the query, and the names of those that are missing, unknown or in the wrong format.
 
-    `forms`: regular expressions by name. Optional parameters have a ? after the name.
+    `forms`: regular expressions by name. The name of an optional parameter ends with a question mark.
     """
     values = first_values(request.query)
     known = {name.rstrip("?"): form for name, form in forms.items()}
@@ -126,7 +126,7 @@ def first_values(query: str) -> dict[str, str]:
 
 
 def basic_account(request: HttpRequest) -> tuple[str, str]:
-    """The user and password of Basic authentication, or two empty texts."""
+    """The user and password of Basic authentication, or two empty strings."""
     kind, _, encoded = request.headers.get("authorization", "").partition(" ")
     try:
         pair = base64.b64decode(encoded, validate=True).decode() if kind.lower() == "basic" else ""

@@ -7,10 +7,10 @@ Inferred, without a source: A key without a subscription gets a 403 (ACCOUNT_DEN
 Accept header makes a request invalid (HTTP 400, BAD_REQUEST). The gateway's texts for an invalid request and for an
 internal error, and the answer to more than ten numbers, are guesses.
 
-There are no documents and no signatories, and everyone may ask about every parcel. Scenarios about missing proofs,
-signatories and NOT_OURS therefore simulate a delivered parcel. The message of a 429 names the window. No Retry-After
-was ever observed; the header is sent only if the parcel's script has one. The answer about several numbers is a list,
-with HTTP 207 unless all of them are good.
+The service has no documents and no signatories, and any account may ask about any parcel. NOT_OURS and the scenarios
+about missing proofs or signatories therefore simulate a delivered parcel. The message of a 429 names the window. No
+observed answer had a Retry-After header, so it is sent only if the parcel's script has one. The answer about several
+numbers is a list, with HTTP 207 unless the answers about all numbers are good.
 """
 
 import json

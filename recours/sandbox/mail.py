@@ -1,4 +1,4 @@
-"""A mail server on loopback that stores emails as files, with as much SMTP as the demo and the tests need."""
+"""A mail server on loopback that stores emails as files. It has only the SMTP that the demo and the tests need."""
 
 import socketserver
 import threading
@@ -10,7 +10,7 @@ _LONGEST_LINE = 4096  # bytes
 
 
 class MailSandbox:
-    """Runs between `start` and `stop` or in a `with` block. Emails become files in `folder`: `0001.eml` and so on."""
+    """Runs between `start` and `stop` or in a `with` block. Stores emails in `folder` as `0001.eml` and so on."""
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         """Prepare the server. It does not listen before `start`; port 0 picks a free port."""

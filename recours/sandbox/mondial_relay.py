@@ -9,7 +9,7 @@ look like those of ASP.NET, and an error may have a text in Libelle01.
 
 Only the operation that a fetch needs is simulated; the others return faults.
 
-The private key itself is never sent: `has_credentials` verifies that the signature was made with it.
+Requests do not contain the private key. `has_credentials` verifies that the signature was made with it.
 """
 
 import hashlib
@@ -102,7 +102,7 @@ class MondialRelay(soap.SoapCarrier):
         return _answer(_STATS[scenario]) if scenario in _STATS else super().refusal(question, state)
 
     def good(self, question: Question, state: ParcelState) -> Answer:
-        """The events, oldest first. A parcel on its way has not reached its relay."""
+        """The events, oldest first. A parcel in transit does not have the event of its arrival at the relay."""
         del question
         delivered = state.is_delivered
         passed = _ON_THE_WAY if delivered else _ON_THE_WAY[:-1]

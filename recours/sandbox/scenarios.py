@@ -68,18 +68,18 @@ _Item = TypeVar("_Item")
 Event: TypeAlias = tuple[Any, ...]  # the carrier's facts about the event, and its time before the last event
 _S = Scenario
 
-# The content does not even start like a document.
+# Scenarios whose content does not start like a document.
 NO_DOCUMENT = frozenset({_S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD})
-# All pieces that the carrier may provide are available.
+# Scenarios with every piece that the carrier can provide.
 ALL_PIECES = frozenset({_S.FULL_EVIDENCE, _S.PARTLY_HOLLOW})
 
-# The call after the tracking lists documents, and one of them can be requested.
+# Scenarios in which the call after the tracking call lists a document that can be requested.
 DOCUMENT_IS_THERE = frozenset(scenario for scenario in Scenario if scenario.digits[0] in "036")
 NO_DOCUMENT_IS_THERE = frozenset({_S.POD_LATE, _S.POD_NEVER, _S.POD_NONE, _S.POD_UNSAID})
-# The tracking call says "delivered"; the scenario takes effect in the POD call.
+# Scenarios in which the tracking call says "delivered", and the POD call has the scenario's answer.
 DELIVERED_BY_TRACKING = DOCUMENT_IS_THERE | NO_DOCUMENT_IS_THERE | {_S.NOT_OURS, _S.AUTH_REFUSED}
 
-# Hidden from other accounts if a parcel has an owner: the proof and, at some carriers, the parcel's whereabouts.
+# Scenarios in which other accounts get no proof and, at some carriers, no tracking of a parcel that has an owner.
 PROOF = DELIVERED_BY_TRACKING - {_S.AUTH_REFUSED}
 WHEREABOUTS = frozenset({_S.IN_TRANSIT, _S.RETURNED_TO_SENDER})
 
@@ -91,12 +91,12 @@ Behavior: TypeAlias = Scenario | Override
 
 @dataclass(frozen=True)
 class Parcel:
-    """A parcel's script: one scenario per attempt. The last scenario repeats forever. The progress is stored elsewhere.
+    """A parcel's script: one scenario per attempt, the last of which repeats forever. See `ScriptProgress`.
 
     `delivered_after` is counted from the first answer that says "delivered", so it is negative for a delivery in the
     past. `retry_after` is the Retry-After header of RATE_LIMITED (seconds or an HTTP date), or None. `owner` is the
-    account that sent the parcel; for other accounts it belongs to another customer. If None, every account may ask
-    about it.
+    account that sent the parcel; other accounts get the answer for another customer's parcel. If None, any account may
+    ask about it.
     """
 
     steps: tuple[Behavior, ...]
@@ -118,13 +118,13 @@ _CHANGING: dict[str, tuple[Scenario, ...]] = {
     "07": (_S.MAINTENANCE, _S.DELIVERED),
     "08": (_S.RATE_LIMITED, _S.DELIVERED),
 }
-# The scripts of numbers without a script of their own, by two of their digits.
+# The default scripts, by two digits of the number.
 BY_DIGITS = dict(sorted(({scenario.digits: (scenario,) for scenario in Scenario} | _CHANGING).items()))
 
 
 @cache
 def parcel_for(digits: str) -> Parcel:
-    """The script in `BY_DIGITS` for a number without a script of its own, or else UNKNOWN."""
+    """The default script for these digits of a number, or UNKNOWN if `BY_DIGITS` has none."""
     return Parcel(BY_DIGITS.get(digits, (Scenario.UNKNOWN,)))
 
 
@@ -152,7 +152,7 @@ def _story(steps: tuple[Scenario, ...]) -> str:
 
 @dataclass(frozen=True)
 class ParcelState:
-    """Everything that an answer depends on, except the call itself. Times are aware UTC, in whole seconds."""
+    """Everything besides the call that determines the answer. Times are aware UTC, in whole seconds."""
 
     scenario: Scenario
     parcel: Parcel
@@ -163,11 +163,11 @@ class ParcelState:
 
     @property
     def is_delivered(self) -> bool:
-        """Return whether the parcel has arrived anywhere, as in all scenarios except IN_TRANSIT."""
+        """Return whether the parcel has arrived somewhere, which is true in all scenarios except IN_TRANSIT."""
         return self.scenario is not Scenario.IN_TRANSIT
 
     def alternate(self, items: Sequence[_Item]) -> _Item:
-        """The next item at each attempt, starting over after the last item."""
+        """The item for this attempt. Each attempt gets the next item, and the first one again after the last."""
         return items[self.attempts % len(items)]
 
     def history(
@@ -251,7 +251,7 @@ def french_time(at: datetime) -> datetime:
     return at.astimezone(ZoneInfo("Europe/Paris"))
 
 
-# ---------------------------------------------------------------- time that only moves on request
+# ---------------------------------------------------------------- simulated time
 
 
 _START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday
@@ -276,7 +276,7 @@ class SimulatedClock:
             return self._passed.total_seconds()
 
     def sleep(self, seconds: float) -> None:
-        """Advance by this many seconds and return immediately. The sleeps of several threads add up."""
+        """Advance by this many seconds and return immediately. The times of several sleeping threads add up."""
         self.advance(timedelta(seconds=seconds))
 
     def advance(self, duration: timedelta) -> None:

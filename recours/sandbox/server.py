@@ -49,17 +49,17 @@ DEFAULT_ACCOUNT = "10000001"
 DEFAULT_PASSWORD = "123456"  # noqa: S105 (invented; only this sandbox accepts it)
 NOT_KNOWN = "?"
 _TOKEN_LIFE_S = 3600
-_STOP_TIMEOUT_S = 2.0  # seconds that connections have to finish when the sandbox stops
+_STOP_TIMEOUT_S = 2.0  # how long `stop` waits for connections to finish
 
 
 @dataclass(frozen=True)
 class Call:
     """A received call. A call that could not be parsed is NOT_KNOWN and has no scenario. Passwords are not stored.
 
-    `at` is the time of receipt by the sandbox's clock. `account` belongs to the credentials or the token of the call,
-    even if they are wrong; empty if the call has none. `number` is empty if the call is not about a parcel, such as a
-    token call. `scenario` is the scenario that was played: AUTH_REFUSED, regardless of the script, if the account or
-    the password was wrong. A call about several parcels has all their numbers, separated by commas, and no scenario.
+    `at` is the time of receipt by the sandbox's clock. `account` belongs to the call's credentials or token, even if
+    they are wrong; it is empty if the call has none. `number` is empty if the call is not about a parcel, such as a
+    token call. `scenario` is the scenario that was played. It is AUTH_REFUSED, regardless of the script, if the account
+    or the password was wrong. A call about several parcels has all numbers, separated by commas, and no scenario.
     """
 
     at: datetime
@@ -84,9 +84,9 @@ class Sandbox:
     `now` returns aware UTC datetimes. `latency` is in real seconds from a request to its answer, including the time to
     create the answer. Port 0 picks a free port, which the sandbox keeps. These attributes may be changed at any time:
     `parcels` (scripts by number), `default` (the script of all other numbers; None: their digits choose it), `accounts`
-    (passwords by account, each valid at every carrier), `without_documents` (carrier and account: the account may
-    track, but its calls for documents are refused like a wrong password), `arrange` (reorders the items of an answer
-    about several parcels), `tokens` (issued tokens; a deleted token is refused) and `latency`.
+    (passwords by account, valid at every carrier), `without_documents` (carrier and account: the account may track, but
+    its calls for documents are refused like a wrong password), `arrange` (reorders the items of an answer about several
+    parcels), `tokens` (issued tokens; a deleted token is refused) and `latency`.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Sandbox:
         self.calls: list[Call] = []
         self.tokens: dict[str, Token] = {}
         self.latency = latency
-        # Carriers do not promise to keep the order of the request.
+        # Reversed, because carriers do not promise to keep the order of the request.
         self.arrange: Callable[[list[Any]], list[Any]] = lambda items: items[::-1]
         self._now = now
         self._port = port
@@ -167,7 +167,7 @@ class Sandbox:
         return answers[0]
 
     def _together(self, carrier: TracksSeveral, answers: list[Answer]) -> Answer:
-        """One answer about several parcels. If one parcel's scenario affects the whole call, its answer is returned."""
+        """One answer about several parcels. An answer that concerns the whole call is returned instead."""
         items: list[Any] = []
         for answer in answers:
             items_of_parcel = carrier.items_of(answer)
@@ -233,7 +233,7 @@ class Sandbox:
         )
 
     def _record(self, carrier: SimulatedCarrier, question: Question) -> list[tuple[Question, ParcelState]]:
-        """Record the call, and return the state of each of its parcels, as if each had been requested alone."""
+        """Record the call. Return each of its parcels' question and state, as if each had been requested alone."""
         with self._lock:
             at, account = self._now(), self._account(carrier, question)
             if question.bearer in self.tokens:

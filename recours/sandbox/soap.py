@@ -18,7 +18,7 @@ CONTENT_TYPE = "text/xml;charset=UTF-8"
 # Characters that XML 1.0 cannot contain, not even as a character reference.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-# The elements in the order of the schema: a name (followed by ? if optional), or a name with its content.
+# The elements in the order of the schema: names, or names with their content. An optional name ends with ?.
 Form = Sequence["str | tuple[str, Form]"]
 
 
@@ -74,7 +74,7 @@ class SoapReader:
         return name
 
     def _values(self, parent: "Element", form: Form, path: str = "") -> Iterable[tuple[str, str]]:
-        """The texts in an element with this form, with their paths."""
+        """The paths and the texts of the elements in `parent`, which must have this form."""
         elements_left = list(parent)
         for field in form:
             name, inner = (field, None) if isinstance(field, str) else field
@@ -96,7 +96,7 @@ class SoapReader:
 
 
 def parse(body: bytes, refuse: Callable[[str], BadRequestError]) -> "Element":
-    """The root element. Raises the result of `refuse` with a reason."""
+    """The root element. Raises the error that `refuse` makes from a reason."""
     from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 (only for the simulator's server)
 
     try:
@@ -107,7 +107,7 @@ def parse(body: bytes, refuse: Callable[[str], BadRequestError]) -> "Element":
 
 
 def fault(code: str, reason: str, detail: str = "") -> Answer:
-    """HTTP 500 with a soap:Fault. `detail`: elements."""
+    """HTTP 500 with a soap:Fault. `detail` is XML."""
     inside = f"<faultcode>{code}</faultcode><faultstring>{escaped(reason)}</faultstring>"
     if detail:
         inside += f"<detail>{detail}</detail>"
@@ -119,7 +119,7 @@ def envelope(content: str) -> bytes:
 
 
 def escaped(text: str, *, quote: bool = False) -> str:
-    """Text for an element or (`quote`) an attribute. A parser returns it unchanged, except for forbidden characters.
+    """Escape text for an element or (`quote`) an attribute. Parsing restores it, except for forbidden characters.
 
     Terminal escape sequences (ESC and a bracket) become the character U+009B; other forbidden characters are dropped.
     """

@@ -8,10 +8,10 @@ query parameter makes a request invalid; the text for an invalid request is inve
 
 It is not known how the carrier reports that there will be no proof, and no proof is sent for another customer's parcel
 (issue 57). Therefore POD_NEVER, POD_NONE, POD_UNSAID, POD_LATE and NOT_OURS all show a delivered parcel without proof
-or signature. UTC times have colons, as in real answers. DELIVERED_PNG has UTC times in the format of the document's
-example, and DELIVERED_NO_SIGNATORY has only the local time (issue 38). IN_TRANSIT shows a different status at each
-attempt. RETURNED_TO_SENDER alternates between a parcel that is back and the delivery at the end of a return.
-AUTH_REFUSED occurs in the only call, which requires the token. The proof is a web page, or invalid content (BAD_BASE64,
+or signature. The UTC times contain colons, as in real answers. DELIVERED_PNG has UTC times in the format of the
+document's example, and DELIVERED_NO_SIGNATORY has only the local time (issue 38). IN_TRANSIT shows a different status
+at each attempt. RETURNED_TO_SENDER alternates between a parcel that is back and the delivery at the end of a return.
+The only call requires the token, so AUTH_REFUSED occurs there. The proof is a web page, or invalid content (BAD_BASE64,
 NOT_A_DOCUMENT, BROKEN_PDF). DELIVERED_PNG and DELIVERED_GIF have the image of the signature and no proof.
 """
 
@@ -59,7 +59,7 @@ _ERRORS = {
 }
 _WITHOUT_PROOF = NO_DOCUMENT_IS_THERE | {Scenario.NOT_OURS}
 _PICTURES = frozenset({Scenario.DELIVERED_PNG, Scenario.DELIVERED_GIF})
-# Invalid content instead of a proof.
+# Scenarios with invalid content instead of a proof.
 _NO_PROOF = NO_DOCUMENT | {Scenario.BROKEN_PDF, Scenario.HOLLOW_POD}
 _HOLLOW_PAGE = (
     b"<HTML><HEAD><TITLE>Delivery Notification</TITLE>\n<BODY BGCOLOR=#FFFFFF><IMG SRC=./ups_logo.gif ALT=UPS>\n"
@@ -73,8 +73,8 @@ _ON_THE_WAY = (
     ("I", "005", "AR", "Arrivé sur le site", timedelta(hours=9)),
     ("O", "021", "OT", "En cours de livraison", timedelta(hours=3, minutes=19)),
 )
-# The events of an undelivered parcel, by the number of the attempt. The third has type "D" although the parcel waits in
-# a shop.
+# The last event of an undelivered parcel, a different one at each attempt. The third has type "D" although the parcel
+# waits in a shop.
 _NOT_YET = (
     _ON_THE_WAY[-1],
     ("X", "022", "48", "Première tentative de livraison", timedelta()),
@@ -186,7 +186,7 @@ def _activity(
     scenario: Scenario, kind: str, code: str, activity: str, label: str, when: datetime
 ) -> dict[str, Any]:
     local = french_time(when)
-    # The UTC time has colons, or digits without leading zeros, or is missing.
+    # The UTC time has colons, or has no colons and no leading zeros, or is missing.
     utc = {}
     if scenario is not Scenario.DELIVERED_NO_SIGNATORY:
         digits = f"{when:%H%M%S}".lstrip("0") or "0"
@@ -205,7 +205,7 @@ def _activity(
 
 
 def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
-    """The delivery information. A photo may be mentioned before the delivery, and even if none exists."""
+    """The delivery information. It may mention a photo before the delivery, or a photo that does not exist."""
     information: dict[str, Any] = {
         "deliveryPhoto": {
             "photo": "",
