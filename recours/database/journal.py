@@ -1,4 +1,4 @@
-"""Records of runs, events, changes to claims and people's actions, written in the transaction of the change."""
+"""Records runs, events, changes to claims and people's actions, in the same transaction as the change itself."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -38,13 +38,13 @@ from recours.database.tables import DONE, actions, changes, claims, events, is_a
 # Runs delete old records, so that tables do not grow to millions of rows. Attempts, documents and emails are deleted
 # only on request, by `recours prune`.
 _REFUSED_KEPT = timedelta(days=90)  # rejected files
-_DONE_KEPT = timedelta(days=30)  # our rows of claims that need no more work
-# The maximum number of rows that a run deletes. It is small, so that no process waits long for the write lock, and yet
+_DONE_KEPT = timedelta(days=30)  # our rows for claims that need no more work
+# The maximum number of rows that a run deletes. It is small enough that no process waits long for the write lock, but
 # many times the number of rows that a run adds.
 RUNS = 500
 WINDOWS = 50
 ROWS = 2000
-# Old records are only deleted if a later run began within this time. Otherwise the clock is wrong, or runs had stopped.
+# Old records are deleted only if a run began this soon after the cutoff. Otherwise a clock is wrong, or runs stopped.
 _GOES_ON_WITHIN = timedelta(days=31)
 
 _c, _q = claims.c, quota.c
@@ -62,10 +62,10 @@ _OLD_ROWS = (
 
 
 def forget_old(database: Database, cutoff: datetime) -> None:
-    """Delete some of the records that ended before a time. Raises DatabaseError.
+    """Delete some of the runs and quota windows from before `cutoff`. Raises DatabaseError.
 
-    Deletes nothing if no run is recorded soon after that time, so that a clock far in the future does not delete years
-    of records and today's counts of calls.
+    Deletes nothing if no run began soon after `cutoff`. Otherwise, a clock set far in the future would delete years of
+    records and today's call counts.
     """
     began = runs.c.started_at
     ended = _q.window_end
@@ -83,7 +83,7 @@ def forget_old(database: Database, cutoff: datetime) -> None:
 
 
 def forget_done(database: Database, cutoff: datetime) -> None:
-    """Delete some of our rows that were written before a time, for claims that need no more work."""
+    """Delete some of our rows for claims that need no more work, if they were last written before `cutoff`."""
     if database.scalar(_OLD_ROWS, {"before": cutoff}) is None:
         return
     old_rows = _OLD_ROWS.with_for_update(skip_locked=True).correlate(None)
@@ -93,14 +93,14 @@ def forget_done(database: Database, cutoff: datetime) -> None:
 
 @dataclass(eq=False)
 class RunJournal:
-    """The records of runs, written when they begin and end."""
+    """Records the beginning and end of each run."""
 
     database: Database
     # Deletes a file by path and SHA-256. Returns why the file could not be deleted, or None.
     erase: Callable[[str, str], str | None] = lambda path, _: f"nothing here deletes {path}"
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
-        """When the worker's last run began, ignoring runs after `until`."""
+        """Return when the worker's last run up to `until` began."""
         return self._latest_start(runs.c.worker == worker, until)
 
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
@@ -112,7 +112,7 @@ class RunJournal:
         values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
-        # Count from the previous run, so that one run with a clock far in the future does not delete years of records.
+        # Count back from the previous run, so that one run whose clock is far ahead does not delete years of records.
         if (last_start := self._latest_start(runs.c.id != run_id, at)) is None:
             return
         forget_old(self.database, last_start - RUNS_KEPT)
@@ -142,10 +142,10 @@ def add_events(
     now: datetime,
     declined: str | None = None,
 ) -> None:
-    """Insert events, each with the id of its claim (None: no claim).
+    """Insert events, each with its claim's id (None: no claim).
 
-    An event that already exists for the same tracking number is kept; a lapsed event becomes unreported again.
-    `declined`: why the events are not reported to anyone.
+    An existing event for the same tracking number is kept. If it has lapsed, it becomes unreported again.
+    `declined`: why nobody is notified of the events.
     """
     rows = [
         {
@@ -178,7 +178,7 @@ def _insert_events(dialect: Dialect, *, is_of_claim: bool) -> Any:
 
 
 def note(connection: Connection, changes_: Sequence[tuple[Any, ClaimChange]], by: str, now: datetime) -> None:
-    """Insert changes, each with the id of its claim. `by`: a person's name, or SERVICE."""
+    """Insert changes, each with its claim's id. `by`: a person's name, or SERVICE."""
     if changes_:
         rows = [
             {"claim_id": claim_id, "at": now, "what": change.kind, "by": by, "details": dict(change.details)}
@@ -188,7 +188,7 @@ def note(connection: Connection, changes_: Sequence[tuple[Any, ClaimChange]], by
 
 
 def note_assessed(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
-    """Record the service's edits of these claims since they were last assessed, and which claims were shelved."""
+    """Record how the service edited these claims since their last assessment, and which claims were shelved."""
     edited = [
         (claim.id, ClaimChange(ChangeKind.EDITED, values)) for claim, _ in states if (values := edits(claim))
     ]

@@ -1,4 +1,4 @@
-"""The outbox: pending events and the emails that report them, each rendered once and sent at most once."""
+"""The outbox: pending events and the emails that report them. Each email is rendered once and sent at most once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -54,7 +54,7 @@ _LEASE = timedelta(minutes=10)
 # A client gets at most one email per rejected account in this time.
 _BETWEEN_REMINDERS = timedelta(days=7)
 _AT_ONCE = 500  # events read or marked per statement
-_LATEST = 10_000  # emails searched for the last email to the operator
+_LATEST = 10_000  # recent emails searched for the last email to the operator
 _MAIL = "mail"  # value of `told` for an event that an email reports
 _e, _m = events.c, mails.c
 
@@ -62,7 +62,7 @@ _e, _m = events.c, mails.c
 _OF_RECIPIENT = ("email", "company_name", "full_name", "is_active", "notification_preferences")
 _NOT_ACTIVE = frozenset({"", "false", "f", "0", "no", "n", "off"})
 
-# Built once because they run for every email.
+# Built once, because they run for every email.
 _INSERT_MAIL = insert(mails).returning(_m.id)
 _INSERT_MAIL_EVENT = insert(mail_events)
 _UPDATE_LEASED = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
@@ -77,7 +77,7 @@ _LOCK_UNREPORTED = select(_e.id).where(*_UNREPORTED_OF_IDS).order_by(_e.id).with
 
 @dataclass(eq=False)
 class MailOutbox:
-    """The emails of one database, for one run."""
+    """Gives one run access to the events and emails in a database."""
 
     database: Database
     catalog: Catalog
@@ -88,7 +88,7 @@ class MailOutbox:
         return self.database.border
 
     def has_work(self) -> bool:
-        """Return whether there is anything to render or send, with one small query."""
+        """Return whether there are events to report or emails to send. Makes one small query."""
         unreported = exists(select(_e.id).where(_e.told.is_(None)))
         unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING)))
         return bool(self.database.scalar(select(or_(unreported, unsent))))
@@ -96,19 +96,19 @@ class MailOutbox:
     # ---------------------------------------------------------------- events
 
     def is_written(self, name: EventName, number: str) -> bool:
-        """Return whether an event exists with this number but without a claim or carrier. Makes one small query."""
+        """Return whether an event with this number exists that has no claim and no carrier. Makes one small query."""
         key = _e.claim_id.is_(None), _e.event == name, _e.carrier == "", _e.tracking_number == number
         return bool(self.database.scalar(select(exists(select(_e.id).where(*key)))))
 
     def add_event(self, event: Event, now: datetime, declined: str | None = None) -> None:
-        """Write an event without a claim, unless it exists. `declined`: why no email reports the event."""
+        """Insert an event that has no claim, unless the event exists. `declined`: why no email reports the event."""
         with self.database.write() as connection:
             add_events(connection, [(None, event)], self.run_id, now, declined)
 
     def unreported_by_client(self) -> dict[Any, list[int]]:
-        """The ids of each client's pending events, oldest first. The key None collects events whose client is unknown.
+        """Return the ids of each client's pending events, oldest first. Events of unknown clients are under None.
 
-        Uses one query for all clients, because there is no index of events by client.
+        One query reads the events of all clients, because events are not indexed by client.
         """
         border = self._border
         client_id: ColumnElement[Any] = border.column("client_id") if border.has("client_id") else null()
@@ -124,7 +124,7 @@ class MailOutbox:
         return by_client
 
     def _owners(self, keys: Collection[str]) -> dict[str, Any]:
-        """The clients of these accounts, including removed ones, by account key."""
+        """The clients that own these accounts, by account key. Removed accounts are included."""
         if not keys:
             return {}
         own = client_accounts.c
@@ -149,7 +149,7 @@ class MailOutbox:
         return latest_at
 
     def reported_faults(self, since: datetime) -> list[OutboxEvent]:
-        """The faults that occurred since this time and were reported in emails."""
+        """The faults since this time that emails have reported."""
         of_faults = _e.claim_id.is_(None), _e.event.in_(FAULTS)
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 
@@ -219,14 +219,14 @@ class MailOutbox:
             if row.refusal_kind in REFUSED_KINDS
         }
 
-    # ---------------------------------------------------------------- mails
+    # ---------------------------------------------------------------- emails
 
     def write(
         self, draft: Draft, reasons: Sequence[OutboxEvent], now: datetime, *, needs_release: bool = False
     ) -> bool:
-        """Store a rendered email with its events; False if another run has reported one of them in the meantime.
+        """Store a rendered email with its events. Returns False if another run has already reported one of the events.
 
-        `needs_release`: hold the email until someone releases it.
+        `needs_release`: do not send the email until a person releases it.
         """
         ids = [event.id for event in reasons]
         with self.database.write() as connection:
@@ -241,7 +241,7 @@ class MailOutbox:
         return True
 
     def release(self, by: str, now: datetime) -> int:
-        """Release the held emails and return their number. `by`: the person who releases them."""
+        """Release all held emails, and return how many there were. `by`: the person who releases them."""
         with self.database.write() as connection:
             statement = update(mails).where(_open(MailState.HELD)).values(state=MailState.READY)
             if released := connection.execute(statement).rowcount:
@@ -254,9 +254,9 @@ class MailOutbox:
         return int(self.database.scalar(select(func.count()).where(_m.state == const(state))))
 
     def ready(self, now: datetime) -> list[int]:
-        """The ids of ready emails, ordered by the number of attempts, then by age, oldest first.
+        """The ids of ready emails, fewest attempts first, then oldest first.
 
-        In this order, an email that makes the server drop the connection does not block the others forever.
+        In this order, an email that always makes the server drop the connection cannot block the other emails.
         """
         query = select(_m.id).where(_open(MailState.READY), self._free(now))
         return self.database.scalars(query.order_by(_m.tries, _m.id))
@@ -283,14 +283,14 @@ class MailOutbox:
         return or_(_m.held_until.is_(None), is_over(_m.held_until, now), _m.holder == self.run_id)
 
     def give_back(self, mail: OutgoingMail, error: str, *, tried: bool) -> None:
-        """Return an unsent email to the queue. `tried`: the server was asked, which counts as an attempt."""
+        """Return an unsent email to the queue. `tried`: count this as an attempt, because the server was contacted."""
         values = {"state": MailState.READY, "holder": None, "held_until": None, "error": error}
         statement = _UPDATE_LEASED if tried else _UPDATE_UNTRIED
         with self.database.write() as connection:
             connection.execute(statement, self._leased(mail) | values)
 
     def sending(self, mail: OutgoingMail) -> bool:
-        """Mark the email as being sent, before passing it to the server; False if another run has leased the email."""
+        """Mark the email as being sent. Call this before sending. Returns False if another run has leased the email."""
         values = {"state": MailState.SENDING}
         with self.database.write(durable=True) as connection:
             return bool(connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount)
@@ -298,10 +298,10 @@ class MailOutbox:
     def end(
         self, mail: OutgoingMail, state: MailState, now: datetime, error: str | None = None
     ) -> str | None:
-        """Record the final state, and copy a sent or failed email to the table `notifications`.
+        """Record an email's final state, and copy a sent or failed email to the table `notifications`.
 
-        An email without a client is not copied if that table requires a client. Returns the error if the copy failed;
-        the final state is recorded anyway. The events of a canceled email are reported again if their reason returns.
+        An email without a client is not copied if `notifications` requires a client. If copying fails, the final state
+        is still recorded, and the error is returned. The events of a canceled email lapse, so they can be added again.
         """
         rows = []
         if state in (MailState.SENT, MailState.FAILED) and self._border.copies_mails_to(mail.client_id):
@@ -335,7 +335,7 @@ class MailOutbox:
         return {"of_mail": mail.id, "held_by": self.run_id}
 
     def mark_undecided(self, now: datetime) -> list[tuple[int, str]]:
-        """Mark emails whose run died while sending, and return their ids and recipients. They are not sent again."""
+        """Mark emails whose run died while sending, so they are never sent again. Return their ids and recipients."""
         dead = and_(_open(MailState.SENDING), is_over(_m.held_until, now))
         values = {"state": MailState.UNDECIDED, "ended_at": now, "error": MailTrouble.RUN_DIED.text()}
         with self.database.write() as connection:
@@ -343,7 +343,7 @@ class MailOutbox:
             return [(row.id, row.recipient) for row in rows]
 
     def reasons(self, events_: Collection[OutboxEvent], now: datetime) -> Reasons:
-        """The current state of these events' claims and accounts, which shows whether an event is still relevant."""
+        """The current state of the events' claims and accounts, which shows whether each event is still relevant."""
         of_claims = {event.claim_id for event in events_ if event.name is EventName.POD_FAILED}
         of_accounts = {event.carrier for event in events_ if event.name is EventName.ACCOUNT_REFUSED}
         claims: dict[Any, Any] = {}
@@ -356,7 +356,7 @@ class MailOutbox:
         return Reasons(claims, refused)
 
     def pods(self, mail: OutgoingMail) -> list[str]:
-        """The paths of the proofs that an email reports, for claims that still have the same number and client."""
+        """The paths of the proofs that an email reports. Skips claims whose number or client has changed since."""
         events_by_claim = {
             event.claim_id: event for event in mail.events if event.name is EventName.POD_RETRIEVED
         }
@@ -382,7 +382,7 @@ class MailOutbox:
 
 
 def _open(*states: MailState) -> ColumnElement[bool]:
-    """Emails in these states, in the form that uses the index of unfinished emails."""
+    """Emails in these unfinished states, as a condition that lets the database use the index of unfinished emails."""
     return and_(
         _m.state.in_([const(state) for state in OPEN_STATES]),
         _m.state.in_([const(state) for state in states]),
@@ -392,7 +392,7 @@ def _open(*states: MailState) -> ColumnElement[bool]:
 def _mark(connection: Connection, ids: list[int], result: str) -> int:
     """Record the result of pending events, and return how many were marked."""
     marked = 0
-    # In a fixed order, because another run that marks the same events could deadlock
+    # The order is fixed, because runs that mark the same events in different orders would deadlock.
     for batch in in_batches(sorted(ids), _AT_ONCE):
         portion = {"of_events": batch}
         if not dialect_of(connection).has_one_writer:

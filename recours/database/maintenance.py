@@ -1,4 +1,4 @@
-"""Updates the state of claims: reassesses them, moves and repairs retries, and gives up after deadlines."""
+"""Updates claims without calling carriers: reassesses claims, updates retries and gives up after deadlines."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -84,9 +84,9 @@ class ClaimMaintenance:
     def rank_overdue(
         self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
     ) -> int:
-        """Rank these carriers' ready claims again if their assumed 14-day deadlines have passed, and return how many.
+        """Rank ready claims of these carriers again if their assumed 14-day deadlines have passed. Return the count.
 
-        Uses one lookup per lane in the index of ready claims.
+        Makes one lookup per lane in the index of ready claims.
         """
         dialect = self.database.dialect
         lanes = dialect.lanes()
@@ -98,7 +98,7 @@ class ClaimMaintenance:
         return sum(1 for of_lane in of_lanes for _ in self._reassess(of_lane, _c.rank_at, rank, now))
 
     def _overdue(self, stage: Stage, lane: ColumnElement[Any], now: datetime) -> list[ColumnElement[bool]]:
-        # For claims without a plausible creation time, it is unknown when their evidence expires.
+        # Claims without a plausible creation time are skipped, because nobody knows when their evidence expires.
         was_created = self.database.border.text("created_at") >= EARLIEST.date().isoformat()
         is_dated = or_(_c.known_delivery.is_not(None), was_created)
         is_overdue = is_at_stage(stage), _c.lane == lane, _c.rank_is_deadline == 0, _c.rank_at < now
@@ -107,9 +107,9 @@ class ClaimMaintenance:
     # ---------------------------------------------------------------- claims to assess again
 
     def repair_keys(self) -> list[str]:
-        """Mark claims for assessment that no run would find, or that the account of another carrier now serves.
+        """Mark claims for assessment if no run would find them, or if another account must serve them now.
 
-        Returns the keys of carriers that are new, or whose credentials were added or removed since the last run.
+        Returns the keys of carriers that are new, or whose credentials or client accounts changed since the last run.
         """
         with self.database.read() as connection:
             lanes = {
@@ -139,7 +139,7 @@ class ClaimMaintenance:
     def _repair_closed(self, lanes: Collection[str]) -> None:
         """Mark claims in lanes without credentials for assessment if their client has an account.
 
-        Runs that did not know the account yet may have left claims in these lanes.
+        A run that did not know the account yet may have put claims into these lanes.
         """
         of_clients = self.catalog.client_accounts.values()
         for lane in sorted(set(lanes).intersection(self.catalog.specs) - self.catalog.configured):
@@ -149,9 +149,9 @@ class ClaimMaintenance:
                 self._have_assessed(is_at_stage(*DUE), _c.lane == lane, _c.account_id.is_(None), has_account)
 
     def _apply_changes(self, connection: Connection) -> set[str]:
-        """Apply changes of clients' accounts to their claims, and return the keys of the carriers affected.
+        """Apply changes of clients' accounts to the clients' claims, and return the keys of the affected carriers.
 
-        The next run applies changes that this run does not know yet. Concurrent changes of accounts wait.
+        Changes that this run does not know yet are left to the next run. Concurrent account changes wait for the locks.
         """
         changed = select(_a.id, _a.client_id, _a.carrier, is_in_use().label("is_used"))
         rows = connection.execute(changed.where(_a.is_applied.is_(False)).with_for_update()).all()
@@ -169,7 +169,7 @@ class ClaimMaintenance:
 
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
-        """Begin an exclusive transaction, because two transactions that change rows in any order could deadlock."""
+        """Begin an exclusive transaction, because transactions that change rows in different orders could deadlock."""
         with self.database.long(), self.database.write() as connection:
             if not self.database.dialect.has_one_writer:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))
@@ -194,14 +194,14 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[Claim]:
-        """Give another retry to claims of these carriers (empty: all) that were given up under a lower limit."""
+        """Give more retries to claims of these carriers (empty: all) that were given up under a lower limit."""
         gave_up = is_at_stage(Stage.GIVEN_UP), _c.retries_used < max_retries, _c.expired_at.is_(None)
         return self._reassess(and_(*gave_up, self._serves(carriers)), _c.retries_used, assess, now)
 
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
-        """Recalculate retries later than `horizon`, the latest time of the backoff. A last attempt may be later."""
+        """Reschedule retries after `horizon`, the latest time that the backoff allows. Last attempts stay unchanged."""
         for stage in _TIMED:
             of_backoff = awaits_retry() if stage is Stage.WAITING else is_at_stage(stage)
             yield from self._reassess(and_(of_backoff, _c.next_at > horizon), _c.next_at, retime, now)
@@ -209,13 +209,13 @@ class ClaimMaintenance:
     def _reassess(
         self, condition: ColumnElement[bool], key: Any, assess: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
-        """Give the matching claims new states, in the order of `key`, the indexed column of the condition.
+        """Reassess the matching claims in the order of `key`, the indexed column of the condition.
 
-        With another order, or with no order, both databases may choose to read the whole table.
+        Without this order, both databases might read the whole table.
         """
         query = self._keys(now, condition).order_by(key).limit(CHUNK)
         is_more = self._has_some(query)
-        ids: set[Any] = set()  # each claim only once, even if it still matches
+        ids: set[Any] = set()  # claims already assessed, which may still match
         while is_more:
             with self.database.write() as connection:
                 read = [claim for claim in self._read(connection, query) if claim.id not in ids]
@@ -228,7 +228,7 @@ class ClaimMaintenance:
             is_more = bool(read)
 
     def stage_due(self, due_until: datetime) -> None:
-        """Move due claims to the stage ready or new. Claims of unknown carriers are also marked for assessment."""
+        """Move due claims to the stage READY or NEW. Claims of unknown carriers are also marked for assessment."""
         is_due = and_(is_at_stage(Stage.WAITING), _c.next_at <= due_until)
         stage = case((is_failed(), Stage.READY), else_=Stage.NEW)
         needs_assessment = case((is_served_by(["", *self.catalog.specs]), _c.to_assess), else_=1)
@@ -241,9 +241,9 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Use up due retries of settled claims of these carriers (empty: all) without a call, and write the events.
+        """Use up due retries of claims that need correction, without any call, and write their events.
 
-        A claim for which `pass_retry` returns None is shelved. `ClaimIntake.write_owed` updates the service's rows.
+        `carriers`: all if empty. A claim is shelved if `pass_retry` returns None. The service's rows are updated later.
         """
         is_due = is_at_stage(Stage.SETTLED), _c.next_at <= due_until, self._serves(carriers)
         query = self._keys(now, *is_due).order_by(_c.next_at).limit(CHUNK)
@@ -257,9 +257,9 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Give up on claims at this stage whose deadlines passed long ago, and write their events; see `is_expired`.
+        """Give up on claims at this stage whose deadlines passed long ago (see `is_expired`), and write their events.
 
-        `cutoff`: the latest `expire_from` of these claims. Otherwise, this method works like `pass_retries`.
+        `cutoff`: only claims with `expire_from` up to this time. The other parameters are those of `pass_retries`.
         """
         is_over = is_at_stage(stage), has_deadline(), _c.expire_from <= cutoff, _c.interruptions == 0
         query = self._keys(now, *is_over, self._serves(carriers)).order_by(_c.expire_from).limit(CHUNK)
@@ -268,7 +268,7 @@ class ClaimMaintenance:
     def _decide(
         self, query: Select[Any], decide: Callable[[Claim], Decision | None], now: datetime, *, gives_up: bool
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Decide on the claims of a query, in batches. `gives_up`: also write the reason to the service's rows."""
+        """Store decisions on the claims of a query, in batches. `gives_up`: the service's rows get the reason too."""
         is_more = self._has_some(query)
         while is_more:
             with self.database.write() as connection:
@@ -300,26 +300,26 @@ class ClaimMaintenance:
         return values | error_values(decision.explanation) | owed_values(owed, now)
 
     def _serves(self, carriers: Collection[str]) -> ColumnElement[bool]:
-        """Claims that any account of these carriers serves; empty: all claims."""
+        """Claims that accounts of these carriers serve; all claims if there are no carriers."""
         return _c.lane.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
 
     def _keys(self, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
-        """The keys of existing, unleased claims that need no assessment and have no values owed to the service."""
+        """The keys of matching claims that exist, are not leased or edited, and need neither assessment nor writing."""
         border = self.database.border
         keys = select(_c.claim_id).select_from(border.joined())
         return keys.where(*where, is_current(), free(now), ~border.is_edited)
 
     def _has_some(self, query: Select[Any]) -> bool:
-        """Return whether the query finds a claim. Usually there is none, which saves building the larger query."""
+        """Return whether the query finds a claim. Usually it finds none, and the larger query need not be built."""
         return self.database.scalar(query.limit(1)) is not None
 
     def _read(self, connection: Connection, query: Select[Any]) -> list[Claim]:
-        """Lock and read the claims with these keys."""
+        """Lock and read the claims whose keys the query selects."""
         rows = connection.execute(query.with_only_columns(*claim_columns(self.database.border)))
         return unchanged(connection, read_claims(rows, self.catalog, self.redact))
 
     def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
-        """Change these rows. Rows that another run has locked are left to a later run."""
+        """Change the matching rows. Rows that another run has locked are left to a later run."""
         statement = update(claims).where(condition).values(values | {"version": _c.version + 1})
         if not self.database.dialect.has_one_writer:
             free_rows = select(_c.claim_id).where(condition).with_for_update(skip_locked=True)
@@ -348,7 +348,7 @@ def _last_run(connection: Connection) -> tuple[dict[str, bool], bool]:
 
 
 def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:
-    """The keys of carriers whose claims another carrier's account may serve now; "": unknown carriers."""
+    """The keys of carriers whose claims may now be served by another carrier's account; "": unknown carriers."""
     shared = {
         key
         for substitute in catalog.substitutes
@@ -359,7 +359,7 @@ def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> li
 
 
 def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collection[str]) -> set[str]:
-    """The given lanes that have no account, not even in the database, which may contain newer accounts."""
+    """The lanes without an account. The database is searched too, because it may contain newer accounts."""
     unknown = set(lanes) - set(catalog.accounts_of(catalog.specs))
     if not unknown:
         return unknown
@@ -368,12 +368,12 @@ def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collec
 
 
 def _is_of_client() -> ColumnElement[bool]:
-    """Claims of an account's client. Ids are compared as text in the database, because they can have any type."""
+    """Claims of an account's client. The database compares the ids as text, because they can have any type."""
     return _c.seen_client == cast(_a.client_id, Text)
 
 
 def _concerned(catalog: Catalog, accounts_: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Claims of these accounts' clients that another account must serve now, or that have remembered an account."""
+    """Claims of these accounts' clients that another account must serve now, or that have an account stored."""
     key = _c.lane
     of_carrier = _a.carrier
     serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")

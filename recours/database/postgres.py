@@ -1,7 +1,7 @@
 """Adapts the PostgreSQL driver: limits how long it waits, and lets it read every value.
 
-To a client, a busy server looks like an unresponsive server (a frozen proxy, a firewall that drops packets). After a
-while a second connection is opened. A server that accepts the connection is busy; any other server is unresponsive.
+A client cannot tell a busy server from an unresponsive one (a frozen proxy, a firewall that drops packets). After a
+while, recours opens a second connection. If the server accepts it, the server is busy; otherwise it is unresponsive.
 """
 
 import threading
@@ -28,21 +28,21 @@ _NEVER = float("-inf")
 
 
 class Patience:
-    """How long one process waits for one server. Threads share the result when one finds the server unresponsive."""
+    """Limits how long a process waits for its server. If one thread finds the server unresponsive, all stop waiting."""
 
     def __init__(
         self, answers: Callable[[], bool], waits: Waits, clock: Callable[[], float] = monotonic
     ) -> None:
-        """`answers`: opens a second connection within `waits.answer` seconds. `clock`: monotonic seconds."""
+        """`answers`: whether a second connection opens within `waits.answer` seconds. `clock`: monotonic seconds."""
         self.waits = waits
         self.now = clock
         self._answers = answers
         self._asking = threading.Lock()
         self._asked_at = _NEVER
-        # When a connection failed, or the second of two consecutive statements had no answer
+        # When a connection failed, or two consecutive statements got no answer
         self.silent_at = _NEVER
-        self.in_doubt = False  # the last statement had no answer
-        self.hurried = False  # the run is ending: find out quickly whether the server responds
+        self.in_doubt = False  # the last statement got no answer
+        self.hurried = False  # the run is ending, so check sooner whether the server responds
         self._long = threading.local()
 
     @property
@@ -51,7 +51,7 @@ class Patience:
 
     @contextmanager
     def long(self) -> Iterator[None]:
-        """Within the context, let this thread's statements take longer, provided that the server responds."""
+        """Let this thread's statements take longer within the context, as long as the server responds."""
         self._long.depth = getattr(self._long, "depth", 0) + 1
         try:
             yield
@@ -62,7 +62,7 @@ class Patience:
         return ServerWait(self, self.waits.answer if self.in_doubt else self.statement_s, self.waits.quiet)
 
     def begin_connecting(self) -> "ServerWait":
-        """Begin to wait for a connection, to which the driver applies its own timeout."""
+        """Begin to wait for a connection. The driver applies its own timeout."""
         return ServerWait(self, float("inf"), float("inf"))
 
     @property
@@ -73,16 +73,16 @@ class Patience:
         self.silent_at = _NEVER if is_connected else self.now()
 
     def doubt(self) -> None:
-        """Register a statement that timed out, because the connection is broken or the server is unresponsive.
+        """Register a statement that timed out. Either its connection is broken, or the server is unresponsive.
 
-        The next statement shows which is the case. It may take as long as opening a connection.
+        The next statement shows which, and has only as long as opening a connection may take.
         """
         if self.in_doubt:
             self.silent_at = self.now()
         self.in_doubt = True
 
     def ask(self, since: float) -> None:
-        """Find out whether the server responds, unless another thread has done so since `since`."""
+        """Check whether the server responds, unless another thread has checked since `since`."""
         with self._asking:
             if self._asked_at < since:
                 self.note_connection(is_connected=self._answers())
@@ -97,7 +97,7 @@ class ServerWait:
         self._quiet_s = quiet_s
 
     def why_end(self) -> str | None:
-        """The reason to stop waiting; None: continue. Call this method several times a second."""
+        """The reason to stop waiting; None: continue waiting. Must be called several times a second."""
         patience = self._patience
         now = patience.now()
         if now - self._since >= self._longest_s:
@@ -122,8 +122,8 @@ class SilentError(OperationalError):
 def connection_class(patience: Patience) -> "type[Connection[Any]]":
     """A class of connections that wait for the server no longer than `patience` allows.
 
-    If there is no answer, SilentError is raised and the connection closed, because a late answer could be mistaken for
-    the answer to another statement.
+    When the wait ends, the connection is closed and SilentError raised, because a late answer could be mistaken for
+    the answer to the next statement.
     """
 
     class Impatient(Connection[Any]):
@@ -165,9 +165,9 @@ _COMPLETE_ENCODINGS = ("UTF8", "SQL_ASCII")
 
 
 def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engine, Patience]:
-    """Create an engine that also works with transaction pooling, because sessions keep no state between transactions.
+    """Create an engine that also works through a pooler that gives each transaction another session.
 
-    The engine uses no prepared statements, and each transaction sets its session settings locally.
+    No session keeps state: the engine uses no prepared statements, and each transaction sets its own local settings.
     """
     _, url_arguments = url.get_dialect()().create_connect_args(url)
     usual = {"connect_timeout": round(waits.connect), **KEEPALIVES}
@@ -196,7 +196,7 @@ def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engi
 
     @event.listens_for(engine, "handle_error")
     def give_up(context: Any) -> None:
-        # If the server stops in the middle of a batch, the connection cannot be rolled back.
+        # If the server stops responding during a batch, the connection cannot be rolled back.
         if "pipeline mode" in str(context.original_exception):
             context.is_disconnect = True
 
@@ -206,8 +206,8 @@ def server_engine(url: URL, waits: Waits, connections: int | None) -> tuple[Engi
 def _watched(
     gen: Generator[_Yielded, _Sent, RV], waiting: ServerWait, answered: Callable[[], object] = lambda: None
 ) -> Generator[_Yielded, _Sent, RV]:
-    """Wrap a wait of the driver. When `waiting` returns a reason, the wait ends with SilentError."""
-    has_waited = False  # not every step of the driver needs the server
+    """Wrap one of the driver's waits, and raise SilentError as soon as `waiting` gives a reason to stop."""
+    has_waited = False  # some steps of the driver need no answer from the server
     try:
         state = next(gen)
         while True:
@@ -223,12 +223,12 @@ def _watched(
 
 
 def option_names() -> set[str]:
-    """The options that a database URL may contain."""
+    """The names of the options that a database URL may contain."""
     return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
 
 def address_of(options: Mapping[str, Any]) -> str:
-    """The address of the server with these options, in the form that libpq's programs accept."""
+    """The server's address from these options, in the form that libpq's programs accept."""
     return make_conninfo(**options)
 
 
@@ -242,5 +242,5 @@ def gives_connections(arguments: Mapping[str, Any], longest_s: float) -> bool:
     except ConnectionTimeout:
         return False
     except Error as error:
-        return "FATAL" in str(error)  # the prefix of PostgreSQL's reasons
+        return "FATAL" in str(error)  # PostgreSQL's prefix for the reason of a rejection
     return True

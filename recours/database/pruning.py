@@ -1,9 +1,9 @@
 """Deletes data past its retention period: documents, signatories, attempts, and the texts of events and emails.
 
-The order within a batch makes a crash harmless. First the claims are leased, so that no run fetches them. Then the
-files are deleted, and their rows last, because a file without a row would never be found again. If a prune dies in
-between, rows without files remain. The next prune finds these rows, counts missing files as deleted, and continues. A
-file that cannot be deleted keeps its row.
+The order within a batch makes a crash harmless. The claims are leased first, so that no run fetches them. Then the
+files are deleted. Their rows are deleted last, because a file without a row would never be found again. If a prune dies
+in between, rows without files remain. The next prune finds these rows and counts the missing files as deleted. If a
+file cannot be deleted, its row is kept.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,9 +50,9 @@ from recours.database.tables import (
 
 _c, _a, _e, _m, _v = claims.c, attempts.c, events.c, mails.c, evidence.c
 _LEASE = timedelta(minutes=10)
-# Rows per transaction, so that no process waits long for the write lock.
+# Rows per transaction. There are few, so that no process waits long for the write lock.
 _CHUNK = 200
-# In the order of the fields of OldFile, without the last field, which is `_is_shared`.
+# In the order of the fields of OldFile, except its last field, `is_shared`.
 _OLD_ATTEMPT = (_a.id, _a.claim_id, _a.document_path, _a.document_sha256, func.coalesce(_a.document_size, 0))
 _OLD_PIECE = (_v.id, _v.claim_id, _v.path, _v.sha256, _v.size)
 
@@ -62,14 +62,14 @@ _OPEN_MAIL = exists(
     .join(mails, _m.id == mail_events.c.mail_id)
     .where(mail_events.c.event_id == _e.id, _m.state.in_(OPEN_STATES))
 )
-# The service's columns about the document.
+# The service's columns that describe the document.
 _OF_DOCUMENT = ("pod_url", "pod_delivery_person", "pod_signature_url")
 NO_TEXT: dict[str, Any] = {"plain": "", "html": ""}
 _NO_EVIDENCE = delete(evidence).where(_v.claim_id == bindparam("of_claim"), _v.path == bindparam("path"))
 
 
 class OldFile(NamedTuple):
-    """An attempt and its document, or a piece of evidence, past its retention period."""
+    """An attempt with its document, or a piece of evidence, whose retention period is over."""
 
     id: int
     claim_id: Any
@@ -81,7 +81,7 @@ class OldFile(NamedTuple):
 
 @dataclass(frozen=True)
 class OldRows:
-    """Rows past their retention period. `values`: their new values; None: delete the rows."""
+    """Rows whose retention period is over. `values`: the values that replace the old ones; None: delete the rows."""
 
     table: Table
     source: FromClause
@@ -94,7 +94,7 @@ Erase = Callable[[str, str], str | None]  # path and SHA-256 → why the file co
 
 @dataclass
 class Pruned:
-    """Counts of deleted data, or of data that would be deleted, and the files that could not be deleted."""
+    """Counts of data that was or would be deleted, and the files that could not be deleted."""
 
     attempts: int = 0
     documents: int = 0
@@ -102,11 +102,11 @@ class Pruned:
     deliveries: int = 0  # given up claims whose known signatory is deleted
     events: int = 0  # events whose facts are deleted
     mails: int = 0  # finished emails whose text is deleted
-    # Edits, payments and decisions about claims, and people's actions on carriers, accounts and emails.
+    # Edits, payments and decisions about claims, and people's actions on carriers, accounts and emails
     changes: int = 0
-    # Apart from the documents of attempts: additional and rejected documents, tracking records
+    # Evidence other than the documents of attempts: additional and rejected documents, tracking records
     evidence: int = 0
-    undeleted: dict[str, str] = field(default_factory=dict)  # why files could not be deleted, by file
+    undeleted: dict[str, str] = field(default_factory=dict)  # why each of these files could not be deleted
 
     @property
     def is_empty(self) -> bool:
@@ -115,7 +115,7 @@ class Pruned:
 
 
 def prune(past: "OldData", erase: Erase, cutoff: datetime, now: Callable[[], datetime]) -> Pruned:
-    """Delete everything past its retention period, in batches, so that runs can continue. Raises RunError."""
+    """Delete everything whose retention period is over, in batches that let runs continue. Raises RunError."""
     pruned = Pruned()
     counts: dict[str, Any] = {}
     for table in (attempts, evidence):
@@ -134,7 +134,7 @@ def prune(past: "OldData", erase: Erase, cutoff: datetime, now: Callable[[], dat
 def delete_all_files(
     past: "OldData", claim_ids: Sequence[Any], erase: Erase, now: Callable[[], datetime]
 ) -> dict[str, str]:
-    """Delete files of any age of claims that no run works on. Return files that could not be deleted, with reasons."""
+    """Delete all files of claims that no run works on. Return the files that could not be deleted, with the reasons."""
     pruned = Pruned()
     for table, columns in ((attempts, _OLD_ATTEMPT), (evidence, _OLD_PIECE)):
         query = select(*columns).where(table.c.claim_id.in_(claim_ids)).order_by(table.c.id)
@@ -158,7 +158,7 @@ def _erased(file: OldFile, erase: Erase, pruned: Pruned) -> bool:
 
 @dataclass(frozen=True)
 class OldData:
-    """The old data of one database. Each method uses one or two short transactions."""
+    """The old data of one database. The methods use short transactions."""
 
     database: Database
     holder: str  # of the leases on claims
@@ -186,7 +186,7 @@ class OldData:
     def lease(
         self, table: Table, cutoff: datetime, now: datetime, last: int
     ) -> tuple[list[OldFile], int] | None:
-        """Lease finished claims, and return their old attempts or evidence after id `last`, and the last id read."""
+        """Lease finished claims that have old rows after id `last`. Return these rows and the last id read, or None."""
         border = self.database.border
         if table is attempts:
             query = select(border.key, *_OLD_ATTEMPT, _is_shared(cutoff)).where(_a.started_at < cutoff)
@@ -197,12 +197,12 @@ class OldData:
         rows = self.database.all(query)
         if not rows:
             return None
-        # Only claims that are still finished, and that no other process has locked.
+        # Claims that are still finished. Claims that another process has locked are skipped.
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
         still_over = select(_c.claim_id).select_from(border.joined())
         still_over = still_over.where(_c.claim_id.in_(ids), _is_over(border, now)).order_by(_c.claim_id)
         with self.database.write() as connection:
-            # The lease is stored in our row, which may have been deleted for old claims.
+            # The lease is stored in our row of the claim. The rows of old claims may have been deleted.
             insert_rows(connection, [{"claim_id": claim_id, "stage": DONE} for claim_id in ids])
             leased = set(connection.scalars(still_over.with_for_update(skip_locked=True, of=claims)))
             values = {"lease_token": self.holder, "lease_until": now + _LEASE, "version": _c.version + 1}
@@ -211,9 +211,9 @@ class OldData:
         return files, rows[-1][1]
 
     def forget(self, table: Table, files: Sequence[OldFile], gone: Sequence[OldFile], now: datetime) -> None:
-        """Delete the rows in `gone`, remove the documents from their claims, and release all claims.
+        """Delete the rows in `gone`, clear their documents in the claims, and release all leased claims.
 
-        The next manifest lists the files of the deleted rows as erased.
+        The next manifest will list the files of these rows as erased.
         """
         erased = [file for file in gone if file.path is not None and not file.is_shared]
         erased.sort(key=lambda file: (file.claim_id, file.id))
@@ -233,7 +233,7 @@ class OldData:
             note_erased(connection, list(dict.fromkeys(names)), self.by, now)
 
     def _clear(self, connection: Connection, paths: Sequence[dict[str, Any]]) -> None:
-        """Clear the document columns of claims whose document is one of these."""
+        """Clear the document columns of claims that still refer to one of these paths."""
         border = self.database.border
         url = border.text("pod_url")
         named = select(border.key, url).where(border.key.in_({path["of_claim"] for path in paths}))
@@ -250,12 +250,12 @@ class OldData:
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
     def old_rows(self, cutoff: datetime, now: datetime) -> dict[str, list[OldRows]]:
-        """Old rows of other tables, by field of `Pruned`. Events are only cleared, so that nothing is emailed twice."""
+        """Old rows of other tables, by field of `Pruned`. Events are only cleared, so that no email is sent twice."""
         border = self.database.border
         last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
         signed = _has_ended(border), free(now), _c.known_delivery.is_not(None), last < cutoff
         unsigned = {"known_delivery": None, "version": _c.version + 1}
-        # Events that were reported by finished emails, or declined.
+        # Events that an email reported or that were declined, unless the email is unfinished.
         facts = _e.created_at < cutoff, _e.told.is_not(None), cast(_e.facts, Text) != const("{}"), ~_OPEN_MAIL
         texts = _m.state.in_(_ENDED), _m.ended_at < cutoff, or_(_m.plain != const(""), _m.html != const(""))
         return {
@@ -266,7 +266,7 @@ class OldData:
         }
 
     def forget_rows(self, old: OldRows) -> int:
-        """Delete or clear these rows in batches, and return their number."""
+        """Delete or clear these rows in batches, and return how many there were."""
         (key,) = old.table.primary_key
         portion = select(key).select_from(old.source).where(*old.conditions).limit(_CHUNK)
         portion = portion.with_for_update(skip_locked=True, of=old.table)
@@ -282,7 +282,7 @@ class OldData:
 
 
 def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
-    """Attempts whose document a later attempt fetched again, as its proof or as additional evidence."""
+    """Attempts whose document was fetched again since `cutoff`, as the proof or as additional evidence."""
     later = attempts.alias("later").c
     is_alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
     is_piece = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= cutoff
@@ -292,7 +292,7 @@ def _is_shared(cutoff: datetime) -> ColumnElement[bool]:
 
 
 def _old_evidence(cutoff: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Evidence that no later attempt fetched again."""
+    """Evidence from before `cutoff` that no later attempt fetched again as its proof."""
     is_alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
     return _v.obtained_at < cutoff, ~exists(select(_a.id).where(*is_alike, _a.started_at >= cutoff))
 
@@ -304,11 +304,11 @@ def _join_claims(border: Border, table: Table) -> FromClause:
 
 
 def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
-    """Unleased claims that are finished, or that the service has deleted."""
+    """Unleased claims that are finished or that recours does not work on, and claims that the service has deleted."""
     is_left_alone = border.is_worked_on.is_not(true())
     return or_(border.key.is_(None), and_(free(now), or_(is_left_alone, _has_ended(border))))
 
 
 def _has_ended(border: Border) -> ColumnElement[bool]:
-    """Finished claims, except those that were reset or corrected after recours gave up on them."""
+    """Given up and shelved claims, except claims that were reset or corrected since."""
     return and_(is_at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)

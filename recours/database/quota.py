@@ -1,8 +1,8 @@
 """The quota store: the calls counted in each window, and the state of each carrier and account.
 
-A unit counts from its reservation, which is committed before the call and survives a power cut. Units that were
-certainly not sent are returned with the next reservation, or when the run ends. Units reserved by a killed process are
-lost until the window ends, so that recours never makes more calls than the limit allows.
+A unit counts as soon as it is reserved. The reservation is committed before the call and survives a power failure.
+Units that were certainly not sent are returned with the next reservation, or when the run ends. Units reserved by a
+killed process are lost until the window ends, so that recours never exceeds the limit.
 """
 
 import threading
@@ -70,7 +70,7 @@ _CARRIER_STATE = select(*_OF_CARRIER, *_a).select_from(
 )
 
 
-# Built once, because they run for every few claims.
+# Built once, because quota statements run for every few claims.
 _GIVE_BACK = (
     update(quota)
     .where(_q.limit_key == bindparam("of_limit"), _q.window_start == bindparam("of_window"))
@@ -80,7 +80,7 @@ _GIVE_BACK = (
 
 @cache
 def _take(dialect: Dialect) -> ReturningInsert[Any]:
-    """Add units to a window's count and subtract earlier `unsent` units; returns no row if the limit is exceeded."""
+    """Add units to a window's count and subtract earlier `unsent` units. Returns no row if the limit is exceeded."""
     names = ("limit_key", "window_start", "window_end")
     units = bindparam("units", type_=Integer)
     limit = bindparam("limit", type_=Integer)
@@ -95,23 +95,23 @@ def _take(dialect: Dialect) -> ReturningInsert[Any]:
 
 @dataclass(eq=False)
 class QuotaTables:
-    """The counts in the database, and the units that this run has reserved but not sent. Thread-safe."""
+    """Reserves units in the database, and remembers which units this run has reserved but not sent. Thread-safe."""
 
     database: Database
     _reserved: Counter[Reserved] = field(default_factory=Counter, init=False)
     _unsent: Counter[Reserved] = field(default_factory=Counter, init=False)  # to be returned
-    _short: set[str] = field(default_factory=set, init=False)  # the keys of limits with short windows
+    _short: set[str] = field(default_factory=set, init=False)  # keys of used limits with short windows
     _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     # ---------------------------------------------------------------- windows
 
     def reserve(self, requests: Sequence[QuotaRequest], now: datetime) -> list[Reserved] | Exhausted:
         """Reserve all these units, or none. Units of short windows must be used immediately."""
-        # The order is fixed, because machines with the same limits in different orders would deadlock.
+        # The order is fixed, because machines that update the same limits in different orders would deadlock.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
             windows = [_window(request.limit, now) for request in requests]
-            # Unsent units are removed before the transaction: if its outcome is unknown, the units are lost.
+            # Remove unsent units first. If the transaction's outcome is unknown, they are lost, not returned twice.
             with self._guard:
                 unsent = {window: self._unsent.pop(window) for window in windows if window in self._unsent}
             try:
@@ -138,7 +138,7 @@ class QuotaTables:
         return use.exhausted(request.headroom, units)
 
     def use(self, reserved: Reserved, units: int = 1) -> None:
-        """Register that reserved units of a long window are about to be sent, or, if negative, were not sent."""
+        """Register that reserved units of a long window are about to be sent. Negative `units`: they were not sent."""
         with self._guard:
             self._reserved[reserved] -= units
 
@@ -150,7 +150,7 @@ class QuotaTables:
                 self._reserved[reserved] -= units
 
     def settle(self) -> bool:
-        """Return all units that were certainly not sent, and whether there were any. Raises DatabaseError."""
+        """Return unsent units to the quota. The result is whether there were any. Raises DatabaseError."""
         with self._guard:
             unsent = sorted(self._unsent.items(), key=lambda entry: (entry[0].limit.key, entry[0].start))
             self._unsent.clear()
@@ -164,27 +164,27 @@ class QuotaTables:
         return bool(unsent)
 
     def leave(self) -> None:
-        """Return all units that this run has reserved. Raises DatabaseError."""
+        """Return all unused units of this run to the quota. Raises DatabaseError."""
         with self._guard:
             self._unsent.update(+self._reserved)  # only positive counts
             self._reserved.clear()
         self.settle()
 
     def forget_short_windows(self, now: datetime) -> None:
-        """Delete the counts of past short windows that this run used; counts of long windows are kept as a record."""
+        """Delete the counts of past short windows that this run used. Counts of long windows are kept as a record."""
         if self._short:
             over = _q.limit_key.in_(sorted(self._short)), _q.window_end < now - SHORT
             with self.database.write() as connection:
                 connection.execute(delete(quota).where(*over))
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
-        """The usage of these limits in their current windows; one query for up to _MOST_PARAMETERS of them."""
+        """The usage of these limits in their current windows. One query reads up to _MOST_PARAMETERS limits."""
         counts: dict[tuple[str, datetime], int] = {}
         with self.database.read() as connection:
             for batch in in_batches(limits, _MOST_PARAMETERS):
                 keys = {limit.key for limit in batch}
                 starts = {limit.window.around(now)[0] for limit in batch}
-                # With + 0, SQLite converts a text, which other software may have written, to a number.
+                # With + 0, SQLite converts the value to a number if other software has stored a text.
                 of_these = select(_q.limit_key, _q.window_start, _q.taken + 0)
                 of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
                 counts |= {(key, start): count for key, start, count in connection.execute(of_these)}
@@ -209,7 +209,7 @@ class QuotaTables:
         named = {account.carrier for account in accounts.values()}
         outages = select(carriers.c.carrier, *_OF_CARRIER).where(carriers.c.carrier.in_(named))
         states = select(*_a).where(_a.carrier.in_(named))
-        # Read only these accounts, because a carrier may have thousands of clients.
+        # Read only these accounts, because clients may have thousands of accounts at a carrier.
         if len(accounts) <= _MOST_PARAMETERS:
             states = states.where(_a.account_id.in_({account.account for account in accounts.values()}))
         with self.database.read() as connection:
@@ -224,9 +224,9 @@ class QuotaTables:
         }
 
     def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
-        """Record that a person paused the carrier, or a client's account there.
+        """Record that a person paused a carrier or a client's account.
 
-        If the carrier or account is already paused, only the reason and the end are replaced, not the start.
+        If the carrier or account is already paused, its reason and end are replaced, and its start is kept.
         """
         table, row = _stopped_in(key)
         details = {"why": why} if why else {}
@@ -241,7 +241,7 @@ class QuotaTables:
             note_action(connection, paused, stop.at)
 
     def resume(self, key: str, by: str, now: datetime) -> Stop | None:
-        """Record that a person resumed a carrier or account. Return the pause that this ended, or None."""
+        """Record that a person resumed a carrier or account. Return the pause that ended, or None."""
         table, row = _stopped_in(key)
         stopped = *(table.c[name] == value for name, value in row.items()), is_stopped(table, now)
         of_stop = table.c.stopped_at, table.c.stopped_why, table.c.stopped_until
@@ -262,9 +262,9 @@ class QuotaTables:
             put(connection, account_state, _row_of(key) | values, values)
 
     def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
-        """Store the known state of an account's right to documents.
+        """Store whether an account has the right to documents.
 
-        Returns False if the stored state is no longer `expected`, because another process has counted a call.
+        Returns False if the stored state is not `expected`, because another process has registered a call since.
         """
         values = {column: getattr(right, field) for field, column in _DOCUMENT_COLUMNS.items()}
         column = account_state.c.documents_next_at
@@ -283,7 +283,7 @@ class QuotaTables:
     def _pause(
         self, table: Table, row: Mapping[str, Any], until: datetime, reason: str, now: datetime
     ) -> None:
-        """Store a pause; a longer existing pause is kept, unless its end is impossibly late."""
+        """Store a pause. If an existing pause ends later, keep it, unless its end is impossibly late."""
         values = {"paused_until": until, "reason": reason}
         current_end = table.c.paused_until
         longer = or_(current_end.is_(None), current_end < until, current_end > now + FURTHEST_END)
@@ -291,7 +291,7 @@ class QuotaTables:
             put(connection, table, {**row, **values}, values, where=longer)
 
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:
-        """Reserve the single attempt that is due after a rejection of an account; False if another process has it."""
+        """Reserve the single attempt that is due for a rejected account; False if another process has reserved it."""
         account = AccountKey.parse(key)
         is_account = _a.carrier == account.carrier, _a.account_id == account.account
         due = update(account_state).where(*is_account, is_over(_a.refused_until, now))
@@ -305,7 +305,7 @@ def _row_of(key: str) -> dict[str, Any]:
 
 
 def _stopped_in(key: str) -> tuple[Table, dict[str, Any]]:
-    """The table that stores a pause of the carrier or of a client's account, and the key of its row."""
+    """The table and the row in which a pause of the carrier or of a client's account is stored."""
     row = _row_of(key)
     return (account_state, row) if row["account_id"] else (carriers, {"carrier": row["carrier"]})
 
@@ -340,7 +340,7 @@ def _stop(row: RowMapping, prefix: str) -> Stop | None:
 
 
 def is_stopped(table: Table, now: datetime) -> ColumnElement[bool]:
-    """Carriers or accounts that a person has paused and that are still paused."""
+    """Carriers or accounts that a person has paused, if the pause has not ended."""
     lasts = or_(table.c.stopped_until.is_(None), table.c.stopped_until > now)
     return and_(table.c.stopped_at.is_not(None), lasts)
 
@@ -352,7 +352,7 @@ def _window(limit: Limit, now: datetime) -> Reserved:
 def _reserve(
     connection: Connection, request: QuotaRequest, now: datetime, unsent: Mapping[Reserved, int]
 ) -> Reserved:
-    """Reserve units of one window, minus its unsent units. Raises _ExhaustedError."""
+    """Reserve units of one window, and give back its unsent units. Raises _ExhaustedError."""
     reserved = _window(request.limit, now)
     limit = request.limit.number - request.headroom
     if request.units > limit:

@@ -1,4 +1,4 @@
-"""The tables of recours, all named `recours_…`. The service's tables are described in `border`."""
+"""Recours's own tables, all named `recours_…`. The module `border` describes the service's tables."""
 
 from datetime import UTC, datetime
 from functools import reduce
@@ -32,20 +32,20 @@ from recours.core.claim import Stage
 from recours.database.dialect import KEY
 
 metadata = MetaData()
-# Alembic's table for the revision of the schema.
+# The table in which Alembic stores the revision of the schema.
 VERSION_TABLE = "recours_schema_version"
 
 
 class ServiceKey(UserDefinedType[Any]):
-    """A key of the service in the driver's type: a number, a UUID or a text.
+    """A key of the service, in the type that the driver returns: a number, a UUID or a text.
 
-    Tables are created with the type of the service's column: see `Border.own_types`.
+    Our columns are created with the type of the service's column; see `Border.own_types`.
     """
 
     cache_ok = True
 
     def __init__(self, placeholder: str) -> None:
-        """`placeholder`: the placeholder of the type in the SQL that creates a table."""
+        """`placeholder`: stands for the column type in the SQL that creates a table."""
         self.placeholder = placeholder
 
     def get_col_spec(self, **_: Any) -> str:
@@ -57,7 +57,7 @@ CLIENT_KEY = ServiceKey("CLIENT_KEY")
 
 
 class Utc(TypeDecorator[datetime]):
-    """An aware UTC datetime that is stored without a zone, so that the session's time zone does not matter."""
+    """A UTC datetime. It is stored without a time zone, so that the session's time zone does not matter."""
 
     impl = TIMESTAMP
     cache_ok = True
@@ -72,7 +72,7 @@ class Utc(TypeDecorator[datetime]):
 
 
 def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool], **more: Any) -> None:
-    """A partial index. Its condition is stored in `info`, because dialect options load a dialect at every start."""
+    """Add a partial index. Its condition is kept in `info`, because dialect options load a dialect at every start."""
     Index(name, *columns, unique=more.pop("unique", False), info={"where": where, **more})
 
 
@@ -82,13 +82,13 @@ claims = Table(
     "recours_claims",
     metadata,
     Column("claim_id", CLAIM_KEY, primary_key=True, autoincrement=False),
-    Column("stage", Text, nullable=False),  # a core.claim.Stage, or one of the three below
+    Column("stage", Text, nullable=False),  # a core.claim.Stage, or DONE, NOT_ENROLLED or ERASED
     # 1: the next intake assesses the claim again
     Column("to_assess", Integer, nullable=False, server_default=text("0")),
-    Column("written_at", Utc),  # when a run last assessed or recorded the claim; NULL: adopted in bulk
-    # The key of the account that serves the claim, see core.accounts; "": unknown carrier
+    Column("written_at", Utc),  # when a run last wrote the claim's state; NULL: adopted in bulk
+    # The key of the account that serves the claim (see core.accounts); "": unknown carrier
     Column("lane", Text),
-    # The account with which a call succeeded. 0: the default account; NULL: the client's, else the default account
+    # The account whose call succeeded. 0: the default account; NULL: the client's account, or the default account
     Column("account_id", KEY),
     Column("next_at", Utc),
     Column("rank_at", Utc),
@@ -102,7 +102,7 @@ claims = Table(
     Column("expired_at", Utc),
     Column("last_attempt_at", Utc),
     Column("interruptions", Integer, nullable=False, server_default=text("0")),
-    # 1: the number made a call for several parcels fail
+    # 1: the claim is fetched alone, because its number made a call for several parcels fail
     Column("goes_alone", Integer, nullable=False, server_default=text("0")),
     Column("kind", Text),
     Column("error_key", Text),  # the key of the sentence in pod_fetch_error
@@ -125,35 +125,35 @@ claims = Table(
     Column("owed", Text),
     Column("owed_since", Utc),
 )
-# Stages that `core.claim.Stage` does not contain: no more work to do; never enrolled; erased.
+# Stages in addition to `core.claim.Stage`. DONE: no work is left.
 DONE, NOT_ENROLLED, ERASED = "done", "not_enrolled", "erased"
 # The stages of claims that every run examines.
 OPEN_STAGES = (Stage.UNNUMBERED, Stage.NEW, Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 _c = claims.c
 _SEEN = [column for column in _c if column.name.startswith("seen_")]
-# PostgreSQL's index rows have at most 2,700 bytes, which may be as few as 675 characters.
+# An index row of PostgreSQL has at most 2,700 bytes, which may be only 675 characters.
 _LONG = literal_column("600", Integer)
 
 
 def is_at_stage(*stages: str) -> ColumnElement[bool]:
-    """Claims at one of these stages. Stages are literals, because a partial index needs an identical condition."""
+    """Claims at one of these stages. Stages are literals, because partial indexes require an identical condition."""
     names = [literal_column(f"'{stage}'", Text) for stage in stages]
     return _c.stage == names[0] if len(names) == 1 else _c.stage.in_(names)
 
 
 def awaits_retry() -> ColumnElement[bool]:
-    """Claims that wait for a retry of the backoff, not for a last attempt before their deadline."""
+    """Claims that wait for a retry from the backoff, not for a last attempt before their deadline."""
     return _as_case(and_(is_at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at)))
 
 
 def has_deadline() -> ColumnElement[bool]:
-    """Ready claims whose rank is a real deadline."""
+    """New and ready claims that are ranked by a real deadline."""
     return _as_case(and_(is_at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")))
 
 
 def is_open(*, is_long: bool) -> ColumnElement[bool]:
-    """Open claims whose service values fit in an index row. `is_long`: claims whose values do not fit."""
+    """Open claims whose service values fit in an index row, or do not fit if `is_long`."""
     empty = literal_column("''", Text)
     lengths = [func.length(func.coalesce(column, empty)) for column in _SEEN]
     length: ColumnElement[int] = reduce(add, lengths)
@@ -161,12 +161,12 @@ def is_open(*, is_long: bool) -> ColumnElement[bool]:
 
 
 def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Write a condition as CASE, so that the database uses only the partial index with this condition."""
+    """Write a condition as CASE, so that the database uses no partial index except the one with this condition."""
     true_value = literal_column("1", Integer)
     return case((condition, true_value)) == true_value
 
 
-# Each index begins with the stage, although the stage is constant, because SQLite would otherwise choose an index of
+# The stage is constant within each index, but is its first column. Without this column, SQLite would choose an index of
 # all rows.
 for _stage, _columns in (
     (Stage.READY, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
@@ -181,7 +181,7 @@ for _stage, _columns in (
 _partial_index("ix_recours_claims_expiring", [_c.stage, _c.expire_from], has_deadline())
 _partial_index("ix_recours_claims_ended", [_c.rank_at], is_at_stage(Stage.SETTLED, Stage.GIVEN_UP))
 _partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
-# A covering index for comparing open claims, so that PostgreSQL need not read their scattered rows.
+# A covering index of open claims. PostgreSQL can compare the claims without reading their scattered rows.
 _compared = [_c.to_assess, _c.lease_until, *_SEEN]
 _partial_index("ix_recours_claims_open", [_c.claim_id], is_open(is_long=False), include=_compared)
 _partial_index("ix_recours_claims_long", [_c.claim_id], is_open(is_long=True))
@@ -191,21 +191,21 @@ Index("ix_recours_claims_stage", _c.stage, _c.claim_id)
 Index("ix_recours_claims_written", _c.stage, _c.written_at)
 Index("ix_recours_claims_lane", _c.lane, _c.stage, _c.failed_at)
 
-# The progress of the intake, in one row with the id 1.
+# The progress of the intake, in a single row with the id 1.
 intake = Table(
     "recours_intake",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("adopted_at", Utc, nullable=False),  # when recours first worked on this database
     Column("highest_claim_id", CLAIM_KEY),  # at `adopted_at`; NULL: no claims, or keys that are not numbers
-    Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
-    Column("decided", Boolean, nullable=False),  # whether a person has enrolled or left out older claims
+    Column("status_column_added", Boolean, nullable=False),  # whether recours added pod_fetch_status
+    Column("decided", Boolean, nullable=False),  # whether a person has decided about older claims
     Column("columns_added", JSON, nullable=False),  # the columns that recours added to the service's table
     Column("mark", CLAIM_KEY),  # the highest key read so far
     Column("swept_to", CLAIM_KEY),  # where the sweep continues; NULL: from the beginning
     Column("swept_at", Utc),  # when the sweep last finished; NULL: never, claims are still being adopted
     Column("exhausted_at", Utc),  # when failed claims without retries left were adopted; NULL: not yet
-    # The number of differing rows that only the sweep found
+    # How many differing rows only the sweep has found
     Column("repaired", Integer, nullable=False, server_default=text("0")),
 )
 
@@ -276,7 +276,7 @@ evidence = Table(
     Column("media_type", Text, nullable=False),
     Column("refused", Text),  # why the document proves nothing; NULL: it was not rejected
     Column("shown", JSON, nullable=False),  # see recours.core.evidence.Findings
-    # Known facts of the delivery, apart from the document
+    # Facts of the delivery that the carrier gave in addition to the document
     Column("signatory", Text),
     Column("delivered_at", Utc),
     Column("delivered_day", Text),
@@ -299,7 +299,7 @@ carriers = Table(
     Column("stopped_why", Text),
 )
 
-# Whether there were credentials for each carrier at the last run. A carrier without a row is new.
+# Whether each carrier had credentials at the last run. A carrier without a row is new.
 accounts = Table(
     "recours_accounts",
     metadata,
@@ -318,13 +318,13 @@ client_accounts = Table(
     Column("moved_at", Utc),  # when recours noticed that the client has another address or no longer exists
     Column("carrier", String(40), nullable=False),
     Column("credentials", Text),  # sealed, see recours.accounts.opened; NULL: removed
-    # By capability ("": all calls), as in QUOTA_…; NULL: the carrier's defaults
+    # The account's limits by capability ("": all calls), as in QUOTA_…; NULL: the carrier's defaults
     Column("limits", JSON),
     Column("added_at", Utc, nullable=False),
     Column("added_by", Text, nullable=False),
     Column("changed_at", Utc, nullable=False),
     Column("removed_at", Utc),
-    # Whether the last change was applied to the client's claims
+    # Whether the account's last change has been applied to the client's claims
     Column("is_applied", Boolean, nullable=False),
     UniqueConstraint("client_id", "carrier", name="uq_recours_client_accounts"),
 )
@@ -337,24 +337,24 @@ account_state = Table(
     Column("account_id", KEY, primary_key=True, autoincrement=False),
     Column("paused_until", Utc),  # the carrier asked this account to wait
     Column("reason", Text),
-    Column("refusals", Integer, nullable=False, default=0),  # in a row
+    Column("refusals", Integer, nullable=False, default=0),  # consecutive
     Column("refused_until", Utc),
     Column("refusal", Text),
     Column("refusal_kind", Text),  # auth_failed or account_denied
-    Column("refused_claim", CLAIM_KEY),  # the claim whose call was rejected; NULL: the sample number
+    Column("refused_claim", CLAIM_KEY),  # claim whose call was rejected; NULL: the sample number's call
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
     Column("stopped_at", Utc),  # when a person paused a client's account; NULL: not paused
     Column("stopped_until", Utc),  # when the pause ends; NULL: when the account is resumed
     Column("stopped_why", Text),
     # The account's right to documents
-    Column("documents_came_at", Utc),  # the day when a document was last received
-    Column("documents_refused_at", Utc),  # when the carrier began to deny the account documents
-    Column("documents_next_at", Utc),  # the next attempt, while the right to documents is unknown
+    Column("documents_came_at", Utc),  # the day on which a document was last received
+    Column("documents_refused_at", Utc),  # since when the carrier has denied documents to the account
+    Column("documents_next_at", Utc),  # when documents may be requested again, while the right is unknown
     Column("documents_refusal", Text),
 )
 
-# Changes to claims other than attempts: see `recours.core.actions`.
+# Changes to claims other than attempts; see `recours.core.actions`.
 changes = Table(
     "recours_changes",
     metadata,
@@ -368,7 +368,7 @@ changes = Table(
     Index("ix_recours_changes_at", "at"),
 )
 
-# People's actions on carriers, accounts and emails: see `recours.core.actions`.
+# People's actions on carriers, accounts and emails; see `recours.core.actions`.
 actions = Table(
     "recours_actions",
     metadata,
@@ -388,7 +388,7 @@ quota = Table(
     Column("limit_key", String(80), primary_key=True),
     Column("window_start", Utc, primary_key=True),
     Column("window_end", Utc, nullable=False),
-    Column("taken", Integer, nullable=False),  # by all processes
+    Column("taken", Integer, nullable=False),  # units reserved by all processes
     Index("ix_recours_quota_end", "window_end"),
 )
 
@@ -400,7 +400,7 @@ events = Table(
     Column("audience", Text, nullable=False),
     Column("claim_id", CLAIM_KEY),  # NULL: no claim
     Column("carrier", Text, nullable=False),
-    # For events without a claim: the value that distinguishes them, such as the day
+    # For events without a claim: another value that makes them unique, such as the day
     Column("tracking_number", Text, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("created_at", Utc, nullable=False),
@@ -422,7 +422,7 @@ mails = Table(
     Column("id", KEY, primary_key=True),
     Column("message_id", String(120), nullable=False, unique=True),
     Column("kind", Text, nullable=False),
-    Column("client_id", CLIENT_KEY),  # NULL: to the operator
+    Column("client_id", CLIENT_KEY),  # NULL: an email to the operator
     Column("recipient", Text, nullable=False),
     Column("language", String(8), nullable=False),
     Column("subject", Text, nullable=False),
@@ -447,7 +447,7 @@ mail_events = Table(
     Index("ix_recours_mail_events_mail", "mail_id"),
 )
 
-# Leases of tasks that only one process at a time performs, such as building indexes.
+# Leases of tasks that only one process may perform at a time, such as building indexes.
 leases = Table(
     "recours_leases",
     metadata,
@@ -456,12 +456,12 @@ leases = Table(
     Column("held_until", Utc, nullable=False),
 )
 
-# Each manifest lists stored and erased files of evidence, and the previous manifest: see `recours.core.evidence`.
+# Each manifest lists stored and erased files of evidence, and the previous manifest; see `recours.core.evidence`.
 manifests = Table(
     "recours_manifests",
     metadata,
     Column("id", KEY, primary_key=True, autoincrement=False),  # 1, 2, 3, …
-    Column("run_id", String(32), nullable=False),  # the run that wrote the manifest, or `attach` or `prune`
+    Column("run_id", String(32), nullable=False),  # the run that wrote it; or the command: `attach`, `prune`
     Column("written_at", Utc, nullable=False),
     Column("path", Text, nullable=False),  # below the folder of documents
     Column("sha256", String(64), nullable=False),
