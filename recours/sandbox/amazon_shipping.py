@@ -6,10 +6,9 @@ with Amazon, and issues of `amzn/selling-partner-api-models` (a bad token: 403; 
 Inferred, without a source: A parcel of another business or customer is not found. An unknown parameter is refused. The
 text of this refusal, and the paths and the host of images, are invented.
 
-A proof may be absent (POD_LATE), empty (POD_UNSAID) or without an image (POD_NEVER, POD_NONE).
-FULL_EVIDENCE and PARTLY_HOLLOW have a signature as well as the photo. Tracking requires the token, so AUTH_REFUSED and
-ACCOUNT_DENIED occur there. BAD_BASE64 sends a text instead of an image. IN_TRANSIT shows a different status at each
-attempt.
+A proof may be absent (POD_LATE), empty (POD_UNSAID) or without an image (POD_NEVER, POD_NONE). FULL_EVIDENCE and
+PARTLY_HOLLOW have a signature and a photo. Tracking requires the token, so AUTH_REFUSED and ACCOUNT_DENIED occur there.
+BAD_BASE64 sends a text instead of an image. IN_TRANSIT shows a different status at each attempt.
 """
 
 import re

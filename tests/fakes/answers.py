@@ -1,4 +1,4 @@
-"""Carriers' answers for their clients: written by hand, damaged, with wrong types, with hostile texts."""
+"""Carriers' answers for tests of clients: handwritten, damaged, with wrong types, with hostile texts."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ _FORGED = "2026-02-06 14:00:00 - [INFO] - __main__ - SUCCESS "
 HOSTILE = f"x\r\n{_FORGED}\x1b[31m\x9b31m\u202e\ud800" + "y" * 5000
 HOSTILE_XML = f"x&#13;&#10;{_FORGED}&#155;31m\u202e" + "y" * 5000
 
-# Values of all types, to replace values of other types.
+# Values of every type, to replace values of another type.
 ODD: tuple[Any, ...] = (
     *(None, True, 0, 7, -1, 10**30, float("nan"), float("inf")),
     *("", "\ud800", "\ud800\x00", [], {}, [[]], [{}], [None], {"item": []}),
@@ -33,7 +33,7 @@ def raw(body: bytes | str, status: int = 200, kind: str = "application/json") ->
 
 
 def response(tree: Any, status: int = 200) -> Response:
-    """The tree as JSON."""
+    """An answer with the tree as JSON."""
     return raw(json.dumps(tree), status)
 
 
@@ -42,7 +42,7 @@ def xml(text: bytes | str, status: int = 200) -> Response:
 
 
 def envelope(inside: str) -> str:
-    """The elements in a SOAP body."""
+    """The elements, wrapped in a SOAP envelope and body."""
     return (
         '<?xml version="1.0" encoding="utf-8"?>'
         '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
@@ -62,7 +62,7 @@ def canonical(text: bytes | str | None) -> str:
 
 
 def no_answers(made: Callable[..., Response] = raw) -> dict[str, tuple[Response, ErrorKind]]:
-    """Answers that no carrier should give, with their meaning. `made` builds an answer from a body and a status."""
+    """Answers that no carrier should give, with the expected kind. `made` builds an answer from a body and a status."""
     page = "<!DOCTYPE html><html><p>Maintenance</html>"
     bodies: dict[str, bytes | str] = {
         "empty": "",
@@ -97,7 +97,7 @@ def no_answers(made: Callable[..., Response] = raw) -> dict[str, tuple[Response,
 
 
 def no_envelopes(right: bytes) -> dict[str, tuple[Response, ErrorKind]]:
-    """Answers that no SOAP service should give, with their meaning; some would be right without their beginning."""
+    """Answers that no SOAP service should give, with their kind. Some only have an invalid beginning."""
     body = right.partition(b"?>")[2]
     declared = (
         b"<!DOCTYPE a>",
@@ -128,12 +128,12 @@ def b64(content: bytes) -> str:
 
 
 def in_lines(encoded: str, width: int = 76, end: str = "\r\n") -> str:
-    """The text with the line breaks of mail programs."""
+    """The base64 text with line breaks, as mail programs write it."""
     return end.join(encoded[n : n + width] for n in range(0, len(encoded), width))
 
 
 def damaged(*wholes: Response) -> Iterator[Response]:
-    """Many copies of each answer with random bytes changed, lost and added; the same copies each time."""
+    """Many copies of each answer with random bytes changed, removed and added. The copies are reproducible."""
     chance = Random(20261005)
     for whole in wholes:
         for _ in range(300):

@@ -1,4 +1,4 @@
-"""A carrier as `recours plan` assumes it: it answers at once without a document, and each call uses its quota."""
+"""A carrier as `recours plan` assumes it: it answers immediately without a document, and each call uses quota."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ _CALL_S = 0.5
 
 
 class AssumedClient(Client):
-    """A carrier's client that knows the answers. `real`: the client whose calls it makes."""
+    """A carrier's client with assumed answers. It makes the same calls as the client `real`."""
 
     def __init__(self, spec: CarrierSpec, real: Client) -> None:
         """No token is cached yet, as in a new process."""
@@ -79,7 +79,7 @@ class AssumedClient(Client):
 
 @dataclass
 class AssumedSession:
-    """Calls that use their units of quota, and this many seconds of the clock."""
+    """A session whose calls use units of quota and take `seconds` of the clock's time each."""
 
     reservation: Reservation
     clock: Clock
@@ -105,7 +105,7 @@ class AssumedSession:
         return Response(200, {}, b"")
 
     def pause(self) -> None:
-        """Do nothing, because nothing is repeated."""
+        """Do nothing, because no call is repeated."""
 
     def delivery_known(self, delivery: Delivery) -> None:
         self.delivery = delivery
@@ -115,7 +115,7 @@ class AssumedSession:
 
 
 class AssumedAccounts(Mapping[str, Account]):
-    """Accounts at carriers that answer at once without a document; with new clients, as in a new process."""
+    """Accounts at carriers that answer immediately without a document. The clients are new, as in a new process."""
 
     def __init__(self, real: OpenedAccounts, clock: Clock) -> None:
         self._real, self._clock = real, clock
@@ -144,7 +144,7 @@ class AssumedAccounts(Mapping[str, Account]):
 
 
 def assumed_account(account: Account, clock: Clock) -> Account:
-    """The account, at a carrier that answers at once, with no document."""
+    """The account at a carrier that answers immediately without a document."""
     return replace(
         account,
         make_client=lambda: AssumedClient(account.spec, account.make_client()),

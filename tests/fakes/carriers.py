@@ -1,4 +1,4 @@
-"""Two fictional carriers, so that tests of the rules and the runs depend on no carrier's module."""
+"""Two fictional carriers, so that tests of rules and runs do not depend on the module of a real carrier."""
 
 import re
 

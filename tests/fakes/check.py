@@ -1,4 +1,4 @@
-"""A healthchecks server on loopback with its pinging API; it misbehaves on request."""
+"""A healthchecks server on loopback with its pinging API. It misbehaves on request."""
 
 import threading
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def well(_ping: Ping) -> Answer:
 
 @dataclass
 class Check:
-    """Stores the pings; `answer` is the response to each. None: it hangs until the end of the test."""
+    """Stores the pings. `answer` is the response to each ping; if None, requests hang until the end of the test."""
 
     answer: Callable[[Ping], Answer | None] = well
     pings: list[Ping] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Check:
 
     @property
     def url(self) -> str:
-        """For RECOURS_PING_URL: one check for each worker."""
+        """The value for RECOURS_PING_URL, with one check for each worker."""
         return f"http://127.0.0.1:{self._server.server_port}/{KEY}/{{worker}}"
 
     @property

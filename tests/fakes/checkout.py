@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """The content of a clone, without a `.venv`.
+    """Copy the files that a clone has, without a `.venv`.
 
-    Bytecode is copied too: otherwise the first process of each copy would compile everything that it imports.
+    Bytecode is copied too. Otherwise the first process of each copy would compile all imported modules.
     """
-    ignored = shutil.ignore_patterns("*.pyc.*")  # a file that another process is writing
+    ignored = shutil.ignore_patterns("*.pyc.*")  # files that another process is writing
     for name in ("recours", "scripts", "migrations"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
@@ -38,7 +38,7 @@ def give_packages(environment: Path) -> None:
 def give_stale_packages(
     environment: Path, *, missing: str = "", older: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """The same as before an update: without the package `missing`, and with these versions of the `older` packages."""
+    """Give it the packages as before an update: without `missing`, and with these versions of the `older` packages."""
     for there in Path(sysconfig.get_path("purelib")).iterdir():
         distribution = there.name.partition("-")[0].partition(".")[0].lower()
         if distribution == missing or there.name.startswith("__editable__") or there.suffix == ".pth":

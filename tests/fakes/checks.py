@@ -29,7 +29,7 @@ def result(outcome: Outcome) -> ErrorKind | str:
 
 
 def assert_harmless(*failures: Failure, most: int = 400) -> None:
-    """Its texts cannot forge a log line, control a terminal or fill a screen."""
+    """Check that the failures' texts cannot forge a log line, control a terminal or fill a screen."""
     for failure in failures:
         for text in (failure.message, failure.unknown or ""):
             assert len(text) <= most
@@ -38,7 +38,7 @@ def assert_harmless(*failures: Failure, most: int = 400) -> None:
 
 
 def assert_costs_no_call(number: str, spec: CarrierSpec) -> None:
-    """The number is rejected without a call, because it does not have the carrier's form."""
+    """Check that the number is rejected without a call, because it does not have the carrier's format."""
     failure = as_failure(malformed(number, spec))
     assert failure.kind is ErrorKind.INVALID_TRACKING
     assert f"is not a {spec.name} tracking number (example: {spec.number_example})" in failure.message

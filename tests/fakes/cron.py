@@ -1,4 +1,4 @@
-"""cron without waiting, and a machine with the test's own crontab."""
+"""Run crontab lines without waiting for their time, and isolate a test with its own crontab."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from tests.needs import missing, program
 
 SPOOL = "/var/spool/cron/crontabs"
-# Mounts that only the started program and its children see, unlike other tests and this user's own crontab.
+# Only the started program and its children see these mounts; other tests and the user's crontab are not affected.
 _ALONE = f"""
 mount --bind "$1/spool" {SPOOL} && mount --bind "$1/empty" /etc/crontab && mount --bind "$1/cron.d" /etc/cron.d &&
 mount -t tmpfs tmpfs /run && shift && exec "$@"
@@ -33,7 +33,7 @@ def cron_command(command: str) -> str:
 
 
 def run_as_cron(line: str) -> subprocess.CompletedProcess[str]:
-    """Do what cron does at the time of a crontab's line."""
+    """Run a crontab line as cron would at its time."""
     command = cron_command(line.split(maxsplit=5)[5])
     home = str(Path.home())
     environment = {"HOME": home, "LOGNAME": "root", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
@@ -56,14 +56,14 @@ class Machine:
     folder: Path
 
     def isolated(self, command: Sequence[str]) -> list[str]:
-        """A command line that runs this one with only the test's crontab; its child processes end with it."""
+        """A command line that runs `command` with only the test's crontab. Its child processes end with it."""
         inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         return [*inside, "sh", "-c", _ALONE, "sh", str(self.folder), *command]
 
     def run(
         self, *command: str, cwd: Path | None = None, given: str = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command there."""
+        """Run a command on this machine."""
         return subprocess.run(
             self.isolated(command),
             cwd=cwd,
@@ -77,7 +77,7 @@ class Machine:
         )
 
     def environment(self, more: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
-        """This process's environment, with its own home folder."""
+        """This process's environment, with the machine's own home folder."""
         isolated = {
             "HOME": str(self.folder / "home"),
             "PYTHONIOENCODING": "utf-8",

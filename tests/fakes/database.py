@@ -1,4 +1,4 @@
-"""A database in memory with the whole schema: the real adapters work as with a file, but faster."""
+"""A database in memory with the whole schema. The real adapters work as with a file, but faster."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class MemoryDatabase(Database):
             "sqlite://", creator=lambda: self._connection, poolclass=QueuePool, pool_size=1, max_overflow=0
         )
         self.empty()
-        _ = self.border  # nobody may look at it in the middle of a transaction, when the connection is in use
+        _ = self.border  # computed now: during a transaction, the only connection is in use
 
     def empty(self) -> None:
         """Delete all rows."""
@@ -34,14 +34,14 @@ class MemoryDatabase(Database):
 
     @contextmanager
     def _synced(self, connection: Connection, *, durable: bool) -> Iterator[None]:
-        """Nothing survives its process, regardless of `durable`."""
+        """Ignore `durable`, because a database in memory ends with its process."""
         del connection, durable
         yield
 
 
 @cache
 def memory_database() -> MemoryDatabase:
-    """One database for all tests of a process, one after another: SQLAlchemy compiles each statement once."""
+    """One database for all tests of a process, so that SQLAlchemy compiles each statement only once."""
     return MemoryDatabase()
 
 

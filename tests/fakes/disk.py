@@ -1,4 +1,4 @@
-"""A small disk of a test, to be filled."""
+"""A small disk that a test can fill."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ class Disk:
             missing("no small disk can be mounted here: root of a container, as a rule, may not")
 
     def fill(self, leave: int = 0) -> None:
-        """Leave at most this many bytes free."""
+        """Fill the disk until at most `leave` bytes are free."""
         headroom = self.folder / "spare"
         headroom.write_bytes(b"x" * leave)
         with self._filler.open("wb", buffering=0) as file, suppress(OSError):
@@ -31,7 +31,7 @@ class Disk:
         headroom.unlink()
 
     def empty(self) -> None:
-        """Free the space, like someone who has read the log."""
+        """Free the space, like an operator who has read the log."""
         self._filler.unlink()
 
     def close(self) -> None:

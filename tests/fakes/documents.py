@@ -1,4 +1,4 @@
-"""The document store in memory: anything that begins like a PDF is a document."""
+"""A document store in memory. It accepts any content that begins like a PDF."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ PDF = b"%PDF-1.4 signed"
 
 @dataclass
 class FakeDocuments:
-    """Documents by their label, on a disk that may be full."""
+    """Documents by label, on a disk that may be full."""
 
     stored: dict[Label, list[StoredDocument]] = field(default_factory=dict)
     secured: list[str] = field(default_factory=list)  # paths that survive a power failure
-    on_record: list[str] = field(default_factory=list)  # paths without a remaining note
-    full: str | None = None  # why nothing can be stored
+    on_record: list[str] = field(default_factory=list)  # paths whose note was deleted
+    full: str | None = None  # the reason why no document can be stored
 
     def prepare(self) -> None:
         if self.full:

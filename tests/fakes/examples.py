@@ -1,4 +1,4 @@
-"""Settings for property tests: the same examples each time with CI set, and few enough to run often.
+"""Settings for property tests: few enough examples to run often, and always the same if CI is set.
 
 `make test` sets FEWER_EXAMPLES and runs a third.
 """
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 FEWER = "FEWER_EXAMPLES" in os.environ
 
-# Leave no folder of examples at the top of the project.
+# No `database`: Hypothesis would create a folder of examples at the top of the project.
 MODEST = settings(
     max_examples=20 if FEWER else 60,
     deadline=None,

@@ -20,21 +20,21 @@ from tests.fakes.table import events_of
 
 
 class _Changeable:
-    """A class that tests may break, and whose methods they may replace although it is frozen."""
+    """A class whose attributes and methods tests may replace, although it is frozen."""
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
 
 class FaultyClaims(_Changeable, ClaimRepository):
-    """A database that cannot be written any more, or with some rows locked."""
+    """Claims of a database that rejects writes, or in which some rows are locked."""
 
-    broken: str | None = None  # why nothing can be written
+    broken: str | None = None  # the reason why the database rejects writes
     locked: Collection[str] = ()  # references of rows that another program locks
 
     @cached_property
     def extended(self) -> threading.Event:
-        """set when leases were renewed"""
+        """An event that is set when leases are renewed."""
         return threading.Event()
 
     @cached_property
@@ -53,7 +53,7 @@ class FaultyClaims(_Changeable, ClaimRepository):
         super().release(leased, lease)
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
-        """Record the rows that can be written, regardless of locks on the others."""
+        """Record the attempts at claims that are not locked. Raises NotRecordedError if others remain."""
         free = [one for one in ended if not self.broken and one[0].claim.reference not in self.locked]
         done = super().record(free, lease, now) if free else []
         self.attempts.extend(attempt for attempt, _ in free)

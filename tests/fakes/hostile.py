@@ -23,13 +23,13 @@ PADDING = 30_000_000  # bytes of white space after an oversized answer
 ELSEWHERE = "http://127.0.0.2:9/elsewhere"  # the target of REDIRECT: loopback, the discard port
 _BLOCK = 50_000
 _NESTED = 200_000  # deeper than a recursive parser can handle
-_LAUGHS = 9  # each ten times the previous one: a billion in the end
+_LAUGHS = 9  # levels, each ten times as long as the previous one: the last is a billion laughs long
 
 
 class Pace:
-    """In seconds. Tests change it."""
+    """Delays in seconds. Tests change them."""
 
-    late = 5.0  # before a SLOW answer
+    late = 5.0  # the delay before a SLOW answer
     drip = 1.0  # between two bytes
 
 
@@ -38,14 +38,16 @@ class Attack(StrEnum):
 
     TRUNCATED = auto()  # half of the body, then the end of the connection
     RESET = auto()  # no answer, the connection is reset
-    SLOW = auto()  # a good answer that comes late
+    SLOW = auto()  # a good answer after a delay
     DRIP = auto()  # the body, one byte at a time
-    DRIP_HEADERS = auto()  # the header too
-    OVERSIZED = auto()  # followed by 30 MB of white space
+    DRIP_HEADERS = auto()  # headers and body, one byte at a time
+    OVERSIZED = auto()  # a good answer followed by 30 MB of white space
     GZIP_BOMB = auto()  # a small answer that unpacks to 100 MB
     REDIRECT = auto()  # to another host
     INVALID_UTF8 = auto()  # Latin-1, which old services declare as UTF-8
-    WRONG_TYPE = auto()  # alternating: another shape, and the right shape with values of another type
+    WRONG_TYPE = (
+        auto()
+    )  # alternates between another structure, and the right structure with values of other types
     DTD_BOMB = auto()  # grows to gigabytes when parsed (billion laughs), or is nested too deeply
     HOSTILE_TEXT = auto()  # an error message that forges log lines and repeats the password
 
@@ -64,7 +66,7 @@ class Attack(StrEnum):
         return self._spoilt_json(good, state) if "json" in good.content_type else good
 
     def _spoilt_xml(self, good: Answer, state: ParcelState) -> Answer:
-        if self is Attack.INVALID_UTF8:  # in the first text
+        if self is Attack.INVALID_UTF8:  # the invalid bytes are in the first text
             return replace(good, body=good.body.replace(b"</", b"Livr\xe9</", 1))
         if self is Attack.DTD_BOMB:
             entities = ['<!ENTITY laugh0 "lol">']
@@ -73,7 +75,7 @@ class Attack(StrEnum):
             return replace(good, body=head + good.body.replace(b"</", f"&laugh{_LAUGHS};</".encode(), 1))
         if state.attempts % 2 == 0:
             return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', XML)
-        # Numbers become words: the last of these.
+        # The last of these numbers becomes a word.
         number = rb'(?s)(.*(?:<(?:errorCode|StatusNumber|STAT)>| code="))[^<"]*'
         body = re.sub(number, rb"\1abc", good.body, count=1)
         assert body != good.body, "no known field holds a number"
@@ -93,7 +95,7 @@ EVERY_STEP: list[AnyStep] = [*Scenario, *Attack]
 
 
 def retyped(tree: object) -> object:
-    """The same names, with every value of another type."""
+    """The tree with the same names and every value replaced by a value of another type."""
     if isinstance(tree, dict):
         return {name: retyped(value) for name, value in tree.items()}
     if isinstance(tree, list):
@@ -102,7 +104,7 @@ def retyped(tree: object) -> object:
 
 
 def _secret_of(carrier: SimulatedCarrier, question: Question) -> str:
-    """Our secrets in a request; for Mondial Relay, whose key is not sent, the signature."""
+    """The secret in a request. For Mondial Relay, whose key is not sent, this is the signature."""
     if len(carrier.credentials) == 1 or question.details.get("by") == "key":
         return key_of(question.account, question.password)
     return question.bearer or question.details.get("security") or question.password
@@ -129,16 +131,16 @@ def _hostile(error: Answer, secret: str) -> Answer:
     return replace(error, body=body, headers=headers)
 
 
-# ---------------------------------------------------------------- what is done to the connection
+# ---------------------------------------------------------------- attacks on the connection
 
 
 def reset(answer: Answer, connection: socket.socket, stopping: Event) -> None:
-    """Close it at once, so that the client gets a reset."""
+    """Close the connection immediately, so that the client gets a reset."""
     del answer, stopping
-    # Windows has two shorts, others two ints.
+    # The option is two shorts on Windows and two ints elsewhere.
     linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    socket.close(connection.detach())  # although the server still has open files of it
+    socket.close(connection.detach())  # closes it even though the server still has open files for it
 
 
 def truncated(answer: Answer, connection: socket.socket, stopping: Event) -> None:
@@ -185,7 +187,7 @@ SENDERS = {
 _READY_MADE = {
     Attack.RESET: Answer(200, sender=reset),
     Attack.REDIRECT: Answer(302, headers=(("Location", ELSEWHERE),)),
-    # Of many members that are unpacked one by one: fast to build.
+    # A gzip file may have many members. Repeating one member is faster than compressing 100 MB.
     Attack.GZIP_BOMB: Answer(
         200, gzip.compress(bytes(1_000_000)) * 100, XML, (("Content-Encoding", "gzip"),)
     ),

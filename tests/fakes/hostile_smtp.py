@@ -1,4 +1,4 @@
-"""Mail servers that are hostile, or broken beyond distinction: one connection each, in a thread."""
+"""Hostile or broken mail servers. Each accepts one connection in a thread."""
 
 import contextlib
 import itertools
@@ -17,11 +17,11 @@ EVERY_S = 0.02
 
 @dataclass
 class Hostile:
-    """What a server has done."""
+    """The state of a hostile server."""
 
     port: int
-    sent: int = 0  # bytes
-    reached: threading.Event = field(default_factory=threading.Event)  # the point where it turns hostile
+    sent: int = 0  # bytes sent by `send`
+    reached: threading.Event = field(default_factory=threading.Event)  # set when the hostile behavior begins
 
 
 Behavior = Callable[[Hostile, socket.socket], None]
@@ -49,7 +49,7 @@ def hostile(behave: Behavior) -> Iterator[Hostile]:
 
 
 def send(server: Hostile, sock: socket.socket, pieces: Iterable[bytes], every_s: float = 0.0) -> None:
-    """Send piece by piece until the client disconnects."""
+    """Send the pieces one by one until the client disconnects."""
     for piece in pieces:
         sock.sendall(piece)
         server.sent += len(piece)
@@ -57,7 +57,7 @@ def send(server: Hostile, sock: socket.socket, pieces: Iterable[bytes], every_s:
 
 
 def replying(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) -> Behavior:
-    """Give these replies, the first unasked, the others to a command each; then send the rest."""
+    """A server that sends the first reply as its greeting and one reply to each command, followed by `then`."""
 
     def behave(server: Hostile, sock: socket.socket) -> None:
         commands = sock.makefile("rb")
@@ -70,7 +70,7 @@ def replying(*replies: bytes, then: Iterable[bytes] = (), every_s: float = 0.0) 
                 pass
         server.reached.set()
         send(server, sock, then, every_s)
-        while sock.recv(65536):  # silent from here on
+        while sock.recv(65536):  # send no more
             pass
 
     return behave
@@ -82,12 +82,12 @@ def trickle(line: bytes = b"2") -> Iterator[bytes]:
 
 
 def endless(line: bytes) -> Iterator[bytes]:
-    """Many lines at a time."""
+    """Lines without end, a hundred at a time."""
     return itertools.repeat(line * 100)
 
 
 def deaf(server: Hostile, sock: socket.socket) -> None:
-    """Accepts no more of a message than the system buffers."""
+    """Read no part of a message, so that only the system's buffers accept data."""
     commands = sock.makefile("rb")
     sock.sendall(BANNER)
     for reply in (FINE, FINE, FINE, GO_ON):

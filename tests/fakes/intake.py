@@ -1,4 +1,4 @@
-"""The intake of a database's claims at a given time, as at the start of a run."""
+"""The intake of claims at a given time, as at the start of a run."""
 
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from recours.sandbox import SimulatedClock
 
 
 def assessor_of(database: Database, catalog: Catalog, policy: Policy) -> Assessor:
-    """The assessor for these rules."""
+    """The assessor with this policy."""
     return Assessor(database, catalog, partial(assess, policy=policy), str)
 
 
@@ -24,5 +24,5 @@ def intake_of(database: Database, catalog: Catalog, policy: Policy, now: datetim
 
 
 def take_in(database: Database, catalog: Catalog, now: datetime, policy: Policy) -> list[Claim]:
-    """Run the intake; returns the assessed claims."""
+    """Run the intake, and return the assessed claims."""
     return list(intake_of(database, catalog, policy, now).run(now))

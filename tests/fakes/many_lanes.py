@@ -1,4 +1,4 @@
-"""Any number of carriers, and the leasing of their claims by one slice."""
+"""A catalog with any number of carriers, and a slice that leases their claims."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ AMPLE = 10**9
 
 
 def lane_name(n: int) -> str:
-    """The carrier of a lane in a claim's spelling; in lower case, its key."""
+    """The carrier of a lane, as a claim spells it. The carrier's key is the same in lower case."""
     return f"Lane{n:05d}"
 
 
@@ -33,7 +33,7 @@ def make_catalog(lanes: int) -> Catalog:
 
 
 def catalog_of_clients(accounts: int) -> Catalog:
-    """One carrier at which this many clients have an account."""
+    """A catalog with one carrier, at which this many clients have an account."""
     client_accounts = {n + 1: {CHRONOPOST.key: n + 1} for n in range(accounts)}
     return Catalog([CHRONOPOST], configured=[CHRONOPOST.key], client_accounts=client_accounts)
 
@@ -76,11 +76,11 @@ class Slice:
         return [leased.claim for bundle in bundles for leased in bundle]
 
     def end(self, place: int = 0) -> None:
-        """A bundle was fetched; its claims are not due any more."""
+        """End a bundle that was fetched. Its claims are no longer due."""
         self.leasing.end_bundle(self.under_way.pop(place)[0].lane)
 
     def return_claims(self, place: int = 0) -> list[Claim]:
-        """A bundle was skipped."""
+        """End a bundle that was skipped, and return its claims, which become available again."""
         bundle = self.under_way.pop(place)
         self.leasing.end_bundle(bundle[0].lane)
         self.leasing.return_claims(bundle)
@@ -88,7 +88,7 @@ class Slice:
 
 
 def has_room(in_flight: int, at_once: int) -> bool:
-    """Whether to lease bundles. Half as many as `at_once` are leased ahead, and used up before more are leased."""
+    """Whether to lease more bundles: up to half of `at_once` ahead, and only when all earlier ones are in progress."""
     return in_flight <= at_once and in_flight < at_once + at_once // 2
 
 
@@ -97,10 +97,10 @@ class Model:
     """The claims that a slice may lease, computed from all claims each time."""
 
     slice: Slice
-    waiting: dict[Any, tuple[str, Urgency]]  # lanes and places of claims by their ids
+    waiting: dict[Any, tuple[str, Urgency]]  # lane and urgency of each claim by its id
 
     def next(self, now: datetime) -> int:
-        """Check that the next claims are the most urgent ones in lanes with room; returns their number."""
+        """Check that the slice leases the most urgent claims in lanes with room, and return their number."""
         leasing, limits = self.slice.leasing, self.slice.limits
         full = {
             lane.key

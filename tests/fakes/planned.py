@@ -1,4 +1,4 @@
-"""Open claims, accounts and terms for plans: all claims are due, and no run has seen them."""
+"""Claims, accounts and terms for plans. All claims are open and due, and no run has assessed them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

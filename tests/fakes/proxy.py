@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server on loopback, which freezes on request: it accepts everything and forwards nothing."""
+"""A TCP proxy in front of a server on loopback. On request it freezes: it accepts all data and forwards none."""
 
 import contextlib
 import socket
@@ -11,16 +11,16 @@ class Proxy:
     """Forwards to a port of 127.0.0.1 until it is frozen."""
 
     def __init__(self, port: int, freezes: Callable[[bytes], bool] = lambda _sent: False) -> None:
-        """`freezes`: called with a client's next message; freezes the proxy before forwarding it."""
+        """`freezes` is called with each message of a client. If it is true, the proxy freezes before forwarding."""
         self._target = port
         self._freezes = freezes
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._frozen = threading.Event()
-        self._holds_back = threading.Event()  # connections made before
+        self._holds_back = threading.Event()  # only for connections made before `freeze`
         self._old: set[socket.socket] = set()
         self._open: list[socket.socket] = []
-        self.taken = 0  # connections
+        self.taken = 0  # accepted connections
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._take, daemon=True).start()
@@ -32,7 +32,7 @@ class Proxy:
             each.close()
 
     def freeze(self, *, new_ones_too: bool = True) -> None:
-        """Stop forwarding; `new_ones_too`: for later connections too."""
+        """Stop forwarding. `new_ones_too`: also on connections made later."""
         self._old = set(self._open)
         (self._frozen if new_ones_too else self._holds_back).set()
 

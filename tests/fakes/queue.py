@@ -1,4 +1,4 @@
-"""`APIRequestQueue` in memory with scripted answers, limits and refusals; safe for the threads of a run."""
+"""`APIRequestQueue` in memory with scripted answers, limits and refusals. It is thread-safe."""
 
 import threading
 from collections import Counter, defaultdict
@@ -61,18 +61,18 @@ class FakeQueue:
     resets_at: datetime = datetime(2026, 2, 3, tzinfo=UTC)
     answers: dict[str, list[Outcome | Exception]] = field(default_factory=lambda: defaultdict(list))
     refusals: dict[str, Refusal] = field(default_factory=dict)
-    held_by_others: Counter[str] = field(default_factory=Counter)  # how many more temporary refusals
+    held_by_others: Counter[str] = field(default_factory=Counter)  # number of further temporary refusals
     during: Callable[[str], None] = lambda _: None
     used: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     fetches: list[tuple[str, Delivery | None]] = field(default_factory=list)  # number and known delivery
     urgent: list[dict[Capability, int]] = field(
         default_factory=list
-    )  # for each reservation: units left to others
-    together: Counter[str] = field(default_factory=Counter)  # the most concurrent fetches of a carrier
+    )  # the `urgent` argument of each call to `reserve`: units left to others
+    together: Counter[str] = field(default_factory=Counter)  # maximum number of concurrent fetches by carrier
     left: bool = False
     without_documents: dict[str, Refusal] = field(default_factory=dict)
-    stopped: dict[str, str] = field(default_factory=dict)  # by a person: the carrier and the reason
+    stopped: dict[str, str] = field(default_factory=dict)  # carriers paused by a person, with the reason
     _under_way: Counter[str] = field(default_factory=Counter)
     _accepted: set[str] = field(default_factory=set)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -85,7 +85,7 @@ class FakeQueue:
         urgent: dict[Capability, int] | None = None,
         may_continue: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        del may_continue  # no call waits here
+        del may_continue  # this queue never waits
         carrier = key
         with self._lock:
             self.urgent.append(urgent or {})
@@ -147,7 +147,7 @@ class FakeQueue:
         asked: Sequence[ParcelQuery],
         may_continue: Callable[[], bool] = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
-        """Fetch each parcel with its own call, without a shared tracking call."""
+        """Fetch each parcel with separate calls, without a shared tracking call."""
         del may_continue
         for reservation, one in zip(reservations, asked, strict=True):
             yield self.fetch(reservation, key, one.number, one.delivery, one.claim)

@@ -1,4 +1,4 @@
-"""Commands bound by the files' modes, even if root runs the tests."""
+"""Commands that respect file modes, even if root runs the tests."""
 
 import os
 from collections.abc import Sequence

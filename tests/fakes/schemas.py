@@ -1,4 +1,4 @@
-"""Kinds of schema that services have, created and used with plain SQL like their own applications."""
+"""Schemas of claims services, created and used with plain SQL as their own applications would do."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect
 from recours.database.border import USUAL_NAMES, TableNames
 from recours.database.engine import Database
 
-Types = Mapping[str, str | tuple[str, str]]  # of columns; if two, PostgreSQL's and SQLite's
+Types = Mapping[str, str | tuple[str, str]]  # type by column; if two, PostgreSQL's and SQLite's
 
 _TABLE: Types = {
     "id": "INTEGER PRIMARY KEY",
@@ -38,25 +38,25 @@ _CLIENTS: Types = {"id": "INTEGER PRIMARY KEY", "email": "TEXT", "notification_p
 
 @dataclass(frozen=True)
 class SchemaKind:
-    """A kind of schema, by its differences from the tables above."""
+    """A kind of schema, described by its differences from the tables above."""
 
     types: Types = field(default_factory=dict)
     client_id: str | tuple[str, str] = "INTEGER"
-    postgres_types: tuple[str, ...] = ()  # statements that create them
+    postgres_types: tuple[str, ...] = ()  # statements that create the types
     names: TableNames = USUAL_NAMES
-    key: Callable[[int], str] = str  # of the n-th claim, and of the n-th client
-    is_view: bool = False  # of a table with another name
+    key: Callable[[int], str] = str  # the key of the n-th claim and of the n-th client
+    is_view: bool = False  # whether the claims are a view of a table with another name
     has_pod_columns: bool = True
 
     @property
     def columns(self) -> Types:
-        """All columns of its table of claims, by recours's names."""
+        """The types of all columns of the claims table, by recours's names."""
         pod = POD_COLUMNS if self.has_pod_columns else {}
         return {**_TABLE, **pod, "client_id": self.client_id, **self.types}
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings with the names for recours."""
+        """The settings that tell recours the names of tables and columns."""
         if self.names == USUAL_NAMES:
             return {}
         columns = ",".join(f"{name}:{called}" for name, called in self.names.columns.items())
@@ -101,7 +101,7 @@ def _of(sql: str | tuple[str, str], *, is_sqlite: bool) -> str:
 
 
 def _uuid(n: int) -> str:
-    """Without hyphens, as SQLAlchemy writes it into SQLite; PostgreSQL reads both."""
+    """A UUID without hyphens, as SQLAlchemy writes it to SQLite. PostgreSQL accepts both forms."""
     return f"{n:032x}"
 
 
@@ -180,7 +180,7 @@ SCHEMAS = {
     "text key": SchemaKind({"id": "VARCHAR(20) PRIMARY KEY"}, "VARCHAR(20)", key=lambda n: f"dossier-{n}"),
     "view": SchemaKind(_COUNTS, is_view=True),
 }
-# Each kind on one database in `make test`: these two have types that SQLite lacks.
+# `make test` tests each kind on one database. These two kinds have types that SQLite does not have.
 _ON_POSTGRES = ("Django", "native enums, UUID")
 
 
@@ -198,7 +198,7 @@ SCHEMAS_OF_BOTH = [
 
 @dataclass
 class Application:
-    """The service's own application: it identifies claims by number and does not know recours."""
+    """The service's own application. It identifies claims by a number n, and does not know recours."""
 
     kind: SchemaKind
     database: Database
@@ -209,7 +209,7 @@ class Application:
             self._execute(statement)
 
     def add(self, n: int, **columns: Any) -> None:
-        """Add its n-th claim, of the n-th client, who has an address."""
+        """Add the n-th claim, and its client with an email address."""
         client = {"id": self.kind.key(n), "email": f"shop{n}@example.com"}
         of_claim = {
             "id": self.kind.key(n),
@@ -241,7 +241,7 @@ class Application:
 
     @contextmanager
     def holding(self, n: int) -> Iterator[None]:
-        """A transaction that edits a claim during the block; not on SQLite, where it would lock the whole database."""
+        """Edit a claim in a transaction that is open during the block. On SQLite, which locks all rows, do nothing."""
         if self.database.is_sqlite:
             yield
             return
@@ -253,7 +253,7 @@ class Application:
         self._execute(f"DELETE FROM {self.kind.table} WHERE {self._is(n)}")
 
     def row(self, n: int) -> dict[str, str | None]:
-        """A claim by recours's column names, with values in the database's form."""
+        """The row of a claim by recours's column names, with the values as the database returns them."""
         with self.database.read() as connection:
             present = self.columns(connection)
             known = dict.fromkeys((*_TABLE, *POD_COLUMNS, *_COUNTS))
@@ -284,5 +284,5 @@ class Application:
 
 
 def _literal(value: Any) -> str:
-    """Without a type, which PostgreSQL takes from the column."""
+    """An SQL literal without a type. PostgreSQL uses the type of the column."""
     return "NULL" if value is None else f"'{value}'"

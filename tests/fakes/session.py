@@ -1,4 +1,4 @@
-"""A session for a carrier's client: requests are stored, answers are scripted."""
+"""A session for a carrier's client that stores the requests and returns scripted answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +17,10 @@ NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
 
 @dataclass
 class FakeSession:
-    """Answers each call with the next answer, or fails with it.
+    """Answers each call with the next answer, or raises it if it is a failure.
 
-    `client`: an answer that its client reads as a request to wait fails as in a real session. `checks_requests`:
-    against the carrier's schema; without it, many answers to the same requests cost less.
+    `client`: if this client understands an answer as a request to wait, the call fails as in a real session.
+    `checks_requests`: whether to check requests against the carrier's schema. Tests with many answers skip this check.
     """
 
     answers: Sequence[Response | Failure]
@@ -59,9 +59,9 @@ class FakeSession:
 def fetched(
     client: Client, number: str, answers: Sequence[Response | Failure], known: Delivery | None = None
 ) -> tuple[Outcome, FakeSession]:
-    """A client's outcome for these answers, each of which it must have requested, and the session.
+    """A client's outcome for these answers, all of which it must use, and the session.
 
-    Raises CallError with the delivery known by then: the queue adds it.
+    Like the queue, adds the delivery known so far to a CallError.
     """
     line = FakeSession(answers, client)
     try:

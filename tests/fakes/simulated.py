@@ -1,4 +1,4 @@
-"""Sessions in which the simulated carriers answer at once without a server, and the results of their scenarios."""
+"""Sessions with the simulated carriers, called directly instead of through a server, and their scenarios' results."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -70,11 +70,11 @@ USUAL: dict[AnyStep, ErrorKind | str] = {
     Scenario.DELIVERED_GIF: GIF_TYPE,
     Scenario.POD_IMAGE_ONLY: PDF_TYPE,
     Scenario.FULL_EVIDENCE: PDF_TYPE,
-    Scenario.PARTLY_HOLLOW: NO_DOCUMENT,  # the first part
+    Scenario.PARTLY_HOLLOW: NO_DOCUMENT,  # the result for the first part
 }
 
 
-# At carriers with tracking only: the parcel is delivered, regardless of documents.
+# At carriers without documents, these results mean only that the parcel is delivered.
 _ABOUT_DOCUMENTS = (PDF_TYPE, PNG_TYPE, GIF_TYPE, NO_DOCUMENT, ErrorKind.POD_NOT_AVAILABLE_YET)
 DELIVERED_ALIKE = {scenario for scenario, came in USUAL.items() if came in _ABOUT_DOCUMENTS} | {
     Scenario.BAD_BASE64
@@ -83,7 +83,7 @@ USUAL_STATUS = USUAL | dict.fromkeys(DELIVERED_ALIKE, ErrorKind.POD_NEVER_AVAILA
 
 
 def quiet_sandbox() -> Sandbox:
-    """A sandbox without a listener, called directly."""
+    """A sandbox that does not listen, because tests call it directly."""
     box = Sandbox(now=lambda: NOW, port=9)
     box.accounts = {ACCOUNT: PASSWORD}
     return box
@@ -97,7 +97,7 @@ def client_of(carrier: str) -> Client:
 
 @lru_cache(maxsize=5000)
 def simulated(carrier: str, scenario: AnyStep, call: tuple[Any, ...]) -> Answer:
-    """The simulated carrier's answer; one call for each."""
+    """The simulated carrier's answer to a call."""
     box = quiet_sandbox()
     number = CATALOG.specs[carrier].sample_number
     method, target, headers, body = call
@@ -108,7 +108,12 @@ def simulated(carrier: str, scenario: AnyStep, call: tuple[Any, ...]) -> Answer:
     if service and client._tokens and header in sent and sent[header].startswith(service.scheme):
         box.answer(as_received(client._tokens._request))
         sent[header] = f"{service.scheme}{next(iter(box.tokens), 'none')}"
-    for name in (number, number[:14], number[:8], number[2:10]):  # some carriers get only a part of it
+    for name in (
+        number,
+        number[:14],
+        number[:8],
+        number[2:10],
+    ):  # some requests have only a part of the number
         box.parcels[name] = Parcel((scenario,))
     path, _, query = target.partition("?")
     return box.answer(HttpRequest(method, path, sent, body, query))
@@ -157,8 +162,8 @@ class SimulatedSession:
 class SandboxSession(FakeSession):
     """A session with a stateful sandbox: a parcel's scenario continues from fetch to fetch, and tokens stay valid.
 
-    `client` calls about `number`; an answer that resets or cuts off the connection does so. `lenient`: a request that
-    breaks the carrier's rules gets its refusal; otherwise it is a mistake. `script`: the parcel's scenario.
+    `client` calls about `number`. Attacks on the connection reset it or cut it off. A request that violates the
+    carrier's rules is refused if `lenient`, and otherwise fails the test. `script`: the parcel's scenario.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The engine in a single thread: for reproducible runs whose carriers answer at once."""
+"""The engine in a single thread, for reproducible runs whose carriers answer immediately."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from recours.runs.ports import CarrierAnswer
 
 
 class SingleThreadEngine(Engine):
-    """Has as many bundles in progress as the engine's threads; the first one to begin is answered first."""
+    """Has as many bundles in progress as the engine has threads. Bundles are answered in the order of submission."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -32,5 +32,5 @@ class SingleThreadEngine(Engine):
         return self._from_threads.get()
 
     def _attempt(self, leased: LeasedClaim, answers: Iterator[CarrierAnswer]) -> AttemptResult | None:
-        """Raise internal errors: they must not pass for an answer."""
+        """Raise internal errors instead of treating them as answers."""
         return attempt(leased.claim, leased.delivery, leased.reservation, answers, self._deps)

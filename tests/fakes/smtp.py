@@ -29,29 +29,27 @@ class _Controller(Controller):
 
 @dataclass
 class MailServer:
-    """Stores accepted emails. Each `refuse_…` is a response such as `550 no such user`, or None for no refusal."""
+    """Stores accepted emails. A `refuse_…` field is a response such as `550 no such user`, or None to accept."""
 
     user: str = ""
     password: str = ""
-    no_mechanisms: list[str] = field(
-        default_factory=list
-    )  # login methods, besides those that are never offered
+    no_mechanisms: list[str] = field(default_factory=list)  # login methods that this server does not offer
     certificate: ssl.SSLContext | None = None
     starttls: bool = False
     refuse_sender: str | None = None
     refuse_recipients: dict[str, str] = field(default_factory=dict)
-    refuse_data_command: str | None = None  # before the message is sent
-    refuse_data: str | None = None  # when it was
-    refuse_files: str | None = None  # the same, for a message with attachments
-    largest: int = 33_554_432  # bytes of a message, as it announces
-    hang_up_at: set[str] = field(default_factory=set)  # recipients
+    refuse_data_command: str | None = None  # response to the DATA command, before the message is sent
+    refuse_data: str | None = None  # response after the message was sent
+    refuse_files: str | None = None  # like `refuse_data`, only for messages with attachments
+    largest: int = 33_554_432  # maximum size of a message in bytes, as announced to clients
+    hang_up_at: set[str] = field(default_factory=set)  # recipients at which to close the connection
     drop: bool = False  # disconnect after a refusal, as Exim can be configured to do
     after_data: Callable[[Any], None] = lambda _server: (
         None
-    )  # called when a message was accepted, before the response
+    )  # called after a message is accepted, before the response
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)  # recipients, regardless of the result
-    peers: set[Any] = field(default_factory=set)  # of the clients that offered an email
+    peers: set[Any] = field(default_factory=set)  # addresses of the clients that offered an email
 
     def __enter__(self) -> Self:
         with socket.socket() as unused:
@@ -78,7 +76,7 @@ class MailServer:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings for reaching it without encryption."""
+        """The settings that make recours use this server without encryption."""
         return {
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.port),
@@ -112,14 +110,14 @@ class MailServer:
 
     def _refused(self, server: Any, refusal: str) -> str:
         if self.drop:
-            asyncio.get_running_loop().call_soon(server.transport.close)  # when it was said
+            asyncio.get_running_loop().call_soon(server.transport.close)  # after the response
         return refusal
 
     async def handle_DATA(self, server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
         if self.refuse_data:
             return self.refuse_data
         content = envelope.content or b""
-        assert isinstance(content, bytes)  # a text only if the controller decodes
+        assert isinstance(content, bytes)  # it is a string only if the controller decodes it
         message = message_from_bytes(content, policy=policy.default)
         if self.refuse_files and list(message.iter_attachments()):
             return self.refuse_files

@@ -1,4 +1,4 @@
-"""The table of claims, as the service's own application and a person see it."""
+"""The claims table, used like the service's own application or a person would use it."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -39,7 +39,7 @@ _DUE = select(_s.id).select_from(_JOINED).where(_IS_OF, ~_RESTS).limit(1)
 
 
 class ServiceTable:
-    """Rows by reference. Columns have the names of `Claim`, or their own."""
+    """Rows by reference. Column names are those of `Claim`, or of the table."""
 
     def __init__(self, database: Database, catalog: Catalog) -> None:
         """Use the carriers of this catalog."""
@@ -47,7 +47,7 @@ class ServiceTable:
         self._catalog = catalog
 
     def add(self, reference: str, carrier: str = "Chronopost", **columns: Any) -> None:
-        """Add a row like the service."""
+        """Add a row as the service does."""
         self.add_all([{"reference": reference, "carrier": carrier} | columns])
 
     def add_all(self, rows: list[dict[str, Any]]) -> None:
@@ -57,15 +57,15 @@ class ServiceTable:
             connection.execute(insert(SERVICE_CLAIMS), values)
 
     def edit(self, reference: str, **columns: Any) -> None:
-        """Change a row like the service's application or a person."""
+        """Change a row as the service's application or a person does."""
         set_service(self._database, reference, **_by_column(columns))
 
     def set_own(self, reference: str, **columns: Any) -> None:
-        """Write into recours's own row of a claim."""
+        """Write columns of recours's own row of a claim."""
         set_own(self._database, reference, **columns)
 
     def spoil(self, reference: str, *columns: str) -> None:
-        """Write values of a wrong type into these columns."""
+        """Write values of the wrong type to these columns."""
         names = ", ".join(f"{name} = 'soon'" for name in columns)
         with self._database.write() as connection:
             connection.exec_driver_sql(
@@ -74,12 +74,12 @@ class ServiceTable:
             )
 
     def assess(self, reference: str, state: State) -> None:
-        """Put a claim into this state, as after a run that assessed its current values and wrote them to the service."""
+        """Set a claim's state as if a run had assessed its current values and updated the service's columns."""
         self.edit(reference, pod_retry_count=state.retries_used, pod_last_retry_at=state.last_retry_at)
         self.set_own(reference, **assessed_values(self[reference], state, START))
 
     def lease(self, reference: str, until: datetime, token: str = "another run") -> None:
-        """Lease a claim as another run."""
+        """Lease a claim on behalf of another run."""
         self.set_own(reference, lease_token=token, lease_until=until)
 
     def leases(self) -> dict[str, Lease]:
@@ -90,7 +90,7 @@ class ServiceTable:
         }
 
     def claims(self, *conditions: ColumnElement[bool]) -> list[Claim]:
-        """All claims, in the order in which they were added."""
+        """The claims in the order in which they were added."""
         border = self._database.border
         query = reading_all(border, *conditions).order_by(border.key)
         with self._database.read() as connection:
@@ -101,7 +101,7 @@ class ServiceTable:
         return claim
 
     def is_due(self, until: datetime, statuses: Collection[FetchStatus] = _OURS) -> bool:
-        """Whether a run would find work at claims of these statuses, except for edits since the last run."""
+        """Whether a run would find due claims with these statuses. Edits since the last run are not considered."""
         bounds = {"until": until, "statuses": list(statuses)}
         with self._database.read() as connection:
             return connection.execute(_DUE, bounds).first() is not None
@@ -113,12 +113,12 @@ class ServiceTable:
 
     @property
     def notices(self) -> list[tuple[str, str, str]]:
-        """The same as (name, audience, number)."""
+        """The events of claims as (name, audience, number)."""
         return [(event.name.value, event.audience.value, event.number) for event in self.events]
 
 
 def events_of(database: Database, *, of_claims: bool) -> list[Event]:
-    """Events to be sent about claims, or about none, in the order of writing."""
+    """The events of claims, or those without a claim, in the order of writing."""
     c = events.c
     query = select(c.event, c.audience, c.carrier, c.tracking_number, c.facts)
     query = query.where(c.claim_id.is_not(None) if of_claims else c.claim_id.is_(None)).order_by(c.id)

@@ -1,4 +1,4 @@
-"""A timestamping authority on this machine: `openssl ts` behind a server with intentional mistakes on request."""
+"""A timestamping authority on this machine: `openssl ts` behind a server that makes mistakes on request."""
 
 import shutil
 import subprocess
@@ -41,7 +41,7 @@ def openssl(folder: Path, *arguments: str) -> bytes:
 
 
 def make_authority(folder: Path) -> None:
-    """Keys and certificates of an authority: its root is `root.pem`."""
+    """Create the keys and certificates of an authority, with the root certificate `root.pem`."""
     folder.mkdir()
     (folder / "cnf").write_text(_CONFIGURATION)
     (folder / "serial").write_text("01\n")
@@ -55,7 +55,7 @@ def make_authority(folder: Path) -> None:
 
 @dataclass
 class Authority:
-    """`manner`: how it answers; by default correctly."""
+    """A server. `manner`: how it answers; by default correctly."""
 
     folder: Path
     manner: str = "right"
@@ -68,7 +68,7 @@ class Authority:
                        "-signer", "tsa.pem", "-inkey", "tsa.key")  # fmt: skip
 
     def query(self, digest: str) -> bytes:
-        """A query by openssl itself, with another nonce than the one sent."""
+        """A query created by openssl, whose nonce differs from the client's."""
         return openssl(self.folder, "ts", "-query", "-digest", digest, "-sha256", "-cert")
 
     def answer(self, query: bytes) -> Iterator[bytes]:

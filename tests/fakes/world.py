@@ -1,4 +1,4 @@
-"""The dependencies of a run over a database in memory, and the two workers over them."""
+"""The dependencies of a run with a database in memory, and both workers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,15 +26,15 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 def local(moment: datetime) -> datetime:
-    """The tests' machine is in Paris."""
+    """Local time in Paris, as if the tests' machine were there."""
     return moment.astimezone(PARIS)
 
 
 @dataclass
 class World:
-    """A database, carriers, documents and a clock; `scheduler()` and `fetch_worker()` run over them.
+    """A database, carriers, documents and a clock, with the workers `scheduler()` and `fetch_worker()`.
 
-    Its database is the process's only one: a world ends when the next one begins.
+    All worlds of a process share one database, so a new world empties the database of the previous one.
     """
 
     clock: SimulatedClock = field(default_factory=SimulatedClock)
@@ -77,17 +77,17 @@ class World:
     # ---------------------------------------------------------------- claims
 
     def failed(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> None:
-        """A claim whose first fetch failed two hours ago: due now."""
+        """Add a claim whose first fetch failed two hours ago, so that it is due now."""
         usual: dict[str, Any] = {"updated_at": self.now - timedelta(hours=2), "error_text": "API timeout"}
         self.table.add(reference, number=number, fetch_status=FetchStatus.FAILED, **(usual | columns))
 
     def pending(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> None:
-        """A new claim."""
+        """Add a new claim."""
         columns = {"created_at": self.now - timedelta(minutes=20)} | columns
         self.table.add(reference, number=number, fetch_status=FetchStatus.PENDING, **columns)
 
     def many_failed(self, count: int, **columns: Any) -> list[str]:
-        """This many failed claims CLM-01, CLM-02, …, the first the most urgent; returns their numbers."""
+        """Add this many failed claims CLM-01, CLM-02, …, the most urgent first, and return their numbers."""
         numbers = [f"XY{place:09}FR" for place in range(1, count + 1)]
         for place, number in enumerate(numbers, 1):
             failed_at = self.now - timedelta(hours=10) + timedelta(minutes=place)
@@ -117,7 +117,7 @@ class World:
         return self.fetch_worker(batch_size, **options).run()
 
     def each_hour(self, hours: int, run: Callable[[], object]) -> None:
-        """Run now, and at each later full hour at which a run would find work."""
+        """Run now and then at each full hour at which a run would find work."""
         run()
         for _ in range(1, hours):
             self.clock.advance(timedelta(hours=1))
