@@ -1,1 +1,1 @@
-"""Carrier clients, one module each, and the queue and HTTP layer through which every call goes."""
+"""One client module per carrier, and the queue and HTTP layer that make every call."""

@@ -1,9 +1,9 @@
-"""Decides whether an account can be called now, according to pauses by the carrier or a person, refusals and limits.
+"""Decides whether an account can be called now. Pauses by the carrier or a person, refusals and limits can prevent it.
 
 Fetches take turns here, so that a wrong password costs one refused call, no matter how many claims are fetched at the
 same time. Until an answer in this run shows that the carrier accepts our account, calls that send its credentials are
-made for one claim at a time. The same applies to calls for documents until the account is known to have the right to
-them. Calls without credentials, such as the tracking of some carriers, do not wait.
+made for one claim at a time. Document calls are also made for one claim at a time until the account is known to have
+the right to documents. Calls without credentials, such as the tracking calls of some carriers, do not wait.
 """
 
 import secrets
@@ -41,13 +41,13 @@ from recours.core.text import Minute
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
-# A run reserves the next attempt with a refused account for this long; another run may make it if this run dies.
+# A run reserves the next attempt with a refused account for this time. If it dies, another run makes the attempt later.
 _ATTEMPT_TIME = timedelta(minutes=10)
 
 
 @dataclass(eq=False)
 class Refusals:
-    """Collects what this run learns about refusals of our accounts, and shares it with all processes. Thread-safe."""
+    """Records refusals and acceptances of our accounts in this run and shares them with all processes. Thread-safe."""
 
     _accounts: Mapping[str, Account]
     _quota: QuotaTables
@@ -55,7 +55,7 @@ class Refusals:
     _trying_again: dict[str, AccountState] = field(default_factory=dict)
     _accepted: dict[str, set[Capability]] = field(default_factory=dict)
     _proven: set[str] = field(default_factory=set)
-    _grants_documents: set[str] = field(default_factory=set)  # by an answer of this run or a person
+    _grants_documents: set[str] = field(default_factory=set)  # known from an answer or a person
     _documents_received: set[str] = field(default_factory=set)  # accounts, in this run
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -64,12 +64,12 @@ class Refusals:
     def must_wait(self, key: str, state: AccountState) -> bool:
         """Return whether the account was refused, its credentials are unchanged, and the wait is not over.
 
-        Once the wait is over, this call reserves the next attempt with the account for this run.
+        Once the wait is over, this method reserves the next attempt with the account for this run.
         """
         if state.refusals == 0:
             return False
         with self._lock:
-            # By now, another call of this run may have reserved the attempt, or the carrier accepted the account.
+            # Another thread may have reserved the attempt in the meantime, or seen the account accepted.
             if key in self._trying_again:
                 return False
             state = self._quota.carrier_state(key).account
@@ -90,14 +90,14 @@ class Refusals:
         return fingerprint(self._accounts[key].credentials, state.salt) != state.credentials_print
 
     def try_now(self, key: str, state: AccountState) -> None:
-        """Use a refused account anyway, because a person asked for it."""
+        """Allow calls with a refused account now, at a person's request."""
         if state.refusals:
             self._trying_again[key] = state
 
     def awaits_check(self, key: str, claims: Collection[Any]) -> AccountState | None:
-        """The refusal, if the credentials must be checked before these claims are fetched.
+        """Return the earlier refusal if the credentials must be checked before these claims are fetched; else None.
 
-        The claim whose call was refused must not test the account again. After a refused check, another is made.
+        The claim whose call was refused must not test the account again. After a refused check, a new check is needed.
         """
         state = self._trying_again.get(key)
         return state if state and (state.claim is None or state.claim in claims) else None
@@ -110,7 +110,7 @@ class Refusals:
     def blame(
         self, key: str, kind: ErrorKind, claim: Any, capability: Capability, accepted: Collection[Capability]
     ) -> Blame:
-        """The cause of a refusal, if clear without a check. `accepted`: the rights shown by earlier calls."""
+        """The cause of a refusal; UNCLEAR if only a check can tell. `accepted`: the rights shown by earlier calls."""
         by_it = self._closed_by(key, claim)
         kinds = self._accepted.get(key, set()).union(accepted)
         return blame(kind, capability, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
@@ -132,7 +132,7 @@ class Refusals:
             if (earlier := self._trying_again.pop(key, None)) is None:
                 earlier = self._quota.carrier_state(key).account
                 if lasts(earlier.refused_until, self._clock.now()) and earlier.refused_until:
-                    return earlier.refused_until  # closed by another call in progress at the same time
+                    return earlier.refused_until  # a concurrent call has already closed the account
                 earlier = AccountState()
             refusals = earlier.refusals + 1
             salt = secrets.token_hex(16)
@@ -152,7 +152,7 @@ class Refusals:
     def note_accepted(self, key: str, accepted: Collection[Capability], *, proven: bool) -> None:
         """Record that calls with our credentials were accepted. `proven`: the account may use the service.
 
-        This lifts a refusal, unless the refusal is about a right that this answer does not show.
+        Lifts the refusal, unless the refusal denied a right that this answer does not prove.
         """
         with self._lock:
             self._accepted.setdefault(key, set()).update(accepted)
@@ -180,7 +180,7 @@ class Refusals:
     def count_document_call(self, key: str, has_requested: bool) -> bool:
         """Count a document call of an account that may lack the right to documents.
 
-        Return False if the call must not be made now. `has_requested`: the fetch has already requested a document.
+        Returns False if the call must not be made now. `has_requested`: the fetch has already requested a document.
         """
         while True:
             right = self.documents(key)
@@ -191,7 +191,7 @@ class Refusals:
                 return True
 
     def note_documents_refused(self, key: str, words: str) -> bool:
-        """Record that an account that can track was refused a document; False if the parcel is at fault."""
+        """Record that an account that can track was denied a document; return False if the parcel is the reason."""
         right = self.documents(key)
         if right.is_proven(self._clock.now()):
             return False
@@ -200,7 +200,7 @@ class Refusals:
         return True
 
     def note_documents_granted(self, key: str, *, with_document: bool) -> None:
-        """Record that an answer or a person showed the right to documents. `with_document`: the answer had a document."""
+        """Record that an answer or a person showed the right to documents. `with_document`: the answer had one."""
         if key in self._documents_received:
             return
         right = self.documents(key)
@@ -221,8 +221,8 @@ class Refusals:
 def fingerprint(credentials: tuple[str, ...], salt: str) -> str:
     """A fingerprint of the credentials, for detecting changes.
 
-    It is slow on purpose, so that a six-digit password cannot be found by trying all of them. The result is cached
-    because a plan or a long-lived worker would compute it for every run while an account is closed.
+    The hash is slow on purpose, so that a six-digit password cannot be found by trying all of them. The result is
+    cached because a plan or a long-lived worker needs the fingerprint in every run while an account is closed.
     """
     import hashlib  # noqa: PLC0415 (needed only if an account was refused)
 
@@ -234,14 +234,14 @@ def fingerprint(credentials: tuple[str, ...], salt: str) -> str:
 
 
 class AccountGate:
-    """The state of the accounts, shared by all processes. `key`: an account's key; see `recours.core.accounts`."""
+    """The state of the accounts, shared by all processes. For account keys, see `recours.core.accounts`."""
 
     def __init__(
         self, accounts: Mapping[str, Account], quota: QuotaTables, clock: Clock, minute: Minute = str
     ) -> None:
-        """`accounts`: by key, and never iterated, because a client's account may be created on first use.
+        """`accounts`: by key; never iterated, because a client's account may be created on first use.
 
-        `minute`: formats a time with its zone for people.
+        `minute`: formats a time with its zone for display.
         """
         self._accounts = accounts
         self._quota = quota
@@ -252,7 +252,7 @@ class AccountGate:
     # ---------------------------------------------------------------- before calls
 
     def closed(self, key: str) -> Refusal | None:
-        """Why the account cannot be called now; ignores the quota. Reserves a refused account's next attempt if due."""
+        """Why the account cannot be called now, quota aside. Reserves a refused account's next attempt if it is due."""
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
             return refusal
@@ -263,7 +263,7 @@ class AccountGate:
         return self._quota.carrier_state(key).at(self._clock.now())
 
     def documents(self, key: str) -> Refusal | None:
-        """Why no documents are requested with the account, with `since` and `until` set; None: they are requested."""
+        """Why no documents are requested with the account, with `since` and `until` set; None if they are."""
         right = self.refusals.documents(key)
         return self._documents_refusal(key, right) if right.refused_at else None
 
@@ -275,7 +275,7 @@ class AccountGate:
         """Return whether to start one fetch at a time, because this run has no answer yet that accepts our account."""
         if self.refusals.accepted(key):
             return False
-        # If a refused account is used again, its credentials are checked before the first call.
+        # The credentials of a refused account are checked before its next call.
         return self._accounts[key].presents(Capability.TRACKING) or self.refusals.is_tried_again(key)
 
     def client_of(self, key: str) -> str:
@@ -283,7 +283,7 @@ class AccountGate:
         return self._accounts[key].client_address
 
     def setup_calls(self, key: str) -> CallBudget:
-        """The calls that the first fetch of a run needs before its own calls, such as a token call."""
+        """The setup calls before the first fetch of a run, such as a token call."""
         client = self._accounts[key].client
         return client.setup_calls(self._clock.now()) if client else {}
 
@@ -330,7 +330,7 @@ class AccountGate:
         return [refusal for refusal in refusals if refusal]
 
     def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
-        """The usage of each account's limits: limits of one capability first, the longest window last."""
+        """The usage of each account's limits: limits of a single capability first, then by length of the window."""
         limits: dict[str, list[Limit]] = {}
         for key in keys:
             limits[key] = sorted(
@@ -344,7 +344,7 @@ class AccountGate:
     # ---------------------------------------------------------------- pausing by a person
 
     def stop(self, key: str, by: str, why: str = "", until: datetime | None = None) -> Stop:
-        """Pause the carrier, or a client's account there, for all processes, until `until` or until it is resumed.
+        """Pause a carrier, or a client's account at a carrier, for all processes, until `until` or a manual resume.
 
         `by`: the person; `why`: the reason they give.
         """
@@ -353,7 +353,7 @@ class AccountGate:
         return self.status(key).stopped or stop
 
     def resume(self, key: str, by: str) -> Stop | None:
-        """Resume the carrier or account. Return the pause that ended, or None."""
+        """Resume the carrier or account. Return the pause that ended, or None if there was none."""
         return self._quota.resume(key, by, self._clock.now())
 
     # ---------------------------------------------------------------- the reasons
@@ -404,7 +404,7 @@ class AccountGate:
         return Refusal(
             Blocked.CARRIER,
             sentence("en", explanation),
-            # Claims that wait for the right become due slightly before this time.
+            # Claims that wait for the right to documents become due slightly before this time.
             (right.next_call_at or self._clock.now()) + DUE_SLACK,
             kind=ErrorKind.ACCOUNT_DENIED,
             explanation=explanation,
@@ -422,7 +422,7 @@ class AccountGate:
 
 
 class NotPresentedError(CallError):
-    """No call was made, because another fetch closed the account or its right to documents (`of_document`)."""
+    """No call was made, because another fetch closed the account, or the account for documents (`of_document`)."""
 
     def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
         failure = Failure(refusal.kind, refusal.reason, None, refusal.until, claim_only=of_document)
@@ -431,19 +431,19 @@ class NotPresentedError(CallError):
 
 @dataclass(eq=False)
 class Turns:
-    """The locks and counters with which this run's threads take turns at one account."""
+    """The locks and counters that let this run's threads use one account in turn."""
 
     gate: AccountGate
     key: str
     account: Account
     first: threading.Lock = field(default_factory=threading.Lock)  # held to send credentials
-    fetches: int = 0  # finished fetches that sent the credentials; each may have closed the account
+    fetches: int = 0  # finished fetches that sent the credentials: any of them may have closed the account
     documents: threading.Lock = field(default_factory=threading.Lock)  # held to request a document
 
 
 @dataclass(eq=False)
 class WaitingReservation:
-    """A reservation whose calls wait until it is the fetch's turn. Used by one thread."""
+    """A reservation whose calls wait for the fetch's turn. For use by one thread."""
 
     _reservation: Reservation
     _turns: Turns
@@ -488,7 +488,7 @@ class WaitingReservation:
             raise NotPresentedError(self._turns.gate.why_no_documents(key), of_document=True)
 
     def answered(self) -> None:
-        """Let other fetches continue: this fetch is over and its answers are recorded."""
+        """Let other fetches continue, now that this fetch is over and its answers are recorded."""
         if self._requests_document:
             self._requests_document = False
             self._turns.documents.release()

@@ -26,15 +26,15 @@ class Client(ABC):
     """
 
     spec: ClassVar[CarrierSpec]
-    # Whether the tracking call sends our credentials too.
+    # Whether tracking calls send our credentials.
     tracking_shows_account: bool = True
-    # Whether "access denied" means that the parcel belongs to another customer. Otherwise, our account may be at fault.
+    # Whether "access denied" always means that the parcel belongs to another customer, not that our account is denied.
     denies_by_parcel: ClassVar[bool] = False
     token_service: ClassVar[TokenService | None] = None  # set if each call needs a token
     _tokens: Tokens | None = None
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        """`settings`: one complete set of the spec's credentials and all its options, by name."""
+        """`settings`: the values of one complete set of the spec's credentials and of all its options, by name."""
         self.settings = settings
         if service := self.token_service:
             user, password = (settings[name] for name in self.spec.credentials[0][:2])
@@ -54,7 +54,7 @@ class Client(ABC):
     ) -> Mapping[str, Delivery | Failure] | Failure:
         """Track several parcels with one call. Raises CallError.
 
-        The result omits numbers that are not in the answer. If the whole answer is unusable, it is a single failure.
+        Returns a result for each number in the answer, or a single failure if the whole answer is unusable.
         """
         return {number: self.track(number, session) for number in numbers}
 
@@ -63,11 +63,11 @@ class Client(ABC):
         """The document of a delivered parcel, or why it is missing. Raises CallError."""
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
-        """The calls that the next fetch needs before its own calls: a token call, or none."""
+        """The setup calls before the next fetch: a token call, or none."""
         return self._tokens.setup_calls(now) if self._tokens else {}
 
     def secrets(self) -> tuple[str, ...]:
-        """The tokens in use, which no text may contain. The settings contain the other secrets."""
+        """The tokens in use, to be redacted from texts. The other secrets are in the settings."""
         return self._tokens.secrets() if self._tokens else ()
 
     def call(self, capability: Capability, request: Request, session: CarrierSession) -> Response:
@@ -79,7 +79,7 @@ class Client(ABC):
         )
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
-        """Return a Wait if the answer asks us to wait. The session prefers the time in a Retry-After header."""
+        """Return a Wait if the answer asks us to wait. A Retry-After header overrides its time."""
         del capability, now
         return Wait() if answer.status == TOO_MANY else None
 
@@ -88,14 +88,14 @@ class Client(ABC):
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
         """The document, or why it is missing. Raises CallError.
 
-        `number` has the format in the spec. `delivery`: the facts from tracking; None: not tracked yet.
+        `number` has the format in the spec. `delivery`: the delivery known from tracking; None: not tracked yet.
         """
         if delivery is None:
             return self.fetch_tracked(number, self.track(number, session), session)
         return self._proved(number, delivery, session)
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
-        """Request the document if the parcel is delivered. `tracked`: from `track_many`. Raises CallError."""
+        """Request the document if the parcel is delivered. `tracked`: the result of `track_many`. Raises CallError."""
         if self.tracking_shows_account:
             self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):
@@ -109,7 +109,7 @@ class Client(ABC):
         return add_delivery(outcome, delivery)
 
     def note_accepted(self, answer: Delivery | Outcome, session: CarrierSession) -> None:
-        """Note in the session that our account was accepted, if the answer to a call with our credentials shows it."""
+        """Record in the session that our account was accepted, if this answer to a call with credentials shows it."""
         kind = answer.kind if isinstance(answer, Failure) else None
         denied_by_parcel = self.denies_by_parcel and kind is ErrorKind.ACCESS_DENIED
         if kind is None or kind in ABOUT_PARCEL or denied_by_parcel:
@@ -123,14 +123,14 @@ class Client(ABC):
         self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):
             return tracked
-        # The check requests no document.
+        # A check requests no document, even if the parcel is delivered.
         return Failure.of(Sentence.PROOF_PENDING, self.spec.name, delivery=tracked)
 
 
 class OneCallClient(Client):
     """A carrier with a single call for status and document. The call is made even if the delivery is known.
 
-    `fetch_proof` makes the call and completes the answer with what is already known about the delivery.
+    `fetch_proof` makes the call and adds known facts about the delivery to the answer.
     """
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
@@ -144,7 +144,7 @@ class OneCallClient(Client):
 
 
 class StatusClient(Client):
-    """A carrier that issues no documents. `track` makes the only call and returns a failure with the delivery."""
+    """A carrier that issues no documents. `track` makes the only call; its failure contains any delivery."""
 
     @staticmethod
     @abstractmethod
@@ -152,7 +152,7 @@ class StatusClient(Client):
         """The failure to report for a delivered parcel."""
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Make no call, because the carrier issues no document."""
+        """Return the failure without a call, because the carrier issues no documents."""
         del number, session
         return self.no_proof(delivery)
 
@@ -164,7 +164,7 @@ class StatusClient(Client):
 
 
 def further_evidence(session: CarrierSession, request: Request) -> Response | None:
-    """The answer to one more call for evidence, or None if no call is left or the call fails."""
+    """Make one more call for evidence. Return None if no call is left or the call fails."""
     try:
         return session.call(Capability.POD, request)
     except (CallError, RunError):
@@ -172,7 +172,7 @@ def further_evidence(session: CarrierSession, request: Request) -> Response | No
 
 
 def add_delivery(outcome: Outcome, delivery: Delivery | None) -> Outcome:
-    """Add what is known about the delivery to a failure, so that the next attempt need not track the parcel again."""
+    """Add a known delivery to a failure, so that the next attempt need not track the parcel again."""
     if isinstance(outcome, Retrieved) or outcome.delivery is not None:
         return outcome
     return replace(outcome, delivery=delivery)

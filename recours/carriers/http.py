@@ -1,7 +1,7 @@
-"""Bounded HTTP calls, and the session in which a client makes the calls of a fetch.
+"""HTTP calls with limits, and the session in which a client makes the calls of a fetch.
 
-A call has timeouts, a deadline and a size limit for the whole answer, and follows no redirects. The libraries never
-repeat a call: each call must first consume a unit of the carrier's quota, which only the session can do.
+A call has timeouts, a deadline and a size limit for the whole answer, and follows no redirects. The HTTP libraries must
+not repeat calls, because each call first consumes a unit of the carrier's quota, which only the session can do.
 """
 
 import http.client
@@ -38,16 +38,16 @@ from recours.runs.ports import Clock, Reservation
 
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024
-_CONNECTIONS = 100  # kept open; more than any run uses for one carrier at the same time
+_CONNECTIONS = 100  # open connections to keep: more than any run uses for one carrier at the same time
 _MAX_ORIGINS = 20
 _HEADERS = dict(default_headers())
 
-# urllib3 logs the URL of an answer with malformed headers, and the query may contain a password or a signature.
+# For malformed headers, urllib3 logs the URL, whose query may contain a password or a signature.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class HttpError(Exception):
-    """A call that returned nothing to parse. People read the exception's text after the carrier's name."""
+    """A call that returned nothing to parse. The message completes a sentence that starts with the carrier's name."""
 
     key: Sentence
 
@@ -75,13 +75,13 @@ class TimedOutError(HttpError):
 
 
 class BrokenAnswerError(HttpError):
-    """The connection broke, or the answer could not be read to its end."""
+    """The connection broke before the whole answer was read."""
 
     key = Sentence.CONNECTION_BROKEN
 
 
 class UnacceptableAnswerError(HttpError):
-    """An answer that no carrier should give: too large, wrongly encoded, or a redirect."""
+    """An answer that is too large, cannot be decompressed, or is a redirect."""
 
     key = Sentence.ANSWER_UNREADABLE
 
@@ -94,12 +94,12 @@ class Sender(Protocol):
 
 
 class Http:
-    """Makes calls to one base URL, with one connection per call in progress. Stores no cookies."""
+    """Makes calls to one base URL. Each call in progress has its own connection. No cookies are stored."""
 
     def __init__(
         self, base_url: str, connect_s: float, read_s: float, deadline_s: float, *, replaced: bool = False
     ) -> None:
-        """Make no connection yet. Times are in seconds. `replaced`: send every request to `base_url`."""
+        """Connect on the first call. Times are in seconds. `replaced`: send every request to `base_url`."""
         self.base_url = base_url
         self._replaced = replaced
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
@@ -114,11 +114,11 @@ class Http:
         _call.connected = False
         origin = self.base_url if self._replaced or not request.origin else request.origin
         if len(self._routes) > _MAX_ORIGINS:
-            # Answers may link to ever more hosts, and a connection to each host would stay open.
+            # Links in answers may name more and more hosts, and a connection to each host would stay open.
             self._routes.clear()
         try:
             for header in request.headers.items():
-                # http.client accepts a value with several lines if the later lines are indented.
+                # http.client itself accepts values with several lines if the later lines are indented.
                 check_header_validity(header)
             route = self._routes.get(origin) or self._routes.setdefault(origin, self._route_to(origin))
             # The pool is used directly because a requests session stores cookies and reads passwords from .netrc.
@@ -151,10 +151,10 @@ class Http:
 
 @dataclass(frozen=True)
 class _Route:
-    """The connections to an origin, or to the proxy that the environment sets for it."""
+    """The connections to an origin, or to the proxy for this origin in the environment."""
 
     pool: HTTPConnectionPool
-    prefix: str  # put before each path: the path of the base URL, or the whole origin if there is a proxy
+    prefix: str  # to precede each path: the path of the base URL, or the whole origin if there is a proxy
 
 
 def _read_body(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
@@ -194,7 +194,7 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
 
 
 def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
-    """The reason why no connection could be made. `chain`: the exception and its causes."""
+    """The exception that explains why no connection could be made. `chain`: the original exception and its causes."""
     if any(isinstance(cause, OSError) and cause.errno in MACHINE_FAULTS for cause in chain):
         return MachineError("could not be reached because this machine is out of file descriptors or memory")
     if any("CERTIFICATE" in str(cause).upper() for cause in chain):
@@ -206,7 +206,7 @@ def _not_sent(chain: Sequence[BaseException]) -> NotSentError:
 
 # ---------------------------------------------------------------- one deadline for headers and body
 
-# Per thread: the deadline of the current call (monotonic seconds), and whether the call is connected.
+# Per thread: the deadline of the current call (monotonic seconds), and whether its connection is established.
 _call = threading.local()
 
 
@@ -225,7 +225,7 @@ class _DeadlineReader(io.RawIOBase):
         self._piece_s = sock.gettimeout()
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """The method through which http.client reads an answer."""
+        """Return the stream from which http.client reads the answer."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
@@ -261,7 +261,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 class _WatchedHttp(HTTPConnection):
-    """A connection that records that it is established, because data may have been sent from then on."""
+    """A connection that records when it is established, because from then on data may have been sent."""
 
     response_class = _TimedResponse
     _gathered: list[bytes] | None = None
@@ -271,7 +271,7 @@ class _WatchedHttp(HTTPConnection):
         _call.connected = True
 
     def request(self, *args: Any, **named: Any) -> None:
-        """Send head and body together, so that a process killed in between never sends half a request."""
+        """Send head and body together, so that a killed process never leaves half a request."""
         _call.connected = _call.connected or self.sock is not None
         pieces: list[bytes] = []
         self._gathered = pieces
@@ -304,7 +304,7 @@ _POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
 class _Adapter(HTTPAdapter):
-    """The adapter of requests with our own connections, both direct and through a proxy."""
+    """An adapter of `requests` that uses our own connection classes, both directly and through a proxy."""
 
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
         super().init_poolmanager(*args, **named)
@@ -318,17 +318,17 @@ class _Adapter(HTTPAdapter):
 
 # ---------------------------------------------------------------- the calls of a fetch
 
-# A failed call is repeated once, a few seconds later. The backoff covers hours and days.
+# A failed call is repeated once, a few seconds later. Longer failures are left to the claim's backoff (hours to days).
 _MAX_SENDS = 2
 _LONGEST_PAUSE_S = 4.0
-# The longest wait that the repeat grants to a gateway. If the gateway asks for more, no run calls it until then.
+# If a gateway asks for a longer wait than this, the call is not repeated, and no run calls the carrier until then.
 _LONGEST_ASKED_S = 10.0
 _OK = 200
 _PASSING_STATUSES = frozenset({502, 503, 504})
 
 
 class _PassingError(Exception):
-    """A failure that may disappear if the call is repeated. `wait_s`: the minimum wait before the repeat."""
+    """A failure that a repeated call may not have. `wait_s`: the minimum wait before the repeat."""
 
     def __init__(self, failure: Failure, wait_s: float = 0.0) -> None:
         self.failure = failure
@@ -341,12 +341,12 @@ class HttpSession:
     _reservation: Reservation
     _http: Sender
     _clock: Clock
-    _jitter: Callable[[], float]  # returns a new random number from 0 to 1
-    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # the answer's wait, if any
+    _jitter: Callable[[], float]  # returns a random number from 0 to 1
+    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]  # the wait that an answer asks for
     calls: int = 0  # calls that were sent, as far as is known
     unsent: int = 0  # calls that could not connect
     accepted: set[Capability] = field(default_factory=set)  # capabilities that the carrier accepted
-    delivery: Delivery | None = None  # of the parcel, once known
+    delivery: Delivery | None = None  # the parcel's delivery, once known
     last: Capability | None = None  # the purpose of the last call
     earliest: datetime | None = None  # a delivery before this time belongs to another parcel
     repeats: bool = True  # whether to repeat a sent call once if the network or a gateway fails
@@ -354,12 +354,12 @@ class HttpSession:
     def delivery_known(self, delivery: Delivery) -> None:
         at = delivery.latest
         if at and self.earliest and at < self.earliest:
-            # The answer itself was valid, so its status is 200.
+            # The status is 200, because the answer itself was valid.
             raise CallError(Failure.of(Sentence.NUMBER_REUSED, self._name, french_day(at), _OK))
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:
-        # If this fetch has made no call, the answer is from a tracking call that several fetches share.
+        # Without a call by this fetch, the answer is from a tracking call that several fetches share.
         self.accepted.add(self.last or Capability.TRACKING)
 
     def now(self) -> datetime:
@@ -393,7 +393,7 @@ class HttpSession:
         try:
             self._reservation.consume(capability)
         except CallError:
-            if failed:  # no unit left for a repeat: report the first failure
+            if failed:  # no unit is left for a repeat, so report the first failure
                 raise CallError(failed[-1]) from None
             raise
         try:

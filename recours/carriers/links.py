@@ -1,6 +1,6 @@
 """Fetches proofs that a carrier's answer links to.
 
-Links are untrusted input. They are fetched only over https, only from the carrier's own hosts, and without our
+Links are untrusted input. They are fetched only over HTTPS, only from the carrier's own hosts, and without our
 credentials. Redirects are not followed, and the usual limits on the size and duration of an answer apply.
 """
 
@@ -29,7 +29,7 @@ _HTTPS = 443
 class LinkClient(Client):
     """A carrier whose tracking answers link to the proofs. `track` returns the links in the delivery's `hints`."""
 
-    # The fields of an answer that contain a link, best first, with the kind of evidence that each leads to.
+    # The fields of an answer that contain links, best first, with the kind of evidence behind each link.
     links: ClassVar[Mapping[str, EvidenceKind]]
     hosts: ClassVar[re.Pattern[str]]  # hosts that may be called
 
@@ -51,7 +51,7 @@ class LinkClient(Client):
         """The failure to report if a delivery has no link."""
 
     def _linked(self, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """The documents behind the links that may be followed, or why they are missing. Raises CallError."""
+        """The documents behind the links to allowed hosts, or why they are missing. Raises CallError."""
         urls = {name: delivery.hints[name] for name in self.links if name in delivery.hints}
         requests = {name: request for name, url in urls.items() if (request := link_request(url, self.hosts))}
         if not requests:
@@ -77,7 +77,7 @@ class LinkClient(Client):
 
 def link_request(url: str, hosts: re.Pattern[str]) -> Request | None:
     """A request for a carrier's link, or None if the link leads to a host that is not the carrier's."""
-    # URL parsers disagree on spaces, control characters and backslashes.
+    # Reject spaces, control characters and backslashes, because URL parsers disagree on them.
     if len(url) > _LONGEST_LINK or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
         return None
     try:
@@ -96,16 +96,16 @@ def _follow(request: Request, name: str, session: CarrierSession) -> Response | 
     try:
         return session.call(Capability.POD, request)
     except CallError as failed:
-        # The answer cannot be a document; it may be a redirect to a login page.
+        # Such an answer cannot be a document, but may be a redirect to a login page.
         is_no_answer = failed.failure.kind is ErrorKind.BAD_RESPONSE
-        # The tracking call has just succeeded, so DNS works: the host in the link does not exist.
+        # If the name is not resolved, the host does not exist: DNS works, because tracking has just succeeded.
         if not is_no_answer and failed.failure.resolved:
             raise
         return Failure.of(Sentence.PROOF_LINK_EMPTY, name, None, failed.failure.http_status)
 
 
 def _merged(outcome: Outcome, further: Outcome) -> Outcome:
-    """The pieces of both outcomes, or the further outcome if the first link led to no document."""
+    """Merge the documents of two links. If only one link led to a document, return that outcome."""
     if isinstance(outcome, Retrieved):
         return outcome.with_pieces_of(further)
     return further if isinstance(further, Retrieved) else outcome

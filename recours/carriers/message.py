@@ -14,8 +14,8 @@ from recours.core.quota import Capability
 class Request:
     """A call to a carrier. `path` starts with a slash; the body is sent unchanged.
 
-    `origin` (https://host) is for the rare call to a host other than the carrier's base URL. If the operator has set
-    the base URL, it replaces `origin` too.
+    `origin` (https://host) is for rare calls to a host other than that of the base URL. A base URL set by the operator
+    replaces `origin` too.
     """
 
     method: str
@@ -41,13 +41,13 @@ class Response:
 
 
 class Wait(NamedTuple):
-    """The carrier asks us to wait. `until` is aware UTC, or None if the carrier gave no time."""
+    """A carrier's request to wait. `until` is aware UTC, or None if the carrier gave no time."""
 
     until: datetime | None = None
 
 
 class CarrierSession(Protocol):
-    """How a client makes calls. Each call first consumes a unit of the carrier's quota."""
+    """Makes a client's calls. Each call first consumes a unit of the carrier's quota."""
 
     def now(self) -> datetime:
         """Aware UTC."""
@@ -56,7 +56,7 @@ class CarrierSession(Protocol):
         """Send the request. Raises CallError if the call returns nothing to parse."""
 
     def pause(self) -> None:
-        """Sleep for the few seconds before a call may be repeated."""
+        """Sleep for a few seconds before a call is repeated."""
 
     def delivery_known(self, delivery: Delivery) -> None:
         """Store the delivery as soon as it is known. A later failure does not discard it.
@@ -65,4 +65,4 @@ class CarrierSession(Protocol):
         """
 
     def credentials_accepted(self) -> None:
-        """Record that an answer shows that the carrier accepted our account."""
+        """Record that the carrier accepted our account, as an answer shows."""

@@ -1,4 +1,4 @@
-"""OAuth 2.0 tokens. All threads of a process share one token. If a call rejects the token, it is renewed once."""
+"""OAuth 2.0 tokens. All threads of a process share one token. If a call rejects the token, recours renews it once."""
 
 import base64
 import threading
@@ -22,8 +22,8 @@ from recours.core.text import clean
 _EARLY = timedelta(minutes=2)
 _USUAL_LIFE_S = 3600
 _LONGEST_LIFE = timedelta(days=1)
-_REFUSALS = frozenset({400, 401, 403})  # statuses of the token call, which is not about a parcel
-# UPS sends this text, in answer to this call too, to accounts whose credentials are correct.
+_REFUSALS = frozenset({400, 401, 403})  # of a token call, which concerns no parcel
+# UPS also answers token calls with this text if the credentials are correct.
 _BLOCKED = "blocked merchant"
 
 _Use = tuple[str, Capability]  # a token and the capability it is used for
@@ -36,11 +36,11 @@ class TokenService:
     path: str
     origin: str = ""  # https://host, if it is not the carrier's base URL
     has_account_in_form: bool = False  # otherwise Basic authentication is used
-    # The setting with the refresh token that the account's owner obtained. Empty: none is needed.
+    # The setting with the refresh token that the account's owner obtained; empty if the carrier needs no refresh token.
     refresh_token: str = ""
     header: str = "Authorization"
     scheme: str = "Bearer "
-    # The HTTP statuses of a call whose token is not accepted.
+    # The HTTP statuses with which a call rejects its token.
     refusals: frozenset[int] = frozenset({HTTPStatus.UNAUTHORIZED})
 
     def request(self, settings: Mapping[str, str], user: str, password: str) -> Request:
@@ -58,10 +58,10 @@ class TokenService:
 @dataclass(frozen=True)
 class AccessToken:
     text: str = field(repr=False)
-    until: datetime  # when to renew it, some time before it expires
+    until: datetime  # when to renew the token, some time before it expires
 
     def serves(self, now: datetime, refused: _Use | None = None) -> bool:
-        """Return whether the token is still valid and is not the one that a call refused."""
+        """Return whether the token is still valid and is not the token that a call rejected (`refused`)."""
         return now < self.until and (refused is None or refused[0] != self.text)
 
 
@@ -71,13 +71,13 @@ class Tokens:
 
     _name: str  # the carrier's name
     _service: TokenService
-    _request: Request  # for a token
+    _request: Request  # the request for a token
     _token: AccessToken | None = field(default=None, repr=False)
     # Newest first. Calls with older tokens may still be in progress.
     _recent: deque[str] = field(default_factory=partial(deque, maxlen=4), repr=False)
-    _finished_calls: int = 0  # token calls, whether they succeeded or failed
+    _finished_calls: int = 0  # successful and failed token calls
     _failed: Failure | None = None  # the failure of the last token call
-    # Tokens that replaced a refused token and that no call with the same capability has accepted yet.
+    # Tokens that replaced a rejected token. Each is removed once a call with the same capability accepts it.
     _refused_renewals: set[_Use] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,10 +91,10 @@ class Tokens:
         return tuple(self._recent)
 
     def call(self, capability: Capability, request: Request, session: CarrierSession) -> Response:
-        """Send a request with the token, and again with a new token if the first is refused. Raises CallError.
+        """Send a request with the token, and again with a new token if the first is rejected. Raises CallError.
 
-        If a call refuses a new token too, the token is not the reason: no more tokens are fetched for that capability
-        until the new token expires.
+        If a new token is rejected too, the token is not the reason. In that case, no more tokens are fetched for that
+        capability until the new token expires.
         """
         use = self._current(session), capability
         answer = self._send(use, request, session)
@@ -112,7 +112,7 @@ class Tokens:
         return answer
 
     def _current(self, session: CarrierSession, refused: _Use | None = None) -> str:
-        """A token other than the refused one. One of the waiting threads fetches it; the others share the result."""
+        """A token other than the rejected token. One of the waiting threads fetches it for all of them."""
         finished_calls = self._finished_calls
         with self._lock:
             if self._token is not None and self._token.serves(session.now(), refused):
@@ -157,5 +157,5 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
     if token is None or not token.isascii() or not token.isprintable() or " " in token:
         raise CallError(unreadable(name, answer))
     life = json_api.text(tree, "expires_in") or ""
-    is_number = life.isascii() and life.isdigit() and len(life) < 10  # noqa: PLR2004 (no more digits than seconds have)
+    is_number = life.isascii() and life.isdigit() and len(life) < 10  # noqa: PLR2004 (more digits are no lifetime)
     return token, min(timedelta(seconds=int(life) if is_number else _USUAL_LIFE_S), _LONGEST_LIFE)

@@ -1,6 +1,6 @@
-"""`APIRequestQueue` makes every call to a carrier if the quota allows, or else returns when a call will be possible.
+"""`APIRequestQueue` makes every call to a carrier if the quota allows, or else says when a call will be possible.
 
-The calls of each account are counted in the database, so both workers and all machines share the counts exactly.
+The database counts the calls of each account, so both workers and all machines share exact counts.
 """
 
 import threading
@@ -39,10 +39,10 @@ from recours.runs.ports import CarrierAnswer, Clock, ParcelQuery, Reservation
 if TYPE_CHECKING:
     from recours.carriers.http import HttpSession
 
-# If the default account gets one of these failures, the denial of the client's account still applies.
+# If a fetch with the default account fails in one of these ways, the denial of the client's account still applies.
 _NO_ACCESS_KINDS = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
-# Each limit may reduce the number of fetches, while other processes take and return units.
+# Each round may drop some fetches because of another limit, while other processes take and return units.
 _MAX_ROUNDS = 8
 
 
@@ -59,7 +59,7 @@ MayContinue = Callable[[], bool]
 
 @dataclass
 class _Fetch:
-    """The fetch of one claim with one account, with the calls that it made."""
+    """The fetch of one claim with one account, and a count of its calls."""
 
     key: str
     reservation: Reservation
@@ -77,10 +77,10 @@ class _Fetch:
 class _Answer(NamedTuple):
     """The result of one request to a carrier."""
 
-    outcome: Outcome  # as the client returns it; `make_outcome` turns it into the claim's outcome
+    outcome: Outcome  # as returned by the client; `make_outcome` converts it to the claim's outcome
     delivery: Delivery | None = None
     retry_at: datetime | None = None  # when the account or the carrier may be called again
-    accepted: frozenset[Capability] = frozenset()  # the rights for which answers accepted our account
+    accepted: frozenset[Capability] = frozenset()  # our account's rights, as shown by the answers
     last: Capability = Capability.TRACKING  # the right that the last call used
     # False: another fetch's answer closed the account while the call waited to send our credentials.
     presented: bool = True
@@ -99,7 +99,7 @@ class _Answer(NamedTuple):
 
     @property
     def is_proof_of_rights(self) -> bool:
-        """Return whether the answer has data of a parcel, which shows that the account may use the service."""
+        """Return whether the answer has data about a parcel, which proves that the account may use the service."""
         tells_of_delivery = isinstance(self.outcome, Retrieved) or self.delivery is not None
         return bool(self.accepted) and (tells_of_delivery or self.outcome.kind in KNOWS_PARCEL)
 
@@ -112,31 +112,31 @@ class _Answer(NamedTuple):
 
 # ---------------------------------------------------------------- claims that share a tracking call
 
-# How a call about several numbers fails if the carrier rejects one of them. Any other failure may be caused by one
-# number that makes the service fail, or by a service that is down.
+# Failures of a shared call if the carrier rejects one of its numbers. Any other failure means that one number makes the
+# service fail, or that the service is down.
 _NUMBER_KINDS = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
-# After this many failed shared calls in a row, one number is tracked alone; if that call fails too, the carrier is
-# down. One bad number makes at most two calls in a row fail, because the next call is about the other half. Several bad
-# numbers make more calls fail, but then the carrier has answered about other numbers.
+# After this many failed shared calls in a row, one number is tracked alone. If that call fails too, the carrier is
+# down. One bad number makes at most two calls in a row fail, because the next call is about the other half. With
+# several bad numbers, more calls fail, but the carrier also answers about other numbers.
 _FAILURES = 3
 _FAILURES_AFTER_AN_ANSWER = 6
 
 
 @dataclass
 class Bundle:
-    """Claims of one carrier that share tracking calls, and what is known while the claims are processed one by one.
+    """Claims of one carrier that share tracking calls, and the results so far. Claims are processed one by one.
 
-    A failed call is repeated for each half of its numbers, and so on. It takes eleven calls to find one bad number among
-    thirty.
+    A failed call is repeated for each half of its numbers, then for each quarter, and so on. Finding one bad number
+    among thirty takes eleven calls.
     """
 
     parcels: Sequence[ParcelQuery]
     tracking: dict[str, Delivery | Failure] = field(default_factory=dict)  # results of shared calls
     closed: Failure | None = None  # the answer after which the carrier is no longer called
-    outage: Failure | None = None  # the failure that occurs for every number: no more calls are made
+    outage: Failure | None = None  # the failure of every number, after which no more calls are made
     _calls: list[Numbers] = field(init=False)  # shared calls still to be made, in order
     _failed: dict[Numbers, Failure | None] = field(default_factory=dict)  # failed shared calls
-    _failures_left: int = _FAILURES  # before one number is tracked alone
+    _failures_left: int = _FAILURES  # failed calls until one number is tracked alone
 
     def __post_init__(self) -> None:
         self._calls = [self.numbers] if sum(parcel.delivery is None for parcel in self.parcels) > 1 else []
@@ -149,7 +149,7 @@ class Bundle:
     # ---------------------------------------------------------------- the shared calls
 
     def next_call(self, parcel: ParcelQuery) -> Numbers:
-        """The numbers of the shared call to make before this claim is processed; empty if no such call is left."""
+        """The numbers of the shared call to make before this claim is processed; empty if no call is needed."""
         if parcel.delivery is not None or self.closed or not self._calls:
             return ()
         numbers = self._calls.pop(0)
@@ -161,8 +161,8 @@ class Bundle:
     def note_tracking(self, numbers: Numbers, answer: Tracking | Failure | None) -> None:
         """Record the answer to a shared call about these numbers.
 
-        Numbers missing in the answer are tracked with their claims. If `answer` is None, only calls for single
-        claims can explain the failure.
+        Numbers missing from the answer are tracked individually with their claims. `answer` is None after an internal
+        error or a refusal, which only calls about single claims can explain.
         """
         if not (answer is None or isinstance(answer, Failure)):
             self.tracking |= answer
@@ -178,13 +178,12 @@ class Bundle:
         self._failures_left -= 1
         if failure and len(numbers) == 1:
             self.tracking[numbers[0]] = failure
-        could_not_connect = failure is not None and not failure.connected  # not caused by a number
-        # An internal error ends the bundle, because calls about single numbers would only repeat it.
+        could_not_connect = failure is not None and not failure.connected  # no number can cause this
+        # Repeated internal errors end the shared calls, because calls about single numbers would fail the same way.
         are_too_many = self._failures_left < 0 or (failure is None and self._failures_left == 0)
         if could_not_connect or are_too_many:
             self._calls.clear()
-            # If the failures are about single numbers, most numbers are bad or the carrier does not accept several per
-            # call.
+            # If the carrier rejects numbers, it is not down: most numbers are bad, or it accepts only one per call.
             is_outage = failure is not None and failure.kind not in _NUMBER_KINDS
             self.outage = failure if is_outage else None
         else:
@@ -192,7 +191,7 @@ class Bundle:
 
     @property
     def unanswered(self) -> list[str]:
-        """The numbers that no shared call answered. They are tracked with their claims."""
+        """The numbers that no shared call answered. They are tracked individually with their claims."""
         if self.closed or self.outage:
             return []
         return [number for number in self.numbers if number not in self.tracking]
@@ -215,7 +214,7 @@ class Bundle:
     # ---------------------------------------------------------------- the claims, one by one
 
     def tracking_of(self, parcel: ParcelQuery) -> Delivery | Failure | None:
-        """A shared call's result for a claim's parcel, or None if the parcel needs its own call."""
+        """The result of the shared calls for a claim's parcel, or None if the parcel needs its own call."""
         return self.tracking.get(parcel.number, self.outage) if parcel.delivery is None else None
 
     def is_skipped(self, parcel: ParcelQuery) -> bool:
@@ -223,14 +222,14 @@ class Bundle:
         return self.outage is not None and parcel.delivery is None and parcel.number not in self.tracking
 
     def closed_for(self, parcel: ParcelQuery) -> Failure | None:
-        """Return why no more calls are made to the carrier, if the claim needs another call; else None."""
+        """Return why the carrier is no longer called, or None if the claim needs no further call or may make one."""
         result = self.tracking_of(parcel)
         is_complete = isinstance(result, Failure) and not result.closes_carrier
         return None if is_complete else self.closed
 
 
 def _halves(numbers: Numbers) -> list[Numbers]:
-    """The two halves, the larger one first. The list is empty for one number."""
+    """The two halves, the larger half first; an empty list for a single number."""
     middle = (len(numbers) + 1) // 2
     return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else []
 
@@ -239,7 +238,7 @@ def _halves(numbers: Numbers) -> list[Numbers]:
 
 
 class APIRequestQueue(AccountGate):
-    """Grants calls to carriers, makes them, and shares the carriers' requests to wait with all processes."""
+    """Grants and makes calls to carriers. If a carrier asks us to wait, the pause applies to all processes."""
 
     def __init__(
         self,
@@ -252,7 +251,7 @@ class APIRequestQueue(AccountGate):
         concurrency: int | None = None,
         carrier_concurrency: int | None = None,
     ) -> None:
-        """`concurrency`: the limit on calls in progress; `carrier_concurrency`: per account. None: no limit."""
+        """`concurrency`: maximum calls in progress; `carrier_concurrency`: the same per account. None: no limit."""
         super().__init__(accounts, quota, clock, minute)
         self._redact = redact or Redactor(())
         self._turns: dict[str, Turns] = {}  # by account
@@ -270,7 +269,7 @@ class APIRequestQueue(AccountGate):
         urgent: CallBudget | None = None,
         may_continue: MayContinue = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        """Reserve the units for as many of the fetches as possible, in order, and say why the others get none.
+        """Reserve units for as many of the fetches as possible, in order, and return why the others get none.
 
         Part of a day's quota is kept for the `urgent` calls of the other worker; see `kept_for_others`.
         `may_continue` is called while a call waits for a short window. If it returns False, the call is not made.
@@ -280,7 +279,7 @@ class APIRequestQueue(AccountGate):
             return [], refusal
         budgets = list(fetches)
         if budgets and (setup_calls := self.setup_calls(key)):
-            # The calls before all fetches, such as the token call, are counted with the first fetch.
+            # Setup calls, such as the token call, are added to the first fetch.
             budgets[0] = dict(Counter(budgets[0]) + Counter(setup_calls))
         for _ in range(_MAX_ROUNDS):
             reserved = self._reserve_units(key, budgets, urgent, may_continue) if budgets else []
@@ -289,7 +288,7 @@ class APIRequestQueue(AccountGate):
             fitting = reserved.fitting(budgets)
             if len(fitting) < len(
                 budgets
-            ):  # otherwise units were returned in the meantime: repeat the request
+            ):  # otherwise units were returned in the meantime, so the next round succeeds
                 refusal = self._refuse_at_limit(key, reserved, budgets[len(fitting)], urgent)
             budgets = fitting
         reason = f"{self._accounts[key].name} is being called by many runs at once"
@@ -321,7 +320,7 @@ class APIRequestQueue(AccountGate):
         return reservations
 
     def _refuse_at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
-        """The refusal of a fetch. The refusal is temporary if the units reserved by this run would be enough."""
+        """The refusal of a fetch. It is only temporary if units that this run has reserved would be enough."""
         limit = short.limit
         needed = limit.units(calls)
         now = self._clock.now()
@@ -333,7 +332,7 @@ class APIRequestQueue(AccountGate):
         return self._limit_reached(key, limit, short.resets_at, passing=short.at_best >= needed)
 
     def leave(self) -> None:
-        """End the run: return the reserved units, and leave attempts that were not made to the next run."""
+        """End the run: return its reserved units, and its reserved attempts with refused accounts if not made."""
         self.refusals.leave()
         self._quota.leave()
         self._quota.forget_short_windows(self._clock.now())
@@ -347,15 +346,15 @@ class APIRequestQueue(AccountGate):
         parcels: Sequence[ParcelQuery],
         may_continue: MayContinue = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
-        """Fetch several claims, with one reservation each: at most as many as the carrier tracks with one call.
+        """Fetch several claims, at most as many as the carrier tracks with one call. Each claim has its reservation.
 
-        Yields one answer per claim, in order, as soon as it is known. Each reservation is released with its claim's
-        answer, and all of them when the iterator is closed. If the carrier asks to wait or refuses, that applies to the
-        remaining claims of the bundle, and no more calls are made for them. If `may_continue` (see `reserve`) stops a
-        claim's first call, the bundle ends before that claim. If our account is refused, one more call may find out
-        whether the account or the parcel is the reason. If a client's account is denied a parcel, the default account
-        is used as well, with its own units, as long as `may_continue` returns True. Raises only internal errors of
-        recours; the remaining claims are then not processed.
+        Yields one answer per claim, in order, as soon as it is known. Each reservation is released after its claim's
+        answer, and all of them when the iterator is closed. If the carrier asks us to wait or rejects our account, no
+        more calls are made for the remaining claims, and their answers have the same reason. If `may_continue` (see
+        `reserve`) stops a claim's first call, the bundle ends before that claim. If our account is refused, one more
+        call may test whether the account or the parcel is the reason. If a client's account is denied a parcel, the
+        default account is used too, with its own units, as long as `may_continue` returns True. Raises only internal
+        errors of recours; the remaining claims are then not processed.
         """
         bundle = Bundle(parcels)
         try:
@@ -456,7 +455,7 @@ class APIRequestQueue(AccountGate):
         return account.client, account.open_session(fetch.reservation, account.client)
 
     def _case(self, key: str, answer: _Answer, parcel: ParcelQuery) -> Case:
-        """The circumstances of a request for a parcel, apart from the answer."""
+        """The context of a request about a parcel, from which `make_outcome` explains the answer."""
         account = self._accounts[key]
         return Case(
             carrier=account.spec.name,
@@ -479,9 +478,9 @@ class APIRequestQueue(AccountGate):
         return lambda text: redact_tokens(self._redact(text))
 
     def _noted(self, key: str, answer: _Answer) -> _Answer:
-        """Share with all processes what the answer means for all claims of the carrier, and return the answer."""
+        """Store the effects of an answer on all claims of the carrier, for all processes. Return the updated answer."""
         outcome = answer.outcome
-        # Do not lose a proof if storing the acceptance fails: the next answer shows the acceptance again.
+        # Do not lose a proof if the acceptance cannot be stored: the next answer will show the acceptance again.
         with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
             if answer.accepted:
                 self.refusals.note_accepted(key, answer.accepted, proven=answer.is_proof_of_rights)
@@ -506,7 +505,7 @@ class APIRequestQueue(AccountGate):
         """Make a shared call for claims of a bundle."""
         key = fetch.key
         client, session = self._open_session(fetch)
-        session.repeats = False  # the calls about the halves repeat it
+        session.repeats = False  # a failed call is repeated as calls about its halves
         answer: Tracking | Failure | None
         try:
             answer = client.track_many(numbers, session)
@@ -514,7 +513,7 @@ class APIRequestQueue(AccountGate):
             answer = _failure(failed, session)
         except (RunError, ImportError, CalledOffError):
             raise
-        except Exception:  # the parcel at fault raises the error again in its own call
+        except Exception:  # the parcel that causes the error raises it again in its own call
             name = self._accounts[key].name
             log.exception(f"{name}: an internal error in a call about several parcels")
             answer = None
@@ -530,7 +529,7 @@ class APIRequestQueue(AccountGate):
         bundle.note_tracking(numbers, answer)
 
     def _log_failures(self, key: str, bundle: Bundle) -> None:
-        """Log failed shared calls, because a carrier that always rejects them would waste calls unnoticed."""
+        """Log failed shared calls. Otherwise, a carrier that always rejects them would waste calls unnoticed."""
         name = self._accounts[key].name
         parcels = plural(len(bundle.numbers), "parcel")
         if bad_numbers := len(bundle.bad_numbers):
@@ -551,9 +550,8 @@ class APIRequestQueue(AccountGate):
     ) -> CarrierAnswer:
         """Use the default account for a parcel that a client's account was denied, if calls are left without waiting.
 
-        If no call is left, or the answer is not about the parcel, no attempt is used, and the claim is fetched with the
-        default account from now on.
-        The denial remains if the default account must not be used or may not see the parcel either.
+        If no call is left, or the carrier asks us to wait, no attempt is used. The claim is fetched with the default
+        account from now on. The denial remains if the default account must not be used or is denied the parcel too.
         """
         default = carrier_of(key)
         delivery = denied.outcome.delivery
@@ -563,7 +561,7 @@ class APIRequestQueue(AccountGate):
         if refusal and refusal.why is Blocked.CARRIER:
             return denied
         fetched = None
-        with suppress(CalledOffError):  # the run ends while the call waits for a short window
+        with suppress(CalledOffError):  # raised if the run ends while the call waits for a short window
             for reservation in reservations:
                 fetched = self._fetch_one(_Fetch(default, reservation, delivery), parcel, Bundle([parcel]))
         outcome = fetched.outcome if fetched else None
@@ -591,10 +589,10 @@ class APIRequestQueue(AccountGate):
     # ---------------------------------------------------------------- refusals of our account
 
     def check_credentials(self, key: str, number: str | None = None) -> CarrierAnswer | Refusal:
-        """Test our account now, even if it was refused before, and lift the refusal if it is accepted.
+        """Test our account now, even if it was refused before. If it is accepted, lift the refusal.
 
-        The call is about `number` or else the sample number. Pauses by the carrier or a person, and limits, still
-        apply.
+        The call is about `number`, or else about the sample number. Limits, and pauses by the carrier or a person,
+        still apply.
         """
         state = self.state(key)
         if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state)):
@@ -615,23 +613,23 @@ class APIRequestQueue(AccountGate):
             finally:
                 fetch.reservation.release()
             fetched = CarrierAnswer(outcome, fetch.calls, fetch.unsent, accepted=fetch.accepted)
-        if fetched.accepted:  # lift any refusal, because a person is taking care of it
+        if fetched.accepted:  # lift any refusal, even about rights, because a person asked for this test
             self.refusals.note_accepted(key, (), proven=True)
             self.refusals.note_documents_granted(key, with_document=False)
         return fetched
 
     def _check(self, fetch: _Fetch) -> _Answer:
-        """Test our account with the sample number. Uses the reservation's units, or further units if available."""
+        """Test our account with the sample number. Uses the reservation's units, or other available units."""
         check = self._ask(fetch, lambda client, session: client.check_credentials(session))
         return check if check.refusal else self._noted(fetch.key, check)
 
     def _case_of_check(self, key: str, check: _Answer) -> Case:
-        """The case of a check. If our account was refused, close it for all processes."""
+        """The context of a check's answer. If the check was refused, close our account for all processes."""
         case = self._case(key, check, ParcelQuery(self._accounts[key].spec.sample_number, None))
         return self._closing(key, check.refusal, case, None) if check.refusal else case
 
     def _checked_before(self, fetch: _Fetch, bundle: Bundle) -> Outcome | None:
-        """Check the credentials if a refused account is used again and one of these claims must not be the test.
+        """Check the credentials if these claims must not be used to test a refused account; see `awaits_check`.
 
         Returns a failure if the account is not accepted; the claims are then not fetched.
         """
@@ -648,18 +646,18 @@ class APIRequestQueue(AccountGate):
         return make_outcome(check.outcome, case)
 
     def _refused_case(self, fetch: _Fetch, answer: _Answer, failure: Failure, parcel: ParcelQuery) -> Case:
-        """Decide whether a refusal in the answer about a parcel concerns our account or only the parcel."""
+        """Decide whether a refusal concerns our account or only the parcel. Return the context with this decision."""
         key = fetch.key
         case = self._case(key, answer, parcel)
         blamed, closed_by = self._blamed(fetch, answer, failure.kind, parcel.claim)
         if blamed is Blame.ACCOUNT:
             return self._closing(key, failure, case, closed_by)
-        if answer.accepted:  # by another call of the same fetch
+        if answer.accepted:  # shown by another call of the same fetch
             self.refusals.note_accepted(key, answer.accepted, proven=False)
         words = case.mask(failure.explanation.words) if failure.explanation else ""
         now = self._clock.now()
         if blamed is Blame.DOCUMENTS and self.refusals.note_documents_refused(key, words):
-            # Another claim makes the next call for a document.
+            # The next document call is made for another claim.
             refusal = self.why_no_documents(key)
             return replace(case, blame=blamed, documents=refusal, retry_at=now + SAME_CLAIM_AFTER)
         if blamed is Blame.CLAIM_LATER:
@@ -667,9 +665,9 @@ class APIRequestQueue(AccountGate):
         return replace(case, blame=Blame.CLAIM, retry_at=None)
 
     def _blamed(self, fetch: _Fetch, answer: _Answer, kind: ErrorKind, claim: Any) -> tuple[Blame, Any]:
-        """The cause of a refusal, and the claim to name if the account is closed.
+        """The cause of a refusal, and the claim to store as its origin if the account is closed.
 
-        In unclear cases, the credentials are checked. `claim`: None if the call was about several claims.
+        Checks the credentials if the cause is unclear. `claim`: None if the call was about several claims.
         """
         blamed = self.refusals.blame(fetch.key, kind, claim, answer.last, answer.accepted)
         if blamed is not Blame.UNCLEAR:
@@ -682,14 +680,14 @@ class APIRequestQueue(AccountGate):
         return blamed, None if check.refusal else claim
 
     def _closing(self, key: str, failure: Failure, case: Case, claim: Any) -> Case:
-        """Close our refused account for all processes. `claim`: whose call was refused; None for the sample number."""
+        """Close our account for all processes. `claim`: the claim whose call was refused; None: several, or a check."""
         reason = refusal_text(failure, case)
         until = self.refusals.note_refused(key, failure.kind, reason, claim)
         return replace(case, blame=Blame.ACCOUNT, retry_at=until)
 
 
 def _failure(error: CallError, session: "HttpSession") -> Failure:
-    """The failure of a call. A token request that failed in another fetch counts as this session's last call."""
+    """The failure of a call. A failed token call of another fetch counts as this session's last call."""
     if isinstance(error, NoTokenError):
         session.last = Capability.TOKEN
     return error.failure

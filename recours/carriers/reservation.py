@@ -1,7 +1,7 @@
 """An account at a carrier, and the units of quota reserved for the calls of one fetch.
 
-For a short window, one thread of a process requests units for itself and for the threads that wait behind it. If every
-thread did, each new window would cost one transaction per thread, and most threads would get nothing.
+The units of short windows are taken by one thread of a process for itself and for the threads that wait behind it. If
+each thread took its own, every new window would cost one transaction per thread, and most threads would get nothing.
 """
 
 import threading
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 # ---------------------------------------------------------------- short windows
 
-# How often a waiting thread checks whether its run is ending.
+# The interval in which a waiting thread checks whether its run is ending.
 _POLL_S = 0.25
 
-# Takes this many units of each limit, all or none.
+# A function that takes this many units of each limit, or none at all.
 Take = Callable[[int], list[Reserved] | Exhausted]
 
 
@@ -43,8 +43,8 @@ class ShortWindows:
     def wait(
         self, limits: Sequence[Limit], take: Take, clock: Clock, may_continue: Callable[[], bool]
     ) -> Sequence[Reserved]:
-        """Wait for a unit of each limit, and return the units: none if `may_continue` returns False first."""
-        # Calls of another kind may have other limits and must not wait behind these calls.
+        """Wait for a unit of each limit, and return the units, or none if `may_continue` returns False first."""
+        # One queue per set of limits, because calls with other limits must not wait behind these calls.
         queue = self._queues.setdefault(tuple(limits), _Queue(min(limit.number for limit in limits)))
         return queue.wait(take, clock, may_continue)
 
@@ -52,7 +52,7 @@ class ShortWindows:
 @dataclass(eq=False)
 class _Waiter:
     units: Sequence[Reserved] = ()
-    called: threading.Event = field(default_factory=threading.Event)  # set: has units or is first
+    called: threading.Event = field(default_factory=threading.Event)  # set if it has units or is first
 
 
 class _Queue:
@@ -81,7 +81,7 @@ class _Queue:
         return mine.units
 
     def _take(self, take: Take, clock: Clock, may_continue: Callable[[], bool]) -> None:
-        """Take units for as many waiters as possible, in order. Sleep if no unit is left."""
+        """Take units for as many waiters as possible, in order. If no unit is left, sleep until the window ends."""
         with self._guard:
             waiters = [waiter for waiter in self._waiters if not waiter.units]
         count = min(len(waiters), self._size)
@@ -96,7 +96,7 @@ class _Queue:
 
 
 def _sleep_until(end: datetime, clock: Clock, may_continue: Callable[[], bool]) -> None:
-    """Sleep in short steps. Setting back the clock in the meantime does not prolong the sleep."""
+    """Sleep until `end`, in short steps. If the clock is set back during the sleep, the sleep does not get longer."""
     seconds = max((end - clock.now()).total_seconds(), 0.01)
     while seconds > 0 and clock.now() < end and may_continue():
         clock.sleep(min(seconds, _POLL_S))
@@ -108,7 +108,7 @@ def _sleep_until(end: datetime, clock: Clock, may_continue: Callable[[], bool]) 
 
 @dataclass(frozen=True)
 class Account:
-    """What recours needs to call one carrier with one account."""
+    """Everything needed to call one carrier with one account."""
 
     spec: CarrierSpec
     limits: tuple[Limit, ...]
@@ -116,13 +116,13 @@ class Account:
     open_session: Callable[[Reservation, Client], "HttpSession"]  # a session for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials are configured
-    missing: str = ""  # the missing settings, in words; for a client's account, why it cannot be used
+    missing: str = ""  # the missing settings, for display; for a client's account, why it cannot be used
     client_address: str = ""  # the client's address; empty for the default account
     short_windows: ShortWindows = field(default_factory=ShortWindows, repr=False, compare=False)
 
     @cached_property
     def client(self) -> Client | None:
-        """The client, created on first use because most processes call few carriers, or None without credentials."""
+        """The client, or None without credentials. Created on first use, because most processes call few carriers."""
         return None if self.missing else self.make_client()
 
     @property
@@ -144,7 +144,7 @@ class Account:
         return self.presents(Capability.TRACKING)
 
     def right(self, capability: Capability | None) -> Capability:
-        """The right that a call uses: TRACKING or POD. If tracking sends no credentials, TRACKING is the only right."""
+        """The right that a call needs: TRACKING or POD. Only TRACKING exists if tracking sends no credentials."""
         has_one = capability is Capability.POD and not self.has_document_right
         return Capability.TRACKING if has_one or capability is None else capability
 
@@ -153,7 +153,7 @@ class CalledOffError(Exception):
     """The run ended while the first call of a fetch was still waiting, so nothing was sent."""
 
 
-# Allows for the time that a call needs to reach the carrier, and for different clocks.
+# Allows for the time a call takes to reach the carrier and for clocks that differ.
 _LAST_MOMENT = timedelta(seconds=1)
 
 
@@ -168,8 +168,8 @@ class QuotaReservation:
     _clock: Clock
     _account: Account
     _reserved: dict[Reserved, int]  # units of each limit reserved for this fetch
-    _may_continue: Callable[[], bool] = lambda: True  # False: no call waits any longer
-    _slots: Sequence[threading.Semaphore] = ()  # one of each is held during a call; acquired in this order
+    _may_continue: Callable[[], bool] = lambda: True  # whether calls may still wait
+    _slots: Sequence[threading.Semaphore] = ()  # acquired in this order for each call, and released after it
     _has_called: bool = False
     _last: list[Reserved] = field(default_factory=list)  # units that the last call uses
     _is_calling: bool = False
@@ -177,9 +177,9 @@ class QuotaReservation:
     def consume(self, capability: Capability) -> None:
         """Take a reserved unit of each limit for the next call. Waits for other calls, and for short windows.
 
-        The call counts as in progress until `called`. Raises CallError, CalledOffError.
+        The call counts as in progress until `called` is called. Raises CallError, CalledOffError.
         """
-        for slot in self._slots:  # before units of a short window, so that the call is sent within it
+        for slot in self._slots:  # before taking units of a short window, which may end while waiting
             slot.acquire()
         self._is_calling = True
         limits = [limit for limit in self._account.limits if limit.units({capability: 1})]
@@ -187,8 +187,7 @@ class QuotaReservation:
         try:
             self._check_may_continue()
             while missing := self._missing(limits):
-                # Take the units of all short windows together, or wait for them; only then take those of the long
-                # windows.
+                # First take the units of all short windows together, waiting if necessary, then those of long windows.
                 if short := [limit for limit in missing if limit.window.is_short]:
                     take = partial(self._reserve, short)
                     units = self._account.short_windows.wait(short, take, self._clock, self._may_continue)
@@ -198,7 +197,7 @@ class QuotaReservation:
                 else:
                     for limit in missing:
                         self._last.append(self._take_long_window(limit))
-        except (CallError, CalledOffError):  # raised by one of several limits: return the units of the others
+        except (CallError, CalledOffError):  # one limit is exhausted: return the units of the other limits
             self.refund()
             self.called()
             raise
@@ -210,7 +209,7 @@ class QuotaReservation:
     def _check_may_continue(self) -> None:
         """Raise CalledOffError, or CallError after a first call, if the run must make no more calls.
 
-        Other claims are unaffected.
+        The CallError affects only this claim.
         """
         if self._may_continue():
             return
@@ -228,18 +227,18 @@ class QuotaReservation:
                 slot.release()
 
     def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
-        """The limits that have no reserved unit now. A window may have ended while the call waited for other limits."""
+        """The limits without a unit for this call. A unit's window may have ended while the call waited for others."""
         now = self._clock.now()
         for limit in limits:
             _, end = limit.window.around(now)
-            # In the last moment of a window, the carrier would count the call in the next one.
+            # The carrier would count a call in the last moment of a window in the next window.
             if not limit.window.is_short and end - now < _LAST_MOMENT:
                 self._clock.sleep((end - now).total_seconds())
                 now = self._clock.now()
         for reserved in list(self._last):
             if not reserved.start <= now < reserved.end:
                 self._last.remove(reserved)
-                if not reserved.limit.window.is_short:  # units of a past short window no longer matter
+                if not reserved.limit.window.is_short:  # units of an ended short window need not be returned
                     self._put_back(reserved)
         has = {reserved.limit for reserved in self._last}
         return [limit for limit in limits if limit not in has]
@@ -249,7 +248,7 @@ class QuotaReservation:
 
     def _take_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
-        if reserved is None:  # for a repeated call, or in a window that has begun since the reservation
+        if reserved is None:  # the call is a repeat, or a new window has begun since the reservation
             more = self._reserve([limit], 1)
             if isinstance(more, Exhausted):
                 name = self._account.name
@@ -262,7 +261,7 @@ class QuotaReservation:
         return reserved
 
     def _current(self, limit: Limit) -> Reserved | None:
-        """The units of this limit reserved in the current window. Returns units of ended windows to the quota."""
+        """The units of this limit reserved in the current window. Gives units of ended windows back to the quota."""
         now = self._clock.now()
         for reserved, units in list(self._reserved.items()):
             if reserved.limit != limit or units == 0:
@@ -273,7 +272,7 @@ class QuotaReservation:
         return None
 
     def refund(self) -> None:
-        """Return the units of the last call, which was certainly not sent."""
+        """Return the units of the last call, because it was certainly not sent."""
         for reserved in self._last:
             if reserved.limit.window.is_short:
                 self._quota.give_back(reserved)
