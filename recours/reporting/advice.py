@@ -86,7 +86,7 @@ def advice(
 
 
 def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str, ...]:
-    """The keys of texts that do not depend on the error."""
+    """The keys of the advice for this claim that does not depend on the kind of error."""
     if where.why is Why.LEFT_ALONE and "enroll" not in possible:
         return ("set_aside",)
     if where.why is Why.LEFT_ALONE:
@@ -101,7 +101,7 @@ def _whatever_its_kind(where: Position, possible: Collection[str]) -> tuple[str,
 
 
 def _against(language: str, kind: ErrorKind, claim: Claim, client: str) -> str:
-    """What a person can do about an error of this kind, and whether the error counts as an attempt."""
+    """What a person can do about an error of this kind, and a note if the error does not count as an attempt."""
     text = TRAITS[kind].advice
     if client and claim.account != DEFAULT_ACCOUNT:
         text = TRAITS[kind].advice_of_client or text

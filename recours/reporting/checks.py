@@ -23,7 +23,7 @@ _GROUP_MAY_READ = 0o040
 
 
 class CheckState(StrEnum):
-    """How serious a result is. A fault must be fixed; a remark may be intentional."""
+    """How serious a result is. A `FAULT` must be fixed; a `REMARK` may describe something intentional."""
 
     OK = "ok"
     REMARK = "remark"
@@ -64,7 +64,7 @@ def credentials(carrier: str, source: str, missing: str) -> CheckResult:
 
 
 def secret_file(path: str, mode: int | None) -> CheckResult:
-    """Who may read a file with secrets. `mode` as of stat(2); None: on Windows, which has other permissions."""
+    """Who may read a file with secrets. `mode`: from stat(2); None on Windows, whose permissions differ."""
     name = f"permissions of {path}"
     if mode is None:
         return remark(
@@ -86,8 +86,8 @@ def folder(
 ) -> CheckResult:
     """Whether a folder is writable and has enough free space.
 
-    `trouble`: why the folder is not writable; None: it is writable. `free`: bytes; None: unknown. `more`: bytes needed
-    in addition to the usual amount.
+    `trouble`: why the folder is not writable; None if it is writable. `free`: free bytes; None: unknown. `more`: bytes
+    needed in addition to the usual amount.
     """
     name = f"folder of the {title}"
     if trouble:
@@ -197,7 +197,7 @@ def fleet(
 
 
 def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterator[CheckResult]:
-    """Whether the worker runs. A newly installed worker may not have run yet. All other problems are in the verdict."""
+    """Whether the worker has run. If `installed`, the first run may not be due yet. The verdict covers bad runs."""
     name = f"runs of {status.worker}"
     if status.last is None:
         never = "has never run on this database"
@@ -212,14 +212,14 @@ def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterato
 
 
 def problems(verdict: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:
-    """The problems of `recours status`."""
+    """The problems that `recours status` shows, each as a fault."""
     for problem in verdict.problems:
         if problem.kind is not ProblemKind.NEVER_RAN:
             worker = str(problem.facts.get("worker", ""))
             name = f"{problem.kind.replace('_', ' ')} {worker}".strip()
             text = texts.sentence(problem, verdict.at).removeprefix(
                 f"{worker} "
-            )  # the name already shows the worker
+            )  # the name of the check already includes the worker
             yield fault(name, text, texts.remedy(problem, verdict.at))
 
 
@@ -232,7 +232,7 @@ def deleted_claims(attempts: int, files: int) -> CheckResult:
 
 
 def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> CheckResult:
-    """`server`: host:port (security), "" if none is set. `waiting`: emails that wait to be sent.
+    """Whether emails can be sent. `server`: host:port (security), or "" if none is set. `waiting`: unsent emails.
 
     `trouble`: the error of the test login; "": the login succeeded; None: no login was attempted.
     """

@@ -33,7 +33,7 @@ from recours.runs.source import can_be_reference
 from recours.runs.worker import WORKERS, Options
 
 _MOST_NAMED = 20  # claims of one order
-_IN_LINE = 1000  # more urgent claims of the same account
+_IN_LINE = 1000  # claims of an account and worker that are read for an estimate, most urgent first
 
 
 def explanation_of(
@@ -71,7 +71,7 @@ def explanation_of(
 
 
 def references_of(app: App, typed: str) -> list[str]:
-    """The typed reference if a claim has it, or else up to _MOST_NAMED by number or order. Raises DatabaseError."""
+    """`typed` if a claim has this reference, else claims with this number or order. Raises DatabaseError."""
     if not can_be_reference(typed):
         return []
     records = Reports(app).records

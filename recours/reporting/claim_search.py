@@ -58,14 +58,14 @@ class Search:
             are_all = len(self._first_ids) <= COUNTED_UP_TO
             if not self._first_ids or (sort is None and (are_all or skip + limit <= COUNTED_UP_TO)):
                 return self._first_ids[skip : skip + limit]
-            if are_all:  # few claims: sort only these
+            if are_all:  # all matching ids are known: sort only these claims
                 conditions = [self.border.key.in_(self._first_ids)]
         query = select(self.key).select_from(self._source(sort)).where(*conditions)
         query = query.order_by(*self._order(sort, descending=descending)).limit(limit).offset(skip)
         return list(self.connection.scalars(query))
 
     def count(self, limit: int) -> int:
-        """The number of matching claims, up to `limit`; with a filter, also up to COUNTED_UP_TO + 1."""
+        """The number of matching claims, capped at `limit`, and with a filter also at COUNTED_UP_TO + 1."""
         return (
             min(len(self._first_ids), limit)
             if self._is_filtered
@@ -80,7 +80,7 @@ class Search:
 
     @property
     def _is_filtered(self) -> bool:
-        """Return whether finding the claims may read the whole table, which should happen only once."""
+        """Whether there is a filter. A filtered search may read the whole table, so it runs only once."""
         return self.criteria != ClaimFilter()
 
     @cached_property
@@ -115,7 +115,7 @@ class Search:
         criteria = self.criteria
         if not (self._uses_own_table or criteria.carriers or criteria.kinds or sort in _OWN_SORT_KEYS):
             return self.border.claims
-        # For sorting many claims, some databases read fastest in the order of the service's table.
+        # Some databases sort many claims fastest if they read them in the order of the service's table.
         return self.border.not_joined() if sort and self.border.dialect.reads_by_table else self.source
 
     # ---------------------------------------------------------------- filters
@@ -157,7 +157,7 @@ class Search:
         due_until = self.criteria.due_until
         if sort or len(stages) > 1:
             is_at = _is_one_of(self._unindexed(_c.stage), stages)
-        else:  # an index has the claims of one stage in their order
+        else:  # an index has the claims of one stage in the order of their ids
             is_at = is_at_stage(*stages)
         if due_until is None or (Stage.READY in stages) == (Stage.WAITING in stages):
             return is_at
@@ -166,7 +166,7 @@ class Search:
         return and_(is_at, or_(~is_at_stage(Stage.WAITING), _c.next_at > due_until))
 
     def _has_deadline(self, deadline: str) -> ColumnElement[bool]:
-        """Compare deadlines by day; a value that is not a date is no deadline."""
+        """Compare deadlines by day. A value that is not a date counts as no deadline."""
         text = func.coalesce(self.border.text("response_deadline"), "")
         day = self.border.dialect.compared(func.substr(text, 1, 10))
         is_day = day.like("____-__-__")
@@ -193,7 +193,7 @@ class Search:
         return func.coalesce(column, "") if self.border.dialect.reads_by_table else column
 
     def _is_of(self, carriers: Collection[str]) -> ColumnElement[bool]:
-        """Claims of these carriers' accounts. Claims without our row match by the service's name of the carrier."""
+        """Claims of these carriers' accounts. For claims without a row of recours, the service names the carrier."""
         if self._uses_own_table:
             return is_served_by(carriers)
         carrier = self.border.text("carrier")
@@ -205,7 +205,7 @@ class Search:
 
     @cached_property
     def _keys_by_name(self) -> dict[str, str]:
-        """The carrier keys by the names in the service's claims, in any spelling; reads all claims."""
+        """The carrier's key for each name, in any spelling, that a claim of the service contains. Reads all claims."""
         names = self.connection.scalars(select(self.border.text("carrier")).distinct())
         keys = {name: self.catalog.resolve(name) for name in names if name}
         return {name: key for name, key in keys.items() if key}

@@ -18,12 +18,12 @@ from recours.runs.refusals import ERASED
 
 @dataclass(frozen=True)
 class ClaimStatus:
-    """The status of a claim. Datetimes are aware UTC. Times in `sentence`, for people, are in RECOURS_TIMEZONE."""
+    """The status of a claim. Datetimes are aware UTC, but `sentence` shows times in RECOURS_TIMEZONE."""
 
     reference: str
     stage: Standing
     sentence: str
-    carrier: str  # as people write it
+    carrier: str  # display name
     attempts: int  # including the first fetch
     next_try_at: datetime | None = None  # earliest time of the next attempt; None: none
     kind: ErrorKind | None = None  # of the last attempt
@@ -63,8 +63,8 @@ STATUS: dict[Standing, str] = {
     Standing.GIVEN_UP: N_("recours gave up on {reference}: {asked}.{error}"),
 }
 
-# Sentences that replace the sentence of the stage, by the reason why a claim is attempted or not; also for an excluded
-# claim, a proof of unknown time, the last attempt before the deadline, and a claim that is waiting in line.
+# Sentences that replace the sentence of the stage. Keys are reasons for attempting a claim or not, or special cases:
+# an excluded claim, a proof of unknown time, the last attempt before the deadline, a claim that is waiting in line.
 INSTEAD: dict[str, str] = {
     Why.NOT_ASKED: N_("{reference} is due, but recours cannot ask the carrier: {missing}.{error}"),
     Why.CLOSED: N_("{reference} is waiting until {next}: {closing}.{error}"),
@@ -86,7 +86,7 @@ INSTEAD: dict[str, str] = {
     "ready_in_line": N_("{reference} is due and waiting in line.{error}"),
 }
 
-# When recours gives up on a claim without retries: at the time of the next retry, or now because it is due.
+# When recours gives up on a claim that has no retries left: at a later time, or in the next run if that time is over.
 END = (N_("on {at}"), N_("in the next run"))
 
 # Why the carrier cannot be asked: no tracking number, or an unknown carrier.

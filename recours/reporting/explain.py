@@ -1,6 +1,6 @@
 """Explains the state of a claim in sentences, for `recours why`, the dashboard and the API.
 
-The functions are pure: the claim, its records, the state of its carrier and the time are parameters.
+The functions do no I/O: the claim, its records, the state of its carrier and the time are parameters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ class Explanation:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The claim's state, and the notes."""
+        """The sentence about the claim's state, then the notes."""
         return self.status.sentence, *self.notes
 
     def as_json(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def explain(
     by_fleet: bool = False,
     language: str = "en",
 ) -> Explanation:
-    """Explain the state of a claim. `by_fleet`: long-lived workers look for due claims every minute."""
+    """Explain the state of a claim. `by_fleet`: the work is done by workers that look for due claims every minute."""
     claim = listed.claim
     where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
     if by_fleet and where.next_at:
@@ -192,7 +192,7 @@ def explain(
 
 
 def _notes(claim: Claim, where: Position, facts: Facts, catalog: Catalog, now: datetime) -> Iterator[str]:
-    """The keys of the notes."""
+    """The keys of the notes that apply to the claim."""
     if facts.client and claim.is_ours and claim.carrier is not None:
         yield _account(claim, claim.carrier, where, catalog)
     if claim.is_ours and where.state.interruptions:

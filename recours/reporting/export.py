@@ -21,14 +21,14 @@ from recours.reporting.labels import error_of
 from recours.reporting.records import Effort, ListedClaim
 from recours.reporting.snapshot import Reports
 
-# Spreadsheets read a cell as a formula if it starts with one of these characters, of any width. French Excel splits
-# cells at semicolons, other versions at commas, regardless of the delimiter of the file.
+# Spreadsheets treat a cell as a formula if it starts with one of these characters (full-width or not). French Excel
+# splits cells at semicolons, other versions at commas, regardless of the delimiter of the file.
 _FORMULA = re.compile(r"(?:^|(?<=[;,]))(?=\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])")
 _BOM = "\ufeff"  # makes Excel read UTF-8
 _LONGEST = 2000
 _AT_ONCE = 1000  # claims in memory
 
-# Not translated: programs read these names too.
+# These names are not translated, because programs read them too.
 CLAIM_COLUMNS = (
     "claim", "client", "order", "customer", "carrier", "tracking_number", "amount", "currency", "dispute", "status",
     "deadline", "pod_fetch_status", "stage", "next_try", "failed_at", "attempts", "calls", "error_kind", "error", "pod_url",
@@ -52,7 +52,7 @@ EXCEL_FR = Form("fr", ";", ",", "%d/%m/%Y", "%d/%m/%Y %H:%M")
 
 @dataclass(frozen=True)
 class ExportedClaim:
-    """A claim with everything that its row needs."""
+    """A claim with all data for its row in the file."""
 
     listed: ListedClaim
     where: Position
@@ -123,7 +123,7 @@ def _plain(value: Any, texts: Localized, form: Form) -> int | str | None:
 
 
 def exported_claims(reports: Reports, claims: Iterable[ListedClaim]) -> Iterator[ExportedClaim]:
-    """Claims with their positions, evidence and efforts, read in batches. Raises DatabaseError."""
+    """Read claims in batches, with their positions, evidence and numbers of calls. Raises DatabaseError."""
     remaining = iter(claims)
     while part := list(islice(remaining, _AT_ONCE)):
         ids = [listed.claim.id for listed in part]
@@ -158,7 +158,7 @@ def export_pieces(
 def csv_pieces(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], delimiter: str = ","
 ) -> Iterator[str]:
-    """CSV with a header and a byte-order mark; cells cannot be read as formulas."""
+    """CSV with a header and a byte-order mark. Spreadsheets treat no cell as a formula."""
     writer = csv.writer(_Line, delimiter=delimiter)
     yield _BOM + writer.writerow(columns)
     for row in rows:
@@ -172,7 +172,7 @@ class _Line:
 
 
 def _cell(value: Any) -> Any:
-    """The value; text that a spreadsheet would read as a formula gets a leading apostrophe."""
+    """The value. Text that a spreadsheet would treat as a formula gets a leading apostrophe."""
     return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 

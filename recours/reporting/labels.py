@@ -30,7 +30,7 @@ STANDING: dict[Standing, str] = {
 
 UNKNOWN_CARRIER = N_("unknown carrier")
 
-# How often the carrier was asked according to the recorded attempts: never, once, several times.
+# How often the carrier was asked, according to the recorded attempts: never, once, several times.
 ASKED = (
     N_("no calls to the carrier are recorded"),
     N_("the carrier was asked once"),
@@ -51,7 +51,7 @@ EVIDENCE = (
 
 
 def evidence_text(texts: Localized, evidence: Evidence, carrier: str) -> str:
-    """When the carrier deletes the parcel's data. `carrier`: its name for people."""
+    """When the carrier deletes the parcel's data. `carrier`: its display name."""
     return texts(EVIDENCE[evidence.is_over], carrier=carrier, day=texts.day(evidence.ends_at))
 
 
@@ -78,7 +78,7 @@ def colon(language: str) -> str:
 
 
 def quoted(language: str, text: str) -> str:
-    """A text of a carrier or of other software, in quotation marks."""
+    """A text from a carrier or from other software, in quotation marks."""
     return translate(language, '"{text}"').format(text=clean(text))
 
 
@@ -107,7 +107,7 @@ def explain_or_quote(
 
 
 def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
-    """Why no call was made. `carrier`: its name for people."""
+    """Why no call was made. `carrier`: its display name."""
     if language == "en":
         return refusal.reason
     if refusal.explanation:

@@ -1,7 +1,7 @@
 """An estimate of when claims are attempted, and of whether the quotas are sufficient.
 
 Upcoming runs are simulated with the open claims, the schedule and the quotas. Decisions about claims use the rules of
-`recours.core`. Every attempt is assumed to return no document. All functions are pure.
+`recours.core`. Every attempt is assumed to return no document. The functions do no I/O.
 
 This module also previews the next run, and estimates the earliest day of a claim's attempt. The estimate uses only
 claims of the same account, because claims of other accounts can only cause a further delay.
@@ -58,10 +58,10 @@ class AccountFacts:
     name: str
     spec: CarrierSpec | None = None
     uses: Sequence[Usage] = ()
-    closing: Refusal | None = None  # why the account cannot be called, apart from the quota
+    closing: Refusal | None = None  # why the account cannot be called, other than a used-up quota
     documents_until: datetime | None = None  # until then, only tracking works
     setup_calls: CallBudget = field(default_factory=dict)  # needed before the first call of a run
-    asks_alone: bool = False  # one call at a time until the first answer
+    asks_alone: bool = False  # make one call at a time until the first answer
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Terms:
     carrier_concurrency: int = 4  # to one account
 
     def stopped(self, now: datetime) -> list[str]:
-        """The workers that have stopped while another one still runs; if none runs, the machine was probably off."""
+        """The workers that missed runs while the other worker runs. If none runs, the machine was probably off."""
         runs = {
             worker.name: has_run_lately(self.last_runs.get(worker.name), worker.schedule, now)
             for worker in WORKERS.values()
@@ -92,7 +92,7 @@ class Terms:
 
 
 def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[datetime, type[Worker]]]:
-    """The upcoming runs of each worker: its last run plus multiples of its schedule, or each full or half hour."""
+    """The upcoming runs: each worker's last run plus multiples of its interval; without a last run, full intervals."""
     runs = []
     stopped = terms.stopped(now)
     for worker in WORKERS.values():
@@ -106,7 +106,7 @@ def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[date
 
 
 def planned_claim(claim: Claim, now: datetime, policy: Policy, *, edited: bool = False) -> Claim | None:
-    """An open claim as the next run finds it, without its texts; None if no run will attempt it.
+    """An open claim in the state that the next run gives it, without its texts; None if no run will attempt it.
 
     `edited`: the claim has changed since its last assessment.
     """
@@ -222,12 +222,12 @@ def make_plan(
 
 # ---------------------------------------------------------------- the runs
 
-# A ready claim, sorted with the most urgent last: tier, rank and index of the claim, all three negated.
+# A ready claim with its sort key, which sorts the most urgent claim last: tier, rank and index, all three negated.
 _Entry = tuple[int, float, int, Claim]
 
 
 class _Quota:
-    """A limit with its use in the current window."""
+    """A limit, and the units used in the current window."""
 
     def __init__(self, use: Usage) -> None:
         self.limit = counted_by_hour(use.limit)
@@ -302,7 +302,7 @@ class Simulation:
         heads = [_head(key, line) for key, line in lines.items() if line]
         heapify(heads)
         queued = {key for *_, key in heads}
-        under_way: deque[tuple[str, CallBudget]] = deque()  # bundles are answered in the order of their start
+        under_way: deque[tuple[str, CallBudget]] = deque()  # bundles are answered in the order in which they started
         while under_way or (heads and run.room > 0):
             if not heads or run.room <= 0 or len(under_way) == self.terms.concurrency:
                 key, unused = under_way.popleft()
@@ -320,7 +320,7 @@ class Simulation:
                     under_way.append((key, reserved))
                 elif all(other != key for other, _ in under_way):
                     run.refusing.add(key)
-                else:  # units may be released
+                else:  # retry once a call in progress releases its unused units
                     continue
             is_alone = self.accounts[key].asks_alone and key not in run.answered
             room = 1 if is_alone else self.terms.carrier_concurrency
@@ -340,7 +340,7 @@ class Simulation:
     def _try_bundle(self, run: _Run, key: str, line: list[_Entry]) -> CallBudget | None:
         """Attempt the most urgent claim, together with claims that share its call.
 
-        Return the reserved calls that are not made, or None if the account accepts no more calls.
+        Return the calls that were reserved but not made, or None if the account accepts no more calls.
         """
         account = self.accounts[key]
         bundle = self._bundle(run, account, line)
@@ -370,7 +370,7 @@ class Simulation:
     def _bundle(self, run: _Run, account: AccountFacts, line: list[_Entry]) -> list[tuple[int, Claim]]:
         """The most urgent claim and the claims that share its call, each with its index; empty if no call is needed."""
         bundle: list[tuple[int, Claim]] = []
-        fetched_alone: list[_Entry] = []  # after this bundle
+        fetched_alone: list[_Entry] = []  # returned to the queue after this bundle
         size = 1.0
         while line and len(bundle) < size:
             entry = line.pop()
@@ -387,7 +387,7 @@ class Simulation:
         return bundle
 
     def _needs_call(self, run: _Run, account: AccountFacts, place: int, claim: Claim) -> bool:
-        """Return whether a ready claim needs a call. A claim that needs no call is handled here."""
+        """Return whether a ready claim needs a call. If not, decide what happens to the claim."""
         now = run.now
         until = account.documents_until
         action = next_action(claim, now, self._policy)
@@ -418,7 +418,7 @@ class Simulation:
             free = quota.remaining(now) - units
             if units and free < 0:
                 return True
-            # Of possibly thousands of claims, check only those that matter.
+            # There may be thousands of rivals, so their deadlines are only checked if they could change the result.
             if units and free < self._reserved_units(run, key, quota.limit, len(rivals)):
                 urgency_of_claim = _entry(claim, 0, now)[:2]
                 ahead = islice(takewhile(lambda other: other[0] == 0, reversed(rivals)), MOST_DEADLINES)
@@ -523,8 +523,8 @@ def day_in_line(
 ) -> date | None:
     """The earliest day on which a run attempts a due claim.
 
-    None if the first run that may call its carrier attempts the claim, or if its worker does not run. `claims`: the
-    claim and the most urgent claims of its account, from `planned_claim`.
+    None if the claim is attempted in the first run that may call its carrier, or if its worker does not run. `claims`:
+    the claim and the most urgent claims of its account, from `planned_claim`.
     """
     claims = sorted(claims, key=lambda claim: claim.id)
     number = next(number for number, claim in enumerate(claims) if claim.id == claim_id)
@@ -589,7 +589,7 @@ class Preview:
 
 
 def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Preview:
-    """The preview for requested claims, regardless of their backoff. Closed carriers are not called."""
+    """The preview of a run for requested claims, which ignores their backoff but calls no closed account."""
     result = Preview()
     for claim in claims:
         if claim.account_key in closed and claim.number is not None:  # without a number, no call is needed
@@ -608,7 +608,7 @@ def preview(
     policy: Policy,
     now: datetime,
 ) -> Preview:
-    """Sort claims like a run, with at most `batch_size` in memory. `claims`: each with whether it is leased."""
+    """Preview a run, with at most `batch_size` claims in memory. `claims`: each claim, and whether it is leased."""
     result = Preview()
     due = 0
 

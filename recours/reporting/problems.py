@@ -1,6 +1,6 @@
 """Problems that need a person: the verdict of `recours status`, the dashboard, the weekly report and `recours check`.
 
-A problem lasts until a person acts, or has lasted so long that a person should check. These are not problems:
+A problem either requires a person to act or has lasted so long that a person should check. These are not problems:
 - a used-up quota, or a carrier that asked us to wait, because both resolve themselves;
 - an outage of less than an hour, or emails waiting for less than three hours, because the next runs retry;
 - a backlog that causes no missed deadline.
@@ -74,7 +74,7 @@ class ProblemKind(StrEnum):
 _K = ProblemKind
 # Problems that exist only if clients have accounts.
 OF_ACCOUNTS = frozenset({_K.NO_ACCOUNT, _K.ACCOUNTS_REFUSED, _K.ACCOUNTS_UNUSABLE})
-# Problems that count claims.
+# Problems whose `count` is a number of claims.
 OF_CLAIMS = OF_ACCOUNTS | {
     _K.CREDENTIALS_REJECTED,
     _K.ACCOUNT_DENIED,
@@ -92,17 +92,17 @@ OF_CLAIMS = OF_ACCOUNTS | {
 # Problems about claims that miss their deadline or lose their evidence.
 OF_LATE_CLAIMS = (_K.BACKLOG, _K.DEADLINES, _K.EVIDENCE)
 _Facts = Mapping[str, str | int]
-_NAMED = 10  # clients; the others are counted
+_NAMED = 10  # clients named in a sentence; the others are counted
 FEWEST_REFUSED = 5  # parcels of one carrier within a day
 _FILES_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that needs a person. Datetimes are aware UTC.
+    """A problem that a person must solve or check. Datetimes are aware UTC.
 
     `count`: the number of affected claims, runs, attempts or emails; 0: no claims wait for the carrier. `until`: when
-    recours retries automatically. `facts`: values for the markers of its sentence. `claims`: the affected claims.
+    recours retries automatically. `facts`: values for its sentence. `claims`: the affected claims.
     `money`: the money in dispute.
     """
 
@@ -187,7 +187,7 @@ def _carrier_problems(overview: Overview) -> Iterator[Problem]:
     with_accounts = {listed.account.carrier for listed in overview.accounts}
     for carrier in overview.carriers:
         if carrier.stopped and carrier.stopped.until:
-            continue  # it ends automatically
+            continue  # the pause ends automatically
         keys = [
             backlog.carrier for backlog in overview.backlogs if carrier_of(backlog.carrier) == carrier.key
         ]
@@ -714,7 +714,7 @@ class VerdictSentences(Localized):
         )
 
     def _time_of(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
-        """The time if it is today, otherwise the day. `exact`: both."""
+        """The time of day if `at` is today, otherwise the date. `exact`: add the time of day to the date."""
         if self.is_same_day(at, now):
             return self.time(at)
         return self.minute(at) if exact else self.day(at)

@@ -119,7 +119,7 @@ class DatabaseRecords:
         return pieces
 
     def efforts(self, claim_ids: Collection[Any]) -> dict[Any, Effort]:
-        """The effort for these claims, by claim id; claims without recorded attempts are missing."""
+        """The numbers of attempts and calls for these claims, by id. Claims without recorded attempts are omitted."""
         counts = func.sum(case((_a.used, 1), else_=0)), func.sum(_a.calls)
         query = select(_a.claim_id, *counts).where(_a.claim_id.in_(claim_ids)).group_by(_a.claim_id)
         return {claim_id: Effort(*count) for claim_id, *count in self.database.all(query)}
@@ -130,7 +130,7 @@ class DatabaseRecords:
         return self.find_all([reference]).get(reference)
 
     def find_all(self, references: Sequence[str]) -> dict[str, ListedClaim]:
-        """The existing claims with these references, by reference. Impossible references are not queried."""
+        """The claims with these references, by reference. Invalid references are not queried."""
         references = [reference for reference in references if can_be_reference(reference)]
         by_reference = {}
         with self.database.read() as connection:
@@ -288,7 +288,7 @@ _LONGEST_ERROR = 300
 
 
 def waiting_mails(database: Database, limit: int) -> list[ListedMail]:
-    """The emails not yet sent or refused, oldest first. This function and the next ones raise DatabaseError."""
+    """The emails not yet sent or refused, oldest first. Like the functions below, raises DatabaseError."""
     states = [const(state) for state in OPEN_STATES]
     query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(limit)
     return [_listed(row) for row in database.mappings(query)]
@@ -337,7 +337,7 @@ def _listed(row: RowMapping) -> ListedMail:
 
 @dataclass(frozen=True)
 class SurveyedClaim:
-    """A claim as read. `edited`: the next run assesses the claim first. `leased`: a run is fetching the claim."""
+    """A claim as stored. `edited`: it was edited, so the next run assesses it first. `leased`: a run is fetching it."""
 
     claim: Claim
     edited: bool
@@ -347,7 +347,7 @@ class SurveyedClaim:
 def survey(
     database: Database, schema: Schema, catalog: Catalog, due_until: datetime, max_retries: int, now: datetime
 ) -> Iterator[SurveyedClaim]:
-    """Every claim that runs work on and whose retry is due by `due_until`, read row by row. Works with any schema."""
+    """Read all claims that runs work on, one at a time, except retries due after `due_until`. Works with any schema."""
     border = database.border
     with database.read() as connection:
         if schema.is_current:
@@ -373,7 +373,7 @@ def _mark_new(query: Select[Any]) -> Select[Any]:
 
 
 def _conditions_of_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
-    """Conditions for the claims with a row of recours. An index exists for each condition."""
+    """Conditions for the claims that have a row in recours's table. Each condition can use an index."""
     is_due_retry = and_(is_at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
     is_ready = is_at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
     is_edited = or_(_c.to_assess == 1, border.differs)
@@ -388,7 +388,7 @@ def _conditions_of_run(border: Border, due_until: datetime, max_retries: int) ->
 def most_urgent_claims(
     database: Database, catalog: Catalog, lane: str, limit: int, now: datetime
 ) -> list[Claim]:
-    """The most urgent due claims of an account, up to `limit` per worker, by their index."""
+    """The most urgent due claims of an account, up to `limit` per worker, found with an index."""
     parameters = {"limit": limit, **moments(now, ""), **database.dialect.lanes_named([lane])}
     with database.read() as connection:
         ids = [

@@ -65,7 +65,7 @@ class PastAttempt:
     used: bool
     kind: str | None = None
     message: str | None = None  # in English, as in the log
-    explanation: SentenceParts | None = None  # the same for people; None: no sentence
+    explanation: SentenceParts | None = None  # the message as a translatable sentence; None: only `message` exists
     http_status: int | None = None
     delivered_at: datetime | None = None
     delivered_day: str | None = None  # an ISO date, if the carrier gave no time
@@ -105,7 +105,7 @@ class ListedMail:
     kind: str
     recipient: str
     subject: str
-    state: MailState | str  # a text that a later version wrote
+    state: MailState | str  # a string: an unknown state, written by a later version
     written_at: datetime
     ended_at: datetime | None
     tries: int
@@ -207,7 +207,7 @@ class ListedClaim:
 
 
 class Effort(NamedTuple):
-    """The recorded attempts and calls for a claim."""
+    """The numbers of recorded attempts and calls for a claim."""
 
     attempts: int = 0
     calls: int = 0

@@ -53,9 +53,9 @@ from recours.settings.model import redactor
 _A_DAY = timedelta(days=1)
 _RECENT_DAYS = 2
 _ACTIONS_SHOWN = 10  # of each carrier
-# The search for periods of refusals ends here; longer periods are shown with this length.
+# How far back a period of refusals is traced. Longer periods are shown with this length.
 _LONGEST_STREAK = timedelta(days=60)
-# A shorter search for client accounts, because there may be many.
+# The same for clients' accounts. It is shorter, because there may be many accounts.
 _LONGEST_OF_ACCOUNTS = 2 * REFUSED_LONG
 # How far ahead deadlines are checked.
 NEAR = timedelta(days=7)
@@ -247,7 +247,7 @@ class Reports:
         accounts: Sequence[ListedAccount],
         backlogs: Sequence[Backlog],
     ) -> dict[str, "Pace"]:
-        """The pace of each account with a quota that limits the number of claims."""
+        """The pace of each account whose quota limits the number of claims per day."""
         limits = {carrier.key: [use.limit for use in carrier.uses] for carrier in carriers}
         usable = (AccountHealth.OPEN, AccountHealth.PAUSED)
         of_clients = {listed.account.key: listed.account for listed in accounts if listed.health in usable}
@@ -273,7 +273,7 @@ class Reports:
         new: Mapping[str, Sequence[InLine]],
         now: datetime,
     ) -> dict[str, OverlongBacklog]:
-        """Backlogs with claims attempted too late, by account, if the account is paused or a day's quota is too low."""
+        """Backlogs of closed accounts or small quotas, by account, in which claims will miss their deadlines."""
         openings = {key: refusal.until for key, refusal in refusals.items()}
         held_up = []
         for backlog in backlogs:
@@ -301,7 +301,7 @@ class Reports:
     ) -> list[Any]:
         """The ids of claims that become late within a week because more urgent claims fill the batches of the runs.
 
-        `backlogs`: of accounts that can be called. Accounts limited by quotas fill batches at their pace.
+        `backlogs`: of accounts that can be called. If an account's quota is small, its pace limits its share of a batch.
         """
         late: list[Any] = []
         free = []
@@ -329,7 +329,7 @@ class Reports:
         unassessed: Sequence[Claim],
         now: datetime,
     ) -> tuple[list[Claim], list[tuple[datetime, Claim]]]:
-        """Claims that miss their deadline, and claims whose evidence expires before an attempt (and when).
+        """Claims that will miss their deadline, and claims whose evidence expires before an attempt, with the time.
 
         `behind`: the ids of claims that will be late because of more urgent claims.
         """
@@ -351,14 +351,14 @@ class Reports:
 
 
 def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
-    """Return whether a claim's deadline passes within a week without an attempt before then, at any stage."""
+    """Return whether a claim's deadline is within a week and no attempt is due before it, whatever the stage."""
     if claim.deadline is None or where.why in _NO_PROOF_IS_DUE:
         return False
     return _passes(where, deadline_end(claim.deadline, policy.zone), now)
 
 
 def loses_evidence(where: Position, now: datetime) -> bool:
-    """Return whether a claim's evidence expires within a week, before its deadline and without an attempt."""
+    """Return whether a claim's evidence expires within a week, before the deadline and before the next attempt."""
     evidence = where.evidence
     if evidence is None or not evidence.counts or not where.is_open:
         return False
@@ -407,7 +407,7 @@ def daily_pace(limits: Iterable[Limit], spec: CarrierSpec) -> Pace | None:
 
 
 def _lines_of(claims: Iterable[Claim], now: datetime, policy: Policy) -> dict[str, list[InLine]]:
-    """The claims that will be due once assessed and have ranks in the future, by account."""
+    """The claims that will be due once assessed and whose `rank_at` is in the future, by account."""
     lines = defaultdict[str, list[InLine]](list)
     for claim in claims:
         where = position(claim, now, policy)
@@ -423,10 +423,10 @@ def overlong_backlog(
 ) -> OverlongBacklog | None:
     """The backlog of `due` claims if some of the claims are attempted after their deadlines; else None.
 
-    `line`: the claims whose ranks are in the future. `opens_at`: when the account can be called again; None: now.
+    `line`: the claims whose `rank_at` is in the future. `opens_at`: when the account can be called again; None: now.
     """
     in_order = sorted(line, key=attrgetter("rank_at"))
-    if not pace.keeps:  # the fetch worker runs more often and uses all calls
+    if not pace.keeps:  # the fetch worker runs more often, so it uses all calls first
         in_order.sort(key=lambda entry: entry.stage is not Stage.NEW)
     begins_at = opens_at or now
     turns = [(entry, begins_at + (place + 1) / pace.claims * _A_DAY) for place, entry in enumerate(in_order)]

@@ -65,7 +65,7 @@ class Backlog:
     """The open claims of an account (or, after merging, of a carrier) by stage. The key is "" for unknown carriers.
 
     `unassessed`: failed or pending claims that the next run assesses. `oldest`: when the oldest claim in progress
-    failed, or was created. `to_correct`: claims to correct, at any stage. `counted_up_to`: the limit of each count.
+    failed, or was created. `to_correct`: claims that need correction. `counted_up_to`: the limit of each count.
     """
 
     carrier: str
@@ -115,7 +115,7 @@ def merge_backlogs(backlogs: Iterable[Backlog]) -> list[Backlog]:
     return list(merged.values())
 
 
-# How long results may be missing from the service's table. The next run writes them at the latest.
+# A result that is missing from the service's table for longer is reported. Each run writes missing results.
 OWED_LONG = timedelta(hours=1)
 
 
@@ -135,13 +135,13 @@ class MoneyInDispute:
     is_more: bool = False
 
 
-# Stages without further calls unless somebody acts, such as a correction.
+# Stages in which no further calls are made unless somebody acts, for example corrects the claim.
 ENDED = (Stage.SETTLED, Stage.GIVEN_UP)
 CORRECTABLE = frozenset(kind for kind in ErrorKind if is_persistent(kind, last_retry=True))
 
 
 class ToCorrect(NamedTuple):
-    """A claim with a known carrier that gets no calls until it is corrected, while a correction is still useful.
+    """A claim of a known carrier that needs correction before further calls, and can still be corrected in time.
 
     `deadline`: as in the service's table; "": none.
     """
@@ -200,14 +200,14 @@ class OverlongBacklog:
     """An account's backlog in which claims are attempted after their deadlines, at the pace of the quota."""
 
     due: int
-    days: int  # until the last claim is tried
+    days: int  # until the last claim is attempted
     pace: int  # claims per day
     late: Sequence[Any]  # ids of the claims that miss their deadline
     late_soon: Sequence[Any]  # of these, the ids with a deadline within a week
 
 
 def usual_calls(calls: CallBudget, delivery: Delivery | None) -> CallBudget:
-    """The calls of a fetch without a proof: no document is requested for a parcel that has not been delivered."""
+    """The calls of a fetch that finds no proof. No document is requested for a parcel that has not been delivered."""
     return calls if delivery else {Capability.TRACKING: calls.get(Capability.TRACKING, 0)}
 
 
@@ -224,12 +224,12 @@ def counted_by_hour(limit: Limit) -> Limit:
 # How often a worker looks for due claims, and how many it leases at a time.
 TICK = timedelta(minutes=1)
 SLICE = 50
-# The first query over millions of rows may take this long.
+# Workers that have not looked for longer are reported. The first query over millions of rows may take this long.
 SILENT_AFTER = timedelta(minutes=10)
-# The records read: some hundred processes or one day. After a day, a stalled worker counts as overdue.
+# How many run records are read, and how old they may be. After a day, a stalled worker counts as overdue.
 MOST_RECORDS = 300
 SINCE = timedelta(days=1)
-# Latest runs of each worker, to find runs that never ended.
+# How many of each worker's latest runs are read to find runs that never ended.
 RECENT_RUNS = 20
 
 # Keys of a process's record: its id, when it last looked for due claims, and whether it was stopped cleanly.
@@ -284,7 +284,7 @@ def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
 
 
 def is_of_fleet(run: Run) -> bool:
-    """Return whether the run is one hour of a long-lived worker."""
+    """Return whether the run is the record of one hour of a long-lived worker."""
     return _TICKED_AT in run.stats
 
 
@@ -303,7 +303,7 @@ def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:
 MAIL_OVERDUE_AFTER = timedelta(hours=3)
 # How long it makes sense to ask a recipient whether an email arrived.
 UNDECIDED_FOR = timedelta(days=7)
-# A client whose account has been rejected for this long may need a call.
+# A client whose account has been rejected for this long may need a phone call.
 REFUSED_LONG = timedelta(days=7)
 
 
@@ -328,8 +328,8 @@ class RefusedPiece(NamedTuple):
 class ProblemFacts:
     """Facts about possible problems.
 
-    `streaks`, `account_streaks`: since when the carrier has rejected every call with an account, by the carrier's key
-    for default accounts, and by the account's number for clients' accounts.
+    `streaks`, `account_streaks`: when the carrier began to reject every call with an account. `streaks`: default
+    accounts, by carrier key. `account_streaks`: clients' accounts, by account number.
     """
 
     streaks: Mapping[str, datetime] = field(default_factory=dict)
@@ -486,7 +486,7 @@ class CarrierNow:
     configured: bool
     uses: Sequence[Usage] = ()
     refusal: Refusal | None = None
-    # Why its account was rejected, unless accepted since; also set if the account may be used again now.
+    # The rejection of its account, unless the carrier accepted the account later; set even if calls are allowed again.
     rejected: Refusal | None = None
     documents: Refusal | None = None  # why only tracking works for now
     stopped: Stop | None = None  # the pause set by a person
@@ -626,5 +626,5 @@ class WeekReport:
 
     @property
     def has_something_to_tell(self) -> bool:
-        """Return False if nothing has happened in the database yet, so no report is sent."""
+        """Return whether any run or attempt has been recorded. If not, no report is sent."""
         return self.has_run or self.success.all != Rate()

@@ -225,7 +225,7 @@ class SystemReader:
     # ---------------------------------------------------------------- waiting claims, and emails
 
     def intake(self, now: datetime) -> IntakeRecord:
-        """The state of the intake; owed claims are counted up to COUNTED_UP_TO."""
+        """The state of the intake. Results missing from the service's table are counted up to COUNTED_UP_TO."""
         long_owed = select(literal(1)).where(_c.owed_since <= now - OWED_LONG).limit(COUNTED_UP_TO)
         owed = select(func.count()).select_from(long_owed.subquery()).subquery()
         query = select(owed.c[0].label("owed"), *intake.c)
@@ -277,7 +277,7 @@ class SystemReader:
     def lines(
         self, lanes: Collection[str], stages: Sequence[Stage], now: datetime, limit: int
     ) -> dict[str, list[InLine]]:
-        """The due claims with ranks in the future, in order, up to `limit` for each account."""
+        """The due claims whose `rank_at` is in the future, in this order, up to `limit` for each account."""
         queries = [
             select(_c.lane, _c.claim_id, _c.rank_at, _c.rank_is_deadline, _c.stage)
             .where(is_at_stage(stage), _c.lane == lane, _c.rank_is_deadline == is_deadline, _c.rank_at >= now)
@@ -326,11 +326,11 @@ class SystemReader:
         return {key: since for key, since in streaks.items() if since}
 
     def refused_since(self, accounts: Collection[int], since: datetime) -> dict[int, datetime]:
-        """Since when the carrier has refused every attempt, for each of these clients' accounts."""
+        """When the carrier began to refuse every attempt with each of these clients' accounts, except accepted ones."""
         return self._refused_since(_a.account_id, _a.account_id.in_(accounts), _a.started_at >= since)
 
     def default_refused_since(self, carriers: Collection[str], since: datetime) -> dict[str, datetime]:
-        """Since when each of these carriers has refused every attempt with its default account, by carrier key."""
+        """When a carrier began to refuse every attempt with its default account, by the key of the carrier."""
         of_default = _a.carrier.in_(sorted(carriers)), _a.account_id.is_(None)
         return self._refused_since(_a.carrier, *of_default, _a.started_at >= since)
 
@@ -382,7 +382,7 @@ class SystemReader:
         return [ToCorrect(row[0], row[1] or "", row[2] or "", row[3] or "") for row in rows]
 
     def settled_since(self, since: datetime) -> int:
-        """The number of claims that need correction because of an answer received since then, up to a limit."""
+        """The number of claims that need correction because of an answer since this time, up to a limit."""
         kinds = sorted(kind for kind, traits in TRAITS.items() if traits.persistent)
         answered = select(_a.claim_id).distinct().where(_a.started_at >= since, _a.error_kind.in_(kinds))
         settled = select(_c.claim_id).where(
@@ -417,7 +417,7 @@ class SystemReader:
         return rows
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
-        """Claims whose real deadline or evidence ends in this period, perhaps before an attempt; nearest first."""
+        """Claims whose own deadline or evidence ends in this period, perhaps before an attempt; nearest first."""
         day = self.database.border.text("response_deadline")
         # The period is a day longer on both sides, because the rules check the time zone of deadlines later.
         is_near = and_(
@@ -439,7 +439,7 @@ class SystemReader:
     def _near(
         self, now: datetime, closed: Collection[str], of_clients: Sequence[str]
     ) -> Iterator[Select[Any]]:
-        """Queries for the ids of candidates, one for each suitable index. The rules check the candidates again."""
+        """Queries for the ids of claims that may be late, one for each suitable index. Callers check each claim."""
         lanes = self.database.dialect.lanes()
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         over = _c.rank_is_deadline == 1, _c.rank_at < now
@@ -460,7 +460,7 @@ class SystemReader:
     def _first_of(
         self, lanes: CTE, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
     ) -> Select[Any]:
-        """The ids of the first claims by rank with these account keys; `latest`: the last claims instead.
+        """The ids of the first claims of these accounts in the order of `rank_at`, or of the last ones if `latest`.
 
         An index finds the claims of each account. One query covers all clients' accounts (`lanes`).
         """
@@ -550,14 +550,14 @@ class Check(NamedTuple):
     is_failure: bool
 
 
-# With fewer parcels, the parcels themselves may cause the failures.
+# If fewer parcels fail, the parcels themselves may be the cause.
 SEVERAL_PARCELS = 5
 # Shorter outages need no report, because the next runs retry.
 OUTAGE_LASTS = timedelta(hours=1)
 
 
 def unavailable_since(answers: Sequence[FetchAnswer], check: Check | None, now: datetime) -> datetime | None:
-    """Since when a carrier's service has been unavailable; None: not known to be unavailable.
+    """The start of the current outage of a carrier's service; None: no outage is known.
 
     Failures for several parcels, failed connections or a failed check show an outage. An answer about any parcel, or to a
     check, ends the outage. `answers`: newest first; `check`: the latest one.
