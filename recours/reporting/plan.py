@@ -302,7 +302,7 @@ class Simulation:
         heads = [_head(key, line) for key, line in lines.items() if line]
         heapify(heads)
         queued = {key for *_, key in heads}
-        under_way: deque[tuple[str, CallBudget]] = deque()  # bundles are answered in the order in which they started
+        under_way: deque[tuple[str, CallBudget]] = deque()  # bundles are answered in starting order
         while under_way or (heads and run.room > 0):
             if not heads or run.room <= 0 or len(under_way) == self.terms.concurrency:
                 key, unused = under_way.popleft()

@@ -301,7 +301,7 @@ class Reports:
     ) -> list[Any]:
         """The ids of claims that become late within a week because more urgent claims fill the batches of the runs.
 
-        `backlogs`: of accounts that can be called. If an account's quota is small, its pace limits its share of a batch.
+        `backlogs`: of accounts that can be called. An account with a small quota fills batches only at its pace.
         """
         late: list[Any] = []
         free = []
