@@ -173,11 +173,11 @@ _ERASED_COUNTS = {
 }
 _AT_ONCE = 500  # claims in one transaction
 _MOST_SUGGESTIONS = 20  # unknown references for which a similar one is suggested
-_ATTACH = "attach"  # in the records of attempts, in place of a worker
+_ATTACH = "attach"  # recorded as the worker of the attempt
 
 # Returns why an action on the claim with this reference is impossible, or None if it is possible.
 _WhyNot = Callable[[str, ListedClaim], ClaimRefusal | None]
-# Acts on claims for a person at a time. Returns the ids of the claims that had not changed in the meantime.
+# Acts on claims; takes the claims, a name and a time. Returns the ids of the claims that had not changed before that.
 _Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 
 
@@ -185,7 +185,7 @@ _Do = Callable[[Sequence[Claim], str, datetime], set[Any]]
 class Actions:
     """Carries out actions on one database. All methods raise RecoursError with a sentence for the person.
 
-    `by`, `language`: the name of the person, as recorded, and their language. An action on several claims changes all
+    `by`: the person's name, as recorded. `language`: the person's language. An action on several claims changes all
     claims that allow the action and returns a result for each claim, in the order of the references.
     """
 
@@ -194,7 +194,7 @@ class Actions:
     language: str = "en"
 
     def __post_init__(self) -> None:
-        """Sanitize the name, which may come from outside."""
+        """Clean the name, which may come from outside recours."""
         object.__setattr__(self, "by", clean(self.by, LONGEST_NAME))
 
     @property
@@ -649,7 +649,7 @@ class Actions:
         do: _Do | None,
         done: Callable[[str, Claim], ActionResult],
     ) -> list[ActionResult]:
-        """Act on all claims that allow the action; without `do`, only report. `done` creates the result for a claim."""
+        """Act on all claims that allow the action. Without `do`, only report. `done` creates the result of a claim."""
         references = list(dict.fromkeys(references))
         with self._translating_errors():
             self._require_few(references)
@@ -683,7 +683,7 @@ class Actions:
         return [results[reference] for reference in references]
 
     def _do_with_all(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:
-        """Act on all claims at once, then retry failed ones singly. Yield claims and errors. Raises DatabaseError."""
+        """Act on all claims at once, then singly on failed ones. Yield claims and errors. Raises DatabaseError."""
         fault = None
         now = self.app.clock.now()
         try:

@@ -74,7 +74,7 @@ REFUSED: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Attachment:
-    """`at`: the delivery time, in RECOURS_TIMEZONE if without offset. `anyway`: why to accept a refused file, or ""."""
+    """`at`: the delivery time, by default in RECOURS_TIMEZONE. `anyway`: why to accept a refused file, or ""."""
 
     name: str  # the file name, for display
     content: bytes
@@ -135,7 +135,7 @@ class Attacher:
         return document, document.path if is_pod else listed.pod_url or ""
 
     def _findings(self, attachment: Attachment, claim: Claim, piece: RecordedEvidence | None) -> Findings:
-        """Return what the file shows. Raises NotAttachedError if it proves nothing about the claim or is attached."""
+        """Return what the file shows. Raises NotAttachedError if it proves nothing or is attached already."""
         if attachment.kind not in PROOF_KINDS:
             raise NotAttachedError("kind", kind=attachment.kind)
         if claim.number is None:
@@ -183,7 +183,7 @@ def _hollow(attachment: Attachment, claim: Claim, reason: str) -> NotAttachedErr
 def _delivery(
     attachment: Attachment, claim: Claim, findings: Findings, policy: Policy, now: datetime
 ) -> Delivery:
-    """Return the delivery that the person entered, with missing facts from the file, then from tracking."""
+    """Return the delivery as entered by the person. Missing facts come from the file, or else from tracking."""
     signatory = (
         attachment.signed_by if attachment.signed_by is None else clean(attachment.signed_by, LONGEST_NAME)
     )
@@ -234,7 +234,7 @@ def _becomes_pod(
 def proof_to_detach(
     listed: ListedClaim, pieces: Sequence[RecordedEvidence], chosen: str
 ) -> tuple[RecordedEvidence, RecordedEvidence | None]:
-    """Return the proof with this path or SHA-256 ("": the POD), and the best other proof. Raises NotAttachedError."""
+    """Return the proof with this path or SHA-256 ("": the POD), and the best of the others. Raises NotAttachedError."""
     proofs = [piece for piece in pieces if piece.refused is None and piece.kind in PROOF_KINDS]
     names = (chosen or listed.pod_url,)
     piece = next((piece for piece in proofs if piece.path in names or piece.sha256 in names), None)
@@ -247,7 +247,7 @@ def proof_to_detach(
 def _order(piece: StoredDocument, at: datetime) -> tuple[int, bool, bool, float]:
     """Return the sort key of a piece of evidence, best first. `at`: when the piece was obtained.
 
-    Letters rank before signatures, and signatures before photos; then signed, from the carrier, and latest pieces.
+    The order of kinds is letters, signatures, photos. Within a kind: signed pieces, the carrier's, the latest.
     """
     is_signed = bool(piece.delivery.signatory or piece.findings.signatory or piece.findings.has_signature)
     place = PROOF_KINDS.index(piece.kind) if piece.kind in PROOF_KINDS else len(PROOF_KINDS)

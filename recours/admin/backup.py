@@ -90,7 +90,7 @@ class Backup:
     sums: Mapping[str, str]  # SHA-256 by relative path, with / as the separator
 
     def faults(self) -> Iterator[str]:
-        """Yield a sentence for each fault of the backup. Changes nothing."""
+        """Verify the backup without changing it. Yield a sentence for each fault."""
         for name, digest in self.sums.items():
             try:
                 is_same = sha256_of(self.folder / name) == digest
@@ -212,7 +212,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
-    """Return the path and SHA-256 of every document and manifest in the database. The SHA-256 of timestamps is ""."""
+    """Return path and SHA-256 of every document, manifest and timestamp in the database ("" for timestamps)."""
     of_attempts = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
     rows = connection.execute(union(of_attempts, select(_v.path, _v.sha256)))
     documents = [(path, sha256) for path, sha256 in rows]
@@ -388,10 +388,10 @@ def copying_of_sqlite(database: Path, path: Path) -> Iterator[Connection]:
 def replacing(
     path: Path, copied: Path, aside: Path, access: Access, names: TableNames, *, force: bool
 ) -> Iterator[Database]:
-    """Yield a copy. At the end, the database is moved to `aside` and replaced with the copy. Raises BackupError.
+    """Yield a copy of `copied`. At the end, move the database at `path` to `aside` and put the copy in its place.
 
     `names`: the names of the service's table and columns. `force`: replace the database even while another program is
-    writing. If anything fails before the end, nothing is changed.
+    writing. If anything fails before the end, nothing is changed. Raises BackupError.
     """
     beside = path.with_name(f".{aside.name}.copy")
     try:

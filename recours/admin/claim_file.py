@@ -33,7 +33,7 @@ class FileRow:
 
 
 def read_claim_file(content: bytes, limit: int, *, needs_values: bool) -> list[FileRow]:
-    """Read at most `limit` rows. `needs_values`: each row needs a number or a carrier. Raises ClaimsRefusedError."""
+    """Read rows, at most `limit`. `needs_values`: each row needs a number or a carrier. Raises ClaimsRefusedError."""
     lines = list(islice(read_lines(text_of(content)), limit + 2))
     if len(lines) > limit + 1:
         raise ClaimsRefusedError(ClaimRefusal("many_rows", facts={"most": str(limit)}))
@@ -62,7 +62,7 @@ def text_of(content: bytes) -> str:
 
 
 def _heads(cells: Sequence[str]) -> list[str]:
-    """Return the columns in a header line ("": ignored), or an empty list if the first line is no header line."""
+    """Return the columns in a header line ("": ignored), or an empty list if it is not a header line."""
     names = [next((name for name, words in _COLUMNS.items() if plain(cell) in words), "") for cell in cells]
     return names if "reference" in names else []
 

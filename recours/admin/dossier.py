@@ -112,7 +112,7 @@ def _origin(piece: RecordedEvidence, app: App, texts: Localized) -> str:
 
 
 def _timestamped_manifests(app: App, exhibits: Sequence[Exhibit]) -> dict[str, bytes]:
-    """The manifests from these files up to the next timestamp, and the timestamp; empty if there is no timestamp.
+    """The manifests from the first one with these files to the next timestamp, with the timestamp; empty without one.
 
     Each manifest contains the SHA-256 of the previous one, so the timestamp covers all of them.
     """

@@ -20,7 +20,7 @@ _ERASE = "erase"  # in manifests, in place of a run's name
 
 @dataclass(frozen=True)
 class Subject:
-    """What to erase: claims by id, with their references ("": no longer known), and possibly a client."""
+    """What to erase: the references of claims by id ("": no longer known), and possibly a client."""
 
     claims: Mapping[Any, str] = field(default_factory=dict)
     client: OfClient | None = None
@@ -52,7 +52,7 @@ class Eraser:
         return Subject(known)
 
     def of_client(self, named: Any) -> Subject:
-        """Find a client by address or id. A deleted client's address may still have emails and accounts."""
+        """Find a client by address or id. Emails and accounts of a deleted client may remain under its address."""
         accounts = AccountActions(self.app)
         if is_address(str(named)) and not accounts.store.client_of(named):
             former = OfClient(str(named).strip())

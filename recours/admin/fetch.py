@@ -29,8 +29,8 @@ def fetch_claims(
 ) -> list[FetchResult | RecoursError]:
     """Fetch these claims in one run, and return the result or error for each claim, in order.
 
-    `by`: the person who requested the fetch. `on_start` is called with the worker before it runs, so that the caller can
-    read its `stats` and stop it. Raises RunError for errors that affect all claims.
+    `by`: the person who requested the fetch. `on_start` receives the worker before the run, so that the caller can read
+    its `stats` and stop it. Raises RunError for errors that affect all claims.
     """
     with lines_to(log_file(settings, PODRetryScheduler.name)):
         app = open_database(settings)

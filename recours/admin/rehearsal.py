@@ -27,7 +27,7 @@ from recours.sandbox.scenarios import SimulatedClock
 from recours.settings.model import redactor
 
 _TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
-# Mondial Relay's signature: a hash from which its short key could be guessed.
+# Mondial Relay's signature is a hash, from which its short key could be guessed.
 _SIGNATURE = re.compile(rb"<(?:\w+:)?Security>([^<]+)<")
 # A signed link to an image in S3 gives access to the image without an account.
 _SIGNED_LINK = re.compile(rb"X-Amz-(?:Signature|Security-Token|Credential)=([^&\"\\\s]+)")

@@ -29,7 +29,7 @@ class FetchResult:
     sentence: str
     kind: ErrorKind | None = None  # None: the POD was fetched
     error: str | None = None  # the carrier's answer, or why no call was made
-    attempt_used: bool = False  # False: the carrier was not asked, or the failure is not the claim's fault
+    attempt_used: bool = False  # False: the carrier was not asked, or the failure does not count
     next_try_at: datetime | None = None
     pod_path: str | None = None
     signatory: str | None = None
@@ -94,7 +94,7 @@ class TryLaterError(RecoursError):
 
 
 class AskOperatorError(RecoursError):
-    """Only the operator can fix the settings, folders or network of this machine. `faults`: a sentence each."""
+    """Only the operator can fix the settings, folders or network of this machine. `faults`: one sentence per fault."""
 
     def __init__(self, sentence: str, faults: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)

@@ -296,7 +296,7 @@ def _secret_files() -> Iterator[CheckResult]:
 
 
 def _private_files(context: CheckContext) -> Iterator[CheckResult]:
-    """Check the permissions of files that recours writes, including the embedded database but no other."""
+    """Check the permissions of the files that recours writes. A database file of the service is not checked."""
     settings = context.settings
     places = {"documents": settings.pod_dir, "logs": settings.log_dir}
     if settings.database_is_embedded:
@@ -379,7 +379,7 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _folder(label: str, path: Path, written_to: Collection[Path], more: int = 0) -> CheckResult:
-    """Check a folder that runs write to. `written_to`: existing files that runs write to; `more`: extra bytes."""
+    """Check a folder that runs write to. `written_to`: existing files that runs change; `more`: extra bytes."""
     trouble = trouble_with(path, written_to)
     is_there = not trouble and path.is_dir()
     return checks.folder(label, str(path), trouble, free_bytes(path), is_there=is_there, more=more)
@@ -405,7 +405,7 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
         path = watch.metrics_file.parent
         is_there = path.is_dir()
         trouble = trouble_with(path) if is_there else "does not exist, and runs do not create it"
-        # Free space does not matter: the file has a few kilobytes and may be on a small memory file system.
+        # Free space is not checked: the file has a few kilobytes and may be on a small in-memory file system.
         yield checks.folder("metrics", str(path), trouble, None, is_there=is_there)
 
 

@@ -169,7 +169,7 @@ def with_actions(database_url: str | None) -> Iterator[Actions]:
 
 @contextmanager
 def acting(app: App) -> Iterator[Actions]:
-    """The operator's actions. A refusal is printed and ends the process. Errors are raised unchanged."""
+    """The operator's actions. A refusal is printed and ends the process. A RunError is raised unchanged."""
     try:
         yield Actions(app, person())
     except RecoursError as error:
@@ -203,7 +203,7 @@ def _refuse(sentences: Sequence[str]) -> None:
 
 
 def content_of(file: Path, largest: int, option: str) -> bytes:
-    """Read up to one byte more than `largest`, so that the caller can reject larger files. Raises click.BadParameter."""
+    """Read at most `largest` + 1 bytes, so that the caller can reject larger files. Raises click.BadParameter."""
     if file == STDIN:
         return sys.stdin.buffer.read(largest + 1) if sys.stdin else b""
     try:

@@ -71,7 +71,7 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
             if grant_to:
                 notes += grant_rights(database, grant_to, NEEDS if fleet else ())
             lines = [f"{database.safe_url}: {remark}" for remark in notes]
-        say = click.echo if as_sql else echo  # SQL is for programs
+        say = click.echo if as_sql else echo  # SQL must not be wrapped
         for line in lines:
             say(line)
     except RunError as fault:

@@ -121,7 +121,7 @@ def _settings(folder: Path, box: Sandbox, post: MailSandbox) -> Settings:
 
 
 def _fill(settings: Settings, box: Sandbox) -> None:
-    """Insert about forty failed claims of several clients, as the claims service would leave them."""
+    """Insert about forty failed claims of several clients, in the state in which the claims service leaves them."""
     with closing(connection_to_file(Path(settings.database_url.database or ""))) as connection:
         connection.execute("BEGIN")
         for client in range(1, 5):
@@ -133,7 +133,7 @@ def _fill(settings: Settings, box: Sandbox) -> None:
             failed_at = f"{BEGINS - timedelta(minutes=place % 3):%Y-%m-%d %H:%M:%S}"
             deadline = f"{BEGINS + timedelta(days=10 + place):%Y-%m-%d}" if place % 2 else None
             name = CATALOG.specs[carrier].name
-            spelling = (name, name.upper(), carrier)[place % 3]  # real claims tables contain all of these
+            spelling = (name, name.upper(), carrier)[place % 3]  # real claims tables contain all three
             about = (
                 f"CLM-2026-{place:03d}",
                 place % 4 + 1,

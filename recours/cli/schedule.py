@@ -68,7 +68,7 @@ def command() -> None:
 
 
 def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option for a worker's own options. Its value is split like in a shell and validated."""
+    """An option for a worker's own options. Its value is split as a shell would split it, and validated."""
 
     def parsed(_context: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
         try:

@@ -126,7 +126,7 @@ def run_options(options: dict[str, Any], catalog: Catalog) -> Options:
 
 
 def main(name: str, arguments: list[str] | None = None, typed_as: str | None = None) -> int:
-    """Run the worker and return its exit status. `typed_as`: the program name in usage errors; None: its script."""
+    """Run the worker and return its exit status. `typed_as`: the program name in usage errors; None: the script."""
     make_tolerant()
     with report_losses():
         return flushed(_main(name, arguments, typed_as or f"{name}.py"))
@@ -212,7 +212,7 @@ def _pinged_run(name: str, run_id: str, settings: Settings, options: dict[str, A
     """Run with pings at the start and the end. A dry run sends no pings."""
     url = "" if options["dry_run"] else settings.watch.ping_url
     pings = make_pings(url, name, run_id, redactor(settings)) if url else None
-    ending = Ending(STOPPED + signal.SIGINT)  # until the run returns
+    ending = Ending(STOPPED + signal.SIGINT)  # the status if the run is interrupted
     try:
         ending = _logged_run(name, run_id, settings, options, pings)
         if log.fault:
@@ -270,7 +270,7 @@ def _logged_run(
 
 def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) -> Ending:
     log = logs.run_log()
-    # Which account serves a claim may depend on the client. Reading clients' accounts is only needed with --carrier.
+    # Clients' accounts are only needed to find the accounts that serve a carrier named with --carrier.
     batch = run_options(options, app.catalog if options["carriers"] else make_catalog(app.settings))
     limit = options.get("max_retries", DEFAULT_MAX_RETRIES)
     worker = make_worker(kind, app, batch, max_retries=limit, run_id=run_id)
