@@ -65,7 +65,7 @@ class PastAttempt:
     used: bool
     kind: str | None = None
     message: str | None = None  # in English, as in the log
-    explanation: SentenceParts | None = None  # the message as a translatable sentence; None: only `message` exists
+    explanation: SentenceParts | None = None  # the message as a translatable sentence, if possible
     http_status: int | None = None
     delivered_at: datetime | None = None
     delivered_day: str | None = None  # an ISO date, if the carrier gave no time
