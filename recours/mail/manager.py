@@ -46,7 +46,7 @@ _RECENTLY = timedelta(days=2)
 
 @dataclass(frozen=True)
 class NotificationManager:
-    """Renders the emails that are due. Events that wait for a digest stay pending."""
+    """Renders the emails that are due. Events for a later digest stay pending."""
 
     outbox: MailOutbox
     settings: MailSettings
@@ -110,7 +110,7 @@ class NotificationManager:
         return mails
 
     def _still_valid(self, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
-        """The events whose reason still applies; the others lapse."""
+        """The events whose reason still applies. The others are declined, because they have lapsed."""
         valid: list[OutboxEvent] = []
         for place in range(0, len(events), _AT_ONCE):
             some = events[place : place + _AT_ONCE]
@@ -123,7 +123,7 @@ class NotificationManager:
         return valid
 
     def _decline(self, events: Sequence[OutboxEvent], why: str, level: int) -> None:
-        """Record and log that no email reports these events. Without events, another run has declined them already."""
+        """Record and log that no email reports these events. Another run may have declined all of them already."""
         if not events:
             return
         self.outbox.decline(events, why)
@@ -161,7 +161,7 @@ class NotificationManager:
         )
 
     def _has_new(self, events: Sequence[OutboxEvent], now: datetime) -> bool:
-        """Return whether at least one fault has not been in a recent email."""
+        """Return whether the events include a fault that no recent email reported."""
         faults = {fault_key(event) for event in events} - {None}
         return bool(faults) and not faults <= set(
             map(fault_key, self.outbox.reported_faults(now - _RECENTLY))

@@ -282,7 +282,7 @@ def _end(event: OutboxEvent, texts: Localized) -> str:
 
 
 def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Lines for the client, with the sentence about this failure as a detail unless it repeats what happened."""
+    """Lines for the client. The carrier's error is added as a technical detail, unless it only repeats a line."""
     kind = kind_of(event)
     advice = ADVICE.get(kind or "", ADVICE["other"])
     if kind is ErrorKind.INVALID_TRACKING and not event.number:
@@ -307,7 +307,7 @@ def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: boo
 
 
 def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Lines about a problem, a carrier's account or a run. The recorded English text has details such as commands."""
+    """Lines about a problem, a carrier's account or a run. Only the English text has details such as commands."""
     if problem := event.facts.get("problem"):
         remedy = pasteable(event.facts["remedy"])
         return [

@@ -31,7 +31,7 @@ log = logging.getLogger("email_sender")
 run_log = logging.getLogger("__main__")
 
 _BATCH = 20
-_MOST_REFUSALS = 10  # consecutive refusals; after more, the cause is not one recipient's policy
+_MOST_REFUSALS = 10  # consecutive ones; more cannot all be caused by the policies of recipients
 _LARGEST_FILES = 2_000_000  # bytes, total of an email's attachments
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -59,7 +59,7 @@ class EmailSender:
     attach: Callable[[OutgoingMail], Mapping[str, bytes]]
     _attempt_count: int = 0
     _sent_count: int = 0
-    _refusals_in_a_row: int = 0  # refusals of all our emails, not of one
+    _refusals_in_a_row: int = 0  # consecutive refusals that concern us, not one email
     _postponed: list[str] = field(default_factory=list)  # the reason of each postponed email
     _has_warned_of_copy: bool = False
 
@@ -93,7 +93,7 @@ class EmailSender:
             raise MailServerError(self._postponed[-1])
 
     def _log_summary(self, trouble: str | None) -> None:
-        """Log the waiting emails and the reasons in the run's own log, so that endless retries are noticed."""
+        """Log how many emails wait, and why, in the run's own log, so that people notice endless retries."""
         if self._sent_count:
             run_log.info(f"{plural(self._sent_count, 'email')} sent")
         waiting = self.mails.count(MailState.READY) if trouble else 0
@@ -144,7 +144,7 @@ class EmailSender:
             )
 
     def _send(self, server: SmtpConnection, mail: OutgoingMail) -> None:
-        """Send one email. Raises MailServerError if the others must wait, StopRequestedError if the run must end."""
+        """Send one email. Raises MailServerError if all emails must wait, StopRequestedError if the run must end."""
         recipient = self.envelope.redirect or mail.recipient
         label = f"Email {mail.id} ({mail.kind}) to {recipient}"
         self._attempt_count += 1
@@ -183,7 +183,7 @@ class EmailSender:
             return send({})
 
     def _refused(self, mail: OutgoingMail, label: str, refusal: MailRefusedError) -> None:
-        """Record a refusal. After too many refusals, raise MailServerError, because the server refuses all emails."""
+        """Record a refusal. Raises MailServerError after too many in a row, because the server refuses all emails."""
         self._refusals_in_a_row = self._refusals_in_a_row + 1 if refusal.concerns_us else 0
         if refusal.final:
             self._end(mail, MailState.FAILED, str(refusal))

@@ -91,7 +91,7 @@ class MailService:
             )
 
     def report_problems(self, kinds: Collection[ErrorKind]) -> None:
-        """Write an event for each problem that the operator must know at once: one per outage, other kinds once a day.
+        """Write an event for each urgent problem of the operator: one event per outage, one a day for other kinds.
 
         `kinds`: the kinds of the run's failures. Raises RunError.
         """
@@ -108,7 +108,7 @@ class MailService:
         mail = self._settings.mail
         zone = self._settings.policy.zone
         today = now.astimezone(zone).date()
-        # Small queries first, as the verdict needs many.
+        # Check with a few small queries first, because the verdict needs many queries.
         of_kinds = []
         if is_outage and read.unavailable(now):
             of_kinds.append(ProblemKind.OUTAGE)
@@ -227,7 +227,7 @@ class MailService:
         return attach(self.outbox.pods(mail), self._read_pod)
 
     def _read_pod(self, path: str) -> bytes:
-        """Read a file in the documents' folder; `path` comes from a database row. Raises NotADocumentError."""
+        """Read a file in the document folder. The path is from the database, so check it. Raises NotADocumentError."""
         from recours.evidence.attached_files import read_file  # noqa: PLC0415 (see above)
         from recours.evidence.store import is_inside  # noqa: PLC0415 (see above)
 

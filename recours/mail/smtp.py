@@ -263,7 +263,7 @@ class SmtpConnection:
     async def _transmit(self, recipient: str, content: bytes, is_wanted: Callable[[], bool]) -> bool:
         await self._announce(recipient)
         if not is_wanted():
-            self._hang_up()  # the server waits for the message
+            self._hang_up()  # the server expects a message now, so no other command is possible
             return False
         self._is_handed_over = True
         assert self._smtp.protocol is not None  # noqa: S101 (it has just answered)
@@ -303,7 +303,7 @@ class SmtpConnection:
     def _refusal(
         self, trouble: MailTrouble, code: int, reply: str, *, before_message: bool = False
     ) -> Exception:
-        """The error for a reply. `before_message`: the server has only accepted the recipient so far."""
+        """The error for a reply. `before_message`: the recipient was accepted, but the message was not sent yet."""
         text = self._text(reply)
         if code == _CLOSING:
             answer = f"{code} {text}"
