@@ -66,7 +66,7 @@ from recours.settings.model import Settings, SettingsError
 
 View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
-_MOST_ENDED = 1000  # remembered sessions whose users logged out
+_MOST_ENDED = 1000  # logged-out sessions that are remembered
 _MOST_FIELDS = 1000  # a list has 50 checkboxes
 _LONGEST_QUERY = 8000  # bytes
 _LARGEST_FORM = 100_000  # bytes
@@ -345,7 +345,7 @@ class _Page:
     # ---------------------------------------------------------------- errors
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """The error page, with a link to try again or to the overview. For a refused visitor, the refusal."""
+        """The error page, with a link to try again or to the overview. A refused visitor gets the refusal instead."""
         if isinstance(error, _RefusedError):
             return error.response
         language = LANGUAGES[0]

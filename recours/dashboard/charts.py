@@ -21,7 +21,7 @@ _NAMED = 8
 _NAMED_ON_PHONES = 4
 _NAMED_OF_MANY = 6
 _FEW = 16
-_LEAST_COLUMNS = 6  # the width of columns does not grow below this number
+_LEAST_COLUMNS = 6  # columns are at most as wide as with this number
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def stacked(
     sums = [sum(part.values[place] for part in visible) for place in range(len(names))]
     top = ceiling_of(max(sums, default=0))
     every = -(-len(names) // (_NAMED if len(names) <= _FEW else _NAMED_OF_MANY))
-    # Names are counted back from the last bar, unless the name of the last bar would not fit.
+    # With few bars, the count begins at the last bar, so that it is named. With many bars, its name would not fit.
     counted = range(len(names)) if len(names) > _FEW else range(len(names) - 1, -1, -1)
     bars = [
         Bar(

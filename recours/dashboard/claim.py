@@ -214,7 +214,7 @@ def _piece(visit: Visit, piece: RecordedEvidence, listed: ListedClaim, chosen: s
 
 # The order of the buttons after the first button, which is the action that the claim needs most.
 _ACTIONS = ("fetch", "correct", "reopen", "enroll", "attach", "exclude", "pause", "resume")
-# Persistent errors that other evidence solves. Other persistent errors need a correction.
+# Persistent errors that can be solved by attaching other evidence. Other persistent errors need a correction.
 _NEED_EVIDENCE = frozenset({ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.RETURNED_TO_SENDER})
 
 
@@ -237,7 +237,7 @@ def _most_needed(claim: Claim, position: Position, catalog: Catalog) -> str:
         return ""
     if position.why is Why.LEFT_ALONE:
         return "enroll"
-    kind = position.state.kind or position.kind  # the claim's own error has priority over the account's
+    kind = position.state.kind or position.kind  # the claim's own error takes precedence over the account's
     is_given_up = position.standing is Standing.GIVEN_UP
     if known_failure(claim, catalog) or (kind and is_persistent(kind, last_retry=is_given_up)):
         return "attach" if kind in _NEED_EVIDENCE else "correct"

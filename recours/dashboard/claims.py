@@ -36,7 +36,7 @@ TONES = {
     Standing.SETTLED: "warn",
     Standing.UNNUMBERED: "warn",
 }
-# For these claims, the reason shown is the carrier's state, regardless of the last result.
+# These claims show the state of the carrier as their reason, regardless of the last result.
 _CLOSED = (Why.CLOSED, Why.BLOCKED)
 _WITH_NEXT_TIME = (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED)
 _SOON = timedelta(days=3)
@@ -85,7 +85,7 @@ def read_address(query: QueryParams, visit: Visit) -> ListAddress:
         ClaimFilter(
             statuses=_stored(selected["status"]),
             stages=[Stage(stage) for stage in selected["stage"]],
-            # The problem itself determines the claims, regardless of the carrier that serves them now.
+            # A problem already determines its claims, regardless of the carrier that serves them now.
             carriers=() if is_of_carriers else carriers,
             kinds=_stored(selected["kind"]),
             disputes=_stored(selected["dispute"]),
@@ -154,12 +154,12 @@ def filter_choices(catalog: Catalog, texts: PageTexts) -> dict[str, dict[str, st
 
 
 def _values(query: QueryParams, name: str) -> list[str]:
-    """The distinct values of a parameter. The form sends "" for "all", and several values separated by commas."""
+    """The distinct values of a parameter. The form sends "" for "all", and several values as one text with commas."""
     return [*dict.fromkeys(value for text in query.getlist(name) for value in text.split(",") if value)]
 
 
 def _stored(values: Sequence[str]) -> list[str]:
-    """The values as stored in the database."""
+    """The values as stored in the database, where claims without a value have ""."""
     return ["" if value == _NONE else value for value in values]
 
 

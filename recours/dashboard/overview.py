@@ -172,7 +172,7 @@ def _result(run: Run, overview: Overview, texts: PageTexts) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Fix:
-    """A button of a problem. `label`: a message id. With `fields`, the button submits a form; otherwise it links."""
+    """A button for a problem. `label`: a message id. With `fields`, the button submits a form; otherwise it links."""
 
     label: str
     address: str
@@ -180,7 +180,7 @@ class Fix:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-# The sort order of the claims, unless the newest come first.
+# How the claims of these problems are sorted. For other problems, the newest claims are first.
 _SORT_ORDERS = {
     _K.TO_CORRECT: {"sort": "deadline"},
     _K.DEADLINES: {"sort": "deadline"},
@@ -188,7 +188,7 @@ _SORT_ORDERS = {
 }
 
 
-# The lists of claims that wait while a worker does not run, due claims first, where they can be retried.
+# Lists of the claims that wait for a worker that does not run, due claims first. People can retry them there.
 _WAITING_FOR = {
     "pod_fetch_worker": "/claims?status=pending",
     "pod_retry_scheduler": "/claims?status=failed&sort=next_try",
@@ -205,7 +205,7 @@ def split_command(problem: Problem, remedy: str) -> tuple[str, str]:
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
-    """The buttons for a problem, best first. The button for a schedule only lists the waiting claims."""
+    """The buttons for a problem, best first. If a worker does not run, its button only lists the waiting claims."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix(N_("Select and enroll"), claims_of(problem), "check")]
     fixes = _specific_fixes(problem)
@@ -215,7 +215,7 @@ def fixes_of(problem: Problem) -> list[Fix]:
 
 
 def claims_of(problem: Problem) -> str:
-    """The address of the list of exactly the claims that a problem counts."""
+    """The address of a list that contains exactly the claims that a problem counts."""
     carrier = {"carrier": problem.carrier} if problem.carrier else {}
     return f"/claims?{urlencode({'problem': problem.kind, **carrier, **_SORT_ORDERS.get(problem.kind, {})})}"
 

@@ -117,7 +117,7 @@ def visitor_of(
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:
-    """Return whether a POST comes from the dashboard. Browsers send its origin, which scripts cannot change."""
+    """Return whether a POST comes from the dashboard. Browsers send the page's origin, which scripts cannot change."""
     try:
         origin = urlsplit(headers.get("origin", "")).netloc
     except ValueError:
@@ -131,7 +131,7 @@ def new_session(password: PasswordHash, nonce: str) -> str:
 
 
 def nonce_of(session: str, password: PasswordHash) -> str | None:
-    """The id of a session; None if it is invalid or expired. Several cookie values may belong to one session."""
+    """The id of a session; None if it is invalid or expired. Different cookie values may have the same id."""
     try:
         return str(_sessions(password).loads(session, max_age=SESSION_S))
     except BadSignature:
