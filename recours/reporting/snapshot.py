@@ -351,7 +351,7 @@ class Reports:
 
 
 def is_late(claim: Claim, where: Position, now: datetime, policy: Policy) -> bool:
-    """Return whether a claim's deadline is within a week and no attempt is due before it, whatever the stage."""
+    """Return whether a claim's deadline is within a week and no attempt is due before it, at any stage."""
     if claim.deadline is None or where.why in _NO_PROOF_IS_DUE:
         return False
     return _passes(where, deadline_end(claim.deadline, policy.zone), now)
