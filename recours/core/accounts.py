@@ -32,12 +32,12 @@ class AccountKey(NamedTuple):
 
 
 def carrier_of(key: str) -> str:
-    """Return the carrier of an account's key; for any other text, the part before the separator."""
+    """Return the part of the key before `#`: the carrier, if `key` is an account's key."""
     return key.partition(_SEPARATOR)[0]
 
 
 def account_name(carrier: str, client: str) -> str:
-    """Return the name of a client's account, such as `UPS (shop@example.com)`, or of the default account: `UPS`."""
+    """Return an account's display name: `UPS (shop@example.com)` for a client's account, `UPS` for the default one."""
     return f"{carrier} ({client})" if client else carrier
 
 
@@ -62,13 +62,13 @@ class ClientAccount(NamedTuple):
     id: int
     client_id: Any
     carrier: str  # canonical key
-    # By capability ("": all calls), as in QUOTA_…; None: the carrier's defaults.
+    # The limits by capability ("": all calls), written as in the QUOTA_ settings. None: the carrier's defaults.
     limits: Mapping[str, str] | None
     added_at: datetime
     added_by: str
     changed_at: datetime
     client_address: str = ""
-    moved_at: datetime | None = None  # when runs began to ignore the account, as the address changed
+    moved_at: datetime | None = None  # when runs began to ignore the account because the address changed
     email: str | None = None
 
     @property
@@ -100,7 +100,7 @@ class ClientAccount(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """The owner for whom credentials are sealed. Only this client's account at this carrier can open them."""
+        """The owner that the account's credentials are sealed for. Other accounts cannot open them."""
         return owner_of(self.client_id, self.carrier)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from recours.core.claim import Claim, Stage, State
 from recours.core.text import clean
 
-# The subject of actions on emails.
+# The subject recorded for actions that concern emails.
 MAILS = "mails"
 
 # Recorded as the author if the person's name is unknown.
@@ -20,12 +20,12 @@ _BY = "by "
 
 
 def join_author(by: str, why: str) -> str:
-    """Join author and reason to the text that is stored."""
+    """Join author and reason into the stored text."""
     return f"{_BY}{by}: {why}" if why else f"{_BY}{by}"
 
 
 def author_and_reason(text: str | None) -> tuple[str, str]:
-    """Split the stored text of `join_author`. Other software may have written only a reason."""
+    """Split a stored text into author and reason. A text that `join_author` did not write is all reason."""
     if not (text or "").startswith(_BY):
         return SOMEONE, text or ""
     who, _, reason = (text or "").removeprefix(_BY).partition(": ")
@@ -113,7 +113,7 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
 
 def shelving_change(claim: Claim, state: State) -> ClaimChange | None:
-    """Return the change if a known claim's status starts or stops excluding the claim from fetching."""
+    """Return the change to record if an assessed claim's status starts or stops excluding it from fetching."""
     was_shelved, is_shelved = (each_state.stage is Stage.SHELVED for each_state in (claim.state, state))
     if claim.assessed is None or state.stage is None or was_shelved == is_shelved:
         return None

@@ -1,4 +1,4 @@
-"""Assesses claims: computes, from its row, the state of a claim that is new or was edited by other software."""
+"""Assesses claims: computes a claim's state from its row if the claim is new or other software edited the row."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from recours.core.order import expires_from, rank_failed, rank_pending
 from recours.core.policy import Policy
 from recours.core.sentences import classify
 
-# `fetching` set by other software counts as pending after this time.
+# A claim that other software set to `fetching` counts as pending after this time.
 ABANDONED_AFTER = timedelta(hours=1)
 
 _WORKED_ON = frozenset({FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED})
@@ -20,8 +20,8 @@ _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_U
 def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     """Return the state of a claim that is new to recours, or that other software has edited since.
 
-    A corrected number or carrier, or a reset retry count, starts the claim over: it is due now. So does a change of
-    account, except to the default account if that account has worked for the claim.
+    A corrected number or carrier, a reset retry count or a different account restarts the claim, which is then due now.
+    Switching to a default account that has worked for the claim does not restart it.
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, was_asked = _since(claim, now)
@@ -56,7 +56,7 @@ def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
     state = rank_pending(claim, state, now, policy)
     if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
         return state
-    # The outcome is unknown: keep the recorded state in case the claim returns unchanged.
+    # Other software is fetching the claim. Keep the recorded state in case it finds no proof.
     state_on_record = state if _is_corrected(claim) else claim.state
     since = min(claim.updated_at or now, now)
     return replace(
@@ -115,13 +115,13 @@ def lost_its_proof(claim: Claim) -> bool:
 
 
 def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
-    """Adopt a failure that other software wrote."""
+    """Return the state of a claim whose failure other software wrote."""
     kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
     failed_at = _time_of_failure(claim, now)
     last = claim.state.last_retry_at
     retries = claim.retries_counted
     since = last if retries and last and last <= now else failed_at
-    is_over = retries >= policy.max_retries  # used up by other software: no email about the past
+    is_over = retries >= policy.max_retries  # other software used the retries, so no email is sent
     next_at = policy.next_retry(retries, since) if since else now
     return State(
         stage=Stage.GIVEN_UP if is_over else Stage.WAITING,
@@ -136,7 +136,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
-    """Return the row's time of failure, capped at now. None if it is unreadable, so that the claim is due now."""
+    """Return the row's time of failure, capped at now; None if it is unreadable, which makes the claim due now."""
     if claim.updated_at is None and "updated_at" in claim.unreadable:
         return None
     if claim.updated_at is None and claim.created_at is None:
@@ -145,7 +145,7 @@ def _time_of_failure(claim: Claim, now: datetime) -> datetime | None:
 
 
 def _resume(state: State, now: datetime, policy: Policy) -> State:
-    """Keep the backoff of a claim that was not corrected, and repair unreadable values."""
+    """Keep the backoff of a claim that was not corrected, and fill in a missing stage or time."""
     if state.stage not in _OF_FAILED:
         state = replace(state, stage=_stage_between_retries(state))
     if state.next_at is None:
@@ -154,7 +154,7 @@ def _resume(state: State, now: datetime, policy: Policy) -> State:
 
 
 def _after_others(state: State, now: datetime, policy: Policy) -> State:
-    """Continue or end the backoff after other software has made an attempt that failed."""
+    """Continue the backoff, or give up, after a failed attempt by other software."""
     awaited = state.last_attempt_at and state.last_attempt_at > now
     if state.retries_used >= policy.max_retries and not awaited:
         return replace(state, stage=Stage.GIVEN_UP, next_at=None)
@@ -167,7 +167,7 @@ def _stage_between_retries(state: State) -> Stage:
 
 
 def reschedule(state: State, now: datetime, policy: Policy) -> State:
-    """Recompute the next retry from the last retry or the failure. A pending last attempt keeps its time."""
+    """Recompute the time of the next retry from the last retry or failure. A planned last attempt keeps its time."""
     since = state.last_retry_at if state.retries_used else state.failed_at
     since = since if since and since <= now else now
     next_at = policy.next_retry(state.retries_used, since)
@@ -178,14 +178,14 @@ def reschedule(state: State, now: datetime, policy: Policy) -> State:
 
 
 def repair_time(claim: Claim, now: datetime, policy: Policy) -> State:
-    """Return the claim's state, and recompute the next retry if its time is later than any wait allows."""
+    """Return the claim's state, with the next retry recomputed if its time is later than any wait allows."""
     state = claim.state
     is_impossible = state.next_at is not None and state.next_at > policy.horizon(now)
     return reschedule(state, now, policy) if is_impossible and not awaits_last_attempt(state) else state
 
 
 def revive(claim: Claim, now: datetime, policy: Policy) -> State:
-    """Resume a claim that recours gave up on under a lower `--max-retries`."""
+    """Resume a claim that recours gave up on when `--max-retries` was lower."""
     state = reschedule(replace(claim.state, stage=_stage_between_retries(claim.state)), now, policy)
     return rank_failed(claim, state, now, policy)
 
@@ -204,7 +204,7 @@ def state_for_next_run(claim: Claim, now: datetime, policy: Policy) -> State:
 
 
 def can_revive(state: State, policy: Policy) -> bool:
-    """Return whether to resume a claim that recours gave up on under a lower `--max-retries`."""
+    """Return whether to resume a claim that recours gave up on when `--max-retries` was lower."""
     gave_up = state.stage is Stage.GIVEN_UP and state.expired_at is None
     return gave_up and state.retries_used < policy.max_retries
 

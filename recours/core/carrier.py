@@ -18,10 +18,10 @@ class Option(NamedTuple):
     name: str
     default: str
     form: re.Pattern[str]
-    description: str  # of the allowed form, after "must be"
+    description: str  # of the allowed form; follows "must be" in messages
 
     def parse(self, text: str) -> str:
-        """Return the text. Raises ValueError if it does not match the option's form."""
+        """Return the text unchanged. Raises ValueError if it does not match the option's form."""
         if text != self.default and not self.form.fullmatch(text):
             raise ValueError(f"it must be {self.description}")
         return text
@@ -34,24 +34,24 @@ class CarrierSpec:
     key: str  # canonical, lower case, as in the database
     name: str  # as people write it
     limits: Mapping[Capability | None, str]  # default limits, in the form of the QUOTA_ settings
-    credentials: tuple[tuple[str, ...], ...]  # names of settings: alternative sets, best first
+    credentials: tuple[tuple[str, ...], ...]  # alternative sets of setting names, best first
     base_url: str
-    number_form: re.Pattern[str]  # of an upper-case number without spaces
+    number_form: re.Pattern[str]  # matches upper-case numbers without spaces
     number_example: str  # a typical number, as people know it
-    calls: Mapping[Capability, int]  # the maximum calls of a fetch, except calls for a token
+    calls: Mapping[Capability, int]  # the maximum number per fetch, without token calls
     sample_number: str  # has the carrier's form but belongs to no parcel; used to check credentials
     spellings: tuple[str, ...] = ()  # other than `name` and `key`
     options: tuple[Option, ...] = ()
-    issues_documents: bool = True  # False: only tracking exists, and no call is made after the delivery
+    issues_documents: bool = True  # False: only tracking exists, so no document is requested
     # The document is part of the tracking answer or linked there, so tracking is called even if the delivery is known.
     tracks_always: bool = False
-    # Numbers whose document can be requested without tracking the parcel first; None: none.
+    # Matches numbers whose document can be requested without tracking the parcel first; None: no number.
     untracked_form: re.Pattern[str] | None = None
     # The carrier deletes a parcel's data after this many days; None: not known.
     evidence_days: int | None = None
     # The maximum number of parcels in one tracking call; other calls are for one parcel. Must be 1 if `tracks_always`.
     numbers_per_call: int = 1
-    # Returns whether a number's check digit is correct. A number with a wrong one is doubtful but still fetched.
+    # Returns whether a number's check digit is correct. Numbers with a wrong digit are doubtful, but are still fetched.
     check_digit_fits: Callable[[str], bool] | None = None
 
     @property
@@ -108,7 +108,7 @@ class CarrierSpec:
     def limits_of(self, kind: Capability | None, text: str, account: str = "") -> tuple[Limit, ...]:
         """Parse limits in the form of the QUOTA_ settings. `account`: its key; "": the default account.
 
-        Raises ValueError, including for a limit that is too small for a single claim.
+        Raises ValueError, also if a limit is too small for a single claim.
         """
         usual = self.limits.get(kind) or self.limits.get(None, "")
         zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
@@ -140,11 +140,11 @@ class CarrierSpec:
 
 
 class Substitute(NamedTuple):
-    """A carrier whose claims another carrier's account can serve, if there are credentials for it."""
+    """A carrier whose claims can be served by an account at another carrier, if that account has credentials."""
 
     claimed: str  # the carrier that the claim names
     served_by: str
-    numbers: re.Pattern[str] | None = None  # only claims with such a number
+    numbers: re.Pattern[str] | None = None  # only claims with a matching number
     preferred: bool = False  # even if the claimed carrier has credentials of its own
     names: tuple[str, ...] = ()  # only claims with one of these spellings of the carrier's name
 
@@ -200,7 +200,7 @@ class Catalog:
     def resolve_again(
         self, served: str | None, name: str, number: str | None, client_id: Any = None
     ) -> str | None:
-        """Resolve a claim that the carrier `served` has served so far. Only a carrier with credentials can replace it.
+        """Resolve a claim that carrier `served` has served so far. Keep `served` unless its successor has credentials.
 
         Otherwise claims would restart if credentials were missing for one run, such as while a file is being replaced.
         """
@@ -223,7 +223,7 @@ class Catalog:
         """Return the number of the account for a client's claim: the client's own account, or the default account.
 
         `remembered`: the account that worked for this claim. `assessed`: the key of the account at the last assessment.
-        If this run does not know that account, its number is kept, because another run has read newer accounts.
+        If this run does not know the assessed account, it keeps the number: a run that read newer accounts chose it.
         """
         if remembered == DEFAULT_ACCOUNT and carrier in self.configured:
             return DEFAULT_ACCOUNT
@@ -239,7 +239,7 @@ class Catalog:
         return self.configured.union(accounts) if accounts else self.configured
 
     def keys_of(self, name: str) -> tuple[str, ...]:
-        """Return the possible keys of claims at this carrier; empty if recours does not know `name`."""
+        """Return the keys of the carriers that may serve claims at this carrier; empty if `name` is unknown."""
         key = self.keys_by_name.get(fold(name))
         if key is None:
             return ()
@@ -276,11 +276,11 @@ class Catalog:
         ]
 
     def spec_of(self, key: str) -> CarrierSpec | None:
-        """Return the carrier for an account's key; None if it is not supported."""
+        """Return the carrier for an account's key; None if the carrier is not supported."""
         return self.specs.get(carrier_of(key))
 
     def name_of(self, key: str | None, otherwise: str = "") -> str:
-        """Return a carrier's display name, given its key or an account's; `otherwise` if it is not supported."""
+        """Return the display name for a carrier's or account's key; `otherwise` if the carrier is not supported."""
         spec = self.spec_of(key or "")
         return spec.name if spec else otherwise
 
@@ -292,7 +292,7 @@ class Catalog:
         )
 
     def no_such(self, name: str) -> str:
-        """Return the error for an unknown name. It suggests the most similar name, or lists all names."""
+        """Return the error message for an unknown carrier name. It suggests a similar name or lists all names."""
         nearest_name = nearest(fold(name), self.keys_by_name)
         suggestion = (
             f"Did you mean {self.specs[self.keys_by_name[nearest_name]].name}?" if nearest_name else ""

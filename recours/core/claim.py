@@ -15,7 +15,7 @@ from recours.core.text import clean
 
 # Carriers reuse numbers after a year or more. A delivery this long before order and claim belongs to another parcel.
 REUSED_AFTER = timedelta(days=120)
-# An earlier time is a placeholder, such as 0001-01-01 or 1970-01-01.
+# Earlier times are placeholders, such as 0001-01-01 or 1970-01-01.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # A time that is never reached.
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -63,7 +63,7 @@ class Delivery:
     at: datetime | None = None
     signatory: str | None = None
     day: date | None = None
-    # A code in the answer that recours does not know. Like a failure's code, it is logged but never stored.
+    # An unknown code in the carrier's answer. Like `Failure.unknown`, it is logged but never stored.
     unknown: str | None = field(default=None, compare=False)
     # The carrier's fields that distinguish parcels with the same number, for the next call; never stored.
     hints: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -125,18 +125,18 @@ class State:
 
     stage: Stage | None = None
     retries_used: int = 0  # pod_retry_count; does not include the fetch worker's attempt
-    # Attempts made: the first fetch, retries with a call, the last attempt. This number is shown to people.
+    # The number of attempts shown to people: the first fetch, retries with a call, and the last attempt.
     attempts: int = 0
     last_retry_at: datetime | None = None
     next_at: datetime | None = None
-    failed_at: datetime | None = None  # the time of failure, fixed when first seen
+    failed_at: datetime | None = None  # when the claim failed, as recorded at first sight
     kind: ErrorKind | None = None
     delivery: Delivery | None = None  # learned by an earlier attempt with the same number
     rank_at: datetime | None = None  # the time by which due claims are ordered
-    # Whether the claim cannot be won after `rank_at`, which is the deadline or the expiry of the evidence.
+    # True: `rank_at` is the deadline or the end of the evidence, after which the claim cannot be won.
     rank_is_deadline: bool = False
     interruptions: int = 0  # how many runs in a row died while fetching this claim
-    # The latest known time of creation, enrollment and reopening.
+    # The latest of the claim's known times of creation, enrollment and reopening.
     since: datetime | None = None
     expire_from: datetime | None = (
         None  # when the period until expiry starts; None: the carrier was not asked
@@ -190,7 +190,7 @@ class Claim:
     unreadable: tuple[str, ...] = ()
     # The service's values as its database shows them, to detect edits.
     texts: tuple[str | None, ...] = field(default=(), compare=False, repr=False)
-    version: int = field(default=0, compare=False, repr=False)  # how often our row was written
+    version: int = field(default=0, compare=False, repr=False)  # the number of writes to our row
 
     @property
     def last_error(self) -> str:
@@ -201,7 +201,7 @@ class Claim:
         """Return the time before which a delivery belongs to another parcel; None: unknown."""
         times = [
             at for at in (self.ordered_at, self.created_at) if at and EARLIEST <= at <= now
-        ]  # not future dates
+        ]  # no future times
         return min(times) - REUSED_AFTER if times else None
 
     @property
@@ -244,7 +244,7 @@ class Snapshot:
     account: str | None
     retries_used: int
     client: str | None = None  # the client's id as text
-    # The last attempt depends on the deadline. Changing it is not a correction, so the claim does not restart.
+    # Stored because the last attempt depends on it. A changed deadline is not a correction and restarts nothing.
     deadline: date | None = field(default=None, compare=False)
     carrier_name: str = field(default="", compare=False)  # as the service wrote it
 

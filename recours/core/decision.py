@@ -1,4 +1,4 @@
-"""Decisions about due claims: what to do next, and what an answer changes."""
+"""Decisions about due claims: what to do next, and what a carrier's answer changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -187,9 +187,9 @@ def decide(
 
 
 def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, policy: Policy) -> State:
-    """Return the claim's state with the delivery known now, which may raise its rank."""
+    """Return the claim's state with this delivery, which may change the claim's rank."""
     if delivery == claim.state.delivery:
-        return replace(claim.state, delivery=delivery)  # perhaps with other hints
+        return replace(claim.state, delivery=delivery)  # equal deliveries may have different hints
     informed = replace(claim, state=replace(claim.state, delivery=delivery))
     return rerank(informed, now, policy)
 
@@ -205,7 +205,7 @@ def defer(claim: Claim, state: State, until: datetime, now: datetime, policy: Po
 def _after_requested_fetch(claim: Claim, failure: Failure, state: State) -> Decision:
     """Record a failure that does not change the backoff. The service sees it only if the claim had failed before.
 
-    A temporary error does not replace a persistent error, because that is why the carrier is no longer called.
+    A temporary error does not replace a persistent error, which explains why the carrier is no longer called.
     """
     state = replace(state, interruptions=0)
     decision = replace(_failure_decision(state, failure), kind=failure.kind)
@@ -295,7 +295,7 @@ def _between_retries(
     failure: Failure | None,
     retry_at: datetime | None = None,
 ) -> Decision:
-    """Schedule the next attempt. `retry_at`: when the next retry is due; None: counted from now."""
+    """Schedule the next attempt. `retry_at`: when the next retry is due; None: after the usual wait from now."""
     retry_at = retry_at or policy.next_retry(state.retries_used, now)
     state = rank_failed(claim, set_next_attempt(claim, state, retry_at, now, policy), now, policy)
     decision = _failure_decision(state, failure)
@@ -315,7 +315,7 @@ def _failure_decision(state: State, failure: Failure | None) -> Decision:
 
 
 def _is_notified_early(claim: Claim, state: State, policy: Policy) -> bool:
-    """Return whether to notify before the last retry, because of the setting or because the deadline is before it."""
+    """Return whether to notify before the last retry: by setting, or because the deadline ends before that retry."""
     if policy.notify_persistent_at_once:
         return True
     if claim.deadline is None or state.next_at is None:

@@ -1,8 +1,8 @@
-"""Assesses whether a claim's evidence proves what its dispute requires. Pure.
+"""Assesses whether a claim's evidence proves what its dispute requires.
 
-The requirements are those of a shop whose customer or carrier contests a delivery. "Delivered" alone does not prove delivery
-to the recipient, because it names nobody. Pieces are assessed together, because the number and the signature may be on
-different pieces.
+The requirements are those of a shop whose customer or carrier contests a delivery. "Delivered" alone does not prove
+delivery to the recipient, because it names nobody. Pieces are assessed together, because the number and the signature
+may be on different pieces.
 """
 
 from collections.abc import Sequence
@@ -56,9 +56,9 @@ _TRACKED = {Missing.RECIPIENT: Missing.RECIPIENT_ONLY_TRACKED, Missing.DATE: Mis
 
 
 def support(dispute_type: str, pieces: Sequence[Findings], delivery: Delivery | None) -> DisputeVerdict:
-    """Assess how well a claim's documents support its dispute. `pieces` has no refused documents or tracking records.
+    """Assess how well a claim's documents support its dispute. `pieces`: no refused documents or tracking records.
 
-    `delivery`: the delivery as tracked by the carrier; a tracking record only repeats it.
+    `delivery`: the delivery according to the carrier's tracking, which a tracking record would only repeat.
     """
     required = _REQUIRED.get(dispute_type)
     if required is None:
@@ -93,7 +93,7 @@ def _is_tracked(delivery: Delivery | None, need: Missing) -> bool:
     )
 
 
-# ---------------------------------------------------------------- for people
+# ---------------------------------------------------------------- texts
 
 _VERDICTS = {
     Support.PROVES: N_("These documents prove delivery in a dispute about {dispute}"),

@@ -40,15 +40,15 @@ class Actor(StrEnum):
 
 
 class Traits(NamedTuple):
-    """The classification and the texts of a kind."""
+    """The classification and the texts of an error kind."""
 
     actor: Actor
     label: str
     advice: str  # for the operator; {carrier} is the carrier's name
     persistent: bool = False
     uses_attempt: bool = True
-    # The advice if a client's own account is used; "": the same. {client}, {typed}: the account's name in sentences and
-    # on the command line.
+    # The advice if a client's own account is used; "": the same advice. {client}, {typed}: the account's name in
+    # sentences and on the command line.
     advice_of_client: str = ""
 
 
@@ -198,7 +198,7 @@ RAISE_FILE_LIMIT = "Raise the limit (ulimit -n), or use a lower --concurrency"
 # The carrier rejected the account. The run makes no more calls with this account and informs all processes.
 REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
 
-# Errors of the account in the carrier's answers. They end the calls of this account in a run.
+# Answers about the account, not a parcel. After one of them, a run makes no more calls with the account.
 CLOSING_KINDS = REFUSED_KINDS | {ErrorKind.RATE_LIMITED}
 
 # Answers to a document call that carriers give only to accounts with the right to documents.
@@ -207,10 +207,10 @@ NO_DOCUMENT_KINDS = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NE
 # Failures that report where a parcel is, or why there is no document.
 KNOWS_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.RETURNED_TO_SENDER}
 
-# Answers about the parcel. A service that checks the account gives these answers only to known accounts.
+# Answers about the parcel. An API that checks the account gives these answers only to accounts that it accepts.
 ABOUT_PARCEL = KNOWS_PARCEL | {ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND}
 
-# Errors of the account at the carrier, as opposed to a parcel.
+# Errors of our account at the carrier, as opposed to errors of a parcel.
 ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 
 

@@ -17,7 +17,7 @@ class EvidenceKind(StrEnum):
     LETTER = "letter"  # the carrier's proof of delivery as a document: PDF, web page or scan
     SIGNATURE = "signature"  # an image of the signature alone
     PHOTO = "photo"  # of the parcel where it was left
-    RECORD = "record"  # the carrier's tracking of the delivery, written down by recours
+    RECORD = "record"  # tracking data about the delivery, in a file that recours wrote
 
 
 class Expected(NamedTuple):
@@ -110,7 +110,7 @@ def manifest_line(sha256: str, path: str, folder: PurePath) -> str:
 
 
 def record_line(line: str, values: Sequence[str | None]) -> str:
-    """Return the line that reveals later changes of a row: the SHA-256 of its `values` and of its file's `line`."""
+    """Return the line that reveals later changes to a row: a SHA-256 over the row's `values` and its file's `line`."""
     digest = hashlib.sha256(repr((line, *values)).encode(errors="backslashreplace")).hexdigest()
     return f"{RECORD}{digest}  {line.partition('  ')[2]}"
 

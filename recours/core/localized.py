@@ -226,10 +226,10 @@ def _in_one_unit(span: timedelta) -> tuple[timedelta, Literal["minute", "hour", 
     return timedelta(minutes=round(span / timedelta(minutes=1))), "minute"
 
 
-# French spaces at which no line may break: before a colon and the like, inside quotation marks, before a unit.
+# French spaces that must not break: before a colon and similar marks, inside quotation marks, before a unit.
 _FIXED = "\N{NO-BREAK SPACE}"
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
-# Elements whose content must not change, then any other tag; everything else is prose.
+# Group 1: elements whose content must not change, and any other tag. Everything else is prose.
 _PARTS = re.compile(r"(<(pre|option|textarea|script|style)\b.*?</\2>|<[^>]*>)|[^<]+", re.DOTALL)
 _WIDE = re.compile(r"(?<=\S) (?=[:»])|(?<=«) |(?<=\d) (?=(?:h|s|Mo)\b)|(?<=\d h) (?=\d)")
 _THIN = re.compile(r"(?<=\S) (?=[;!?])")

@@ -154,7 +154,7 @@ def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str
             values[name] = allowed[value]
         elif value is not None:
             faults.append(name)
-    # A client who declines `pod_failed` also declines `account_refused`, unless that is set.
+    # A client who declines `pod_failed` also declines `account_refused`, unless `account_refused` is set.
     values.setdefault("account_refused", values.get("pod_failed", usual.pod_failed))
     fault = f"notification_preferences: cannot read {', '.join(faults)}" if faults else None
     return usual._replace(**values), fault
@@ -221,7 +221,7 @@ _LONGEST_ADDRESS = 254
 
 
 def is_address(text: str | None) -> bool:
-    """Return whether the text is one plain email address that cannot forge a header."""
+    """Return whether the text is a single plain email address, which cannot inject headers."""
     return text is not None and len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
@@ -304,7 +304,7 @@ def is_of_client(event: OutboxEvent) -> bool:
 
 
 def is_listed_with_others(event: OutboxEvent) -> bool:
-    """Return whether an email lists the account with others. Denied parcels need a command for each account."""
+    """Return whether an email lists the account with others. For denied parcels, each account has its own command."""
     return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
 
 

@@ -1,4 +1,4 @@
-"""Orders due claims, and decides which claims expire instead. Pure."""
+"""Orders due claims, and decides which claims expire instead."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,15 +11,15 @@ VIRTUAL_DEADLINE = timedelta(days=14)
 
 # The sort key of a due claim, lowest first: its tier, and its rank within the tier.
 Urgency = tuple[int, datetime]
-# The tier of claims whose real deadline or evidence has passed.
+# The tier of claims whose real deadline has passed or whose evidence has expired.
 LAST = 2
 
 
 def urgency(state: State, now: datetime) -> Urgency:
     """Return the sort key of a due claim, lowest first.
 
-    A call is worth most for a claim that can still be won. Claims whose real deadline or evidence has passed come last;
-    claims without a deadline whose assumed deadline has passed come in between.
+    Claims that can still be won rank first, because calls are worth most for them. Claims whose assumed deadline has
+    passed rank second. Claims whose real deadline has passed or whose evidence has expired rank last.
     """
     at = state.rank_at or now
     if at >= now:
@@ -49,7 +49,7 @@ def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Pol
 
 
 def rank_failed(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """Return the state of a failed claim with its rank. A failure in the future counts as now."""
+    """Return the state of a failed claim with its rank. A failure time in the future counts as now."""
     return _ranked_since(claim, state, min(state.failed_at or now, now), now, policy)
 
 

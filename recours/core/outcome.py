@@ -1,4 +1,4 @@
-"""Outcomes of a carrier's answer (evidence, or a failure with its sentence), and stored evidence."""
+"""The outcome of a fetch (evidence, or a failure with its sentence), and stored evidence."""
 
 import json
 import re
@@ -72,7 +72,7 @@ class Retrieved:
 class Failure:
     """The outcome if the carrier returned no evidence, or was not asked. `message`: the English sentence for the log.
 
-    A failure from a carrier's client may contain secrets and does not name the account; `make_outcome` creates the
+    A failure from a carrier's API client may contain secrets and does not name the account; `make_outcome` creates the
     final failure.
     """
 
@@ -179,7 +179,7 @@ class StoredDocument:
     sha256: str
     size: int  # bytes
     media_type: str
-    delivery: Delivery  # the delivery according to other sources than the document
+    delivery: Delivery  # the delivery according to sources other than the document
     source: str
     kind: EvidenceKind = EvidenceKind.LETTER
     findings: Findings = field(default_factory=Findings)
@@ -209,7 +209,7 @@ def best_proof(documents: Iterable[StoredDocument]) -> StoredDocument | None:
 
 
 class RecoveredEvidence(NamedTuple):
-    """Evidence that dead runs stored for a claim. `is_complete`: a whole answer, which starts with a proof."""
+    """Evidence that dead runs stored for a claim. `is_complete`: it is a whole answer and starts with a proof."""
 
     documents: tuple[StoredDocument, ...] = ()
     is_complete: bool = False
@@ -227,8 +227,8 @@ class Label:
 
 
 # ---------------------------------------------------------------- from answers to outcomes
-# A carrier's client parses the answer. `make_outcome` adds what the client does not know: which account was used, which
-# parcel the answer is about, what caused a rejection, and how long to wait. The result is final.
+# A carrier's API client parses the answer. `make_outcome` adds what that client does not know: which account was used,
+# which parcel the answer is about, what caused a rejection, and how long to wait. The result is final.
 
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
@@ -239,7 +239,7 @@ _SHOWS_NOTHING_UNTRACKED = (ABOUT_PARCEL | {ErrorKind.ACCESS_DENIED}) - {ErrorKi
 
 @dataclass(frozen=True)
 class Case:
-    """The context of a call, apart from the answer."""
+    """The context of a call, without the carrier's answer."""
 
     carrier: str = ""  # the carrier's name
     client: str = ""  # the address of the client whose account was used; "": the default account
@@ -251,7 +251,7 @@ class Case:
     retry_at: datetime | None = None  # until when no calls are made for the claim, account or carrier
     blame: Blame | None = None  # what caused a rejection of our account; None: it was not rejected
     documents: Refusal | None = None  # why the account gets no documents, if that is the cause
-    # The kind of the account's earlier rejection, if a check does not show whether it still applies.
+    # The kind of the account's earlier rejection, if a check could not show whether it still applies.
     unchecked: ErrorKind | None = None
     unusable: str | None = None  # why the document proves nothing; None: it is a proof
 
@@ -267,7 +267,7 @@ def make_outcome(answer: Failure, case: Case) -> Failure: ...
 @overload
 def make_outcome(answer: Outcome, case: Case) -> Outcome: ...
 def make_outcome(answer: Outcome, case: Case) -> Outcome:
-    """Return the final outcome in this context. `answer`: from the carrier's client, or why no call was made."""
+    """Return the final outcome in this context. `answer`: from the API client, or why no call was made."""
     if isinstance(answer, Failure):
         return _failure(answer, case)
     if case.unusable is None:

@@ -45,7 +45,7 @@ def _digest(password: str, salt: bytes) -> bytes:
 
 
 def read_hash(text: str) -> PasswordHash | None:
-    """Parse a hash. An empty text gives None. Raises ValueError with a phrase about the fault."""
+    """Parse a hash; None if the text is empty. Raises ValueError with a phrase that states the problem."""
     if not text:
         return None
     match = _FORM.fullmatch(text)

@@ -15,7 +15,7 @@ LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
 # The clocks of machines differ by less than this. Times further in the future come from a wrong clock.
 CLOCKS_DIFFER = timedelta(hours=1)
-# An end later than this comes from a wrong clock too.
+# A pause that ends later than this was set by a wrong clock too.
 FURTHEST_END = LONGEST_PAUSE + CLOCKS_DIFFER
 _AFTER_REFUSALS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
@@ -71,7 +71,7 @@ class DocumentRight:
     """
 
     fetched_at: datetime | None = None  # when a document was fetched, to the day
-    refused_at: datetime | None = None  # since when documents are refused; None: they are not
+    refused_at: datetime | None = None  # when documents were first refused; None: they are not refused
     next_call_at: datetime | None = None  # earliest next document call while the right is unclear
     words: str | None = None  # the carrier's text, sanitized
 
@@ -93,7 +93,7 @@ class DocumentRight:
         return replace(counted, refused_at=self.refused_at or now, words=words)
 
     def after_grant(self) -> Self:
-        """Return the state after an answer or a person granted documents. The next calls show if this is correct."""
+        """Return the state after an answer or a person indicated the right. The next calls show whether it exists."""
         return replace(self, refused_at=None, next_call_at=None, words=None)
 
     def after_document(self, now: datetime) -> Self:
@@ -103,7 +103,7 @@ class DocumentRight:
 
 
 class Stop(NamedTuple):
-    """A person's pause of a carrier, for all processes. `until`: aware UTC; None: until someone resumes the carrier."""
+    """A person's pause of a carrier, in effect in all processes. `until`: aware UTC; None: until someone resumes it."""
 
     at: datetime
     why: str | None = None  # author and reason
@@ -147,7 +147,7 @@ class CarrierState:
 # A carrier may answer a call about one parcel as if our account were wrong. If recours believed every such answer, one
 # parcel would block the carrier for all other claims.
 
-# The wait before the retry of a claim whose refusal says nothing about the account.
+# The wait before a claim is retried if the refusal of its call says nothing about the account.
 DEFERRAL = timedelta(hours=6)
 
 
@@ -179,7 +179,7 @@ def blame(
 
 def blame_after_check(call: Capability, *, accepted: bool, refused: bool, closed_by_it: bool) -> Blame:
     """Attribute a refusal after a check with the sample number. Without a check, `accepted` and `refused` are False."""
-    if accepted or (closed_by_it and not refused):  # no claim closes an account twice in a row
+    if accepted or (closed_by_it and not refused):  # one claim must not close an account twice in a row
         return Blame.DOCUMENTS if call is Capability.POD else Blame.CLAIM
     return Blame.ACCOUNT
 
@@ -197,27 +197,27 @@ class Refusal(NamedTuple):
     why: Blocked
     reason: str  # for people
     until: datetime | None = None
-    # The missing units are only reserved by others, who may release them within seconds.
+    # The missing units are only reserved by other runs, which may release them within seconds.
     passing: bool = False
     kind: ErrorKind = ErrorKind.RATE_LIMITED
     # The remaining calls are reserved for new claims, or for more urgent ones.
     reserved: bool = False
     stopped: bool = False  # by a person
-    since: datetime | None = None  # aware UTC, where it is known
+    since: datetime | None = None  # aware UTC, if known
     # The reason, to be rendered in the reader's language; None: only the English text.
     explanation: SentenceParts | None = None
 
 
 class AccountStatus(NamedTuple):
-    """The state and quota of an account at a carrier. Reading them does not count as trying a refused account."""
+    """The state and quota of an account at a carrier. Reading them does not count as using a refused account."""
 
     uses: Sequence[Usage] = ()  # limits of single capabilities first, the longest window last
     closings: Sequence[Refusal] = ()  # all reasons other than the quota why the account cannot be used
     at_limit: Refusal | None = None  # its quota is used up
     rejected: Refusal | None = None  # the last refusal of the account or of its documents, if still in effect
     documents: Refusal | None = None  # why the account gets no documents, and since when
-    documents_until: datetime | None = None  # no document calls before
-    stopped: Stop | None = None  # the carrier, or this account of a client, by a person
+    documents_until: datetime | None = None  # no document calls before this time
+    stopped: Stop | None = None  # a person's pause of the carrier or of this client's account
 
     @property
     def refusal(self) -> Refusal | None:
@@ -225,5 +225,5 @@ class AccountStatus(NamedTuple):
         return next(iter(self.closings), self.at_limit)
 
     def refusal_for(self, *, document: bool) -> Refusal | None:
-        """Return why no call is made for a claim; None: it is made. `document`: only the document is missing."""
+        """Return why no call is made for a claim; None: a call is made. `document`: only the document is missing."""
         return self.refusal or (self.documents if document else None)

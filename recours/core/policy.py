@@ -78,7 +78,7 @@ class Policy:
 
 # The claims service may write local times without an offset.
 _ZONES = timedelta(days=1)
-# A creation time further in the future than clock differences is ignored.
+# A creation time further in the future than this is ignored. Smaller differences may come from clocks.
 _CLOCKS = timedelta(hours=1)
 
 
@@ -123,7 +123,7 @@ class Adoption(NamedTuple):
 def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:
     """Return when (UTC) the carrier deletes the parcel's data at the latest; None if the carrier is not known to do so.
 
-    Carriers count from an event such as the pickup. Its day is unknown, but precedes the delivery and the claim.
+    Carriers count from an event such as the pickup. The day of that event is unknown, but precedes delivery and claim.
     """
     days = policy.evidence_days.get(claim.carrier or "")
     delivered_at = state.delivery.latest if state.delivery else None

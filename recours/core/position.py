@@ -1,7 +1,7 @@
 """The status of a claim for display: its stage, when and why its next attempt is due, and who can act.
 
 Used wherever a claim is shown: `recours why`, `claim_status()`, the dashboard, the weekly report, `recours status`
-and `--dry-run`. Runs use the same rules of `recours.core`. Pure.
+and `--dry-run`. Runs apply the same rules of `recours.core`.
 """
 
 from dataclasses import dataclass, replace
@@ -85,7 +85,7 @@ def closing_of(refusal: Refusal) -> Closing:
 class Evidence:
     """When the carrier deletes the parcel's data at the latest (aware UTC).
 
-    `counts`: this time precedes the deadline and a call is still planned, or it has passed and a proof is still needed.
+    `counts`: the time matters: it precedes the deadline of a claim with a planned call, or it passed without a proof.
     """
 
     ends_at: datetime
@@ -95,7 +95,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Position:
-    """The position of a claim at one time. Datetimes are aware UTC.
+    """The status of a claim at a given time. Datetimes are aware UTC.
 
     `asks`: whether a call is still planned. `refusal`: why a planned call cannot be made now. `is_due`: whether a run
     that starts now would fetch the claim (if its carrier takes calls), skip its retry, or give up on it.
@@ -123,7 +123,7 @@ class Position:
 def position(
     claim: Claim, now: datetime, policy: Policy, *, refusal: Refusal | None = None, leased: bool = False
 ) -> Position:
-    """Return a claim's position. `refusal`: why its carrier cannot be called now. `leased`: a run is fetching it."""
+    """Return a claim's status. `refusal`: why its carrier cannot be called now. `leased`: a run is fetching it."""
     state = state_for_next_run(claim, now, policy)
     planned = _plan(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)

@@ -1,7 +1,7 @@
 """Sentences about failed fetches, one for each key. They may quote the carrier's own text.
 
-The kind, the key and the carrier's text are stored. The sentence is rendered on display, in the reader's language. Errors
-that other software wrote have no key. They are classified here too. Pure.
+The kind, the key and the carrier's text are stored. The sentence is rendered on display, in the reader's language.
+Errors that other software wrote have no key. They are classified here too.
 """
 
 import re
@@ -209,10 +209,10 @@ _YOURS: dict[Sentence, str] = {
     ),
 }
 
-# Variants of sentences about a number whose check digit is wrong.
+# Variants of sentences, for numbers whose check digit is wrong.
 MISTYPED = {_S.NUMBER_REJECTED: _S.NUMBER_REJECTED_MISTYPED, _S.NUMBER_UNKNOWN: _S.NUMBER_UNKNOWN_MISTYPED}
 
-# Sentences with an ISO date that recours wrote.
+# Sentences whose quotation is an ISO date that recours wrote.
 _DATED = frozenset({_S.NUMBER_REUSED, _S.PROOFS_NOT_ISSUED, _S.PROOFS_ELSEWHERE})
 _ISO_DAY = re.compile(r"^(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 
@@ -225,7 +225,7 @@ def kind_of(key: Sentence) -> ErrorKind:
 
 
 def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_client: bool = False) -> str:
-    """Render a sentence without its final period, for any carrier text. `detail`: for the log, such as an HTTP status.
+    """Render a sentence without a final period, whatever the carrier's text. `detail`: an HTTP status for the log.
 
     `to_client`: the reader is the client who owns the claim.
     """
@@ -301,7 +301,7 @@ def explanation_if_same(text: str, explanation: SentenceParts | None) -> Sentenc
 
 
 def kind_of_text(text: str) -> ErrorKind | None:
-    """Return the kind of error that one of our sentences states, with any carrier and quotation; None: other text."""
+    """Return the error kind of one of our sentences, with any carrier and quotation; None: the text is not ours."""
     folded = plain(text)
     for language in LANGUAGES:  # for an expired claim, the kind of its last answer
         head, words, _ = _parts(language, _S.EXPIRED.text)
@@ -326,8 +326,8 @@ def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
 
 
 # ---------------------------------------------------------------- texts of other software
-# Only for rows that recours never fetched; answers to recours are mapped by the carrier's table. Unknown texts count as
-# temporary errors.
+# The patterns apply only to rows that recours never fetched: each carrier's table maps the answers that recours gets.
+# Unknown texts count as temporary errors.
 
 
 _UNKNOWN = ErrorKind.SERVER_ERROR

@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 
 
 def spellings(text: str) -> Iterator[list[str]]:
-    """Yield a list with the letters that `plain` maps to each letter of the text, then a list with ligatures."""
+    """Yield, for each letter of the text, the letters that `plain` maps to it; then the same with ligatures."""
     folded = plain(text)
     joined = folded
     for letters, ligature in _LIGATURES.items():
@@ -115,7 +115,7 @@ MASK = "***"
 CUT = "…"  # where `clean` has cut a text
 _CUT = re.compile(f"([^{CUT}]*){CUT}")
 _SHORTEST = 3  # shorter secrets occur in every text and protect nothing
-# The start of a token, which may directly follow an escape of URLs, JSON or `clean` that ends in a letter or digit.
+# The start of a token. It may directly follow an escape (of a URL, JSON or `clean`) that ends in a letter or digit.
 _BEFORE = (
     r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})"
     r"|(?<=\\U[0-9A-Fa-f]{8})|(?<=\\[bfnrt]))"
@@ -214,7 +214,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def format_minute(at: datetime | None, local: LocalTime) -> str:
-    """Format a local time to the minute, for display."""
+    """Format a time to the minute, in the reader's time zone."""
     return f"{local(at):%Y-%m-%d %H:%M}" if at else "an unknown time"
 
 
