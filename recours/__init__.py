@@ -6,11 +6,11 @@ The API for the service's own application (names are loaded on first use):
 - `defer_fetch(reference)` asks a long-lived worker to fetch it, and returns immediately.
 - `claim_status(reference)` returns a `ClaimStatus`.
 - `attach(reference, file, by=…)` attaches a proof that a person has, and returns an `AttachResult`.
-- `set_account(client, carrier, credentials)` stores a client's own credentials, and `check_account(client, carrier)` checks
-  them with one real call; each returns an `AccountResult`.
-- `RecoursError` is the base class of their exceptions: `CorrectReferenceError`, `CorrectFileError`, `CorrectAccountError`,
-  `TryAgainSoonError`, `ShowExistingPODError`, `NotWantedError`, `TryLaterError` and `AskOperatorError`. The message of each
-  is a sentence for people.
+- `set_account(client, carrier, credentials)` stores a client's own credentials, and `check_account(client, carrier)`
+  checks them with one real call; each returns an `AccountResult`.
+- `RecoursError` is the base class of their exceptions: `CorrectReferenceError`, `CorrectFileError`,
+  `CorrectAccountError`, `TryAgainSoonError`, `ShowExistingPODError`, `NotWantedError`, `TryLaterError` and
+  `AskOperatorError`. The message of each exception is a sentence to show to people.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -88,7 +88,7 @@ def attach(
     at: date | None = None,
     language: str | None = None,
 ) -> AttachResult:
-    """Attach a person's proof to a claim, as a copy of the file. After that, the carrier is no longer called.
+    """Attach a proof that a person has to a claim, as a copy of the file. The carrier is then no longer called.
 
     `by`: the person, as recorded. `kind`: `letter`, `signature` or `photo`. `at`: the day or time of the delivery; a
     time without an offset is in RECOURS_TIMEZONE. Raises CorrectReferenceError; CorrectFileError if the file proves
@@ -130,7 +130,7 @@ def set_account(
 def check_account(
     client: Any, carrier: str, *, by: str = "the service's application", language: str | None = None
 ) -> AccountResult:
-    """Check a client's credentials with one real call, within limits and pauses. `by`: the person's name for the record.
+    """Check a client's credentials with one real call, within limits and pauses. `by`: the person, as recorded.
 
     Raises CorrectAccountError if the client has no account with the carrier, TryLaterError, AskOperatorError.
     """
@@ -140,7 +140,7 @@ def check_account(
 
 @contextmanager
 def _translating_errors(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
-    """Provide the settings and the sentences. Faults become exceptions of the API with a message in this language."""
+    """Provide the settings and the sentences. Faults are raised as exceptions of the API, translated to `language`."""
     if language not in (None, *LANGUAGES):
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
     try:

@@ -48,7 +48,7 @@ _WARNINGS = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
 
 
 def open_database(settings: Settings, *, connections: int | None = None) -> "App":
-    """Open the database for a run: create it if it is the embedded one, and update its schema. Raises DatabaseError.
+    """Open the database for a run: create a missing embedded database, and update the schema. Raises DatabaseError.
 
     `connections`: the maximum number of connections to a server; None: as many as threads need.
     """
@@ -71,7 +71,7 @@ def open_database(settings: Settings, *, connections: int | None = None) -> "App
 
 
 def clock_remarks(offset: timedelta) -> list[str]:
-    """Remarks about the database's clock if it is this far ahead of this machine's clock."""
+    """Return remarks if the clocks differ. `offset`: how far the database's clock is ahead of this machine's."""
     if abs(offset) <= CLOCKS_AGREE:
         return []
     apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"

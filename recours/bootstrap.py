@@ -43,7 +43,7 @@ def make_worker(
     mails: bool = True,
     opened_accounts: OpenedAccounts | None = None,
 ) -> Worker:
-    """Create a worker for one run. `prefix`: see `Worker`. `mails`: False: the next run sends the emails.
+    """Create a worker for one run. `prefix`: see `Worker`. `mails`: False leaves the emails to the next run.
 
     `run_id`: 32 hex digits. `token`: the token of the leases, unique among workers that share the record of a run.
     """

@@ -108,7 +108,7 @@ class CarrierSpec:
     def limits_of(self, kind: Capability | None, text: str, account: str = "") -> tuple[Limit, ...]:
         """Parse limits in the form of the QUOTA_ settings. `account`: its key; "": the default account.
 
-        Raises ValueError, also if a limit is too small for a single claim.
+        Raises ValueError if the text is invalid or a limit is too small for a single claim.
         """
         usual = self.limits.get(kind) or self.limits.get(None, "")
         zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"

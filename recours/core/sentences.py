@@ -225,7 +225,7 @@ def kind_of(key: Sentence) -> ErrorKind:
 
 
 def sentence(language: str, explanation: SentenceParts, detail: str = "", *, to_client: bool = False) -> str:
-    """Render a sentence without a final period, whatever the carrier's text. `detail`: an HTTP status for the log.
+    """Render a sentence without a final period. `detail`: a text to append for the log, such as an HTTP status.
 
     `to_client`: the reader is the client who owns the claim.
     """

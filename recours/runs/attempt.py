@@ -1,4 +1,4 @@
-"""Makes one attempt at one claim, from the API call to the stored document, in a thread of the engine."""
+"""Makes one attempt to fetch a claim's proof, from the API call to the stored document, in a thread of the engine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ class AttemptResult:
 
 
 def known_failure(claim: Claim, catalog: Catalog) -> Failure | None:
-    """Return the failure if no call is needed to know it (no or malformed number, unsupported carrier), else None."""
+    """Return the failure if it is known without a call (missing or malformed number, unsupported carrier), or None."""
     if claim.carrier is None:
         key = Sentence.CARRIER_UNSUPPORTED if claim.carrier_name else Sentence.CARRIER_MISSING
         message = f"The carrier {claim.carrier_name or '(none)'} is not supported; known: {', '.join(catalog.names)}"

@@ -23,7 +23,7 @@ LEFT_OUT = frozenset({"refunded"})
 
 @dataclass(frozen=True)
 class Candidate:
-    """A claim with a tracking number that is not enrolled. `status`: the claim status in lower case; "": none."""
+    """A claim that has a tracking number and is not enrolled. `status`: the claim status in lower case; "": none."""
 
     id: Any
     carrier_name: str
@@ -69,7 +69,7 @@ class EnrollmentCounts:
 def count_candidates(
     candidates: Iterable[Candidate], criteria: EnrollCriteria, policy: Policy, catalog: Catalog
 ) -> EnrollmentCounts:
-    """Count what `ClaimEnrollment.enroll_all` would do."""
+    """Count the claims that `ClaimEnrollment.enroll_all` would enroll or skip."""
     counts = EnrollmentCounts()
     for candidate in candidates:
         key = catalog.resolve(candidate.carrier_name, candidate.number) or ""

@@ -31,14 +31,14 @@ from recours.runs.thread_pool import ThreadPool
 
 _RENEW_BELOW = timedelta(minutes=5)
 _RENEW_EVERY_S = 60.0
-# Answers that arrive within this time are recorded in one transaction, at most this number.
+# Answers that arrive within this time are recorded in one transaction, up to this number of answers.
 _RECORD_DELAY_S = 0.1
 _MOST_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class AttemptFinished:
-    """The message of a thread that has finished an attempt. `refusal`: why the answer closed the lane, if it did."""
+    """Sent by a thread that has finished an attempt. `refusal`: why the answer closed the lane, if it did."""
 
     leased: LeasedClaim
     result: AttemptResult
@@ -82,7 +82,7 @@ class Engine:
         self._lane_faults: list[RunError] = []
 
     def run(self, ready: Mapping[str, Ready]) -> None:
-        """Fetch the claims of these lanes, up to the batch. Raises RunError."""
+        """Fetch the claims of these lanes, up to the batch size. Raises RunError."""
         self.leasing.open(ready)
         try:
             with ThreadPool(thread_count(self._limits.concurrency), self._fetch, "fetch") as threads:
@@ -149,7 +149,7 @@ class Engine:
             self.leasing.end_bundle(message.bundle[0].lane)
             for leased in message.unasked:
                 log.info(f"{leased.claim.reference} not tried yet; it stays due")
-                # It may be missing: if its lease expired, the claim may have been leased again.
+                # The entry may be missing: after its lease expired, the claim may have been leased again.
                 self._leased.pop(leased.claim.id, None)
             if message.unasked:
                 self.leasing.return_claims(message.unasked)
@@ -270,7 +270,7 @@ class Engine:
             return result_of_internal_error(leased.claim, error, self._deps.clock)
 
     def _apply_answer(self, leased: LeasedClaim, result: AttemptResult) -> AttemptFinished:
-        """Register an answer with its lane, in the order of the answers of all threads."""
+        """Register an answer with its lane. A lock makes the threads register their answers one after the other."""
         lane = leased.lane
         fetched = result.fetched
         was_called = fetched.calls + fetched.unsent > 0
@@ -286,7 +286,7 @@ class Engine:
 
         Return whether any were recorded.
         """
-        # Internal errors of unclear cause wait, as do claims whose calls never connected, which would be leased again.
+        # Keep back internal errors of unclear cause, and claims that never connected: recorded claims are leased again.
         ready = [
             answer
             for answer in self._answered
@@ -327,7 +327,7 @@ class Engine:
     def _record_group(
         self, answers: Sequence[AttemptFinished], record: Callable[[Sequence[AttemptResult]], int]
     ) -> None:
-        """Record these answers, and keep those not recorded. `record`: returns how many attempts were used."""
+        """Record these answers, and keep any that cannot be recorded. `record`: returns how many attempts were used."""
         if not answers:
             return
         ids = {answer.result.claim.id for answer in answers}
@@ -346,7 +346,7 @@ class Engine:
                 self._leased.pop(recorded, None)
 
     def _record_remaining(self) -> None:
-        """Record the answers that are left once no more will arrive. Raises RunError.
+        """Record the remaining answers after the last one has arrived. Raises RunError.
 
         If no call of the run connected, our own network is at fault if two or more carriers were called or no host name
         was resolved. A single unreachable carrier is the carrier's fault.

@@ -22,7 +22,7 @@ OUTAGE_AFTER = 3
 MANY_DENIED = 5
 # This many internal errors in a row in the same place mean a broken installation. Fewer may be due to unusual claims.
 SAME_ERRORS = 3
-# The most lanes that one lease query covers. If a run has no more lanes, the order of its lanes stays exact.
+# The most lanes that one lease query covers. If a run has at most this many lanes, their order is always exact.
 LANES_AT_ONCE = 16
 
 
@@ -125,7 +125,7 @@ class Lane:
     """One account in one run. The key "" stands for claims without a known carrier, which need no call."""
 
     key: str
-    name: str  # the carrier's
+    name: str  # the carrier's display name
     client: str = ""  # the email address of the client that owns the account; "": the default account
     outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
     in_flight: int = 0  # bundles being fetched
@@ -134,7 +134,7 @@ class Lane:
     refusal: Refusal | None = None
     must_close: bool = False  # a thread received an answer after which the carrier gets no more calls
     is_empty: bool = False  # no ready claim was left at the last lease
-    not_before: float = 0.0  # monotonic seconds: until then, others may return the last reserved units
+    not_before: float = 0.0  # monotonic seconds; until then, other runs may return reserved units
     waits_since: float | None = None
     internal_errors: InternalErrors = field(default_factory=InternalErrors)
     # The deadlines of the other worker's ready claims, and when they were read (monotonic seconds).
@@ -195,9 +195,9 @@ class Lane:
         if refusal is None:
             return None
         self.must_close = True
-        if outcome.kind not in CLOSING_KINDS:  # it concerns all accounts of the carrier
+        if outcome.kind not in CLOSING_KINDS:  # the failure concerns all accounts of the carrier
             self.outage.refusal = self.outage.refusal or refusal
-        if self.refusal:  # it is closed already
+        if self.refusal:  # the lane is closed already
             return None
         self.refusal = refusal
         return refusal
@@ -207,7 +207,7 @@ class Lane:
         return outcome.kind in OUTAGE_KINDS and self.outage.refusal is not None
 
     def count_unreachable(self, outcome: Outcome) -> None:
-        """Count the lane's due claims as skipped for the carrier, since no connection could be made."""
+        """Close the lane after a failed connection, so that its due claims count as skipped because of the carrier."""
         if self.refusal is None and isinstance(outcome, Failure):
             self.refusal = Refusal(Blocked.CARRIER, outcome.message, kind=outcome.kind)
 
@@ -240,9 +240,9 @@ class LaneOrder:
     The head of a lane is the place of its most urgent claim. The n most urgent claims are always in the n lanes with
     the most urgent heads. After a lease, the new head of a lane cannot be more urgent than the last claim leased, so
     the place of that claim is used as an estimate. Heads are read again when too few of the queried lanes have exact
-    heads. A head may be too early because another run leased the claim or its rank changed; then the query finds nothing,
-    and the head is read again. A head may be too late only if a claim became ready in the meantime. That claim is leased
-    in order if its lane is queried anyway, otherwise in the next slice.
+    heads. A head may be too early because another run leased the claim or its rank changed. In that case, the query
+    finds nothing, and the head is read again. A head may be too late only if a claim became ready in the meantime. That
+    claim is leased in order if its lane is queried anyway, otherwise in the next slice.
     """
 
     def __init__(self, ready: Mapping[str, Ready]) -> None:

@@ -55,7 +55,7 @@ def may_share(state: State) -> bool:
 
 
 def thread_count(at_once: int) -> int:
-    """Return the number of threads, one per bundle: more than `at_once`, because some do not call a carrier."""
+    """Return the number of threads, one per bundle. It exceeds `at_once`, because not every thread is in a call."""
     return at_once + at_once // 2
 
 
@@ -113,7 +113,7 @@ class Leasing:
         return Lease(self._recorder.token, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
-        """Allow `more` claims, in place of claims in the batch that did not use an attempt."""
+        """Allow `more` claims, to replace claims of the batch that used no attempt."""
         self._remaining += more
 
     def next(self) -> list[list[LeasedClaim]]:
@@ -286,7 +286,7 @@ class Leasing:
         return calls_of_others(self._spec(lane.key), other_stage, nearer, self._deps.policy)
 
     def _delivery_for(self, lane: Lane, claim: Claim) -> Delivery | None:
-        """Return the delivery for which to request a document. An account without documents tracks the parcel first."""
+        """Return the known or assumed delivery to start from. If the account gets no documents, none is assumed."""
         if lane.documents:
             return claim.state.delivery
         return delivery_to_assume(claim, self._spec(lane.key), self._deps.policy)
@@ -396,7 +396,7 @@ class Leasing:
         return True
 
     def _documents_until(self, claim: Claim) -> datetime | None:
-        """Return when documents may be fetched again, if only the document is missing and this is not allowed now."""
+        """Return when document calls resume if the claim needs only its document and they are paused, else None."""
         lane = self._lane(claim.account_key)
         if lane.documents is None or self._recorder.by_name or claim.state.delivery is None:
             return None

@@ -13,7 +13,7 @@ from recours.core.outcome import Failure, Outcome, StoredDocument, best_proof
 from recours.core.policy import Policy
 from recours.core.quota import Capability
 
-if TYPE_CHECKING:  # a class with one implementation has no port
+if TYPE_CHECKING:  # classes with one implementation need no protocol
     from recours.carriers.queue import APIRequestQueue
     from recours.database.by_person import ClaimEnrollment
     from recours.database.claims import ClaimRepository
@@ -77,7 +77,7 @@ class CarrierAnswer:
     """A carrier's answer about one claim.
 
     In a bundle, shared calls are counted with the first claim that needed them. If a claim had no call of its own, its
-    outcome comes from a shared call and does not count again toward an outage. `outcome.connected` is about that call.
+    outcome comes from a shared call and does not count again toward an outage. `outcome.connected` refers to that call.
     """
 
     outcome: Outcome

@@ -53,9 +53,9 @@ class Recorder:
     stats: Stats
     run_id: str
     local: LocalTime
-    by_name: bool  # the claims were asked for by name
+    by_name: bool  # a person requested the claims by reference
     token: str  # of the leases
-    prefix: str = ""  # for the numbers of claims in the log, where several workers share a log
+    prefix: str = ""  # precedes the claims' numbers in a log that several workers share
     kinds: set[ErrorKind] = field(default_factory=set)  # of the failures so far
     unknown: UnknownCodes = field(default_factory=UnknownCodes)
     _places: Iterator[int] = field(default_factory=partial(count, 1))
@@ -69,7 +69,7 @@ class Recorder:
         return not self.by_name and awaits_last_attempt(claim.state)
 
     def conclude(self, attempts: "Sequence[AttemptResult]") -> int:
-        """Decide what attempts mean, record them in one transaction, log them, and return how many were used.
+        """Decide about attempts, record them in one transaction and log them. Return how many count as used.
 
         The caller has already flushed their documents to disk. Raises RunError.
         """
@@ -117,7 +117,7 @@ class Recorder:
         return 0
 
     def give_up(self, claim: Claim, decision: Decision) -> None:
-        """Record, without making a call, that recours gives up on a claim."""
+        """Record that recours gives up on a claim. No call is made."""
         from recours.runs.attempt import AttemptResult  # noqa: PLC0415 (many runs find nothing to fetch)
 
         now = self.deps.clock.now()
@@ -137,7 +137,7 @@ class Recorder:
             rows.append((replace(_attempt(result, decision), is_last=is_last), decision))
         unchanged = self.deps.claims.record(rows, Lease(self.token, now), now)
         for is_recorded, (result, decision) in zip(unchanged, decided, strict=True):
-            # A claim that still counts as interrupted will look for its documents again.
+            # While a claim counts as interrupted, its next attempt looks for these documents again.
             if is_recorded and result.evidence and not decision.state.interruptions:
                 self.deps.documents.discard_notes(result.evidence)
         return dict(zip((result.claim.id for result, _ in decided), unchanged, strict=True))

@@ -21,7 +21,7 @@ class Unfit(StrEnum):
 ERASED = N_("{reference} was erased on {at} by {by}.")
 NO_CARRIER = N_("There is no carrier '{carrier}'. Supported carriers: {known}.")
 
-# Templates for {reference}, {near} and other facts.
+# Templates with {reference}, {near} and other facts.
 _SENTENCES: dict[str, str] = {
     Unfit.UNKNOWN: N_("There is no claim '{reference}'."),
     "near": N_("There is no claim '{reference}'. Did you mean {near}?"),
@@ -103,7 +103,7 @@ _SO_ALREADY = frozenset(
 
 
 class ClaimsRefusedError(Exception):
-    """Raised if a requested action is not possible. The text has a line with a sentence for each claim or value."""
+    """Raised if a requested action is not possible. The message has one line, a sentence, for each claim or value."""
 
     def __init__(self, *refusals: ClaimRefusal | str) -> None:
         super().__init__("\n".join(text if isinstance(text, str) else text.sentence() for text in refusals))

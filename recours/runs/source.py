@@ -17,13 +17,13 @@ from recours.runs.refusals import ClaimRefusal, Unfit, UnfitClaimsError, refuse_
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
 
-# Characters. Nobody types a longer reference, and a database may reject a query for similar ones.
+# In characters. Nobody types a longer reference, and a database may reject a query for references similar to it.
 _LONGEST_REFERENCE = 1000
 
 
 @dataclass(eq=False)
 class DueClaims:
-    """Claims at a stage that is ready for calls, of some accounts (empty: all)."""
+    """The due claims of one worker's stage, limited to some accounts (empty: all)."""
 
     _claims: "ClaimRepository"
     _stage: Stage
@@ -36,7 +36,7 @@ class DueClaims:
     def lease(
         self, lanes: Collection[str], limit: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Lease up to `limit` claims, most urgent first. Lease fewer only if there are no more.
+        """Lease up to `limit` claims, most urgent first. Fewer are leased only if there are no more.
 
         `unnumbered`: only claims without a tracking number.
         """

@@ -139,7 +139,7 @@ def purpose(limit: Limit) -> str:
 
 
 def worth_showing(uses: Sequence[Usage]) -> Sequence[Usage]:
-    """Return the uses of long windows, or if there are none, of short windows, although those are soon outdated."""
+    """Return the usage of long windows, or of short windows if there are no long ones: it is soon outdated."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 

@@ -73,9 +73,9 @@ class Worker(ABC):
     token: str | None = None
     prefix: str = ""
     stats: Stats = field(default_factory=Stats)  # so far
-    # After a slice: why accounts took no more calls, by key.
+    # Set by `slice`: why accounts took no more calls, by the account's key.
     refusals: dict[str, Refusal] = field(default_factory=dict)
-    stopped_by: int = 0  # the number of a signal
+    stopped_by: int = 0  # the number of the signal that stopped the run; 0: none
     carriers_asked: set[str] = field(default_factory=set)  # the keys of the accounts
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ class Worker(ABC):
         """Hook for maintenance that only one of the workers does."""
 
     def run(self) -> Report:
-        """Execute a run. Raises UnfitClaimsError, or RunError if the run cannot begin. The report has later faults."""
+        """Execute a run. Raises UnfitClaimsError, or RunError if it cannot begin. The report contains a later fault."""
         self.open()
         self._try_to(self.maintain)
         if not self._fault:
@@ -224,7 +224,7 @@ class Worker(ABC):
         return STOPPED + self.stopped_by if self.stopped_by else 0
 
     def _try_to(self, do: Callable[[], None]) -> None:
-        """Call `do`; keep the first fault for the report, so that the remaining steps still run."""
+        """Call `do` and remember the first fault for the report, so that the remaining steps still run."""
         try:
             do()
         except RunError as fault:
