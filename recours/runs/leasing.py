@@ -113,7 +113,7 @@ class Leasing:
         return Lease(self._recorder.token, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
-        """Allow `more` claims, to replace claims of the batch that used no attempt."""
+        """Allow `more` claims, to replace claims of the batch that did not use an attempt."""
         self._remaining += more
 
     def next(self) -> list[list[LeasedClaim]]:
