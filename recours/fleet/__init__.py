@@ -1,3 +1,3 @@
-"""Long-lived workers: their jobs, the job queue that wakes them, and their health endpoints."""
+"""Long-lived workers, the job queue that wakes them, and their health endpoints."""
 
 LOG_NAME = "recours_worker"

@@ -1,6 +1,6 @@
-"""Connections of the job queue: converts their errors, tests whether notifications arrive, and adds jobs.
+"""Opens the job queue's connections, converts their errors, tests whether notifications arrive, and adds jobs.
 
-Notifications do not arrive through a pooler that gives each transaction another session.
+If a pooler gives each transaction another session, notifications do not arrive.
 """
 
 from contextlib import suppress
@@ -19,8 +19,8 @@ from recours.runs.log import log
 
 NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 _NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
-# Overrides the server's default, because a stricter level causes errors when another process takes a job. The level is
-# set in each transaction, because a pooler may give each transaction another session.
+# Overrides the server's default, because a stricter level causes errors if another process takes a job. It is set in
+# each transaction, because a pooler may give each transaction another session.
 ISOLATION = IsolationLevel.READ_COMMITTED
 _CHANNEL = "recours_probe"
 _PATIENCE_S = 2.0
@@ -33,14 +33,14 @@ _DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
 
 
 def conninfo_of(url: URL) -> str:
-    """The libpq options, with recours's usual timeouts for detecting an unavailable server."""
+    """The libpq options of a URL, with recours's usual timeouts for detecting an unavailable server."""
     _, url_arguments = url.get_dialect()().create_connect_args(url)
     usual = {"connect_timeout": 10, **KEEPALIVES}
     return make_conninfo(**{**usual, **url_arguments, "client_encoding": "utf8"})
 
 
 def connected(conninfo: str) -> psycopg.Connection:
-    """An autocommit connection without prepared statements. Transactions use ISOLATION. Raises psycopg.Error."""
+    """Open an autocommit connection without prepared statements, with the level ISOLATION. Raises psycopg.Error."""
     connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     connection.isolation_level = ISOLATION
     return connection
@@ -61,7 +61,7 @@ POOL: dict[str, Any] = {
 
 
 def fault_of(error: Exception) -> NoFleetError | QueueError:
-    """Convert the error of a connection, or the cause of the error, to an error for operators."""
+    """Convert an error of a connection, or the error's cause, to an error that operators understand."""
     cause = error.__cause__ or error
     if isinstance(cause, _NOT_INSTALLED):
         return NoFleetError(NO_TABLES)
@@ -70,7 +70,7 @@ def fault_of(error: Exception) -> NoFleetError | QueueError:
 
 
 def may_listen(conninfo: str) -> bool:
-    """Return whether to LISTEN for jobs; if not, log the reason once. Raises psycopg.Error if the database is down."""
+    """Return whether LISTEN works; if not, log the reason once. Raises psycopg.Error if the database is unavailable."""
     with connected(conninfo) as connection:
         if _notifications_arrive(connection, conninfo):
             return True
@@ -79,7 +79,7 @@ def may_listen(conninfo: str) -> bool:
 
 
 def _notifications_arrive(listener: psycopg.Connection, conninfo: str) -> bool:
-    """Return whether notifications arrive, by sending one. This takes two seconds if none arrives."""
+    """Send a notification, and return whether it arrives. Waits two seconds before returning False."""
     listener.execute(f"LISTEN {_CHANNEL}")
     with connected(conninfo) as other:
         other.execute(f"NOTIFY {_CHANNEL}")
@@ -95,7 +95,7 @@ def _warn_once() -> None:
 
 
 def defer_fetch(conninfo: str, reference: str) -> None:
-    """Add a job to fetch a claim, unless such a job is waiting. Uses one statement, no pool. Raises psycopg.Error."""
+    """Add a job that fetches a claim, unless one is waiting. Needs one statement and no pool. Raises psycopg.Error."""
     names = {"queue": NOW, "lock": f"recours fetch {reference}", "reference": reference}
     with suppress(UniqueViolation), connected(conninfo) as server, server.transaction():
         server.execute(_DEFER_FETCH, names)

@@ -1,8 +1,8 @@
-"""The work of a long-lived process, which keeps its database, accounts and connections open, and works in slices.
+"""The work of a long-lived process, in slices. The process keeps its database, accounts and connections open.
 
-This module does not depend on the job queue, which calls `tick`, `slice`, `fetch_now` and `sweep` from any number of
-threads. Each call is only a wake-up. Claims, leases, quotas, backoff and order are the same as in runs that cron
-starts, and such runs may work at the same time.
+The job queue calls `tick`, `slice`, `fetch_now` and `sweep` from any number of threads, and this module does not depend
+on it. Each call is only a wake-up. Claims, leases, quotas, backoff and order are the same as in runs that cron starts.
+Such runs may work at the same time.
 """
 
 import os
@@ -46,12 +46,12 @@ from recours.settings.model import redactor
 if TYPE_CHECKING:
     from recours.core.order import Urgency
 
-# ---------------------------------------------------------------- the record of a worker that never ends
+# ---------------------------------------------------------------- the record of a long-lived worker
 
 
 RECORD_SPAN = timedelta(hours=1)
 
-# Counts of deferred claims. They must not be added up, because the next slice counts the same claims again.
+# Counts of deferred claims. They must not be summed, because the next slice counts the same claims again.
 _DEFERRED = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved")
 
 
@@ -69,7 +69,7 @@ class RunRecord:
         self._journal = journal
         self._guard = threading.Lock()
         self._total: Counter[str] = Counter()
-        self._deferred: dict[str, Counter[str]] = {}  # the latest counts of deferred claims, by carrier
+        self._deferred: dict[str, Counter[str]] = {}  # the latest counts of _DEFERRED, by account
         self._asked: set[str] = set()  # carriers that were called
         self._free: list[Worker] = []
         journal.begin(self.run_id, kind.name, now)
@@ -85,12 +85,12 @@ class RunRecord:
             return is_due
 
     def take(self) -> Worker | None:
-        """Take a worker that was used before; None: a new worker must be created."""
+        """Take a worker that an earlier job used; None: create a new worker."""
         with self._guard:
             return self._free.pop() if self._free else None
 
     def give_back(self, worker: Worker, *, usable: bool) -> None:
-        """Add the counts of a finished job. `usable`: the worker can be used again."""
+        """Add the counts of a worker's finished job. `usable`: another job can use the worker."""
         with self._guard:
             for figure in fields(Stats):
                 count = getattr(worker.stats, figure.name)
@@ -119,7 +119,7 @@ class RunRecord:
     def save(
         self, report: Report, now: datetime, ticked_at: datetime | None, *, stopped: bool = False
     ) -> None:
-        """Save the record. `ticked_at`: the last search for due claims. `stopped`: the worker ends. Raises RunError."""
+        """Save the record. `ticked_at`: the last search for due claims. `stopped`: the process ends. Raises RunError."""
         process = f"{socket.gethostname()}:{os.getpid()}"
         facts = report.as_json() | signs(process, ticked_at, stopped=stopped)
         self._journal.end(self.run_id, now, report.exit_status, facts)
@@ -134,19 +134,19 @@ class RunRecord:
 # ---------------------------------------------------------------- the work
 
 
-# Slices are short, so that more urgent claims do not wait long.
+# Slices are short, so that claims that become more urgent do not wait long.
 LONGEST_SLICE = timedelta(seconds=30)
 # Hourly tasks must not delay emails for long.
 LONGEST_TIDY = timedelta(minutes=5)
 _LONGEST_FETCH = timedelta(minutes=5)
-# The usual duration of a call. More threads than a carrier's calls per second would only wait for each other.
+# The usual duration of a call. More threads than the calls that a rate limit allows would only wait for each other.
 _CALL_S = 1.0
 
 
 @dataclass(frozen=True)
 class _Closed:
     until: float  # monotonic seconds
-    is_known: bool  # the queue also knows the refusal and its end
+    is_known: bool  # the claim queue also knows the refusal, and may end it earlier
 
 
 def _of_carrier(lane: WorkerLane) -> WorkerLane:
@@ -161,7 +161,7 @@ class FleetWorker:
     threads: int = 4  # per slice
     only: Collection[str] = ()  # keys of carriers; empty: all
     max_retries: int = 4
-    queue_fault: str | None = field(default=None, init=False)  # why no jobs are done
+    queue_fault: str | None = field(default=None, init=False)  # why the job queue provides no jobs
     stopped: bool = field(default=False, init=False)
 
     @property
@@ -171,12 +171,12 @@ class FleetWorker:
 
     @property
     def workable(self) -> Collection[str]:
-        """The carriers that this process can work on now, except carriers that it has left to other processes."""
+        """The carriers that this process can work for now. Carriers left to other processes are excluded."""
         now = self.clock.monotonic()
         return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
 
     def __post_init__(self) -> None:
-        """Prepare the worker without connecting."""
+        """Prepare the worker without connecting to the database."""
         settings = self.app.settings
         database = self.app.database
         self.clock = self.app.clock
@@ -187,32 +187,32 @@ class FleetWorker:
         self._queue = make_queue(settings, database, self.clock, random, self._accounts)
         self._guard = threading.Lock()
         self._run_records: dict[str, RunRecord] = {}
-        self._ended: list[RunRecord] = []  # ended records whose last jobs are in progress
+        self._ended: list[RunRecord] = []  # records of past hours, some with jobs in progress
         self._closed: dict[WorkerLane, _Closed] = {}
-        # By carrier, because an outage closes all its accounts
+        # By carrier, because an outage affects all accounts at the carrier
         self._carriers_out: dict[WorkerLane, _Closed] = {}
-        self._left_until: dict[str, float] = {}  # carriers left to other processes; monotonic seconds
+        self._left_until: dict[str, float] = {}  # until when carriers are left to others; monotonic seconds
         self._slices: Counter[str] = Counter()  # in progress, by account
-        self._waiting: list[WorkerLane] = []  # lanes that wait for the end of a slice
+        self._waiting: list[WorkerLane] = []  # lanes that wait until another slice of their account ends
         self._active: set[Worker] = set()
-        self._numbers = count(1)  # of workers, for the log
+        self._numbers = count(1)  # numbers for workers in the log
         self._done: Counter[str] = Counter()  # jobs, by name
         self._faults: dict[tuple[str, str], str] = {}  # by job and worker, until the same job succeeds
         self._began_at = self.clock.now()
         self._ticked_at: datetime | None = None  # when this process last looked for due claims
-        self._silence: str | None = None  # the problem, if no process looks for due claims
+        self._silence: str | None = None  # the fault, if no process looks for due claims
         self._ticking = threading.Lock()
         self._sweeping = threading.Lock()
-        # Consecutive failures of claims fetched one by one, by carrier
+        # By carrier, how many consecutive claims fetched by `fetch_now` found the carrier unavailable
         self._outages: Counter[str] = Counter()
-        self._pinged: dict[str, float] = {}  # monotonic seconds
+        self._pinged: dict[str, float] = {}  # when each worker was last pinged; monotonic seconds
 
     # ---------------------------------------------------------------- jobs
 
     def tick(self, enqueue: Enqueue) -> None:
-        """Update the rows for all processes, and enqueue all lanes with claims to fetch, most urgent first.
+        """Update claims for all processes, and enqueue every lane that has claims to fetch, most urgent first.
 
-        Covers all carriers, because other processes may work for further carriers. Only one tick runs at a time.
+        Includes carriers that only other processes work for. Only one tick runs at a time.
         """
         if not self._ticking.acquire(blocking=False):
             return
@@ -236,10 +236,10 @@ class FleetWorker:
     def slice(self, lane: WorkerLane, enqueue: Enqueue) -> None:
         """Fetch the most urgent claims of a lane.
 
-        `enqueue`: adds another slice of the lane. It is called immediately if there is more work than one slice, so
-        that other processes can help.
+        `enqueue`: adds another slice of the lane. If the lane has more claims than one slice, it is called before the
+        work begins, so that other processes can help.
         """
-        # Any program with access to the queue's tables may have written the job.
+        # The job may be invalid, because any program with access to the queue's tables can add jobs.
         if not all(isinstance(name, str) for name in (lane.worker, lane.carrier)):
             run_log().warning("Ignored a job without a lane")
             return
@@ -257,12 +257,12 @@ class FleetWorker:
                         is_more = self._slice(kind, lane, enqueue)
             finally:
                 waiting = self._leave(lane)
-            is_left = carrier not in self.workable  # another process may be able to do the slice
+            is_left = carrier not in self.workable  # another process may be able to process the slice
             for next_lane in (*waiting, *([lane] if is_more or is_left else ())):
                 enqueue(next_lane)
 
     def _slice(self, kind: type[Worker], lane: WorkerLane, enqueue: Enqueue) -> bool:
-        """Process a slice of the lane, and return whether there is work for another slice. Raises RunError."""
+        """Process a slice of the lane, and return whether claims are left for another slice. Raises RunError."""
         with self._piece_of_work("slice", kind) as worker:
             ready = self._ready(worker, lane)
             if ready > SLICE:
@@ -280,8 +280,8 @@ class FleetWorker:
     def fetch_now(self, reference: str, asked_at: float | None, requeue: Requeue) -> None:
         """Fetch one claim before all others. If the claim is not fetched, log the reason.
 
-        A new claim gets its first attempt. Any other claim is fetched only if a person requested it at `asked_at` and
-        no attempt has begun since, because a job may be late or a duplicate.
+        A new claim gets its first attempt. Any other claim is fetched only if a person requested this at `asked_at` and
+        no attempt has begun since, because the job may be late or a duplicate.
         """
         if not can_be_reference(reference):
             run_log().warning("Ignored a job without a claim")
@@ -322,8 +322,8 @@ class FleetWorker:
             self._outages[carrier] = 0
 
     def _leave_to_others(self, carrier: str, fault: RunError, kind: type[Worker]) -> None:
-        """After a fault of this machine, process no slices of the carrier until the next scheduled run would begin."""
-        if not isinstance(fault, DatabaseError | NotRecordedError):  # faults that also affect other processes
+        """After a fault of this machine, leave the carrier to other processes until the next run would be scheduled."""
+        if not isinstance(fault, DatabaseError | NotRecordedError):  # these also affect other processes
             self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
 
     def _fetch_named(self, claim: Claim, kind: type[Worker]) -> dict[str, Refusal]:
@@ -344,7 +344,7 @@ class FleetWorker:
         return bool(attempts) and attempts[-1].started_at.timestamp() >= asked_at
 
     def sweep(self) -> None:
-        """Send the due emails and the weekly report; once an hour, do the low-priority tasks."""
+        """Send the due emails and the weekly report. Once an hour, also do the low-priority tasks."""
         if not self._sweeping.acquire(blocking=False):
             return
         try:
@@ -363,7 +363,7 @@ class FleetWorker:
             self._sweeping.release()
 
     def _claim(self, reference: str) -> Claim | None:
-        """Find a claim. A new claim is enrolled first if new claims are enrolled automatically."""
+        """Find a claim. If new claims are enrolled automatically, enroll the claim if it is new."""
         with self._piece_of_work("look", PODFetchWorker) as worker:
             claims = worker.deps.claims
             enrollment = worker.deps.enrollment
@@ -376,13 +376,13 @@ class FleetWorker:
     # ---------------------------------------------------------------- lanes
 
     def _ready(self, worker: Worker, lane: WorkerLane) -> int:
-        """The number of claims of the lane that can be fetched, counted up to one more than a slice."""
+        """The number of the lane's claims that can be fetched. The count stops at one more than a slice."""
         claims = worker.deps.claims
         lanes = claims.ready_by_carrier(worker.stage, self.clock.now(), SLICE + 1, (lane.carrier,))
         return sum(ready.claims for ready in lanes.values())
 
     def _enter(self, lane: WorkerLane) -> bool:
-        """Count a slice of the lane's account. False: slices in progress use all its calls per second, so the lane waits."""
+        """Register the start of a slice. False: the lane must wait, because the account's slices use its whole limit."""
         account = self._accounts.get(lane.carrier)
         short = [limit for limit in account.limits if limit.window.is_short] if account else []
         useful = min((limit.number / limit.window.seconds * _CALL_S for limit in short), default=None)
@@ -395,7 +395,7 @@ class FleetWorker:
             return True
 
     def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
-        """Register the end of a slice. Return the account's waiting lanes, the other worker's first, for fairness."""
+        """Register the end of a slice, and return the account's waiting lanes. For fairness, this lane is last."""
         with self._guard:
             self._slices[lane.carrier] -= 1
             waiting = {other for other in self._waiting if other.carrier == lane.carrier}
@@ -412,10 +412,10 @@ class FleetWorker:
         )
 
     def _apply_refusal(self, worker: Worker, lane: WorkerLane) -> None:
-        """If the account refused calls, close it for at most the interval between two scheduled runs.
+        """If the account refused calls, close it until the refusal ends, but no longer than between scheduled runs.
 
         Within a run, a few failures close an account. Without this method, each slice would count failures from zero
-        and use up attempts of many claims. Each process closes accounts separately.
+        and use up attempts of many claims. Each process closes accounts only for itself.
         """
         refusal = worker.refusals.get(lane.carrier)
         if refusal is None or refusal.passing:
@@ -424,7 +424,7 @@ class FleetWorker:
         self._close(lane, min(wait, worker.schedule), is_outage=refusal.kind in OUTAGE_KINDS)
 
     def _close(self, lane: WorkerLane, wait: timedelta, *, is_outage: bool) -> None:
-        """Close a lane temporarily. `is_outage`: close the whole carrier."""
+        """Close a lane temporarily, or its whole carrier if `is_outage`."""
         is_known = self._refusal(lane.carrier) is not None
         closed = _Closed(self.clock.monotonic() + wait.total_seconds(), is_known)
         if is_outage:
@@ -439,7 +439,7 @@ class FleetWorker:
 
     @contextmanager
     def _logged(self, name: str, kind: type[Worker]) -> Iterator[None]:
-        """Log exceptions of a job and keep them as the process's fault until the same job succeeds."""
+        """Log an exception of a job, and report it as the process's fault until the same job succeeds."""
         try:
             yield
         except RunError as error:
@@ -454,13 +454,13 @@ class FleetWorker:
         self._faults[name, kind.name] = fault
 
     def _fault_of(self, kind: type[Worker]) -> str | None:
-        """Why this worker's jobs are failing; None: they are not failing."""
+        """Why jobs of this worker are failing; None: none is failing."""
         faults = (fault for (_, worker), fault in tuple(self._faults.items()) if worker == kind.name)
         return self.queue_fault or self._silence or next(faults, None)
 
     @property
     def fault(self) -> str | None:
-        """Why some of the jobs are failing; None: no job is failing."""
+        """Why some jobs are failing; None: none is failing."""
         return next(filter(None, map(self._fault_of, WORKERS.values())), None)
 
     @contextmanager
@@ -478,7 +478,7 @@ class FleetWorker:
             usable = False
             try:
                 yield worker
-                usable = is_kept  # a worker is not used again after a fault of the run
+                usable = is_kept  # after an error, the worker is not used again
             finally:
                 self._active.discard(worker)
                 worker.log_unknown()
@@ -487,7 +487,7 @@ class FleetWorker:
             self._done[name] += 1
 
     def _kept(self, record: RunRecord) -> Worker | None:
-        """A worker that was used before and knows the current accounts of clients."""
+        """A worker that an earlier job used, if it knows the clients' current accounts."""
         while (
             worker := record.take()
         ) and worker.catalog.client_accounts is not self._accounts.client_accounts:
@@ -522,7 +522,7 @@ class FleetWorker:
 
     @contextmanager
     def _record_in_use(self, kind: type[Worker]) -> Iterator[RunRecord]:
-        """Provide the record, which stays open until the context ends. Raises RunError."""
+        """Provide the current record, and keep it open until the context ends. Raises RunError."""
         with self._guard:
             record = self._run_record(kind)
             record.in_use += 1
@@ -533,7 +533,7 @@ class FleetWorker:
                 record.in_use -= 1
 
     def keep_record(self) -> None:
-        """Save the records, and ping RECOURS_PING_URL as often as scheduled runs would. Raises RunError."""
+        """Save the records of both workers, and ping RECOURS_PING_URL as often as scheduled runs. Raises RunError."""
         self._silence = self._find_silence()
         for kind in WORKERS.values():
             with self._guard:
@@ -547,7 +547,7 @@ class FleetWorker:
 
     @property
     def is_silent(self) -> bool:
-        """Return whether the fleet has stopped looking for due claims, although the database responds."""
+        """Return whether no process of the fleet looks for due claims any more, although the database responds."""
         return self._silence is not None
 
     def _find_silence(self) -> str | None:
@@ -580,13 +580,13 @@ class FleetWorker:
         return report
 
     def _end(self, record: RunRecord) -> None:
-        """Log and record the summary of an hour. Raises RunError."""
+        """Save a record for the last time, and log its summary. Raises RunError."""
         report = self._report(record)
         record.save(report, self.clock.now(), self._ticked_at, stopped=self.stopped)
         record.log_summary(report)
 
     def facts(self) -> dict[str, Any]:
-        """The number of jobs that the process has done so far, by name."""
+        """The number of jobs that this process has done, by name."""
         with self._guard:
             return dict(sorted(self._done.items()))
 
@@ -598,7 +598,7 @@ class FleetWorker:
         return bool(self._active)
 
     def stop(self) -> None:
-        """Stop starting jobs. Calls in progress finish, and other claims are released. Safe in a signal handler."""
+        """Start no more jobs, finish calls in progress, and release all other claims. Safe in a signal handler."""
         self.stopped = True
         for worker in tuple(self._active):
             worker.stop(SIGTERM)
@@ -606,7 +606,7 @@ class FleetWorker:
 
     def close(self) -> None:
         """End the records and close the database, after all jobs have ended."""
-        with suppress(RunError):  # without a database, the records keep their last saved state
+        with suppress(RunError):  # without a database, the last saved records are kept
             for record in [*self._ended, *self._run_records.values()]:
                 self._end(record)
         self.app.database.close()

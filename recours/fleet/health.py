@@ -1,10 +1,10 @@
-"""The HTTP endpoints of a long-lived process for monitoring, only on this machine.
+"""The HTTP endpoints for monitoring a long-lived process. They are reachable only from the same machine.
 
-`/health`: the process works and its database responds. `/ready`: the process takes jobs, and a process of the fleet
-looks for due claims. `/metrics`: the text of RECOURS_METRICS_FILE and this process's own counts, for Prometheus.
+`/health`: the process works and its database responds. `/ready`: the process accepts jobs, and a process of the fleet
+looks for due claims. `/metrics`: this process's own counts and the text of RECOURS_METRICS_FILE, for Prometheus.
 
-Every user of the machine can send requests. Frequent, slow or simultaneous requests must not disturb the jobs of the
-process, which share a few database connections with these endpoints.
+Every user of the machine can send requests. The endpoints share a few database connections with the process's jobs,
+which frequent, slow or simultaneous requests must not delay.
 """
 
 import json
@@ -25,10 +25,10 @@ from recours.host.logs import run_log
 from recours.settings.model import redactor
 
 _LOOPBACK = "127.0.0.1"
-_CONNECTIONS = 16  # at once; further connections are closed
+_CONNECTIONS = 16  # open at the same time; further connections are closed
 _PATIENCE_S = 10.0  # how long to wait for the next part of a request
-_LONGEST_S = 30.0  # how long a request and its response may take
-_WAIT_S = 5.0  # how long to wait for another request to the same endpoint
+_LONGEST_S = 30.0  # how long a request and its response may take together
+_WAIT_S = 5.0  # how long to wait until another request to the same endpoint ends
 _KEPT_S = 10.0  # how long the database part of /metrics is cached
 _JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,7 +54,7 @@ class _Pages:
         self._recorded: tuple[float, str] | None = None  # the time and the database part of /metrics
 
     def answer(self, name: str) -> _Answer:
-        """The response of an endpoint; after an error, a response with the error."""
+        """The response of an endpoint. If the endpoint fails, the response contains the error."""
         page = self._pages.get(name)
         if page is None:
             return _Answer(404, json.dumps({"pages": sorted(self._pages)}))
@@ -106,7 +106,7 @@ def _failed(status: int, fault: str) -> _Answer:
 
 @contextmanager
 def _exclusive(lock: threading.Lock, page: str) -> Iterator[None]:
-    """Hold a lock. Raises RunError if other requests take too long."""
+    """Hold a lock within the context. Raises RunError if other requests hold the lock for too long."""
     if not lock.acquire(timeout=_WAIT_S):
         raise RunError(f"Other requests for {page} are in progress; send fewer requests")
     try:
@@ -147,7 +147,7 @@ class HealthServer(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def service_actions(self) -> None:
-        """Close connections that take too long, which ends their threads. Called twice a second."""
+        """Close connections that take too long, so that their threads end. Called twice a second."""
         for request, began in tuple(self._began.items()):
             if time.monotonic() - began >= _LONGEST_S:
                 with suppress(OSError):  # already closed

@@ -1,8 +1,8 @@
 """The interface between a job queue and `FleetWorker`.
 
-A job is only a wake-up call, because claims, their order, quotas and retries are in recours's own tables. The queue
-needs no retries, locks or results, and a lost or duplicate job does no harm. Every minute, `tick` wakes all lanes that
-have work.
+A job only wakes a process up, because claims, their order, quotas and retries are stored in recours's own tables. The
+queue needs no retries, locks or results, and a lost or duplicate job does no harm. Every minute, `tick` wakes up all
+lanes that have work.
 """
 
 import re
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
 
 
 class NoFleetError(RunError):
-    """A fleet is not possible here, or not set up. The message states the remedy."""
+    """A fleet is not possible here or not set up. The message states what to do."""
 
 
 class QueueError(DatabaseError):
-    """The database of the job queue cannot be reached, or the connection was lost."""
+    """The job queue's database cannot be reached, or its connection was lost."""
 
 
 @dataclass(frozen=True)
 class WorkerLane:
-    """The claims of one worker at one account. A slice is a part of a lane."""
+    """The claims of one worker that one account serves. A slice is part of a lane."""
 
     worker: str  # pod_fetch_worker or pod_retry_scheduler
     carrier: str  # the account's key; "": unknown carrier
 
 
-# Enqueues a slice of a lane for the next free process, unless a slice is already waiting. Raises QueueError.
+# Enqueues a slice of a lane for the next free process, unless one is already waiting. Raises QueueError.
 Enqueue = Callable[[WorkerLane], None]
 
 
-# Passes the job to a process that works for this carrier. Raises QueueError.
+# Passes the current job on to a process that works for this carrier. Raises QueueError.
 Requeue = Callable[[str], None]
 
-# Called by a queue several times a second: with True while the queue does jobs, with False when it ends.
+# A queue calls this several times a second with True while it processes jobs, and once with False when it ends.
 NoteReady = Callable[[bool], None]
 
 
@@ -68,7 +68,7 @@ def found_version() -> str | None:
 
 
 def problem() -> str | None:
-    """Why the extra cannot be used, without a period; None: it can be used."""
+    """Return why the extra cannot be used, as a sentence without a period; None: it can be used."""
     version = found_version()
     if version is None:
         return "the package Procrastinate is not installed"
@@ -83,12 +83,12 @@ def problem() -> str | None:
 
 
 def remedy() -> str:
-    """The command that installs the extra for this Python."""
+    """The command that installs the extra for the running Python."""
     return f'{sys.executable} -m pip install "{REQUIREMENT}" "psycopg[binary]>=3.2"'
 
 
 def open_queue(settings: Settings) -> "ProcrastinateQueue":
-    """The job queue for these settings, without connecting. Raises NoFleetError on SQLite, or without the extra."""
+    """Return the job queue without connecting. Raises NoFleetError on SQLite, or if the extra cannot be used."""
     if is_file(settings.database_url):
         raise NoFleetError(
             "Long-lived workers and their job queue need PostgreSQL; set DATABASE_URL. On SQLite, use the two workers that "
@@ -109,7 +109,7 @@ NEEDS = (
     Need("procrastinate_jobs", ALL, numbered=True),
     Need("procrastinate_events", ALL, numbered=True),
     Need("procrastinate_periodic_defers", ALL, numbered=True),
-    # Its rows are numbered by an identity column, which requires no right on a sequence
+    # An identity column numbers its rows, which requires no right on a sequence
     Need("procrastinate_workers", ALL),
 )
 
@@ -125,12 +125,12 @@ class JobTables:
 
     present: tuple[str, ...]
     missing: tuple[str, ...]  # tables, and functions that the installed version calls
-    missing_rights: tuple[str, ...] = ()  # of the database user, as `SELECT on procrastinate_jobs`
-    granting: tuple[str, ...] = ()  # the SQL that grants them
+    missing_rights: tuple[str, ...] = ()  # rights of the user, such as `SELECT on procrastinate_jobs`
+    granting: tuple[str, ...] = ()  # the SQL that grants the missing rights
 
 
 def inspect_tables(database: Database) -> JobTables:
-    """Inspect the schema as the current user. Raises DatabaseError."""
+    """Inspect the schema with the rights of the current database user. Raises DatabaseError."""
     with database.read() as connection:
         tables = {need.name for need in NEEDS}
         query = text(
@@ -152,7 +152,7 @@ def inspect_tables(database: Database) -> JobTables:
 
 
 def _functions() -> set[str]:
-    """The functions that the installed version calls; empty if it is not installed."""
+    """The SQL functions that the installed version of Procrastinate calls; empty if it is not installed."""
     try:
         queries = (resources.files(PACKAGE) / "sql" / "queries.sql").read_text(encoding="utf-8")
     except (ModuleNotFoundError, FileNotFoundError):
@@ -161,7 +161,7 @@ def _functions() -> set[str]:
 
 
 def create_tables(database: Database, schema: str) -> bool:
-    """Create the tables of the job queue with this SQL; False if they exist. Raises DatabaseError, NoFleetError."""
+    """Create the job queue's tables with the SQL `schema`. False: they exist. Raises DatabaseError, NoFleetError."""
     if _are_there(database):
         return False
     with database.write() as connection:
@@ -170,7 +170,7 @@ def create_tables(database: Database, schema: str) -> bool:
 
 
 def sql_of_tables(database: Database, schema: str, role: str | None = None) -> list[str]:
-    """The SQL of `create_tables`, with grants for `role`. Raises DatabaseError, NoFleetError."""
+    """The SQL that `create_tables` would run, and the grants for `role`. Raises DatabaseError, NoFleetError."""
     creating = [] if _are_there(database) else [schema]
     if role is None:
         return creating
@@ -179,9 +179,9 @@ def sql_of_tables(database: Database, schema: str, role: str | None = None) -> l
 
 
 def _are_there(database: Database) -> bool:
-    """Return whether the tables exist. Raises DatabaseError; NoFleetError if they belong to another version.
+    """Return whether the tables exist. Raises DatabaseError.
 
-    Only Procrastinate's own migrations can upgrade them.
+    Raises NoFleetError if they belong to another version, because only Procrastinate's own migrations can upgrade them.
     """
     tables = inspect_tables(database)
     if tables.present and tables.missing:
@@ -193,6 +193,6 @@ def _are_there(database: Database) -> bool:
 
 
 def remove_strange_jobs(database: Database) -> int:
-    """Remove other programs' jobs from our queues, because they could run first or never end. Raises DatabaseError."""
+    """Remove other programs' jobs from our queues. Such jobs could run first or never end. Raises DatabaseError."""
     with database.write() as connection:
         return connection.execute(_REMOVE_STRANGE_JOBS).rowcount

@@ -1,4 +1,4 @@
-"""The process of `recours worker`, from start to SIGTERM. If the database is unavailable, it waits and starts again."""
+"""The process of `recours worker`, from its start to SIGTERM. If the database becomes unavailable, it tries again."""
 
 import os
 import socket
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 
-_TIMEOUT_S = 1.0  # for a report to systemd
+_TIMEOUT_S = 1.0  # for sending a report to systemd
 
 
 def systemd_notify(state: str) -> None:
-    """Report a state, such as `READY=1`, to the service manager, if there is one. Failures are only logged."""
+    """Report a state, such as `READY=1`, to systemd if it started this process. Failures are only logged."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address or not hasattr(socket, "AF_UNIX"):
         return
@@ -43,21 +43,21 @@ def systemd_notify(state: str) -> None:
 
 _RECORD_EVERY_S = 60.0
 _LOOK_EVERY_S = 0.1
-_QUEUE_ENDS_WITHIN_S = 10.0  # how long the queue may take to end after the end of the work
+_QUEUE_ENDS_WITHIN_S = 10.0  # how long the queue may take to end after the last job
 _RESTART_AFTER_S = 1.0
-_STABLE_AFTER_S = 5.0  # without a fault of the queue
+_STABLE_AFTER_S = 5.0  # after this time without a fault, the queue counts as working
 _STALLED_S = 60.0
-_FAULT_AGAIN_S = 60.0  # the interval for logging a lasting fault again
+_FAULT_AGAIN_S = 60.0  # how often a lasting fault is logged
 
 
 @dataclass
 class Process:
-    """Manages the records and health endpoints of a process, and starts and ends its job queue."""
+    """Starts and ends the job queue, the health endpoints and the regular saving of records."""
 
     fleet_worker: FleetWorker
     queue: "ProcrastinateQueue"
     slots: int
-    watchdog_s: float | None = None  # the interval of systemd's watchdog
+    watchdog_s: float | None = None  # systemd expects a report within this time; None: no watchdog
     is_ready: bool = field(default=False, init=False)
     # When the loop that processes jobs last reported.
     _alive_at: float = field(default_factory=monotonic, init=False)
@@ -66,7 +66,7 @@ class Process:
     _end: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, port: int) -> None:
-        """Work until the worker is stopped. `port`: for /health; 0: disabled. Raises RunError if it cannot begin."""
+        """Work until the worker is stopped. `port`: of the endpoints; 0: none. Raises RunError if it cannot start."""
         health = HealthServer(self.fleet_worker, port, lambda: self.is_ready) if port else None
         threads = [
             threading.Thread(target=self._every, args=(_RECORD_EVERY_S, self._keep_record), daemon=True)
@@ -88,7 +88,7 @@ class Process:
             self.fleet_worker.close()
 
     def _supervise(self) -> None:
-        """Run the job queue until the worker is stopped; do not wait for a queue whose database does not respond."""
+        """Run the job queue until the worker is stopped. Do not wait for a queue whose database does not respond."""
         jobs: Future[None] = Future()
         threading.Thread(target=self._run_jobs, args=(jobs,), name="jobs", daemon=True).start()
         worked_at = monotonic()
@@ -110,14 +110,14 @@ class Process:
             ending.set_result(None)
 
     def _do_jobs(self) -> None:
-        """Process jobs until the worker is stopped, starting again after connection losses. Raises NoFleetError."""
+        """Process jobs until the worker is stopped. After a fault, start the queue again. Raises NoFleetError."""
         log = run_log()
         logged_at = 0.0
         while not self.fleet_worker.stopped:
             self._alive_at = monotonic()
             try:
                 self.queue.run(self.fleet_worker, self.slots, self._note_ready)
-            except NoFleetError:  # the operator must act, and will notice that the service has failed
+            except NoFleetError:  # the operator must act, and notices a service that has failed
                 raise
             except RunError as fault:
                 if str(fault) != self.fleet_worker.queue_fault or monotonic() - logged_at >= _FAULT_AGAIN_S:
@@ -127,7 +127,7 @@ class Process:
                 self._end.wait(_RESTART_AFTER_S)
 
     def _note_ready(self, is_ready: bool) -> None:
-        """Note that the queue does jobs. After a fault, the queue counts as working only after a short time."""
+        """Note whether the queue processes jobs. After a fault, the queue counts as working only after a short time."""
         now = self._alive_at = monotonic()
         if is_ready and not self.is_ready:
             self._ready_since = now
@@ -141,7 +141,7 @@ class Process:
         self._has_logged_ready = is_ready and is_stable
 
     def _report_alive(self) -> None:
-        """Report to systemd's watchdog, which restarts the process if the loop that processes jobs has stalled."""
+        """Report to systemd, unless the loop that processes jobs has stalled. Without reports, systemd restarts us."""
         if monotonic() - self._alive_at < _STALLED_S:
             systemd_notify("WATCHDOG=1")
 

@@ -1,7 +1,7 @@
 """The job queue: Procrastinate (https://procrastinate.readthedocs.io) on PostgreSQL, used only in this module.
 
-About Procrastinate 3.10: `queueing_lock` is unique among waiting jobs, but not among running jobs. A killed process
-leaves its jobs in the state "doing"; `sweep` deletes these. A worker ends when it loses the database (issue #1513).
+In Procrastinate 3.10, a `queueing_lock` is unique among waiting jobs, but not among running jobs. A killed process
+leaves its jobs in the state "doing", and `sweep` deletes them. A worker ends when it loses the database (issue #1513).
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from recours.fleet.job_queue import NoFleetError, NoteReady, QueueError, WorkerL
 if TYPE_CHECKING:
     from recours.fleet.fleet_worker import FleetWorker
 
-_AT_ONCE = 4  # concurrent jobs other than slices: one tick, one sweep, and two claims to fetch now
+_AT_ONCE = 4  # concurrent jobs other than slices: one tick, one sweep and two fetches of single claims
 _POLL_S = 2.0
 _DEAD_S = 60  # without a heartbeat, which is due every 10 s
 _PUT_WITHIN_S = 10.0
 
 
 class ProcrastinateQueue:
-    """The job queue. It uses at most three connections, two of them to LISTEN."""
+    """The job queue. It uses at most three connections, two of which only LISTEN."""
 
     def __init__(self, url: URL) -> None:
         self._conninfo = conninfo_of(url)
@@ -44,17 +44,17 @@ class ProcrastinateQueue:
         return str(SchemaManager.get_schema())
 
     def defer_fetch(self, reference: str) -> None:
-        """Ask any process to fetch this claim now. Raises QueueError; NoFleetError if the queue has no tables."""
+        """Add a job that fetches a claim now. Raises QueueError, or NoFleetError if the queue has no tables."""
         with _translated():
             defer_fetch(self._conninfo, reference)
 
     def run(self, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
-        """Process jobs, up to `slots` slices at once, until `jobs.stopped`; then finish jobs in progress.
+        """Process jobs, up to `slots` slices at once, until `jobs.stopped`. Then finish the jobs in progress.
 
-        On Windows, another event loop is used, because psycopg does not support the default. Raises QueueError if the
-        database becomes unavailable; the caller tries again.
+        The event loop is not the default of Windows, because psycopg does not support that one. Raises QueueError if
+        the database becomes unavailable. The caller then calls this method again.
         """
-        for name in ("procrastinate", "psycopg.pool", "asyncio"):  # recours logs their faults instead
+        for name in ("procrastinate", "psycopg.pool", "asyncio"):  # recours logs their faults itself
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with _translated(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             listen = may_listen(self._conninfo)
@@ -77,17 +77,17 @@ class ProcrastinateQueue:
                 for queues, concurrency in ((slices, slots), ([NOW], _AT_ONCE))
             ]
             try:
-                # Start at once, not at the next full minute.
+                # The first tick is immediate, not at the next full minute.
                 await app.configure_task("recours.tick").defer_async(timestamp=0)
                 while not (jobs.stopped or any(worker.done() for worker in workers)):
                     ready(True)
-                    # The worker reads the names of its queues from this list
+                    # The first worker reads the names of its queues from this list each time
                     slices[:] = map(_of, jobs.workable)
                     await asyncio.wait(workers, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 ready(False)
                 for worker in workers:
-                    worker.cancel()  # starts no more jobs, and waits for those in progress
+                    worker.cancel()  # the worker then starts no more jobs, and finishes jobs in progress
                 results = await asyncio.gather(*workers, return_exceptions=True)
         if not jobs.stopped:
             faults = (fault for fault in results if isinstance(fault, Exception))
@@ -95,18 +95,18 @@ class ProcrastinateQueue:
 
 
 def _of(key: str) -> str:
-    """The queue for slices of an account's carrier. Each carrier has a queue, so that processes can serve only some."""
+    """The queue for slices of an account's carrier. With a queue for each carrier, a process can serve only some."""
     return f"recours_{carrier_of(key) or 'none'}"
 
 
 def _with_tasks(app: App, jobs: "FleetWorker", loop: asyncio.AbstractEventLoop) -> App:
     def put(job: JobDeferrer, **arguments: Any) -> None:
-        """Add a job to the queue, from a thread other than the event loop's."""
+        """Add a job to the queue. Must not be called in the thread of the event loop."""
         with _translated():
             asyncio.run_coroutine_threadsafe(job.defer_async(**arguments), loop).result(_PUT_WITHIN_S)
 
     def enqueue(lane: WorkerLane) -> None:
-        # Procrastinate raises AssertionError for a duplicate if the server's messages are not in English.
+        # If the server's messages are not in English, Procrastinate raises AssertionError for a duplicate.
         with suppress(AlreadyEnqueued, AssertionError):
             lock = f"recours {lane.worker} {lane.carrier}"
             job = work.configure(queue=_of(lane.carrier), queueing_lock=lock)
@@ -117,7 +117,7 @@ def _with_tasks(app: App, jobs: "FleetWorker", loop: asyncio.AbstractEventLoop) 
     def tick(timestamp: int) -> None:  # noqa: ARG001 (it is passed by its name)
         jobs.tick(enqueue)
 
-    # Accept any arguments, because any program with access to the queue's tables can write jobs.
+    # Accept any arguments, because any program with access to the queue's tables can add jobs.
     @app.task(name="recours.slice")
     def work(worker: Any = None, carrier: Any = None, **_: Any) -> None:
         jobs.slice(WorkerLane(worker, carrier), enqueue)
