@@ -71,7 +71,7 @@ def explanation_of(
 
 
 def references_of(app: App, typed: str) -> list[str]:
-    """`typed` if a claim has this reference, else claims with this number or order. Raises DatabaseError."""
+    """`typed` if a claim has this reference, else up to _MOST_NAMED with this number or order. Raises DatabaseError."""
     if not can_be_reference(typed):
         return []
     records = Reports(app).records

@@ -219,7 +219,7 @@ class Search:
         customer = border.first_column(CUSTOMER_COLUMNS)
         number = func.replace(border.text("tracking_number"), " ", "")
         conditions = [dialect.contains(number, plain(typed).replace(" ", ""))]
-        # Not folded, because the values are ASCII: folding a million claims would take a fifth of the time.
+        # These columns are ASCII, so they are not folded. Folding a million claims would take a fifth of the time.
         conditions += [
             dialect.contains(border.text(name), typed) for name in ("claim_reference", order) if name
         ]
@@ -274,13 +274,13 @@ _OWN_SORT_KEYS = (Sort.STAGE, Sort.NEXT_TRY)
 
 
 def _is_one_of(value: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
-    """The condition for one of these values; "" means no value."""
+    """The condition that `value` is one of `values`, in which "" means no value."""
     is_listed = value.in_([text for text in values if _can_be_stored(text)])
     return or_(value.is_(None), is_listed) if "" in values else is_listed
 
 
 def _as_text(at: datetime) -> str:
-    """A time in the form of `Dialect.moment`; midnight is omitted."""
+    """A time in the form of `Dialect.moment`, which omits the time of day at midnight."""
     text = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
     return text.removesuffix(" 00:00:00")
 

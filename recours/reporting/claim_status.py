@@ -26,8 +26,8 @@ class ClaimStatus:
     carrier: str  # display name
     attempts: int  # including the first fetch
     next_try_at: datetime | None = None  # earliest time of the next attempt; None: none
-    kind: ErrorKind | None = None  # of the last attempt
-    error: str | None = None  # the same as a sentence
+    kind: ErrorKind | None = None  # the error of the last attempt
+    error: str | None = None  # this error as a sentence
     pod_path: str | None = None
     signatory: str | None = None
     fetched_at: datetime | None = None
@@ -40,7 +40,7 @@ class ClaimStatus:
     shows: str | None = None
     # Whether the evidence proves the delivery: proves, partly, not, unknown; None: the dispute is not known.
     support: str | None = None
-    verdict: str | None = None  # the same as a sentence, with what is missing
+    verdict: str | None = None  # the same as a sentence, with the missing evidence
 
 
 # A sentence for each stage. {reference}, {status}, {at}, {next}, {asked}, {error} are filled in.

@@ -61,7 +61,7 @@ class ClaimEvidence:
 
 
 class ShownDelivery(NamedTuple):
-    """A delivery according to a document, or else to tracking or the person who attached it. None: not known."""
+    """A delivery as stated by a document, or else by tracking or the person who attached it. None: unknown."""
 
     at: str | None  # an ISO date or time; a time without an offset is local to the place of delivery
     signatory: str | None

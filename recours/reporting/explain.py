@@ -54,7 +54,7 @@ class Explanation:
     status: ClaimStatus
     notes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
-    zone: tzinfo = UTC  # of displayed times
+    zone: tzinfo = UTC  # the time zone of displayed times
 
     @property
     def claim(self) -> Claim:

@@ -43,7 +43,7 @@ class Form(NamedTuple):
     delimiter: str  # of the columns in a CSV file
     point: str
     day: str
-    minute: str  # "": ISO, with the offset
+    minute: str  # the format of times; "": ISO with the offset
 
 
 PLAIN = Form("en", ",", ".", "%Y-%m-%d", "")
@@ -60,7 +60,7 @@ class ExportedClaim:
     effort: Effort
 
     def row(self, catalog: Catalog, texts: Localized, form: Form = PLAIN) -> dict[str, Any]:
-        """The values by column. `texts`: for the language and time zone."""
+        """The values by column, in the language and time zone of `texts`."""
         listed = self.listed
         claim = listed.claim
         proof = next(iter(self.evidence.best_first(listed.pod_url)), None)
@@ -166,7 +166,7 @@ def csv_pieces(
 
 
 class _Line:
-    """A file for `csv.writer` whose `writerow` returns the line."""
+    """A file object for `csv.writer`. It makes `writerow` return the line."""
 
     write = str
 

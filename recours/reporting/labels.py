@@ -132,7 +132,7 @@ def person_named(language: str, by: str) -> str:
 
 
 def author_text(language: str, text: str) -> str:
-    """`the operator: "strike"`, from a text made by `join_author`."""
+    """Format a text made by `join_author`, for example as `the operator: "strike"`."""
     who, reason = author_and_reason(text)
     named = person_named(language, who)
     return f"{named}{colon(language)}{quoted(language, reason)}" if reason else named

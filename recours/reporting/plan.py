@@ -59,7 +59,7 @@ class AccountFacts:
     spec: CarrierSpec | None = None
     uses: Sequence[Usage] = ()
     closing: Refusal | None = None  # why the account cannot be called, other than a used-up quota
-    documents_until: datetime | None = None  # until then, only tracking works
+    documents_until: datetime | None = None  # until then, only tracking calls work
     setup_calls: CallBudget = field(default_factory=dict)  # needed before the first call of a run
     asks_alone: bool = False  # make one call at a time until the first answer
 
@@ -92,7 +92,7 @@ class Terms:
 
 
 def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[datetime, type[Worker]]]:
-    """The upcoming runs: each worker's last run plus multiples of its interval; without a last run, full intervals."""
+    """The upcoming runs: each worker's last run plus multiples of its schedule, or else full or half hours."""
     runs = []
     stopped = terms.stopped(now)
     for worker in WORKERS.values():
@@ -309,7 +309,7 @@ class Simulation:
                 for quota in self._quotas[key]:
                     quota.use(unused, -1)
                 spec = self.accounts[key].spec
-                # A call about several parcels proves nothing about the account.
+                # The answer to a call about several parcels does not show whether the account is accepted.
                 if spec and spec.numbers_per_call == 1:
                     run.answered.add(key)
             else:
@@ -578,8 +578,8 @@ _NO_NEXT_ATTEMPT = (Why.IN_HAND, Why.SHELVED, Why.UNNUMBERED, Why.GIVEN_UP)
 class Preview:
     """The claims that a run would fetch, in order, and why the other claims wait.
 
-    `batch`: each claim as the run would find it. `left_behind`: due claims whose carrier cannot be called, by lane.
-    `waiting`: all other claims, by the reason why they are not fetched; BY_BACKOFF for claims that are not due.
+    `batch`: each claim as the run would find it. `left_behind`: the number of due claims whose carrier cannot be
+    called, by account key. `waiting`: the number of other claims by reason; BY_BACKOFF for claims that are not due.
     """
 
     batch: list[tuple[Claim, State]] = field(default_factory=list)

@@ -150,7 +150,7 @@ class DatabaseRecords:
         sort: Sort | None = None,
         descending: bool = False,
     ) -> ClaimPage:
-        """A page of up to `limit` claims after the first `skip`, with the number of all matching claims."""
+        """Up to `limit` claims after the first `skip`, with the number of all matching claims."""
         with self._search(criteria) as search:
             ids = search.ids(limit, skip, sort, descending=descending)
             count = search.count(COUNTED_UP_TO + 1)

@@ -27,7 +27,7 @@ def iso(at: date | None) -> str | None:
 
 @dataclass(frozen=True)
 class ProblemClaims:
-    """The claims that a problem is about: claims of accounts at these stages, or claims with these ids.
+    """The claims that a problem is about: claims of these accounts at these stages, or claims with these ids.
 
     `accounts`: keys; "" for claims of unknown carriers. Claims that no run has assessed yet belong to no account, so they
     are not included.
@@ -39,7 +39,7 @@ class ProblemClaims:
 
 
 def merge_problem_claims(parts: Sequence[ProblemClaims]) -> ProblemClaims:
-    """Merge the claims of several problems of the same kind, which cover the same stages."""
+    """Merge the claims of several problems of one kind. Problems of one kind have the same stages."""
     return ProblemClaims(
         [key for part in parts for key in part.accounts],
         parts[0].stages if parts else IN_PROGRESS,
@@ -75,7 +75,7 @@ class PastAttempt:
     document_size: int | None = None
     document_type: str | None = None
     document_source: str | None = None
-    is_last: bool = False  # the last attempt before the deadline, which does not count as a retry
+    is_last: bool = False  # the last attempt before the deadline, which is not a retry
     account: int | None = None  # the id of the client account used last; None: the default account
 
     @property

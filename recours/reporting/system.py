@@ -82,7 +82,7 @@ class Backlog:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers of claims by JSON key: the stages, and due, to correct and not assessed."""
+        """The number of claims at each stage, due, to correct, and not assessed, by JSON key."""
         stages = {stage.value: self.stages.get(stage, 0) for stage in Stage}
         return {"due": self.due, **stages, "to_correct": self.to_correct, "unjudged": self.unassessed}
 
@@ -454,7 +454,7 @@ def success_of(tallies: Iterable[Tally], days: Sequence[date]) -> Success:
     """Success rates of these tallies, excluding proofs that a person attached."""
     by_day: dict[date, Rate] = {}
     by_carrier: dict[str, Rate] = {}
-    names: dict[str, str] = {}  # of carriers, in one spelling
+    names: dict[str, str] = {}  # carrier names, each in one spelling
     by_retry: dict[int, Rate] = {}
     errors: Counter[str] = Counter()
     for tally in tallies:

@@ -92,9 +92,9 @@ _UNITED = 100  # queries in one statement: SQLite takes no more than 500
 _MOST = 5_000
 _LONGEST_STREAK = timedelta(days=60)
 _FIRST_ANSWERS = 50  # of a carrier; more are read only if all of them are failures
-# The most claims near a deadline that one query reads. Beyond that, the exact number does not matter.
+# The most claims near a deadline that one query reads. If there are more, the exact number does not matter.
 _MOST_CLAIMS = 2_000
-# In these stages, the oldest claim is the one that failed first.
+# At these stages, a claim's age is counted from its first failure.
 _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 _IS_OUTAGE = _a.error_kind.in_(sorted(OUTAGE_KINDS))
 
@@ -216,7 +216,7 @@ class SystemReader:
         for of_problem, of_one in zip(problems, amounts, strict=True):
             sums: dict[str, float] = defaultdict(float)
             for currency, amount_requested in of_one[:limit]:
-                if amount_requested:  # 0: unknown
+                if amount_requested:  # 0 means unknown
                     sums[currency] += amount_requested
             totals = {currency: round(total, 2) for currency, total in sorted(sums.items())}
             results.append(MoneyInDispute(totals, is_more=len(of_problem.ids) > limit or len(of_one) > limit))
@@ -503,7 +503,7 @@ def conditions_without_row(border: Border, mark: Mark) -> list[list[ColumnElemen
 
 
 def _counting_stages(due_until: datetime | None, limit: int) -> Select[Any]:
-    """A query for the key, the due waiting claims, the counts of all stages and the oldest times of each account.
+    """A query for each account's key, count of due waiting claims, counts of all stages, and oldest times.
 
     The query needs a few index reads for each account, regardless of the number of claims.
     """
