@@ -123,7 +123,7 @@ class NotificationManager:
         return valid
 
     def _decline(self, events: Sequence[OutboxEvent], why: str, level: int) -> None:
-        """Record and log that no email reports these events. Another run may have declined all of them already."""
+        """Record and log that no email reports these events. If `events` is empty, another run has declined them."""
         if not events:
             return
         self.outbox.decline(events, why)

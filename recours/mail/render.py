@@ -39,7 +39,7 @@ _MOST_NAMES = 20  # expired claims, or clients with rejected accounts, listed by
 _LONGEST_REFERENCE = 100
 _LONGEST_ERROR = 300
 _LONGEST_NAME = 80
-_LONGEST_PROBLEM = 1000  # longer than an error, because a problem may list files
+_LONGEST_PROBLEM = 1000  # more than for an error, because a problem may list files
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _section(
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
         lines += _retrieved(event.facts, texts)
-    elif kind is MailKind.OPERATOR_SUMMARY:  # without the advice to clients
+    elif kind is MailKind.OPERATOR_SUMMARY:  # leaves out the advice to clients
         lines.append((texts("What happened"), _error(event, carrier, texts)))
         if event.name is EventName.GAVE_UP:
             lines.append((texts("How it ended"), _end(event, texts)))
@@ -261,7 +261,7 @@ def _retrieved(facts: Mapping[str, Any], texts: Localized) -> list[tuple[str, st
 
 
 def _end(event: OutboxEvent, texts: Localized) -> str:
-    """The number of attempts before recours gave up, and whether a last attempt was made."""
+    """How recours gave up: the number of attempts, and whether a last attempt was made."""
     kind = kind_of(event)
     has_last = event.facts.get("last_attempt")
     if kind and is_persistent(kind) and has_last:

@@ -40,7 +40,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 class Envelope:
     sender: str
     reply_to: str = ""
-    redirect: str = ""  # receives all emails instead
+    redirect: str = ""  # the address that receives all emails instead
 
 
 @dataclass

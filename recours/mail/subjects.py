@@ -31,7 +31,7 @@ _PROBLEMS = {
     EventName.TO_CORRECT: N_("{count} claims to correct"),
     EventName.REFUSED_DOCUMENTS: N_("{carrier}: documents of {count} parcels refused"),
 }
-# The end of a subject for clients, after the claims.
+# How a subject for clients ends, after the claims.
 _NO_PROOF = N_("proof of delivery not obtained")
 _REASONS = {
     ErrorKind.INVALID_TRACKING: N_("tracking number needs correction"),
@@ -149,7 +149,7 @@ def _is_unnumbered(event: OutboxEvent) -> bool:
 
 
 def _reason(event: OutboxEvent, default: str, texts: Localized, catalog: Catalog) -> str:
-    """The label of the error's kind, as on the dashboard. Without a kind, the text `default`."""
+    """The label of the error's kind, as on the dashboard; `default` if there is no kind."""
     carrier = _carrier(event, catalog)
     kind = kind_of(event)
     if kind is None:
