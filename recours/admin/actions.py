@@ -81,7 +81,7 @@ class ActionResult:
 
 
 class FileAction(StrEnum):
-    """Actions on the claims of a file."""
+    """Actions on the claims that a file lists."""
 
     CORRECT = "correct"
     REOPEN = "reopen"

@@ -118,7 +118,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     folder = target.with_name(f".{target.name}{_PARTIAL}")
     try:
         PRIVATE.make_folder(parent)
-        for abandoned in parent.glob(f".{PREFIX}*{_PARTIAL}"):  # by a backup that was killed
+        for abandoned in parent.glob(f".{PREFIX}*{_PARTIAL}"):  # left by backups that were killed
             if time.time() - abandoned.stat().st_mtime > _ABANDONED_AFTER_S:
                 shutil.rmtree(abandoned, ignore_errors=True)
         folder.mkdir(mode=0o700)
@@ -453,7 +453,7 @@ def copying_of_postgres(database: Database, path: Path) -> Iterator[Connection]:
             _dump(database, path, connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
             yield connection
         except BaseException:
-            connection.invalidate()  # the server may not answer: a regular close could take long
+            connection.invalidate()  # a regular close could take long, because the server may not answer
             raise
 
 

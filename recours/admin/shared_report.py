@@ -161,7 +161,7 @@ class _Documented:
         return "/".join(step if step in self.steps else "?" for step in path.split("/"))
 
     def form(self, field_name: str, value: Any) -> str:
-        """Return the code if the field has known codes; else the type, with the character classes of a short text."""
+        """Return a known code as it is, otherwise the type, and for short texts the character classes."""
         if field_name in self.coded and str(value) in self.codes:
             return f"code {value}"
         if not isinstance(value, str):
