@@ -64,7 +64,7 @@ OPTIONAL = (
 SHOWN = ("currency", "dispute_type")
 ORDER_COLUMNS = ("order_number", "order_reference", "order_id")
 CUSTOMER_COLUMNS = ("customer_name", "recipient_name", "customer_email", "recipient_email")
-# The columns that recours writes for the service, with their types if they have to be added.
+# The columns in which the service finds recours's results, with the types to use if the columns have to be added.
 POD_COLUMNS = {
     "pod_fetch_status": "TEXT",
     "pod_url": "TEXT",
@@ -92,7 +92,7 @@ NOTIFICATION_COLUMNS = (
     "related_claim_id",
 )
 SETTING_COLUMNS = ("key", "value")
-# The columns of `recours_claims` with the values of the last assessment, and the service's columns that they copy.
+# The columns of `recours_claims` that store values of the last assessment, and the service's columns that they copy.
 SEEN = {
     "seen_fetch_status": "pod_fetch_status",
     "seen_number": "tracking_number",
@@ -103,12 +103,12 @@ SEEN = {
     "seen_claim_status": "status",
     "seen_deadline": "response_deadline",
 }
-# Changes of these columns do not invalidate a carrier's answer.
+# Changes to these columns do not invalidate a carrier's answer.
 _UNRELATED_TO_ANSWER = ("seen_claim_status", "seen_deadline")
 _NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
-_DIGITS = 18  # that fit in every numeric column
+_DIGITS = 18  # every numeric column can store numbers of this length
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Border:
 
     @cached_property
     def description(self) -> tuple[object, ...]:
-        """The inspected state of the tables. Two descriptions are equal if nothing has changed."""
+        """The state of the tables when they were inspected, for comparison with a later inspection."""
         tables = (self.claims, self.clients, self.notifications, self.system_settings)
         columns = [
             (table.fullname, column.name, repr(column.type), column.nullable, column.server_default is None)
@@ -170,7 +170,7 @@ class Border:
         return self._names.get(name, name) in self.claims.c
 
     def first_column(self, names: Iterable[str]) -> str | None:
-        """The first of these columns that exists."""
+        """The first of these columns that the table of claims has; None: it has none of them."""
         return next((name for name in names if self.has(name)), None)
 
     def column(self, name: str) -> SqlColumn[Any]:
@@ -201,7 +201,7 @@ class Border:
 
     def _own_type(self, key: Any) -> str:
         """The SQL type for copies of this key. It accepts every value that the service's column may ever contain."""
-        if key is None or isinstance(key.type, Integer):  # a type that the service may widen
+        if key is None or isinstance(key.type, Integer):  # the service may later widen an integer type
             return self.dialect.number_type
         if isinstance(key.type, NullType):
             return self.dialect.unknown_type
@@ -219,7 +219,7 @@ class Border:
 
     @cached_property
     def columns(self) -> list[ColumnElement[Any]]:
-        """All columns of a claim, by recours's names: the keys of claim and client unchanged, other columns as text."""
+        """All columns of a claim, by recours's names. The two keys keep their types; other columns are cast to text."""
         client_id = self.column("client_id") if self.has("client_id") else null()
         names = [name for name in (*NEEDED, *OPTIONAL, *POD_COLUMNS) if name not in ("id", "client_id")]
         return [
@@ -239,25 +239,25 @@ class Border:
 
     @cached_property
     def is_edited(self) -> ColumnElement[bool]:
-        """Claims with edits since the last assessment that invalidate a carrier's answer.
+        """Claims that were edited since the last assessment, so that a carrier's answer no longer applies to them.
 
-        The condition is a CASE, because PostgreSQL estimates that two columns are equal in only 1 of 200 rows.
+        The condition is a CASE, because PostgreSQL would otherwise expect equal values in only 1 of 200 rows.
         """
         names = [name for name in SEEN if name not in _UNRELATED_TO_ANSWER]
         return case((self._differ(names), true()), else_=false())
 
     @cached_property
     def differs(self) -> ColumnElement[bool]:
-        """Claims that must be assessed again, because they differ from the last assessment."""
+        """Claims that must be assessed again, because their values have changed since the last assessment."""
         return self._differ(SEEN)
 
     def _differ(self, names: Iterable[str]) -> ColumnElement[bool]:
-        """Compare the texts inside the database, so that no value has to be read first."""
+        """Claims for which one of these columns differs. The database compares the texts, so no values are read."""
         return or_(*(claims.c[name].is_distinct_from(self.text(SEEN[name])) for name in names))
 
     @cached_property
     def seen_now(self) -> dict[str, ColumnElement[Any]]:
-        """Subqueries for an UPDATE: the current values, in the service's row, of the columns that recours writes."""
+        """Subqueries for an UPDATE of our row: the fetch status and retry count that the service's row has now."""
         joined_row = select().select_from(self.claims).where(self.key == claims.c.claim_id).correlate(claims)
         return {
             name: joined_row.add_columns(self.text(SEEN[name])).scalar_subquery()
@@ -266,7 +266,7 @@ class Border:
 
     @cached_property
     def is_worked_on(self) -> ColumnElement[bool]:
-        """Claims with a status that workers process."""
+        """Claims whose fetch status is one that workers process."""
         return self.text("pod_fetch_status").in_([literal_column(f"'{word}'") for word in _WORKED_ON])
 
     @cached_property
@@ -283,7 +283,7 @@ class Border:
     # ---------------------------------------------------------------- writing
 
     def update(self, names: Iterable[str], *, if_unedited: bool = True) -> Update:
-        """An UPDATE of these columns of one claim. Columns that do not exist are left out.
+        """An UPDATE that sets these columns of one claim. Columns that do not exist are left out.
 
         `if_unedited`: update the row only if it is unchanged since the last assessment. Parameters: see `parameters`.
         """
@@ -300,7 +300,7 @@ class Border:
         )
 
     def lock(self, ids: Collection[Any]) -> Select[Any]:
-        """Lock these claims until the end of the transaction, and skip claims that are already locked."""
+        """A query that locks these claims until the transaction ends, and skips claims that are already locked."""
         query = select(self.key).where(self.key.in_(ids))
         return query.order_by(self.key).with_for_update(skip_locked=True)
 
@@ -313,7 +313,7 @@ class Border:
 
     @cached_property
     def empty_values(self) -> dict[str, Any]:
-        """The values that empty `POD_COLUMNS`. NOT NULL columns that cannot store an empty text are left out."""
+        """The values that clear `POD_COLUMNS`. NOT NULL columns that cannot store an empty text are left out."""
         return {
             name: 0 if name == "pod_retry_count" else None
             for name in POD_COLUMNS
@@ -335,7 +335,7 @@ class Border:
 
     @property
     def naming_clients(self) -> Table | None:
-        """The table that contains clients: `clients`, or else the table of claims; None: neither does."""
+        """The table with the clients' ids: `clients`, or else the table of claims; None: neither contains them."""
         return self.clients if self.has_clients else self.claims if self.has("client_id") else None
 
     @property
@@ -360,7 +360,7 @@ class Border:
         return type_coerce(key if is_alike else cast(key, kind), CLIENT_KEY)
 
     def join_clients(self, table: Table, client_id: ColumnElement[Any]) -> FromClause:
-        """The rows of a table of recours, each joined with its client, if the service has this client."""
+        """The rows of one of recours's tables, each joined with its client, if the service has this client."""
         if not self.has_clients:
             return table
         return table.outerjoin(self.clients, self.client_id == client_id)
@@ -377,13 +377,13 @@ class Border:
         return all(column.nullable or column.server_default for column in columns if column.name not in names)
 
     def copies_mails_to(self, client_id: Any) -> bool:
-        """Return whether this table accepts emails to this client; None: emails without a client."""
+        """Return whether the table `notifications` accepts emails to this client (None: emails without a client)."""
         return self.has_notifications and (
             client_id is not None or bool(self.notifications.c.client_id.nullable)
         )
 
     def copy_mails(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows to the table of emails, without RETURNING, which would require read access."""
+        """Insert rows into the service's table of emails, without RETURNING, which would require read access."""
         columns = self.notifications.c
         fitted = [{name: _fit(columns[name], value) for name, value in row.items()} for row in rows]
         connection.execute(insert(self.notifications).inline(), fitted)
@@ -448,7 +448,7 @@ class Border:
 
     @property
     def missing(self) -> list[str]:
-        """The columns to add, by recours's names."""
+        """The `POD_COLUMNS` that the table of claims does not have."""
         return [name for name in POD_COLUMNS if not self.has(name)]
 
     def additions(self) -> list[str]:
@@ -464,7 +464,7 @@ class Border:
 
     @property
     def index(self) -> str | None:
-        """The SQL that creates the optional index for finding pending claims; None if the index is impossible."""
+        """The SQL that creates the optional index for finding pending claims; None for a view, which has no indexes."""
         if self.is_view:
             return None
         where = f"{self.quoted('pod_fetch_status')} = 'pending'"
@@ -485,7 +485,7 @@ def _can_be_empty(column: SqlColumn[Any]) -> bool:
 
 
 def _fit(column: SqlColumn[Any], value: Any) -> Any:
-    """A value in a form that the service's column accepts."""
+    """Convert a value to a form that the service's column accepts."""
     kind = column.type
     if value is None:
         return "" if isinstance(kind, String) and not column.nullable else None

@@ -1,4 +1,4 @@
-"""Writes changes that people request to the service's claims, skips locked rows, and assesses the written claims."""
+"""Writes the changes that people request to the service's claims, except locked ones, and assesses these claims."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -73,10 +73,10 @@ def require_room(border: Border, values: Mapping[str, str]) -> None:
 def locked(
     assessor: Assessor, connection: Connection, ids: Sequence[Any], now: datetime
 ) -> list[tuple[Claim, bool]]:
-    """Lock these claims, and return each with whether a run has leased it.
+    """Lock these claims, and return each claim with a flag: True if a run has leased the claim.
 
-    Claims that others have locked, and erased claims, are skipped. No other process can write, lease or release the
-    returned claims.
+    Claims that others have locked, and erased claims, are skipped. Until the transaction ends, no other process can
+    write, lease or release the returned claims.
     """
     border = assessor.database.border
     locked_ids = list(connection.scalars(border.lock(ids)))
@@ -102,7 +102,7 @@ def write_claims(
 ) -> list[Claim]:
     """Write values to claims read by `locked`, assess the claims, and return their new state.
 
-    Earlier edits are recorded as edits of the service; these values are not.
+    Edits that the service made before are recorded as edits by the service; these values are not.
     """
     border = assessor.database.border
     originals = {claim.id: claim for claim, _ in writes}
@@ -123,8 +123,8 @@ def correct(
     """Correct the numbers or carriers of claims in one transaction, and assess them.
 
     Returns the new state of the corrected claims. Claims that a run has leased, or that were changed since they were
-    read, are skipped. Corrections are not recorded as edits of the service. Raises DatabaseError; ClaimsRefusedError
-    if the service's columns are too short.
+    read, are skipped. Corrections are not recorded as edits by the service. Raises DatabaseError, or
+    ClaimsRefusedError if the service's columns are too short.
     """
     for _, correction in corrections:
         require_room(assessor.database.border, correction.values)
@@ -141,7 +141,7 @@ def correct(
             for claim in current
         ]
         corrected = write_claims(assessor, connection, writes, now)
-        # For claims that are not enrolled, the stored facts are about the parcel with the old number.
+        # For claims that are not enrolled, the stored account and delivery belong to the old number.
         idle = _c.claim_id.in_([claim.id for claim in corrected if not claim.is_ours])
         connection.execute(update(claims).where(idle).values(account_id=None, known_delivery=None))
         changes = [
@@ -152,7 +152,7 @@ def correct(
     return corrected
 
 
-DETACH = "detach"  # recorded instead of a worker or a run
+DETACH = "detach"  # recorded in place of a worker's name and a run's id
 
 
 def detach(
@@ -167,7 +167,7 @@ def detach(
     is_pod: bool,
     following: "RecordedEvidence | None",
 ) -> bool:
-    """Record the withdrawal of a piece of evidence; False if its claim is leased or changed. Raises DatabaseError.
+    """Record the withdrawal of a piece of evidence; False if its claim is leased or was changed. Raises DatabaseError.
 
     `path`: the new location of the file. `is_pod`: the piece is the claim's POD. `following`: the piece that replaces
     the POD, if any.
@@ -194,8 +194,8 @@ def detach(
 def _projection(
     connection: Connection, claim: Claim, following: "RecordedEvidence | None", now: datetime
 ) -> dict[str, Any]:
-    """Record the effects of a withdrawn proof, cancel a pending email about it, and return the service's new values."""
-    # This event exists if the claim had failed before.
+    """Cancel a pending email about a withdrawn proof, record its replacement, and return the service's new values."""
+    # The claim has this event only if its fetches had failed before the proof was retrieved.
     retrieved = _e.claim_id == claim.id, _e.event == EventName.POD_RETRIEVED
     connection.execute(update(events).where(*retrieved, _e.told.is_(None)).values(told=LAPSED))
     if following:
@@ -218,7 +218,7 @@ _A_DAY = timedelta(days=1)
 
 @dataclass(eq=False)
 class ClaimEnrollment:
-    """Enrolls and excludes claims of one database. `skip`: claim statuses (lower case) that are not enrolled."""
+    """Enrolls and excludes claims of one database. `skip`: the statuses (lower case) of claims not to enroll."""
 
     assessor: Assessor
     skip: Collection[str] = ()
@@ -233,16 +233,16 @@ class ClaimEnrollment:
             return read_adoption(connection)
 
     def note_decision(self) -> None:
-        """Record a person's decision about the claims that are not enrolled."""
+        """Record that a person has decided about the claims that are not enrolled."""
         with self.database.write() as connection:
             connection.execute(update(intake).where(intake.c.id == 1).values(decided=True))
 
     def enroll_all(
         self, criteria: "EnrollCriteria", policy: Policy, catalog: Catalog, clock: Callable[[], datetime]
     ) -> int:
-        """Enroll these candidates in batches, so that others can write in between. Return the number of claims.
+        """Enroll all candidates that meet the criteria, in batches so that others can write in between.
 
-        The decision about all other claims is recorded, too, unless the criteria match no claim.
+        Returns the number of claims. Also records the decision about all other claims, unless the criteria match none.
         """
         keys = (
             (candidate, catalog.resolve(candidate.carrier_name, candidate.number) or "")
@@ -261,7 +261,7 @@ class ClaimEnrollment:
         return len(self.undecided_ids(limit, now))
 
     def undecided_ids(self, limit: int, now: datetime, adopted: Adoption | None = None) -> list[Any]:
-        """The ids of up to `limit` undecided claims, except those that the next run of the fetch worker will enroll.
+        """The ids of up to `limit` undecided claims, without claims that the next run of the fetch worker will enroll.
 
         `adopted`: the adoption; None: read it from the database.
         """
@@ -275,7 +275,7 @@ class ClaimEnrollment:
             return [claim_id for claim_id in ids if claim_id not in new][:limit]
 
     def count_later_undecided(self, limit: int) -> int:
-        """The number of undecided claims after the first run, for a database that no run has worked on."""
+        """For a database that no run has worked on: how many claims will be undecided after its first run."""
         border = self.database.border
         if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
             return 0  # the service has its own status column, and decides which claims to enroll
@@ -322,16 +322,16 @@ class ClaimEnrollment:
             return len(self._new(connection, adopted, now)) + sum(new)
 
     def _enrolling(self, connection: Connection) -> Adoption | None:
-        """The adoption, if new claims are enrolled automatically."""
+        """The adoption; None: new claims are not enrolled automatically."""
         adopted = read_adoption(connection)
         return adopted if adopted and adopted.enrolls_new(self.setting) else None
 
     def _new(self, connection: Connection, adopted: Adoption, now: datetime) -> list[Any]:
         """The ids of unenrolled claims that are new since the adoption.
 
-        The column `since` contains the creation time until a claim is enrolled; NULL: unknown.
+        Until a claim is enrolled, its column `since` contains its creation time; NULL: unknown.
         """
-        # The range begins a day earlier, because times may be in any zone.
+        # The range begins a day earlier, because the service's times may be in any time zone.
         ranges = [_c.since >= adopted.at - _A_DAY]
         if self.database.border.key_is_number:
             highest = adopted.highest_claim_id
@@ -354,7 +354,7 @@ class ClaimEnrollment:
         border = self.database.border
         names = ("carrier", "tracking_number", "status", "created_at")
         texts = [border.text(name).label(name) for name in names]
-        # With a CASE, claims are read in the order of their ids and not sorted for every batch.
+        # The CASE makes the database read claims in the order of their ids, instead of sorting them for every batch.
         is_candidate = case((is_erased(border), false()), (border.is_not_enrolled, true()), else_=false())
         query = select(border.key.label("id"), *texts).select_from(border.not_joined()).where(is_candidate)
         for rows in read_in_batches(self.database, query, border.key, _AT_ONCE):
@@ -368,7 +368,7 @@ class ClaimEnrollment:
                 )
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
-        """Set claims that are still unenrolled, and neither leased nor locked, to `pending`, and return their ids."""
+        """Set claims to `pending`, except enrolled, leased and locked claims. Return the ids of the changed claims."""
         with self.database.write() as connection:
             unenrolled = [
                 claim
@@ -397,7 +397,7 @@ class ClaimEnrollment:
     def exclude(self, originals: Sequence[Claim], who: str, now: datetime, why: str) -> set[Any]:
         """Exclude all these claims, or none if one of them was changed. Return the ids of the excluded claims.
 
-        Existing leases end. Raises ClaimsRefusedError if the service's column cannot store the status.
+        Also ends the leases of these claims. Raises ClaimsRefusedError if the service's column cannot store the status.
         """
         require_room(self.database.border, {"pod_fetch_status": MANUAL})
         with self.database.write() as connection:
@@ -443,7 +443,7 @@ class GivenUpClaims:
             yield [(claim, bool(row["is_leased"])) for claim, row in zip(claims_, rows, strict=True)]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """Restart claims that are neither locked nor changed, make them due now, and return their ids."""
+        """Restart claims that are not locked, leased or changed, make them due now, and return their ids."""
         assessor = self.assessor
         border = assessor.database.border
         with assessor.database.write() as connection:
@@ -456,8 +456,8 @@ class GivenUpClaims:
             query = select(_c.claim_id).select_from(border.joined()).where(*are_reopenable)
             ids = set(connection.scalars(query))
             reopened = [claim for claim_id, claim in free_claims.items() if claim_id in ids]
-            # The assessment restarts a claim whose count has decreased. For a claim with a count of zero, pretend that
-            # the last assessment read 1.
+            # The assessment restarts claims whose retry count has decreased. A count of zero cannot decrease, so
+            # pretend that the last assessment read 1.
             uncounted = [claim.id for claim in reopened if not claim.retries_counted]
             connection.execute(update(claims).where(_c.claim_id.in_(uncounted)).values(seen_count="1"))
             write_claims(assessor, connection, [(claim, STARTED_OVER) for claim in reopened], now)
@@ -471,5 +471,5 @@ def _is_over() -> ColumnElement[bool]:
 
 
 def _reopenable(border: Border) -> tuple[ColumnElement[bool], ...]:
-    """Failed claims that were not reset or corrected since, and whose failure is written to the service's row."""
+    """Failed claims that were not edited since their failure, and whose failure is written to the service's row."""
     return is_failed(), ~border.is_edited, _c.to_assess == 0, _c.owed_since.is_(None)

@@ -54,7 +54,7 @@ STATE_COLUMNS = (
     "retries_used", "attempts", "last_retry_at", "next_at", "failed_at", "rank_at", "interruptions", "since", "expire_from",
     "expired_at", "last_attempt_at",
 )  # fmt: skip
-_TEXTS = {"client_id": "client_text"}  # keys are also read as text
+_TEXTS = {"client_id": "client_text"}  # the client's key is also read as text
 
 _T = TypeVar("_T")
 # A row by column name: a dict, or SQLAlchemy's mapping.
@@ -71,11 +71,11 @@ class Reader:
         self.unreadable: list[str] = []
 
     def whole(self, column: str) -> int:
-        """A count, which some columns store as 3.0; NULL, negative and unreadable values are 0."""
+        """A count, which some columns store as 3.0. NULL, negative and unreadable values count as 0."""
         return int(min(self._number(column), Decimal(MOST_RETRIES)))
 
     def amount(self, column: str) -> Decimal:
-        """An amount of money; NULL, negative and unreadable values are 0."""
+        """An amount of money. NULL, negative and unreadable values count as 0."""
         amount = min(self._number(column), _MOST_MONEY)
         rounded = round(amount, _MOST_DECIMALS)
         return amount if amount == rounded else rounded
@@ -94,7 +94,7 @@ class Reader:
         return Decimal(0)
 
     def moment(self, column: str) -> datetime | None:
-        """A timestamp in aware UTC. A timestamp without an offset is assumed to be UTC."""
+        """A timestamp as an aware datetime in UTC. A timestamp without an offset is assumed to be UTC."""
         value = self._row[column]
         at = as_moment(value)
         if at is None and value is not None:
@@ -114,7 +114,7 @@ class Reader:
 
 
 def as_moment(text: str | None) -> datetime | None:
-    """A timestamp in aware UTC; None: missing or unreadable. A timestamp without an offset is assumed to be UTC."""
+    """A timestamp as an aware datetime in UTC; None: missing or unreadable. Without an offset, UTC is assumed."""
     parsed = _parsed(text)
     try:
         return parsed and (parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC))
@@ -130,7 +130,7 @@ def _parsed(text: str | None) -> datetime | None:
 
 
 def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
-    """Convert a row with the columns of `claim_columns`. Never raises.
+    """Convert a row with the columns of `claim_columns` to a claim. Never raises.
 
     `redact`: removes secrets from the stored error.
     """
@@ -141,7 +141,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
     number = tidy_number(row["tracking_number"])
     # A database may reuse a deleted claim's key.
     is_known = row["claim_id"] is not None and row["seen_reference"] == row["claim_reference"]
-    # If the claim was corrected, its account is determined again.
+    # If the carrier or the number was changed since the last assessment, the account is determined again.
     assessed_number = (row["seen_carrier"] or "", tidy_number(row["seen_number"])) if is_known else None
     key = (row["lane"] or "") if assessed_number == (carrier_name, number) else ""
     client_id = row["client_id"]
@@ -182,7 +182,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Redact = str) -> Claim:
 
 
 def seen_texts(row: Row) -> tuple[str | None, ...]:
-    """The values of an assessment, in the order of `SEEN`."""
+    """The service's values that an assessment stores, in the order of `SEEN`."""
     return tuple(row[_TEXTS.get(name, name)] for name in SEEN.values())
 
 
@@ -209,13 +209,13 @@ def _read_state(row: Row) -> State:
 
 
 def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapshot | None:
-    """The values of the last assessment; None: the claim was not enrolled and never assessed."""
+    """The values of the last assessment; None: the claim was not enrolled at that time, or was never assessed."""
     if not row["seen_fetch_status"]:
         return None
     read = Reader(row)
     number = tidy_number(row["seen_number"])
     key = row["lane"] or ""
-    # The stored carrier no longer exists, so use the account that would serve the claim today.
+    # If recours no longer has the stored carrier, use the account that would serve the claim today.
     if key and carrier_of(key) not in catalog.specs:
         carrier = catalog.resolve(row["seen_carrier"] or "", number, row["client_id"])
         account = catalog.account_for(row["client_id"], carrier, remembered)
@@ -238,7 +238,7 @@ def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:
     return {"delivered_at": delivery_.at, "delivered_day": day, "signatory": delivery_.signatory}
 
 
-# Rows per transaction, so that the write lock is held only briefly.
+# The maximum number of rows per transaction, so that each transaction needs the write lock only briefly.
 CHUNK = 500
 # How long to wait for a claim's row that the service has locked. After this time, a later run writes the values.
 SERVICE_LOCK_WAIT_S = 2.0
@@ -267,7 +267,7 @@ def reading_all(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
 
 
 def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """All claims of a database without recours's tables; all columns of `recours_claims` are NULL."""
+    """All claims of a database without recours's tables. All columns of `recours_claims` are read as NULL."""
     empty_columns = (type_coerce(null(), column.type).label(column.name) for column in _c)
     return select(*empty_columns, *border.columns).select_from(border.claims).where(*where)
 
@@ -285,7 +285,7 @@ def as_dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
 def read_in_batches(
     database: Database, query: Select[Any], key: ColumnElement[Any], size: int
 ) -> Iterator[Sequence[RowMapping]]:
-    """Read rows in the order of `key`, which is their column `id`.
+    """Read rows in the order of `key`, which the query returns as the column `id`.
 
     No transaction is open while the caller processes a batch.
     """
@@ -326,7 +326,7 @@ def free(now: datetime) -> ColumnElement[bool]:
 
 @cache
 def free_at_moment() -> ColumnElement[bool]:
-    """Like `free`, for a statement that is built once and executed with `moments`.
+    """Like `free`, for a statement that is built once and executed with the parameters of `moments`.
 
     Claims that the run `held_by` has leased are not free, even if its leases look invalid because the clock was set
     back far.
@@ -359,8 +359,8 @@ def is_failed() -> ColumnElement[bool]:
 def was_asked() -> ColumnElement[bool]:
     """Attempts that called the carrier about the claim.
 
-    A call shared by several claims is counted for one of them; the attempts of the others have the HTTP status of its
-    answer. Attempts with neither were skipped, because the carrier had refused other calls.
+    A call that several claims share counts only for one of them; the attempts of the others have the HTTP status of
+    the answer. Attempts with neither made no call, because the carrier had refused other calls.
     """
     return or_(attempts.c.calls > 0, and_(attempts.c.used, attempts.c.http_status.is_not(None)))
 
@@ -392,19 +392,19 @@ def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]
 
 
 def count_projection(claim: Claim, state: State) -> dict[str, Any]:
-    """The values for the guide's two retry columns, if they differ from those in the service's row."""
+    """The new values of the service's two retry columns; empty if its retry count is already correct."""
     if state.retries_used == claim.retries_counted:
         return {}
     return {"pod_retry_count": state.retries_used, "pod_last_retry_at": state.last_retry_at}
 
 
 def owed_values(projection: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The columns that store the values owed to the service's row; an empty `projection` clears them."""
+    """The columns that store values still to be written to the service's row; an empty `projection` clears them."""
     return {"owed": owed_text(projection) if projection else None, "owed_since": now if projection else None}
 
 
 def owed_text(projection: Mapping[str, Any]) -> str:
-    """The stored form of owed values."""
+    """Owed values as stored in the column `owed`."""
     return json.dumps(projection, default=datetime.isoformat)
 
 
@@ -447,7 +447,7 @@ def projection_of(
 
 @cache
 def update_of(columns: tuple[str, ...]) -> Update:
-    """An update of these columns of one claim's row in `recours_claims`. Parameters: see `parameters`."""
+    """An UPDATE that sets these columns of one claim's row in `recours_claims`. Parameters: see `parameters`."""
     values = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in columns}
     return (
         update(claims)
@@ -461,15 +461,15 @@ def parameters(claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_states(connection: Connection, rows: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
-    """Write these values to rows in `recours_claims` by claim id; all rows have the same columns."""
+    """Write these values, by claim id, to rows in `recours_claims`. All rows must have the same columns."""
     if rows:
-        # In a fixed order, so that runs cannot deadlock
+        # Rows are written in a fixed order, so that runs cannot deadlock.
         ordered = sorted(rows, key=lambda row: str(row[0]))
         connection.execute(update_of(tuple(ordered[0][1])), [parameters(*row) for row in ordered])
 
 
 def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add rows to `recours_claims`, all with the same columns; existing rows stay."""
+    """Insert rows, all with the same columns, into `recours_claims`. Existing rows stay unchanged."""
     if not rows:
         return
     ordered = sorted(rows, key=lambda row: str(row["claim_id"]))
@@ -480,7 +480,7 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 def project(connection: Connection, border: Border, projections: Mapping[Any, Mapping[str, Any]]) -> int:
-    """Write these values to the service's claims by id, without edited claims. Return how many were not edited."""
+    """Write these values, by claim id, to those of the service's claims that were not edited. Return their number."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for claim_id, values in projections.items():
         groups.setdefault(tuple(values), []).append(border.parameters(claim_id, values))
@@ -498,7 +498,7 @@ def project(connection: Connection, border: Border, projections: Mapping[Any, Ma
 def _project_through_trigger(
     connection: Connection, border: Border, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> int:
-    """Write through an INSTEAD OF trigger, which counts no rows. No other process can write at this time."""
+    """Write through an INSTEAD OF trigger, which reports no row count. Meanwhile, no other process can write."""
     ids = [row["of_claim"] for row in rows]
     query = select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(ids), ~border.is_edited)
     unedited = set(connection.scalars(query))
@@ -509,5 +509,5 @@ def _project_through_trigger(
 
 @lru_cache(maxsize=64)
 def _projection(border: Border, names: tuple[str, ...]) -> Update:
-    """The UPDATE of these columns. It is cached, because it runs for every answer."""
+    """The UPDATE that sets these columns, cached because it is executed for every answer."""
     return border.update(names)
