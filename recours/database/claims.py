@@ -78,7 +78,7 @@ _c = claims.c
 
 @cache
 def values_at_stage(column: Column[Any], stage: Stage) -> Select[Any]:
-    """The distinct values of a column at a stage, and NULL, with one index lookup per value."""
+    """A query for the distinct values of a column at a stage, and NULL, with one index lookup per value."""
     first = select(func.min(column).label("carrier_key")).where(is_at_stage(stage)).cte(recursive=True)
     next_value = select(func.min(column)).where(is_at_stage(stage), column > first.c.carrier_key)
     values = first.union_all(select(next_value.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
@@ -109,10 +109,10 @@ def leasable_ids(
 
 @cache
 def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any]:
-    """Each lane with the number of claims to lease, and the first ranks by tier of urgency.
+    """Each lane with its number of leasable claims, and its first rank in each tier of urgency.
 
-    The lane with the most urgent claim is first. If `limit` lanes have claims, one claim per lane is counted, which
-    is enough for `limit` claims. `is_named`: only the lanes of `Dialect.lanes`. Parameters: see `leasable_ids`.
+    The lane with the most urgent claim is first. If at least `limit` lanes have claims, each lane counts as one claim,
+    which is enough to reach `limit`. `is_named`: only the lanes of `Dialect.lanes`. Parameters: see `leasable_ids`.
     """
     lanes = dialect.lanes() if is_named else values_at_stage(_c.lane, stage).cte("lanes")
     limit = bindparam("limit", type_=Integer)
@@ -122,7 +122,7 @@ def ready_lanes(stage: Stage, dialect: Dialect, *, is_named: bool) -> Select[Any
         _first_rank(stage, lanes, plain_to_come).label("plain"),
         _first_rank(stage, lanes, real_to_come).label("real"),
     )
-    # Computed once per lane, because the databases would repeat the lookup for each use.
+    # MATERIALIZED: the ranks are looked up only once per lane; the databases would repeat the lookup for each use.
     heads_of_lanes = heads.where(lanes.c.carrier_key.is_not(None)).cte("heads").prefix_with("MATERIALIZED")
     head = heads_of_lanes.c
     nothing_to_come = and_(head.plain.is_(None), head.real.is_(None))
@@ -157,19 +157,19 @@ def _is_leasable(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[b
 
 
 def is_current() -> ColumnElement[bool]:
-    """Claims that need no new assessment, and have no values owed to the service."""
+    """Claims that need no new assessment, and have no values still to be written to the service's row."""
     return and_(_c.to_assess == 0, _c.owed_since.is_(None))
 
 
 def is_served_by(keys: Collection[str]) -> ColumnElement[bool]:
     """Claims of any account of these carriers ("": of unknown carriers)."""
-    # A range of keys would not work, because a server's collation decides which texts are between two others.
+    # A range of keys would not work, because the order of texts depends on the server's collation.
     of_clients = (func.substr(_c.lane, 1, len(key) + 1) == f"{key}#" for key in sorted(keys) if key)
     return or_(_c.lane.in_(sorted(keys)), *of_clients)
 
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
-# `inline` does not return the new row's id, because the id is not used and takes time.
+# `inline` omits returning the new row's id, which is not used and would take time.
 _INSERT_ATTEMPT = insert(attempts).inline()
 _IS_GIVEN = _c.claim_id.in_(bindparam("of_claims", expanding=True))
 _RENEW = (
@@ -197,7 +197,7 @@ _RELEASE_EDITED = (
 )
 
 _UNBOUNDED = 2**31 - 1  # the highest LIMIT that every database accepts
-# Edited rows, and rows that others have locked, are skipped. This is how often to search for further rows.
+# The maximum number of searches for claims to lease. A search skips edited rows, and rows that others have locked.
 _MOST_ROUNDS = 5
 
 
@@ -251,13 +251,13 @@ class ClaimRepository:
     def ready_by_carrier(
         self, stage: Stage, now: datetime, limit: int | None = None, carriers: Collection[str] = ()
     ) -> dict[str, Ready]:
-        """The number of ready claims by account key ("": unknown carriers); without `keys`, for all accounts.
+        """The number of ready claims by account key ("": unknown carriers); without `carriers`, for all accounts.
 
         The key with the most urgent claim is first; keys without ready claims are omitted. With `limit`, claims are
         counted up to this total, so that the cost grows with the number of lanes, not with their backlog.
         """
         if self.database.scalar(select(func.min(_c.lane)).where(is_at_stage(stage))) is None:
-            return {}  # in most runs; building the query below would take too long for them
+            return {}  # the case in most runs, which then need not build the large query below
         dialect = self.database.dialect
         named = dialect.lanes_named(carriers) if carriers else {}
         parameters = {"limit": _UNBOUNDED if limit is None else limit, **moments(now, self.run_id), **named}
@@ -270,7 +270,7 @@ class ClaimRepository:
         }
 
     def deadlines(self, stage: Stage, carrier: str, limit: int, now: datetime) -> list[datetime]:
-        """The upcoming real deadlines of ready claims at a stage, nearest first; up to `limit`."""
+        """Up to `limit` upcoming real deadlines of this carrier's ready claims at a stage, nearest first."""
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         query = select(_c.rank_at).where(is_at_stage(stage), _c.lane == carrier, free(now), *to_come)
         return self.database.scalars(query.order_by(_c.rank_at).limit(limit))
@@ -312,7 +312,7 @@ class ClaimRepository:
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
-        """Lease up to `limit` ready claims of these carriers, most urgent first. `unnumbered`: only without a number.
+        """Lease up to `limit` ready claims of these carriers, most urgent first. `unnumbered`: claims without a number.
 
         If the run is killed before it records or releases a claim, the lease counts as an interruption of the claim.
         """
@@ -358,7 +358,7 @@ class ClaimRepository:
         """Lease this claim in any stage; None if a run has leased it or it was edited in the meantime."""
         is_claim = self.database.border.key == claim.id
         with self.database.write() as connection:
-            # This comes first, so that no other process changes our row until the end of the transaction.
+            # Insert a missing row first, so that the row exists and can be locked until the transaction ends.
             insert_rows(connection, [{"claim_id": claim.id, "stage": DONE}])
             free_row = select(_c.claim_id).where(_c.claim_id == claim.id, free(now), _c.owed_since.is_(None))
             if connection.execute(free_row.with_for_update()).first() is None:
@@ -378,7 +378,7 @@ class ClaimRepository:
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Extend the leases of these claims, and return the claims that are still leased."""
         still_leased: set[Any] = set()
-        # On a server, renew row by row: a run that waits for one row while it locks another may block another run.
+        # On a server, use one transaction per row, because a run that waits for a lock must not keep other rows locked.
         for batch in [leased] if self.database.dialect.has_one_writer else [[claim] for claim in leased]:
             ids = [claim.id for claim in batch]
             values = {"of_claims": ids, "held_by": lease.token, "until": lease.until}
@@ -393,7 +393,7 @@ class ClaimRepository:
                 self._hand_back(connection, claim, state_values(claim, state), lease)
 
     def _hand_back(self, connection: Connection, claim: Claim, values: dict[str, Any], lease: Lease) -> bool:
-        """Write these values and release a claim. Return False for an edited claim, which is assessed again."""
+        """Write these values and release a claim. Return False for an edited claim, which the next intake assesses."""
         is_unedited = self._release(connection, [(claim, values)], lease)
         if not is_unedited:
             connection.execute(_RELEASE_EDITED, {"of_claim": claim.id, "held_by": lease.token})
@@ -413,7 +413,7 @@ class ClaimRepository:
 
         Returns False for a claim that has changed since it was leased: only its attempt is recorded, and the claim is
         assessed again. If a person attached a file to this claim, nothing is recorded, and the person is asked to try
-        again. If the service has locked the claim, or its rules refuse the new values, a later run writes the values.
+        again. If the service locks the claim, or its constraints reject the values, a later run writes the values.
         Raises NotRecordedError after trying to record all other attempts.
         """
         if len(ended) > 1:
@@ -442,7 +442,7 @@ class ClaimRepository:
     def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
         """Record one attempt. If the service's row cannot be written now, a later run writes the values.
 
-        Return False if the claim has changed since it was leased: it is assessed again, and the service's row is kept.
+        Return False if the claim has changed since it was leased: it is assessed again, and the service's row stays.
         """
         try:
             try:
@@ -463,7 +463,7 @@ class ClaimRepository:
     def _record_at_once(
         self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool = False
     ) -> None:
-        """Record attempts in one transaction. `is_owed`: leave the service's rows to a later run."""
+        """Record attempts in one transaction. `is_owed`: a later run writes the values to the service's rows."""
         projections: dict[Any, dict[str, Any]] = {}
         states: list[tuple[Claim, dict[str, Any]]] = []
         for attempt, decision in ended:
@@ -510,9 +510,9 @@ class ClaimRepository:
         lease: Lease,
         projected: Collection[Any] = (),
     ) -> bool:
-        """Write these values of leased claims and release the claims; False if a claim is not leased or was edited.
+        """Write these values to leased claims, and release them. False if a claim is not leased or was edited.
 
-        `projected`: the ids of claims whose service rows this transaction has written, so that they are not edited.
+        `projected`: the ids of claims whose service rows this transaction has written; they are not checked for edits.
         """
         changed = 0
         groups: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}
@@ -558,7 +558,7 @@ def attempt_row(attempt: Attempt, run_id: str, worker: str) -> dict[str, Any]:
 
 
 def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
-    """The change to record if a person attached the evidence, with the claim's id."""
+    """The changes to record for evidence that a person attached, each with the claim's id."""
     facts = [
         {"kind": piece.kind, "sha256": piece.sha256[:16], "why": attempt.why} for piece in attempt.evidence
     ]
@@ -567,7 +567,7 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
 
 @lru_cache(maxsize=32)
 def _leasing(border: Border, stage: Stage, *, unnumbered: bool) -> ReturningUpdate[Any]:
-    """Lease the claims found by `leasable_ids`, and return the columns of each claim, and `is_unedited`."""
+    """An UPDATE that leases the claims found by `leasable_ids`, and returns their columns and `is_unedited`."""
     ids = leasable_ids(stage, border.dialect, unnumbered=unnumbered)
     interruptions = (_c.interruptions - 1).label("interruptions")
     own_columns = [interruptions if column is _c.interruptions else column for column in _c]
@@ -587,7 +587,7 @@ def _is_unedited(border: Border) -> Exists:
 
 @lru_cache(maxsize=32)
 def _releasing(border: Border, columns: tuple[str, ...], *, is_projected: bool) -> Update:
-    """An update of the rows of leased and unedited claims; see `ClaimRepository._release`."""
+    """An UPDATE of our rows of leased and unedited claims: see `ClaimRepository._release`."""
     statement = update_of(columns).where(_c.lease_token == bindparam("held_by"))
     if is_projected:
         return statement.values(border.seen_now)

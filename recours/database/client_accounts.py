@@ -1,6 +1,6 @@
 """Clients' carrier accounts (`recours_client_accounts`), and the clients that own these accounts.
 
-Each reading method uses one query. A database that no run has worked on has no accounts.
+Each method that only reads uses one query. A database that no run has worked on has no accounts.
 """
 
 import logging
@@ -35,7 +35,7 @@ from recours.database.tables import account_state, client_accounts
 _a, _s = client_accounts.c, account_state.c
 _COLUMNS = (_a.id, _a.client_id, _a.client_address, _a.moved_at, _a.carrier, _a.limits,
             _a.added_at, _a.added_by, _a.changed_at)  # fmt: skip
-# The columns about an account's previous credentials, and their values for new credentials.
+# The columns that describe what happened with an account's credentials, and their values for new credentials.
 _OF_CREDENTIALS: dict[str, Any] = {
     "refusals": 0,
     "refused_until": None,
@@ -53,7 +53,7 @@ _log = logging.getLogger("__main__")
 
 
 class Contact(NamedTuple):
-    """A client's address and name for people; "": unknown."""
+    """A client's display name and email address; "": unknown."""
 
     name: str = ""  # of the company, else of the person
     email: str = ""
@@ -65,7 +65,7 @@ def is_in_use() -> ColumnElement[bool]:
 
 
 def numbers_in_use(accounts: Sequence[ClientAccount]) -> dict[Any, dict[str, int]]:
-    """The ids of accounts whose clients have not moved, by client and carrier. Other accounts are logged."""
+    """The ids of accounts whose clients have not moved, by client and carrier. The other accounts are logged."""
     numbers: dict[Any, dict[str, int]] = {}
     for account in accounts:
         if account.is_moved:
@@ -86,7 +86,7 @@ class ClientAccounts:
         return self.database.border
 
     def all(self, clients: Collection[Any] = (), of_carriers: Collection[str] = ()) -> list[ClientAccount]:
-        """Accounts that were not removed, by client and carrier; only of these clients and carriers, if any."""
+        """Accounts that were not removed, sorted by client and carrier. Empty: accounts of all clients or carriers."""
         conditions: list[ColumnElement[bool]] = [_a.removed_at.is_(None)]
         if clients:
             conditions.append(_a.client_id.in_(clients))
@@ -105,19 +105,19 @@ class ClientAccounts:
         return tuple(tuple(row.values()) for row in self._rows(select(*counts, func.max(_a.changed_at))))
 
     def sealed(self, numbers: Collection[int] | None = None) -> dict[int, str]:
-        """The encrypted credentials of these accounts, or of all, by id."""
+        """The encrypted credentials of these accounts, by account id; None: of all accounts."""
         query = select(_a.id, _a.credentials).where(_a.removed_at.is_(None), _a.credentials.is_not(None))
         if numbers is not None:
             query = query.where(_a.id.in_(numbers))
         return {row["id"]: row["credentials"] for row in self._rows(query)}
 
     def emails(self, client_ids: Collection[Any]) -> dict[Any, str]:
-        """The known addresses of these clients, by id."""
+        """The known email addresses of these clients, by client id."""
         contacts = self.contacts(client_ids)
         return {client_id: contact.email for client_id, contact in contacts.items() if contact.email}
 
     def contacts(self, client_ids: Collection[Any]) -> dict[Any, Contact]:
-        """The addresses and names of these clients, by id. Unknown clients are omitted."""
+        """The names and email addresses of these clients, by client id. Unknown clients are omitted."""
         border = self._border
         if not border.has_clients:
             return {}
@@ -134,9 +134,9 @@ class ClientAccounts:
         return next((self._account(row).client for row in self._rows(query)), None)
 
     def client_of(self, named: Any) -> list[ServiceClient]:
-        """The clients with this id or email address; several clients if they share the address.
+        """The clients with this id or email address. Several clients may share an address.
 
-        A client without an address is also found by its displayed name: see `ServiceClient.display_name`.
+        A client without an address is also found by its `ServiceClient.display_name`.
         """
         border = self._border
         text = str(named).strip().removeprefix("client ")
@@ -179,9 +179,9 @@ class ClientAccounts:
         *,
         replace: bool = False,
     ) -> int | None:
-        """Add all accounts (client, carrier, sealed, limits). If one exists, add none and return its index.
+        """Add all accounts (client, carrier, encrypted credentials, limits), or none if one exists: return its index.
 
-        `replace`: give existing accounts the new credentials. Accounts without limits keep theirs or use the carrier's.
+        `replace`: give existing accounts the new credentials. Limits of None: existing limits stay; else the defaults.
         """
         emails = self.emails({client_id for client_id, *_ in rows})
         with self.database.write() as connection:
@@ -215,12 +215,12 @@ class ClientAccounts:
         return None
 
     def confirm(self, account: ClientAccount, by: str, now: datetime) -> bool:
-        """Confirm that the account belongs to the current client with its id; False if the account was removed."""
+        """Confirm that the account belongs to the client that has its client id now; False: the account was removed."""
         values = {"client_address": address_key(account.email or ""), "moved_at": None, "is_applied": False}
         return self._update(account, values, OperatorAction(ActionKind.CONFIRMED, account.key, by), now)
 
     def settle_moved(self, now: datetime) -> None:
-        """Deactivate the accounts of clients who have moved, and reactivate those of clients who have returned.
+        """Deactivate accounts whose client was deleted or has a new address; reactivate them if the address returns.
 
         The claims of these accounts are assessed again.
         """
