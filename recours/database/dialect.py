@@ -1,4 +1,4 @@
-"""The differences between SQLite and PostgreSQL, one class each, and SQLite files. See `postgres` for its driver."""
+"""The differences between SQLite and PostgreSQL, and functions for SQLite files. PostgreSQL's driver: `postgres`."""
 
 import json
 import re
@@ -55,10 +55,10 @@ from recours.core.text import plain, spellings
 if TYPE_CHECKING:
     from recours.database.postgres import Patience
 
-# Builds a query for the ids and ranks of a lane's first claims that meet further conditions.
+# A function that builds a query for the ids and ranks of a lane's first claims that meet the given conditions.
 First = Callable[..., Select[Any]]
 Columns = ColumnCollection[str, Any]
-# The tier in `recours.core.order.urgency` of each of the `index_ranges`.
+# The tier of each of the `index_ranges`: see `recours.core.order.urgency`.
 TIERS = (0, 0, 1, LAST)
 # How long a statement waits for another program's lock, in seconds.
 LOCK_WAIT_S = 30
@@ -76,10 +76,10 @@ class Waits:
     statement: float = 40.0  # for one statement; longer than the wait for a lock
     long_statement: float = 3600.0  # for a statement that reads a whole table or builds an index
     connect: float = 20.0  # for a connection, at each of the server's addresses
-    quiet: float = 10.0  # for an answer, before each request for a second connection
+    quiet: float = 10.0  # for an answer, before a second connection tests whether the server responds
     hurried: float = 1.0  # replaces `quiet` when the run is ending
     answer: float = 5.0  # for the second connection
-    # An unresponsive server is not called again for this time, so that a run ends at once.
+    # How long an unresponsive server is not called again, so that a run ends at once
     silence: float = 20.0
 
 
@@ -92,11 +92,11 @@ class _Dialect:
     name: str
 
     def insert(self, table: Table) -> Any:
-        """An INSERT with ON CONFLICT, without the new row's id. Imports only the dialect in use, for speed."""
+        """An INSERT that supports ON CONFLICT and returns no id. Imports only the dialect in use, for speed."""
         return import_module(f"sqlalchemy.dialects.{self.name}").insert(table).inline()
 
     def compared(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """A text, compared character by character, regardless of the database's collation."""
+        """The text in a form that is compared character by character, regardless of the database's collation."""
         return value
 
     @contextmanager
@@ -121,9 +121,9 @@ class _Sqlite(_Dialect):
     backup_file = "database.sqlite"
     # One transaction writes at a time and locks the whole database, so rows are never locked separately.
     has_one_writer = True
-    has_any_text = True  # a column may hold values of any type, and text that is not valid UTF-8
+    has_any_text = True  # a column may contain values of any type, and text that is not valid UTF-8
     has_rights = False  # no users with different rights
-    # Sorting many rows reads the whole table, because an index would read them in random order.
+    # To sort many rows, read the whole table, because an index would read the rows in random order.
     reads_by_table = True
     number_type = "INTEGER"  # for the service's numeric keys in recours's tables
     unknown_type = "NUMERIC"  # for keys whose type SQLAlchemy does not know
@@ -143,7 +143,7 @@ class _Sqlite(_Dialect):
     def engine(
         self, url: URL, lock_wait_s: float, waits: Waits, connections: int | None
     ) -> tuple[Engine, None]:
-        """The engine for this database. `waits`, `connections`: for servers."""
+        """The engine for this database. `waits` and `connections` apply only to servers."""
         del waits, connections
         path = Path(url.database or "")
         mode = str(url.query.get("mode", "rw"))
@@ -154,9 +154,9 @@ class _Sqlite(_Dialect):
         def set_up(connection: sqlite3.Connection, record: Any) -> None:
             has_log = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
             if has_log:
-                # Committed transactions survive the death of a process, but a power cut may undo the latest of them.
+                # Committed transactions survive the death of a process, but a power cut may undo the latest commits.
                 connection.execute("PRAGMA synchronous=NORMAL")
-            # Overwrites deleted data in the file, which only some builds of SQLite do by default.
+            # Overwrite deleted data in the file, which only some builds of SQLite do by default.
             connection.execute("PRAGMA secure_delete=ON")
             (usual,) = connection.execute("PRAGMA synchronous").fetchone()
             # Without a write-ahead log, a commit deletes its journal. The folder must be synced, too, to store this
@@ -180,11 +180,11 @@ class _Sqlite(_Dialect):
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows with the same columns; existing keys stay unchanged."""
+        """Insert rows, all with the same columns. Rows with existing keys are skipped."""
         connection.execute(self.insert(table).on_conflict_do_nothing(), rows)
 
     def lanes(self) -> CTE:
-        """Rows of lanes from one parameter, so that any number of lanes has the same statement. See `lanes_named`."""
+        """Lanes as rows from one parameter, so that the statement is the same for any number. See `lanes_named`."""
         lane = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
         return select(lane.c.value.label("carrier_key")).cte("lanes")
 
@@ -192,7 +192,7 @@ class _Sqlite(_Dialect):
         return {"lanes": json.dumps(list(keys))}
 
     def first_of_each(self, lanes: CTE, first: Select[Any], *, locks: bool = False) -> Select[Any]:
-        """The ids and ranks of the first claims of a query in each of these lanes.
+        """The ids and ranks of the claims that the query `first` returns for each of these lanes.
 
         `locks`: lock the rows, and skip rows that others have locked.
         """
@@ -217,7 +217,7 @@ class _Sqlite(_Dialect):
         return union_all(*parts).subquery()
 
     def exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """The value as text, prefixed with its type, because a column of SQLite can contain any type."""
+        """The value as text, prefixed with its type, because an SQLite column can contain values of any type."""
         return func.typeof(column).concat(" ").concat(func.hex(column))
 
     def contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
@@ -228,14 +228,14 @@ class _Sqlite(_Dialect):
         """Texts that contain the typed text, ignoring case and accents: see `recours.core.text.plain`."""
         has_accents = func.length(value) < func.length(cast(value, LargeBinary))
         is_alike = [
-            # The first pattern is fast, because it accepts any accented letter.
+            # The first pattern is fast, because it accepts any accented letter; the second checks the accented letters.
             and_(*(value.bool_op("GLOB")(_glob(letters, accents)) for accents in (_ANY_ACCENT, "")))
             for letters in spellings(typed)
         ]
         return or_(self.contains(value, typed), and_(has_accents, or_(*is_alike)))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """A time as text, in UTC as `2026-02-03 14:00:00`, so that texts compare like times; else NULL."""
+        """A time as text in UTC (`2026-02-03 14:00:00`), so that texts sort like times; NULL for other texts."""
         return func.datetime(value)
 
     @contextmanager
@@ -277,11 +277,11 @@ class _Postgres(_Dialect):
     now = "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"
     create_index = "CREATE INDEX CONCURRENTLY"
     # Rows found by key are probably cached. By default, the planner would read the whole table instead of 10,000 of its
-    # rows, and would start parallel processes, which take longer than the work itself.
+    # rows, and would start parallel processes, which takes longer than the query itself.
     before_reads = text(
         "SELECT set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)"
     )
-    # Ignores an invalid index, which remains if a process is killed while building it.
+    # An invalid index, which remains if a process is killed while building it, is ignored.
     inspection = text(
         """SELECT (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(:table)) AS is_view,
             (SELECT string_agg(attname, ',') FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
@@ -301,10 +301,10 @@ class _Postgres(_Dialect):
         return server_engine(url, waits, connections)
 
     def empty_log(self, connection: Connection) -> None:
-        """Do nothing: the server handles this."""
+        """Do nothing, because the server manages its own log."""
 
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        # All rows are one JSON value, because the statement would be parsed again for each row.
+        # Send all rows as one JSON value, because one statement per row would be parsed again for each row.
         columns = ", ".join(rows[0])
         recordset = f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json))"
         insertion = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {recordset}"  # noqa: S608 (our own names)
@@ -325,7 +325,7 @@ class _Postgres(_Dialect):
         return select(rows.c.claim_id, rows.c.rank_at).select_from(lanes.join(rows, true()))
 
     def first_of_ranges(self, lanes: CTE, first: First, columns: Columns, *, locks: bool) -> Subquery:
-        """Select the ranges as rows of one query, because planning a UNION takes longer than reading."""
+        """Join the ranges as rows in one query, because planning a UNION would take longer than reading the claims."""
         from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415 (loads all of that dialect)
 
         time = columns.rank_at.type
@@ -362,7 +362,7 @@ class _Postgres(_Dialect):
         return or_(self.contains(value, typed), and_(has_accents, is_alike))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """Times already have this text form. A text column is assumed to be UTC; a cast would fail on other texts."""
+        """Times already have this text form. Texts are assumed to be in UTC; a cast would fail if they are no times."""
         return func.replace(value, "T", " ").collate("C")
 
     @contextmanager
@@ -385,7 +385,7 @@ Dialect = _Sqlite | _Postgres
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (_Sqlite(), _Postgres())}
 
 
-# Numbers assigned by recours. On SQLite, INTEGER also has 64 bits, and only an INTEGER key is the row id.
+# The type of recours's own numeric keys. On SQLite, INTEGER also has 64 bits, and only an INTEGER key is the row id.
 KEY = BigInteger().with_variant(Integer, _Sqlite.name)
 
 
@@ -395,7 +395,7 @@ def dialect_of(connection: Connection) -> Dialect:
 
 def _contains(value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
     """The condition of `contains`. On PostgreSQL, whose LIKE is case-sensitive, `value` must be in lower case."""
-    lower = typed.encode().lower().decode()  # only ASCII letters, like both databases
+    lower = typed.encode().lower().decode()  # lowercases only ASCII letters, as both databases do
     return or_(*(value.contains(form, autoescape=True) for form in dict.fromkeys((lower, plain(typed)))))
 
 
@@ -403,7 +403,7 @@ _ANY_ACCENT = "\x80-\U0010ffff"
 
 
 def _glob(spelling: Iterable[str], accents: str) -> str:
-    """A pattern of SQLite's GLOB for texts with these letters. `accents`: a range to use for all accented letters."""
+    """A GLOB pattern for texts that contain these letters. `accents`: a range that replaces all accented letters."""
     places = []
     for letters in spelling:
         if len(letters) == 1:
@@ -416,7 +416,7 @@ def _glob(spelling: Iterable[str], accents: str) -> str:
 
 
 def _regular(letters: str) -> str:
-    """A regular expression for one of these letters."""
+    """A regular expression that matches one of these letters."""
     return f"[{letters}]" if len(letters) > 1 else re.escape(letters)
 
 
@@ -485,7 +485,7 @@ def copy_file(path: Path, copy: Path) -> None:
 
 
 def index_ranges(columns: Columns) -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
-    """The ranges of a lane's index, in the order of `TIERS`, with and without real deadlines. Parameter: `now`."""
+    """The conditions of the four ranges of a lane's index, in the order of `TIERS`. Parameter: `now`."""
     now = bindparam("now", type_=columns.rank_at.type)
     to_come = columns.rank_at >= now
     past = columns.rank_at < now
@@ -501,9 +501,9 @@ def put(
     values: Mapping[str, Any],
     where: ColumnElement[bool] | None = None,
 ) -> bool:
-    """Add a row, or update the existing row with its key if `where` matches. Return whether a row was written."""
+    """Insert a row, or update the row with the same key if it meets `where`. Return whether a row was written."""
     upsert = dialect_of(connection).insert(table).values(row)
     keys = [*table.primary_key]
     upsert = upsert.on_conflict_do_update(index_elements=keys, set_=values, where=where)
-    # Without this option SQLAlchemy closes an INSERT's cursor first, and psycopg's rowcount is then -1.
+    # Without this option, SQLAlchemy closes the cursor before `rowcount` is read, and psycopg then returns -1.
     return connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount > 0

@@ -1,4 +1,4 @@
-"""The connection to the database, error messages for people, and the database's clock, shared by all machines."""
+"""Connections to the database, error messages for people, and the database's clock, which all machines share."""
 
 import threading
 import time
@@ -45,11 +45,11 @@ SECRET_QUERY = ("password", "passfile", "sslpassword")
 
 # The server's statement timeout is this share of our timeout, so that the server releases its locks before we give up.
 _SERVER_SHARE = 0.9
-# The longest pause between two statements of a writing transaction. After a longer pause the server releases its locks.
+# The longest pause between two statements of a write transaction. After a longer pause, the server releases its locks.
 _IDLE_S = 120.0
 # Wait for the disk even if the service has turned synchronous_commit off; stricter settings are kept.
 _SYNCHRONOUS = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
-# How soon the operating system detects dropped packets (seconds, milliseconds); its default is hours.
+# How soon the operating system detects a dead connection, in seconds (the last in milliseconds). The default is hours.
 KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -73,7 +73,7 @@ class DatabaseError(RunError):
 
     @property
     def message(self) -> str:
-        """The first line of the database's own message, or else of this error."""
+        """The first line of the database's own message, or else of this error's message."""
         return _first_line(self._driver_error or self)
 
     @property
@@ -103,8 +103,8 @@ class Database:
     """One database, read and written in short transactions.
 
     On SQLite a write transaction acquires the write lock at its beginning, so that it is never rolled back because
-    another process wrote first. The threads of this process wait for a lock of this object instead, because SQLite
-    waits by sleeping for increasing times.
+    another process wrote first. The threads of this process wait for `write_lock` instead, because SQLite waits by
+    sleeping for increasing times.
     """
 
     def __init__(
@@ -359,9 +359,9 @@ def clock_offset(database: Database, now: Callable[[], datetime] = _now) -> time
 
 
 def offset_between(start: datetime, other_time: datetime, end: datetime) -> timedelta:
-    """The other clock minus this clock. The other clock was read between `start` and `end`, probably in the middle.
+    """The time of another clock, read between `start` and `end` and probably in the middle, minus this clock's time.
 
-    Zero if the difference is within the uncertainty of the measurement.
+    Zero if the difference is smaller than the uncertainty of the measurement.
     """
     if start <= other_time <= end:
         return _ZERO

@@ -1,7 +1,7 @@
 """Permanently erases everything stored about some claims, or about a client, on request.
 
 The order makes a crash harmless. First, one transaction marks our row of a claim as erased and erases its emails,
-events and changes, and our columns in the service's row. From then on, neither runs nor people can work on the claim.
+events and changes, and recours's columns in the service's row. From then on, no run or person can work on the claim.
 Then the documents and the rows that name them are deleted, as in `recours.database.pruning`. If an erasure is
 interrupted, `recours check` reports it, and repeating the erasure completes it.
 """
@@ -72,7 +72,7 @@ class Erased:
     mails: int = 0
     accounts: int = 0
     undeleted: dict[str, str] = field(default_factory=dict)  # why files could not be deleted, by file
-    # Why the service's database protects rows, by claim
+    # Why the service's database rejected the erasure of claims, by claim id
     refused: dict[Any, str] = field(default_factory=dict)
 
 
@@ -107,7 +107,7 @@ class OfClient:
 
     @property
     def accounts(self) -> ColumnElement[bool]:
-        """Accounts with the client's address, or with its id and no address: another client may have had the id."""
+        """Accounts with the client's address, or with its id and no address, because others may have had its id."""
         key = address_key(self.address)
         is_own = and_(_own.client_address == key, _own.client_id.not_in(self.others)) if key else false()
         if self.client is None:
@@ -129,7 +129,7 @@ class ClaimErasure:
     # ---------------------------------------------------------------- existing data
 
     def known_as(self, references: Sequence[str]) -> dict[Any, str]:
-        """All claims with these references, including deleted claims whose references were reused."""
+        """All claims with these references, including claims that the service has deleted."""
         reference = self._border.text("claim_reference")
         return self._known(reference.in_(references), _c.seen_reference.in_(references))
 
@@ -151,7 +151,7 @@ class ClaimErasure:
         return self.database.scalars(union(*parts))
 
     def count_left(self) -> tuple[int, int]:
-        """The numbers of attempts and files that these claims still have."""
+        """The numbers of attempts and files that the claims of `claims_left` still have."""
         of_attempts, of_files = (self._left(table, func.count()) for table in (attempts, evidence))
         return self.database.scalar(of_attempts), self.database.scalar(of_files)
 
@@ -246,7 +246,7 @@ class ClaimErasure:
         return marked_ids
 
     def _leave_tombstones(self, connection: Connection, ids: Sequence[Any], now: datetime) -> None:
-        """Reduce our rows to the fact and time of the erasure. Claims erased earlier keep their time."""
+        """Clear our rows except for the reference, and the erasure's time and author. Erased rows keep their time."""
         border = self._border
         of_service = select(border.text("claim_reference")).where(border.key == _c.claim_id).correlate(claims)
         reference = func.coalesce(of_service.scalar_subquery(), _c.seen_reference)
@@ -289,8 +289,8 @@ def _erase_texts(
 ) -> int:
     """Erase the texts of emails, and return how many had a text. `event_ids`: events that are no longer reported.
 
-    An unsent email is dropped, and another email reports its other events. An email that is being sent becomes
-    undecided.
+    An unsent email is canceled, and another email will report its other events. The state of an email that is being
+    sent becomes undecided.
     """
     unsent = select(_m.id).where(which, _m.state.in_(_UNSENT))
     is_in_it = _e.id.in_(select(_me.event_id).where(_me.mail_id.in_(unsent)))
