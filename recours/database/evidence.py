@@ -53,7 +53,7 @@ from recours.runs.ports import ATTACHED
 _a, _c, _v, _e, _m = attempts.c, claims.c, evidence.c, erasures.c, manifests.c
 _KEY = ("claim_id", "sha256")
 LONGEST_NUMBER = 60
-_PORTION = 100  # files that one run deletes at most
+_PORTION = 100  # the maximum number of files that one run deletes
 
 
 def evidence_rows(
@@ -97,13 +97,13 @@ def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
 def forget_refused(
     database: Database, cutoff: datetime, erase: Callable[[str, str], str | None], now: datetime
 ) -> int:
-    """Delete some of the rejected files obtained before a time, and return their number. Raises DatabaseError.
+    """Delete up to `_PORTION` rejected files obtained before `cutoff`. Return their number. Raises DatabaseError.
 
     A file that an attempt names was accepted earlier, and is kept. A file that cannot be deleted keeps its row.
     """
     counted = exists().where(_a.claim_id == _v.claim_id, _a.document_path == _v.path)
     is_old = _v.refused.is_not(None), _v.obtained_at < cutoff
-    # Files are read without an order, so that files that cannot be deleted do not block the others.
+    # Files are chosen at random, so that files that cannot be deleted do not block the others.
     old_files = select(_v.id, _v.path, _v.sha256).where(*is_old, ~counted)
     portion = database.all(old_files.order_by(func.random()).limit(_PORTION))
     erased = [row.id for row in portion if erase(row.path, row.sha256) is None]
@@ -122,18 +122,18 @@ def _insert(dialect: Dialect) -> Any:
     new_values = {
         column.name: statement.excluded[column.name]
         for column in evidence.columns
-        if column.name not in ("id", *_KEY)  # clears `manifest_id`, because the manifest lists the old values
+        if column.name not in ("id", *_KEY)  # sets `manifest_id` to NULL, as the manifest lists old values
     }
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=new_values)
 
 
-PORTION = 10_000  # files of one manifest
+PORTION = 10_000  # the maximum number of files in one manifest
 _LOCK = text(f"SELECT pg_advisory_xact_lock({0x6D616E6966657374})")
 MANIFEST = select(_m.id, cast(_m.path, Text), cast(_m.sha256, Text))
 _LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
 _HAS_UNNAMED = select(or_(*(exists().where(column.is_(None)) for column in (_v.manifest_id, _e.manifest_id))))
 RUNS_KEPT = timedelta(days=400)  # also for quota windows
-# Columns that a manifest's record of a row does not repeat, because they identify the line, or are part of the line.
+# Columns that a manifest's record of a row omits: ids of the database, and values that the line already contains.
 _NOT_RECORDED = ("id", "path", "sha256", "manifest_id")
 _AT_ONCE = 1000  # rows in memory
 
@@ -171,8 +171,8 @@ class DatabaseCustody:
     ) -> tuple[Manifest, int] | None:
         """List up to PORTION files without a manifest in a new manifest. Return the manifest and the number of files.
 
-        If all files have a manifest, return None. `write` stores a manifest's name and content durably. If the process
-        dies after `write`, the stored manifest has no row, and the next manifest lists the same files. Raises
+        If all files have a manifest, return None. `write` durably stores a manifest's content under a name. If the
+        process dies after `write`, the stored manifest has no row, and the next manifest lists the same files. Raises
         DatabaseError, and the exceptions of `write`.
         """
         if not self.database.scalar(_HAS_UNNAMED):  # most runs store and erase no files
@@ -203,7 +203,7 @@ class DatabaseCustody:
         return manifest, len(files)
 
     def _assign(self, connection: Connection, table: Table, number: int) -> list[CustodyRow]:
-        """Assign rows without a manifest to this manifest. The next manifest lists rows that others are writing."""
+        """Assign rows without a manifest to this manifest. Rows that others have locked wait for the next manifest."""
         ids = select(table.c.id).where(table.c.manifest_id.is_(None)).order_by(table.c.id).limit(PORTION)
         statement = (
             update(table)
@@ -215,7 +215,7 @@ class DatabaseCustody:
         return [self._row(table, *row[1:]) for row in rows]
 
     def _columns(self, table: Table) -> list[ColumnElement[Any]]:
-        """The path, SHA-256 and manifest of a row, and the row's other values in the database's types."""
+        """The path, SHA-256 and manifest of a row, and the row's other values as texts that show every change."""
         exact_values = [
             self.database.dialect.exact(column) for column in table.c if column.name not in _NOT_RECORDED
         ]
@@ -249,7 +249,7 @@ class DatabaseCustody:
         return Manifest(*rows[0]) if rows else None
 
     def rows(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[CustodyRow]:
-        """The rows that a manifest must list: of these claims or, without `claim_ids`, of all claims and erased files.
+        """The rows that a manifest must list, for these claims, or without `claim_ids` for all claims and erased files.
 
         `manifest`: the manifest's number; None: return the rows whose manifest is not in the database.
         """
@@ -277,7 +277,7 @@ class DatabaseCustody:
         return (path for (path,) in self._rows(union_all(of_attempts, select(cast(_v.path, Text)))))
 
     def differences(self, claim_ids: Collection[Any]) -> Iterator[str]:
-        """Contradictions between the rows about files of these claims (empty: all claims), one sentence each."""
+        """One sentence for each contradiction between the rows about files of these claims (empty: all claims)."""
         for (path,) in self._rows(self._without_origin(claim_ids)):
             yield f"The row of {path} was inserted: no recorded run or person is its source."
         piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)

@@ -94,12 +94,12 @@ from recours.runs.ports import Clock
 _a, _c, _v = attempts.c, claims.c, evidence.c
 _ROW = intake.c.id == 1
 
-# The number of keys below the mark that are read again, because a transaction of the service may commit late.
+# How many keys below the previous run's highest key are read again, because the service may commit new claims late.
 _MARGIN = 10_000
 # How many keys the sweep compares in a run, and per transaction in the first round.
 _SWEEP_SIZE = 50_000
 _ADOPTION_SIZE = 10_000
-# For this time, claims that were given up or shelved are compared in every run.
+# How long claims that were given up or shelved are compared in every run; later only in the sweep.
 _WATCH = timedelta(days=60)
 
 _NAME = "intake"
@@ -135,7 +135,7 @@ def adoption_of(row: RowMapping) -> Adoption | None:
 
 @dataclass(eq=False)
 class Assessor:
-    """Assesses claims by the current values of the service's rows."""
+    """Assesses claims based on the current values of the service's rows."""
 
     database: Database
     catalog: Catalog
@@ -154,7 +154,7 @@ class Assessor:
         """Assess these claims, write our rows, and return the updated claims.
 
         Skips claims that a run has leased, and claims with values that are not yet written to the service's row.
-        `originals`: the claims before the caller wrote to the service's rows, which does not count as an edit.
+        `originals`: the claims before the caller wrote to the service's rows, so that its writes do not count as edits.
         `if_stale`: skip claims whose values have not changed since they were last assessed.
         """
         border = self.database.border
@@ -201,7 +201,7 @@ class Assessor:
         return [replace(claim, state=state) for claim, state in states]
 
     def _assessed(self, claim: Claim, stage: str | None, now: datetime) -> tuple[State, dict[str, Any]]:
-        """Return a claim's state and the values of our row (empty: delete the row). `stage`: of the existing row."""
+        """Return a claim's state and the values of our row (empty: delete it). `stage`: the existing row's stage."""
         state = self.assess(claim, now)
         if claim.is_ours:
             return state, assessed_values(claim, state, now)
@@ -220,7 +220,7 @@ class Assessor:
 def _copy_unreadable(
     connection: Connection, border: Border, texts: Mapping[Any, Sequence[str | None]]
 ) -> None:
-    """Copy texts that are not valid UTF-8 inside the database, because reading them altered them."""
+    """Copy texts that are not valid UTF-8 within the database, because the values that recours read are altered."""
     ids = [key for key, read in texts.items() if any(_UNREADABLE in (value or "") for value in read)]
     if ids and border.dialect.has_any_text:
         raw = {name: border.text(column) for name, column in SEEN.items()}
@@ -243,9 +243,9 @@ def _delete_orphans(connection: Connection, border: Border, ids: Sequence[Any], 
 
 
 def _is_stale(border: Border, now: datetime) -> ColumnElement[bool]:
-    """Our rows, joined with their claims, that must be assessed again.
+    """The condition that our row, joined with its claim, must be assessed again.
 
-    Claims that recours did not work on are only included if it must work on them now.
+    Claims that recours has not worked on are included only if recours has to work on them now.
     """
     is_handled = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
     is_due = or_(_c.to_assess == literal_column("1"), and_(is_handled, border.differs))
@@ -340,7 +340,7 @@ def _stale(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
 
 
 def _pending(border: Border) -> Select[Any]:
-    """Pending claims that our rows do not contain as pending. Indexes suffice for this query."""
+    """The keys of pending claims that are not yet pending in our rows. Indexes suffice for this query."""
     is_known = or_(
         _c.stage.in_([const(stage) for stage in (*OPEN_STAGES, ERASED)]),
         _c.seen_fetch_status == const(FetchStatus.PENDING),
@@ -351,7 +351,7 @@ def _pending(border: Border) -> Select[Any]:
 
 @dataclass(eq=False)
 class ClaimIntake:
-    """Updates our rows of the claims of one database, for one run."""
+    """Updates our rows for the claims of one database, for one run."""
 
     assessor: Assessor
     skip: Collection[str]  # claim statuses (lower case) that are not fetched
@@ -442,7 +442,7 @@ class ClaimIntake:
         connection.execute(update(leases).where(*own_lease).values(held_until=self.clock.now() + _LEASE))
 
     def _sweep(self, row: Row[Any], now: datetime) -> Generator[Claim, None, dict[str, Any]]:
-        """Compare further claims, from where the last run stopped, and return the progress.
+        """Compare the next claims, starting where the last run stopped, and return the progress.
 
         The first round compares all claims in one run.
         """
@@ -518,7 +518,7 @@ class ClaimIntake:
     def _adopted_values(
         self, row: dict[str, Any], texts: Sequence[str | None], now: datetime
     ) -> dict[str, Any]:
-        """The values of our row of a claim that is not enrolled or has no retries left."""
+        """The values of our row for a claim that is not enrolled or has no retries left."""
         created_at = as_moment(row["created_at"])
         values = {"claim_id": row["id"], "since": created_at, **dict(zip(SEEN, texts, strict=True))}
         if not row["pod_fetch_status"]:
@@ -559,7 +559,7 @@ class ClaimIntake:
         return count
 
     def _write_or_defer(self, ids: Sequence[Any], now: datetime) -> int | None:
-        """Write owed values to these rows; None: the rows are locked. `status` counts rows that constraints reject."""
+        """Write owed values to these rows; None: the rows are locked. `recours status` counts rejected rows."""
         try:
             with self._database.write(lock_wait_s=SERVICE_LOCK_WAIT_S) as connection:
                 return self._write_at_once(connection, ids, now)
