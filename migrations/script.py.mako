@@ -5,5 +5,5 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Add it."""
+    """Upgrade the schema to this revision."""
     ${upgrades if upgrades else "pass"}

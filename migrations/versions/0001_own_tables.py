@@ -1,7 +1,7 @@
 """The schema of version 0.2.0.
 
-A new database is created as `recours.database.schema.creation` describes it, at the newest revision. Migrations only upgrade
-older databases, and they only add: a change of the tables is made there and in a new migration.
+`recours.database.schema.creation` creates new databases at the newest revision. Migrations upgrade older databases, and
+only add to them. Every change to the tables is made both in that module and in a new migration.
 """
 
 revision = "0001_own_tables"

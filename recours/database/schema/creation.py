@@ -1,4 +1,4 @@
-"""Creates a database, and adds missing tables, columns and the index to the service's database, one run at a time.
+"""Creates a database, or adds missing tables, columns and the index to the service's database, one run at a time.
 
 On SQLite, one transaction locks the whole file and makes all changes. On PostgreSQL, the transaction waits only briefly
 for the service's table. The index on that table is built afterward, concurrently with reads and writes.
@@ -199,9 +199,9 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
 
 
 def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
-    """Upgrade an older schema in the transaction of this connection.
+    """Upgrade an older schema in this connection's transaction.
 
-    With `from_version`, change nothing, and return the SQL of an upgrade from that version.
+    With `from_version`, change nothing and return the SQL of an upgrade from that version.
     """
     from alembic import command  # noqa: PLC0415 (slow to import, and rarely needed)
     from alembic.config import Config  # noqa: PLC0415 (same)
@@ -215,7 +215,7 @@ def _migrate(connection: Connection, *, from_version: str | None = None) -> str:
 
 
 def _sql_of_intake(border: Border, now: str) -> str:
-    """The SQL that records the adoption, if not yet recorded. `border`: as before columns were added. `now`: in SQL.
+    """The SQL that records the adoption, if not yet recorded. `border`: before columns are added. `now`: as SQL.
 
     If the service already has the status column, its values determine which claims recours works on.
     """
@@ -334,7 +334,7 @@ _T = TypeVar("_T")
 
 
 def change_exclusively(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
-    """Change the schema in one transaction, under a lock of all recours processes. Raises DatabaseError.
+    """Change the schema in one transaction, under a lock that all recours processes use. Raises DatabaseError.
 
     The lock is polled, because waiting for it in a transaction would deadlock with a process that builds an index.
     """
@@ -382,7 +382,7 @@ _VERSION_STATEMENTS = (
 
 
 def statements(border: Border) -> list[str]:
-    """The SQL that adds recours's missing columns and tables for these claims, without the index on claims."""
+    """The SQL that adds recours's missing columns and tables for these claims, except the index on claims."""
     dialect = URL.create(border.dialect.driver).get_dialect()()
     tables = metadata.tables.values()
     indexes = [
@@ -401,7 +401,7 @@ def statements(border: Border) -> list[str]:
 
 
 def _compiled(statement: ExecutableDDLElement, dialect: Dialect, border: Border) -> str:
-    """Compile a statement, with the types of the service's keys."""
+    """Compile a statement, with the types of the service's keys in place of their placeholders."""
     sql = str(statement.compile(dialect=dialect)).strip()
     for placeholder, key_type in border.own_types.items():
         sql = sql.replace(f" {placeholder}", f" {key_type}")

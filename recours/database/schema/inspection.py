@@ -85,7 +85,7 @@ def _schema(connection: Connection, border: Border, version: str | None) -> Sche
 
 
 def require_rights(database: Database, rights: Sequence[Right] | None = None) -> None:
-    """Raise DatabaseError with the SQL to grant missing rights. `rights`: the missing rights; None: look for them."""
+    """Raise DatabaseError with the SQL to grant missing rights. `rights`: the missing rights; None: look them up."""
     if rights is None:
         with database.read() as connection:
             rights = missing_rights(connection, needs_of(database.border))

@@ -16,8 +16,8 @@ from recours.runs.ports import Clock
 
 # An unfinished run that began longer ago than this has died.
 _LONGEST_RUN = timedelta(hours=1)
-# Tables that only earlier versions of recours created. The columns below, which they added to `claims`, were never the
-# service's.
+# Tables that only earlier versions of recours created. The columns below were added to the table of claims by these
+# versions, never by the service.
 _EARLIER_TABLES = (
     "recours_adoption",
     "recours_custody",
@@ -37,7 +37,7 @@ EARLIER_COLUMNS = (
 
 @dataclass(frozen=True)
 class Removal:
-    """The parts that can be dropped, and the statements that drop them."""
+    """The tables, indexes and columns that can be dropped, and the statements that drop them."""
 
     tables: tuple[str, ...]
     indexes: tuple[str, ...]  # on the service's table
@@ -98,7 +98,7 @@ def remove(database: Database, removal: Removal, clock: Clock) -> None:
 
 
 def work_in_progress(database: Database, now: datetime) -> str:
-    """A text about leased claims and unfinished runs; "" if there are none. Raises DatabaseError."""
+    """The numbers of leased claims and unfinished runs as text; "" if there are none. Raises DatabaseError."""
     if inspect_schema(database).version != HEAD:
         return ""  # no run works on a database without the current schema
     with database.read() as connection:

@@ -1,9 +1,9 @@
-"""Adds columns again that someone dropped from the service's table, and fills them from recours's own tables."""
+"""Restores columns that someone dropped from the service's table, with values from recours's own tables."""
 
 from recours.database.border import Border
 from recours.database.schema.rights import as_lines
 
-# Recours deletes its row of a finished claim after a time. The status is then known from the claim's document.
+# Recours deletes its row of a claim some time after the claim is finished. The claim's document then shows its status.
 _STATUS = "CASE WHEN own.claim_id IS NULL AND proof.id > 0 THEN 'success' ELSE own.seen_fetch_status END"
 _LAST_RETRY_AT = "coalesce(own.last_retry_at, CASE WHEN proof.turn > 0 THEN proof.started_at END)"
 _COUNT = "CASE WHEN own.owed_since IS NULL THEN own.retries_used ELSE CAST(own.seen_count AS INTEGER) END"
@@ -20,7 +20,7 @@ _KNOWN = {
 
 
 def restoration(border: Border) -> list[str]:
-    """The SQL that adds the missing columns and fills them. Run it in one transaction, as workers may be running."""
+    """The SQL that adds and fills the missing columns. Run it in one transaction, because workers may be running."""
     values = ", ".join(f"{border.quoted(name)} = {_KNOWN[name]}" for name in border.missing if name in _KNOWN)
     return [*border.additions(), *([_filling(border, values)] if values else [])]
 

@@ -17,7 +17,7 @@ USAGE = "USAGE"  # on a sequence
 MISSING = "Missing database rights"
 # PostgreSQL's error code for a missing right.
 NOT_ALLOWED = "42501"
-_SHOWN = 4  # tables that a sentence names
+_SHOWN = 4  # the maximum number of tables that a sentence names
 
 
 class Need(NamedTuple):
@@ -25,7 +25,7 @@ class Need(NamedTuple):
 
     name: str  # quoted for SQL
     rights: tuple[str, ...]
-    optional: bool = False  # only needed for emails
+    optional: bool = False  # needed only for emails
     numbered: bool = False  # new rows get a number from a sequence
     columns: tuple[str, ...] = ()  # quoted for SQL: the only columns that are updated
 
