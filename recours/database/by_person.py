@@ -275,7 +275,7 @@ class ClaimEnrollment:
             return [claim_id for claim_id in ids if claim_id not in new][:limit]
 
     def count_later_undecided(self, limit: int) -> int:
-        """For a database that no run has worked on: how many claims will be undecided after its first run."""
+        """For a database that no run has worked on: how many claims (up to `limit`) its first run leaves undecided."""
         border = self.database.border
         if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
             return 0  # the service has its own status column, and decides which claims to enroll
@@ -349,7 +349,7 @@ class ClaimEnrollment:
 
     def candidates(self) -> "Iterator[Candidate]":
         """All unenrolled claims with a tracking number, of any status, read in batches."""
-        from recours.runs.eligibility import Candidate  # noqa: PLC0415 (runs do without)
+        from recours.runs.eligibility import Candidate  # noqa: PLC0415 (runs do not need it)
 
         border = self.database.border
         names = ("carrier", "tracking_number", "status", "created_at")

@@ -241,7 +241,7 @@ class ClaimRepository:
         return self.database.scalar(query) is not None
 
     def waiting(self) -> Waiting:
-        """The number of failed claims that wait for a later retry, and the time of the first retry."""
+        """The number of failed claims that wait for a later retry, and the time of the earliest retry."""
         query = select(func.count().label("number"), func.min(_c.next_at).label("first")).where(is_failed())
         stages = is_at_stage(Stage.WAITING), is_at_stage(Stage.SETTLED)
         rows = [row for stage in stages for row in self.database.all(query.where(stage))]
@@ -355,7 +355,7 @@ class ClaimRepository:
             note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in claims_], by, now)
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
-        """Lease this claim in any stage; None if a run has leased it or it was edited in the meantime."""
+        """Lease this claim at any stage; None if a run has leased it or it was edited in the meantime."""
         is_claim = self.database.border.key == claim.id
         with self.database.write() as connection:
             # Insert a missing row first, so that the row exists and can be locked until the transaction ends.
@@ -442,7 +442,7 @@ class ClaimRepository:
     def _record_alone(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
         """Record one attempt. If the service's row cannot be written now, a later run writes the values.
 
-        Return False if the claim has changed since it was leased: it is assessed again, and the service's row stays.
+        Return False if the claim has changed since the lease: it is assessed again, and its service row is not written.
         """
         try:
             try:

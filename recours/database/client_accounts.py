@@ -35,7 +35,7 @@ from recours.database.tables import account_state, client_accounts
 _a, _s = client_accounts.c, account_state.c
 _COLUMNS = (_a.id, _a.client_id, _a.client_address, _a.moved_at, _a.carrier, _a.limits,
             _a.added_at, _a.added_by, _a.changed_at)  # fmt: skip
-# The columns that describe what happened with an account's credentials, and their values for new credentials.
+# The columns that depend on an account's credentials, and their values for new credentials.
 _OF_CREDENTIALS: dict[str, Any] = {
     "refusals": 0,
     "refused_until": None,
@@ -179,9 +179,9 @@ class ClientAccounts:
         *,
         replace: bool = False,
     ) -> int | None:
-        """Add all accounts (client, carrier, encrypted credentials, limits), or none if one exists: return its index.
+        """Add accounts (client, carrier, encrypted credentials, limits). If one exists, add none and return its index.
 
-        `replace`: give existing accounts the new credentials. Limits of None: existing limits stay; else the defaults.
+        `replace`: give existing accounts the new credentials. Limits of None keep existing limits or use the defaults.
         """
         emails = self.emails({client_id for client_id, *_ in rows})
         with self.database.write() as connection:

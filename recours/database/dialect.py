@@ -184,7 +184,7 @@ class _Sqlite(_Dialect):
         connection.execute(self.insert(table).on_conflict_do_nothing(), rows)
 
     def lanes(self) -> CTE:
-        """Lanes as rows from one parameter, so that the statement is the same for any number. See `lanes_named`."""
+        """One parameter as rows of lanes, so that the statement does not depend on the number. See `lanes_named`."""
         lane = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
         return select(lane.c.value.label("carrier_key")).cte("lanes")
 
@@ -304,7 +304,7 @@ class _Postgres(_Dialect):
         """Do nothing, because the server manages its own log."""
 
     def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        # Send all rows as one JSON value, because one statement per row would be parsed again for each row.
+        # Send all rows as one JSON value, because separate INSERT statements would be parsed again for each row.
         columns = ", ".join(rows[0])
         recordset = f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json))"
         insertion = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {recordset}"  # noqa: S608 (our own names)
@@ -362,7 +362,7 @@ class _Postgres(_Dialect):
         return or_(self.contains(value, typed), and_(has_accents, is_alike))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """Times already have this text form. Texts are assumed to be in UTC; a cast would fail if they are no times."""
+        """Times already have this form. Texts are assumed to be in UTC; a cast would fail on texts that are no times."""
         return func.replace(value, "T", " ").collate("C")
 
     @contextmanager

@@ -119,7 +119,7 @@ class Database:
         """Prepare the engine without connecting.
 
         `waits`: how long to wait for a server. `connections`: the maximum number of open connections; None: no limit.
-        `names`: the names in the service's tables.
+        `names`: the names of the service's table of claims and of its columns.
         """
         self.url = url
         self.names = names

@@ -215,7 +215,7 @@ class DatabaseCustody:
         return [self._row(table, *row[1:]) for row in rows]
 
     def _columns(self, table: Table) -> list[ColumnElement[Any]]:
-        """The path, SHA-256 and manifest of a row, and the row's other values as texts that show every change."""
+        """The path, SHA-256 and manifest of a row, and the row's other values as `Dialect.exact` returns them."""
         exact_values = [
             self.database.dialect.exact(column) for column in table.c if column.name not in _NOT_RECORDED
         ]

@@ -220,7 +220,7 @@ class Assessor:
 def _copy_unreadable(
     connection: Connection, border: Border, texts: Mapping[Any, Sequence[str | None]]
 ) -> None:
-    """Copy texts that are not valid UTF-8 within the database, because the values that recours read are altered."""
+    """Copy texts that are not valid UTF-8 within the database, because reading them into Python altered them."""
     ids = [key for key, read in texts.items() if any(_UNREADABLE in (value or "") for value in read)]
     if ids and border.dialect.has_any_text:
         raw = {name: border.text(column) for name, column in SEEN.items()}
