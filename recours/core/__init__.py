@@ -1,1 +1,1 @@
-"""The rules: backoff, error kinds, decisions, quota windows. Pure functions and tables, no I/O."""
+"""The rules: backoff, error kinds, decisions and quota windows. These modules do no I/O."""

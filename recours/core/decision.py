@@ -90,7 +90,7 @@ def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Deliv
 
 
 def calls_of_others(spec: CarrierSpec, stage: Stage, count: int, policy: Policy) -> CallBudget:
-    """Return the calls that a worker reserves for `count` more urgent claims at a stage."""
+    """Return the calls that a worker keeps for the other worker's `count` more urgent claims at this stage."""
     is_document_first = stage is Stage.NEW and spec.key in policy.document_first
     calls = spec.calls_for(Delivery() if is_document_first else None)
     return {kind: count * number for kind, number in calls.items()} if count else {}
@@ -116,7 +116,7 @@ def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
 
 
 def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """Give up on a claim without a call, because `--max-retries` was lowered or its last attempt would be too late."""
+    """Give up on a claim without a call: `--max-retries` was lowered, or its last attempt would be too late."""
     state = replace(claim.state, last_attempt_at=last_attempt_made_at(claim.state, now), interruptions=0)
     return _after_retry(claim, state, now, policy)
 

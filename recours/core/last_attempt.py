@@ -1,7 +1,7 @@
 """The last attempt: an extra attempt for a claim with a real deadline, some hours before the end of the deadline day.
 
-It is scheduled when a temporary error uses up the backoff, or when the next retry would be less than 6 h before the end
-of the deadline. After `not_found`, no last attempt is made, because the client must be notified while they can still act.
+It is scheduled when a temporary error uses up the retries, or when the next retry would be less than 6 h before the end
+of the deadline. It is not scheduled after `not_found`, because the client must be notified while they can still act.
 Each number has at most one last attempt, which does not count as a retry. If the carrier or the network fails, the last
 attempt is repeated an hour later.
 

@@ -191,7 +191,7 @@ def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
 
 
 def reported_week(now: datetime, zone: ZoneInfo) -> date:
-    """Return the Monday of the week to report: the last week that had ended when weekly digests were last due."""
+    """Return the Monday of the week to report: the last week that was over when weekly digests were last due."""
     made_up = _last_digest(Frequency.WEEKLY, now, zone).astimezone(zone).date()
     return made_up - timedelta(days=7)
 
@@ -227,7 +227,7 @@ def is_address(text: str | None) -> bool:
 
 @dataclass(frozen=True)
 class OutboxEvent:
-    """A recorded event, as read for an email."""
+    """A recorded event, read to write an email."""
 
     id: int
     name: EventName
@@ -309,7 +309,7 @@ def is_listed_with_others(event: OutboxEvent) -> bool:
 
 
 def fault_key(event: OutboxEvent) -> tuple[object, ...] | None:
-    """Return a key that identifies a fault across days and clients; None if the event is not a fault."""
+    """Return a key that is equal for the same fault on other days or of other clients; None if it is not a fault."""
     if event.name not in FAULTS:
         return None
     return event.name, carrier_of(event.carrier), is_of_client(event), kind_of(event)

@@ -36,7 +36,7 @@ def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Pol
     """Return the time by which a due claim is ranked, and whether the claim can no longer be won after that time.
 
     The time is the end of the deadline or of the evidence, whichever is earlier. Without a deadline, 14 days after
-    `since` (its failure or its creation) are assumed; once they have passed, only the end of the evidence counts.
+    `since` (the failure or the creation) is assumed. Once that time has passed, only the end of the evidence counts.
     """
     forgotten_at = evidence_end(claim, state, policy)
     if claim.deadline is not None:

@@ -165,7 +165,7 @@ def begins_as(content: bytes, *, html: bool = False) -> str | None:
 
 
 class NotADocumentError(Exception):
-    """Raised if content is not a document. The message is a phrase that says why."""
+    """Raised if a file's content is not a document. The message is a phrase that says why."""
 
 
 BY_HAND = "by hand"  # the source of a file that a person attached

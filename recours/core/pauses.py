@@ -168,7 +168,7 @@ def blame(
     that the carrier accepts our account. `proven`: an answer has shown that our account may use the service.
     `closed_by_it`: this claim caused the last refusal of the account.
     """
-    if call is Capability.TOKEN:  # not about a parcel
+    if call is Capability.TOKEN:  # a token call is not about a parcel
         return Blame.ACCOUNT
     if call is Capability.POD and (accepted or kind is ErrorKind.ACCOUNT_DENIED):
         return Blame.DOCUMENTS
@@ -195,7 +195,7 @@ class Refusal(NamedTuple):
     """Why the queue makes no call. `until`: aware UTC; None: until someone acts, or until the next run."""
 
     why: Blocked
-    reason: str  # for people
+    reason: str  # a sentence for people
     until: datetime | None = None
     # The missing units are only reserved by other runs, which may release them within seconds.
     passing: bool = False

@@ -105,7 +105,7 @@ class Position:
     state: State  # as the next run finds it
     why: Why
     next_at: datetime | None = None  # the earliest time of the next attempt; None: there is none
-    kind: ErrorKind | None = None  # what prevents the fetch
+    kind: ErrorKind | None = None  # the error that prevents the fetch
     actor: Actor | None = None  # who can act
     refusal: Refusal | None = None
     asks: bool = False

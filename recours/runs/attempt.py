@@ -90,7 +90,7 @@ def attempt(
     """Store the evidence of the carrier's answer about a claim, and return the result. None: the carrier was not asked.
 
     `known_delivery`: the delivery that the query contained, see `delivery_to_assume`. Raises RunError if evidence
-    cannot be stored. Exceptions of recours itself propagate.
+    cannot be stored. Other exceptions propagate.
     """
     started_at = deps.clock.now()
     start = deps.clock.monotonic()

@@ -89,7 +89,7 @@ class CarrierAnswer:
     shows_outage: bool = (
         False  # shared calls and a call about one number failed in a row: the carrier is down
     )
-    account: int | None = None  # the account that answered, if not the lane's
+    account: int | None = None  # the account that answered, if it is not the lane's account
     remember: int | None = None  # the account to use for this claim from now on
 
 

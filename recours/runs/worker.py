@@ -389,9 +389,9 @@ class PODRetryScheduler(Worker):
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
 
     def maintain_own(self, now: datetime) -> None:
-        """Revive claims after --max-retries was raised, repair impossible times, skip the retries of settled claims.
+        """Resume claims after --max-retries was raised, repair impossible times, and skip retries of settled claims.
 
-        A run for named claims does none of this. A run for some carriers revives and skips only their claims.
+        A run for named claims does none of this. A run for some carriers resumes and skips only their claims.
         """
         if self.options.claims:
             return
