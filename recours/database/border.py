@@ -239,7 +239,7 @@ class Border:
 
     @cached_property
     def is_edited(self) -> ColumnElement[bool]:
-        """Claims that were edited since the last assessment, so that a carrier's answer no longer applies to them.
+        """Claims that were edited since the last assessment, so that a carrier's earlier answer does not apply to them.
 
         The condition is a CASE, because PostgreSQL would otherwise expect equal values in only 1 of 200 rows.
         """

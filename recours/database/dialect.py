@@ -362,7 +362,7 @@ class _Postgres(_Dialect):
         return or_(self.contains(value, typed), and_(has_accents, is_alike))
 
     def moment(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """Times already have this form. Texts are assumed to be in UTC; a cast would fail on texts that are no times."""
+        """Times already have this form. Texts are assumed to be in UTC; casting a text that is no time would fail."""
         return func.replace(value, "T", " ").collate("C")
 
     @contextmanager
