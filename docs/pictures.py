@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "images"
 # After three days some claims have their POD, some are waiting, and some will never get a POD.
 _DAYS = 3
-_LARGEST = 200_000  # bytes of a picture
+_LARGEST = 200_000  # maximum size of a picture in bytes
 _COLUMNS, _MOST_LINES = 118, 34
 # Replaces this machine's folders in the screenshots.
 _SHOWN_FOLDER = "/srv/recours"
@@ -152,7 +152,7 @@ def _opened(browser: Browser, width: int, height: int, scale: float = 1) -> Page
 
 
 def _keep(picture: bytes, name: str) -> None:
-    """Write it as a PNG with 128 colors. Raises ValueError if the file is too large."""
+    """Write the picture as a PNG with 128 colors. Raises ValueError if the file is too large."""
     path = FOLDER / f"{name}.png"
     Image.open(BytesIO(picture)).convert("RGB").quantize(128).save(path, optimize=True)
     if path.stat().st_size > _LARGEST:
@@ -181,7 +181,7 @@ def _take_terminal(browser: Browser, service: Service, *arguments: str) -> None:
 
 
 def _whole_tables(lines: list[str]) -> list[str]:
-    """The first lines, ending with a complete table."""
+    """The first lines, up to the end of a complete table."""
     if len(lines) <= _MOST_LINES:
         return lines
     ends = [place for place in range(1, _MOST_LINES) if not lines[place].startswith("  ")]
@@ -215,7 +215,7 @@ def _typed(service: Service, *arguments: str) -> str:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 1 << 16)
-    except OSError:  # the other end is closed
+    except OSError:  # the other end of the terminal is closed
         return b""
 
 

@@ -137,7 +137,7 @@ def settings_page() -> str:
         "Monitoring": tuple(rows_of(MonitoringSettings).values()),
         "Runs, files and the dashboard": tuple(rows_of(Settings).values()),
     }
-    count = sum(map(len, groups.values())) + 1  # RECOURS_HOME
+    count = sum(map(len, groups.values())) + 1  # plus RECOURS_HOME
     return _page(
         "Settings",
         f"The {count} general settings and those of each carrier, with their defaults. Set them in the environment or in `.env`; the environment wins. An "
@@ -294,7 +294,7 @@ def _command_part(name: str, command: click.Command) -> str:
 
 
 def meaning_of(command: str, key: str) -> str:
-    """The meaning of a key; "" if `meanings.toml` has none."""
+    """The meaning of a key, or "" if `meanings.toml` has none."""
     of_run = "workers[].runs[].stats."
     if command == "recours status" and key.startswith(of_run):
         command, key = "pod_retry_scheduler.py", key.removeprefix(of_run)
@@ -303,7 +303,7 @@ def meaning_of(command: str, key: str) -> str:
 
 
 def shared_key(key: str) -> str:
-    """The key that documents several with the same meaning: `success.*.failed` for `success.by_day.*.failed`."""
+    """The key that documents all keys with its meaning, such as `success.*.failed` for `success.by_day.*.failed`."""
     return re.sub(r"^success\.(?:all|by_\w+(?:\.\*)?)\.(?=\w)", "success.*.", key)
 
 
@@ -421,7 +421,7 @@ def _table_part(name: str) -> str:
 
 @cache
 def needs() -> tuple[Need, ...]:
-    """The permissions that runs need on a database with all tables of the claims service."""
+    """The permissions that runs need if the claims service has all tables."""
     with tempfile.TemporaryDirectory() as folder:
         create_file(Path(folder) / "new.db")
         database = Database(URL.create("sqlite", database=f"{folder}/new.db"))

@@ -1,4 +1,4 @@
-"""The project at another commit, in its own folder, for comparisons of two versions."""
+"""Checkouts of other commits, to compare two versions of the project."""
 
 import subprocess
 import tempfile
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @contextmanager
 def checkout(commit: str) -> Iterator[Path]:
-    """A checkout of `commit` that uses the packages of this checkout's .venv. It is removed at the end."""
+    """A temporary checkout of `commit` that uses the packages of this checkout's .venv."""
     with tempfile.TemporaryDirectory(prefix="recours-at-commit-") as folder:
         place = Path(folder) / "checkout"
         _git("worktree", "add", "--quiet", "--detach", str(place), commit)
@@ -23,7 +23,7 @@ def checkout(commit: str) -> Iterator[Path]:
 
 
 def name_of(commit: str) -> str:
-    """Its short form, for a column heading."""
+    """The short name of a commit, for a column heading."""
     return _git("rev-parse", "--short", commit)
 
 

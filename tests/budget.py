@@ -1,8 +1,8 @@
 """The time limit of each test file in `make test`: a file that exceeds its limit is listed, and fails in CI.
 
-The seconds are those of the file's tests and fixtures, with four processes on two processors: see
-`tests/budget.toml`. If all tests together take longer than listed there, each limit grows in proportion, because a
-slower or busier machine is not a file's fault.
+A file's time is that of its tests and fixtures, with four processes on two processors. The limits are in
+`tests/budget.toml`. If all tests together exceed their total limit, each limit grows in proportion, because then the
+machine is slower or busier.
 """
 
 import os
@@ -17,10 +17,10 @@ _SHORT = "not full"
 
 
 class Budget:
-    """Adds up the seconds of each file."""
+    """Adds up the seconds that the tests of each file take."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
-        """`seconds`: by file; "default" for all other files, and "total" for all files together."""
+        """`seconds`: limits by file, with "default" for all other files and "total" for all files together."""
         self._budget = seconds
         self.seconds: defaultdict[str, float] = defaultdict(float)
 

@@ -1,7 +1,7 @@
-"""SQL compiled for one test is reused by all.
+"""Reuses SQL that was compiled for one test in all other tests.
 
-Each test opens its own databases, and each database would compile every statement again: a fifth of the cost of
-database tests. Databases of the same kind and version have the same SQL.
+Each test opens its own databases, and each database would compile every statement again. This would be a fifth of the
+cost of database tests. Databases of the same kind and version have the same SQL.
 """
 
 import logging
@@ -23,7 +23,7 @@ from recours.sandbox import Sandbox, Scenario, SimulatedClock
 
 
 class _Shared(dict[Any, Any]):
-    """For SQLAlchemy's option `compiled_cache`: its keys begin with the dialect, of which each engine has its own."""
+    """A `compiled_cache` for several engines. SQLAlchemy's keys begin with a dialect that belongs to one engine."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         return super().get(_of_any_engine(key), default)
@@ -47,7 +47,7 @@ def once() -> Iterator[None]:
 
 
 def share() -> None:
-    """Share from now on, also in processes forked from this one."""
+    """Share compiled SQL from now on, including in processes forked from this one."""
     shared = _Shared()
 
     def create_engine(*arguments: Any, **options: Any) -> Engine:
@@ -60,7 +60,7 @@ def share() -> None:
 
 
 def _of_like_tables() -> Callable[..., Border]:
-    """One border for all databases with the same service tables; SQL of other tables would be compiled again."""
+    """Reuse one border for all databases with the same service tables, so that its SQL is compiled only once."""
     known: dict[Any, Border] = {}
 
     def border(connection: Connection, names: TableNames = USUAL_NAMES) -> Border:
@@ -71,8 +71,8 @@ def _of_like_tables() -> Callable[..., Border]:
 
 
 def share_usual() -> None:
-    """The same, with the SQL that runs and `recours status` use on SQLite compiled in advance."""
-    # Imported here: most tests do not need this, and its faults are not theirs.
+    """Like `share`, and compile in advance the SQL that runs and `recours status` use on SQLite."""
+    # Imported here, because most tests do not need these modules and should not fail with them.
     from recours.app import open_app  # noqa: PLC0415 (see above)
     from tests.acceptance.simulation import FAILED_AT, Service  # noqa: PLC0415 (see above)
 

@@ -43,18 +43,18 @@ from tests.postgres import Server, named_server, role_without_rights
 from tests.processes import commands
 
 pytest_plugins = ["tests.budget", "tests.selection", "tests.schemas.plugin", "tests.searched"]
-pytest.register_assert_rewrite("tests.chaos", "tests.shops")  # failures show the compared values
+pytest.register_assert_rewrite("tests.chaos", "tests.shops")  # so that failures show the compared values
 
-START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock's time
+START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock starts at the same time
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes per processor: with 1.5, a sixth of the time is unused while tests wait for processes and disks."""
+    """Use two processes per processor. With 1.5, a sixth of the time is unused while tests wait for other processes."""
     return 2 * (os.cpu_count() or 1)
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """A checkout in use must not affect the tests: see `tests.own_settings`."""
+    """Run the tests in a copy if the checkout has settings that could affect them. See `tests.own_settings`."""
     if not own_settings.settings_files():
         return None
     return own_settings.run_without(config.invocation_params.args, config.invocation_params.dir)
@@ -62,7 +62,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collected tests live to the end: scanning them for garbage would double the collection time."""
+    """Collect without garbage collection. Tests live to the end, and scanning them would double the time."""
     gc.disable()
     try:
         return (yield)
@@ -85,7 +85,7 @@ def _compiled() -> Iterator[None]:
 
 
 class Databases(Protocol):
-    """Creates databases. Folder arguments are empty and not shared."""
+    """Creates databases. The `folder` arguments are empty folders for one database each."""
 
     def ready(self, folder: Path) -> URL:
         """A new database with the whole schema."""
@@ -95,16 +95,16 @@ class Databases(Protocol):
 
 
 class Kind(Databases, Protocol):
-    """A kind of database."""
+    """Creates and copies databases of one kind."""
 
     def empty(self, folder: Path) -> URL:
         """A new database without any table."""
 
     def copy(self, url: URL, folder: Path) -> URL:
-        """A copy of a database without connections."""
+        """A copy of a database that nobody is connected to."""
 
     def close(self) -> None:
-        """Release the resources."""
+        """Release the resources of this kind, such as a server."""
 
 
 class Sqlite:
@@ -128,7 +128,7 @@ class Sqlite:
         return URL.create("sqlite", database=str(folder / "claims.db"))
 
     def drop(self, url: URL) -> None:
-        pass  # it is in a test's folder
+        pass  # pytest deletes the folder
 
     def close(self) -> None:
         pass
@@ -147,7 +147,7 @@ class Postgres:
         self._admin = create_engine(admin, isolation_level="AUTOCOMMIT")
         with self._admin.connect() as connection:
             version = connection.dialect.server_version_info or (0,)
-        # Logging every page would take two thirds of the time of creating and dropping a database.
+        # The other strategy logs every page, which would take two thirds of the time to create and drop a database.
         self._strategy = "STRATEGY file_copy" if version >= (15,) else ""
         self._template = self._create("template0")
         database = Database(self._template)
@@ -162,7 +162,7 @@ class Postgres:
     def _execute(self, statement: str) -> None:
         with (
             self._admin.connect() as connection
-        ):  # the connection that is kept: a new one costs as much as a database
+        ):  # a kept connection, because a new connection costs as much as a new database
             connection.execute(text(statement))
 
     def empty(self, folder: Path) -> URL:
@@ -187,7 +187,7 @@ class Postgres:
             self._server.remove()
 
 
-# Another kind of database is another entry: every test then runs on it too.
+# To run every test on another kind of database, add an entry.
 KINDS: dict[str, Callable[[Path], Kind]] = {"sqlite": Sqlite, "postgresql": Postgres}
 
 
@@ -232,7 +232,7 @@ def url(kind: Kind, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
-    """The URL of a database without tables; on PostgreSQL, its administrator's."""
+    """The URL of a database without tables. On PostgreSQL, it connects as the administrator."""
     url = kinds("postgresql").empty(tmp_path)
     yield url
     kinds("postgresql").drop(url)
@@ -255,7 +255,7 @@ def database(url: str) -> Iterator[Database]:
 def application(
     request: pytest.FixtureRequest, kinds: Callable[[str], Kind], tmp_path: Path
 ) -> Iterator[Application]:
-    """A service's application with tables of some schema, before recours is installed."""
+    """A service's application that has created its tables, before recours is installed."""
     name, dialect = request.param
     kind, schema = kinds(dialect), SCHEMAS[name]
     url = kind.empty(tmp_path)
@@ -280,11 +280,11 @@ def sandbox(clock: SimulatedClock) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def repeats() -> Callable[[int, int], range]:
-    """`repeats(short, long)`: the number of repeats, by default and with RECOURS_LONG=1."""
+    """`repeats(short, long)`: a range of `short` repeats, or of `long` repeats with RECOURS_LONG=1."""
     return lambda short, long: range(long if IS_LONG else short)
 
 
-# The service's tables, as `init-db` creates them. Tests of other schemas do not use them.
+# The service's tables as `init-db` creates them, for tests that do not need another schema.
 _SERVICE = MetaData()
 SERVICE_CLAIMS = Table(
     "claims",
@@ -323,7 +323,7 @@ SERVICE_CLIENTS = Table(
 
 
 def claim_row(n: int) -> dict[str, Any]:
-    """A failed claim whose parcel the sandbox has delivered and whose first retry is due at START."""
+    """A failed claim whose first retry is due at START. Its parcel is delivered in the sandbox."""
     return {
         "claim_reference": f"CLM-{n:05d}",
         "order_id": f"O-{n}",
@@ -339,7 +339,7 @@ def claim_row(n: int) -> dict[str, Any]:
 
 
 def add_claims(database: Database, rows: Iterable[dict[str, Any]]) -> None:
-    """Add claims to the service's table. Each row is a dict of differences from `claim_row`."""
+    """Add claims to the service's table. Each row contains the differences from `claim_row`."""
     with database.write() as connection:
         for n, row in enumerate(rows):
             connection.execute(insert(SERVICE_CLAIMS).values(claim_row(n) | row))
@@ -347,7 +347,7 @@ def add_claims(database: Database, rows: Iterable[dict[str, Any]]) -> None:
 
 @pytest.fixture
 def settings_of(tmp_path: Path) -> Callable[..., Settings]:
-    """`settings_of(url, sandbox, **more)`: the settings of a run against the sandbox, in its own folder."""
+    """`settings_of(url, sandbox, **more)`: the settings of a run that calls the sandbox, with a separate folder."""
 
     def settings(url: str, sandbox: Sandbox, **more: str) -> Settings:
         return load(tmp_path, environment_of(url, sandbox.url) | more, CATALOG)

@@ -1,4 +1,4 @@
-"""Words that are not French according to hunspell's dictionary."""
+"""Finds words that hunspell's French dictionary does not contain."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ _KNOWN = {"CLM-1", "CSV", "cron", "Chronopost", "Colissimo", "Colis", "DHL", "Ex
 
 
 def with_plain_spaces(text: str) -> str:
-    """The text with ordinary spaces in place of those at which no line may break."""
+    """The text with ordinary spaces in place of non-breaking spaces."""
     return re.sub("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]", " ", text)
 
 

@@ -8,11 +8,11 @@ from recours.core.password import hash_of
 
 
 def new_key() -> str:
-    """A key, created as docs/accounts.md describes."""
+    """A key, created as in docs/accounts.md."""
     return Fernet.generate_key().decode()
 
 
 @cache
 def page_hash(password: str) -> str:
-    """For RECOURS_DASHBOARD_PASSWORD_HASH. Computed on demand, because it is slow on purpose."""
+    """A value for RECOURS_DASHBOARD_PASSWORD_HASH. Computed on demand, because the hash is slow by design."""
     return str(hash_of(password, bytes(16)))

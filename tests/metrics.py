@@ -1,16 +1,16 @@
-"""`make metrics`: the size and layout of the project; with BASE=<commit>, compared with that commit.
+"""`make metrics`: measure the size and layout of the project, and compare it with the commit BASE if set.
 
-The path of a result is taken from a real run of the fetch worker over one claim with a proof: our functions that
-start between the script's first line and the statement that records the attempt. Their lines are what a reader has to
-read to understand a result.
+The path of a result is traced in a real run of the fetch worker over one claim with a proof. It consists of our
+functions that start between the script's first line and the statement that records the attempt. A reader has to read
+their lines to understand a result.
 
-A slice is traced over one failed claim that is due again and whose parcel is still in transit: our functions that
-start while the retry scheduler is in `Worker.slice`, in any thread, and the maximum call depth of a thread. Functions
-are those with a `def`, including methods and properties. Comprehensions, lambdas, and the bodies of classes and
-imported modules are counted separately.
+A slice is traced over one failed claim that is due again and whose parcel is still in transit. It consists of our
+functions that start in any thread while the retry scheduler is in `Worker.slice`, and the maximum call depth of a
+thread. Functions are those with a `def`, including methods and properties. Comprehensions, lambdas, and the bodies of
+classes and imported modules are counted separately.
 
-A view is a command or a page of the dashboard over 40 claims of all carriers after a run. It is done twice in one
-process, and the statements and started functions of the second time are counted.
+A view is a command or a page of the dashboard, with 40 claims of all carriers after a run. It is shown twice in one
+process, and the second time its statements and started functions are counted.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from tests import old_words
 from tests.at_commit import ROOT, checkout, name_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-# Per 1,000 lines, with the maximum.
+# Patterns counted per 1,000 lines, with their maximum.
 STYLE = {
     "participles as names": 3,
     "tuple assignments": 3,
@@ -58,7 +58,7 @@ class Code:
         self.trees = {path.relative_to(folder): ast.parse(text) for path, text in texts.items()}
 
     def lines_by_folder(self) -> dict[str, int]:
-        """Lines of the files directly in the folder, and of each folder in it."""
+        """The number of lines in each subfolder, and in the files at the top."""
         found: Counter[str] = Counter()
         for path, lines in self.lines.items():
             found[f"{path.parts[0]}/" if len(path.parts) > 1 else "files at the top"] += lines
@@ -66,7 +66,7 @@ class Code:
 
     @cached_property
     def functions(self) -> list[tuple[int, str]]:
-        """Lines and name of each function, the shortest first."""
+        """The length in lines and the name of each function, the shortest first."""
         found = [
             ((node.end_lineno or node.lineno) - node.lineno + 1, f"{path}: {node.name}")
             for path, tree in self.trees.items()
@@ -77,7 +77,7 @@ class Code:
 
     @cached_property
     def style(self) -> dict[str, float]:
-        """Frequency per 1,000 lines of patterns that make code read as translated or dense."""
+        """How often patterns of dense or translated code occur per 1,000 lines."""
         counts = dict.fromkeys(STYLE, 0)
         nodes = [node for tree in self.trees.values() for node in ast.walk(tree)]
         for node in nodes:
@@ -94,7 +94,7 @@ class Code:
         return {title: 1000 * count / lines for title, count in counts.items()}
 
     def modules_with_a_dialect(self) -> list[Path]:
-        """Modules that name a dialect as a string, or import something that only one database has."""
+        """Modules that contain a dialect's name as a string, or import something specific to one database."""
         return [path for path, tree in self.trees.items() if any(map(_names_dialect, ast.walk(tree)))]
 
 
@@ -109,7 +109,7 @@ def _names_dialect(node: ast.AST) -> bool:
     return False
 
 
-# ---------------------------------------------------------------- the way of a result
+# ---------------------------------------------------------------- the path of a result
 
 # Runs a script, and prints which of our functions had started when the first attempt was recorded.
 _WATCHED = """
@@ -136,7 +136,7 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
-# Runs a script, and prints which of our functions started during its slice, which other code did, and the depth.
+# Runs a script, and prints our functions and other code that started during its slice, and the maximum depth.
 _SLICED = """
 import inspect, json, os, runpy, sys, threading
 script, result = sys.argv[1:3]
@@ -176,7 +176,7 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
-# Shows a view twice, and prints the statements of the second time and our started functions.
+# Shows a view twice, and prints the statements and our started functions of the second time.
 _VIEWED = """
 import json, os, sys, threading
 from click.testing import CliRunner
@@ -221,7 +221,7 @@ VIEWS = {
 
 
 def views(root: Path) -> dict[str, str]:
-    """Statements, functions, files and folders of each view, with their maximum."""
+    """The statements, functions, files and folders of each view, with their maximum."""
     measured = {}
     with tempfile.TemporaryDirectory() as name, Sandbox(now=lambda: datetime.now(UTC)) as box:
         environment = _environment(root, name, box.environment())
@@ -252,12 +252,12 @@ def views(root: Path) -> dict[str, str]:
 
 
 def way_of_a_result(root: Path) -> tuple[int, int, int]:
-    """Lines, functions and modules between the script and a recorded result."""
+    """The lines, functions and modules between the start of the script and a recorded result."""
     return _size(_traced(root, _WATCHED, "pod_fetch_worker.py", Scenario.DELIVERED, "pending"))
 
 
 def slice_of_a_failure(root: Path) -> dict[str, str]:
-    """Width and depth of a slice over one failed claim, with their maximum."""
+    """The number of functions and the depth of a slice over one failed claim, with their maximum."""
     begun, others, depth = _traced(root, _SLICED, "pod_retry_scheduler.py", Scenario.IN_TRANSIT, "failed")
     files = {Path(file) for file, _ in begun}
     return {
@@ -284,7 +284,7 @@ def _traced(root: Path, code: str, script: str, scenario: Scenario, status: str)
 
 
 def _environment(root: Path, folder: str, of_carriers: Mapping[str, str]) -> dict[str, str]:
-    """The environment of an installation whose home is this folder."""
+    """The environment of an installation whose RECOURS_HOME is this folder."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(root),
@@ -364,7 +364,7 @@ def measures(root: Path) -> dict[str, str]:
 
 
 def rows_of(columns: Iterable[Iterable[str]]) -> list[str]:
-    """The names of all columns; a name that an earlier column lacks is placed after its predecessor."""
+    """The row names of all columns. A name that is missing in earlier columns is inserted after its predecessor."""
     names: list[str] = []
     for column in columns:
         place = 0

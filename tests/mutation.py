@@ -1,8 +1,8 @@
-"""`make mutation`: break every function of the rules in small ways, and check that their tests notice.
+"""`make mutation`: break every function of the rules in small ways, and check that a test fails each time.
 
 mutmut works on a copy in a temporary folder, with only the tests of `recours/core`. It mutates only functions; the
-tables at the top of the modules are protected by tests that repeat them. A survivor listed in HARMLESS changes
-nothing observable; any other survivor ends this script with status 1.
+tables at the top of the modules are protected by tests that repeat them. A survivor listed in HARMLESS changes nothing
+observable. Any other survivor makes this script exit with status 1.
 """
 
 import json
@@ -27,7 +27,7 @@ addopts = "-q -p no:cacheprovider"
 pythonpath = ["."]
 """
 
-# The change of a mutant (its removed and its added line) → why no test can or must notice it.
+# The change of a mutant (the removed and the added line), and the reason why no test has to detect it.
 HARMLESS: dict[tuple[str, str], str] = {
     (
         "return next(iter(get_close_matches(word, words, n=1, cutoff=cutoff)), None)",
@@ -113,14 +113,14 @@ HARMLESS: dict[tuple[str, str], str] = {
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Run mutmut and print the survivors. Return the exit status."""
     if stale := _stale_entries():
         print("HARMLESS names lines that are not in recours/core:", *stale, sep="\n")
         return 1
     with tempfile.TemporaryDirectory(prefix="recours-mutation-") as folder:
         copy = Path(folder)
         _copy_to(copy)
-        environment = os.environ | {"CI": "1"}  # the same examples for every mutant
+        environment = os.environ | {"CI": "1"}  # property tests use the same examples for every mutant
         unmutated = [sys.executable, "-m", "pytest", "-q", "tests/unit"]
         if subprocess.run(unmutated, cwd=copy, env=environment, check=False).returncode:
             print("The tests fail before anything is broken: mend that first.")
@@ -140,7 +140,7 @@ def main() -> int:
 
 
 def _stale_entries() -> list[str]:
-    """The lines of HARMLESS that have been rewritten since."""
+    """The lines of HARMLESS that the code no longer contains."""
     modules = (ROOT / "recours" / "core").glob("*.py")
     lines = {line.strip() for module in modules for line in module.read_text(encoding="utf-8").splitlines()}
     return [removed for removed, _added in HARMLESS if removed not in lines]

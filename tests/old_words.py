@@ -1,8 +1,8 @@
-"""Invented words that names used to contain, with the field's words: a test prevents their return.
+"""Invented words that names must no longer contain, with their replacements. A test checks the names.
 
-The table is `tests/old_words.txt`. `python -m tests.old_words` prints how often each word still occurs in a name
-below `recours/`, and with `trim` removes the entries of the table's lists that no name contains. Stored values and
-output for programs may have any name.
+The table is `tests/old_words.txt`. `python -m tests.old_words` prints how often each word still occurs in a name below
+`recours/`. With `trim`, it removes the entries of the table's lists that no name contains. Stored values and output for
+programs may have any name.
 """
 
 import ast
@@ -29,7 +29,7 @@ STILL_SEVERAL_CLASSES = section(TABLE, "still several classes").keys()
 
 
 def names(package: Path) -> Iterator[tuple[str, Path]]:
-    """Each name that a file has or defines, in the form of `NAMES`, with the file."""
+    """The names of the files and of everything that they define, in the form of `NAMES`, with the file."""
     for path in sorted(package.rglob("*.py")):
         yield path.stem if path.stem != "__init__" else path.parent.name, path
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -41,7 +41,7 @@ def names(package: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _defined_name(node: ast.AST) -> str | None:
-    """The name that a syntax node defines; None if it defines none."""
+    """The name that a syntax node defines, or None."""
     match node:
         case ast.FunctionDef():
             return f"{node.name}()"
@@ -57,7 +57,7 @@ def _defined_name(node: ast.AST) -> str | None:
 
 
 def old_words_in(name: str) -> Iterator[str]:
-    """The rows of the tables that match a name."""
+    """The old words in the table that match a name."""
     words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", _own(name))}
     yield from words & WORDS.keys()
     yield from (old for old in NAMES if fnmatchcase(name, old))
@@ -69,7 +69,7 @@ def _own(name: str) -> str:
 
 
 def stored_names() -> frozenset[str]:
-    """Names of columns, JSON keys and stored values: variables and enumerations may have the same names."""
+    """Names of columns, JSON keys and stored values, which variables and enumerations may also have."""
     columns = (name for table in reference_pages.tables().values() for name in table)
     values = (value for of_column in reference_pages.stored_values().values() for value in of_column)
     keys = (key for meanings in reference_pages.MEANINGS["json"].values() for key in meanings)
@@ -78,7 +78,7 @@ def stored_names() -> frozenset[str]:
 
 @cache
 def occurrences(package: Path = PACKAGE) -> dict[str, list[str]]:
-    """The old words that occur, each with the names that contain it and their files."""
+    """The old words that still occur, each with the names that contain it and their files."""
     stored = stored_names()
     places: dict[str, list[str]] = {}
     for name, path in names(package):
@@ -93,14 +93,14 @@ def occurrences(package: Path = PACKAGE) -> dict[str, list[str]]:
 
 
 def several_classes() -> set[str]:
-    """Names of public classes that occur more than once."""
+    """Names that more than one public class has."""
     defined = Counter(
         node.name
         for path in PACKAGE.rglob("*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    # A carrier's client and its simulator have the same name on purpose.
+    # A carrier's client and its simulator may have the same name.
     clients, simulators = (
         {path.stem for path in (PACKAGE / name).glob("*.py")} for name in ("carriers", "sandbox")
     )
@@ -109,7 +109,7 @@ def several_classes() -> set[str]:
 
 
 def trim() -> None:
-    """Remove the list entries that no name contains."""
+    """Remove the entries of the table's lists that no name contains."""
     text = TABLE.read_text(encoding="utf-8")
     table, mark, lists = text.partition("\n[still to be renamed]\n")
     done = (STILL_TO_BE_RENAMED - occurrences().keys()) | (STILL_SEVERAL_CLASSES - several_classes())

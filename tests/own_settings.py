@@ -1,7 +1,7 @@
 """Run the tests in a copy of the checkout without its `.env` and secrets.
 
-Many tests start the real scripts, which read the settings beside them. Only the location of the scripts can prevent
-this, and no setting should: a person could set it by mistake.
+Many tests start the real scripts, which read the settings in their own checkout. A setting to prevent this would be a
+risk, because an operator could set it by mistake. The tests run copies of the scripts instead.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = (".env", ".streamlit/secrets.toml")
-# Besides the settings: files that runs and tools leave.
+# Files that are not copied: the settings, and the files of runs and tools.
 _LEFT_OUT = (
     ".env",
     ".streamlit",
@@ -30,12 +30,12 @@ _LEFT_OUT = (
 
 
 def settings_files(root: Path = ROOT) -> list[str]:
-    """The checkout's files with settings."""
+    """The settings files that the checkout has."""
     return [name for name in SETTINGS if os.path.lexists(root / name)]
 
 
 def copy(folder: Path, root: Path = ROOT) -> Path:
-    """The content of a clone, with the packages of this checkout's .venv."""
+    """Copy the files that a clone has, and link to this checkout's .venv."""
 
     def ignored(place: str, names: list[str]) -> set[str]:
         if Path(place) == root:
@@ -43,7 +43,7 @@ def copy(folder: Path, root: Path = ROOT) -> Path:
         return {name for name in names if name != ".gitkeep"} if Path(place) == root / "logs" else set()
 
     shutil.copytree(root, folder, ignore=ignored, symlinks=True)
-    if (root / ".git").is_dir():  # the history, for tests that start from an earlier commit
+    if (root / ".git").is_dir():  # tests that start from an earlier commit need the history
         (folder / ".git").write_text(f"gitdir: {root / '.git'}\n", encoding="utf-8")
     elif (root / ".git").is_file():
         shutil.copy(root / ".git", folder / ".git")
@@ -53,12 +53,12 @@ def copy(folder: Path, root: Path = ROOT) -> Path:
 
 
 def in_copy(argument: str, root: Path, place: Path) -> str:
-    """An argument with a path in the checkout, translated for the copy; other paths with this prefix stay."""
+    """The argument, with the checkout's path replaced by the copy's path."""
     return re.sub(rf"{re.escape(str(root))}(?=/|$)", lambda _: str(place), argument)
 
 
 def run_without(arguments: Sequence[str], started_in: Path, root: Path = ROOT) -> int:
-    """Run pytest with this command line in a copy; returns its exit status."""
+    """Run pytest with this command line in a copy, and return its exit status."""
     with tempfile.TemporaryDirectory(prefix="recours-tests-") as folder:
         place = copy(Path(folder).resolve() / "checkout", root)
         inside = started_in.relative_to(root) if started_in.is_relative_to(root) else Path()

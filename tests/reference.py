@@ -1,6 +1,6 @@
-"""`make reference`: add a new carrier's settings and rows to `.env.example` and docs/carriers.md, from its SPEC.
+"""`make reference`: add a new carrier's settings to `.env.example` and its rows to docs/carriers.md, from its SPEC.
 
-Existing entries stay, so people may add details to them. The tests check that none is missing, out of date or unused.
+Existing entries stay, so people may add details to them. Tests check that no entry is missing, out of date or unused.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _LIVE = "| carrier | tracking first confirmed | document first confirmed | repor
 
 
 def settings_of(spec: CarrierSpec) -> dict[str, str]:
-    """Every setting of one carrier with its default, in the order of the example; empty: no default."""
+    """Every setting of one carrier with its default (empty if it has none), in the order of the example."""
     kinds = [what for what in Capability if what in spec.calls or what in spec.limits]
     return {
         **dict.fromkeys(spec.credential_names, ""),
@@ -31,7 +31,7 @@ def settings_of(spec: CarrierSpec) -> dict[str, str]:
 
 
 def credentials_of(spec: CarrierSpec) -> str:
-    """The names of its credentials, as in the manual."""
+    """The names of the carrier's credentials, as in the manual."""
     return "; or ".join(", ".join(f"`{name}`" for name in names) for names in spec.credentials)
 
 
@@ -81,7 +81,7 @@ def _option_rows(catalog: Catalog) -> Iterator[str]:
 
 
 def _add(lines: list[str], head: str, name: str, cells: str) -> None:
-    """Add a row to the table with this head, sorted by its first column, unless it has a row with this name."""
+    """Add a row to the table with this head, sorted by the first column, unless the table has a row with this name."""
     first = end = lines.index(head) + 2
     while lines[end].startswith("|"):
         end += 1

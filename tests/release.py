@@ -1,6 +1,6 @@
-"""`make release`: install a wheel in an empty environment of each Python on this machine, and use it as its user would.
+"""`make release`: install a wheel in an empty environment of each Python on this machine, and use it like a user.
 
-The dependencies come from the package index. A Python between 3.11 and 3.14 that the machine does not have is named.
+The dependencies are from the package index. Missing Pythons between 3.11 and 3.14 are listed.
 """
 
 import os
@@ -21,11 +21,11 @@ COMMANDS = (("--version",), ("init-db",), ("demo",), ("fetch",), ("retry",), ("c
 
 
 def main(wheel: str) -> int:
-    """Print a line for each Python, and return how many failed."""
+    """Print a line for each Python, and return the number of failures."""
     failures = 0
     for version in VERSIONS:
         python = shutil.which(f"python{version}")
-        # The shims of pyenv are there even if the version is not selected.
+        # pyenv has a shim for each version, even if the version is not selected.
         if python is None or subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode:
             print(f"Python {version}: not on this machine")
             continue
@@ -38,7 +38,7 @@ def main(wheel: str) -> int:
 
 
 def _try_wheel(wheel: Path, python: str, folder: Path) -> str:
-    """Return what failed, or an empty string."""
+    """Return the failed step, or an empty string."""
     environment = folder / "environment"
     home = folder / "home"
     home.mkdir()
@@ -70,7 +70,7 @@ def _run(folder: Path, *command: str | Path) -> None:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return the variables of pip and nothing that could lead to another recours."""
+    """Return pip's variables, without any variable that could lead to another recours."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     return kept | {"PATH": os.defpath, "HOME": str(home)}
 

@@ -1,4 +1,4 @@
-"""One test over a whole table, instead of one test per row: a failure names its row."""
+"""Lets one test check all rows of a table, with failures that name the row."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def row(*facts: object) -> Iterator[None]:
-    """Context manager: an error inside names the row of the table."""
+    """Add the row of the table to errors in the block."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Fails the tests if one of their secrets is in any of their output: logs, databases, dumps, emails, metrics."""
+"""Fails the tests if their output contains one of their secrets: logs, databases, dumps, emails, metrics."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests import planted
 
 @pytest.fixture(scope="session", autouse=True)
 def _searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Each test process searches its output at its end."""
+    """Each test process searches its output when it ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "DEFAULT_PASSWORD", planted.PASSWORD)
         yield

@@ -1,15 +1,15 @@
-"""The tests that `make test` leaves to `make test-full`, and the list at the end of a run.
+"""Selects the tests that only `make test-full` runs, and lists them at the end of a run.
 
 `@pytest.mark.full("why")` on a test, a module or a parameter means that `make test` covers the same with another test
-or on another database. `@pytest.mark.sample("why", every=3)` means this for all but every third case of a test, or
-for each test of a module; without `every`, for all but the first. Skipped tests are listed by their reason.
+or on another database. `@pytest.mark.sample("why", every=3)` on a test or a module means that `make test` runs every
+third case of each test, or only the first case without `every`. Skipped tests are listed by their reason.
 """
 
 from collections import Counter
 
 import pytest
 
-_FROM_WORKER = "recours_left_out"  # the key with which a pytest-xdist worker reports to the printing process
+_FROM_WORKER = "recours_left_out"  # the key under which a pytest-xdist worker reports to the main process
 
 
 class Selection:
@@ -44,7 +44,7 @@ class Selection:
 
 
 def why_full(item: pytest.Item) -> str | None:
-    """Why `make test` can skip this test; None if it cannot."""
+    """The reason why `make test` can skip this test, or None if it cannot."""
     mark = item.get_closest_marker("full")
     return str(mark.args[0]) if mark else None
 
@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """A skipped test needs a reason."""
+    """Check that each mark has a reason."""
     for mark in item.iter_markers():
         if mark.name in ("full", "sample") and not (len(mark.args) == 1 and isinstance(mark.args[0], str)):
             raise pytest.UsageError(f"{item.nodeid}: mark.{mark.name} needs a reason")
@@ -69,7 +69,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before the tests marked full are deselected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the cases full that are not in the sample of `make test`."""
+    """Mark the cases that are not in the sample of `make test` as full."""
     cases: Counter[str] = Counter()
     for item in items:
         mark = item.get_closest_marker("sample")

@@ -1,6 +1,7 @@
 """Five shops whose claims the service handles, each with its own accounts at most carriers, and default accounts.
 
-The permitted callers of each parcel are known in advance: `check_callers` compares every received call with them.
+It is known in advance which accounts may call about each parcel. `check_callers` compares every received call with
+this.
 """
 
 import base64
@@ -32,14 +33,14 @@ from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, START, Kind, claim_r
 from tests.own_rows import joined_rows
 from tests.planted import MARK
 
-# One of each kind: tracking that does not reveal the account, three calls a claim, tokens, bundles, one call a claim.
+# Each kind of carrier: tracking that ignores the account, three calls a claim, tokens, bundles, one call a claim.
 CARRIERS = ("chronopost", "colissimo", "dhl_express", "gls", "fedex", "dpd")
 SHOPS = range(1, 6)
 DEFAULT_ACCOUNT = "10000001"
 AMPLE = "100000/day@UTC"
 _KEY = base64.urlsafe_b64encode(b"a key for tests of this length..").decode()
 _DAY = Window(0)
-# They report another account's parcel as such; the others answer as if it had no proof or did not exist.
+# These carriers report that a parcel is another account's. Others answer as if it had no proof or did not exist.
 _DENIED = (ErrorKind.ACCESS_DENIED, ErrorKind.ACCOUNT_DENIED)
 SAY_WHOSE = frozenset(key for key in CARRIERS if CASES[key].not_ours in _DENIED)
 
@@ -49,7 +50,7 @@ class Contract(Enum):
 
     OWN = auto()
     DEFAULT = auto()
-    OTHER = auto()  # a neighbor's: neither the shop's account nor the default account may see it
+    OTHER = auto()  # another shop's, which neither the shop's account nor the default account may see
 
 
 _MIX = (Contract.OWN, Contract.DEFAULT, Contract.OTHER, Contract.OWN, Contract.OWN)
@@ -57,20 +58,17 @@ Wanted = tuple[int, str, Contract]
 
 
 def account_of(shop: int) -> str:
-    """The account as the carriers know it."""
+    """The name of the shop's account at the carriers."""
     return f"1000000{shop + 1}"
 
 
 def has_account(shop: int, carrier: str) -> bool:
-    """Each shop has no account at one of the carriers, where the default account is used."""
+    """Return whether the shop has its own account. Each shop has none at one carrier, and uses the default account."""
     return CARRIERS.index(carrier) != shop % len(CARRIERS)
 
 
 def alternate(count: int) -> Iterator[Wanted]:
-    """A number of claims: every shop at every carrier, with another kind of parcel each time.
-
-    Never many denials in a row: five make a run suspect the account.
-    """
+    """Claims of all shops, carriers and contracts. Five denials in a row would make a run suspect an account."""
     pairs = [*product(SHOPS, CARRIERS)]
     for n in range(count):
         shop, carrier = pairs[n % len(pairs)]
@@ -88,12 +86,12 @@ class ShopsClaim:
 
     @property
     def account(self) -> str:
-        """The account that is used first."""
+        """The account of the first call: the shop's, or else the default account."""
         return account_of(self.shop) if has_account(self.shop, self.carrier) else DEFAULT_ACCOUNT
 
     @property
     def ends_with(self) -> ErrorKind | None:
-        """The claim's result; None: a proof."""
+        """The claim's expected failure, or None for a proof."""
         owner = {Contract.OWN: self.account, Contract.DEFAULT: DEFAULT_ACCOUNT, Contract.OTHER: ""}[
             self.contract
         ]
@@ -106,8 +104,8 @@ class ShopsClaim:
 class Shops:
     """The shops in a database, with their parcels in a sandbox.
 
-    `but`: shops and carriers without an account and without claims. `limits`: of accounts, by shop and carrier, as in
-    QUOTA_ settings. `wrong`: accounts with a wrong password in recours.
+    `but`: shops and carriers without an account and without claims. `limits`: the accounts' limits by shop and carrier,
+    as in QUOTA_ settings. `wrong`: accounts whose password in recours is wrong.
     """
 
     database: Database
@@ -134,7 +132,7 @@ class Shops:
         self.keys = {(one.carrier, account_of(one.client_id)): one.key for one in accounts.all()}
         self.keys |= {(carrier, DEFAULT_ACCOUNT): carrier for carrier in CARRIERS}
         quotas = QuotaTables(self.database)
-        for key in self.keys.values():  # each has received documents: a denial is about the parcel
+        for key in self.keys.values():  # all have received documents, so a denial concerns the parcel
             quotas.set_documents(key, DocumentRight(fetched_at=datetime.now(UTC)))
 
     def _sealed(self, shop: int, carrier: str) -> str:
@@ -149,7 +147,7 @@ class Shops:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings of every run: the default accounts with ample limits, and the key."""
+        """The settings of a run: the default accounts with ample limits, and the key for the shops' accounts."""
         ample = {f"QUOTA_{CATALOG.specs[key].prefix}": AMPLE for key in CARRIERS}
         return self.box.environment(*CARRIERS) | ample | {SETTING: _KEY}
 
@@ -172,7 +170,7 @@ class Shops:
     # ---------------------------------------------------------------- results
 
     def ended(self) -> dict[str, str]:
-        """The result of each claim with a used attempt, by number: "success", or a kind of failure."""
+        """The result of each claim that has used an attempt, by number: "success" or a kind of failure."""
         with self.database.read() as connection:
             tried = set(connection.scalars(select(attempts.c.claim_id).where(attempts.c.used)))
         return {
@@ -182,18 +180,18 @@ class Shops:
         }
 
     def check_ends(self, *, but: Collection[tuple[int, str]] = ()) -> None:
-        """Each claim has its expected result; returns those with a used attempt of these shops and carriers."""
+        """Check that each claim has its expected result. Claims in `but` may also have no attempt yet."""
         ended = self.ended()
         for number, claim in self.claims.items():
             if number in ended or (claim.shop, claim.carrier) not in but:
                 assert ended.get(number) == (claim.ends_with or "success"), claim
 
-    # ---------------------------------------------------------------- what always holds
+    # ---------------------------------------------------------------- invariants
 
     def check_callers(self) -> Counter[str]:
-        """Parcels were called about only with the claim's account, or the default account after a denial.
+        """Check that each call used the claim's account, or the default account after a denial.
 
-        Returns how many calls each account made.
+        Return the number of calls of each account.
         """
         denied: set[str] = set()
         calls_by_account: Counter[str] = Counter()
@@ -211,7 +209,7 @@ class Shops:
         return calls_by_account
 
     def calls_of(self, carrier: str, account: str, *, but: Iterable[str] = ()) -> list[Call]:
-        """A carrier's received calls from an account, without token calls and some operations."""
+        """The calls that a carrier received from an account, without token calls and the operations in `but`."""
         left_out = {"token", *but}
         return [
             call
@@ -220,14 +218,14 @@ class Shops:
         ]
 
     def maximum_per_day(self, carrier: str, account: str) -> int:
-        """The most of these calls in a day, by the carrier's own count."""
+        """The maximum number of these calls in a day, as the carrier counts them."""
         days = Counter(_DAY.around(call.at)[0] for call in self.calls_of(carrier, account))
         return max(days.values(), default=0)
 
     def check_counts(self, *, killed: bool = False) -> None:
-        """Each account's calls are counted under its own key, and no claim is leased.
+        """Check that each account's calls are counted under its own key, and that no claim is leased.
 
-        `killed`: runs were killed; each may have counted calls that it did not make, and still lease claims.
+        `killed`: runs were killed, so some counted calls may not have been made and some claims may still be leased.
         """
         with self.database.read() as connection:
             used_units = Counter(
@@ -241,7 +239,7 @@ class Shops:
         assert killed or leased == 0, f"{leased} claims are held"
         counted = {of: used_units[f"{key}/*/day@UTC"] for of, key in self.keys.items()}
         received = Counter((call.carrier, call.account) for call in self.box.calls)
-        # Tracking at Chronopost does not reveal the owner.
+        # Chronopost's tracking calls do not name the account.
         for found in (counted, received):
             found["chronopost", ""] = sum(found.pop(of) for of in [*found] if of[0] == "chronopost")
         for of, count in counted.items():
@@ -251,7 +249,7 @@ class Shops:
 
 @contextmanager
 def shops_in(folder: Path, kind: Kind, box: Sandbox | None = None, **more: Any) -> Iterator[Shops]:
-    """Shops in their own database, deleted afterwards; the carriers' clock shows the real time."""
+    """Shops in a separate database, deleted afterwards. The carriers' clock shows the real time."""
     folder.mkdir()
     url = kind.ready(folder)
     with box or Sandbox() as sandbox, closing(Database(url)) as database:

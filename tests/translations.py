@@ -1,4 +1,4 @@
-"""The messages marked for translation in code and templates; run as a program, it updates the catalogs."""
+"""Collects the messages marked for translation in code and templates. Run as a program, it updates the catalogs."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po, write_po
 PRODUCT = Path(__file__).resolve().parents[1] / "recours"
 FRENCH = PRODUCT / "locale" / "fr" / "LC_MESSAGES" / "recours.po"
 _METHODS = [("evidence/**", "ignore"), ("**/templates/**", "jinja2"), ("**.py", "python")]
-# Functions that translate or mark: the first argument; another one; a context and a message; both plural forms.
+# Functions that translate or mark messages, with the arguments to extract: a context ("c"), a message, plural forms.
 _KEYWORDS = {
     "N_": None,
     "texts": None,

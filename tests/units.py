@@ -1,4 +1,4 @@
-"""Helpers for tests of a queue: one claim's answer, and a run's units of quota."""
+"""Helpers for tests of a queue: fetch one claim, and count units of quota."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ def fetch_one(
     known: Delivery | None,
     claim: Any = None,
 ) -> CarrierAnswer:
-    """The answer about one claim."""
+    """Fetch one claim, and return its answer."""
     (fetched,) = queue.fetch_bundle([reservation], key, [ParcelQuery(number, known, claim)])
     return fetched
 
 
 def sent_and_held(queue: APIRequestQueue, key: str) -> list[tuple[int, int]]:
-    """Sent and reserved units of every limit of an account, longest window last, after unsent ones were returned."""
+    """Return unsent units, and then count the sent and reserved units of each limit, with the longest window last."""
     quota = queue._quota
     quota.settle()
     limits = [

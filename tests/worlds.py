@@ -1,7 +1,7 @@
-"""Worlds in which something may need the operator, each with the assessment of a person who was given only the facts.
+"""Worlds in which something may need the operator, each with the assessment of a person who knew only the facts.
 
-The assessment was written before the verdict's code and is independent of it: it names each thing that needs the
-operator (the kind of problem, the carrier, and the number of claims), and nothing else may be reported.
+The assessments were written before the code of the verdict and are independent of it. An assessment lists every problem
+that needs the operator, with its kind, the carrier and the number of claims. recours must report nothing else.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ CHRONOPOST, UPS, COLISSIMO = "chronopost", "ups", "colissimo"
 
 @dataclass(frozen=True)
 class Claims:
-    """This many identical claims. `deadline_days`: from now; None: no deadline. `columns`: of recours's rows."""
+    """Several identical claims. `deadline_days`: from now, or None for no deadline. `columns`: of recours's rows."""
 
     count: int
     carrier: str = CHRONOPOST
@@ -23,7 +23,7 @@ class Claims:
 
 @dataclass(frozen=True)
 class Answers:
-    """A carrier's answers about some parcels, `hours` ago. `kind` None: a proof. `calls` 0: no connection."""
+    """A carrier's answers about some parcels, `hours` ago. `kind` is None for a proof, `calls` 0 for no connection."""
 
     carrier: str
     parcels: tuple[int, ...]
@@ -35,7 +35,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Check:
-    """A person ran `recours carriers check`. `verdict` "not_tried": with the kind of its failure."""
+    """A run of `recours carriers check`. For the `verdict` "not_tried", `kind` is the kind of failure."""
 
     carrier: str
     hours: float
@@ -45,7 +45,7 @@ class Check:
 
 @dataclass(frozen=True)
 class World:
-    """`assessment`: kind of problem, carrier, number of claims. `money`: in dispute, by kind of problem."""
+    """`assessment`: kind of problem, carrier, number of claims. `money`: the amount in dispute by kind of problem."""
 
     story: str
     assessment: frozenset[tuple[str, str, int]] = frozenset()

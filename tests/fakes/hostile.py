@@ -45,9 +45,7 @@ class Attack(StrEnum):
     GZIP_BOMB = auto()  # a small answer that unpacks to 100 MB
     REDIRECT = auto()  # to another host
     INVALID_UTF8 = auto()  # Latin-1, which old services declare as UTF-8
-    WRONG_TYPE = (
-        auto()
-    )  # alternates between another structure, and the right structure with values of other types
+    WRONG_TYPE = auto()  # alternates: another structure, or the right structure with values of other types
     DTD_BOMB = auto()  # grows to gigabytes when parsed (billion laughs), or is nested too deeply
     HOSTILE_TEXT = auto()  # an error message that forges log lines and repeats the password
 

@@ -108,12 +108,7 @@ def simulated(carrier: str, scenario: AnyStep, call: tuple[Any, ...]) -> Answer:
     if service and client._tokens and header in sent and sent[header].startswith(service.scheme):
         box.answer(as_received(client._tokens._request))
         sent[header] = f"{service.scheme}{next(iter(box.tokens), 'none')}"
-    for name in (
-        number,
-        number[:14],
-        number[:8],
-        number[2:10],
-    ):  # some requests have only a part of the number
+    for name in (number, number[:14], number[:8], number[2:10]):  # some requests have only a part of it
         box.parcels[name] = Parcel((scenario,))
     path, _, query = target.partition("?")
     return box.answer(HttpRequest(method, path, sent, body, query))

@@ -13,7 +13,7 @@ from typing import Any
 import recours
 from tests import compiled
 
-# The dashboard needs its own packages; the others are programs.
+# Not imported: the dashboard needs additional packages, and the others are programs.
 _LEFT_OUT = ("recours.dashboard", "recours.__main__", "recours.launch")
 _IMPORTED_WHEN_NEEDED = (
     "alembic.command",
@@ -40,7 +40,7 @@ compiled.share_usual()
 
 
 def run(job: dict[str, Any]) -> int:
-    """Become a Python with this command line, as from its start; returns its exit status."""
+    """Act as a new Python process with this command line, and return its exit status."""
     os.environ.clear()
     os.environ.update(job["environment"])
     time.tzset()

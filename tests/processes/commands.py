@@ -1,8 +1,8 @@
-"""Commands of people and cron, each in its own process, until it ends.
+"""Runs commands of people and of cron, each in its own process until it ends.
 
-Forked from a server with all imports, because starting Python with its imports would be most of the tests' cost.
-Without fork, and with RECOURS_LONG=1, each starts from scratch; the tests of the guide, of whole runs and of starting
-always do.
+The processes are forked from a server with all imports, because starting Python and importing would be most of the
+tests' cost. Without fork, and with RECOURS_LONG=1, each process starts from scratch. The tests of the guide, of whole
+runs and of starting always start processes from scratch.
 """
 
 import atexit
@@ -36,12 +36,12 @@ Done = subprocess.CompletedProcess[str]
 def recours(
     *arguments: str, environment: Mapping[str, str], folder: Path = ROOT, keyboard: str = os.devnull
 ) -> Done:
-    """`python -m recours …`. `keyboard`: its standard input, such as a terminal's path."""
+    """Run `python -m recours …`. `keyboard`: the path of its standard input, such as a terminal."""
     return run(["-m", "recours", *arguments], environment, folder, keyboard)
 
 
 def worker(name: str, *options: str, environment: Mapping[str, str], folder: Path) -> Done:
-    """A worker's script, started like cron from another folder."""
+    """Run a worker's script from another folder, as cron does."""
     return run([str(ROOT / "scripts" / f"{name}.py"), *options], environment, folder)
 
 
@@ -53,7 +53,7 @@ def run(
     *,
     from_nothing: bool = FROM_NOTHING,
 ) -> Done:
-    """Python with this command line and only this environment."""
+    """Run Python with this command line and only this environment."""
     with tempfile.TemporaryDirectory() as outputs:
         streams = {"stdin": keyboard, "stdout": f"{outputs}/stdout", "stderr": f"{outputs}/stderr"}
         given = {"PATH": f"{folder_of_recours()}{os.pathsep}{os.defpath}", **environment}
@@ -70,7 +70,7 @@ def run(
 
 @contextmanager
 def terminal(width: int = 80) -> Iterator[tuple[TextIO, list[bytes]]]:
-    """A terminal to write to, and its output."""
+    """A terminal to write to, and the output that it received."""
     screen, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", 50, width, 0, 0))
     pieces: list[bytes] = []
@@ -85,14 +85,14 @@ def terminal(width: int = 80) -> Iterator[tuple[TextIO, list[bytes]]]:
 
 
 def _read_all(screen: int, pieces: list[bytes]) -> None:
-    """Read until the other side is closed, which Linux signals with an error."""
+    """Read until the other side is closed, which Linux reports as an error."""
     with suppress(OSError):
         while piece := os.read(screen, 65536):
             pieces.append(piece)
 
 
 def on_terminal(*arguments: str, environment: Mapping[str, str], width: int, seconds: int) -> str:
-    """The output of `recours …` on a terminal; it is interrupted after this many seconds."""
+    """The output of `recours …` on a terminal. The command is interrupted after this many seconds."""
     with terminal(width) as (screen, pieces):
         command = ["timeout", "-s", "INT", str(seconds), sys.executable, "-m", "recours", *arguments]
         given = {"PATH": f"{folder_of_recours()}{os.pathsep}{os.defpath}", **environment}
@@ -102,7 +102,7 @@ def on_terminal(*arguments: str, environment: Mapping[str, str], width: int, sec
 
 @cache
 def folder_of_recours() -> str:
-    """A folder for PATH with only `recours`, so that hints name it and no path of this machine."""
+    """A folder for PATH with only `recours`, so that hints show `recours` and not a path of this machine."""
     folder = tempfile.mkdtemp(prefix="recours-on-path-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (Path(folder) / "recours").symlink_to(Path(sysconfig.get_path("scripts")) / "recours")
@@ -111,12 +111,12 @@ def folder_of_recours() -> str:
 
 @cache
 def _server() -> Forks:
-    """One server for all tests of this process."""
+    """The fork server, shared by all tests of this process."""
     return Forks("tests.processes.child")
 
 
 def end() -> None:
-    """Stop the server."""
+    """Stop the fork server."""
     if _server.cache_info().currsize:
         _server().close()
         _server.cache_clear()

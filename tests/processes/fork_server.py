@@ -1,9 +1,9 @@
 """A fork server with everything imported that runs each job in its own process.
 
 `python -m tests.processes.fork_server MODULE` reads a JSON object per line from stdin and answers each with one on
-stdout. The module's `run(job)` is the code of a process and returns its exit status. Starting Python with its imports
-is most of the cost of such a process; here it costs a fork. The server has no threads, so forking is safe, and ends
-with all its children when stdin is closed.
+stdout. Each forked process calls the module's `run(job)`, which returns its exit status. This saves the start of Python
+and its imports, which are most of the cost of a process. Forking is safe because the server has no threads. When stdin
+is closed, the server ends with all its children.
 """
 
 import ctypes
@@ -48,7 +48,7 @@ def _become(run: Callable[[Any], int], job: dict[str, Any]) -> None:
 
 
 class _Children:
-    """Forked processes that have not been waited for."""
+    """The forked processes that nobody has waited for yet."""
 
     def __init__(self, run: Callable[[Any], int]) -> None:
         self._run = run
@@ -82,7 +82,7 @@ class _Children:
 def main(module: str) -> None:
     """Serve until stdin is closed."""
     children = _Children(import_module(module).run)
-    gc.freeze()  # so that a fork shares what is there, and does not look through it
+    gc.freeze()  # so that forked processes share existing objects and do not scan them
     print("ready", flush=True)
     try:
         for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""The fork server as the tests see it: see `tests.processes.fork_server`."""
+"""The client of the fork server in `tests.processes.fork_server`."""
 
 import json
 import os
@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Forks:
-    """Starts processes, and tells how they ended."""
+    """Starts processes and returns their exit statuses."""
 
     def __init__(self, module: str, recours: Path = ROOT) -> None:
-        """Start the server. `module` has the `run(job)` that they become. `recours`: the checkout whose code they run."""
+        """Start the server. Processes call `run(job)` of `module`. `recours`: the checkout whose code they run."""
         path = os.pathsep.join(dict.fromkeys(map(str, (recours, ROOT))))
         environment = os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
         program = [sys.executable, "-P", "-m", "tests.processes.fork_server", module]
@@ -27,14 +27,14 @@ class Forks:
         self._read()
 
     def fork(self, job: dict[str, Any]) -> int:
-        """Fork a process for the job; returns its id.
+        """Fork a process for the job, and return its id.
 
-        `stdout` and `stderr` are the files to which the job appends; `stdin` is its input, by default empty.
+        The job's `stdout` and `stderr` are files to append to; its `stdin` is a file to read, by default empty.
         """
         return int(self._ask({"fork": job})["pid"])
 
     def wait(self, pid: int) -> int:
-        """Wait for a process to end: its exit status, negative if a signal ended it."""
+        """Wait for a process to end, and return its exit status, which is negative if a signal ended it."""
         return int(self._ask({"wait": pid})["ended"][0][1])
 
     def ended(self) -> dict[int, int]:
@@ -42,7 +42,7 @@ class Forks:
         return {int(pid): int(status) for pid, status in self._ask({"poll": True})["ended"]}
 
     def kill(self, pid: int) -> int:
-        """Kill a process that was forked and not waited for; returns its exit status."""
+        """Kill a process that nobody has waited for yet, and return its exit status."""
         os.kill(pid, signal.SIGKILL)
         return self.wait(pid)
 
@@ -70,7 +70,7 @@ class Forks:
 
 @contextmanager
 def forking(module: str, recours: Path = ROOT) -> Iterator[Forks]:
-    """A fork server, ended afterwards."""
+    """A fork server that ends with the block."""
     forks = Forks(module, recours)
     try:
         yield forks

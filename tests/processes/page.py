@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
-SLOW_MS = 30_000  # the time a busy machine may need; only failing waits take this long
+SLOW_MS = 30_000  # timeout of waits, long enough for a busy machine; only failures take this long
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Service:
         }
 
     def add(self, *rows: dict[str, Any]) -> None:
-        """Add claims of the service; columns of `recours_claims` are those of a claim that a run has assessed."""
+        """Add claims of the service. Columns of `recours_claims` are written as if a run had assessed the claim."""
         database = Database(make_url(f"sqlite:///{self.path}"))
         with database.write() as connection:
             for n, row in enumerate(rows):

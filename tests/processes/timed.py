@@ -1,7 +1,7 @@
-"""The fork server's job for commands that use `job["at"]` as the current time and are reproducible.
+"""The fork server's job for reproducible commands whose current time is `job["at"]`.
 
-Their clock is simulated, and their waits have no jitter. A database server has the real time: its offset is not
-measured, and the order of two equally urgent claims does not depend on when it vacuumed their table.
+Their clock is simulated, and their waits have no jitter. The offset of the database server, which has the real time, is
+not measured. The order of equally urgent claims does not depend on when the server vacuumed their table.
 """
 
 import random
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-# Before others import them by name.
+# Replaced before other modules import these functions by name.
 random.random = lambda: 0.5
 
 from recours.database import engine  # noqa: E402
