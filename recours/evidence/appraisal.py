@@ -1,9 +1,9 @@
-"""Decides whether a document can win a dispute, and what it shows.
+"""Decides whether a document can win a dispute, and finds the facts that it shows.
 
-A file that opens is not yet a proof. A *hollow* document proves nothing, for example because it cannot be decoded or
-shows nothing. Error pages, login pages, "not available" pages, labels and terms are hollow too, as are documents about
-a parcel that is still on its way, another parcel or another carrier's parcel. A missing signature does not make a
-document hollow. A picture that opens counts although its text is not read.
+A file that opens is not always a proof. A *hollow* document proves nothing, for example because it cannot be decoded or
+is blank. Error pages, login pages, "not available" pages, labels and terms are hollow. Documents about an undelivered
+parcel, another parcel or another carrier's parcel are hollow too. A missing signature does not make a document hollow.
+A picture that opens can be a proof, although its text is not read.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,14 +25,14 @@ from recours.evidence.web_page import read_web_page
 def appraise(content: bytes, media_type: str, expected: Expected) -> Appraisal:
     """Appraise a document.
 
-    Raises NotADocumentError with a phrase that says why the document does not open, and ImportError and MemoryError for
-    problems that are not the document's fault.
+    If the document does not open, raises NotADocumentError with a phrase that says why. Raises ImportError and
+    MemoryError if the installation or the machine is at fault.
     """
     return appraise_reading(read(content, media_type), expected)
 
 
 def read(content: bytes, media_type: str) -> Reading:
-    """Read a document of a known type, or return `UNREADABLE`. Raises the same errors as `appraise`."""
+    """Read a document of a known type. Returns `UNREADABLE` if that fails. Raises the same errors as `appraise`."""
     if media_type == "application/pdf":
         return read_pdf(content)
     try:
@@ -59,7 +59,7 @@ class _Case:
 
     @property
     def states_delivery(self) -> bool:
-        """Whether the document states that something was delivered; a date alone does not count."""
+        """Whether the document states that something was delivered. A date alone is no such statement."""
         return self.facts.states_delivery or (
             self.facts.delivered is not None and not self.facts.is_dated_by_noun
         )
@@ -70,7 +70,7 @@ class _Case:
 
     @property
     def short_texts(self) -> Iterator[str]:
-        """Yield the titles and fields, folded. These texts are not sentences."""
+        """Yield the titles and fields, folded. Longer texts are sentences."""
         texts = (cell.text for row in self.rows for cell in row)
         return (fold(text) for text in texts if text.count(" ") < _LONGEST_FIELD)
 
@@ -112,7 +112,7 @@ def _is_of_another_paper(title: str) -> bool:
 
 
 def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
-    """Appraise what was read. Pure."""
+    """Appraise the content that was read from a document. Does no I/O."""
     if reading.rows is None:
         return Appraisal(Findings(), DocumentFlaw.DAMAGED.text())
     text = " ".join(fold(reading.text or "").split())
@@ -125,11 +125,11 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     facts = find_facts(rows, expected)
     upper = "\n".join(" ".join(cell.text for cell in row) for row in reading.rows).upper()
     number = numbers.shows(upper, expected.number) if expected.number else None
-    # The program that made a scan may have put its own name below the picture.
+    # The only legible text of a scan may be the name of the scanning program.
     is_readable = bool(number or facts.delivered or facts.signatory or not reading.has_picture)
     findings = Findings(
         is_readable=is_readable,
-        number=None if number is False and reading.has_picture else number,  # the picture may show the number
+        number=None if number is False and reading.has_picture else number,  # the picture may show it
         signatory=facts.signatory,
         has_signature=_has_signature(reading, text, expected, facts.signatory),
         delivered=facts.delivered,
@@ -146,25 +146,25 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
 
 
 def _proves_something(case: _Case) -> bool:
-    """Return whether the weights add up to enough. Negative weights are added only if the positive weights suffice."""
+    """Return whether the weights add up to _ENOUGH. Negative weights are added only if the positive weights suffice."""
     total = sum(weight for weight, _, applies in _WEIGHTS if weight > 0 and applies(case))
     if total < _ENOUGH:
         return False
     return total + sum(weight for weight, _, applies in _WEIGHTS if weight < 0 and applies(case)) >= _ENOUGH
 
 
-_MOST_ILLEGIBLE = 0.3  # share of the characters; some fonts do not say which letters they draw
+_MOST_ILLEGIBLE = 0.3  # share of the characters; some fonts do not state which letters they draw
 _QUOTED = 80
-_TITLES = 8  # rows that may contain the title, because the carrier's name or a menu precedes it
+_TITLES = 8  # rows that may contain the title; the carrier's name or a menu may precede the title
 _LONGEST_TITLE = 12  # words
 _LONGEST_FIELD = 6
-_LONG_LINE = 40  # characters; a line this long may continue
-_SHORT_LINE = 30  # characters; a line this short may be the end of a sentence, or a title
-_HEAD = 40  # characters of a title that say what the document is
+_LONG_LINE = 40  # characters; a line this long may continue on the next line
+_SHORT_LINE = 30  # characters; a shorter line after a long one may be a title
+_HEAD = 40  # characters of a title that may name the type of the document
 
 
 def _titles(rows: list[Row]) -> list[str]:
-    """Return the first lines that name the document, folded, without fields and sentences."""
+    """Return the lines at the top that may be titles, folded. Fields and sentences are excluded."""
     titles = []
     line_above = ""
     for row in rows[:_TITLES]:
@@ -192,13 +192,13 @@ def _why_nothing_seen(reading: Reading, expected: Expected) -> str | None:
 
 
 def _shows_a_picture(reading: Reading, expected: Expected) -> bool:
-    """Return whether a document that cannot be read looks like a proof. Print counts only if a letter is expected."""
+    """Return whether an illegible document looks like a proof. A page of print counts only if a letter is expected."""
     expects_print = expected.kind is EvidenceKind.LETTER
     return reading.has_handwriting or (reading.has_picture and (expects_print or not reading.is_print))
 
 
 def _why_hollow(case: _Case) -> str:
-    """Return the reason shown to people why a document proves nothing."""
+    """Return why a document proves nothing, in words for people."""
     for flaw, pattern in (
         (DocumentFlaw.NOT_AVAILABLE, phrases.NOT_THERE),
         (DocumentFlaw.ERROR_PAGE, phrases.ERROR_PAGE),

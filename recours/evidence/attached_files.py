@@ -1,4 +1,4 @@
-"""Files that a person attaches. They are untrusted, so they are read carefully and appraised before they are stored."""
+"""Files that a person attaches. They are untrusted, so only regular files are read, and each is appraised first."""
 
 import stat
 from pathlib import Path
@@ -14,7 +14,7 @@ _LARGEST = LARGEST_MB * 1024 * 1024
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a regular file. Raises NotADocumentError with a phrase that says why a file is rejected."""
+    """Return the content of a regular file. Raises NotADocumentError with a phrase that says why it is rejected."""
     try:
         if path.is_symlink():
             raise NotADocumentError(DocumentFlaw.LINK.text())

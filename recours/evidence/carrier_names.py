@@ -2,7 +2,7 @@
 
 import re
 
-# Names of carriers that hand over parcels to each other, by the keys of our carriers.
+# Names of carriers that hand parcels over to each other, by the keys of our carriers.
 _FAMILIES = {
     "chronopost colissimo laposte dpd": "chronopost|colissimo|la poste|laposte|dpd|geopost",
     "dhl dhl_express dhl_parcel_de": "dhl|deutsche post",
@@ -16,14 +16,14 @@ _FAMILIES = {
 _NAMES = {key: re.compile(rf"\b(?:{names})\b") for keys, names in _FAMILIES.items() for key in keys.split()}
 ANY_NAME = "|".join(_FAMILIES.values())
 _ANY_NAME = re.compile(rf"\b(?:{ANY_NAME})\b")
-# One-word names of our carriers, which are never part of a person's name.
+# One-word names of supported carriers. They are never part of a person's name.
 ONE_WORD_NAMES = frozenset(
     name for keys, names in _FAMILIES.items() if keys for name in names.split("|") if " " not in name
 )
 
 
 def another_carrier(folded: str, carrier: str) -> str | None:
-    """Return the name of another carrier on a document that does not mention `carrier`, or None."""
+    """Return the other carrier's name on a document that does not mention `carrier`, or None."""
     own_names = _NAMES.get(carrier)
     if own_names is None or own_names.search(folded):
         return None

@@ -50,9 +50,9 @@ _CENTURY = 2000
 
 
 def read_date(folded: str, *, month_may_be_first: bool) -> tuple[str, int] | None:
-    """Return the first date in a text in ISO format, with the time if one follows, and the index where it ends.
+    """Return the first date in a text in ISO format, with the time beside it if any, and the index where it ends.
 
-    `month_may_be_first`: 05/10/2026 then counts as a date only if something shows which number is the month.
+    `month_may_be_first`: ignore a date such as 05/10/2026, unless it is clear which number is the month.
     """
     for match in _DATE.finditer(folded):
         at = read_time(folded[match.end() : match.end() + 40])

@@ -1,6 +1,6 @@
-"""Reads the facts beside a document's labels: signatory, time, place, and the parcel's number.
+"""Reads the facts beside a document's labels: the signatory, the time, the place and the parcel's number.
 
-A missing name is better than a wrong one: anything that may be a company, a place or another label is not a signatory.
+A missing name is better than a wrong name. A text that may be a company, a place or a label is not a signatory.
 """
 
 import re
@@ -22,7 +22,7 @@ from recours.evidence.statements import find_delivery
 _LONGEST_NAME = 60
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
 _COUNTRY = re.compile(r"[^\W\d_], [A-Z]{2}$")  # "LILLE, FR"
-# "à 59000 LILLE", "in LILLE (59000)" are certainly towns. Without a postcode, the text may be a person or a door.
+# "à 59000 LILLE" and "in LILLE (59000)" certainly name a town. Without a postcode, the text may be a person or a door.
 _POST_CODE = r"(?:[a-z]{1,2}-)?(?!(?:19|20)\d\d\b)\d{4,5}\b"
 _IN_TOWN = re.compile(
     rf"(?:^|[\s,])(?:in|at|a|en|te) (?P<town>{_POST_CODE} [a-z][a-z' -]{{1,60}}|[a-z][a-z' -]{{1,40}} ?\({_POST_CODE}\))"
@@ -44,14 +44,14 @@ class DocumentFacts:
     delivered: str | None
     place: str | None
     numbers: tuple[str, ...]  # texts after labels of parcel numbers, in upper case
-    states_delivery: bool  # by a sentence, a status ("Delivered") or our row of a list
-    is_dated_by_noun: bool  # the date's label is a noun such as "delivery date", which may be planned
+    states_delivery: bool  # in a sentence, as a status ("Delivered") or in our row of a list
+    is_dated_by_noun: bool  # the label of the date is a noun such as "delivery date": it may be planned
     is_dated: bool  # the statement of delivery has a date
     page: Page = field(repr=False)
 
 
 def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
-    """Return the facts that the labels on a document give about a parcel."""
+    """Return the facts about a parcel that a document states."""
     page = Page(rows, expected)
     delivered, place, label = _delivery(page)
     towns = (town_of(value.text) for candidates in page.values(Fact.PLACE) for value in candidates[:1])
@@ -77,7 +77,7 @@ def _signatory(page: Page) -> str | None:
 
 def _delivery(page: Page) -> tuple[str | None, str | None, str]:
     """Return when the parcel was delivered, the town if an event names it, and the label of the date."""
-    # If the document has only one date, labeled just "Date", it is the date of the signature.
+    # A date labeled just "Date" is the date of the signature if the document has no other date.
     dates = dates_in("\n".join(cell.folded for cells in page.rows for cell in cells))
     is_signed_on_one_date = len(dates) == 1 and _signatory(page) is not None
     for kind in (Fact.DELIVERED, Fact.DATE):
@@ -94,7 +94,7 @@ def _delivery(page: Page) -> tuple[str | None, str | None, str]:
 
 
 def _date_in_sentence(page: Page) -> str | None:
-    """Return the date in a sentence such as "was delivered on 5 October 2026". It may also precede the verb."""
+    """Return the date in a sentence such as "was delivered on 5 October 2026". The date may also precede the verb."""
     for statement in page.statements:
         for start, end in (
             (statement.participle_end, statement.end),
@@ -108,7 +108,7 @@ def _date_in_sentence(page: Page) -> str | None:
 
 
 def _date_in_event(page: Page) -> tuple[str | None, str | None]:
-    """Return the date and place of a delivery, from a row such as "05/10/2026 your parcel is delivered LILLE"."""
+    """Return the date and place of a delivery in a row such as "05/10/2026 your parcel is delivered LILLE"."""
     events = [page.rows[at] for at in sorted(page.events - page.excluded_rows)]
     for row in filter(states_delivery, events):
         text = " ".join(cell.folded for cell in row)
@@ -138,7 +138,7 @@ def _place_in_sentence(page: Page) -> str | None:
 
 
 def _with_time(day: str, value: FieldValue, page: Page) -> str:
-    """Return the day with its time, if the time is in the next cell or has its own label."""
+    """Return the day, with the time if the time is in the next cell or has its own label."""
     beside = page.rows[value.row][value.cell + 1 : value.cell + 2]
     candidates = [cell.folded for cell in beside if not is_label(cell)]
     candidates += [time.folded for values in page.values(Fact.TIME) for time in values[:1]]
@@ -149,7 +149,7 @@ def _with_time(day: str, value: FieldValue, page: Page) -> str:
 
 
 def _towns(event: Cells) -> Iterator[tuple[float, str]]:
-    """Yield texts in capitals at the end of an event's cells that look like towns, with the positions of the cells."""
+    """Yield texts that look like towns at the end of an event's cells, with the positions of the cells."""
     for cell in event:
         match = _ENDS_WITH_TOWN.search(cell.text, max(0, len(cell.text) - _LONGEST_NAME))
         if (

@@ -1,8 +1,8 @@
-"""Labels of facts on proofs of delivery, in the languages of the carriers' countries: tables of phrases.
+"""Tables of the labels that mark facts on proofs of delivery, in the languages of the carriers' countries.
 
-The phrases are folded: no accents, no capitals, `'` for every apostrophe. Phrases such as `( ...)?` are regular
-expressions. The phrases come from carriers' letters, tracking pages and public examples. Several carriers use the same
-phrases.
+The phrases are folded: they have no accents or capitals, and `'` for every apostrophe. Phrases such as `( ...)?` are
+regular expressions. The phrases come from carriers' letters, tracking pages and public examples. Several carriers use
+the same phrases.
 """
 
 import re
@@ -14,17 +14,17 @@ from recours.evidence import carrier_names
 
 
 class Fact(StrEnum):
-    SIGNATORY = "signatory"  # who took the parcel; not the addressee, because another person may have signed
+    SIGNATORY = "signatory"  # the person who took the parcel, who may not be the addressee
     DELIVERED = "delivered"  # when the parcel was handed over
-    DATE = "date"  # unspecified: the date of the delivery if it is beside a signatory
-    TIME = "time"  # of day, if it has its own label
+    DATE = "date"  # an unspecified date; with a signatory, it is the date of the delivery
+    TIME = "time"  # a time of day with its own label
     PLACE = "place"
-    TO = "to"  # a person, a town or a door; only a text written like a town counts
+    TO = "to"  # a person, a town or a door; the text counts only if it is written like a town
     NUMBER = "number"  # this parcel's number
-    OTHER = "other"  # the text after it is none of the above, and the label is not a value itself
+    OTHER = "other"  # a label of something else, so that neither label nor text is taken for a value
 
 
-# Labels combine a few groups of words in any order: "date de livraison", "Datum und Uhrzeit der Übergabe".
+# Labels combine words of a few groups in any order: "date de livraison", "Datum und Uhrzeit der Übergabe".
 _WHEN = r"(?:date|jour|heure|day|time|timestamp|moment|datum|tag|(?:uhr)?zeit(?:punkt)?|fecha|dia|hora|data|giorno|ora|tijd(?:stip)?)"
 _LINK = r"(?:(?:[ /&+-]|\b(?:de|du|des|la|le|l'|d'|der|des|del|della|di|van|het|of|the|and|et|y|ed?|en|und|a|effective|actual|avvenuta|real|effettiva|zur|fur|bei|the)\b)+)"
 _DELIVERY = (
@@ -111,7 +111,7 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Words that are never part of a person's name: roles, places to leave a parcel, companies, placeholders.
+# Words that are never part of a person's name: roles, places for leaving a parcel, companies, placeholders.
 NO_NAMES = (
     _set("""
     destinataire expediteur receptionnaire signataire client voisin voisine gardien gardienne concierge accueil reception boite
@@ -138,20 +138,20 @@ NO_NAMES = (
 """)
     | carrier_names.ONE_WORD_NAMES
 )
-# Small words within names, and titles before names.
+# Particles within names, and titles before names.
 NAME_PARTICLES = _set(
     "de la le du des d' l' van von der den dem ten ter di da do dos del della bin ben el al y e et zu zum an a het 't 's lo degli"
 )
 TITLES = _set(
     "m m. mr mr. mrs mrs. ms ms. mme mme. mlle mlle. mm dr dr. herr frau hr. fr. me monsieur madame sr sr. sra sra. don dona sig sig. sig.ra dott dott. dhr dhr. mevr mevr. mw mw."
 )
-# Places to leave a parcel that are not towns.
+# Places for leaving a parcel. They are not towns.
 NO_PLACES = _set("""
     front door back porch reception desk mailbox garage locker garden residence residential commercial business office dock
     mailroom accueil domicile boite gardien voisin relais consigne briefkasten ablageort nachbar pforte rezeption haustur
     inconnu unknown unbekannt signature date heure person full empfang ihrem ihren ihr
 """)
-# Placeholders for a missing value, by their words: "N/A", "__/__/____ à __:__", "non renseigné".
+# The words of placeholders for a missing value: "N/A", "__/__/____ à __:__", "non renseigné".
 NO_VALUE = re.compile(
     r"((na|n a|neant|nil|null|none|vide|empty|aucune?|inconnue?|unknown|unbekannt|sans objet|s o|tbd|a completer|entfallt|x+"
     r"|non (renseigne|communique|disponible|connu|fourni|precise|specifie)e?s?"
@@ -160,7 +160,7 @@ NO_VALUE = re.compile(
     r"|k a|keine angaben?|le|a|h|at|um|uhr|om|uur|las|ore|alle|jj|mm|aaaa|dd|yyyy|tt|jjjj|hh)( |$))*"
 )
 
-# Longer labels first, because several may match at the same position.
+# Longer labels come first, because several labels may match at the same position.
 _PATTERNS = [
     (kind, re.compile(rf"(?<![a-z0-9])(?:{'|'.join(sorted(labels, key=len, reverse=True))})(?![a-z0-9])"))
     for kind, labels in _LABELS.items()
@@ -192,7 +192,7 @@ def labels_in(folded: str) -> list[FactLabel]:
     return _labels_in_field(folded) if len(folded) <= _LONGEST_FIELD else _find_labels(folded)
 
 
-@lru_cache(maxsize=4096)  # of fields, because a carrier's documents repeat them
+@lru_cache(maxsize=4096)  # a carrier's documents repeat the same fields
 def _labels_in_field(folded: str) -> list[FactLabel]:
     return _find_labels(folded)
 

@@ -17,9 +17,9 @@ from recours.settings.model import Settings
 
 
 def write_manifests(settings: Settings, database: Database, run_id: str, clock: Clock) -> None:
-    """List new files in manifests, and have the newest manifest timestamped. Failures are logged as WARNING.
+    """List new files in manifests, and timestamp the newest manifest if RECOURS_TSA_URL is set.
 
-    `run_id`: the ID of the run, or the name of the command.
+    `run_id`: the ID of the run, or the name of the command. Failures are logged as WARNING.
     """
     custody = DatabaseCustody(database, settings.pod_dir)
     write = partial(_write, DocumentStore(settings.pod_dir, settings.access))
@@ -40,14 +40,14 @@ def write_manifests(settings: Settings, database: Database, run_id: str, clock: 
 
 
 def _write(store: DocumentStore, name: str, content: bytes) -> None:
-    """Write a file below the folder, durably, so that its name survives a power failure. Raises OSError."""
+    """Write a file below the folder so that its name and content survive a power failure. Raises OSError."""
     store.write(store.folder / name, content, durable=True)
     for parent in Path(name).parents:
         sync_folder(store.folder / parent)
 
 
 def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], None]) -> None:
-    """Timestamp the newest manifest if needed. The timestamp covers the earlier manifests through their hashes."""
+    """Timestamp the newest manifest if it has no timestamp. Its hash chain extends the timestamp to earlier manifests."""
     from recours.evidence import timestamps  # noqa: PLC0415 (imports the HTTP library)
 
     manifest = None

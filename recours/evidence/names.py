@@ -37,7 +37,7 @@ def name_of(text: str) -> str | None:
 
 
 def town_of(text: str) -> str | None:
-    """Return a town: the text after a postcode, or the whole text; None if it is not a town."""
+    """Return the town after a postcode or at the start of a text, or None."""
     match = TOWN.search(text)
     words = _parts(match["town"] if match else text, _TOWN_ENDS)
     folded = [fold(word) for word in words]
@@ -47,7 +47,7 @@ def town_of(text: str) -> str | None:
 
 
 def _parts(text: str, ends: re.Pattern[str]) -> list[str]:
-    """Return the words at the start of a text up to the end of a name; empty if they are not words, or too many."""
+    """Return the words at the start of a text up to the end of a name; empty if they are too many or not words."""
     begins = FILLERS.sub("", " ".join(ends.split(FILLERS.sub("", text), maxsplit=1)[0].split()))
     words = begins.split()
     are_few = len(begins) <= _LONGEST_NAME and len(words) <= _LONGEST_IN_PARTS

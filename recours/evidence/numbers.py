@@ -6,16 +6,16 @@ from itertools import accumulate, islice
 
 _CHECKED = (11, 14)  # digits of GLS and DPD numbers, which a check digit may follow
 _WITH_CHECK_DIGIT = 15  # characters of a DPD number
-_BEFORE = ("", "250", *("0" * zeros for zeros in range(1, 9)))  # characters that may precede a printed number
+_BEFORE = ("", "250", *("0" * zeros for zeros in range(1, 9)))  # prefixes that a printed number may have
 _LONGEST_BEFORE = 8
 _BAR_CODE = 20  # minimum characters of a bar code, which contains the number and other data
-_MOST_GROUPS = 8  # groups of a number after a label
-_SHORTEST = 8  # minimum digits of a number without its letters
+_MOST_GROUPS = 8  # groups in which a number after a label may be printed
+_SHORTEST = 8  # minimum digits of a number that is printed without its letters
 _FOREIGN = re.compile(r"[A-Z]{0,4}[0-9]{8,20}[A-Z]{0,2}|1Z[A-Z0-9]{16}")  # a number of any carrier
-# At least one in this many characters of a labeled number is a digit: some GLS numbers have many letters.
+# At least one in four characters of a labeled number is a digit. Some GLS numbers have many letters.
 _LEAST_DIGITS = 4
 
-# Formats that only parcel numbers have: UPS, the postal S10, Colissimo.
+# Formats of UPS, postal (S10) and Colissimo numbers. Nothing but a parcel number has such a format.
 _STRONG = re.compile(r"1Z[A-Z0-9]{15}[0-9]|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]{11}")
 _MAY_BEGIN_ONE = re.compile(r"1Z[A-Z0-9]*|[A-Z]{2}[0-9]*|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]*")
 _TIME = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}-\d\d-\d\d|\b\d\d? ?[:H] ?\d\d\b")
@@ -31,7 +31,7 @@ _NAMED = re.compile(
 
 
 def shows(text: str, number: str) -> bool:
-    """Return whether a text shows the number: in any grouping, with its check digit, or in a bar code."""
+    """Return whether a text shows the number, which may be grouped, followed by a check digit or part of a bar code."""
     if not _DIGIT.search(text):  # most sentences
         return False
     bare = "".join(_WORD.findall(number))
@@ -65,8 +65,8 @@ def is_like(text: str, number: str) -> bool:
 def another(labeled: Iterable[str], text: str, number: str) -> str | None:
     """Return the number of another parcel on a document that does not show `number`, or None.
 
-    `labeled`: texts after labels such as "tracking number". An account, order or SIRET number has a different length or a different
-    label.
+    `labeled`: texts after labels such as "tracking number". Account, order and SIRET numbers do not count: they have
+    another length or another label.
     """
     size = len(number)
     for value in labeled:
@@ -104,7 +104,7 @@ def _strong(text: str) -> Iterator[str]:
 
 
 def _join(words: Sequence[str], size: int) -> str | None:
-    """Join the first words that together have exactly this many characters; None if there are none."""
+    """Join the first words if some of them together have exactly `size` characters; otherwise None."""
     joined = ""
     for word in words:
         joined += word

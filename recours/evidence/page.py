@@ -1,4 +1,4 @@
-"""Finds the labels of a document, the value of each label, and the rows about our parcel."""
+"""Finds the labels on a document, the value of each label, and the rows about our parcel."""
 
 import re
 from bisect import bisect
@@ -16,15 +16,15 @@ from recours.evidence.reading import MOST_TEXT, Row
 from recours.evidence.rows import ASKEW, fold, is_prose
 from recours.evidence.statements import Statement, Weight, find_delivery, is_denied, objections, statements
 
-_MOST_CELLS = 50  # of a row
-_MOST_ROWS = 50  # of a list
-_NEAR = 100  # characters after a sentence that may contain its day
+_MOST_CELLS = 50  # cells read in a row
+_MOST_ROWS = 50  # rows searched below a label
+_NEAR = 100  # characters after a sentence that may contain its date
 _SENTENCE_ENDS = re.compile(r"[.;!?|]\s")
 _MOMENT = re.compile(rf"\d[./-]\d|\d(?:\.|er|st|nd|rd|th)? (?:de |of )?(?:{MONTH})\b|\b\d\d? ?[:h]\d\d")
 _LONG_WORD = re.compile(r"\b(?=[A-Z]*\d)[A-Z\d]{8,}\b")
-_MOST_READ = 400  # characters of a cell that are searched for one value
+_MOST_READ = 400  # characters of a cell that are searched for a value
 _MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that may print 10/05/2026 for October 5
-_FILLED = re.compile(r"\w|(?:[.…\-–*/] ?){2}")  # a field after "Delivered"; one dot ends a sentence
+_FILLED = re.compile(r"\w|(?:[.…\-–*/] ?){2}")  # text or a line to fill; a single dot ends a sentence
 _ALNUM = re.compile(r"[^\W_]+")
 
 
@@ -51,7 +51,7 @@ class FieldValue:
 
 
 class Page:
-    """A document, with what its labels and sentences say about our parcel."""
+    """A document with the labels, values and sentences about our parcel."""
 
     def __init__(self, rows: Sequence[Row], expected: Expected) -> None:
         self.rows = [
@@ -73,7 +73,7 @@ class Page:
         self.events = set(filter(self._is_event, self._all))
         self._own_row, self._other_rows = self._find_in_list()
         span = self._all if self._own_row is not None else self._own_span()
-        # Statements in these rows are about another parcel, or about something that has not happened.
+        # Rows about another parcel, or about a step that has not happened.
         self.excluded_rows = {
             row for row in self._all if row not in span or self._is_step(row) or self._is_foreign(row)
         }
@@ -84,7 +84,7 @@ class Page:
         self.last_statement = self._last_statement()
 
     def _statements(self, number: str) -> list[Statement]:
-        """Return the statements about our parcel. Statements with its number come first."""
+        """Return the statements about our parcel, first those that contain its number."""
         relevant = [
             statement
             for statement in statements(self.text, self.folded, number)
@@ -103,7 +103,7 @@ class Page:
         return max(places, default=None)
 
     def unlabeled_numbers(self) -> Iterator[str]:
-        """Yield the numbers in our number's format that are alone in a cell and have no label for something else."""
+        """Yield numbers in our format that are alone in a cell, unless the previous cell labels something else."""
         for cells in self.rows if self._number else ():
             for label_cell, cell in zip([None, *cells], cells, strict=False):
                 is_other = label_cell is not None and any(
@@ -114,7 +114,7 @@ class Page:
                     yield cell.text.upper()
 
     def is_dated(self) -> bool:
-        """Return whether the statement of delivery has a day. For a status, the day may be anywhere."""
+        """Return whether the statement of delivery has a date. The date of a status may be anywhere on the document."""
         if self._own_row is not None or any(map(self.has_status, self._all)):
             return any(has_date(cell.folded) for cells in self.rows for cell in cells)
         return any(
@@ -145,7 +145,7 @@ class Page:
         return False
 
     def _find_in_list(self) -> tuple[int | None, list[int]]:
-        """Return our row in a list of parcels with a column of numbers (None: no list), and the other rows."""
+        """Return our row in a list of parcels, and the rows of other parcels. If there is no list, return None and []."""
         rows = [row for row in self._all if len(self.rows[row]) > 1 and not self._is_field(row)]
         for row in filter(self._own_rows.__contains__, rows):
             for cell in self.rows[row]:
@@ -165,12 +165,12 @@ class Page:
         return None, []
 
     def _is_field(self, row: int) -> bool:
-        """Return whether a row is a field name with its value, and not a row of a list."""
+        """Return whether a row consists of field names with their values. Such a row is not part of a list."""
         cells = self.rows[row]
         return len(cells) % 2 == 0 and not any(char.isdigit() for cell in cells[::2] for char in cell.text)
 
     def _own_row_states_delivery(self) -> bool:
-        """Return whether our row of a list reports a delivery. If no row does, a sentence about all parcels counts."""
+        """Return whether our row of a list reports a delivery. If no row does, a statement about all parcels counts."""
         if self._own_row is None:
             return False
         return self._row_states_delivery(self._own_row) or (
@@ -185,7 +185,7 @@ class Page:
         )
 
     def _row_states_delivery(self, row: int) -> bool:
-        """Return whether a row of a list reports a delivery, or has a value in a column for its date or signatory."""
+        """Return whether a row of a list reports a delivery, or has a value in a column for the date or signatory."""
         cells = self.rows[row]
         if any(pattern.search(cell.folded) for cell in cells for pattern in (OBJECTION, UNDELIVERED)):
             return False
@@ -208,7 +208,7 @@ class Page:
         return any(name_of(value) or has_date(fold(value)) or read_time(fold(value)) for value in values)
 
     def _names_another_parcel(self, text: str, *labeled: str) -> bool:
-        """Return whether a sentence or a row names another parcel, while ours is named elsewhere."""
+        """Return whether a sentence or row contains another parcel's number, and our number is on another row."""
         if not (self._own_rows and any(map(str.isdigit, text))):
             return False
         upper = text.upper()
@@ -224,7 +224,7 @@ class Page:
         return self._names_another_parcel(" ".join(cell.text for cell in cells), *[first] * is_number)
 
     def _own_span(self) -> range:
-        """Return the rows about our parcel if the parcels have separate sections; otherwise all rows."""
+        """Return the rows about our parcel if each parcel has its own section. Otherwise, return all rows."""
         if not self._own_rows:
             return self._all
         own_row = self._own_rows[0]
@@ -237,7 +237,7 @@ class Page:
         ]
         numbered = list(filter(self._is_numbered, foreign))
         if numbered and not any(map(self._is_numbered, self._own_rows)):
-            return range(numbered[0])  # facts beside a number belong to it
+            return range(numbered[0])  # the facts below a labeled number are about that parcel
         start = own_row if foreign and foreign[0] < own_row else 0
         span = range(start, next((row for row in foreign if row > own_row), len(self.rows)))
         is_apart = any(self._has(row, Fact.SIGNATORY) or self._has(row, Fact.DELIVERED) for row in span)
@@ -254,14 +254,14 @@ class Page:
         )
 
     def _is_event(self, row: int) -> bool:
-        """Return whether a row says when something happened: it contains a date, or is a line that begins with one."""
+        """Return whether a row says when something happened. A row of one cell must begin with the date."""
         cells = self.rows[row]
         if len(cells) > 1:
             return any(has_date(cell.folded[:_MOST_READ]) for cell in cells)
         return begins_with_date(cells[0].folded)
 
     def _is_step(self, row: int) -> bool:
-        """Return whether "Delivered" is only a step of a progress bar, with another undated step beside it."""
+        """Return whether "Delivered" is only a step in a progress bar, because another undated step is beside it."""
         neighbors = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
         return any(STATUS.fullmatch(_without_number(cell.folded)) for cell in self.rows[row]) and any(
             map(_is_undated_step, neighbors)
@@ -271,7 +271,7 @@ class Page:
         return any(label.kind is kind for cell in self.rows[row] for label in cell.labels)
 
     def values(self, kind: Fact) -> Iterator[list[FieldValue]]:
-        """Yield the possible values of each label of this kind, most likely first."""
+        """Yield the possible values of each label of this kind, the most likely value first."""
         for row in self._all if kind is Fact.NUMBER else sorted({*self._all} - self.excluded_rows):
             for place, cell in enumerate(self.rows[row]):
                 for number, label in enumerate(cell.labels):
@@ -286,7 +286,7 @@ class Page:
         return not is_of_ours or is_denied(head, tail) or NOT_YET.search(tail) is not None
 
     def _values_of(self, row: int, place: int, number: int) -> list[FieldValue]:
-        """Return the possible values of a cell's label: after it, beside it or below it."""
+        """Return the possible values of a label, which may be after, beside or below the label."""
         cell = self.rows[row][place]
         label = cell.labels[number]
         follows = cell.labels[number + 1 :]
@@ -310,7 +310,7 @@ class Page:
         return list(takewhile(lambda value: not _is_blank(value.text), values))
 
     def _value_places(self, row: int, place: int, is_number: bool) -> list[tuple[int, int]]:
-        """Return the cells to the right of a label or below it that are not labels, more likely ones first."""
+        """Return the cells beside or below a label that may contain its value, the most likely cell first."""
         cells = self.rows[row]
         right = cells[place + 1] if place + 1 < len(cells) else None
         beside = [] if right is None or is_label(right) else [(row, place + 1)]
@@ -318,15 +318,15 @@ class Page:
         if self._own_row is not None and row < min([self._own_row, *self._other_rows]):
             own_cells = enumerate(self.rows[self._own_row])
             below = [(self._own_row, at) for at, cell in own_cells if abs(cell.at - cells[place].at) <= ASKEW]
-        if len(below) > 1 and not is_number:  # in a list, the row of our parcel or of its delivery
+        if len(below) > 1 and not is_number:  # in a list, only our row, or a row that reports a delivery
             own_places = [spot for spot in below if spot[0] in self._own_rows]
             below = own_places or [spot for spot in below if states_delivery(self.rows[spot[0]])]
         places = [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
         is_behind_value = not places and place == len(cells) - 1 == 1 and not is_label(cells[0])
-        return [(row, 0)] if is_behind_value else places  # for tables that are read from right to left
+        return [(row, 0)] if is_behind_value else places  # some tables have labels on the right
 
     def _is_left_blank(self, row: int, place: int, number: int) -> bool:
-        """Return whether a label has no value. "Delivered" alone is a status, unless dots or "N/A" follow it."""
+        """Return whether a label has no value. "Delivered" alone is a status, unless dots or "N/A" follow."""
         if self._values_of(row, place, number):
             return False
         cell = self.rows[row][place]
@@ -338,7 +338,7 @@ class Page:
         )
 
     def has_status(self, row: int) -> bool:
-        """Return whether "Delivered" is alone in a row and is not a future step."""
+        """Return whether "Delivered" is the only label in a row, and not a future step."""
         cells = self.rows[row]
         return (
             sum(map(is_label, cells)) == 1
@@ -350,9 +350,9 @@ class Page:
         )
 
     def _joined_lines(self) -> str:
-        """Return the text in which sentences are searched, without labels that have no value.
+        """Return the text in which to search for sentences, without labels that have no value.
 
-        A sentence may span lines. It ends at a label, at the start or end of a table, and before an event.
+        A sentence may span several lines. Labels, tables and events end a sentence.
         """
         lines = []
         was_table = False
@@ -375,7 +375,7 @@ class Page:
         remaining = ""
         start = 0
         for number, label in enumerate(cell.labels):
-            # "Delivered to", beside an address.
+            # For example "Delivered to" beside an address
             is_field = label.kind is Fact.TO and label.end >= len(cell.text)
             if is_field or (
                 label.kind not in (Fact.NUMBER, Fact.OTHER) and self._is_left_blank(row, place, number)
@@ -385,7 +385,7 @@ class Page:
         return remaining + cell.text[start:]
 
     def _below(self, row: int, at: float) -> list[tuple[int, int]]:
-        """Return the cells below that start at position `at`, up to the next label or up to a cell alone in its row."""
+        """Return the cells below that start at position `at`, up to a label or a cell that is alone in its row."""
         below: list[tuple[int, int]] = []
         for number in range(row + 1, min(row + 1 + _MOST_ROWS, len(self.rows))):
             cells = self.rows[number]
@@ -406,12 +406,12 @@ def _text_after(cell: Text, number: int) -> str:
 
 
 def _is_blank(text: str) -> bool:
-    """Return whether a field is empty: nothing, dots or lines, or words such as "N/A"."""
+    """Return whether a field has no value: no text, only dots or lines, or words such as "N/A"."""
     return labels.NO_VALUE.fullmatch(" ".join(_ALNUM.findall(fold(text[:_MOST_READ])))) is not None
 
 
 def _is_heading(cells: Cells) -> bool:
-    """Return whether a row has labels whose values are below it. A row of label-value pairs does not count."""
+    """Return whether a row has several labels with values below. A row of label-value pairs does not count."""
     are_labels = [is_label(cell) for cell in cells]
     is_of_pairs = len(cells) > 2 and are_labels == [True, False] * (len(cells) // 2)  # noqa: PLR2004
     return sum(are_labels) > 1 and not is_of_pairs
@@ -422,7 +422,7 @@ def states_delivery(row: Cells) -> bool:
 
 
 def _is_undated_step(row: Cells) -> bool:
-    """Return whether a row says where a parcel is on its way, without a date."""
+    """Return whether a row says, without a date, where a parcel is on its way."""
     text = " ".join(_without_number(cell.folded) for cell in row)[:_MOST_READ]
     return ON_ITS_WAY.search(text) is not None and not any(map(str.isdigit, text))
 
@@ -433,5 +433,5 @@ def _without_number(folded: str) -> str:
 
 
 def is_label(cell: Text) -> bool:
-    """Return whether a cell begins with a label, with or without a value after it."""
+    """Return whether a cell begins with a label, whether or not a value follows."""
     return bool(cell.labels) and cell.labels[0].start <= 3  # noqa: PLR2004

@@ -1,6 +1,6 @@
-"""Reads the text that a person can see in a PDF, and what else is drawn on it, with PDFium.
+"""Reads the visible text and drawings of a PDF, with PDFium.
 
-Imported only in the process of `recours.evidence.pdf_child`: carriers' files are untrusted, and PDFium is C++.
+Only the process of `recours.evidence.pdf_child` imports this module: PDFium is C++, and carriers' files are untrusted.
 """
 
 import ctypes
@@ -18,28 +18,28 @@ from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfMatrix, raw
 from recours.evidence.pdf_child import Result, Task
 from recours.evidence.reading import UNREADABLE, Appearance, Cell, Reading, Row
 
-# Limits of what is examined. A proof has a page or two with a few thousand characters.
+# The limits of an examination. A proof has one or two pages with a few thousand characters.
 _MOST_PAGES = 10
-_MOST_CHARACTERS = 20_000  # of a page
-_MOST_OBJECTS = 100_000  # of a page, including the points of its paths
-_MOST_IMAGES = 1_000  # of a document, counted each time they are drawn
+_MOST_CHARACTERS = 20_000  # on a page
+_MOST_OBJECTS = 100_000  # on a page, including the segments of its paths
+_MOST_IMAGES = 1_000  # in a document; an image counts each time it is drawn
 _DEEPEST_FORM = 4
 _LARGE_IMAGE = 9_000_000  # pixels (A4 at 300 dpi); larger images are reduced first
 
 _FEWEST_STROKES = 8  # minimum number of slanted lines and curves in a signature
-_ALONG_AN_EDGE = 0.3  # points by which a line may slant without counting as part of a signature
-_TOP = 0.15  # of the page's height
-# Pixels of a rendered page: A4 at 150 dpi.
+_ALONG_AN_EDGE = 0.3  # points; a line that slants less counts as horizontal or vertical
+_TOP = 0.15  # the share of the page's height that counts as the top
+# The size of a rendered page in pixels: A4 at 150 dpi.
 _WIDTH = 1240
 _HIGHEST = 5000
-# A page is rendered small to find the text that a person can read: at 54 dpi.
+# To find visible text, a page is rendered at 54 dpi.
 _SMALL = 54 / 72
-_MOST_DOTS = 2000  # of the longer side
-_CONTRAST = 24  # gray levels between the lightest and darkest dot of a visible text
+_MOST_DOTS = 2000  # on the longer side
+_CONTRAST = 24  # gray levels between the lightest and the darkest dot of visible text
 _SMALLEST_LETTERS = 1.5  # points
-_LARGE = 0.4  # of the page's height: the minimum height of a scan's picture
-_LARGER = 0.6  # share of a text's width and height by which the scanned original may be larger
-_SAMPLE = 8  # one of this many characters is tested, because some fonts do not say which letter they draw
+_LARGE = 0.4  # the minimum height of a scan's picture, as a share of the page's height
+_LARGER = 0.6  # scanned letters may be larger than the text by this share of its width and height
+_SAMPLE = 8  # one in eight characters is tested for whether its font states the letter
 _WHITE = 255
 
 Point = tuple[float, float]
@@ -49,11 +49,11 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 class TooMuchError(Exception):
-    """Raised if a page has more objects than are examined."""
+    """Raised if a page has too many characters or objects, or forms that are nested too deeply."""
 
 
 def answer_request(task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
-    """Answer a question about a document; see `Task`. `page`: counted from 1. Raises MemoryError."""
+    """Perform a task on a document; see `Task`. `page`: counted from 1. Raises MemoryError."""
     document = raw.FPDF_LoadMemDocument64(content, len(content), None)
     if not document:
         return Result.BROKEN, str(pypdfium2.internal.ErrorToStr.get(raw.FPDF_GetLastError())).encode()
@@ -81,7 +81,7 @@ def _page_as_png(page: Any) -> bytes:
 
 
 def read(pdf: PdfDocument) -> Reading:
-    """Read the first pages. If one page is unreadable, so is the whole document. Raises MemoryError."""
+    """Read the first pages. If one of them is unreadable, the whole document is. Raises MemoryError."""
     images = Images(pdf)
     try:
         sheets = [Sheet(pdf[number], images) for number in range(min(len(pdf), _MOST_PAGES))]
@@ -90,7 +90,7 @@ def read(pdf: PdfDocument) -> Reading:
     return Reading(
         rows=tuple(row for sheet in sheets for row in _rows(_level(sheet)) if row),
         has_ink=any(sheet.has_ink for sheet in sheets),
-        # On a page without text, curves may be the whole content. Beside text, they belong to a letterhead.
+        # On a page without text, the curves may be the content. On a page with text, they belong to the letterhead.
         has_picture=any(sheet.has_picture or (sheet.has_curves and not sheet.texts) for sheet in sheets),
         has_handwriting=any(sheet.strokes >= _FEWEST_STROKES for sheet in sheets),
         has_signature_image=any(sheet.has_signature_image for sheet in sheets),
@@ -99,9 +99,9 @@ def read(pdf: PdfDocument) -> Reading:
 
 @dataclass(frozen=True)
 class DrawnText:
-    """Text drawn in one operation, turned upright. `x` points right, `y` up; `size`: the font size in points.
+    """Text drawn in one operation. `x` (to the right) and `y` (up) are its position after turning the text upright.
 
-    `box`: its position on the page, not turned.
+    `box`: the position on the page before turning. `size`: the font size in points.
     """
 
     box: Box
@@ -113,19 +113,19 @@ class DrawnText:
     text: str
 
 
-# Minimum distance between rows, cells of a row, and words, in units of the letters' size.
+# Minimum distances between rows, cells and words, as multiples of the font size.
 _NEXT_ROW = 0.4
 _NEXT_CELL = 1.0
 _NEXT_WORD = 0.12
 
 
-# The slopes at which a scan may be tilted: points up per point to the right.
+# The slopes that a tilted scan may have, in points up per point to the right.
 _SLOPES = sorted((step / 400 for step in range(-16, 17)), key=abs)
-_FEWER_ROWS = 0.9  # share of the number of rows without leveling
+_FEWER_ROWS = 0.9  # leveling must reduce the number of rows to this share
 
 
 def _level(sheet: "Sheet") -> list[DrawnText]:
-    """Return the text of a sheet. A tilted scan is leveled with the slope that results in the fewest rows."""
+    """Return the text of a sheet. A tilted scan is leveled by the slope that results in the fewest rows."""
     texts = sheet.texts
     if not (sheet.is_scan and texts):
         return texts
@@ -176,7 +176,7 @@ def _cells(row: list[DrawnText]) -> Row:
 
 
 class Sheet:
-    """The content of one page: its text, and other drawings."""
+    """The content of one page: its text, and what else is drawn."""
 
     def __init__(self, page: Any, images: "Images") -> None:
         """Examine the whole page. Raises PdfiumError, TooMuchError, MemoryError."""
@@ -184,7 +184,7 @@ class Sheet:
         self.strokes = 0
         self.has_signature_image = False
         self.has_curves = False
-        self.is_scan = False  # a picture as large as the page is under its text
+        self.is_scan = False  # whether a large picture lies under the text
         self._page = page
         self._images = images
         self._objects = 0
@@ -202,7 +202,7 @@ class Sheet:
         self._add_objects(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
         if self.texts:
             self.texts = [text for text in self.texts if self._is_readable(text)]
-            # A font may draw letters without saying which letters they are.
+            # If fonts do not state which letters they draw, the page may show more than its text.
             if self.texts and any(
                 raw.FPDFText_HasUnicodeMapError(self._text, number) == 1
                 for number in range(0, characters, _SAMPLE)
@@ -221,7 +221,7 @@ class Sheet:
         return self._drawing.without_texts([text.box for text in self.texts])
 
     def _is_readable(self, text: DrawnText) -> bool:
-        """Return whether a text contrasts with its background, or lies over something visible in a scan."""
+        """Return whether the page has contrast where the text is: the text's own, or that of the scan under it."""
         return text.size >= _SMALLEST_LETTERS and self._drawing.has_contrast(text.box)
 
     def _add_objects(
@@ -232,7 +232,7 @@ class Sheet:
         matrix: PdfMatrix | None = None,
         depth: int = 0,
     ) -> None:
-        """Examine the objects of a page, or of a form drawn on it with `matrix`."""
+        """Examine the objects of a page, or of a form that `matrix` positions on the page."""
         if depth > _DEEPEST_FORM:
             raise TooMuchError
         for number in range(count(whole)):
@@ -260,7 +260,7 @@ class Sheet:
 
     def _add_text(self, item: Any, matrix: PdfMatrix | None) -> None:
         size = raw.FPDFTextObj_GetText(item, self._text, self._letters, ctypes.sizeof(self._letters))
-        # PDFium uses a special character for a hyphen at the end of a line.
+        # PDFium returns a control character for a hyphen at the end of a line.
         letters = ctypes.string_at(self._letters, max(0, size - 2))
         text = letters.decode("utf-16-le", "replace").replace("\x02", "-")
         if not text:
@@ -286,7 +286,7 @@ class Sheet:
             self._pictures.append((box, appearance))
 
     def _add_picture(self, box: Box, appearance: Appearance) -> None:
-        """Add a picture. In a scan with text, the letters do not count as a picture, because they are read as text."""
+        """Add a picture. The letters in a scan with text are not part of the picture, because they are read as text."""
         height = self._box[3] - self._box[1]
         if self.texts and box[3] - box[1] >= _LARGE * height and self._drawing.has_contrast(box):
             self.is_scan = True
@@ -299,7 +299,7 @@ class Sheet:
         self.has_signature_image = self.has_signature_image or appearance.has_signature
 
     def _add_path(self, path: Any, matrix: PdfMatrix | None) -> None:
-        """Count the lines of a path, unless it is painted in white."""
+        """Count the curves and slanted lines of a path, unless the path is white."""
         fills = ctypes.c_int()
         strokes = ctypes.c_int()
         raw.FPDFPath_GetDrawMode(path, fills, strokes)
@@ -328,7 +328,7 @@ class Sheet:
             self.strokes += slanted
 
     def _is_at_the_top(self, point: Point) -> bool:
-        """Return whether a point is at the top of the page, in the orientation that a viewer displays."""
+        """Return whether a point is at the top of the page as a viewer displays it."""
         left, bottom, right, top = self._box
         x, y = point
         across = (x - left) / ((right - left) or 1)
@@ -351,7 +351,7 @@ class Drawing:
         self._levels = bytes(bitmap.buffer)
 
     def dots(self, box: Box) -> tuple[int, int, int, int]:
-        """Return the position of a box of the page in dots: left, top, right, bottom."""
+        """Convert a box on the page to dots: left, top, right, bottom."""
         return (
             max(0, math.floor((box[0] - self._left) * self._scale)),
             max(0, math.floor((self._top - box[3]) * self._scale)),
@@ -360,7 +360,7 @@ class Drawing:
         )
 
     def without_texts(self, texts: list[Box]) -> Any:
-        """Return the page with the paper's color over its texts. A scan's letters may be larger than the text on it."""
+        """Return the page with its texts painted over. More is covered, because scanned letters may be larger."""
         from PIL import Image  # noqa: PLC0415 (only for the first picture)
 
         size = (self._width, self._height)
@@ -375,7 +375,7 @@ class Drawing:
         return page
 
     def has_contrast(self, box: Box) -> bool:
-        """Return whether a box of the page contains both light and dark dots."""
+        """Return whether a box on the page contains both lighter and darker dots."""
         start, first, end, last = self.dots(box)
         if start >= end or first >= last:
             return False
@@ -386,7 +386,7 @@ class Drawing:
 
 
 def _is_visible(page: Any, number: int) -> bool:
-    """Return whether an annotation is visible and more than a link."""
+    """Return whether an annotation is visible. Links and pop-ups do not count."""
     note = raw.FPDFPage_GetAnnot(page, number)
     kind = raw.FPDFAnnot_GetSubtype(note)
     flags = raw.FPDFAnnot_GetFlags(note)
@@ -396,7 +396,7 @@ def _is_visible(page: Any, number: int) -> bool:
 
 
 def _segments(path: Any) -> Iterator[tuple[int, Point, bool]]:
-    """Yield the type of each segment, its end point, and whether it closes the path."""
+    """Yield the type and the end point of each segment, and whether the segment closes the path."""
     x = ctypes.c_float()
     y = ctypes.c_float()
     for number in range(raw.FPDFPath_CountSegments(path)):
@@ -412,12 +412,12 @@ def _is_along_an_edge(point: Point, last: Point) -> bool:
 
 def _is_white(path: Any, color_of: Callable[..., int]) -> bool:
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
-    is_plain = color_of(path, red, green, blue, alpha)  # otherwise it is a pattern
+    is_plain = color_of(path, red, green, blue, alpha)  # a pattern has no color
     return bool(is_plain) and (alpha.value == 0 or red.value == green.value == blue.value == _WHITE)
 
 
 def _upright(turned: int, x: float, y: float) -> Point:
-    """Return a point of a page after turning it back by `turned` quarter turns."""
+    """Return a point after turning the page back by `turned` quarter turns."""
     return ((x, y), (y, -x), (-x, -y), (-y, x))[turned]
 
 
@@ -448,7 +448,7 @@ class Images:
         self._pixels = 0
 
     def appearance_of(self, image: Any, page: Any) -> Appearance | None:
-        """Examine an image; None if there are too many or too large images. An undecodable image counts as empty."""
+        """Examine an image. None: the images are too many or too large. An image that is undecodable counts as empty."""
         from recours.evidence import picture  # noqa: PLC0415 (only for the first picture)
 
         width = ctypes.c_uint()
@@ -469,7 +469,7 @@ class Images:
             )
             if plain and plain.is_proof:
                 return plain
-            # An image of a single color may still show something through a mask, which only rendering respects.
+            # A mask may make something visible in an image of a single color. Only rendering applies the mask.
             scale = min(1.0, math.sqrt(_LARGE_IMAGE / pixels))
             place = _matrix_of(image).to_raw()
             raw.FPDFPageObj_SetMatrix(image, raw.FS_MATRIX(width.value * scale, 0, 0, height.value * scale))

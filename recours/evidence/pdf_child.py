@@ -1,7 +1,7 @@
 """The child process that reads and renders PDFs. If an untrusted file crashes PDFium, only this process dies.
 
-`recours.evidence.pdf_process` runs this file directly and sends it one document after another. The process gets no
-settings, has limited memory and time, writes no file, and ends when its input ends, even if its parent is killed.
+`recours.evidence.pdf_process` runs this file directly and sends one document after another. The process receives no
+settings, has limited memory and time, and writes no files. It ends when its input ends, even if its parent is killed.
 """
 
 import math
@@ -19,16 +19,16 @@ RESPONSE = struct.Struct("<BI")  # the result, and the size of the content that 
 
 
 class Task(IntEnum):
-    COUNT = 0  # the response is the number of pages, in decimal
-    READ = 1  # the response is the reading as JSON, a list of its fields
-    DRAW = 2  # the response is a page, counted from 1, as PNG
+    COUNT = 0  # return the number of pages, in decimal
+    READ = 1  # return the fields of the `Reading` as a JSON list
+    DRAW = 2  # return a page, counted from 1, as PNG
 
 
 class Result(IntEnum):
-    READY = 0  # sent before the first question
-    NOT_READY = 1  # sent instead; the content says why
+    READY = 0  # the process waits for its first request
+    NOT_READY = 1  # the process cannot work; the content is the reason
     DONE = 2
-    BROKEN = 3  # the document does not open or has no such page; the content says why
+    BROKEN = 3  # the document does not open, or has no such page; the content is the reason
     EMPTY = 4  # the document has no pages
 
 
@@ -38,12 +38,12 @@ _CPU_S = 5  # per document
 
 def main() -> None:
     """Answer requests until the input ends."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # stopping the run must not stop the document's examination
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # stopping the run must not stop an examination
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     requests = sys.stdin.buffer
     responses = os.fdopen(os.dup(1), "wb")
-    # Output printed by a library must not mix with the responses.
+    # Anything that a library prints must not mix with the responses.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _limit("RLIMIT_AS", _MEMORY)
     _limit("RLIMIT_FSIZE", 0)
@@ -62,13 +62,13 @@ def main() -> None:
 
 
 def _limit(name: str, limit: int) -> None:
-    if sys.platform == "win32":  # only the time is limited there
+    if sys.platform == "win32":  # there, only the parent limits the time
         return
     import resource  # noqa: PLC0415 (not on Windows)
 
     kind = getattr(resource, name)
     hard = resource.getrlimit(kind)[1]
-    with suppress(ValueError):  # macOS does not limit memory
+    with suppress(ValueError):  # macOS cannot limit memory
         resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 

@@ -119,7 +119,7 @@ class RunRecord:
     def save(
         self, report: Report, now: datetime, ticked_at: datetime | None, *, stopped: bool = False
     ) -> None:
-        """Save the record. `ticked_at`: the last search for due claims. `stopped`: the process ends. Raises RunError."""
+        """Save the record. `ticked_at`: the last search for due claims. `stopped`: the worker ends. Raises RunError."""
         process = f"{socket.gethostname()}:{os.getpid()}"
         facts = report.as_json() | signs(process, ticked_at, stopped=stopped)
         self._journal.end(self.run_id, now, report.exit_status, facts)
@@ -382,7 +382,7 @@ class FleetWorker:
         return sum(ready.claims for ready in lanes.values())
 
     def _enter(self, lane: WorkerLane) -> bool:
-        """Register the start of a slice. False: the lane must wait, because the account's slices use its whole limit."""
+        """Register the start of a slice. False: the lane must wait, because the account's slices use its full limit."""
         account = self._accounts.get(lane.carrier)
         short = [limit for limit in account.limits if limit.window.is_short] if account else []
         useful = min((limit.number / limit.window.seconds * _CALL_S for limit in short), default=None)
