@@ -46,7 +46,7 @@ from recours.reporting.snapshot import Reports
 from recours.reporting.system import account_json
 from recours.runs.summary import named_usage
 
-_MOST_UNCONFIRMED = 20  # calls made without confirmation
+_MOST_UNCONFIRMED = 20  # calls that are made without confirmation
 _LONGEST_STDIN = 64 * 1024
 
 
@@ -127,7 +127,7 @@ def _read_credentials() -> Mapping[str, Any]:
 
 
 def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
-    """Prompt for each credential without echo; empty ones are left out."""
+    """Prompt for each credential without echo. Credentials left empty are omitted."""
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
             "No terminal is available to ask for credentials. Pass them on stdin: --credentials -"
@@ -228,7 +228,7 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
 def _selected_accounts(
     accounts: AccountActions, client: str | None, carrier: str | None
 ) -> list[ClientAccount]:
-    """The named account, or all accounts of the client, or all accounts."""
+    """The client's account with this carrier, or all accounts of this client, or all accounts of all clients."""
     if client and carrier:
         return [accounts.account(client, carrier)]
     chosen = accounts.accounts_of(client) if client else accounts.store.all()

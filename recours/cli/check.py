@@ -143,7 +143,7 @@ class CheckContext:
 
     @property
     def faulty(self) -> int:
-        """The exit status if there is a problem."""
+        """The exit status of a check that found a problem."""
         return status_of(self.facts.fault) if self.facts.fault else FAILED
 
     @cached_property

@@ -82,7 +82,7 @@ def say_error(sentence: str) -> None:
 
 
 def person() -> str:
-    """The operator: the user's name on this machine."""
+    """The operator's name, which is the user name on this machine."""
     try:
         return clean(getpass.getuser(), 60)
     except (OSError, KeyError, ImportError):  # a user without a name, as in some containers
@@ -198,7 +198,7 @@ def _columns(table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int])
 
 
 def _blocks(table: Table, rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Each row as a block under its first cell; numbers share a line."""
+    """Each row as a block of lines that begins with its first cell. The numbers of a row share a line."""
     for row in rows[1:]:
         (head, first), *others = [(name, cell) for name, cell in zip(table.columns, row, strict=True) if cell]
         yield f"{_GAP}{head} {first}" if head in table.numbers else f"{_GAP}{first}"
@@ -257,7 +257,7 @@ def carriers_option(command: _Command) -> _Command:
 
 
 def as_setting(parse: Callable[[str], _Value]) -> Callable[[object], _Value]:
-    """An option type that is parsed like a setting."""
+    """An option type whose values are parsed like those of a setting."""
 
     def convert(value: object) -> _Value:
         try:

@@ -35,13 +35,13 @@ class _DryRun:
     """The claims that were read, and the preview of a run."""
 
     database: str  # for display
-    table: str  # of claims, for display
+    table: str  # the claims table, for display
     catalog: Catalog
     schema: Schema
     closed: dict[str, Refusal]
     result: Preview
     waiting: Waiting | None
-    counts: dict[str, int]  # of claims outside the preview
+    counts: dict[str, int]  # numbers of claims outside the preview
     is_named: bool = False  # the claims were named with --claim
 
 

@@ -109,7 +109,7 @@ def claims_command(
         form = EXCEL_FR if excel_fr else PLAIN
         pieces = export_pieces(reports, reports.records.each_claim(criteria), columns, form, as_json=as_json)
         if output is None:
-            # Bytes: characters that the console cannot encode must not be lost when stdout is redirected to a file.
+            # Write bytes, because a file may receive characters that the console cannot encode.
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
             return

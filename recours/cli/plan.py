@@ -26,7 +26,7 @@ from recours.reporting.snapshot import Reports
 from recours.runs.worker import PODRetryScheduler
 
 LONGEST_HOURS = 720
-_SHOWN_ACCOUNTS = 10  # of clients
+_SHOWN_ACCOUNTS = 10  # clients' accounts that are shown
 _COUNTS = ("Attempts", "Calls", "Still due")  # columns
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _RETRY_INTERVAL_S = 5.0
 # SIGHUP is sent when the terminal is closed; it does not exist on Windows.
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-# Enough for any concurrency: no transaction is open during a call to a carrier. The job queue uses three more.
+# Enough for any concurrency, because no transaction is open during a call. The job queue uses three more connections.
 _CONNECTIONS = 4
 
 

@@ -255,7 +255,7 @@ def _logged_run(
             leave_metrics(app, run_id)
             app.database.close()
     except RunError as fault:
-        log.error(str(fault))  # without the SQL, which cannot be copied from log lines
+        log.error(str(fault))  # the SQL is left out, because it cannot be copied from log lines
         return Ending(status_of(fault), (str(fault),))
     except UnfitClaimsError as refused:
         sentences = tuple(str(refused).splitlines())
@@ -270,7 +270,7 @@ def _logged_run(
 
 def _work(kind: type[Worker], run_id: str, app: App, options: dict[str, Any]) -> Ending:
     log = logs.run_log()
-    # Clients' accounts are only needed to find the accounts that serve a carrier named with --carrier.
+    # Clients' accounts are only needed with --carrier, to find all accounts that serve the carrier's claims.
     batch = run_options(options, app.catalog if options["carriers"] else make_catalog(app.settings))
     limit = options.get("max_retries", DEFAULT_MAX_RETRIES)
     worker = make_worker(kind, app, batch, max_retries=limit, run_id=run_id)
