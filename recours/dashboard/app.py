@@ -67,13 +67,13 @@ from recours.settings.model import Settings, SettingsError
 View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
 _MOST_ENDED = 1000  # logged-out sessions that are remembered
-_MOST_FIELDS = 1000  # a list has 50 checkboxes
+_MOST_FIELDS = 1000  # a list of claims has 50 checkboxes
 _LONGEST_QUERY = 8000  # bytes
 _LARGEST_FORM = 100_000  # bytes
 # The time limit for receiving a form: _FORM_TIMEOUT_S, plus its largest size at _SLOWEST_UPLOAD bytes per second.
 _FORM_TIMEOUT_S = 20.0
 _SLOWEST_UPLOAD = 40_000
-_LARGER_FORMS = {  # with a file; the margin lets the view report a file that is slightly too large
+_LARGER_FORMS = {  # forms with a file; the margin lets the view report a file that is slightly too large
     "/claim/attach": LARGEST + 2_000_000,
     "/claims/preview": LARGEST_CSV + 2_000_000,
     "/claims/apply": 3 * LARGEST_CSV + _LARGEST_FORM,  # a character may take three bytes
@@ -156,7 +156,7 @@ def make_app(environment: Mapping[str, str]) -> ASGIApp:
         *(Route(path, page.post(view), methods=["POST"]) for path, view in POST_ROUTES.items()),
     ]
     handlers = dict.fromkeys((_RefusedError, HTTPException, SettingsError, DatabaseError), page.failed)
-    # A wrapper, because Starlette's middlewares do not see the response to an unhandled exception.
+    # This is a wrapper, because Starlette's middlewares do not see the response to an unhandled exception.
     return _Hardened(Starlette(routes=routes, exception_handlers=handlers))
 
 
@@ -234,7 +234,7 @@ class _Page:
         self._environment = environment
         self._throttle = LoginThrottle(time.monotonic)
         self._notices = Notices()
-        self._ended: OrderedDict[str, None] = OrderedDict()  # nonces of sessions
+        self._ended: OrderedDict[str, None] = OrderedDict()  # nonces of ended sessions
 
     def get(self, view: View) -> Callable[[Request], Any]:
         def endpoint(request: Request) -> Response:
@@ -278,7 +278,7 @@ class _Page:
         texts: PageTexts,
         visitor: Visitor,
     ) -> Response:
-        # Opened for each request, so a database that is down or was replaced is noticed at once.
+        # The database is opened for each request, so that a failed or replaced database is noticed at once.
         app = open_app(settings)
         with closing(app.database):
             return view(Visit(request, settings, app, visitor, texts, self._notices, form))

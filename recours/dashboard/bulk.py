@@ -1,4 +1,4 @@
-"""Changes to claims from a file: first a preview of each change, then the changes once a person confirms."""
+"""Changes claims from a file: shows a preview of each change, then makes the changes once a person confirms."""
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response

@@ -56,7 +56,7 @@ class Chart:
     bars: Sequence[Bar]
     legend: Sequence[tuple[str, str]]
     scale: Sequence[str]
-    heads: Sequence[str]  # of its table
+    heads: Sequence[str]  # the headings of its table
     rows: Sequence[Sequence[str]]
 
     @property

@@ -38,7 +38,7 @@ from recours.runs.source import unknown_claim
 
 
 def find(visit: Visit) -> Response:
-    """Redirect the search of the header to the claim with that reference, or to the list of matching claims."""
+    """Redirect a search in the page header to the claim with this reference, or to the list of matching claims."""
     text = visit.query.get("text", "").strip()
     for reference in dict.fromkeys((text, text.upper())):
         if visit.reports.records.find(reference):

@@ -28,7 +28,7 @@ EXPORTED = 10_000
 _LONGEST_TYPED = 100
 _LONGEST_SENTENCE = 1000
 _FARTHEST_PAGE = 1000
-_MONTHS = 3  # the months with a link to their claims
+_MONTHS = 3  # months that have a link to their claims
 _NONE = "none"
 TONES = {
     Standing.FETCHED: "good",
@@ -59,7 +59,7 @@ class ListAddress:
     unknown: Sequence[tuple[str, str]]
     problem: ProblemKind | None
     problems: Sequence[Problem]
-    first_day: date | None  # of the creation dates; both days are included
+    first_day: date | None  # the first creation date; both days are included
     last_day: date | None
 
 

@@ -24,7 +24,7 @@ from recours.evidence.store import is_inside
 from recours.host.files import exists, read_regular
 from recours.reporting.records import ListedClaim
 
-MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two
+MOST_PAGES = 30  # pages of a PDF that are shown; a proof of delivery has one or two
 LARGEST = 20 * 1024 * 1024  # bytes: larger documents are refused, from carriers and people alike
 _LONGEST_TEXT = 100_000  # bytes shown of a tracking record, which usually has a few hundred
 

@@ -59,7 +59,7 @@ class History:
     def entries(
         self, attempts: Sequence[PastAttempt], messages: Sequence[Message], changes: Sequence[PastChange]
     ) -> list[HistoryEntry]:
-        """All entries, latest first. An attached file is one entry: the attempt, with the name from the change."""
+        """All entries, latest first. An attached file has one entry, with the name of the person from the change."""
         who = {
             change.at: self.texts.who(change.by) for change in changes if change.what == ChangeKind.ATTACHED
         }

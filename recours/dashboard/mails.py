@@ -12,7 +12,7 @@ from recours.reporting.system import Pile
 
 _WAITING = 200
 _LATEST = 50
-_LINKED = 50  # claims of one email
+_LINKED = 50  # claims with links, per email
 _TONES = {
     MailState.HELD: "warn",
     MailState.SENT: "good",

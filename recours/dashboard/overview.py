@@ -81,7 +81,7 @@ _COUNTED_AS = {
 def _problem(
     problem: Problem, overview: Overview, sentences: VerdictSentences, texts: PageTexts
 ) -> dict[str, Any]:
-    """A problem for the template. `facts`: its count, start and the money at stake; `name`: of its carrier."""
+    """A problem for the template. `facts`: its count, start and the money at stake; `name`: the carrier's name."""
     facts = []
     if (forms := _COUNTED_AS.get(problem.kind)) and problem.count:
         facts.append(texts.counted(*forms, problem.count, count=texts.many(problem.count)))
@@ -104,7 +104,7 @@ def _problem(
 
 
 def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
-    """The figures, each with label, value, address of the list of its claims, and explanation."""
+    """The figures, each with its label, value, link to the list of its claims, and explanation."""
     lists = {
         "due": (texts("Due now"), "/claims?stage=new&stage=ready"),
         "waiting": (texts("Waiting"), "/claims?stage=waiting"),
@@ -142,7 +142,7 @@ def _cards(overview: Overview, texts: PageTexts) -> list[tuple[str, str, str, st
 def _charts(
     success: Success, names: Mapping[str, str], texts: PageTexts
 ) -> list[tuple[str, str, str, Chart]]:
-    """The charts, each with key, title and direction of the bars."""
+    """The charts, each with its key, title and direction of the bars."""
     tried = success.all.success + success.all.failed + success.all.left
     return [
         # Every day has a bar, even without attempts.

@@ -82,7 +82,7 @@ def preferred_language(accepted: str, default: str) -> str:
     for wanted in map(_ACCEPTED_LANGUAGE.fullmatch, accepted.split(",")):
         if wanted:
             qualities.setdefault(wanted[1].lower(), float(wanted[2] or 1))
-    # With equal quality, the first one wins.
+    # With equal quality, the first language wins.
     in_order = [name for name, quality in qualities.items() if quality]
     languages = [name for name in (*in_order, default, *LANGUAGES) if name in LANGUAGES]
     return max(languages, key=lambda name: qualities.get(name, qualities.get("*", 0.0)))
@@ -95,7 +95,7 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
         "counted": texts.counted,
         "labels": page_texts,
         "path": request.url.path,
-        # Omits the notice, which is shown once. A path that begins with two slashes would lead to another site.
+        # The notice is omitted, because it is shown once. A path with two leading slashes would lead to another site.
         "here": own_path(change_parameters(request.url.path, request.query_params, notice=None)),
         "notice": None,
         "visitor": None,
@@ -199,7 +199,7 @@ class Visit:
         return self.texts.local(self.now).date()
 
     def link(self, **changes: object) -> str:
-        """This page with other parameters."""
+        """The address of this page with changed parameters."""
         return change_parameters(self.request.url.path, self.query, **{"notice": None, **changes})
 
     def page(self, template: str, status: int = 200, **facts: Any) -> Response:
@@ -293,7 +293,7 @@ def fetch_in_background(
 
 
 def _start(work: Callable[[], None], notice: Notice) -> Notice:
-    """Start `work` in a thread, and mark the notice as over when the work ends."""
+    """Start `work` in a thread, and mark the notice as finished when the work ends."""
 
     def run() -> None:
         try:

@@ -48,7 +48,7 @@ class PageRequest:
 
     headers: Mapping[str, str]
     peer: str  # the address of the connection; "": unknown
-    session: str = ""  # the value of the cookie
+    session: str = ""  # the value of the session cookie
 
     def is_by_proxy(self, proxies: Iterable[Network]) -> bool:
         peer = _ip_of(self.peer)
