@@ -57,7 +57,7 @@ def text_of(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text.lstrip(_BYTE_ORDER_MARK)  # so that reading the text again changes nothing
+            return text.lstrip(_BYTE_ORDER_MARK)  # so that decoding this text once more changes nothing
     raise ClaimsRefusedError(ClaimRefusal("not_text"))
 
 

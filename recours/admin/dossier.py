@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SUMS = "SHA256SUMS"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")  # characters to avoid in file names of the ZIP
 _BETWEEN_TAGS = re.compile(r">\s+<")  # this whitespace would be drawn as a blank line
-_MOST_ANSWERS = 10  # the carrier's latest
+_MOST_ANSWERS = 10  # the carrier's latest answers
 _MOST_MANIFESTS = 1000  # between a document and its timestamp; each run writes at most one
 # File types with active content get a second suffix, so that they open as text.
 _HARMLESS = {"text/html": ".html.txt"}
@@ -41,7 +41,7 @@ class Exhibit:
     """A document of the dossier, numbered as on the cover page. Its texts are in the reader's language."""
 
     number: int
-    name: str  # in the ZIP
+    name: str  # its file name in the ZIP
     kind: str
     findings: str  # what it shows
     origin: str

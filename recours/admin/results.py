@@ -44,7 +44,7 @@ class AttachResult:
 
     reference: str
     sentence: str
-    path: str  # of the stored file
+    path: str  # the path of the stored file
     sha256: str
     is_pod: bool  # the file is now the claim's POD; otherwise `pod_path` takes precedence
     pod_path: str

@@ -40,7 +40,7 @@ class Form(NamedTuple):
     """The format of the values in a file."""
 
     language: str
-    delimiter: str  # of the columns in a CSV file
+    delimiter: str  # the delimiter of the columns in a CSV file
     point: str
     day: str
     minute: str  # the format of times; "": ISO with the offset

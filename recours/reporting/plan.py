@@ -275,7 +275,7 @@ class Simulation:
         self._quotas = {key: [_Quota(use) for use in account.uses] for key, account in self.accounts.items()}
         self._last_runs = dict(self.terms.last_runs)
         self._days = [Day(self._date(self.now))]
-        self._last_day: Counter[tuple[Stage, str]] = Counter()  # attempts
+        self._last_day: Counter[tuple[Stage, str]] = Counter()  # attempts on that day
         self.first_attempts: dict[int, datetime] = {}  # by the index of the claim
         for place, claim in enumerate(self.claims):
             if claim.state.stage is Stage.WAITING:

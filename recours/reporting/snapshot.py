@@ -52,7 +52,7 @@ from recours.settings.model import redactor
 
 _A_DAY = timedelta(days=1)
 _RECENT_DAYS = 2
-_ACTIONS_SHOWN = 10  # of each carrier
+_ACTIONS_SHOWN = 10  # latest actions on each carrier
 # How far back a period of refusals is traced. Longer periods are shown with this length.
 _LONGEST_STREAK = timedelta(days=60)
 # The same for clients' accounts. It is shorter, because there may be many accounts.

@@ -301,7 +301,7 @@ def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:
 
 # By then, three hourly runs have tried to send the email.
 MAIL_OVERDUE_AFTER = timedelta(hours=3)
-# How long it makes sense to ask a recipient whether an email arrived.
+# After this time, it makes no sense to ask a recipient whether an email arrived.
 UNDECIDED_FOR = timedelta(days=7)
 # A client whose account has been rejected for this long may need a phone call.
 REFUSED_LONG = timedelta(days=7)
@@ -533,7 +533,7 @@ class Overview:
     carriers: Sequence[CarrierNow]
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
     runs: Sequence[Run] = ()  # the latest runs, newest first
-    accounts: Sequence[ListedAccount] = ()  # of clients
+    accounts: Sequence[ListedAccount] = ()  # clients' accounts
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
     problem_facts: ProblemFacts = field(default_factory=ProblemFacts)
     undecided: Sequence[Any] = ()  # ids of open claims with a number that nobody has enrolled or excluded yet
@@ -618,7 +618,7 @@ class WeekReport:
     monday: date
     now: Overview
     success: Success
-    previous: Rate  # of the week before
+    previous: Rate  # the rate of the week before
     # The money in dispute of claims whose proofs were fetched in the week, by currency.
     secured: Mapping[str, float] = field(default_factory=dict)
     has_run: bool = True  # whether a run started during the week or before

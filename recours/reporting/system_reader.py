@@ -91,7 +91,7 @@ _UNITED = 100  # queries in one statement: SQLite takes no more than 500
 # The maximum number and age of the emails and attempts that one statement reads.
 _MOST = 5_000
 _LONGEST_STREAK = timedelta(days=60)
-_FIRST_ANSWERS = 50  # of a carrier; more are read only if all of them are failures
+_FIRST_ANSWERS = 50  # latest answers of a carrier; more are read only if all of these are failures
 # The most claims near a deadline that one query reads. If there are more, the exact number does not matter.
 _MOST_CLAIMS = 2_000
 # At these stages, a claim's age is counted from its first failure.
