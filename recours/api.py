@@ -36,8 +36,8 @@ def fetch_claim(reference: str, *, by: str = "", language: str | None = None) ->
     """Fetch the POD of a claim now, regardless of its backoff, and return when the carrier has answered.
 
     Works like `pod_retry_scheduler.py --claim`, with the same queue, quotas, lease, records and log. The next run sends
-    any resulting emails. Also works for pending and given-up claims. `by`: the person who asks, as recorded; "":
-    nobody. `language`: the language of sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
+    any resulting emails. Also works for pending and given-up claims. `by`: the person to record as the requester;
+    "": none. `language`: the language of sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
 
     Raises CorrectReferenceError, TryAgainSoonError, ShowExistingPODError, NotWantedError, TryLaterError,
     AskOperatorError. Each is a RecoursError with a sentence for people as its message.
@@ -53,7 +53,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
     """Ask a long-lived worker (`recours worker`) to fetch the POD of a claim now, and return without waiting.
 
     Call it after the transaction that writes the claim is committed. A new claim gets its ordinary first attempt; any
-    other claim is fetched as by `fetch_claim`. A lost request does no harm, because workers find the claim within a
+    other claim is fetched as with `fetch_claim`. A lost request does no harm, because workers find the claim within a
     minute.
 
     Raises CorrectReferenceError if the text cannot be a reference; TryLaterError; AskOperatorError on SQLite, without
@@ -116,7 +116,7 @@ def set_account(
 ) -> AccountResult:
     """Store a client's own credentials at a carrier, sealed, replacing earlier ones.
 
-    `client`: the client's email address or id. `credentials`: by the names of the carrier's settings, with or without
+    `client`: the client's email address or id. `credentials`: values by the carrier's setting names, with or without
     their prefix, such as `account` and `password`. `limits`: by capability ("" for all calls), such as
     `{"": "100/day"}`; None: unchanged, initially the carrier's defaults. `check`: check the credentials with one real
     call. The credentials are stored even if the check fails. `by`: the person, as recorded.

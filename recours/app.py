@@ -82,14 +82,14 @@ def clock_remarks(offset: timedelta) -> list[str]:
 
 
 def read_policy(settings: Settings, database: Database) -> Policy:
-    """The policy for a database with the current schema. Raises DatabaseError."""
+    """Return the policy for a database with the current schema. Raises DatabaseError."""
     with database.read() as connection:
         adopted = read_adoption(connection)
     return replace(settings.policy, adopted_at=adopted.at if adopted else None)
 
 
 def make_assessor(settings: Settings, database: Database, catalog: Catalog, policy: Policy) -> Assessor:
-    """An assessor that applies these rules to the claims of a database."""
+    """Return an assessor that applies this policy to the claims of a database."""
     return Assessor(database, catalog, lambda claim, now: assess(claim, now, policy), redactor(settings))
 
 
@@ -98,7 +98,7 @@ def make_enrollment(settings: Settings, assessor: Assessor) -> ClaimEnrollment:
 
 
 def read_clock(database: Database) -> SystemClock:
-    """A clock that follows the database's clock. Raises DatabaseError."""
+    """Return a clock that follows the database's clock. Raises DatabaseError."""
     return SystemClock(clock_offset(database))
 
 
@@ -116,7 +116,7 @@ def create_embedded(settings: Settings) -> bool:
 
 
 def named(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int | None = None) -> Database:
-    """The database in the settings, which may not exist. Raises DatabaseError if its driver is missing."""
+    """Return the configured database, which may not exist. Raises DatabaseError if its driver is missing."""
     try:
         return Database(
             settings.database_url, waits=waits, connections=connections, names=settings.table_names
@@ -129,7 +129,7 @@ def named(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int
 
 
 def connect(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: int | None = None) -> Database:
-    """The database in the settings. Raises DatabaseError if its file or its driver is missing."""
+    """Return the configured database. Raises DatabaseError if its file or its driver is missing."""
     database = named(settings, waits, connections)
     if not database.is_there():
         raise DatabaseError(
@@ -140,7 +140,7 @@ def connect(settings: Settings, waits: Waits = INTERACTIVE_WAITS, connections: i
 
 
 def log_file(settings: Settings, name: str) -> LogFile:
-    """The log file with this name, according to the settings."""
+    """Return the log file with this name, as configured."""
     return LogFile(
         settings.log_dir / f"{name}.log",
         settings.log_max_bytes,
@@ -214,12 +214,12 @@ class App:
         return ClientAccounts(self.database)
 
     def client_named(self, claim: Claim) -> str:
-        """The display name of a claim's client. Raises DatabaseError."""
+        """Return the display name of a claim's client. Raises DatabaseError."""
         emails = self.clients.emails([claim.client_id]) if claim.client_id is not None else {}
         return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).display_name
 
     def refusal_of(self, claim: Claim) -> Refusal | None:
-        """Why the claim's account cannot be used now, or None. Raises DatabaseError."""
+        """Return why the claim's account cannot be used now; None if it can. Raises DatabaseError."""
         if not claim.carrier:
             return None
         return self.queue().status(claim.account_key).refusal_for(document=claim.state.delivery is not None)

@@ -114,7 +114,7 @@ def leave_metrics(app: App, run_id: str) -> None:
 
 
 def metrics_text(app: App) -> str:
-    """The current metrics in Prometheus's text format. Raises RunError."""
+    """Return the current metrics in Prometheus's text format. Raises RunError."""
     from recours.monitoring.prometheus import exposition, metrics  # noqa: PLC0415 (see above)
     from recours.reporting.snapshot import Reports  # noqa: PLC0415 (see above)
 

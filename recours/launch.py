@@ -73,7 +73,7 @@ def require_packages() -> None:
 
 
 def missing_here() -> "str | None":
-    """The packages that this Python is missing, as text; None: nothing is missing.
+    """Return which packages this Python is missing, as text; None: nothing is missing.
 
     An update may require packages or versions that an older .venv does not have. Many packages are imported only when
     needed, so without this check a run could fail in the middle of its work.
@@ -100,7 +100,7 @@ def missing_here() -> "str | None":
 
 
 def _installed() -> "dict[str, str]":
-    """The version of each package, from the names of the metadata folders.
+    """Return the version of each package, from the names of the metadata folders.
 
     Reading the metadata itself would take 65 ms, a fifth of a run with nothing to do; this takes half a millisecond.
     """
@@ -157,7 +157,7 @@ def _hand_over(worker: str, missing: str) -> None:
 
 
 def _repair(problem: str) -> str:
-    """The error for a Python whose packages do not match this version of the code."""
+    """Return the error message for a Python whose packages do not match this version of the code."""
     if not is_checkout():
         return "recours is not set up (%s): %s." % (problem, how_to_install_again())
     if not _is_at_home():
@@ -168,7 +168,7 @@ def _repair(problem: str) -> str:
 
 
 def _set_up(problem: str) -> str:
-    """The error message for a checkout without a usable .venv."""
+    """Return the error message for a checkout without a usable .venv."""
     # Without --clear, an existing broken .venv would be kept.
     clear = "--clear " if os.path.lexists(os.path.join(ROOT, ".venv")) else ""
     facts = (problem, ROOT, clear, own_python(), INSTALL)

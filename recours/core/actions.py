@@ -25,7 +25,7 @@ def join_author(by: str, why: str) -> str:
 
 
 def author_and_reason(text: str | None) -> tuple[str, str]:
-    """Split a stored text into author and reason. A text that `join_author` did not write is all reason."""
+    """Split a stored text into author and reason. Text not written by `join_author` is a reason by SOMEONE."""
     if not (text or "").startswith(_BY):
         return SOMEONE, text or ""
     who, _, reason = (text or "").removeprefix(_BY).partition(": ")

@@ -239,7 +239,7 @@ class Catalog:
         return self.configured.union(accounts) if accounts else self.configured
 
     def keys_of(self, name: str) -> tuple[str, ...]:
-        """Return the keys of the carriers that may serve claims at this carrier; empty if `name` is unknown."""
+        """Return the keys of the carriers that may serve claims with this carrier name; empty if it is unknown."""
         key = self.keys_by_name.get(fold(name))
         if key is None:
             return ()
@@ -257,7 +257,7 @@ class Catalog:
         return tuple(sorted(set(keys), key=lambda served_by: (served_by != key, served_by)))
 
     def accounts_of(self, carriers: Collection[str]) -> list[str]:
-        """Return the keys of all accounts at these carriers, default and clients'."""
+        """Return the keys of the default accounts and the clients' accounts at these carriers."""
         keys = (
             AccountKey(*account) for accounts in self.client_accounts.values() for account in accounts.items()
         )

@@ -129,7 +129,7 @@ class State:
     attempts: int = 0
     last_retry_at: datetime | None = None
     next_at: datetime | None = None
-    failed_at: datetime | None = None  # when the claim failed, as recorded at first sight
+    failed_at: datetime | None = None  # the time of the failure that started the backoff
     kind: ErrorKind | None = None
     delivery: Delivery | None = None  # learned by an earlier attempt with the same number
     rank_at: datetime | None = None  # the time by which due claims are ordered
@@ -201,7 +201,7 @@ class Claim:
         """Return the time before which a delivery belongs to another parcel; None: unknown."""
         times = [
             at for at in (self.ordered_at, self.created_at) if at and EARLIEST <= at <= now
-        ]  # no future times
+        ]  # ignore placeholders and future times
         return min(times) - REUSED_AFTER if times else None
 
     @property

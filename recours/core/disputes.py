@@ -56,7 +56,7 @@ _TRACKED = {Missing.RECIPIENT: Missing.RECIPIENT_ONLY_TRACKED, Missing.DATE: Mis
 
 
 def support(dispute_type: str, pieces: Sequence[Findings], delivery: Delivery | None) -> DisputeVerdict:
-    """Assess how well a claim's documents support its dispute. `pieces`: no refused documents or tracking records.
+    """Assess how well a claim's documents support its dispute. `pieces`: without rejected files and tracking records.
 
     `delivery`: the delivery according to the carrier's tracking, which a tracking record would only repeat.
     """

@@ -159,7 +159,7 @@ class Localized:
         return self._dated(at.replace(tzinfo=self.zone), self._with_time(_DAY))
 
     def short_minute(self, at: datetime | None, now: datetime) -> str:
-        """Format a time as briefly as is clear, without the zone: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
+        """Format a time as briefly as possible, without the zone: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
         if at and self.is_same_day(at, now):
             return self._dated(at, _TIME[self.language])
         is_this_year = at is not None and self.local(at).year == self.local(now).year

@@ -17,7 +17,7 @@ from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.text import clean
 from recours.core.translations import LANGUAGES, N_, RecordedPhrase
 
-# Digests are due at this hour in the zone of the deadlines; weekly ones on Mondays.
+# Digests are due at this hour in the zone of the deadlines; weekly digests on Mondays.
 _DIGEST_HOUR = 8
 
 
@@ -33,7 +33,7 @@ class EventName(StrEnum):
     RUN_FAULT = "run_fault"
     # Problems that `recours status` shows, under the same names.
     OUTAGE = "outage"
-    TO_CORRECT = "to_correct"  # more than a few claims within a day
+    TO_CORRECT = "to_correct"  # more than a few claims needed correction within a day
     REFUSED_DOCUMENTS = "refused_documents"
     WEEKLY_REPORT = "weekly_report"  # its facts are the week's figures
 
@@ -171,7 +171,7 @@ _PREFERENCES: dict[str, Mapping[Any, Any]] = {
 
 
 def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
-    """Return whether an event is due for an email. An event dated in the future by a wrong clock is always due."""
+    """Return whether to email an event now. An event that a wrong clock dated in the future is always due."""
     if frequency is Frequency.IMMEDIATE or written_at > now + CLOCKS_DIFFER:
         return True
     return written_at < _last_digest(frequency, now, zone)
@@ -309,7 +309,7 @@ def is_listed_with_others(event: OutboxEvent) -> bool:
 
 
 def fault_key(event: OutboxEvent) -> tuple[object, ...] | None:
-    """Return a key that is equal for the same fault on other days or of other clients; None if it is not a fault."""
+    """Return a key that identifies a fault, regardless of day and client; None if the event is not a fault."""
     if event.name not in FAULTS:
         return None
     return event.name, carrier_of(event.carrier), is_of_client(event), kind_of(event)

@@ -44,7 +44,7 @@ class Why(StrEnum):
     NEW = "new"  # the next run of the fetch worker fetches it
     NOT_ASKED = "not_asked"  # the next run records, without a call, what is missing
     OTHERS = "others"  # another program marked it as being fetched
-    CLOSED = "closed"  # its carrier cannot be called until then
+    CLOSED = "closed"  # its carrier cannot be called until `next_at`
     # Claims without a next attempt.
     BLOCKED = "blocked"  # its carrier cannot be called until someone acts
     IN_HAND = "in_hand"
@@ -85,7 +85,7 @@ def closing_of(refusal: Refusal) -> Closing:
 class Evidence:
     """When the carrier deletes the parcel's data at the latest (aware UTC).
 
-    `counts`: the time matters: it precedes the deadline of a claim with a planned call, or it passed without a proof.
+    `counts`: the time matters, as it precedes the deadline of a claim with a planned call or passed without a proof.
     """
 
     ends_at: datetime

@@ -311,7 +311,7 @@ def kind_of_text(text: str) -> ErrorKind | None:
 
 @cache
 def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
-    """Return the patterns, longer sentences first, because some start with a shorter sentence."""
+    """Return the patterns of all sentences, longest first, because some sentences start with a shorter sentence."""
     patterns = []
     for key in Sentence:
         for language in LANGUAGES:

@@ -77,7 +77,7 @@ def translations(language: str) -> gettext.NullTranslations:
 
 
 def translate(language: str, message: str) -> str:
-    """Translate a message, and keep its placeholders."""
+    """Translate a message without filling in its placeholders."""
     return translations(language).gettext(message)
 
 

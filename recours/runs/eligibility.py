@@ -98,7 +98,7 @@ def why_not_exclude(claim: Claim) -> ClaimRefusal | None:
     return ClaimRefusal("excluded", claim.reference) if claim.fetch_status == MANUAL else None
 
 
-_LONGEST = 60  # characters of a tracking number whose carrier recours does not know
+_LONGEST = 60  # the most characters of a tracking number at an unknown carrier
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Correction:
 def correction_of(
     claim: Claim, number: str | None, carrier: str | None, catalog: Catalog, spellings: Sequence[str] = ()
 ) -> Correction:
-    """Return the correction that gives a claim this number and carrier (any of its names). Raises ClaimsRefusedError.
+    """Return the correction that gives a claim this number and carrier (by any name). Raises ClaimsRefusedError.
 
     `spellings`: the carrier names that the service's column accepts; empty: it accepts any name.
     """

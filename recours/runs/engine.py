@@ -71,7 +71,7 @@ class Engine:
             self._deps, self._catalog, self._limits, self._recorder, self._source, self._may_begin
         )
         self._from_threads: SimpleQueue[AttemptFinished | BundleFinished] = SimpleQueue()
-        self._lanes_lock = threading.Lock()  # several threads register failures of a lane
+        self._lanes_lock = threading.Lock()  # several threads register answers of a lane
         self._leased: dict[Any, LeasedClaim] = {}  # not recorded yet, by claim id
         self._answered: list[AttemptFinished] = []  # not recorded yet
         self._record_at: float | None = None  # monotonic seconds
@@ -286,7 +286,7 @@ class Engine:
 
         Return whether any were recorded.
         """
-        # Keep back internal errors of unclear cause, and claims that never connected: recorded claims are leased again.
+        # Internal errors of unclear cause wait. So do claims that never connected: recording lets them be leased again.
         ready = [
             answer
             for answer in self._answered

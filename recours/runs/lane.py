@@ -114,7 +114,7 @@ class InternalErrors:
 
 @dataclass
 class Outage:
-    """A carrier's own failures in one run. They close all lanes of the carrier, whichever account was used."""
+    """A carrier's own failures in one run. Several in a row close all lanes of the carrier, regardless of account."""
 
     failures_in_a_row: int = 0
     refusal: Refusal | None = None
@@ -161,7 +161,7 @@ class Lane:
         return self.refusal is None and not self.is_empty and self.waits_since is not None
 
     def wait(self, since: float, until: float) -> None:
-        """Lease no claim of this lane before `until`; it has been waiting since `since` (both monotonic seconds)."""
+        """Lease no claim of this lane before `until`. The lane has waited since `since` (both monotonic seconds)."""
         self.waits_since, self.not_before, self.is_empty = since, until, False
 
     @property

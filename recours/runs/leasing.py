@@ -43,7 +43,7 @@ _REPORTED_AS = {
 
 LEASE = timedelta(minutes=10)
 POLL_S = 0.25
-# The deadlines of the other worker's claims are read per lane, up to this number, and again after this time.
+# Up to this many deadlines of the other worker's claims are read per lane. They are read again after this time.
 MOST_DEADLINES = 1000
 _READ_AGAIN_S = 60.0
 _LONGEST_WAIT_FOR_QUOTA_S = 60.0

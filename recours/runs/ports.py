@@ -30,7 +30,7 @@ class Clock(Protocol):
         """Return the current time, timezone-aware, in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes backward."""
+        """Return the seconds of a clock that never goes backward."""
 
     def sleep(self, seconds: float) -> None: ...
 
@@ -150,7 +150,7 @@ class Limits(NamedTuple):
     concurrency: int
     carrier_concurrency: int
     max_runtime: timedelta
-    other_stage: Stage | None = None  # of the other worker's ready claims; None: that worker does not run
+    other_stage: Stage | None = None  # the other worker's ready claims; None: that worker is not running
 
 
 @dataclass(frozen=True)

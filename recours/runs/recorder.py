@@ -1,4 +1,4 @@
-"""Decides what the results of attempts mean, records the decisions and logs them."""
+"""Decides what the results of attempts change, records the decisions and logs them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class UnknownCodes:
-    """Counts the codes from carriers that recours does not know, over a run. Used only by the run's main thread."""
+    """Counts the unknown codes that carriers send during a run. Used only by the run's main thread."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()  # by carrier's key and code
@@ -39,7 +39,7 @@ class UnknownCodes:
             self._texts.setdefault(code, f"{carrier} sent {text}")
 
     def log(self) -> None:
-        """Log each code with its new parcels, so that the maintainers can add the code to the carrier's table."""
+        """Log each code with its number of parcels, so that the maintainers can add the code to the carrier's table."""
         for code, parcels in self._counts.items():
             log.warning(f"{self._texts[code]}, which recours does not know: {plural(parcels, 'parcel')}")
         self._counts.clear()
@@ -69,7 +69,7 @@ class Recorder:
         return not self.by_name and awaits_last_attempt(claim.state)
 
     def conclude(self, attempts: "Sequence[AttemptResult]") -> int:
-        """Decide about attempts, record them in one transaction and log them. Return how many count as used.
+        """Decide about attempts, record them in one transaction and log them. Return how many count as attempts.
 
         The caller has already flushed their documents to disk. Raises RunError.
         """

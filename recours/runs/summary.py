@@ -32,7 +32,7 @@ class Stats:
 
     @property
     def success_rate(self) -> float:
-        """Percent, one decimal; 0.0 if there were no attempts."""
+        """In percent, with one decimal; 0.0 if there were no attempts."""
         return round(100 * self.success / self.total, 1) if self.total else 0.0
 
 
@@ -139,7 +139,7 @@ def purpose(limit: Limit) -> str:
 
 
 def worth_showing(uses: Sequence[Usage]) -> Sequence[Usage]:
-    """Return the usage of long windows, or of short windows if there are no long ones: it is soon outdated."""
+    """Return the usage of long windows. If there is none, return that of short windows, which is soon outdated."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 
 

@@ -76,7 +76,7 @@ class Worker(ABC):
     # Set by `slice`: why accounts took no more calls, by the account's key.
     refusals: dict[str, Refusal] = field(default_factory=dict)
     stopped_by: int = 0  # the number of the signal that stopped the run; 0: none
-    carriers_asked: set[str] = field(default_factory=set)  # the keys of the accounts
+    carriers_asked: set[str] = field(default_factory=set)  # the keys of the accounts that were used
 
     def __post_init__(self) -> None:
         by_name = bool(self.options.claims) and not self.options.as_scheduled
