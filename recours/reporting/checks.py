@@ -197,7 +197,7 @@ def fleet(
 
 
 def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> Iterator[CheckResult]:
-    """Whether the worker has run. If `installed`, the first run may not be due yet. The verdict covers bad runs."""
+    """Whether the worker has run. If `installed`, its first run may not be due yet. The verdict covers bad runs."""
     name = f"runs of {status.worker}"
     if status.last is None:
         never = "has never run on this database"
