@@ -6,10 +6,10 @@ and `-docs`. Nothing was tested against the live service.
 
 The sources document the call, the codes, the fields of the proof (`signatureImageURL` is only announced), the expiry of
 links to images after 72 hours, and the storage of details for 45 days. `AMZN_UK`, numbers that start with FR, IT and
-UK, and an answer for an unknown number were recorded.
+UK, and an answer about an unknown number were recorded.
 
-Assumed, without a source: The first letters of a number give the business and the `carrierId`, in Spain too. If a proof
-has no image after a day, none follows. The hosts of images and the form of an error about a number are assumed too.
+Assumptions without a source: The first letters of a number determine the business and the `carrierId`, also in Spain.
+If a proof has no image after a day, none follows. The image hosts and the format of errors about a number are assumed.
 """
 
 import re
@@ -39,7 +39,7 @@ SPEC = CarrierSpec(
     key="amazon_shipping",
     name="Amazon Shipping",
     spellings=("Amazon", "Amazon Logistics", "AMZN_ES", "AMZN_FR", "AMZN_IT", "AMZN_UK"),
-    # The limit for calls is the carrier's. The limit for tokens is our choice, because none is published.
+    # The limit for calls is the carrier's. The limit for tokens is our choice, because Amazon publishes none.
     limits={None: "80/second", Capability.TOKEN: "20/hour"},
     credentials=(("AMAZON_SHIPPING_CLIENT_ID", "AMAZON_SHIPPING_CLIENT_SECRET", _REFRESH_TOKEN),),
     base_url="https://sellingpartnerapi-eu.amazon.com",
@@ -53,15 +53,15 @@ SPEC = CarrierSpec(
 
 _DELIVERED = "Delivered"
 _RETURNS = "RETURNS"  # the leg of an event; the other value is FORWARD
-_PROVED = "proved"  # a hint that there is a proof, possibly without an image
+_PROVED = "proved"  # the hint that a proof exists, possibly without an image
 _IMAGE_WITHIN = timedelta(days=1)  # our choice
 _LONGEST_TEXT = 2000  # characters
 _MAX_DEGREES = 180  # degrees
 
 # ---------------------------------------------------------------- tables
 
-# eventHistory[].eventCode and summary.status: all codes of the model. `Received` is from Amazon's sandbox (issue
-# 5165), and `PackageReceivedByCarrier` from a later model, according to a public .NET client.
+# eventHistory[].eventCode and summary.status: all codes of the model. `Received` is from Amazon's sandbox (issue 5165).
+# According to a public .NET client, `PackageReceivedByCarrier` is from a later model.
 AMAZON_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: _DELIVERED,
@@ -77,7 +77,7 @@ AMAZON_CODES = answers.status_table(
         """,
     }
 )
-# The recipient does not get the parcel, unless another event of the forward leg reports a delivery.
+# Events after which the recipient gets the parcel only if another event of the forward leg reports a delivery.
 _TURNING = frozenset({"Rejected", "Undeliverable"})
 
 # errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken: recorded; the others: from
@@ -121,7 +121,7 @@ class AmazonShipping(LinkClient):
         "signatureImageURL": EvidenceKind.SIGNATURE,
         "deliveryImageURL": EvidenceKind.PHOTO,
     }
-    # Assumed: Amazon's own sites and S3, which its sample uses. Anyone can own other hosts in amazonaws.com.
+    # Assumed: Amazon's own sites, and S3 as in its sample. Other hosts in amazonaws.com may belong to anyone.
     hosts = re.compile(
         r"(?:[a-z0-9-]+\.)*(?:amazon\.(?:com|co\.uk|es|fr|it)|media-amazon\.com|ssl-images-amazon\.com)"
         r"|(?:[a-z0-9-]+\.)*s3(?:[.-][a-z]{2}-[a-z]+-[0-9])?\.amazonaws\.com|amzn-s3-[a-z0-9-]+\.amazonaws\.com"
@@ -136,7 +136,7 @@ class AmazonShipping(LinkClient):
         return parse_tracking(self.call(Capability.TRACKING, request, session), number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
-        """The failure to report. A receiver or coordinates are the whole proof if no image follows within a day."""
+        """The failure to report. If no image follows within a day, the receiver or coordinates are the whole proof."""
         is_whole = _PROVED in delivery.hints and (delivery.at is None or now - delivery.at > _IMAGE_WITHIN)
         return Sentence.PROOF_IMAGELESS if is_whole else Sentence.PROOF_PENDING
 
@@ -145,11 +145,11 @@ class AmazonShipping(LinkClient):
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, with the links to its images as hints, or the failure that says where the parcel is."""
+    """The delivery, with links to its images as hints, or a failure that says where the parcel is."""
     tree = json_api.tree(answer.body)
     if not answer.is_ok or json_api.items(tree, "errors"):
         return _error(tree, answer)
-    # The model has a `payload`; its example does not.
+    # The model wraps the result in `payload`; its example does not.
     result = json_api.at(tree, "payload") or tree
     shipment = _shipment(result)
     if not (shipment.scans or shipment.present):
@@ -162,13 +162,13 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipment(result: Any) -> Shipment:
-    """A parcel, without `alternateLegTrackingId`, because that number identifies the return leg, not the delivery."""
+    """A parcel. `alternateLegTrackingId` is ignored, because it is the number of the return leg, not the delivery."""
     number = json_api.text(result, "trackingId")
     summary = json_api.at(result, "summary")
     scans = tuple(map(_scan, json_api.items(result, "eventHistory")))
     status = json_api.text(summary, "status")
     present = Scan(status=AMAZON_CODES.get(status), code=status, label=_label(summary)) if status else None
-    # Only the event says on which leg the parcel was delivered; the status does not.
+    # Events say on which leg the parcel was delivered, but the status does not.
     if status == _DELIVERED and any(scan.code == _DELIVERED for scan in scans):
         present = None
     return Shipment(numbers=(number,) if number else (), scans=scans, present=present, body=summary)
@@ -181,7 +181,7 @@ def _label(summary: Any) -> str:
 
 
 def _scan(event: Any) -> Scan:
-    """An event. Deliveries on the return leg are to the sender. Without a leg, a refusal starts the return (inferred)."""
+    """An event. A delivery on the return leg is to the sender. Without a leg, a refusal starts a return (inferred)."""
     code = json_api.text(event, "eventCode")
     leg = json_api.text(event, "shipmentType")
     status = AMAZON_CODES.get(code or "")
@@ -218,7 +218,7 @@ def _coordinates(body: Any) -> str | None:
 
 
 def _error(tree: Any, answer: Response) -> Failure:
-    """The failure for an error, by its text or else by its code. An error without a code is not from the service."""
+    """The failure for an error, by its text or else by its code. Errors without a code are not from the service."""
     error = json_api.at(json_api.items(tree, "errors"), 0)
     code = json_api.text(error, "code")
     if code is None:

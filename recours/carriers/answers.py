@@ -1,4 +1,4 @@
-"""Parsing shared by several carriers: failures, parcel statuses, documents, and the delivery of a parcel."""
+"""Parsers shared by several carriers: failures, parcel statuses, documents, and the delivery of a parcel."""
 
 import base64
 import re
@@ -28,7 +28,7 @@ _LONGEST_LABEL = 80
 
 
 class Detailed(NamedTuple):
-    """A sentence with a detail for the log."""
+    """A sentence, with a detail for the log."""
 
     key: Sentence
     detail: str
@@ -36,7 +36,7 @@ class Detailed(NamedTuple):
 
 # The meaning of a code in a carrier's table.
 Meaning = Sentence | Detailed
-# HTTP statuses about our account, for the carriers whose statuses decide if there is no known code.
+# HTTP statuses about our account, for carriers whose HTTP status decides if the error has no known code.
 ACCOUNT_STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
 
 
@@ -54,7 +54,7 @@ def unavailable(name: str, answer: Response, carrier_text: str | None = None) ->
 
 
 def failure_of(name: str, meaning: Meaning, answer: Response, carrier_text: str | None = None) -> Failure:
-    """The failure that a table gives for a code, with the carrier's own text."""
+    """The failure for a code's meaning in a table, with the carrier's own text."""
     key, detail = meaning if isinstance(meaning, Detailed) else (meaning, "")
     return Failure.of(key, name, carrier_text, answer.status, detail=detail)
 
@@ -67,7 +67,7 @@ def error(
     code: str | None = None,
     carrier_text: str | None = None,
 ) -> Failure:
-    """The failure for an error, by its code or else by its HTTP status. Codes that are in no table are reported."""
+    """The failure for an error, by its code or else by its HTTP status. Codes missing from the table are reported."""
     if code and code in codes:
         return failure_of(name, codes[code], answer, carrier_text)
     if answer.status in statuses:
@@ -80,7 +80,7 @@ def error(
 
 
 def unknown_code(name: str, answer: Response, code: str | None, carrier_text: str | None = None) -> Failure:
-    """An error code that is in none of our tables. The run logs it."""
+    """The failure for an error code that is in none of our tables. The run logs the code."""
     text = clean(code or "none", 60)
     message = (
         f"{name} answered with the unknown error code {text}{quoted(carrier_text)} (HTTP {answer.status})"
@@ -98,7 +98,7 @@ def report_code(
 
 
 def quoted(carrier_text: str | None) -> str:
-    """The carrier's text, to be appended to our own sentence."""
+    """The carrier's text as a suffix of our own sentence."""
     return f": {clean(carrier_text, 200)}" if carrier_text else ""
 
 
@@ -106,20 +106,20 @@ def quoted(carrier_text: str | None) -> str:
 
 
 class ParcelStatus(Enum):
-    """The meaning of a code for a proof of delivery. For several codes, the first meaning in this order counts."""
+    """The meaning of a carrier's code. If a status has several codes, the first meaning in this order counts."""
 
     RETURNED = auto()  # back at its sender: final
     DESTROYED = auto()  # final
     SEIZED = auto()  # by the authorities: final
-    PROHIBITED = auto()  # its contents may not be carried there: final
+    PROHIBITED = auto()  # because of its contents: final
     CANCELLED = auto()  # by its sender: final
     PART_DELIVERED = auto()  # only part of the shipment is delivered
     AT_A_POINT = auto()  # at an agent, a shop or a post office, where the recipient can collect it
     DELIVERED = auto()
     GOING_BACK = auto()  # on its way to its sender
-    ACCEPTED = auto()  # picked up from its sender, or handed in: on its way
+    ACCEPTED = auto()  # picked up from its sender, or dropped off: on its way
     ON_ITS_WAY = auto()
-    UNCLEAR = auto()  # the label does not say where the parcel is: tracked again, as if on its way
+    UNCLEAR = auto()  # the label does not say where the parcel is: treated like ON_ITS_WAY
 
 
 FINAL: dict[ParcelStatus, Sentence] = {
@@ -137,7 +137,7 @@ def status_table(codes: Mapping[ParcelStatus, str]) -> dict[str, ParcelStatus]:
 
 
 def status_of(codes: Iterable[str], table: Mapping[str, ParcelStatus]) -> ParcelStatus | None:
-    """The combined meaning of the codes of one status, or None if the table has none of them."""
+    """The meaning of a status with these codes, or None if none of the codes is in the table."""
     statuses = [table[code] for code in codes if code in table]
     return min(statuses, key=lambda status: status.value, default=None)
 
@@ -155,7 +155,7 @@ def not_handed_over(name: str, answer: Response, scan: "Scan", table: Mapping[st
 
 
 def about_another(name: str, answer: Response) -> Failure:
-    """The failure for an answer that contains only the numbers of other parcels."""
+    """The failure for an answer that contains only other parcels' numbers."""
     message = f"{name} answered about a different parcel"
     return Failure.of(Sentence.ANSWER_UNREADABLE, name, None, answer.status, message=message)
 
@@ -163,7 +163,7 @@ def about_another(name: str, answer: Response) -> Failure:
 # ---------------------------------------------------------------- documents
 
 
-# More than any carrier issues for one parcel. Without this limit, only the size of an answer would limit their number.
+# More documents than any carrier issues for a parcel. Otherwise, only the size of an answer would limit their number.
 MAX_PIECES = 20
 
 
@@ -185,9 +185,10 @@ class EncodedPiece(NamedTuple):
 def evidence(
     name: str, encoded_pieces: Sequence[EncodedPiece], delivery: Delivery, answer: Response
 ) -> Outcome:
-    """The pieces of evidence in one answer, best first: those that start like a document precede the others.
+    """The pieces of evidence in one answer. Pieces that start like a document precede the others.
 
-    `encoded_pieces`: at least one. Pieces that cannot be decoded are dropped; the appraisal reports any other fault.
+    `encoded_pieces`: at least one, best first. Pieces that cannot be decoded are dropped. The appraisal reports other
+    faults of pieces.
     """
     pieces: list[Piece] = []
     for piece in encoded_pieces[:MAX_PIECES]:
@@ -219,12 +220,12 @@ def s10_fits(number: str) -> bool:
 
 
 def mod_10_fits(number: str, first: int, second: int) -> bool:
-    """Weight the digits alternately, from right to left, and add the check digit. The sum must be a multiple of ten."""
+    """Check that the digits, with alternate weights from the right, and the check digit add up to a multiple of ten."""
     *digits, check = map(int, number)
     return (sum(digits[::-2]) * first + sum(digits[-2::-2]) * second + check) % 10 == 0
 
 
-# What UPS (`receivedBy`) and FedEx (`signedByName`) return as the name if nobody signed; recorded.
+# Names that UPS (`receivedBy`) and FedEx (`signedByName`) return if nobody signed; recorded.
 _NOBODY = frozenset({"driver release", "driver released", "signature not required", "signature not on file"})
 
 
@@ -235,7 +236,7 @@ def person(name: str | None) -> str | None:
 
 
 def caption(text: str | None) -> str | None:
-    """The carrier's text for a place or a status, without control characters."""
+    """The carrier's text about a place or a status, without control characters."""
     return clean(text, _LONGEST_LABEL) if text and text.strip() else None
 
 
@@ -256,7 +257,7 @@ def parse_time(text: str | None, zone: tzinfo | None = None) -> datetime | None:
 
 
 def latest(items: Iterable[Any], time_of: Callable[[Any], datetime | None]) -> Any | None:
-    """The first of the items with the latest time, or None if there are no items."""
+    """The item with the latest time (the first of several), or None if there are no items."""
     return max(items, key=lambda item: time_of(item) or NEVER, default=None)
 
 
@@ -265,12 +266,12 @@ _HOUR = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?(?:\.\d*)?", re.ASCII)
 
 
 def parse_french_time(day: str | None, hour: str | None = None) -> datetime | None:
-    """A day (`05.10.2026`, `05/10/26`, ISO) and an hour (`10:31:00`) in French time, as aware UTC, or None."""
+    """A day (`05.10.2026`, `05/10/26`, ISO) and a time (`10:31:00`) in France as aware UTC, or None if unreadable."""
     try:
         text = (day or "").strip()
         if match := _DAY.fullmatch(text):
             year = int(match["year"])
-            # Two digits mean this century.
+            # A year of two digits is in this century.
             on = date(year + (2000 if year <= 99 else 0), int(match["month"]), int(match["day"]))  # noqa: PLR2004
         else:
             on = date.fromisoformat(text[:10])
@@ -285,27 +286,26 @@ def _utc(at: datetime, zone: tzinfo | None) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=zone or UTC)).astimezone(UTC)
 
 
-# ---------------------------------------------------------------- several parcels in an answer, and the scans of one
-# parcel
+# ---------------------------------------------------------------- parcels in an answer, and their scans
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
 # Statuses that end a parcel's journey. A later acceptance belongs to another parcel with the same number.
 _ENDS = FINAL.keys() | {ParcelStatus.DELIVERED}
-# The latest scan with such a status decides, unless there is a current status. A canceled shipment may still move.
+# Without a current status, the latest scan with one of these decides. A canceled shipment may still move.
 _DECISIVE = _ENDS - {ParcelStatus.CANCELLED} | {ParcelStatus.PART_DELIVERED}
-# Statuses of a parcel that the carrier has.
+# Statuses of a parcel in the carrier's possession.
 _WITH_CARRIER = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """An event of a parcel, or its current status. Texts are the carrier's own."""
+    """An event of a parcel, or its current status, with the carrier's own texts."""
 
     status: ParcelStatus | None  # None: the code is not in the carrier's table
     at: datetime | None = None  # aware UTC
     code: str | None = None
     label: str | None = None
-    body: Any = field(default=None, repr=False)  # this part of the answer, for facts that few carriers report
+    body: Any = field(default=None, repr=False)  # the scan's part of the answer, for rare facts
 
     @classmethod
     def of(
@@ -318,7 +318,7 @@ class Scan:
         *,
         by_label: bool = False,
     ) -> "Scan":
-        """An event with a code of the carrier's table. `by_label`: a label of a return overrides the code."""
+        """An event, with its status from the carrier's table. `by_label`: a label about a return overrides the code."""
         status = table.get(code or "")
         if by_label and turns_back(label) and status is not ParcelStatus.RETURNED:
             is_end = status is ParcelStatus.DELIVERED
@@ -330,10 +330,10 @@ class Scan:
 class Shipment:
     """One parcel in an answer."""
 
-    # All its numbers in the answer: its own, those of its pieces, and others that the carrier's documentation names.
+    # All numbers of the parcel in the answer: its own, those of its pieces, and others that the carrier documents.
     numbers: tuple[str, ...] = ()
     scans: tuple[Scan, ...] = ()  # oldest first
-    # The current status, if the carrier reports one: it takes precedence over the latest scan.
+    # The current status, if the carrier reports one. It takes precedence over the latest scan.
     present: Scan | None = None
     is_return: bool = False  # the carrier marks it as a return to the sender
     body: Any = field(default=None, repr=False)
@@ -347,25 +347,25 @@ class Shipment:
 
 @dataclass(frozen=True, kw_only=True)
 class Handover:
-    scan: Scan  # the scan that decided
+    scan: Scan  # the scan that shows the delivery
     scans: Sequence[Scan]  # all delivery scans of this parcel, latest first
     shipment: Shipment
 
     def delivery(
         self, at: datetime | None = None, signatory: str | None = None, place: str | None = None
     ) -> Delivery:
-        """The delivery with all known facts. `at`: the time to use instead of the scan's time."""
+        """The delivery with these facts. `at`: a time that replaces the scan's time."""
         label = caption(self.scan.label)
         return Delivery(at or self.scan.at, person(signatory), place=caption(place), label=label)
 
 
-# GeoPost numbers have 14 digits. Its carriers write them with or without a check character: La Poste answers a request
-# for the 14 digits of a Chronopost parcel with 15 characters (ha-parcel-integrations/ha-laposte, api.py).
+# GeoPost numbers have 14 digits, with or without a check character. For example, La Poste answers a request for the 14
+# digits of a Chronopost parcel with 15 characters (ha-parcel-integrations/ha-laposte, api.py).
 _WITH_CHECK_CHARACTER = re.compile(r"[0-9]{14}[0-9A-Z]")
 
 
 def same_number(number: str, other: str) -> bool:
-    """Compare two numbers, ignoring leading zeros, case, spaces and GeoPost's check character."""
+    """Return whether two numbers match, ignoring leading zeros, case, spaces and GeoPost's check character."""
     short, long = sorted((_tidy(number), _tidy(other)), key=len)
     is_checked = _WITH_CHECK_CHARACTER.fullmatch(long) is not None
     return short.lstrip("0") == long.lstrip("0") or (is_checked and long[:-1] == short)
@@ -378,10 +378,10 @@ def _tidy(number: str) -> str:
 def group_by_number(
     numbers: Sequence[str], items: Iterable[Any], numbers_of: Callable[[Any], Iterable[str | None]]
 ) -> dict[str, list[Any]]:
-    """Group the items of an answer by the number that each one is about. Items about other numbers are dropped.
+    """Group the items of an answer by the requested number they are about. Items about other numbers are dropped.
 
-    `numbers_of`: the numbers in an item, most reliable first. If `numbers` has only one entry, items without a number
-    belong to it.
+    `numbers_of`: returns the numbers in an item, most reliable first. If only one number was requested, items without a
+    number belong to it.
     """
     exact = {_tidy(number): number for number in numbers}
     alike: dict[str, list[str]] = {}
@@ -410,11 +410,11 @@ def _forms(number: str) -> set[str]:
 def handover(
     name: str, number: str, shipments: Sequence[Shipment], answer: Response, table: Mapping[str, ParcelStatus]
 ) -> Handover | Failure:
-    """The delivery of the parcel with this number to its recipient, or why the answer shows no such delivery.
+    """The parcel's delivery to its recipient, or a failure if the answer does not show one.
 
     `name`: the carrier's name. `shipments`: all shipments in the answer. The newest shipment with the number counts, or
-    else the newest without any number. A delivery after the parcel turned back went to its sender. A partial delivery
-    does not count. A delivery before the acceptance belongs to an earlier parcel with the same number.
+    else the newest without any number. A delivery after the parcel turned back was a delivery to its sender. A partial
+    delivery does not count. A delivery before the acceptance belongs to an earlier parcel with the same number.
     """
     ours = [parcel for parcel in shipments if any(same_number(number, other) for other in parcel.numbers)]
     unnumbered = [parcel for parcel in shipments if not parcel.numbers]
@@ -432,15 +432,15 @@ def handover(
         if shipment.is_return or any(scan.status in _TURNED_BACK for scan in until_then):
             label = caption(last.label) or "delivered"
             return Failure.of(Sentence.RETURN_DELIVERED, name, label, answer.status)
-        last = returns[-1]  # after the delivery, so the recipient did not keep the parcel
+        last = returns[-1]  # the parcel turned back after the delivery, so the recipient did not keep it
     return not_handed_over(name, answer, last, table)
 
 
 def current_way(scans: Collection[Scan]) -> list[Scan]:
     """The scans of the parcel that now has the number, in order of time. A scan without a time keeps its position.
 
-    The first scan is the last acceptance after the end of an earlier parcel, or follows the last gap so long that the
-    carrier must have reused the number.
+    Scans of earlier parcels with the same number are omitted. The current parcel starts with the last acceptance after
+    an earlier parcel's end, or after the last gap that is long enough for the carrier to reuse the number.
     """
     by_time = iter(sorted((scan for scan in scans if scan.at), key=lambda scan: scan.at or NEVER))
     ordered = [next(by_time) if scan.at else scan for scan in scans]
@@ -458,12 +458,12 @@ def current_way(scans: Collection[Scan]) -> list[Scan]:
 
 
 def _decisive(shipment: Shipment, scans: Sequence[Scan]) -> Scan:
-    """The scan or the current status that says where the parcel is now. `scans`: the result of `current_way`."""
+    """The scan or current status that shows where the parcel is now. `scans`: the result of `current_way`."""
     decisive = [scan for scan in scans if scan.status in _DECISIVE] or scans
     last = decisive[-1] if decisive else Scan(status=None)
     if shipment.present is None:
         return last
-    # A current status "delivered" may belong to the earlier parcel, whose scans were dropped.
+    # The current status "delivered" may be about an earlier parcel, whose scans were omitted.
     is_ended = shipment.present.status is ParcelStatus.DELIVERED and len(scans) < len(shipment.scans)
     is_of_another = is_ended and last.status is not ParcelStatus.DELIVERED
     return last if is_of_another else shipment.present
@@ -471,21 +471,21 @@ def _decisive(shipment: Shipment, scans: Sequence[Scan]) -> Scan:
 
 # ---------------------------------------------------------------- returns, detected by the label of an event
 
-# Event labels that mean a return to the sender. English, French and German labels are from DHL labels in public clients
-# (mmetten/ha-dhl and the gem `dhl-tracking`), simulators and shipping labels. Spanish, Italian and Dutch are inferred.
+# Event labels that mean a return to the sender. Sources of the English, French and German labels: DHL labels in public
+# clients (mmetten/ha-dhl, the gem `dhl-tracking`), simulators and shipping labels. The other languages are inferred.
 _TURNED_BACK_TEXTS = (
     r"\breturn(?:s|ed|ing)?\b.{0,40}\b(?:sender|shipper|consignor)\b",
     r"\b(?:delivered|handed over|given back) to (?:(?:the|its) )?(?:original )?(?:sender|shipper|consignor)\b",
     r"\b(?:retour\w*|renvoy\w*|reexpedi\w*)\b.{0,40}\bexpediteur\b",
     r"\b(?:livree?|remise?|rendue?|distribuee?) a (?:l'|l’|son )expediteur\b",
     r"\bzuruck\w*\b.{0,40}\babsender\b|\babsender\b.{0,20}\bzuruck|\brucksendung\b"
-    r"|(?<!zentrum )\bzuruckge(?:sandt|sendet|schickt)\b",  # a damaged parcel also goes back, to a Paketzentrum
+    r"|(?<!zentrum )\bzuruckge(?:sandt|sendet|schickt)\b",  # a damaged parcel returns to a Paketzentrum
     r"\b(?:dem|den|zum) absender (?:zugestellt|ubergeben|ausgehandigt)\b",
     r"\b(?:devuel\w*|devoluci\w*|retorn\w*)\b.{0,40}\bremitente\b|\bentregad[oa] al remitente\b",
     r"\b(?:restitu\w*|reso|resa|ritorn\w*|rispedi\w*|rinvia\w*)\b.{0,40}\bmittente\b|\bconsegnat[oa] al mittente\b",
     r"\b(?:retour\w*|terug\w*|geretourneerd)\b.{0,40}\bafzender\b|\bafzender\b.{0,20}\b(?:terug|geretourneerd)",
 )
-# A condition ("returned to the sender unless …") announces a return that has not happened.
+# A label with a condition ("returned to the sender unless …") announces a return that has not happened.
 _CONDITION = (
     r"\b(?:if|unless|otherwise|si|s['’]il|sinon|falls|wenn|sonst|andernfalls|se non|altrimenti|indien)\b"
 )
@@ -493,6 +493,6 @@ _READ_OF_TEXTS = 300  # characters
 
 
 def turns_back(words: str | None) -> bool:
-    """Return whether the label of an event says that the parcel is going, or has gone, back to its sender."""
+    """Return whether the label of an event says that the parcel is being or has been returned to its sender."""
     text = plain((words or "")[:_READ_OF_TEXTS])
     return any(re.search(pattern, text) for pattern in _TURNED_BACK_TEXTS) and not re.search(_CONDITION, text)

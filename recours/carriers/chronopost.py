@@ -27,14 +27,14 @@ SPEC = CarrierSpec(
     spellings=("Chronopost International", "Chronopost France", "Chrono"),
     limits={None: "100/day@Europe/Paris"},  # our choice; the carrier publishes no limit
     credentials=(("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),),
-    # The same host for production and tests; ws2.chronopost.fr is only a fallback.
+    # Production and tests use the same host; ws2.chronopost.fr is only a fallback.
     base_url="https://ws.chronopost.fr",
-    # The main format; 14 digits with or without a check character (several public clients); and a format starting with
-    # XT, of which one number was seen. The check digit of the main format is correct only for some prefixes, so it is
-    # not checked.
+    # The main format; 14 digits with or without a check character (several public clients); and the format of the one
+    # number seen that starts with XT. The check digit is not checked, because the main format's formula is correct only
+    # for some prefixes.
     number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9]{14}[0-9A-Z]?|[A-Z]{2}[0-9]{13}"),
     number_example="XY123456789FR",
-    calls={Capability.TRACKING: 1, Capability.POD: 1},  # another for an image, only if calls are left
+    calls={Capability.TRACKING: 1, Capability.POD: 1},  # one more for an image, if calls are left
     sample_number="XX000000000FR",
     # searchPOD requires only the number, and answers "no proof yet" for any number.
     untracked_form=re.compile(".+"),
@@ -45,13 +45,13 @@ _NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _LANGUAGE = "fr_FR"
 
-# Event codes from the tables in both documents; D6 and D7 only in the one of 2024. Each meaning was decided from the
+# Event codes from the tables in both documents (D6 and D7 only in the document of 2024). We chose each meaning by the
 # label.
 CODES = answers.status_table(
     {
         # IM, "Image disponible": the proof is available, so the parcel is delivered.
         ParcelStatus.DELIVERED: "D D1 D2 D6 D7 RG RI U Y DD VC IM",
-        # "Retour expéditeur": a later delivery is to the sender. From another public client's table and tests.
+        # "Retour expéditeur": a later delivery is to the sender. Source: a public client's table and tests.
         ParcelStatus.GOING_BACK: "Q R",
         ParcelStatus.CANCELLED: "AN",
         ParcelStatus.DESTROYED: "DR",
@@ -66,35 +66,34 @@ CODES = answers.status_table(
         """,
     }
 )
-# Events that follow a delivery, if the delivery has an event of its own: the slip or its image is available, the
-# delivery is complete, nobody signed. Inferred.
+# Events that may follow the event of the delivery itself: the slip or its image is available, the delivery is complete,
+# nobody signed. Inferred.
 PAPERWORK_CODES = frozenset({"U", "Y", "VC", "IM"})
 _IMAGE = "IM"
 
-# Names of items beside an event whose values are not names of persons. From a public client.
+# Labels of items beside an event whose values are not persons' names. From a public client.
 NOT_PERSONS = frozenset(
     {
         "lieu", "type de retrait", "point de retrait", "point de livraison", "numero partenaire", "date de relivraison",
         "origine", "instruction choisie", "type du message",
     }
 )  # fmt: skip
-# A label that contains one of these words, and otherwise only filler words, names a person. "Consignee's name" was
-# recorded; the French words are inferred.
+# The value is a person's name if the label contains one of these words and otherwise only filler words. "Consignee's
+# name" was recorded; the French words are inferred.
 _PERSON_TERMS = frozenset(
     {"nom", "prenom", "destinataire", "receptionnaire", "signataire", "consignee", "name"}
 )
 _LONGEST_LABEL = 100  # characters
 _FILLER_TERMS = frozenset({"du", "de", "des", "la", "le", "l", "d", "et", "s", "the", "of"})
 
-# statusCode of searchPOD: 1, 2 and 3 from both documents; 5 (available) only from the one of 2024.
+# statusCode of searchPOD. 1, 2 and 3 are from both documents; 5 (available) is only in the document of 2024.
 POD_STATUS: dict[int, Sentence] = {
     1: Sentence.PROOF_UNSIGNED,
     2: Sentence.PROOF_NEVER,
     3: Sentence.PROOF_PENDING,
 }
 
-# errorCode of either call. 1: recorded. 2: only in the document of 2018. 3, 30, 33: from sister services, inferred
-# here.
+# errorCode of either call. 1: recorded. 2: only in the document of 2018. 3, 30, 33: inferred from sister services.
 ERROR_CODES: dict[int, Meaning] = {
     1: Sentence.CARRIER_ERROR,
     2: Sentence.PARCEL_NOT_OURS,
@@ -102,7 +101,7 @@ ERROR_CODES: dict[int, Meaning] = {
     30: Sentence.CREDENTIALS_REJECTED,
     33: Sentence.CREDENTIALS_REJECTED,
 }
-# Inferred: words in a message about our account, regardless of its code.
+# Words of a message about our account, regardless of its code (inferred).
 _ACCOUNT_TERMS = ("password", "mot de passe", "contract", "contrat")
 
 
@@ -115,18 +114,18 @@ class Chronopost(Client):
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Call `searchPOD` for the PDF. If it is missing and no error or status explains why, ask for an image."""
+        """Call `searchPOD` for the PDF. If it is missing and no error or status explains why, request an image."""
         account = [self.settings[name] for name in SPEC.credentials[0]]
         answer = session.call(Capability.POD, pod_request(number, *account))
         outcome = parse_pod(answer, delivery)
-        # A parcel that may not be delivered is as unlikely to have an image as a PDF.
+        # If the delivery is only assumed, an image is as unlikely as a PDF.
         if delivery.is_assumed or not _may_have_an_image(outcome, answer):
             return outcome
         try:
             answer = session.call(Capability.POD, pod_request(number, *account, pdf=False))
         except CallError as failed:
             if failed.failure.kind is ErrorKind.RATE_LIMITED and failed.failure.http_status is None:
-                return outcome  # our quota has no call left for this
+                return outcome  # no call for the image is left in our quota
             raise
         image = parse_pod(answer, delivery, EvidenceKind.SIGNATURE)
         return image if isinstance(image, Retrieved) and answers.is_document(image.best) else outcome
@@ -166,7 +165,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     own = soap.text(parcel, "skybillNumber") if parcel is not None else None
     events = soap.children(parcel, "events") if parcel is not None else []
     if not events and (own is None or answers.same_number(own, number)):
-        # One public client notes that the answer for an unknown number repeats it without events, and is no HTTP 500.
+        # A public client notes that for an unknown number, the answer repeats the number without events (not HTTP 500).
         if answer.is_server_error:
             return answers.unavailable(SPEC.name, answer)
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
@@ -182,7 +181,7 @@ def _scan(event: Any) -> Scan:
 
 
 def _delivery(scans: Sequence[Scan]) -> Delivery:
-    """The delivery. `scans`: the delivery scans, latest first. The first scan with a name gives the signatory."""
+    """The delivery. `scans`: the delivery scans, latest first. The signatory is from the first scan with a name."""
     # The label and value of each item beside an event, if it has a value.
     items = [item for scan in scans for item in soap.children(scan.body, "infoCompList")]
     facts = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]
@@ -200,18 +199,18 @@ def _delivery(scans: Sequence[Scan]) -> Delivery:
 
 
 def is_person(label: str) -> bool:
-    """Return whether the value under this label is a person's name, and not an address or a date."""
+    """Return whether the value with this label is a person's name, not an address or a date."""
     parts = set(re.findall(r"[a-z]+", plain(label[:_LONGEST_LABEL])))
     return bool(parts & _PERSON_TERMS) and parts <= _PERSON_TERMS | _FILLER_TERMS
 
 
 def is_known_label(label: str) -> bool:
-    """Return whether this label is known, whether or not its value is a person's name."""
+    """Return whether this label is known. Its value need not be a person's name."""
     return is_person(label) or " ".join(plain(label[:_LONGEST_LABEL]).split()) in NOT_PERSONS
 
 
 def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = EvidenceKind.LETTER) -> Outcome:
-    """The document, or why it is missing. Signatory and time are from `delivery`, because the answer has neither."""
+    """The document, or why it is missing. The answer has no signatory or time, so they are from `delivery`."""
     result = _result(answer, "searchPOD")
     if isinstance(result, Failure):
         return result

@@ -29,10 +29,10 @@ SPEC = CarrierSpec(
     limits={None: "1000/day@Europe/Paris"},  # our choice; the carrier publishes no limit
     credentials=(("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",)),
     base_url="https://ws.colissimo.fr",
-    # 6A, 6C, 8Q and others; some products have a digit in second place. Or S10.
+    # S10, or a format that starts with 6A, 6C, 8Q and others. Some products have a digit in second place.
     number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{answers.S10.pattern}"),
     number_example="6A12345678900",
-    calls={Capability.TRACKING: 1, Capability.POD: 2},  # further documents only if calls are left
+    calls={Capability.TRACKING: 1, Capability.POD: 2},  # more documents only if calls are left
     sample_number="6A00000000000",
     check_digit_fits=answers.s10_fits,
 )
@@ -45,18 +45,17 @@ _LANGUAGE = "fr_FR"
 # ---------------------------------------------------------------- tables of the tracking
 
 # Event codes. Source, unless stated otherwise: the list of 320 codes with labels in the carrier's own WooCommerce
-# module (lpc_colissimo_status.php). Each meaning was decided by hand from the French label. 16 more codes, including
-# COMCFM and LIVREO, and the meaning of CHGCFM are from an older table with labels in a public client (AnyBlok).
+# module (lpc_colissimo_status.php). We chose each meaning by the French label. 16 more codes, including COMCFM and
+# LIVREO, and the meaning of CHGCFM are from an older table with labels in a public client (AnyBlok).
 CODES = answers.status_table(
     {
-        # "Livré": delivered to anyone at the recipient's address or named in the order. LIVBPO: in the recipient's PO
-        # box.
+        # "Livré": delivered to a person at the recipient's address or named in the order. LIVBPO: in the PO box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
-        # Back at its sender, or sent back under another number (SCCEXP), after which no more events follow. The label
-        # of LIVVPC says "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.
+        # Back at its sender, or sent back under another number and without further events (SCCEXP). The label of LIVVPC
+        # says "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.
         ParcelStatus.RETURNED: "LIVEXP LIVREO LIVVPC SCCEXP",
-        # On its way back, or about to be: "retourné à l'expéditeur", "sera retourné", "renvoyé". It may still be
-        # redirected.
+        # On its way back, or soon will be: "retourné à l'expéditeur", "sera retourné", "renvoyé". The parcel may still
+        # be redirected.
         ParcelStatus.GOING_BACK: """
             AACEDI ECHANN ECHCEX ECHDID ECHMQT ECHNCF FENRET PABRET RCDABS RCDCPE RCDDES RCDDOC RCDNPA
             RCDPDS RCDREA RCDREL RCDRET REFALI REFCEX REFDEX RENALI RENAVA RENBEC RENDES RENDIA RENDID
@@ -86,9 +85,9 @@ CODES = answers.status_table(
             RENREL RENRES RENREX RENRPR RENVOL RSDBPI RSDCNI RSDCNS RSDNRV RSDREL RSTACP RSTAVI RSTBRT
             RSTCAD RSTDIF RSTNCG RSTRES RSTTAF RSTZNL
         """,
-        # The label says nothing ("Non affiché" or empty), or does not say whether the parcel will move on: an incident
-        # (AARLIB, SOL...), a case with customer service, a new number (SCCDES), or a delivery that the module does not
-        # count as one (LIVRDV). Not delivered yet, as far as can be known.
+        # The label is empty or "Non affiché", or does not say whether the parcel will move on: an incident (AARLIB,
+        # SOL...), a case with customer service, a new number (SCCDES), or a delivery that the module does not treat as
+        # a delivery (LIVRDV). These codes do not show a delivery.
         ParcelStatus.UNCLEAR: """
             AARALI AAREXC AARLIB AARREM ACDBRS ACDNPL ACDPNT ACPINF ACPINT AECCLI AECPDS ANNULE AVOEXT
             CCDSUP COMLDF COMLNA CRBREC CRBTRT DIFDIL DOUANN DOUFTD DSCCLO DSCIND DSCMAJ DSCOUV ECHCNS
@@ -103,13 +102,14 @@ CODES = answers.status_table(
 )
 
 _OK = "0"
-_ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the "delivered" step, in three sources
+_ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the "delivered" step, according to three sources
 
-# Products without a signature, from the carrier's own module. That an answer contains the product, and in which field,
-# is inferred from the field's name in the carrier's shipping service.
+# Products without a signature, from the carrier's own module. That answers contain the product, and the name of its
+# field, are inferred from the carrier's shipping service.
 PRODUCTS_WITHOUT_SIGNATURE = frozenset({"DOM", "COM", "COLD"})
 
-# status[0].code. 105: recorded. 101, 103, 104: an old document. 201, 1000: inferred. 202: one third party.
+# status[0].code. Sources: 105 was recorded; 101, 103, 104 are from an old document, 202 from one third party; 201 and
+# 1000 are inferred.
 TIMELINE_CODES: dict[str, Meaning] = {
     "101": Sentence.NUMBER_REJECTED,
     "103": Sentence.PARCEL_TOO_OLD,
@@ -125,13 +125,13 @@ TIMELINE_CODES: dict[str, Meaning] = {
 _GOOD = "000"
 _BODY_INVALID = "005"
 
-# errors[].code, which is more specific than errorCode (999 can mean anything). Recorded.
+# errors[].code (recorded). It is more specific than errorCode, in which 999 can mean anything.
 INNER_CODES: dict[str, Meaning] = {
     "144": Sentence.PARCEL_NOT_OURS,
     "150": Sentence.NUMBER_REJECTED,
     "153": Sentence.NUMBER_UNKNOWN,
 }
-# errorCode. 001 and 005: recorded. 002: the carrier's document. 003: three sources. 004: two.
+# errorCode. Sources: 001 and 005 were recorded; 002: the carrier's document; 003: three sources; 004: two sources.
 DOCUMENT_CODES: dict[str, Meaning] = {
     "001": Sentence.NUMBER_UNKNOWN,
     "002": Sentence.NUMBER_UNKNOWN,
@@ -139,18 +139,18 @@ DOCUMENT_CODES: dict[str, Meaning] = {
     "004": Sentence.CREDENTIALS_REJECTED,
     _BODY_INVALID: Sentence.NUMBER_REJECTED,
 }
-# documentType: the lower the rank, the better the proof. Both shop modules show SIGNATURE as the proof of delivery.
+# documentType, with its rank: a lower rank is a better proof. Both shop modules show SIGNATURE as the proof.
 RANKS = {"SIGNATURE": 0, "DELIVERY_CERTIFICATE": 1, "PHOTO": 2, "PICTURE": 2}
 _PHOTOS = ("PHOTO", "PICTURE")
 
-# HTTP statuses of either service, if there is no known code. 401, 403, 413: the carrier's list for the documents.
+# HTTP statuses of both services, used without a known code. 401, 403, 413: from the carrier's list for documents.
 _NOT_READ: dict[int, Meaning] = dict.fromkeys((400, 413), Sentence.REQUEST_REJECTED)
 
-_LONGEST_PATH = 1000  # characters, because it is sent back
+_LONGEST_PATH = 1000  # characters of a path from an answer that is sent back
 
 
 class Listed(NamedTuple):
-    """A document that can be requested. `path` and `uuid` are untrusted; they are only sent back to the carrier."""
+    """An available document. `path` and `uuid` are untrusted and only sent back to the carrier."""
 
     path: str | None
     uuid: str | None
@@ -163,7 +163,7 @@ class Colissimo(Client):
     denies_by_parcel = True
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        # The credentials are in the same object as the number.
+        # The service expects the credentials in the same object as the number.
         content = {**_credential(self.settings), "parcelNumber": number, "lang": _LANGUAGE}
         return parse_tracking(session.call(Capability.TRACKING, json_api.post(_TIMELINE, content)), number)
 
@@ -190,7 +190,7 @@ class Colissimo(Client):
 
 
 def document_request(number: str, listed: Listed, settings: Mapping[str, str]) -> Request:
-    """A call of `document`, which returns the bytes. It accepts any content type, because the sources name none."""
+    """A `document` call, which returns the bytes. It accepts any content type, because the sources specify none."""
     content = {"credential": _credential(settings), "lang": _LANGUAGE, "cab": number}
     place = {"path": listed.path, "uuid": listed.uuid}
     return json_api.post(_DOCUMENT, content | place, {"Accept": "*/*"})
@@ -206,7 +206,7 @@ def _credential(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered. There is no signatory: the consignee is the person on the label."""
+    """The delivery, or a failure. It has no signatory, because the consignee is only the person on the label."""
     tree = json_api.tree(answer.body)
     status = json_api.items(tree, "status")
     code = json_api.text(status, 0, "code")
@@ -223,7 +223,7 @@ def _parcel_result(parcel: Any, answer: Response, number: str) -> Delivery | Fai
     events = [_scan(e) for e in reversed(json_api.items(parcel, "event")) if json_api.text(e, "code")]
     if not events and not steps:
         return answers.unreadable(SPEC.name, answer)
-    # The steps are less specific. They count only if no event reports a delivery.
+    # The steps are less specific than the events, so they are used only if no event reports a delivery.
     if not events:
         events = [_step(step) for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
     elif arrived and not any(event.status is ParcelStatus.DELIVERED for event in events):
@@ -253,7 +253,7 @@ def _step(step: Any) -> Scan:
 
 
 def _time(dated: Any) -> datetime | None:
-    """The time of an event or step. The time has no offset and is assumed to be French (inferred)."""
+    """The time of an event or step. It has no offset and is assumed to be French (inferred)."""
     return answers.parse_time(json_api.text(dated, "date"), PARIS)
 
 
@@ -261,7 +261,7 @@ def _time(dated: Any) -> datetime | None:
 
 
 def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
-    """The documents of a delivered parcel, best first and only the latest of each type, or why they are missing."""
+    """The latest document of each type for a delivered parcel, best type first, or why documents are missing."""
     tree = json_api.tree(answer.body)
     if json_api.text(tree, "errorCode") != _GOOD or not answer.is_ok:
         return _refusal(tree, answer)
@@ -273,14 +273,14 @@ def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
         return answers.about_another(SPEC.name, answer)
     documents = [listed for entry in ours if (listed := _listed(entry))]
     latest = {one.type: one for one in sorted(documents, key=lambda one: one.at or answers.NEVER)}
-    # The answer does not name the product, so it does not show whether a proof will follow.
+    # Without the product in the answer, we cannot tell whether a proof will follow.
     return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or answers.failure_of(
         SPEC.name, DOCUMENT_CODES["003"], answer
     )
 
 
 def _listed(entry: Any) -> Listed | None:
-    """The listed document, if the entry is a proof and says where to get it."""
+    """The document of an entry, or None if the entry is not a proof or does not say how to request the document."""
     of_type = json_api.text(entry, "documentType") or ""
     path, uuid = (_usable(json_api.at(entry, name)) for name in ("path", "uuid"))
     if of_type not in RANKS or not (path or uuid):
@@ -293,7 +293,7 @@ def _usable(value: Any) -> str | None:
 
 
 def parse_document(answer: Response, delivery: Delivery, listed: Listed) -> Outcome:
-    """The bytes as received. JSON or a web page is not a document."""
+    """The document's bytes as received, or a failure for JSON or a web page."""
     if answer.is_ok and not _is_service_message(answer):
         kind = EvidenceKind.PHOTO if listed.type in _PHOTOS else EvidenceKind.LETTER
         return Retrieved.single(answer.body, delivery, "colissimo document", kind=kind)
@@ -315,7 +315,7 @@ def _refusal(tree: Any, answer: Response) -> Failure:
     if meaning is not None:
         return answers.failure_of(SPEC.name, meaning, answer, carrier_text)
     strange = " / ".join([code or "none", *inner[:3]])
-    # If the body is invalid for a reason other than the number, it is our mistake.
+    # If the service rejects the body for a reason other than the number, the mistake is ours.
     if code in DOCUMENT_CODES and not (code == _BODY_INVALID and inner):
         failure = answers.failure_of(SPEC.name, DOCUMENT_CODES[code], answer, carrier_text)
         return answers.report_code(failure, SPEC.name, answer, strange, carrier_text) if inner else failure
@@ -335,7 +335,7 @@ def _error(
 
 
 def _error_text(tree: Any) -> str | None:
-    """The text of an error, in any of the formats seen."""
+    """The text of an error in any of the known formats."""
     return json_api.first_text(
         tree, "errors.message", "errorLabel", "messages.messageContent", "message", "error"
     )

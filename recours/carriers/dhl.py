@@ -31,7 +31,7 @@ SPEC = CarrierSpec(
     limits={None: "250/day@UTC,1/second"},  # the published limits of the smallest plan
     credentials=(("DHL_API_KEY",),),
     base_url="https://api-eu.dhl.com",
-    # Our choice: each division has its own formats, and there is no list of them.
+    # Our choice, because each division has its own formats and no list of them exists.
     number_form=re.compile(r"[A-Z0-9]{8,40}"),
     number_example="00340434161094000000",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
@@ -43,7 +43,7 @@ SPEC = CarrierSpec(
 _PATH = "/track/shipments"
 _FRENCH = {"language": "fr", "requesterCountryCode": "FR"}
 
-# statusCode, from three sources. `unknown` is one of the carrier's statuses. Any status not listed here is reported.
+# statusCode, from three sources. `unknown` is one of the carrier's statuses. Statuses not listed here are reported.
 DELIVERED = "delivered"
 _FREIGHT = "freight"  # a value of `service`
 STATUSES = answers.status_table(
@@ -55,7 +55,7 @@ STATUSES = answers.status_table(
     }
 )
 
-# 403: inferred, because parcels have no owners in this service. 404: recorded.
+# 403 concerns our account (inferred, because anyone can track any parcel with this service). 404 was recorded.
 _MEANINGS = answers.ACCOUNT_STATUSES | {404: Sentence.NUMBER_UNKNOWN}
 _NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
 
@@ -76,7 +76,7 @@ class Dhl(LinkClient):
         return parse_tracking(answer, number)
 
     def without_link(self, delivery: Delivery, now: datetime) -> Sentence:
-        """The failure to report. Another service has the proofs of Express parcels."""
+        """The failure to report: no link. Proofs of Express parcels are available from another service."""
         del delivery, now
         return Sentence.PROOF_LINK_MISSING
 
@@ -105,7 +105,7 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipment(body: Any) -> Shipment:
-    """`returnFlag` is in the carrier's OpenAPI file and in recorded answers. Its meaning is inferred."""
+    """A parcel. `returnFlag` is in the carrier's OpenAPI file and recorded answers, but its meaning is inferred."""
     return Shipment(
         numbers=_numbers(body),
         scans=tuple(map(_scan, reversed(json_api.items(body, "events")))),  # listed newest first
@@ -116,10 +116,10 @@ def _shipment(body: Any) -> Shipment:
 
 
 def _numbers(body: Any) -> tuple[str, ...]:
-    """The numbers of a shipment: its own, those of its pieces, and its references.
+    """The numbers of a shipment: its own number, its pieces' numbers, and its references.
 
     For a piece, DHL Freight returns a shipment `JKG-HI-...` that lists the piece in `pieceIds` with leading zeros (an
-    answer of September 2026, philipantonetti-ctrl/panetti). A Freight shipment without pieces may be about any number.
+    answer of September 2026, philipantonetti-ctrl/panetti). A Freight shipment without pieces may match any number.
     """
     details = json_api.at(body, "details")
     pieces = list(filter(None, map(json_api.text, json_api.items(details, "pieceIds"))))

@@ -26,8 +26,8 @@ from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 
-# events[].typeCode: the 44 codes of the carrier's list. Each meaning was decided from the label alone. The four numbers
-# are statuses of a whole shipment and have never been seen as codes of events.
+# events[].typeCode: the 44 codes of the carrier's list. We chose each meaning by the label alone. The four numbers are
+# statuses of a whole shipment and have never been seen as event codes.
 DHL_EXPRESS_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; other labels use it for details of the delivery
@@ -44,9 +44,9 @@ DHL_EXPRESS_CODES = answers.status_table(
     }
 )
 
-_DIGITS = 10  # of a waybill; no check digit is known for the format with 11 digits
-# The identifier of one piece (JJD..., JVGL...): nine or ten digits according to the project jkeen/tracking_number_data,
-# up to eighteen on labels that were seen.
+_DIGITS = 10  # of a waybill; for waybills with 11 digits, no check digit is known
+# The identifier of a piece (JJD..., JVGL...). It has nine or ten digits according to the project
+# jkeen/tracking_number_data, but up to eighteen on real labels.
 _PIECE = re.compile(r"J[A-Z]{1,3}[0-9]{9,18}")
 _WAYBILL = re.compile(r"[0-9]{10,11}")
 
@@ -62,9 +62,9 @@ SPEC = CarrierSpec(
     number_example="1234567891",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="0" * _DIGITS,
-    # The last of ten digits is the others modulo seven (from the project jkeen/tracking_number_data).
+    # The last of ten digits is the first nine modulo seven (from the project jkeen/tracking_number_data).
     check_digit_fits=lambda number: len(number) != _DIGITS or int(number[:-1]) % 7 == int(number[-1]),
-    untracked_form=_WAYBILL,  # for a piece, only the tracking gives the waybill with which the proof is requested
+    untracked_form=_WAYBILL,  # for a piece, only tracking returns the waybill needed to request the proof
 )
 
 _API = "/mydhlapi"
@@ -77,13 +77,12 @@ _TRACKING = {
 _CONTENT = "epod-summary"
 _HINT = "waybill"
 
-# The field that the answer to a bad request names decides (OpenAPI document; for the account, one public note).
+# After a bad request, the field named in the answer determines the failure (OpenAPI document; account: a public note).
 _BAD_REQUESTS = frozenset({400, 422})
 _NAMES_NUMBER = "shipmenttrackingnumber"
 _NAMES_ACCOUNT = "account"
 
-# According to one public note on a live answer, another account's number, or none, gets the same answer as a missing
-# proof.
+# According to one public note on a live answer, a wrong or missing account gets the same answer as a missing proof.
 _NO_PROOF = Detailed(
     Sentence.PROOF_FOR_PARTIES, "also the answer if DHL_EXPRESS_ACCOUNT_NUMBER did not pay for it"
 )
@@ -98,7 +97,7 @@ class DhlExpress(Client):
         self._authorization = basic_auth(key, secret)
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """See Client. A piece is always tracked, because only the tracking gives the waybill for the proof."""
+        """See Client. A piece is always tracked, because only tracking returns the waybill needed for the proof."""
         if not _PIECE.fullmatch(number):
             return super().fetch(number, delivery, session)
         tracked = self.track(number, session)
@@ -127,7 +126,7 @@ class DhlExpress(Client):
             "Authorization": self._authorization,
             "Accept": "application/json",
             "x-version": _VERSION,
-            "Message-Reference": str(uuid4()),  # of 28 to 36 characters
+            "Message-Reference": str(uuid4()),  # must have 28 to 36 characters
         }
         return Request("GET", f"{_API}/{path}?{urlencode(query)}", headers)
 
@@ -136,7 +135,7 @@ class DhlExpress(Client):
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery to the recipient, with the waybill as a hint, or the failure that says where the shipment is."""
+    """The delivery to the recipient, with the waybill as a hint, or a failure that says where the shipment is."""
     shipments = _shipments(answer, number)
     if isinstance(shipments, Failure):
         return shipments
@@ -155,12 +154,12 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
-    """The shipments, at least one. The `status` of each is the request's status, not the parcel's."""
+    """At least one shipment, or a failure. A shipment's `status` is ignored, because it is the request's status."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:
         return _error(answer, number)
-    # A shipment without events is recognized by its number.
+    # A shipment has events or at least a number.
     shipments = [
         _shipment(body, number)
         for body in json_api.items(json_api.tree(answer.body), "shipments")
@@ -171,7 +170,7 @@ def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
 
 def _shipment(body: Any, number: str) -> Shipment:
     pieces = [json_api.text(piece, "trackingNumber") for piece in json_api.items(body, "pieces")]
-    # For a piece, the service returns the shipment, without its pieces at this level of detail.
+    # For a piece, the service returns its shipment. At this level of detail, the shipment does not list its pieces.
     if not pieces and _PIECE.fullmatch(number):
         pieces.append(number)
     numbers = json_api.text(body, "shipmentTrackingNumber"), *pieces
@@ -190,13 +189,13 @@ _READ_OF_TEXTS = 300  # characters
 
 
 def _signatory(event: Any) -> str | None:
-    """`signedBy`, or the name in the description, as in `Delivered : DUPONT`, if the event has no `signedBy`."""
+    """The name in `signedBy`, or else in a description such as `Delivered : DUPONT`."""
     match = _SIGNED.search((json_api.text(event, "description") or "")[:_READ_OF_TEXTS])
     return json_api.text(event, "signedBy") or (match[1].strip() if match else None)
 
 
 def _time(event: Any) -> datetime | None:
-    """Local time with its offset. A time without an offset is assumed to be French (inferred)."""
+    """The local time with its offset. A time without an offset is assumed to be French (inferred)."""
     local = f"{json_api.text(event, 'date')}T{json_api.text(event, 'time') or '00:00:00'}"
     offset = json_api.text(event, "GMTOffset") or ""
     return answers.parse_time(f"{local}{offset}", PARIS) or answers.parse_time(local, PARIS)
@@ -206,7 +205,7 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The document, or why it is missing. Signatory and time are from `delivery`, because the answer has neither."""
+    """The document, or why it is missing. The answer has no signatory or time, so they are from `delivery`."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return answers.failure_of(SPEC.name, _NO_PROOF, answer, problem_of(answer).carrier_text)
     if not answer.is_ok:
@@ -222,7 +221,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
 
 
 def _piece(document: Any) -> answers.EncodedPiece | None:
-    """A document. Its format is in `encodingFormat`, or `format` (karrio's fixture). Its bytes are appraised later."""
+    """A document. Its format is in `encodingFormat`, or in `format` (karrio's fixture). Its bytes are checked later."""
     form = clean(json_api.text(document, "encodingFormat") or json_api.text(document, "format") or "", 20)
     encoded = json_api.text(document, "content")
     return (
@@ -239,8 +238,8 @@ def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_
     """The failure for an error. `of_account`: the meaning of a bad request that names the account."""
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
-        # 401 and 403: inferred, because their bodies are not documented. A 403 is assumed to concern the account, not
-        # the shipment.
+        # The bodies of 401 and 403 are not documented, so their meanings are inferred. A 403 is assumed to concern the
+        # account, not the shipment.
         return answers.error(
             SPEC.name, answer, {}, answers.ACCOUNT_STATUSES, carrier_text=problem.carrier_text
         )

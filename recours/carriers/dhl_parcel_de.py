@@ -1,13 +1,13 @@
-"""DHL Parcel DE: tracking of German parcels, and signatures of the people who received them. XML in query and answer.
+"""DHL Parcel DE: tracking of German parcels, and signatures of their receivers. XML in query and answer.
 
 The API is "DHL Parcel DE Tracking (Post & Parcel Germany)", v0. Operations, attributes, codes and limits per call are
 from the notes, schemas and sandbox answers (January 2026) in karrio's connector `dhl_parcel_de`, based on
 developer.dhl.com; public clients agree. Events are from the carrier's table of July 2024, in the same connector.
 Nothing was tested against the live service.
 
-Assumed, without a source: Code 100 also stands for another customer's parcel, and code 62 concerns our account. A
-parcel's `error-status` uses the codes of the whole answer. The `recipient-name` of a delivered parcel is the person who
-received it, as in the one recorded answer. All times are German.
+Assumptions without a source: Code 100 can also mean another customer's parcel, and code 62 concerns our account. A
+parcel's `error-status` uses the same codes as the whole answer. The `recipient-name` of a delivered parcel is the
+person who received it, as in the only recorded answer. All times are German.
 
 According to two sources, only parcels to Germany have signatures.
 """
@@ -31,8 +31,8 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 
-# Weights of the check digit by number of digits. 12: the identcode of Deutsche Post; 20: GS1 (paketda.de; the carrier's
-# test numbers match).
+# The weights of the check digit, by number of digits. 12: the identcode of Deutsche Post. 20: GS1 (from paketda.de; the
+# carrier's test numbers match).
 _WEIGHTS = {12: (4, 9), 20: (3, 1)}
 
 
@@ -48,7 +48,7 @@ SPEC = CarrierSpec(
     key="dhl_parcel_de",
     name="DHL Parcel DE",
     spellings=("DHL Paket DE", "DHL Parcel Germany"),
-    # Our choice; none is published. Three per second: from one public client, for the service's former address.
+    # Our choice; none is published. Three per second: from a public client that uses the service's former address.
     limits={None: "1000/day@Europe/Berlin,3/second"},
     credentials=((*_APPLICATION, *_USER),),
     base_url="https://api-eu.dhl.com",
@@ -65,7 +65,7 @@ _TRACK = "d-get-piece-detail"
 _SIGNATURE = "d-get-signature"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>'
 
-# `code` of an answer, and `error-status` of a parcel in an answer.
+# The `code` of an answer, and the `error-status` of a parcel in an answer.
 _GOOD = "0"
 _NO_DATA = ("100", "200", "57", "61")
 _ERRORS: dict[str, Meaning] = {
@@ -81,9 +81,9 @@ _ERRORS: dict[str, Meaning] = {
 TRACKING_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.NUMBER_UNKNOWN)
 SIGNATURE_ERRORS = _ERRORS | dict.fromkeys(_NO_DATA, Sentence.PROOF_PENDING)
 
-# `standard-event-code`: all codes of the carrier's table. `ice` or `ice/ric`: the pairs, of the table's 338, whose
-# meaning differs from that of their standard event. A cash-on-delivery payment may be transferred long after the
-# delivery. STORN cancels the event before it.
+# `standard-event-code`: all codes of the carrier's table. `ice` and `ice/ric`: of the table's 338 pairs, those whose
+# meaning differs from that of their standard event. CODAR and CODRP are UNCLEAR, because a cash-on-delivery payment may
+# be transferred long after the delivery. STORN cancels the event before it.
 EVENTS = answers.status_table(
     {
         ParcelStatus.DESTROYED: "DSPSD",
@@ -125,7 +125,7 @@ def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str])
 
 
 def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | Failure:
-    """The root element of a good answer. The service's errors have a root too; the gateway's errors are JSON."""
+    """The root element of a good answer, or a failure. The service's errors have a root too; the gateway sends JSON."""
     root = soap.parse(answer.body)
     is_of_service = root is not None and root.tag == "data"
     code = soap.attribute(root, "code") if is_of_service else None
@@ -137,7 +137,7 @@ def _root(answer: Response, errors: Mapping[str, Meaning], *good: str) -> Any | 
 
 
 def _items(element: Any, name: str) -> list[Any]:
-    """The children with this name. The carrier's page and one client's notes write the names without hyphens."""
+    """The children with this name, with or without hyphens, because the sources disagree on the hyphens."""
     parts = soap.children(element, "data")
     return [part for part in parts if (part.get("name") or "").replace("-", "") == name.replace("-", "")]
 
@@ -159,13 +159,13 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
 
 
 def _numbers(parcel: Any) -> list[str]:
-    """The requested number, if the answer repeats it, and all numbers of the parcel."""
+    """All numbers of the parcel, preceded by the requested number if the answer repeats it."""
     names = ("searched-piece-code", "piece-code", "piece-identifier", "upu")
     return [number for name in names if (number := soap.attribute(parcel, name))]
 
 
 def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) -> Delivery | Failure:
-    """The result from the parcels with this number. Any good parcel wins. The root's code replaces a missing code."""
+    """The result for the parcels with this number. Good parcels win over errors. The default code is the root's."""
     codes = [soap.attribute(parcel, "error-status") or soap.attribute(root, "code") for parcel in parcels]
     good = [parcel for parcel, code in zip(parcels, codes, strict=True) if code == _GOOD]
     if not good:
@@ -185,7 +185,7 @@ def _result(number: str, parcels: Sequence[Any], root: Any, answer: Response) ->
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """A parcel. On the carrier's page, events are not in a list. Without events, the parcel's status counts as one."""
+    """A parcel. Its events may be outside a list, as on the carrier's page. Without events, its status is the event."""
     lists = [parcel, *_items(parcel, "piece-event-list")]
     events = [event for listed in lists for event in _items(listed, "piece-event")]
     is_delivered = soap.attribute(parcel, "delivery-event-flag") != "0"
@@ -195,11 +195,11 @@ def _shipment(parcel: Any) -> Shipment:
 
 
 def _scan(event: Any, *, is_delivered: bool) -> Scan:
-    """`is_delivered`: the parcel's `delivery-event-flag`. Without it, a delivery event may have been canceled."""
+    """An event. `is_delivered`: the parcel's `delivery-event-flag`; if False, a delivery event may be canceled."""
     ice, ric, standard = (soap.attribute(event, name) or "" for name in ("ice", "ric", "standard-event-code"))
     code = next((code for code in (f"{ice}/{ric}", ice, standard) if code in EVENTS), standard or ice)
     label = soap.attribute(event, "event-status") or soap.attribute(event, "status")
-    # Such as `18.03.2016 10:02`; German and French time are the same.
+    # For example, `18.03.2016 10:02`. German and French time are the same.
     time = soap.attribute(event, "event-timestamp") or soap.attribute(event, "status-timestamp") or ""
     day, _, hour = time.partition(" ")
     scan = Scan.of(event, code, EVENTS, answers.parse_french_time(day, hour), label, by_label=True)
@@ -228,7 +228,7 @@ def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcom
 
 
 def _is_of_delivery(signature: Any, number: str, delivery: Delivery) -> bool:
-    """Return whether a signature is for this number or without a number, and not for an earlier parcel."""
+    """Return whether a signature is not for another number and not for an earlier parcel with this number."""
     day = answers.parse_french_time(soap.attribute(signature, "event-date"))
     is_earlier = bool(day and delivery.at and delivery.at - day > REUSED_AFTER)
     other = soap.attribute(signature, "searched-piece-code") or number

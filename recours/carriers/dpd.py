@@ -1,9 +1,9 @@
 """DPD France: tracking and proof of delivery in one call. SOAP 1.1 (cargoNET Webtrace, ASP.NET ASMX).
 
-Sources: the status numbers are from the carrier's own list, which a public client keeps with its manual of 2022
-(PierreDelville/php-dpd, DPD_status.xlsx). No manual shows the answer to an unknown number; the other facts are from the
-manuals, the service's generated pages and public clients. The format of errors was recorded at a sister service
-(EPrint). Nothing was tested against the live service.
+Sources: the status numbers are from the carrier's own list, which a public client includes with the manual of 2022
+(PierreDelville/php-dpd, DPD_status.xlsx). The format of errors was recorded at a sister service (EPrint). Other facts
+are from the manuals, the service's generated pages and public clients. No manual shows the answer to an unknown number.
+Nothing was tested against the live service.
 """
 
 import re
@@ -23,10 +23,10 @@ from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import plain
 
-_DIGITS = 14  # of the number that is sent
+_DIGITS = 14  # of the number in a request
 
-# The number with a check character; with the prefix 250, the number of France (one shop module); or in the label's
-# barcode, between the destination (7 characters) and the service, country (6) and check character.
+# The number alone or with the prefix 250 for France (one shop module); with a check character; or in the label's
+# barcode, between the destination (7 characters) and the service, the country (6 in total) and the check character.
 _FORMS = re.compile(r"(?:250)?([0-9]{14})|([0-9]{14})[0-9A-Z]|[0-9A-Z]{7}([0-9]{14})[0-9]{6}[0-9A-Z]")
 
 
@@ -37,7 +37,7 @@ def parcel_of(number: str) -> str:
 
 
 def _check_character_fits(number: str) -> bool:
-    """The formats with 15 and 28 characters end in a check character in base 36 (ISO 7064, mod 37,36)."""
+    """Check the last character in the formats with 15 and 28 characters (base 36, ISO 7064, mod 37,36)."""
     if len(number) in (_DIGITS, len("250") + _DIGITS):
         return True
     remainder = 36
@@ -59,7 +59,7 @@ SPEC = CarrierSpec(
     calls={Capability.TRACKING: 1},
     sample_number="0" * _DIGITS,
     options=(
-        # 400 is set by a pickup point. The carrier's list has no other code that means delivered.
+        # 400 is reported by a pickup point. The carrier's list has no other codes that mean delivered.
         Option(
             "DPD_DELIVERED_CODES",
             "40,400",
@@ -82,8 +82,8 @@ _HEADERS = {
 }
 _COUNTRY = "250"  # France
 
-# StatusNumber: the carrier's list, without the codes that mean delivered, which are in DPD_DELIVERED_CODES. One public
-# client treats 13 and 23 as delivered; they are not in the list.
+# StatusNumber: the carrier's list, except for the codes in DPD_DELIVERED_CODES. One public client treats 13 and 23,
+# which are not in the list, as delivered.
 CODES = answers.status_table(
     {
         # "Process completed, returned".
@@ -97,31 +97,30 @@ CODES = answers.status_table(
             104 105 106 107 111 112 120 121 125 129 130 135 140 150 170 180 190 205 211 250 280 290 292 300
             410 411 412 413 414 441 442 444 453 454 455 500
         """,
-        # Lost parcels, and the image of the receipt, which may follow the delivery.
+        # Lost parcels, and the event of the receipt's image, which may follow the delivery.
         ParcelStatus.UNCLEAR: "62 160 161 184 270",
     }
 )
 
-# `IsRetour` and `RetourType` of a shipment: from the WSDL, from which PierreDelville/php-dpd and
-# rem42/scraper-dpd-trace generated classes. It does not list the values of `RetourType`. OnDemand and Prepared are
-# values of `etypeReverse`, for the return label that is sent with a parcel.
+# `IsRetour` and `RetourType` of a shipment are from the classes that PierreDelville/php-dpd and
+# rem42/scraper-dpd-trace generated from the WSDL. The WSDL does not list the values of `RetourType`. OnDemand and
+# Prepared are values of `etypeReverse`, which is about a return label sent with a parcel.
 _TRUE = frozenset({"true", "1"})
 _NO_RETURNS = frozenset({"", "0", "none", "ondemand", "prepared"})
 
-# Image types that prove a delivery, best first. The enumeration is the service's; the order is inferred. It also has
-# POA and PickupSignature, which prove no delivery.
+# Image types that prove a delivery, best first. The order is inferred. The service's enumeration also has POA and
+# PickupSignature, which prove no delivery.
 PROOFS = {
     "POD": EvidenceKind.LETTER,
     "DeliverySignature": EvidenceKind.SIGNATURE,
     "DeliveryShop": EvidenceKind.SIGNATURE,
 }
 
-# Inferred: it is not documented whether this is the signatory or the consignee, and no other field is known to contain
-# the name.
+# Inferred: this field may contain the consignee, not the signatory, but no other field is known to contain a name.
 _SIGNATORY = "Receiver"
 
-# ErrorId. The account's user and password: recorded at the sister service. Our IP address: from a summary of the
-# manual. The Customer block: from one public client.
+# ErrorId. Errors about user and password were recorded at the sister service. The error about our IP address is from a
+# summary of the manual, the error about the Customer block from one public client.
 ERROR_IDS: dict[str, Meaning] = {
     "PermissionDenied": Sentence.CREDENTIALS_REJECTED,
     "IpPermissionDenied": Detailed(Sentence.ADDRESS_DENIED, "it must be added to their list"),
@@ -129,10 +128,10 @@ ERROR_IDS: dict[str, Meaning] = {
         Sentence.SERVICE_DENIED, "it has no access with this center and customer number"
     ),
 }
-# The error for a call from an IP address that is not on their list. The manual shows these words and no ErrorId.
+# The error for a call from an IP address that is not on DPD's list. The manual shows this text without an ErrorId.
 _ADDRESS_TERMS = "no permission for this ip"
 _INVALID = "Invalid"  # InvalidInput and InvalidWeight were recorded at the sister service
-# Inferred: words that show that an Invalid... error is about the parcel's number, unless it mentions something else.
+# Words that show that an Invalid... error is about the parcel's number, unless it also has other terms (inferred).
 _NUMBER_TERMS = re.compile(r"parcel|shipment|tracking|barcode|number|colis|expedition|envoi|suivi|numero")
 _OTHER_TERMS = re.compile(r"customer|cent(?:er|re)|client|agence|country|pays|weight|poids|language|langue")
 _READ_OF_TEXTS = 300  # characters
@@ -144,8 +143,8 @@ class Dpd(OneCallClient):
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """Call `GetShipmentTraceSingle` with images, and complete its answer with the facts in `delivery`.
 
-        Elements are in the schema's order, because ASMX ignores misplaced elements. In the WSDL, the customer's type
-        extends a type with the two numbers, so they precede the country.
+        The elements must be in the schema's order, because ASMX ignores misplaced elements. The two numbers precede the
+        country, because the customer's type in the WSDL extends a type with these numbers.
         """
         user, password, center, customer = (self.settings[name] for name in SPEC.credentials[0])
         account = [("userid", user), ("password", password)]
@@ -168,7 +167,7 @@ class Dpd(OneCallClient):
 
 
 def parse(answer: Response, delivered_codes: Collection[str], defaults: Delivery) -> Outcome:
-    """The document, or why it is missing. `defaults`: for facts that the answer omits."""
+    """The document, or why it is missing. `defaults` has the facts to use if the answer omits them."""
     result = _result(answer)
     outcome = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
     if isinstance(outcome, Failure):
@@ -185,7 +184,7 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     traces = sorted(soap.listed(result, "Traces", "clsTrace"), key=lambda item: _time(item) or answers.NEVER)
     if not traces:
         return _not_known(answer)
-    # The number is not compared: for a part of a shipment, the service may answer about the whole (manual of 2022).
+    # The number is not compared, because for a part of a shipment the answer may be about the whole (manual of 2022).
     is_marked = plain(soap.text(result, "IsRetour") or "") in _TRUE
     is_return = is_marked or plain(soap.text(result, "RetourType") or "") not in _NO_RETURNS
     shipment = Shipment(scans=tuple(_scan(trace, table) for trace in traces), is_return=is_return)
@@ -211,7 +210,7 @@ def _time(trace: Any) -> datetime | None:
 
 
 def _images(result: Any) -> list[answers.EncodedPiece]:
-    """The non-empty images that prove a delivery, best first. The file type is not documented, so the bytes decide."""
+    """The non-empty images that prove a delivery, best first. Their file type is undocumented, so the bytes decide."""
     images = soap.listed(result, "images", "Image")
     pieces: list[answers.EncodedPiece] = []
     for name, kind in PROOFS.items():
@@ -221,7 +220,7 @@ def _images(result: Any) -> list[answers.EncodedPiece]:
 
 
 def _result(answer: Response) -> Any | Failure:
-    """The result element of an answer. Errors have HTTP 500, so the body is read before the status."""
+    """The result element of an answer, or a failure. Errors have HTTP 500, so the body decides, not the status."""
     root = soap.read(SPEC.name, answer)
     if isinstance(root, Failure):
         return root
@@ -248,7 +247,7 @@ def _error(fault: Any, answer: Response) -> Failure:
         return answers.failure_of(SPEC.name, ERROR_IDS[code], answer, carrier_text)
     if not code.startswith(_INVALID):
         return answers.unknown_code(SPEC.name, answer, code, carrier_text)
-    # The error blames our request: either the number or our own mistake.
+    # The error is about our request: either the number is invalid, or recours made a mistake.
     text = plain(f"{code} {carrier_text or code}"[:_READ_OF_TEXTS])
     is_number = _NUMBER_TERMS.search(text) and not _OTHER_TERMS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED

@@ -27,9 +27,9 @@ _WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
 
 
 def _check_digit_fits(number: str) -> bool:
-    """Twelve digits: weights 3 1 7, mod 11, mod 10. Fifteen digits: weights 3 and 1 from the right, mod 10.
+    """Check the last digit of 12 (weights 3 1 7, mod 11, mod 10) or 15 (weights 3 and 1 from the right, mod 10).
 
-    Other formats pass. Source: the public project `jkeen/tracking_number_data`.
+    Numbers in other formats pass. Source: the public project `jkeen/tracking_number_data`.
     """
     if re.fullmatch("[0-9]{15}", number):
         return answers.mod_10_fits(number, 3, 1)
@@ -43,8 +43,8 @@ SPEC = CarrierSpec(
     key="fedex",
     name="FedEx",
     spellings=("FedEx Express", "Federal Express", "FedEx Ground"),
-    # The carrier allows 100,000 a day and 1,400 in ten seconds. The smaller daily limit and that for tokens are our
-    # choice.
+    # The carrier allows 100,000 calls a day and 1,400 in ten seconds. We chose a smaller daily limit, and the limit for
+    # tokens.
     limits={None: "1000/day@UTC,1400/10seconds", Capability.TOKEN: "20/hour"},
     credentials=(("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET", "FEDEX_ACCOUNT_NUMBER"),),
     base_url="https://apis.fedex.com",
@@ -60,26 +60,26 @@ _TRACKING = "/track/v1/trackingnumbers"
 _DOCUMENTS = "/track/v1/trackingdocuments"
 _HEADERS = {"x-locale": "fr_FR"}
 _SOURCE = "fedex trackingdocuments"
-# The fields with which FedEx distinguishes parcels with the same number. Their values are only sent back to FedEx.
+# The fields that distinguish parcels with the same number. Their values are only sent back to FedEx.
 _HINTS = ("carrierCode", "trackingNumberUniqueId")
 _LONGEST_ECHO = 100  # characters
 _NUMBER_OR_TAG = "TRACKING_NUMBER_OR_DOORTAG"
 
-# The longest time between shipping and delivery. Our choice, because numbers are reused.
+# The assumed longest time between shipping and delivery. Our choice; a limit is needed because numbers are reused.
 _LONGEST_WAY = timedelta(days=60)
-# How long, approximately, the token endpoint blocks everyone after too many requests; from one source.
+# The approximate time for which the token endpoint blocks all requests after too many of them (one source).
 _TOKEN_PENALTY = timedelta(minutes=10)
 _DAY_IS_USED_UP = re.compile(rb"daily\s+transaction\s+quota", re.IGNORECASE)
 
 # ---------------------------------------------------------------- tables
 
 # latestStatusDetail.code, scanEvents[].derivedStatusCode: the 57 codes in "Tracking Status Codes" of the carrier's API
-# reference guide; OW is from a later edition. Each meaning was decided from the label alone. The list has three groups
-# (movement, customs and possession), and some codes are in two of them.
+# reference guide (OW is from a later edition). We chose each meaning by the label alone. The list has three groups
+# (movement, customs and possession), and some codes are in two groups.
 FEDEX_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "DL",
-        # Shipment Cancelled, according to the carrier's OpenAPI file and karrio; also: Carrier (possession).
+        # Shipment Cancelled, according to the carrier's OpenAPI file and karrio. In the possession group: Carrier.
         ParcelStatus.CANCELLED: "CA",
         ParcelStatus.GOING_BACK: "RS",  # Return to Shipper
         ParcelStatus.AT_A_POINT: "HL HP",  # Hold at Location, Ready for Recipient Pickup
@@ -93,8 +93,8 @@ FEDEX_CODES = answers.status_table(
     }
 )
 
-# Codes of errors, about a number in a good answer or about a whole answer. They are documented, and most were seen. The
-# meaning of any other code about a number is inferred.
+# Codes of errors about a number in a good answer, or about a whole answer. They are documented, and most were seen in
+# answers. The meaning of any other code about a number is inferred.
 _NUMBER_PREFIX = "TRACKING.TRACKINGNUMBER."
 _INVALID = Sentence.NUMBER_REJECTED
 CODES: dict[str, Meaning] = {
@@ -103,26 +103,26 @@ CODES: dict[str, Meaning] = {
     f"{_NUMBER_PREFIX}INVALID": _INVALID,
     "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED": Sentence.REQUEST_REJECTED,
     "NOT.AUTHORIZED.ERROR": Sentence.CREDENTIALS_REJECTED,
-    # Its text ("check your permissions") is about the account, not the parcel.
+    # The text of this error ("check your permissions") is about the account, not the parcel.
     "FORBIDDEN.ERROR": Sentence.SERVICE_DENIED,
     "INTERNAL.SERVER.ERROR": Sentence.CARRIER_ERROR,
     "SERVICE.UNAVAILABLE.ERROR": Sentence.CARRIER_ERROR,
 }
-# `CODES`, with the codes that only the tracking uses.
+# `CODES`, plus codes that only the tracking uses.
 TRACKING_CODES: dict[str, Meaning] = CODES | {"NOT.FOUND.ERROR": Sentence.NUMBER_UNKNOWN}
-# `CODES`, with the codes that only the documents use. There, DATA.NOTFOUND has two causes, which the
-# tracking distinguishes. According to the carrier, the image of a signature follows some time after the delivery, so it
-# is normally missing at first.
+# `CODES`, plus codes that only the documents use. For documents, DATA.NOTFOUND has two causes, which the tracking
+# distinguishes. According to the carrier, the image of a signature follows some time after the delivery, so a missing
+# image is normal at first.
 DOCUMENT_CODES: dict[str, Meaning] = CODES | {
     "NOT.FOUND.ERROR": Detailed(Sentence.ANSWER_UNREADABLE, "its documents endpoint was not found"),
     "TRACKING.DATA.NOTFOUND": Sentence.PROOF_PENDING,
-    # In three public copies of the carrier's list of codes. Its text allows five days for the image of a signature.
+    # From three public copies of the carrier's code list. Its text allows five days for the image of a signature.
     "TRACKINGDOCUMENT.DOCUMENT.UNAVAILABLE": Sentence.PROOF_PENDING,
 }
-# An alert that is not about the parcel: canned data of the carrier's test system.
+# An alert of the carrier's test system, which announces canned data.
 IGNORED_ALERTS = frozenset({"VIRTUAL.RESPONSE"})
 
-# The HTTP statuses, used if there is no known code.
+# The meanings of HTTP statuses, used without a known code.
 STATUSES = answers.ACCOUNT_STATUSES | {400: Sentence.REQUEST_REJECTED, TOO_MANY: Sentence.TOO_MANY_CALLS}
 
 Coded = tuple[str | None, str | None]  # the code and the text of an error or an alert
@@ -133,7 +133,7 @@ class FedEx(Client):
     token_service = TokenService(path="/oauth/token", has_account_in_form=True)
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
-        """An exhausted daily quota is reset at midnight UTC. A 403 of the token call is a limit too."""
+        """See Client. An exhausted daily quota is reset at midnight UTC. For a token call, 403 is a rate limit too."""
         if capability is Capability.TOKEN and answer.status == HTTPStatus.FORBIDDEN:
             return Wait(now + _TOKEN_PENALTY)
         if answer.status == TOO_MANY and _DAY_IS_USED_UP.search(answer.body):
@@ -150,16 +150,16 @@ class FedEx(Client):
         return parse_tracking(answer, numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Call `trackingdocuments`, with the hints from this fetch's tracking, if any."""
+        """Call `trackingdocuments`, with any hints from this fetch's tracking."""
         request = document_request(number, delivery, self.settings["FEDEX_ACCOUNT_NUMBER"])
         return parse_document(self.call(Capability.POD, request, session), delivery)
 
 
 def document_request(number: str, delivery: Delivery, account: str) -> Request:
-    """A `trackingdocuments` call for one number, because the answer does not match documents to parcels."""
-    # The days between which a parcel delivered at that time may have been shipped.
+    """A `trackingdocuments` call for a single number, because answers do not say which parcel a document is for."""
+    # The first and last days on which a parcel delivered at that time may have been shipped.
     ship_dates: dict[str, str] = {}
-    with suppress(OverflowError):  # at either end of the calendar
+    with suppress(OverflowError):  # raised at either end of the calendar
         if delivery.at:
             last = delivery.at.astimezone(PARIS).date()
             ship_dates = {"shipDateBegin": f"{last - _LONGEST_WAY}", "shipDateEnd": f"{last}"}
@@ -193,7 +193,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
 
 
 def _numbers(complete: Any) -> list[str | None]:
-    """The requested number, or else the parcels' own (different in the carrier's sample), and a door tag's number."""
+    """The requested number, or else the parcels' own (not the same in the carrier's sample), and door tag numbers."""
     requested = json_api.text(complete, "trackingNumber")
     own: list[str | None] = []
     tags: list[str | None] = []
@@ -201,7 +201,7 @@ def _numbers(complete: Any) -> list[str | None]:
         own.append(json_api.text(result, "trackingNumberInfo", "trackingNumber"))
         for identifier in json_api.items(result, "additionalTrackingInfo", "packageIdentifiers"):
             if json_api.text(identifier, "type") == _NUMBER_OR_TAG:
-                # `values` was recorded (karrio's test of duplicates); `value` is from the older schema.
+                # `values` is from a recording (karrio's test of duplicates), `value` from the older schema.
                 tags += [
                     json_api.text(identifier, "value"),
                     *map(json_api.text, json_api.items(identifier, "values")),
@@ -210,7 +210,7 @@ def _numbers(complete: Any) -> list[str | None]:
 
 
 def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """The delivery of the parcel, or a failure. `results`: one for each parcel with this number."""
+    """The delivery of the parcel, or a failure. `results`: the results of all parcels with this number."""
     errors = [_coded(json_api.at(result, "error")) for result in results]
     good = [result for result, error in zip(results, errors, strict=True) if error is None]
     if not good:
@@ -235,7 +235,7 @@ def _shipment(result: Any) -> Shipment:
 
 
 def _scan(event: Any) -> Scan:
-    """A time without an offset is assumed to be French (inferred; all recorded times have an offset)."""
+    """An event. A time without an offset is assumed to be French (inferred; all recorded times have an offset)."""
     codes = list(filter(None, (json_api.text(event, name) for name in ("derivedStatusCode", "eventType"))))
     at = answers.parse_time(json_api.text(event, "date"), PARIS)
     label = json_api.text(event, "eventDescription")
@@ -243,7 +243,7 @@ def _scan(event: Any) -> Scan:
     return Scan(status=answers.status_of(codes, FEDEX_CODES), at=at, code=code, label=label, body=event)
 
 
-# dateAndTimes[].type. The other types are estimates, or do not say where the parcel was.
+# dateAndTimes[].type. Times of other types are estimates or do not show where the parcel was.
 _DATES = answers.status_table(
     {ParcelStatus.DELIVERED: "ACTUAL_DELIVERY", ParcelStatus.ACCEPTED: "ACTUAL_PICKUP ACTUAL_TENDER"}
 )
@@ -275,7 +275,7 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def parse_document(answer: Response, delivery: Delivery) -> Outcome:
-    """The document, or why it is missing. Signatory and time are from `delivery`, because the answer has neither."""
+    """The document, or why it is missing. The answer has no signatory or time, so they are from `delivery`."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer, DOCUMENT_CODES):
         return failure
@@ -295,7 +295,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _no_document(output: Any, answer: Response) -> Failure:
-    """The failure that the alerts explain. Without alerts, it is the failure for missing data."""
+    """The failure according to the alerts, or else the failure for missing data."""
     alerts = [alert for alert in _alerts(output) if alert[0] not in IGNORED_ALERTS]
     alert = next((alert for alert in alerts if alert[0] in DOCUMENT_CODES), None)
     if alert:
@@ -342,7 +342,7 @@ def _meaning(answer: Response, coded: Coded, table: dict[str, Meaning]) -> Failu
     if code and code.startswith(_NUMBER_PREFIX) and code not in table:
         failure = answers.failure_of(SPEC.name, _INVALID, answer, carrier_text)
         return answers.report_code(failure, SPEC.name, answer, code, carrier_text)
-    # A web page is not from the service and must not decide about a claim.
+    # A web page is not from the service, so its status must not decide about a claim.
     is_page = answer.status == HTTPStatus.FORBIDDEN and answer.body.lstrip().startswith(b"<")
     statuses = {} if is_page else STATUSES
     if carrier_text and not code and answer.status not in statuses and not answer.is_server_error:

@@ -1,9 +1,8 @@
 """GLS: the status from Track & Trace v1, signatory and proof from ShipIT-Farm v1. JSON with one OAuth 2.0 token.
 
-Sources: the carrier's OpenAPI documents as kept in karrio's connector `gls`, and the notes of a public client that was
-tested live in September 2026 (marked "live" below). We made no live calls ourselves. According to a document
-of 2012, France issues no proofs, for legal reasons. Whether a French account gets them today is unknown, hence the
-setting GLS_POD.
+Sources: the carrier's OpenAPI documents in karrio's connector `gls`, and the notes of a public client that was tested
+live in September 2026 (marked "live" below). We made no live calls ourselves. According to a document of 2012, GLS
+issues no proofs in France, for legal reasons. We do not know whether this is still true, hence the setting GLS_POD.
 """
 
 import re
@@ -29,17 +28,17 @@ SPEC = CarrierSpec(
     key="gls",
     name="GLS",
     spellings=("GLS France", "General Logistics Systems"),
-    # Track & Trace: published. Tokens: our choice, because a token is valid for four hours; GLS allows 100,000 a day.
+    # Track & Trace: the published limit. Tokens: our choice, as each is valid for four hours; GLS allows 100,000 a day.
     limits={None: "500/day@UTC", Capability.TOKEN: "20/hour"},
     credentials=(("GLS_CLIENT_ID", "GLS_CLIENT_SECRET"),),
     base_url="https://api.gls-group.net",
-    # The check digit formula of 12 digits is not known. 20 digits: from the carrier's schema in karrio. QAS_...: test
-    # parcels of Track & Trace.
+    # The formula for the check digit of 12 digits is unknown. 20 digits: from the carrier's schema in karrio. QAS_...:
+    # test parcels of Track & Trace.
     number_form=re.compile(r"[0-9]{11,12}|[0-9]{20}|[A-Z0-9]{8}|QAS_[0-9]{7}"),
     number_example="12345678901",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="0" * 11,
-    numbers_per_call=10,  # for Track & Trace; from its document, and live
+    numbers_per_call=10,  # Track & Trace; from its document, and live
     options=(
         Option(
             "GLS_POD",
@@ -55,8 +54,8 @@ _SHIPIT_PATH = "/shipit-farm/v1/backend/rs/tracking"
 _SHIPIT_TYPE = "application/glsVersion1+json"
 _PARCEL_NUMBER = re.compile(r"[0-9]{11,20}")
 
-# The statuses of Track & Trace. Only DELIVERED means handed over: DELIVEREDPS does not, and FINAL does not say how the
-# journey ended.
+# The statuses of Track & Trace. Only DELIVERED means a delivery to the recipient: DELIVEREDPS means a parcel shop, and
+# FINAL does not say how the journey ended.
 DELIVERED = "DELIVERED"
 OTHER_STATUSES = {
     "PREADVICE": "announced by its sender",
@@ -79,10 +78,10 @@ _STATUSES = dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY) | {
 }
 
 _ON_THE_WAY = frozenset({ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
-_LONGEST_WAY = timedelta(days=30)  # between the parcels of one shipment; our choice
+_LONGEST_WAY = timedelta(days=30)  # the maximum between the parcels of one shipment; our choice
 
-# errorCode of a parcel, with HTTP 200, from the document of Track & Trace. "Too many" is the fault of the call, not of
-# the parcel.
+# errorCode of a parcel in an answer with HTTP 200, from the document of Track & Trace. "Too many" is about the call,
+# not the parcel.
 _TOO_MANY_NUMBERS = "E_400_02"
 TRACKING_ERRORS: dict[str, Meaning] = {
     "E_400_01": Sentence.NUMBER_REJECTED,
@@ -98,17 +97,17 @@ _TRACKING_STATUSES: dict[int, Meaning] = {
     401: Sentence.CREDENTIALS_REJECTED,
     404: Sentence.NUMBER_UNKNOWN,
 }
-# ShipIT's own status for requests that it understands and refuses (live); its manual shows the same headers with 400.
+# 490 is ShipIT's own status for requests that it understands but refuses (live). Its manual has 400 with these headers.
 _REFUSALS = frozenset({400, 490})
 
-# ShipIT's header `error`. INVALID_FIELD: live. WRONG_STATE: only in that client's simulator, but its text is live.
+# ShipIT's header `error`. INVALID_FIELD: live. WRONG_STATE: only in the public client's simulator, but with a live text.
 # INVALID_SHIPMENT_ID: from ShipIT's manual 5.0.11.
 _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")
 _WRONG_STATE = "POD.WRONG_STATE"
 _WRONG_STATE_TEXT = "wrong state"
 SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKNOWN}
-# Live, for parcels whose sender has not closed the day's shipments.
+# The answer for parcels whose sender has not closed the day's shipments (live).
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
 
 
@@ -117,7 +116,7 @@ class Gls(Client):
     token_service = TokenService(path="/oauth2/v2/token")
 
     def fetch(self, number: str, delivery: Delivery | None, session: CarrierSession) -> Outcome:
-        """See Client. If GLS_POD is "no", the account gets no proofs, so no call is made for a delivered parcel."""
+        """See Client. If GLS_POD is "no", make no call for a delivered parcel, because the account gets no proofs."""
         if delivery is not None and self.settings["GLS_POD"] == "no":
             return _proofs_disabled(delivery)
         return super().fetch(number, delivery, session)
@@ -131,7 +130,7 @@ class Gls(Client):
         return parse_tracking(self.call(Capability.TRACKING, request, session), numbers)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Call `parceldetails` of ShipIT, unless the signatory is known, and `parcelpod`."""
+        """Call `parceldetails` of ShipIT if the signatory is unknown, then `parcelpod`."""
         if self.settings["GLS_POD"] == "no":
             return _proofs_disabled(delivery)
         if delivery.signatory is None:
@@ -144,7 +143,7 @@ class Gls(Client):
         return add_delivery(outcome, delivery)
 
     def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
-        # A Track ID may be all digits, but is shorter than a parcel number.
+        # A Track ID may consist of digits only, but it is shorter than a parcel number.
         field = "ParcelNumber" if _PARCEL_NUMBER.fullmatch(number) else "TrackID"
         headers = {"Content-Type": _SHIPIT_TYPE, "Accept": _SHIPIT_TYPE}
         request = json_api.post(f"{_SHIPIT_PATH}/{operation}", {field: number}, headers)
@@ -161,7 +160,7 @@ def _proofs_disabled(delivery: Delivery) -> Failure:
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Delivery | Failure] | Failure:
     """The delivery or failure by number, or one failure if the answer is about none of the numbers.
 
-    The answer does not contain the signatory.
+    A delivery has no signatory, because the answer does not contain it.
     """
     tree = json_api.tree(answer.body)
     if not answer.is_ok:
@@ -186,7 +185,7 @@ def _numbers(parcel: Any) -> list[str]:
 
 
 def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """The result from the parcels with this number. If any parcel has a status, errors of others do not count."""
+    """The result for the parcels with this number. If any parcel has a status, errors of others are ignored."""
     good = [parcel for parcel in parcels if json_api.text(parcel, "errorCode") is None]
     shipments = [_shipment(parcel) for parcel in good if json_api.text(parcel, "status")]
     if not shipments:
@@ -205,7 +204,7 @@ def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Del
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """A parcel. Event codes are not documented, so only the label of an event shows a return."""
+    """A parcel. Returns are detected by the labels of events, because the event codes are not documented."""
     events = json_api.items(parcel, "events")
     last = answers.latest(events, _time)
     status = json_api.text(parcel, "status") or ""
@@ -228,9 +227,9 @@ def _scan(event: Any) -> Scan:
 
 
 def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
-    """The parcels of one Track ID. If another parcel is on its way, only part of the shipment was delivered.
+    """The parcels of one Track ID. If another parcel is still on its way, the newest parcel counts as part-delivered.
 
-    One public client's tests have a Track ID with two parcels. Parcels from an earlier use of the number do not count.
+    One public client's tests have a Track ID with two parcels. Parcels from an earlier use of the number are ignored.
     """
     newest = max(shipments, key=lambda shipment: shipment.latest)
     parts = [
@@ -255,12 +254,12 @@ def _time(event: Any) -> datetime | None:
 
 
 def parse_details(answer: Response) -> Delivery | Failure:
-    """The signatory and the time, or a failure if the token was refused. After other errors, the proof is requested."""
+    """The signatory and the time, or a failure if the token was rejected. After other errors, both are missing."""
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return _shipit_error(answer, "")
     unit = json_api.at(json_api.tree(answer.body), "UnitDetail") if answer.is_ok else None
     signed = json_api.text(unit, "Signature") or ""
-    # Not documented: a text that is too long for a name would be an image.
+    # The content is not documented. A text that is too long for a name is assumed to be an image.
     name = signed if len(signed) <= answers.LONGEST_NAME else None
     return Delivery(answers.parse_time(json_api.text(unit, "DeliveryDate"), PARIS), answers.person(name))
 
@@ -284,13 +283,13 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
 
 
 def _shipit_error(answer: Response, number: str) -> Failure:
-    """The failure for a ShipIT error. The body of a refusal is empty; the headers contain everything."""
+    """The failure for a ShipIT error. The details of a refusal are in the headers; its body is empty."""
     code = _header(answer, "error")
     carrier_text = _header(answer, "message")
     if answer.status not in _REFUSALS or not (code or carrier_text):
         if answer.is_server_error:
             carrier_text = carrier_text or code
-        # 403: inferred.
+        # The meaning of 403 is inferred.
         return answers.error(SPEC.name, answer, {}, answers.ACCOUNT_STATUSES, carrier_text=carrier_text)
     text = plain(f"{carrier_text or ''} {_header(answer, 'args') or ''}"[:1000])
     if code == _WRONG_STATE or _WRONG_STATE_TEXT in text:
@@ -298,7 +297,7 @@ def _shipit_error(answer: Response, number: str) -> Failure:
     if code == _INVALID_FIELD:
         if not any(field in text for field in _NUMBER_FIELDS):
             return answers.failure_of(SPEC.name, Sentence.REQUEST_REJECTED, answer, carrier_text)
-        # The answer is the same for an impossible number and for an unknown number.
+        # ShipIT answers alike for numbers in an impossible format and for unknown numbers.
         is_of_form = SPEC.number_form.fullmatch(number)
         key = Sentence.NUMBER_UNKNOWN if is_of_form else Sentence.NUMBER_REJECTED
         return answers.failure_of(SPEC.name, key, answer, carrier_text)

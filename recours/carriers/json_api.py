@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 from recours.carriers.message import Request, Response
 from recours.core.text import plain
 
-_MAX_DEPTH = 500  # levels: about half of what json can read; no carrier's answer has twenty
-# Larger answers are not parsed. Real answers have a few thousand values. An empty list needs thirty times the memory of
-# its three bytes, and while Python creates millions of them, no other thread runs and no signal is handled.
+_MAX_DEPTH = 500  # levels: about half of what the json module can parse; real answers have fewer than twenty
+# Answers with more values are not parsed. Real answers have a few thousand values. An empty list takes thirty times the
+# memory of its three bytes, and while Python creates millions of lists, no other thread runs and no signal is handled.
 MAX_VALUES = 200_000
-_BEFORE_VALUES = (b"[", b"{", b",")  # the few occurrences inside strings are counted too
+_BEFORE_VALUES = (b"[", b"{", b",")  # also counts the few occurrences inside strings
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
 def tree(body: bytes) -> Any:
     """The parsed body, or None if it is malformed, nested too deeply or has too many values."""
-    # Check the depth before parsing, because at the recursion limit any other code that Python runs fails too.
+    # Check the depth first: if parsing reached the recursion limit, other code running at that moment would fail too.
     if sum(map(body.count, _BEFORE_VALUES)) > MAX_VALUES or _is_too_deep(body):
         return None
     try:
@@ -43,7 +43,7 @@ def _is_too_deep(body: bytes) -> bool:
 
 
 def post(path: str, content: Any, headers: Mapping[str, str] | None = None) -> Request:
-    """A POST request with a JSON body. `headers` are added to the usual ones or replace them."""
+    """A POST request with a JSON body. `headers` are added to the usual headers and may override them."""
     usual = {"Content-Type": "application/json", "Accept": "application/json"}
     return Request(
         "POST", path, usual | dict(headers or {}), json.dumps(content, separators=(",", ":")).encode()
@@ -61,7 +61,7 @@ def at(tree: Any, *path: str | int) -> Any:
 
 
 def items(tree: Any, *path: str | int) -> list[Any]:
-    """The list at the end of the path. A single object counts as a list of one; anything else as an empty list."""
+    """The list at the end of the path. A single object is returned as a list of one, anything else as an empty list."""
     value = at(tree, *path)
     if isinstance(value, dict):
         return [value]
@@ -77,7 +77,7 @@ def text(tree: Any, *path: str | int) -> str | None:
 
 
 def first_text(tree: Any, *paths: str) -> str | None:
-    """The first text found at these paths, such as `errors.message`. The first item of a list is used."""
+    """The first text found at these paths, such as `errors.message`. Of a list, the first item is used."""
     for path in paths:
         value = tree
         for name in path.split("."):
@@ -95,7 +95,7 @@ _READ_OF_DETAILS = 20
 
 
 class ProblemJson(NamedTuple):
-    """The texts of an error. `text`: all of them in lower case without accents, for searching."""
+    """The texts of an error. `text`: all texts, in lower case without accents, for searching."""
 
     carrier_text: str | None = None
     text: str = ""

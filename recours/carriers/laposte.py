@@ -26,14 +26,14 @@ SPEC = CarrierSpec(
     key="laposte",
     name="La Poste",
     spellings=("La Poste Suivi", "Lettre suivie", "Lettre recommandée", "Courrier"),
-    limits={None: "10/second"},  # the free plan, as it was probed; the descriptions of the plans differ
+    limits={None: "10/second"},  # measured for the free plan; descriptions of the plans disagree
     credentials=(("LAPOSTE_API_KEY",),),
     base_url="https://api.laposte.fr",
     number_form=re.compile(r"[A-Z0-9]{11,15}"),
     number_example="6A12345678900",
     calls={Capability.TRACKING: 1},
     sample_number="6A00000000000",
-    numbers_per_call=10,  # two public clients; the answer is then a list, and its HTTP status may be 207
+    numbers_per_call=10,  # two public clients; the answer for several is a list, perhaps with HTTP status 207
     issues_documents=False,
     check_digit_fits=answers.s10_fits,
 )
@@ -44,8 +44,8 @@ _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.MULTI_STATUS})
 _HTTP_STATUS = re.compile(r"[2-5][0-9]{2}", re.ASCII)
 _KEY_REFUSED = frozenset({401, 403})
 
-# Event codes. DI1, DR1, PC1, ET1 to ET3 and MD1 to MD3 were seen in answers (MD1, MD3:
-# plhery/universal-parcel-scraper); the others are in one or two third-party lists.
+# Event codes. DI1, DR1, PC1, ET1 to ET3 and MD1 to MD3 were seen in answers (MD1 and MD3 in
+# plhery/universal-parcel-scraper). The other codes are in one or two third-party lists.
 EVENT_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: for letters
@@ -56,9 +56,9 @@ EVENT_CODES = answers.status_table(
     }
 )
 
-# The HTTP status, or `returnCode` in the answer. 104, 105 and 109 mean that the shipment is not known yet (HTTP 404, or
-# one item of several; from the carrier's OpenAPI file). 403 is inferred, 500 and 504 are documented, the others were
-# recorded.
+# The HTTP status, or `returnCode` in the answer. 104, 105 and 109 mean that the shipment is not known yet (with HTTP
+# 404, or in one item of several; from the carrier's OpenAPI file). 403 is inferred, 500 and 504 are documented, and the
+# other codes were recorded.
 CODES: dict[str, Meaning] = {
     "104": Sentence.NUMBER_UNKNOWN,
     "105": Sentence.NUMBER_UNKNOWN,
@@ -72,7 +72,7 @@ CODES: dict[str, Meaning] = {
 }
 _GOOD_CODES = frozenset({None, "200"})
 
-# The gateway's text says how many calls it allows in what time, such as 10 in 1s.
+# The part of the gateway's text that states the window of its rate limit, such as 10 calls per 1s.
 _QUOTA = re.compile(r"calls per ([1-9][0-9]{0,4}) ?s\b", re.ASCII)
 
 
@@ -88,12 +88,12 @@ class LaPoste(StatusClient):
 
     @staticmethod
     def no_proof(delivery: Delivery) -> Failure:
-        """The failure for a delivery, whether new or known. Its HTTP status is the status of a good answer."""
+        """The failure for a new or known delivery. Its HTTP status is that of a good answer."""
         day = answers.french_day(delivery.at) if delivery.at else None
         return Failure.of(Sentence.PROOFS_ELSEWHERE, SPEC.name, day, HTTPStatus.OK, delivery=delivery)
 
     def wait_asked(self, capability: Capability, answer: Response, now: datetime) -> Wait | None:
-        """The text of a 429 names the window; no header does."""
+        """See Client. The window of the rate limit is in the text of a 429, not in a header."""
         del capability
         if answer.status != TOO_MANY:
             return None
@@ -105,9 +105,9 @@ class LaPoste(StatusClient):
 
 
 def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Failure] | Failure:
-    """Where each parcel is or what failed, by number, or one failure if the answer is about none of the numbers.
+    """A failure by number, or a single failure if the answer is about none of the numbers.
 
-    For a delivered parcel, the failure contains the delivery.
+    A parcel's failure says where the parcel is or what went wrong. It contains the delivery if there was one.
     """
     tree = json_api.tree(answer.body)
     several = isinstance(tree, list) and answer.status in _GOOD
@@ -116,26 +116,26 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     for number, entries in items.items():
         alone = [(item, _answer_of(item, answer) if several else answer) for item in entries]
         results[number] = _parcel_answer(number, alone)
-    # An error without a number may be the answer to the whole call.
+    # An error without a number may be about the whole call.
     if results or several or json_api.at(tree, "shipment") is not None:
         return results or answers.about_another(SPEC.name, answer)
     return _error(tree, answer)
 
 
 def _numbers(item: Any) -> list[str]:
-    """`inputIdShip`: the requested number, if the answer writes it differently (ha-parcel-integrations/ha-laposte)."""
+    """All numbers of an item. `inputIdShip` is the number as requested (ha-parcel-integrations/ha-laposte)."""
     paths = ("shipment.idShip", "idShip", "inputIdShip")
     return [number for path in paths if (number := json_api.first_text(item, path))]
 
 
 def _answer_of(item: Any, answer: Response) -> Response:
-    """The answer about this parcel alone, because the HTTP status of a joint answer says nothing about one parcel."""
+    """The answer with this parcel's own status, because the HTTP status of a joint answer is not about one parcel."""
     code = json_api.text(item, "returnCode") or ""
     return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else HTTPStatus.OK)
 
 
 def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failure:
-    """The failure for one number's items, each with its answer. Errors do not count if one item has a shipment."""
+    """The failure for one number's items, each with its answer. Errors are ignored if an item has a shipment."""
     shipments = []
     for item, answer in items:
         shipment = json_api.at(item, "shipment")
@@ -155,7 +155,7 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
 
 
 def _shipment(item: Any) -> Shipment:
-    """A parcel. `isParcelBack` reveals a return, whose events may only say "delivered"; source: hedii/colissimo-api."""
+    """A parcel. `isParcelBack` shows a return, whose events may only say "delivered" (hedii/colissimo-api)."""
     body = json_api.at(item, "shipment")
     entry = answers.parse_time(json_api.text(body, "entryDate"), PARIS)
     accepted = [Scan(status=ParcelStatus.ACCEPTED, at=entry)] if entry else []
@@ -177,7 +177,7 @@ def _error(item: Any, answer: Response) -> Failure:
     code = json_api.text(item, "returnCode")
     if answer.status in _KEY_REFUSED or (functional and code is None):
         code = str(answer.status)
-    # The gateway has its own codes; its 400 or 404 is not about the number.
+    # The gateway's errors have other codes, and its 400 or 404 is not about the number.
     if code in _GOOD_CODES:
         return answers.error(SPEC.name, answer, {}, {}, json_api.text(item, "code"), carrier_text)
     return answers.error(SPEC.name, answer, CODES, {}, code, carrier_text)

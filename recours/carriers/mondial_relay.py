@@ -30,8 +30,8 @@ SPEC = CarrierSpec(
     limits={None: "1000/day@Europe/Paris"},  # our choice; the carrier publishes no limit
     credentials=(("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY"),),
     base_url="https://api.mondialrelay.com",
-    # The number itself has 8 digits. The brand's two digits may precede it (10), and the parcel's two may follow (12).
-    # The label's barcode (26) starts with those 12.
+    # The number itself has 8 digits. Two digits of the brand may precede it (10 digits), and two digits of the parcel
+    # may follow (12 digits). The label's barcode (26 digits) starts with those 12 digits.
     number_form=re.compile(r"[0-9]{8}|[0-9]{10}|[0-9]{12}|[0-9]{26}"),
     number_example="12345678",
     calls={Capability.TRACKING: 1},
@@ -44,13 +44,13 @@ _NAMESPACE = "http://www.mondialrelay.fr/webservice/"
 _OPERATION = "WSI2_TracingColisDetaille"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{_NAMESPACE}{_OPERATION}"'}
 _LANGUAGE = "FR"
-_NUMBER_LENGTH = 8  # digits by which the service knows a parcel
+_NUMBER_LENGTH = 8  # digits of the number that the service expects
 
 DELIVERED = "82"
 _UNKNOWN_OR_ERROR = "99"
 
 # STAT of the other answers, from the table of the carrier's shop module. 8 is only in newer lists; 94, 95, 97 and 99
-# are in four sources. 0 is "OK", and tracking normally returns 80 to 83 instead; that 0 shows no delivery is inferred.
+# are in four sources. 0 means "OK", but tracking normally returns 80 to 83, so we infer that 0 shows no delivery.
 STATS: dict[str, Meaning] = {
     "0": Detailed(Sentence.NOT_DELIVERED, "it reports no delivery"),
     "80": Detailed(Sentence.NOT_DELIVERED, "registered"),
@@ -71,19 +71,19 @@ STATS: dict[str, Meaning] = {
     "74": Detailed(Sentence.REQUEST_REJECTED, "the language"),
     "90": Sentence.UNAVAILABLE,
     "98": Sentence.UNAVAILABLE,
-    # According to one public client that was tested live, "unknown number"; according to the carrier's own table,
-    # "service error".
+    # "Unknown number" according to a public client that was tested live, "service error" according to the carrier's own
+    # table.
     _UNKNOWN_OR_ERROR: Sentence.NUMBER_UNKNOWN,
 }
 _PARCEL_STATS = frozenset({"0", "80", "81", "83", "94", _UNKNOWN_OR_ERROR})
 
-# A real answer had STAT 82 with "Delivery at Pick Up Point". The other words for a parcel that is waiting there, and
-# those for a parcel that its recipient has, are inferred.
+# Words for a parcel at a relay point or with its recipient. A real answer had STAT 82 with "Delivery at Pick Up Point".
+# The other words are inferred.
 _AT_A_RELAY = re.compile(r"\b(?:relais|relay|pick[ -]?up point|parcel ?shop|locker|consigne)\b")
 _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|client|customer)\b")
-# Words for a parcel that is back at its sender, inferred too, because no source has a STAT for it.
+# Words for a parcel that is back at its sender. They are inferred, because no source has a STAT for this case.
 _SENT_BACK = re.compile(r"\b(?:retourne|retour|returned?|expediteur|sender|shipper)\b")
-# The meaning of an event's text; the first match counts. Inferred as well.
+# The meanings of an event's text (inferred). The first match counts.
 _TEXTS = (
     (ParcelStatus.DELIVERED, _HANDED_OVER),
     (ParcelStatus.AT_A_POINT, _AT_A_RELAY),
@@ -98,13 +98,13 @@ class MondialRelay(StatusClient):
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
-        self._errors_in_a_row = 0  # STAT 99. Shared by threads; a wrong count only costs a call
+        self._errors_in_a_row = 0  # answers with STAT 99; not locked, because a wrong count only costs a call
 
     def track(self, number: str, session: CarrierSession) -> Failure:
-        """Call `WSI2_TracingColisDetaille`. A delivery is returned as a failure that contains the delivery.
+        """Call `WSI2_TracingColisDetaille`. Even a delivered parcel is returned as a failure, with its delivery.
 
-        STAT 99 means an unknown number or an error of the service. After two in a row, a call for the sample number
-        decides: if its answer is STAT 99 too, the service failed.
+        STAT 99 means an unknown number or an error of the service. After two such answers in a row, recours tracks the
+        sample number: if that answer has STAT 99 too, the service failed.
         """
         answer = self._call(number, session)
         if _stat(answer) != _UNKNOWN_OR_ERROR:
@@ -113,7 +113,7 @@ class MondialRelay(StatusClient):
         self._errors_in_a_row += 1
         is_of_service = number == SPEC.sample_number
         if self._errors_in_a_row > 1 and not is_of_service:
-            with suppress(CallError):  # undecided if no call is left or the call fails
+            with suppress(CallError):  # without an answer, the number is assumed to be unknown
                 is_of_service = _stat(self._call(SPEC.sample_number, session)) == _UNKNOWN_OR_ERROR
             self._errors_in_a_row = int(is_of_service)
         if is_of_service:
@@ -137,7 +137,7 @@ class MondialRelay(StatusClient):
 
 
 def signature(values: tuple[str, ...], key: str) -> str:
-    """The MD5 hash of the values, in order, followed by the private key. The service supports no other hash."""
+    """The MD5 hash of the values in this order and the private key. The service supports no other hash."""
     signed = "".join((*values, key)).encode()
     return hashlib.md5(signed, usedforsecurity=False).hexdigest().upper()
 
@@ -146,7 +146,7 @@ def signature(values: tuple[str, ...], key: str) -> str:
 
 
 def parse_tracing(answer: Response) -> Failure:
-    """Where the parcel is, or what went wrong. For a delivered parcel, the failure contains the delivery."""
+    """The failure that says where the parcel is or what went wrong. It contains the delivery of a delivered parcel."""
     result = _result(answer)
     if isinstance(result, Failure):
         return result
@@ -161,7 +161,7 @@ def parse_tracing(answer: Response) -> Failure:
     carrier_text = _field(last, "Libelle") or label
     if status == DELIVERED:
         return _delivered(result, dated, last, label, answer)
-    if status in STATS and status not in _PARCEL_STATS:  # an error has no other text
+    if status in STATS and status not in _PARCEL_STATS:  # an error that may have no text
         carrier_text = carrier_text or f"STAT {status}"
     return answers.error(SPEC.name, answer, STATS, {}, status, carrier_text)
 

@@ -32,14 +32,14 @@ _CLIENTS: tuple[type[Client], ...] = (
     AmazonShipping,
 )
 
-# Accounts that can also serve another carrier's claims.
+# Carriers whose claims can also be served with another carrier's account.
 _SUBSTITUTES = (
-    # The format of Express waybills. Unified reports the status of any parcel but seldom has a document.
+    # The pattern is the format of Express waybills. Unified reports the status of any parcel but seldom has a document.
     Substitute("dhl", "dhl_express", re.compile(r"[0-9]{10,11}"), preferred=True),
     # People use these names for parcels of any DHL division.
     Substitute("dhl", "dhl_parcel_de", preferred=True, names=("DHL Paket", "DHL Parcel")),
     Substitute("dhl_parcel_de", "dhl"),
-    # La Poste knows the status of Colissimo parcels but issues no document.
+    # La Poste reports the status of Colissimo parcels but issues no documents.
     Substitute("colissimo", "laposte"),
 )
 

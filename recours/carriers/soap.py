@@ -27,7 +27,7 @@ def envelope(body: str, header: str = "") -> bytes:
 
 
 def element(name: str, namespace: str, fields: Fields, *, qualified: bool) -> str:
-    """An element of the namespace with these fields in this order. `qualified`: the fields are in the namespace too."""
+    """An element in a namespace, with these fields in order. `qualified`: the fields are in the namespace too."""
     if qualified:
         return f'<{name} xmlns="{namespace}">{_inside(fields)}</{name}>'
     return f'<q:{name} xmlns:q="{namespace}">{_inside(fields)}</q:{name}>'
@@ -51,18 +51,18 @@ def read(name: str, answer: Response) -> "ET.Element | Failure":
     return unreadable(name, answer) if root is None else root
 
 
-# Larger answers are not parsed. Real answers have a few hundred elements, ten levels and a handful of attributes. A
-# larger one may be an attempt to exhaust our memory: an element needs a hundred times the memory of the four bytes
-# sent.
-MAX_TAGS = 40_000  # including comments and the like
+# Answers above these limits are not parsed. Real answers have a few hundred elements, ten levels and a few attributes.
+# A larger answer may be an attempt to exhaust our memory: an element takes a hundred times the memory of its four bytes
+# in the answer.
+MAX_TAGS = 40_000  # including comments and processing instructions
 MAX_ATTRIBUTES = 40_000
 MAX_DEPTH = 100  # levels
-# In these encodings, each markup character is the single byte counted below.
+# The encodings in which each markup character is the single byte that is counted below.
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 
 
 def parse(body: bytes) -> Any:
-    """The root element of an answer, with tags without namespaces.
+    """The root element of an answer, with tag names without prefixes.
 
     None if the answer is malformed, has a DTD or exceeds the limits above.
     """
@@ -79,7 +79,7 @@ def parse(body: bytes) -> Any:
 class _Tree:
     """Builds the tree of a document without a DTD.
 
-    Namespaces are not resolved, because each element would then repeat its namespace, which may be megabytes long.
+    Namespaces are not resolved, because otherwise each element would repeat its namespace, perhaps megabytes long.
     """
 
     def __init__(self) -> None:
@@ -161,5 +161,5 @@ def result_of(
 
 
 def blames_request(fault: Any) -> bool:
-    """Return whether a Fault blames the request; otherwise the server failed (inferred)."""
+    """Return whether a Fault means that the request is wrong; otherwise, the server failed (inferred)."""
     return (text(fault, "faultcode") or "").rpartition(":")[2] == "Client"

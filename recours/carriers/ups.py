@@ -32,10 +32,10 @@ _PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 
 
 def _check_digit_fits(number: str) -> bool:
-    """Check `1Z`, fifteen characters and the check digit. Other formats pass.
+    """Check the check digit after `1Z` and fifteen characters. Other formats pass.
 
-    Every second character counts twice. A letter counts as (its code - 63) mod 10. Source: the public project
-    `jkeen/tracking_number_data`. The carrier's own test numbers do not follow this rule.
+    Every second character has double weight. The value of a letter is (its code - 63) mod 10. Source: the public
+    project `jkeen/tracking_number_data`. The carrier's own test numbers do not follow this rule.
     """
     if not _PARCEL.fullmatch(number):
         return True
@@ -51,15 +51,15 @@ SPEC = CarrierSpec(
     limits={None: "200/hour", Capability.TOKEN: "20/hour"},  # our choice; the carrier publishes no limit
     credentials=(("UPS_CLIENT_ID", "UPS_CLIENT_SECRET"),),
     base_url="https://onlinetools.ups.com",
-    # Parcels, waybills, freight and Mail Innovations (from the project jkeen/tracking_number_data; the letters F, M, Q
-    # and W from the project mediocre/bloodhound).
+    # Formats of parcels, waybills, freight and Mail Innovations, from the project jkeen/tracking_number_data. The
+    # letters F, M, Q and W are from the project mediocre/bloodhound.
     number_form=re.compile(
         rf"{_PARCEL.pattern}|[AFHJKMQTVW][0-9]{{10}}|[0-9]{{9}}|[0-9]{{18}}|[0-9]{{22}}|[0-9]{{26}}"
     ),
     number_example="1Z999AA10123456784",
     calls={Capability.TRACKING: 1},
     sample_number="1Z0000000000000000",
-    evidence_days=120,  # after pickup (its Tracking.yaml)
+    evidence_days=120,  # after pickup (the carrier's Tracking.yaml)
     tracks_always=True,
     check_digit_fits=_check_digit_fits,
 )
@@ -76,7 +76,7 @@ _PIECES = {
 # ---------------------------------------------------------------- tables
 
 # currentStatus.code, activity[].status.statusCode: the 160 codes of the carrier's list "UPS Status/Description Codes".
-# Each meaning was decided from the label alone; most of them were not seen in real answers.
+# We chose each meaning by the label alone. Most of the codes were not seen in real answers.
 UPS_CODES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "011 026",  # 026: by Local Post Office
@@ -103,9 +103,8 @@ UPS_CODES = answers.status_table(
         """,
     }
 )
-# status.type. It decides only if the status has no code of the carrier's list that says where the parcel is. P
-# (Pickup), RS (Returned to Shipper) and O: from the carrier's list in two public clients. The last three are for
-# freight.
+# status.type, used only if no code of the status says where the parcel is. P (Pickup), RS (Returned to Shipper) and O
+# are from the carrier's list in two public clients. DO, DD and W are for freight.
 STATUS_TYPES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "D",
@@ -115,8 +114,8 @@ STATUS_TYPES = answers.status_table(
         ParcelStatus.CANCELLED: "MV",  # voided
     }
 )
-# activity[].status.code: an incomplete list from karrio and one more source. RS is "return to shipper"; EJ, EK, 1F and
-# KP are returns of Mail Innovations.
+# activity[].status.code: an incomplete list from karrio and one more source. RS means "return to shipper"; EJ, EK, 1F
+# and KP mean returns by Mail Innovations.
 ACTIVITIES = answers.status_table(
     {
         ParcelStatus.DELIVERED: "FS KB F4",
@@ -127,8 +126,8 @@ ACTIVITIES = answers.status_table(
 STATUS_CODES = UPS_CODES | ACTIVITIES
 _KNOWN = STATUS_CODES | STATUS_TYPES
 
-# Codes of errors and warnings. TW0001, TV1002, 250002, 10429: seen in several sources. 10401: documented for the token
-# call. 250003: one source.
+# Codes of errors and warnings. TW0001, TV1002, 250002 and 10429 are in several sources, and 250003 is in one source.
+# 10401 is documented for the token call.
 CODES: dict[str, Meaning] = {
     "TW0001": Sentence.NUMBER_UNKNOWN,
     "TV1002": Sentence.NUMBER_REJECTED,
@@ -137,8 +136,8 @@ CODES: dict[str, Meaning] = {
     "10401": Sentence.CREDENTIALS_REJECTED,
     "10429": Sentence.TOO_MANY_CALLS,
 }
-# Without a known code, the HTTP status decides. 403 ("Blocked Merchant", which concerns the account, never a parcel)
-# and 404 are documented without a code.
+# The meanings of HTTP statuses, used without a known code. 403 ("Blocked Merchant", always about the account and never
+# about a parcel) and 404 are documented without a code.
 STATUSES = answers.ACCOUNT_STATUSES | {
     400: Sentence.REQUEST_REJECTED,
     404: Sentence.NUMBER_UNKNOWN,
@@ -148,14 +147,14 @@ STATUSES = answers.ACCOUNT_STATUSES | {
 
 class Ups(OneCallClient):
     spec = SPEC
-    # Paths of the API start with /api; this one does not.
+    # Unlike the other paths, this path does not start with /api.
     token_service = TokenService(path="/security/v1/oauth/token")
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """Make the call, and repeat it if UPS refuses a well-formed number. `delivery` fills gaps in the answer."""
+        """Make the call, and repeat it if UPS rejects a well-formed number. `delivery` fills gaps in the answer."""
         outcome = parse(self._ask(number, session), number, delivery)
         is_refused = outcome.kind is ErrorKind.INVALID_TRACKING
-        # UPS occasionally refuses valid numbers, as reported for TV1002.
+        # UPS occasionally rejects valid numbers, according to reports about TV1002.
         if is_refused and not SPEC.is_doubtful(number) and number != SPEC.sample_number:
             session.pause()
             outcome = parse(self._ask(number, session), number, delivery)
@@ -171,7 +170,7 @@ class Ups(OneCallClient):
 
 
 def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
-    """The document, or why it is missing. `defaults`: for facts that the answer omits."""
+    """The document, or why it is missing. `defaults` has the facts to use if the answer omits them."""
     shipments = _shipments(answer)
     if isinstance(shipments, Failure):
         return shipments
@@ -182,13 +181,13 @@ def parse(answer: Response, number: str, defaults: Delivery) -> Outcome:
 
 
 def _shipments(answer: Response) -> list[Shipment] | Failure:
-    """The shipments, one per package and at least one."""
+    """At least one shipment, each for one package, or a failure."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer):
         return failure
     shipments = json_api.items(tree, "trackResponse", "shipment")
     packages = [package for shipment in shipments for package in json_api.items(shipment, "package")]
-    if not packages:  # a warning in a good answer explains it
+    if not packages:  # a warning in the answer explains the reason
         warnings = [warning for shipment in shipments for warning in json_api.items(shipment, "warnings")]
         error = _first_known(warnings)
         code, carrier_text = error or (None, None)
@@ -199,7 +198,7 @@ def _shipments(answer: Response) -> list[Shipment] | Failure:
 
 
 def _shipment(package: Any) -> Shipment:
-    """A package. According to the carrier's document, alternate tracking numbers name the same package."""
+    """A package. Its alternate tracking numbers identify the same package, according to the carrier's document."""
     others = [json_api.text(other, "number") for other in json_api.items(package, "alternateTrackingNumber")]
     numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *others]))
     destination = _destination(package)
@@ -226,7 +225,7 @@ def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan
 
 
 def _status(package: Any) -> Any:
-    """The current status, or else the newest activity's status, or None if both are empty."""
+    """The current status, or else the status of the newest activity, or None if both are empty."""
     newest = json_api.at(json_api.items(package, "activity"), 0, "status")
     statuses = (json_api.at(package, "currentStatus"), newest)
     return next((status for status in statuses if _codes(status) or json_api.text(status, "type")), None)
@@ -245,7 +244,7 @@ def _meaning(status: Any) -> ParcelStatus | None:
 
 
 def _delivery(arrival: Handover) -> Delivery:
-    """The delivery. Its place is the town and the spot where the parcel was left, such as "FRONT DOOR"."""
+    """The delivery. Its place is the town and where exactly the parcel was left, such as "FRONT DOOR"."""
     information = json_api.at(arrival.shipment.body, "deliveryInformation")
     town = json_api.text(arrival.scans[0].body, "location", "address", "city")
     place = ", ".join(filter(None, (town, json_api.text(information, "location"))))
@@ -257,10 +256,10 @@ def _delivery(arrival: Handover) -> Delivery:
 
 
 def _delivered_at(arrival: Handover) -> tuple[datetime | None, date | None]:
-    """The time of the delivery activity, or else the date of delivery, in the time zone of the place.
+    """The time and None, or None and the local day of delivery if the exact time is unknown.
 
-    Some answers contain the time in UTC, others only the local time. The local time is exact in a country with one time
-    zone; in other countries only the day is used.
+    Some answers contain the time in UTC, others only the local time. A local time is used only in countries with a
+    single time zone; in other countries, only the day is used.
     """
     if times := [scan.at for scan in arrival.scans if scan.at]:
         return max(times), None
@@ -302,7 +301,7 @@ def zone_of(country: str | None) -> ZoneInfo | None:
 
 @cache
 def _zones() -> dict[str, ZoneInfo]:
-    """The zones of countries with the same time everywhere, from the IANA time zone database."""
+    """The time zones of countries with a single local time, from the IANA time zone database."""
     from importlib.resources import files  # noqa: PLC0415 (needed only for an answer without the UTC time)
 
     zones: dict[str, list[ZoneInfo]] = {}
@@ -310,7 +309,7 @@ def _zones() -> dict[str, ZoneInfo]:
         if not line.startswith("#"):
             country, _, name, *_ = line.split("\t")
             zones.setdefault(country, []).append(ZoneInfo(name))
-    # Places whose clocks agreed in every month of 2025 are treated as having the same time.
+    # Zones that had the same time in every month of 2025 are treated as equal.
     months = [datetime(2025, month, 1, tzinfo=UTC) for month in range(1, 13)]
     clocks = {
         country: {tuple(at.astimezone(zone).utcoffset() for at in months) for zone in places}
@@ -329,8 +328,8 @@ def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None,
     return max(filter(None, map(_day, texts)), default=None), max(times, default=None)
 
 
-# The example in the document has only digits, possibly without leading zeros. Real answers have colons, and dates with
-# dashes were reported (UPS-API/api-documentation, issues 38, 99 and 187).
+# Days and times in the document's example have only digits, possibly without leading zeros. Times in real answers have
+# colons, and days with dashes were reported (UPS-API/api-documentation, issues 38, 99 and 187).
 _DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _HOUR = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})")
 _DIGITS = re.compile(r"[0-9]{1,6}")
@@ -383,14 +382,14 @@ def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
 
 def _error(tree: Any, answer: Response) -> Failure | None:
     """The failure for an error, by its codes or else by its HTTP status."""
-    details = json_api.items(tree, "Fault", "detail", "Errors", "ErrorDetail")  # from older services
+    details = json_api.items(tree, "Fault", "detail", "Errors", "ErrorDetail")  # format of older services
     legacy = [json_api.at(detail, "PrimaryErrorCode") for detail in details]
     errors = json_api.items(tree, "response", "errors")
     error = _first_known(errors) or _first_known(legacy, "Code", "Description")
     if error is None and answer.is_ok:
         return None
     code, carrier_text = error or (None, None)
-    # A refusal by something in front of UPS (a web page, a wrong address) must not decide about a claim.
+    # A web page or an empty 404 is not from the service, so its status must not decide about a claim.
     is_page = answer.status == HTTPStatus.FORBIDDEN and answer.body.lstrip().startswith(b"<")
     is_silent = not (code or carrier_text)
     is_nowhere = answer.status == HTTPStatus.NOT_FOUND and is_silent
