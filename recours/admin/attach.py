@@ -247,7 +247,7 @@ def proof_to_detach(
 def _order(piece: StoredDocument, at: datetime) -> tuple[int, bool, bool, float]:
     """Return the sort key of a piece of evidence, best first. `at`: when the piece was obtained.
 
-    Order of kinds: letters, signatures, photos. Within a kind: first signed, then the carrier's, then the latest pieces.
+    Order of kinds: letters, signatures, photos. Within a kind: signed, then the carrier's, then the latest pieces.
     """
     is_signed = bool(piece.delivery.signatory or piece.findings.signatory or piece.findings.has_signature)
     place = PROOF_KINDS.index(piece.kind) if piece.kind in PROOF_KINDS else len(PROOF_KINDS)
