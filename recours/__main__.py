@@ -1,4 +1,4 @@
-"""`python -m recours`."""
+"""Runs the command line for `python -m recours`."""
 
 from recours.cli.main import main
 

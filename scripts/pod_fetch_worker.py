@@ -1,4 +1,4 @@
-"""Started by cron or the Task Scheduler; see docs/schedule.md."""
+"""Starts the fetch worker, for cron or the Task Scheduler. See docs/schedule.md."""
 
 import sys
 from pathlib import Path

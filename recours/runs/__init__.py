@@ -1,1 +1,1 @@
-"""The use cases: lease claims, fetch, decide, record, notify."""
+"""The steps of a run: lease claims, fetch, decide, record and notify."""

@@ -98,7 +98,7 @@ def why_not_exclude(claim: Claim) -> ClaimRefusal | None:
     return ClaimRefusal("excluded", claim.reference) if claim.fetch_status == MANUAL else None
 
 
-_LONGEST = 60  # the most characters of a tracking number at an unknown carrier
+_LONGEST = 60  # the maximum length of a typed tracking number, in characters
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One account of a carrier in one run: whether it takes calls, how many are in progress, why it was closed."""
+"""One account of a carrier in one run: whether it takes calls, how many are in progress, and why it was closed."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -235,7 +235,7 @@ class LeasedClaim:
 
 
 class LaneOrder:
-    """The keys of lanes with ready claims, by urgency, so that a lease query covers a few lanes and not thousands.
+    """The keys of lanes with ready claims, sorted by urgency, so that a lease query covers few lanes, not thousands.
 
     The head of a lane is the place of its most urgent claim. The n most urgent claims are always in the n lanes with
     the most urgent heads. After a lease, the new head of a lane cannot be more urgent than the last claim leased, so

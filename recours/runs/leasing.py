@@ -396,7 +396,7 @@ class Leasing:
         return True
 
     def _documents_until(self, claim: Claim) -> datetime | None:
-        """Return when document calls resume if the claim needs only its document and they are paused, else None."""
+        """If only the document is missing and document calls are paused, count a skip and return when they resume."""
         lane = self._lane(claim.account_key)
         if lane.documents is None or self._recorder.by_name or claim.state.delivery is None:
             return None

@@ -150,7 +150,7 @@ class Limits(NamedTuple):
     concurrency: int
     carrier_concurrency: int
     max_runtime: timedelta
-    other_stage: Stage | None = None  # the other worker's ready claims; None: that worker is not running
+    other_stage: Stage | None = None  # of the other worker's ready claims; None: that worker is not running
 
 
 @dataclass(frozen=True)

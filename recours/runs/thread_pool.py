@@ -32,7 +32,7 @@ class ThreadPool(AbstractContextManager["ThreadPool[Job]"], Generic[Job]):
         self._jobs.put(job)
 
     def check(self) -> None:
-        """Raise RuntimeError if a thread has died: its job may never end."""
+        """Raise RuntimeError if a thread has died, because its job may never end."""
         for thread in self._threads:
             if not thread.is_alive():
                 raise RuntimeError(f"thread {thread.name} died; this machine may be short of memory")
