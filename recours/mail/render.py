@@ -282,7 +282,7 @@ def _end(event: OutboxEvent, texts: Localized) -> str:
 
 
 def _failed(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Lines for the client. The carrier's error is added as a technical detail, unless it only repeats a line."""
+    """Lines for the client. The error is added as a technical detail, unless it only repeats what happened."""
     kind = kind_of(event)
     advice = ADVICE.get(kind or "", ADVICE["other"])
     if kind is ErrorKind.INVALID_TRACKING and not event.number:
@@ -307,7 +307,7 @@ def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: boo
 
 
 def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Lines about a problem, a carrier's account or a run. Only the English text has details such as commands."""
+    """Lines about a problem, an account or a run. English emails use the recorded text, with details such as commands."""
     if problem := event.facts.get("problem"):
         remedy = pasteable(event.facts["remedy"])
         return [

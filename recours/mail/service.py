@@ -91,7 +91,7 @@ class MailService:
             )
 
     def report_problems(self, kinds: Collection[ErrorKind]) -> None:
-        """Write an event for each urgent problem of the operator: one event per outage, one a day for other kinds.
+        """Write an event for each problem that the operator must know at once: one per outage, one a day otherwise.
 
         `kinds`: the kinds of the run's failures. Raises RunError.
         """
