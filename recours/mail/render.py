@@ -307,7 +307,7 @@ def _error(event: OutboxEvent, carrier: str, texts: Localized, *, to_client: boo
 
 
 def _fault(event: OutboxEvent, carrier: str, texts: Localized) -> list[tuple[str, str]]:
-    """Lines about a problem, an account or a run. English emails use the recorded text, with details such as commands."""
+    """Lines about a problem, account or run. English emails use the recorded text, with details such as commands."""
     if problem := event.facts.get("problem"):
         remedy = pasteable(event.facts["remedy"])
         return [
