@@ -90,7 +90,7 @@ def attach(
 ) -> AttachResult:
     """Attach a proof that a person has to a claim, as a copy of the file. The carrier is then no longer called.
 
-    `by`: the person, as recorded. `kind`: `letter`, `signature` or `photo`. `at`: the day or time of the delivery; a
+    `by`: the person to record. `kind`: `letter`, `signature` or `photo`. `at`: the day or time of the delivery; a
     time without an offset is in RECOURS_TIMEZONE. Raises CorrectReferenceError; CorrectFileError if the file proves
     nothing or the given facts are impossible; TryAgainSoonError, TryLaterError, AskOperatorError.
     """
@@ -119,7 +119,7 @@ def set_account(
     `client`: the client's email address or id. `credentials`: values by the carrier's setting names, with or without
     their prefix, such as `account` and `password`. `limits`: by capability ("" for all calls), such as
     `{"": "100/day"}`; None: unchanged, initially the carrier's defaults. `check`: check the credentials with one real
-    call. The credentials are stored even if the check fails. `by`: the person, as recorded.
+    call. The credentials are stored even if the check fails. `by`: the person to record.
 
     Raises CorrectAccountError, TryLaterError, AskOperatorError.
     """
@@ -130,7 +130,7 @@ def set_account(
 def check_account(
     client: Any, carrier: str, *, by: str = "the service's application", language: str | None = None
 ) -> AccountResult:
-    """Check a client's credentials with one real call, within limits and pauses. `by`: the person, as recorded.
+    """Check a client's credentials with one real call, within limits and pauses. `by`: the person to record.
 
     Raises CorrectAccountError if the client has no account with the carrier, TryLaterError, AskOperatorError.
     """

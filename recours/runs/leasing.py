@@ -233,7 +233,7 @@ class Leasing:
     def _make_bundles(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Claim]]:
         """Group claims that share a tracking call, leasing more of the lane to fill the call.
 
-        A claim is fetched alone if a run died while fetching it, as this may happen again, or if its number made a
+        A claim is fetched alone if a run died while fetching it, because that may recur, or if its number made a
         shared call fail.
         """
         bundle_size = self._spec(lane.key).numbers_per_call

@@ -46,7 +46,7 @@ class Options:
     claims: tuple[str, ...] = ()
     carrier_concurrency: int = 4
     as_scheduled: bool = False  # attempts at the named claims count like scheduled ones
-    by: str = ""  # the person who asked for the named claims, as recorded; "": none
+    by: str = ""  # the person to record as the requester of the named claims; "": none
 
 
 @dataclass(eq=False)
