@@ -32,7 +32,7 @@ from tests import compiled
 
 IMPORTED_FOR_SPEED = (psycopg, sqlalchemy.dialects.postgresql.psycopg)
 compiled.share_usual()
-# With constant kills, the others would do little but wait for the intakes of the killed runs.
+# Until the lease of a killed run's intake ends, other runs wait. With constant kills they would do little else.
 SHORT_LEASE = timedelta(seconds=5)
 
 
@@ -75,7 +75,7 @@ class Boundaries:
 
 
 class _Torn:
-    """A document's file with writes in two halves, so that a run can be killed between them."""
+    """A document's file that writes content in two halves, so that a run can be killed between them."""
 
     def __init__(self, file: Any, boundaries: Boundaries) -> None:
         self._file = file
@@ -130,7 +130,7 @@ def _short(statement: str) -> str:
 
 
 class QuickClock:
-    """The real time plus an offset; sleeping threads are woken early and see a later time."""
+    """The real time plus an offset. Sleeping threads wake early and see a later monotonic time."""
 
     def __init__(self, ahead: timedelta) -> None:
         self._ahead = ahead
@@ -148,7 +148,7 @@ class QuickClock:
 
 
 def run(job: dict[str, Any]) -> int:
-    """One run of a worker, by default the scheduler; returns its exit status."""
+    """One run of a worker, by default the scheduler. Returns the exit status."""
     os.environ.clear()
     os.environ.update(job["environment"], RECOURS_HOME=job["root"])
     clock: Any
@@ -161,7 +161,7 @@ def run(job: dict[str, Any]) -> int:
     boundaries = Boundaries(job.get("kill_at"))
     if "kill_at" in job:
         watch(boundaries, job["environment"]["RECOURS_POD_DIR"])
-        # Otherwise the machine's load would decide which answers share a transaction, and the places would vary.
+        # Otherwise the load would decide which answers share a transaction, and the boundaries would vary.
         vars(recours.runs.engine)["_RECORD_DELAY_S"] = 0.0
     status = recours.cli.workers.main(job.get("worker", "pod_retry_scheduler"), job["arguments"])
     if "names" in job:

@@ -15,7 +15,7 @@ _ON_LINUX = pytest.mark.skipif(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs are forked and killed, which works like this only on Linux."""
+    """Skip the tests on other systems than Linux, because they fork and kill runs."""
     for item in items:
         if "tests/chaos" in item.nodeid:
             item.add_marker(_ON_LINUX)
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def forks() -> Iterator[Forks]:
-    """A fork server for all tests: a run then costs a fork instead of a new Python."""
+    """A fork server for all tests, because a fork is faster than a new Python process."""
     with forking("tests.chaos.child") as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""Concurrent runs, restarted continuously while they are disturbed."""
+"""Concurrent runs that are disturbed and replaced as they end."""
 
 import random
 import signal
@@ -15,7 +15,7 @@ from tests.postgres import Server
 if TYPE_CHECKING:
     from pathlib import Path
 
-# With more, a lease would expire and other runs could legitimately lease a live run's claim.
+# In a longer round, leases would expire and other runs could legitimately lease a live run's claims.
 _LONGEST_S = 240.0
 
 
@@ -26,9 +26,9 @@ class Crowd:
     world: World
     arguments: tuple[str, ...]
     size: int = 4
-    workers: tuple[str, ...] = ("pod_retry_scheduler",)  # in rotation
+    workers: tuple[str, ...] = ("pod_retry_scheduler",)  # the scripts to start, in rotation
     statuses: Counter[int] = field(default_factory=Counter)
-    complaints: list[str] = field(default_factory=list)  # the output of runs that ended with 1
+    complaints: list[str] = field(default_factory=list)  # output of runs that ended with exit status 1
     paid_twice: list[str] = field(default_factory=list)  # numbers whose stored document was requested again
 
     def __post_init__(self) -> None:
@@ -37,7 +37,7 @@ class Crowd:
         self._stored: Counter[str] = Counter()
 
     def work(self, at: datetime, disturb: Callable[["Crowd"], None]) -> None:
-        """Start runs until `disturb` returns and the remaining ones have ended."""
+        """Start runs until `disturb` returns, and wait for the last runs to end."""
         self.world.clock.run_from(at)
         began = time.monotonic()
         self.fill()
@@ -73,12 +73,12 @@ class Crowd:
         """Kill this many runs at random times."""
         while kills:
             self.fill()
-            time.sleep(luck.uniform(0.02, 0.4))  # real processes are running
+            time.sleep(luck.uniform(0.02, 0.4))  # real time, because the runs are real processes
             kills -= self.kill_one(luck)
 
     def restart(self, server: Server, how: str, luck: random.Random) -> None:
         """Stop or kill the database server during the runs, and start it again."""
-        time.sleep(luck.uniform(0.1, 0.6))  # real processes are running
+        time.sleep(luck.uniform(0.1, 0.6))  # real time, because the runs are real processes
         getattr(server, how)()
         self.fill()
         time.sleep(luck.uniform(0, 0.3))
@@ -86,7 +86,7 @@ class Crowd:
         self.fill()
 
     def check_complaints(self) -> None:
-        """Check that runs with status 1 reported the loss of the database."""
+        """Check that runs with exit status 1 reported that the database was lost."""
         for complaint in self.complaints:
             assert "[ERROR] - __main__ - The database postgresql+psycopg://" in complaint
             assert "Traceback" not in complaint
@@ -100,10 +100,10 @@ class Crowd:
         self.statuses[status] += 1
         if status not in (0, -signal.SIGKILL):
             self.complaints.append(output.read_text(encoding="utf-8"))
-        output.unlink(missing_ok=True)  # killed before it began
+        output.unlink(missing_ok=True)  # a run that was killed early has no output file
 
     def _check_documents(self) -> None:
-        """Between two rounds no run is alive: a document on disk at that time is never requested again."""
+        """Check that documents on disk between two rounds, when no run is alive, are never requested again."""
         requests = self.world.proof_requests()
         for number, times in self._stored.items():
             if requests[number] != times:

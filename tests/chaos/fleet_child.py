@@ -1,7 +1,7 @@
-"""A program of a fleet in which minutes pass like seconds: `recours worker`, or a script of cron, by its name.
+"""A fleet's program with short times: `recours worker`, or the script that is named on the command line.
 
-Leases of claims and quota last five seconds, the job queue detects a dead process as fast, and its periodic jobs run
-every few seconds. Everything else is the real program.
+Leases of claims and quota last five seconds. The job queue detects a dead process in the same time, and its periodic
+jobs run every few seconds. Everything else is the real program.
 """
 
 import runpy

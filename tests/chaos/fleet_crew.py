@@ -1,4 +1,4 @@
-"""Fleet workers and cron scripts that run at the same time: killed, restarted and checked."""
+"""Concurrent fleet workers and cron scripts that tests kill, restart and check."""
 
 import random
 import time
@@ -18,20 +18,20 @@ from tests.processes_of_fleet import FleetWorker, Program, environment
 
 CHILD = "tests/chaos/fleet_child.py"
 _THREADS = 4  # concurrent calls of a slice
-SLICES = 2  # concurrent calls of a worker; a script makes one
-# Leased and unfinished bundles of a slice, half of its calls ahead. With Chronopost, a bundle is one claim.
+SLICES = 2  # concurrent slices of a worker; a script has one
+# Maximum of leased, unfinished bundles of a slice: half of its calls ahead. Chronopost has one claim per bundle.
 _LEASED = _THREADS + _THREADS // 2
-# Leased and unrecorded claims of a slice: this many answers wait for others, and one more records them all.
+# Maximum of leased, unrecorded claims of a slice: answers wait until `_MOST_AT_ONCE` can be recorded together.
 UNRECORDED = _LEASED + engine._MOST_AT_ONCE - 1
-# Reserved and unsent units of a slice: two per bundle. Earlier unsent units are returned with its reservation.
+# Maximum of reserved, unsent units of a slice: two per bundle. A reservation returns earlier unsent units.
 _UNSENT = 2 * _LEASED
 _LATENCY_S = 0.2
-_BETWEEN_RUNS_S = 1.0  # of one crontab line
+_BETWEEN_RUNS_S = 1.0  # seconds between two runs of a crontab line
 
 
 @dataclass(eq=False)
 class Member:
-    """One process from start to end. It has its own simulated carrier, so calls can be attributed to it."""
+    """One process from start to end. Each has its own simulated carrier, so that its calls can be identified."""
 
     name: str
     box: Sandbox
@@ -54,7 +54,7 @@ class Member:
         return self.program.process.poll() is not None
 
     def kill(self) -> bool:
-        """Return False if it had just ended."""
+        """Kill the process; return False if it had just ended."""
         self.program.kill()
         was_killed = self.program.process.returncode < 0
         self.killed_at = datetime.now(UTC) if was_killed else None
@@ -74,7 +74,7 @@ class Crew(Scene):
     over: list[Member] = field(default_factory=list, init=False)
     stored_since: dict[str, datetime] = field(
         default_factory=dict, init=False
-    )  # by number, in order of detection
+    )  # when each document was noticed, by number
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,12 +125,12 @@ class Crew(Scene):
         self.over.append(member)
         if member.killed_at is None:
             log = member.program.log
-            # A script may find all its claims being updated by others; its next run finds them.
+            # A script may fail if other programs have locked all its claims; its next run gets them.
             assert member.program.process.returncode == 0 or "locked by another program" in log, log[-3000:]
             self._not_before[member.name] = time.monotonic() + _BETWEEN_RUNS_S
 
     def kill_one(self, luck: random.Random) -> bool:
-        """Kill a member and start it again; return False if it had just ended."""
+        """Kill a member and replace it; return False if it had just ended."""
         member = luck.choice(self.at_work)
         was_killed = member.kill()
         self._note_end(member)
@@ -139,7 +139,7 @@ class Crew(Scene):
         return was_killed
 
     def kill_all(self) -> int:
-        """Kill all members like a power failure; return their number."""
+        """Kill all members as a power failure would; return the number of those that had not ended before."""
         members = list(self.at_work)
         killed = sum(member.kill() for member in members)
         for member in members:
@@ -148,7 +148,7 @@ class Crew(Scene):
         return killed
 
     def stop(self) -> None:
-        """Stop the workers regularly, and let the scripts finish. Fails if one reports a fault."""
+        """Stop the workers with SIGTERM, and let the scripts finish. Fails if a process reports a fault."""
         for member in list(self.at_work):
             if isinstance(member.program, FleetWorker):
                 member.program.wait_until_ready()
@@ -165,11 +165,11 @@ class Crew(Scene):
 
     def _note_documents(self) -> None:
         numbers = [path.stem.split("_")[-2] for path in self.pods.glob("[!.]*/??/??/*.pdf")]
-        noticed = datetime.now(UTC)  # after the search, during which a document may have been stored
+        noticed = datetime.now(UTC)  # not earlier, because documents may be stored during the search
         for number in numbers:
             self.stored_since.setdefault(number, noticed)
 
-    # ---------------------------------------------------------------- what may be seen
+    # ---------------------------------------------------------------- observable state
 
     def attempted(self) -> int:
         """The number of claims with a recorded attempt."""
@@ -177,13 +177,13 @@ class Crew(Scene):
             return int(connection.scalar(select(func.count(attempts.c.claim_id.distinct()))) or 0)
 
     def used(self) -> int:
-        """The units used in the latest window."""
+        """The units used in the latest quota window."""
         windows = self.rows(quota)
         latest = max((row["window_start"] for row in windows), default=None)
         return sum(row["taken"] for row in windows if row["window_start"] == latest)
 
     def unrecorded(self) -> Iterator[tuple[str, Member, Member | None]]:
-        """The members whose calls about a number are not recorded, and those that called again.
+        """Each number with a member whose calls are not recorded, and the member whose calls are recorded, if any.
 
         Checks that a kill happened between the call and the record of its answer.
         """
@@ -191,7 +191,7 @@ class Crew(Scene):
         last_attempts = {claim["tracking_number"]: attempts[claim["id"]][-1] for claim in self.claims()}
         for number, askers in self._callers_of_each_number().items():
             attempt = last_attempts[number]
-            recorder = askers[-1] if attempt["calls"] else None  # None: the document was stored by then
+            recorder = askers[-1] if attempt["calls"] else None  # None: the document was already on disk
             for asker in askers:
                 if asker is recorder:
                     continue
@@ -203,7 +203,7 @@ class Crew(Scene):
                 yield number, asker, recorder
 
     def _callers_of_each_number(self) -> dict[str, list[Member]]:
-        """The members that called about each number, first one first."""
+        """The members that called about each number, in the order of their first call."""
         first: dict[str, dict[int, datetime]] = defaultdict(dict)
         members = self.members
         for place, member in enumerate(members):
@@ -215,7 +215,7 @@ class Crew(Scene):
         }
 
     def check_quota_of_windows(self, limit: int) -> None:
-        """No window exceeds its limit, and each call used one unit; a killed process may have reserved more."""
+        """Check that no window exceeds its limit and that each call used a unit. Killed processes may use more."""
         calls = self.calls()
         most_lost = sum(member.maximum_unsent for member in self.members)
         for window in self.rows(quota):
@@ -226,7 +226,7 @@ class Crew(Scene):
             assert lost <= most_lost, f"{window['taken']} taken for {received} calls"
 
     def check_documents_are_requested_once(self) -> None:
-        """A document on disk was not requested again."""
+        """Check that no document on disk was requested again."""
         late = [
             call
             for call in self.calls()

@@ -1,4 +1,4 @@
-"""The clock steps back, changes to and from summer time, and passes midnight at the end of the quota's day."""
+"""The clock is set back, changes to and from summer time, and passes midnight, when the quota's day ends."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,12 +23,12 @@ from tests.own_rows import Row, joined_rows, set_own
 
 PARIS = ZoneInfo("Europe/Paris")
 HOUR = timedelta(hours=1)
-# These clocks jump over midnight in an instant, so a call whose unit was used just before arrives on the next
-# day. With a continuous clock, the queue waits for the last second of a day to pass.
+# A simulated clock can jump over midnight between the use of a unit and its call, which then arrives on the next
+# day. With a real clock, the queue makes no call in the last second of a day.
 ON_THE_WIRE = 1
-# A fetch begins only with a unit for each of its two calls, so one unit may be left.
+# A fetch needs a unit for each of its two calls, so one unit may remain unused.
 LEFT_OVER = 1
-# The evening before each change, which is at 01:00 UTC, and an ordinary day.
+# The evenings before the clock changes, which happen at 01:00 UTC, and the evening of another day.
 EVENINGS = {
     "to summer time": datetime(2026, 3, 28, 20, 30, tzinfo=UTC),
     "to winter time": datetime(2026, 10, 24, 20, 30, tzinfo=UTC),
@@ -37,7 +37,7 @@ EVENINGS = {
 
 
 class SteppingClock:
-    """A clock that tests set, also backwards; `steps` are applied once after this many readings."""
+    """A clock that tests can set forward and back. `steps`: changes by the number of the reading that they apply to."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at
@@ -51,7 +51,7 @@ class SteppingClock:
         return self.at
 
     def step_in(self, readings: int, by: timedelta) -> None:
-        """Step after this many readings from now."""
+        """Change the time by `by` at the reading with this number from now."""
         self.steps[self._readings + readings] = by
 
     def monotonic(self) -> float:
@@ -64,7 +64,7 @@ class SteppingClock:
 
 @dataclass
 class Machine:
-    """A machine with a clock, on which the scheduler is started."""
+    """A machine with its own clock that runs the scheduler."""
 
     settings: Callable[..., Settings]
     url: str
@@ -80,7 +80,7 @@ class Machine:
         return self.settings(self.url, self.box, QUOTA_CHRONOPOST=self.quota)
 
     def run(self, batch: int = 30) -> None:
-        """A run at the current simulated time."""
+        """Run the scheduler at the current simulated time."""
         options = Options(batch_size=batch, concurrency=1)
         worker = make_worker(PODRetryScheduler, replace(self.app, settings=self._settings()), options)
         assert worker.run().fault is None
@@ -117,7 +117,7 @@ def machine(
     database: Database,
     sandbox: Sandbox,
 ) -> Iterator[Machines]:
-    """`machine(at, quota, scenarios)`: with one claim for each scenario, which failed an hour and a half ago."""
+    """`machine(at, quota, scenarios)`: a machine with a claim for each scenario, which failed 90 minutes ago."""
 
     machines: list[Machine] = []
 
@@ -139,13 +139,13 @@ def machine(
         each.app.database.close()
 
 
-# ---------------------------------------------------------------- midnight, and the changes of the hour
+# ---------------------------------------------------------------- midnight and daylight saving time
 
 
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
 def test_each_day_of_the_quotas_zone_has_its_calls_and_no_more(machine: Machines, evening: str) -> None:
-    """Hourly runs over two midnights in Paris, with more claims than calls."""
+    """Hourly runs over two midnights in Paris, with more claims than permitted calls."""
     box = machine(EVENINGS[evening], "8/day@Europe/Paris", [Scenario.UNKNOWN] * 40)
     runs = 31
     for _ in range(runs):
@@ -164,7 +164,7 @@ def test_each_day_of_the_quotas_zone_has_its_calls_and_no_more(machine: Machines
 @pytest.mark.sample("clocks on other days and at other moments")
 @pytest.mark.parametrize("evening", EVENINGS)
 def test_a_day_may_end_during_a_run(machine: Machines, evening: str) -> None:
-    """Calls made after midnight belong to the new day, even if their units were reserved before."""
+    """Calls after midnight count for the new day, even if their units were reserved before midnight."""
     midnight = (EVENINGS[evening].astimezone(PARIS).date() + timedelta(days=1)).isoformat()
     end = datetime.fromisoformat(midnight).replace(tzinfo=PARIS).astimezone(UTC)
     box = machine(end - timedelta(seconds=1), "20/day@Europe/Paris", [Scenario.DELIVERED] * 30)
@@ -206,7 +206,7 @@ def _half_past_midnight_in_paris() -> datetime:
 def test_a_clock_set_back_over_midnight_keeps_each_days_quota(
     machine: Machines, readings: int | None
 ) -> None:
-    """Between two runs, or within one: either day has its quota, by the machine's clock."""
+    """The clock is set back between two runs or during a run. Each day keeps its quota, by the machine's clock."""
     box = machine(_half_past_midnight_in_paris(), "12/day@Europe/Paris", [Scenario.DELIVERED] * 40)
     if readings is None:
         box.run()
@@ -233,7 +233,7 @@ def test_a_clock_set_back_over_midnight_keeps_each_days_quota(
 
 
 def _leased_claim(machine: Machines, start: datetime, lease: timedelta) -> Machine:
-    """A claim leased by a run that was killed."""
+    """A machine with a claim whose lease is left from a killed run."""
     box = machine(start, "1000/day@Europe/Paris", [Scenario.DELIVERED])
     (claim,) = box.claims()
     set_own(box.database, claim["claim_reference"], lease_token="dead", lease_until=start + lease)
@@ -241,7 +241,7 @@ def _leased_claim(machine: Machines, start: datetime, lease: timedelta) -> Machi
 
 
 def test_a_lease_ends_by_a_clock_that_was_set_back(machine: Machines) -> None:
-    """Half an hour back extends it by half an hour, and no more."""
+    """Setting the clock back by half an hour extends the lease by half an hour and no more."""
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     box = _leased_claim(machine, start, timedelta(minutes=10))
     for minutes, status in ((-30, "failed"), (0, "failed"), (9, "failed"), (11, "success")):
@@ -260,7 +260,7 @@ def test_a_lease_extended_by_a_wrong_clock_blocks_nothing(machine: Machines) -> 
 
 
 def test_a_retry_scheduled_by_a_wrong_clock_is_still_made(machine: Machines) -> None:
-    """The clock was a year ahead for one run."""
+    """During one run the clock was a year ahead."""
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     box = machine(start, "1000/day@Europe/Paris", [Scenario.IN_TRANSIT])
     box.clock.at = start + timedelta(days=365)

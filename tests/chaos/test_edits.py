@@ -1,6 +1,6 @@
-"""Six concurrent runs intake, fetch and record claims while the service edits and locks its rows.
+"""Six concurrent runs process claims while the service edits and locks its rows.
 
-Meanwhile, runs are killed and the server is restarted.
+At the same time, runs are killed and the database server is restarted.
 """
 
 import random
@@ -39,7 +39,7 @@ STEPS = (
 )
 LOCK_S = 2.5
 WORKERS = ("pod_fetch_worker", "pod_retry_scheduler")
-# A lease that begins before the claim's previous one has ended, both of ten minutes.
+# Records leases that begin before the claim's previous lease has ended. Leases last ten minutes.
 TWICE = """CREATE TABLE leased_twice (claim_id BIGINT);
     CREATE FUNCTION note_lease() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         IF NEW.lease_token <> OLD.lease_token AND OLD.lease_until > NEW.lease_until - interval '10 minutes' THEN
@@ -52,7 +52,7 @@ TWICE = """CREATE TABLE leased_twice (claim_id BIGINT);
 
 @dataclass
 class Editor:
-    """The service's application: it edits claims without a proof, and keeps some of them locked."""
+    """The service's application, which edits claims at random and locks some of them for a while."""
 
     world: World
     luck: random.Random
@@ -131,14 +131,14 @@ def test_edits_locks_kills_and_restarts_leave_every_row_consistent(
         crowd = Crowd(world, ("--batch-size", "20", "--concurrency", "2"), 6, WORKERS)
         disturb = partial(_disturb, server=server, luck=luck, restarts=restarts, seconds=seconds)
         try:
-            for hour in range(4):  # each later than the leases of killed runs
+            for hour in range(4):  # each round begins after the end of the previous round's leases
                 crowd.work(START + hour * timedelta(hours=7), disturb)
         finally:
             for editor in editors:
                 editor.stop.set()
             for thread in threads:
                 thread.join()
-        # Edits have stopped, and all leases have ended.
+        # By now, edits have stopped and all leases have ended.
         at_last = START + timedelta(hours=29)
         for worker in WORKERS:
             ran = world.run(at_last, "--batch-size", "10000", worker=worker)
@@ -156,7 +156,7 @@ def test_edits_locks_kills_and_restarts_leave_every_row_consistent(
 
 
 def add_claims(world: World, count: int) -> None:
-    """Half of them are new, the others failed before."""
+    """Add claims, half of them new and half of them failed."""
     with world.database.write() as connection:
         for n in range(count):
             row = claim_row(n) | {"client_id": SHOPS[n % len(SHOPS)], "status": "open"}
@@ -167,19 +167,19 @@ def add_claims(world: World, count: int) -> None:
 
 
 def _disturb(crowd: Crowd, server: Server, luck: random.Random, restarts: int, seconds: float) -> None:
-    """Kill runs at intervals, and restart the server each time after this many seconds."""
+    """Kill runs at random, and restart the server every `seconds` seconds."""
     for _ in range(restarts):
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             crowd.fill()
-            time.sleep(luck.uniform(0.1, 0.6))  # real processes are running
+            time.sleep(luck.uniform(0.1, 0.6))  # real time, because the runs are real processes
             if luck.random() < 0.1:
                 crowd.kill_one(luck)
         crowd.restart(server, luck.choice(["stop", "kill"]), luck)
 
 
 def faults_of(world: World) -> dict[str, int]:
-    """How many rows or proofs of each forbidden kind exist."""
+    """The number of inconsistent rows or proofs of each kind, all of which must be 0."""
     with world.database.read() as connection:
         border = Border(connection)
         joined = select(func.count()).select_from(border.joined())

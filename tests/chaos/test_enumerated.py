@@ -1,4 +1,4 @@
-"""A run is killed at every statement and every step of its input and output, one after the other."""
+"""Runs are killed at every statement and at every step of input and output, one run for each point."""
 
 import json
 import signal
@@ -15,7 +15,7 @@ from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import START, Kind
 from tests.processes.forks import Forks, forking
 
-# The last parcel's answer changes: if a run received one and could not record it, the next one counts.
+# The last parcel's answer changes. If a run received the first answer without recording it, the next answer counts.
 STEPS = (
     (Scenario.DELIVERED,),
     (Scenario.UNKNOWN,),
@@ -26,16 +26,16 @@ CHANGING = "CLM-00003"
 ONE_AT_A_TIME = ("--concurrency", "1", "--max-retries", "2")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
 LAST_RETRY = START + timedelta(hours=7)
-# The short form tests a part of them, a different one at every place of the run.
+# The short form tests every 61st point of the run.
 STRIDE = 61
 BEFORE_A_CALL = ("fetch", "before a call")
-STORED = ("fetch", "after a document's replace")  # first its note, then the document
+STORED = ("fetch", "after a document's replace")  # occurs for the note, and then for the document
 
 Point = tuple[str, int, str]
 
 
 def _points(world: World) -> list[Point]:
-    """Every boundary of an undisturbed run: the thread, its position in that thread, and its name."""
+    """Every boundary of an undisturbed run: the thread, the boundary's number in the thread, and its name."""
     names = world.folder / "names.json"
     ran = world.run(START, *ONE_AT_A_TIME, kill_at=None, names=str(names))
     assert ran.status == 0, ran.output
@@ -51,7 +51,7 @@ Facts = dict[str, tuple[Any, ...]]
 
 
 class Expected:
-    """The state of the claims without kills: after one retry, and after the last."""
+    """The expected state of the claims without kills: after one retry, and after the last retry."""
 
     def __init__(self, world: World) -> None:
         world.add(STEPS)
@@ -64,7 +64,7 @@ class Expected:
         self.check(self.at_the_end)
 
     def check(self, facts: Facts) -> None:
-        """Check the final state: two proofs, two claims given up."""
+        """Check the final state: two claims with a proof, and two that were given up."""
         assert [fact[:3] for fact in facts.values()] == [
             ("success", "done", 1), ("failed", "given_up", 2), ("failed", "given_up", 2), ("success", "done", 2),
         ]  # fmt: skip
@@ -120,7 +120,7 @@ def test_a_run_killed_anywhere_loses_nothing(
 
 
 def _shared_out(case: Callable[[int, Forks], str], count: int, servers: list[Forks]) -> list[str]:
-    """The results of the cases, each fork server with its share."""
+    """The results of all cases, shared out among the fork servers."""
 
     def share(first: int) -> list[str]:
         return [case(n, servers[first]) for n in range(first, count, len(servers))]
@@ -148,7 +148,7 @@ def _kill_and_recover(world: World, point: Point, expected: Expected) -> None:
 def _check(world: World, expected: Facts) -> None:
     facts = world.facts()
     if _has_unrecorded_answers(world):
-        # The second answer was received at the first attempt.
+        # The first recorded attempt received the second answer.
         assert facts.pop(CHANGING)[:3] == ("success", "done", 1)
         expected = {name: fact for name, fact in expected.items() if name != CHANGING}
     assert facts == expected
@@ -158,7 +158,7 @@ def _check(world: World, expected: Facts) -> None:
 
 
 def _has_unrecorded_answers(world: World) -> bool:
-    """Whether the carrier gave more answers about the changing parcel than are recorded."""
+    """Whether the carrier answered more often about the changing parcel than attempts are recorded."""
     claim = world.claims()[-1]
     calls = sum(call.operation == "trackSkybillV2" for call in world.box.calls_for(claim["tracking_number"]))
     return bool(calls > sum(row["calls"] > 0 for row in world.attempts()[claim["id"]]))

@@ -19,7 +19,7 @@ from tests.processes_of_fleet import add_failed, add_pending, recours
 
 pytestmark = pytest.mark.full("kills and restarts of a fleet: tests/acceptance/test_fleet.py stops one")
 
-# None of them is an outage of the carrier, which would defer claims.
+# No scenario is an outage of the carrier, because an outage would defer claims.
 SCENARIOS = (Scenario.DELIVERED, Scenario.DELIVERED, Scenario.UNKNOWN, Scenario.POD_LATE)
 GENEROUS = 100_000
 _PATIENCE_S = 120.0
@@ -27,7 +27,7 @@ _PATIENCE_S = 120.0
 
 @pytest.fixture
 def kind(kinds: Callable[[str], Kind]) -> Kind:
-    """A fleet needs PostgreSQL."""
+    """Only PostgreSQL, because a fleet needs it."""
     return kinds("postgresql")
 
 
@@ -40,9 +40,9 @@ def test_nothing_is_lost_and_a_claim_is_fetched_twice_only_after_an_unrecorded_k
     folder = tmp_path / "world"
     folder.mkdir()
     url = kind.ready(folder)
-    plan = Sandbox(port=1)  # only for parcels: nothing listens there
+    plan = Sandbox(port=1)  # only contains the parcels; it does not listen
     limit = (
-        claims  # calls: enough for about half of the claims, and fewer by those that killed processes used
+        claims  # calls: enough for about half of the claims, minus the units that killed processes reserved
     )
     crew = Crew(folder, url, plan.parcels, settings={"QUOTA_CHRONOPOST": f"{limit}/hour"})
     with closing(crew):
@@ -78,7 +78,7 @@ def test_nothing_is_lost_and_a_claim_is_fetched_twice_only_after_an_unrecorded_k
 
 
 def _kill(crew: Crew, kills: int, luck: random.Random, until: int) -> int:
-    """Kill this many at random times until this many claims have an attempt; return the number of kills."""
+    """Kill this many members at random times until `until` claims have an attempt; return the number of kills."""
     crew.fill()
     first = crew.attempted()
     for at in sorted(luck.randint(first, until) for _ in range(kills)):
@@ -98,12 +98,12 @@ def _wait(crew: Crew, is_so: Callable[[], bool]) -> None:
 
 
 def _wait_until_the_quota_is_used(crew: Crew, limit: int, claims: int) -> None:
-    """One last unit may remain, which is not enough for any claim."""
+    """Wait until at most one unit remains, which is not enough for any claim."""
     _wait(crew, lambda: crew.used() >= limit - 1 or crew.attempted() == claims)
 
 
 def _dead_jobs(crew: Crew) -> int:
-    """Jobs that a killed process had begun."""
+    """The number of jobs in progress whose process was killed."""
     query = """SELECT count(*) FROM procrastinate_jobs AS job WHERE status = 'doing' AND NOT EXISTS (
         SELECT FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
         AND last_heartbeat > now() - interval '5 seconds')"""
@@ -112,7 +112,7 @@ def _dead_jobs(crew: Crew) -> int:
 
 
 def _check_repeated_calls(crew: Crew) -> Counter[str]:
-    """Each claim has one attempt; any process that called and recorded nothing was killed. Counts both kinds."""
+    """Check that each claim has one attempt and only killed processes left calls unrecorded. Count these cases."""
     attempts = crew.attempts()
     assert {len(attempts[claim["id"]]) for claim in crew.claims()} == {1}
     found: Counter[str] = Counter()
@@ -126,7 +126,7 @@ def _check_repeated_calls(crew: Crew) -> Counter[str]:
 
 
 def _check_interrupted(crew: Crew) -> int:
-    """A claim with which three processes in a row were killed is not fetched again; returns their number."""
+    """Check the claims that failed because they were in progress in three killed processes; return their number."""
     failed = [claim for claim in crew.claims() if claim["kind"] == "internal_error"]
     assert all("Plusieurs exécutions consécutives" in claim["pod_fetch_error"] for claim in failed)
     assert len(failed) <= sum(member.maximum_unrecorded for member in crew.members) // MOST_INTERRUPTIONS

@@ -1,4 +1,4 @@
-"""The disk with the log, the database or the documents fills up during a run."""
+"""During a run, the disk with the log, the database or the documents becomes full."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ KB = 1024
 
 @contextmanager
 def open_to_all() -> Iterator[Path]:
-    """A folder that the server's user can enter, unlike pytest's."""
+    """A folder that the server's user can access, unlike pytest's folders."""
     with tempfile.TemporaryDirectory(prefix="recours-disk-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -34,7 +34,7 @@ def open_to_all() -> Iterator[Path]:
 def world_with(
     folder: Path, databases: Databases, forks: Forks, place: Path | None = None
 ) -> Iterator[World]:
-    """A world with its database at `place`, if it is one file."""
+    """A world with its database at `place`, which only matters for SQLite."""
     clock = Moment()
     with Sandbox(now=clock.now) as box:
         world = World(folder, databases.ready(place or folder), box, clock, forks)
@@ -46,7 +46,7 @@ def world_with(
 
 
 def _recovers(world: World) -> None:
-    """With free space again, the first run after the end of the leases completes everything."""
+    """Check that the first run with free space, after the end of the leases, completes everything."""
     stored, asked = world.documents(), world.proof_requests()
     ran = world.run(AFTER_THE_LEASE, *ALL)
     assert ran.status == 0, ran.output[-2000:]
@@ -69,7 +69,7 @@ def _check_output(ran: Ran, sentence: str) -> None:
 
 @pytest.fixture
 def leaves(*, is_long: bool) -> list[int]:
-    """The free space that is left, so that the disk is full at different points of a run."""
+    """Amounts of free space in bytes, so that the disk becomes full at different points of a run."""
     return [n * 12 * KB for n in (range(14) if is_long else (0, 5))]
 
 
@@ -92,7 +92,7 @@ def test_the_disk_of_the_documents(kind: Kind, forks: Forks, for_each_amount: Re
         with closing(Disk(folder / "pods", 1024)) as disk, world_with(folder, kind, forks) as world:
             disk.fill(leave)
             ran = world.run(START, *ALL)
-            if leave > CLAIMS * 8 * KB:  # room for all
+            if leave > CLAIMS * 8 * KB:  # enough space for all documents
                 assert ran.status == 0
             else:
                 _check_output(ran, "Documents cannot be stored in")

@@ -1,4 +1,4 @@
-"""A run is killed between the parts of an answer: the next run records every part, once."""
+"""After a run is killed between the parts of an answer, the next run records every part once."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.full("kills between pieces: tests/chaos/test_enumerated
 
 ARGUMENTS = ("--concurrency", "1")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
-# The steps of storing a file after which something new exists on disk.
+# The steps of storing a file that leave something new on disk.
 STEPS = ("after a document's replace", "between a document's halves")
-# The parts of each carrier's fullest answer; a tracking record if the carrier issues no documents.
+# The parts of each carrier's most complete answer, or a tracking record if the carrier issues no documents.
 PIECES = {key: [kind.value for kind in cases.pieces] or ["record"] for key, cases in CASES.items()}
-KINDS = ["sqlite"]  # the kills happen before the database is written
+KINDS = ["sqlite"]  # one kind is enough, because the kills happen before the run writes to the database
 
 
 @pytest.fixture(params=KINDS)
@@ -36,7 +36,7 @@ def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
 
 
 def world_with(world: World, carrier: str, scenario: Scenario) -> World:
-    """A world with one claim whose parcel has this answer."""
+    """Add a claim whose parcel has this scenario to the world."""
     number = world.box.example(carrier, "62", 1)
     world.box.parcels[number] = Parcel((scenario,))
     world.settings = world.box.environment(carrier) | world.settings
@@ -52,7 +52,7 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
     assert sum(row["refused"] is not None for row in rows) == refused
     for row in rows:
         assert hashlib.sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"]
-    # The folder has no file without a row, and no note about recorded files.
+    # Every file has a row, and no note about recorded files remains.
     assert not list(world.pods.glob(".parts/*.jsonl"))
     paths = [path for path in world.pods.rglob("*") if path.is_file()]
     files = [path for path in paths if not {".parts", "manifests"} & {*path.parts}]
@@ -62,7 +62,7 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
     is_success = set(pieces) != {"record"} and refused < len(pieces)
     assert (tried["outcome"] == "success") is is_success
     world.check_nothing_is_leased()
-    # Short windows are not recorded, and a limit for one kind of call does not count others.
+    # Only limits on all kinds of calls count every call, and short windows are not stored.
     used_units = [
         row["taken"]
         for row in world.rows(quota)
@@ -72,7 +72,7 @@ def check(world: World, pieces: list[str], *, refused: int = 0) -> None:
 
 
 def boundaries(world: World) -> list[tuple[str, int]]:
-    """Where a part, its note, or half of it has just been written in an undisturbed run."""
+    """The boundaries of an undisturbed run at which a part, its note, or half of it has just been written."""
     names = world.folder / "names.json"
     ran = world.run(START, *ARGUMENTS, kill_at=None, names=str(names))
     assert ran.status == 0, ran.output
@@ -93,7 +93,7 @@ def test_a_kill_between_parts_neither_loses_nor_duplicates_any(
         places = boundaries(world)
         check(world, PIECES[carrier])
         usual = len(world.calls())
-    assert len(places) >= 2 * (1 + len(PIECES[carrier]))  # the note too
+    assert len(places) >= 2 * (1 + len(PIECES[carrier]))  # the parts and the note
     for n, place in enumerate(places):
         with world_in(tmp_path / f"killed-{n}", kind, forks) as world:
             world_with(world, carrier, Scenario.FULL_EVIDENCE)
@@ -103,7 +103,7 @@ def test_a_kill_between_parts_neither_loses_nor_duplicates_any(
             before = len(world.calls())
             assert world.run(AFTER_THE_LEASE, *ARGUMENTS).status == 0
             check(world, PIECES[carrier])
-            # A complete answer repeats no call; any other repeats all.
+            # If the answer on disk is complete, no call is repeated; otherwise all calls are.
             assert (len(world.calls()) == before) is is_whole
             assert len(world.calls()) <= 2 * usual
 
@@ -111,7 +111,7 @@ def test_a_kill_between_parts_neither_loses_nor_duplicates_any(
 def test_a_kill_while_a_refused_part_is_moved_keeps_the_good_parts(
     kind: Kind, forks: Forks, tmp_path: Path
 ) -> None:
-    """UPS: the page proves nothing, the signature and the photo do."""
+    """With UPS: the page is refused as a proof, the signature and the photo are kept."""
     with world_in(tmp_path / "undisturbed", kind, forks) as world:
         world_with(world, "ups", Scenario.PARTLY_HOLLOW)
         places = boundaries(world)

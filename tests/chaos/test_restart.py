@@ -61,7 +61,7 @@ def test_a_restart_ends_runs_and_loses_nothing(
 
 
 def _unexplained_internal_errors(claim: Row, outputs: list[str]) -> Iterator[str]:
-    """An internal error is the claim's only if restarts ended three runs with it in progress, as their output shows."""
+    """Yield the claim's internal error, unless restarts ended three runs that had the claim in progress."""
     if claim["kind"] != "internal_error":
         return
     had_it = sum(f" for {claim['claim_reference']} (" in output for output in outputs)
@@ -79,7 +79,7 @@ WORKS_AGAIN_WITHIN_S = 10.0
 def test_a_fleet_works_again_within_ten_seconds(
     server: Server, tmp_path: Path, how: str, claims: int, *, is_long: bool
 ) -> None:
-    """With 300 claims, slices wait in the queue; with 50, only the one that the restart ended."""
+    """With 300 claims, further slices wait in the queue. With 50, only the slice that the restart ended does."""
     restarts, workers, luck = 5 if is_long else 2, 2, random.Random(11)
     url = Durable(server).ready(tmp_path)
     with closing(Database(url)) as database, Sandbox(latency=0.1) as box:
@@ -119,7 +119,7 @@ def _attempts(database: Database, since: datetime) -> int:
 
 
 def _unprocessed(database: Database) -> int:
-    """Claims without an attempt and without a lease."""
+    """The number of claims without an attempt and without a lease."""
     rows = joined_rows(
         database, SERVICE_CLAIMS.c.pod_fetch_status == "failed", claims.c.lease_token.is_(None)
     )

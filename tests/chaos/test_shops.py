@@ -1,4 +1,4 @@
-"""Runs over shops' own accounts are killed: one run at every step, and eight concurrent runs at random."""
+"""Runs that use shops' own accounts are killed: one run at every step, and eight concurrent runs at random."""
 
 import json
 import random
@@ -19,19 +19,19 @@ from tests.shops import DEFAULT_ACCOUNT, SHOPS, Contract, Shops, Wanted, account
 
 ONE_AT_A_TIME = ("--concurrency", "1")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
-# A shop's own parcel, one that only the default account may see, one that neither may; and a shop without an account.
+# Parcels that the shop's account, only the default account, or neither may see, and a shop without an account.
 EACH_KIND: list[Wanted] = [
     *((4, "colissimo", contract) for contract in Contract),
     (1, "colissimo", Contract.DEFAULT),
 ]
-# The short form tests a part of them, a different one at every place of the run.
+# The short form tests every 41st point of the run.
 STRIDE = 41
 
 Point = tuple[str, int]
 
 
 def points_of(kind: Kind, forks: Forks, folder: Path) -> list[Point]:
-    """Every boundary of an undisturbed run: the thread, and its position in that thread."""
+    """Every boundary of an undisturbed run: the thread, and the boundary's number in the thread."""
     with world_in(folder, kind, forks) as world:
         shops = with_shops(world)
         names = folder / "names.json"
@@ -53,7 +53,7 @@ def with_shops(world: World, **more: Any) -> Shops:
 
 
 def check(world: World, shops: Shops) -> None:
-    """Everything is done, and no account was used for another's parcel."""
+    """Check that all claims are processed and no account was used for a parcel of another account."""
     shops.check_callers()
     shops.check_ends()
     shops.check_counts(killed=True)
@@ -95,9 +95,8 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
         world.settings |= shops.settings | {"QUOTA_DHL_EXPRESS": f"{express}/day@UTC"}
         shops.add(alternate(count), START)
         crowd = Crowd(world, ("--batch-size", "8", "--concurrency", "2"), size=8)
-        # A lease lasts longer than a round, so a round interrupts a claim at most once, and no claim reaches the
-        # number
-        # of interruptions at which its attempt fails.
+        # A lease lasts longer than a round, so each round interrupts a claim at most once. With this number of rounds,
+        # no claim reaches the number of interruptions at which its attempt fails.
         rounds = MOST_INTERRUPTIONS - 1
         for n in range(rounds):
             at = START + n * timedelta(minutes=12)
@@ -115,6 +114,6 @@ def test_eight_runs_that_are_killed_at_random_keep_every_accounts_limit(
         shops.check_ends(but=limited.keys() | {(shop, "dhl_express") for shop in SHOPS})
         shops.check_counts(killed=True)
         world.check_claims()
-        # When an account is at its limit, no run leases the claims of a killed run.
+        # If an account is at its limit, claims of a killed run keep their old lease, because no run leases them again.
         world.check_nothing_is_leased(since=at_last)
         print(f"{kills} kills; statuses {crowd.statuses}; {len(world.box.calls)} calls")

@@ -1,4 +1,4 @@
-"""A database with claims, a sandbox, runs of the real scheduler in their own processes, and checks of the result."""
+"""A database with claims, a sandbox, runs of the real scheduler in separate processes, and checks of the result."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Moment:
-    """The sandbox's clock: stopped at a time, or running ahead of the real time."""
+    """The sandbox's clock, which is stopped, or runs ahead of the real time."""
 
     at: datetime = START
     ahead: timedelta | None = None
@@ -50,7 +50,7 @@ class Moment:
 
 @dataclass
 class Ran:
-    """How a run ended, and its output."""
+    """The exit status of a run, and its output."""
 
     status: int
     output: str
@@ -58,7 +58,7 @@ class Ran:
 
 @dataclass
 class Scene(ABC):
-    """The observable state of a database and a document folder after the processes."""
+    """A database and a document folder, their observable state after processes have run, and checks of this state."""
 
     folder: Path
     url: URL
@@ -71,7 +71,7 @@ class Scene(ABC):
     def calls(self) -> list[Call]:
         """All calls that carriers received."""
 
-    # ---------------------------------------------------------------- what may be seen
+    # ---------------------------------------------------------------- observable state
 
     def rows(self, table: FromClause) -> list[Row]:
         """All rows of a table."""
@@ -90,18 +90,18 @@ class Scene(ABC):
         return found
 
     def history_of(self, number: str) -> list[tuple[Any, ...]]:
-        """The attempts at the claim with this number, abbreviated."""
+        """The main columns of the attempts at the claim with this number."""
         (claim,) = [row for row in self.claims() if row["tracking_number"] == number]
         columns = ("started_at", "turn", "outcome", "error_kind", "calls")
         return [tuple(row[column] for column in columns) for row in self.attempts()[claim["id"]]]
 
     def facts(self) -> dict[str, tuple[Any, ...]]:
-        """The result of each claim, without times and names that differ between runs."""
+        """The result of each claim by reference, without times and names that differ between runs."""
         notices, tries = self.rows(events), self.attempts()
         return {row["claim_reference"]: _facts_of(row, tries[row["id"]], notices) for row in self.claims()}
 
     def documents(self) -> dict[str, Path]:
-        """The complete documents on disk by the tracking number in their name; fails on a truncated one."""
+        """The documents on disk, by the tracking number in their name. Fails if a document is truncated."""
         found = {}
         for path in sorted(self.pods.glob("[!.]*/??/??/*.pdf")):
             stem, _, digest = path.stem.rpartition("_")
@@ -110,13 +110,13 @@ class Scene(ABC):
         return found
 
     def proof_requests(self) -> Counter[str]:
-        """How often the document of each number was requested."""
+        """The number of requests for the document of each tracking number."""
         return Counter(call.number for call in self.calls() if call.operation == "searchPOD")
 
-    # ---------------------------------------------------------------- what always holds
+    # ---------------------------------------------------------------- invariants
 
     def check_claims(self) -> None:
-        """Each used attempt is recorded once, and no proof is duplicated, missing or truncated."""
+        """Check that each used attempt is recorded once, and that no proof is duplicated, missing or truncated."""
         documents, of_claims = self.documents(), self.attempts()
         for claim in self.claims():
             tries = of_claims[claim["id"]]
@@ -136,7 +136,7 @@ class Scene(ABC):
         self.check_custody()
 
     def check_custody(self) -> None:
-        """Files, rows and manifests agree after any kill."""
+        """Check that files, rows and manifests agree."""
         problems: list[str] = []
         verification = Verification(DatabaseCustody(self.database, self.pods), problems.append)
         verification.run()
@@ -144,7 +144,7 @@ class Scene(ABC):
         assert verification.files == len(self.rows(evidence))
 
     def check_nothing_is_leased(self, *, since: datetime | None = None) -> None:
-        """No claim is leased by a run that has ended. `since`: leases that ended earlier are ignored."""
+        """Check that no claim has a lease. `since`: ignore leases that expired before."""
         columns = ("claim_reference", "pod_fetch_status", "stage", "lease_until", "next_at")
         held = [
             tuple(row[column] for column in columns)
@@ -154,7 +154,7 @@ class Scene(ABC):
         assert not held, f"{len(held)} claims are held: {held[:5]}"
 
     def check_quota(self) -> None:
-        """Every call is counted in the quota."""
+        """Check that every call is counted in the quota."""
         used_units = sum(row["taken"] for row in self.rows(quota))
         received = len(self.calls())
         assert received <= used_units, f"{received} calls received, {used_units} taken"
@@ -167,7 +167,7 @@ class Scene(ABC):
 
 @dataclass
 class World(Scene):
-    """The environment of one case's runs."""
+    """The environment of the runs of one test case."""
 
     box: Sandbox
     clock: Moment
@@ -197,7 +197,7 @@ class World(Scene):
         return kept | environment_of(url, self.box.url) | folders | self.settings
 
     def job(self, *arguments: str, **more: Any) -> dict[str, Any]:
-        """A run, for the fork server."""
+        """The job that makes the fork server start a run."""
         return {
             "environment": self.environment(),
             "root": str(self.folder),
@@ -205,11 +205,11 @@ class World(Scene):
         } | more
 
     def fork(self, job: dict[str, Any], output: Path) -> int:
-        """Start a run with its output in this file; returns its process."""
+        """Start a run with its output in this file, and return the process id."""
         return self.forks.fork(job | {"stdout": str(output), "stderr": str(output)})
 
     def run(self, at: datetime, *arguments: str, **more: Any) -> Ran:
-        """Run at this time, and wait for the end."""
+        """Run the scheduler at this time, and wait for the end."""
         self.clock.at, self.clock.ahead = at, None
         output = self.folder / "output"
         output.unlink(missing_ok=True)
@@ -229,7 +229,7 @@ def _facts_of(claim: Row, tries: list[Row], notices: list[Row]) -> tuple[Any, ..
 
 
 class Durable:
-    """Databases of a server that may be killed."""
+    """Databases on a server that tests may kill."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -249,7 +249,7 @@ class Durable:
 
 @contextmanager
 def world_in(folder: Path, databases: Databases, forks: Forks, **settings: str) -> Iterator[World]:
-    """A separate world with a fresh database, deleted afterwards."""
+    """A world with its own new database, deleted afterwards."""
     folder.mkdir()
     clock = Moment()
     with Sandbox(now=clock.now) as box:
