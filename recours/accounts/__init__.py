@@ -1,1 +1,1 @@
-"""Accounts with carriers: rules, sealed credentials, health, and the accounts that a process has opened."""
+"""Accounts with carriers: rules, encryption of credentials, health, and the open accounts of a process."""

@@ -28,12 +28,12 @@ class AccountHealth(StrEnum):
     OPEN = "open"
     PAUSED = "paused"  # by a person, by the carrier or because of the carrier's outage
     REFUSED = "refused"  # by the carrier
-    UNUSABLE = "unusable"  # the credentials are missing or cannot be opened, or the limits are invalid
+    UNUSABLE = "unusable"  # the credentials are missing or cannot be decrypted, or the limits are invalid
 
 
 @dataclass(frozen=True)
 class ListedAccount:
-    """An account and its health. `why`: the reason; `until`: its end (aware UTC); `is_stopped`: a person paused it."""
+    """An account with its health. `why`: the reason; `until`: its end (aware UTC); `is_stopped`: paused by a person."""
 
     account: ClientAccount
     health: AccountHealth
@@ -47,7 +47,7 @@ class ListedAccount:
 
 
 def listed(account: ClientAccount, state: CarrierState, trouble: str | None, now: datetime) -> ListedAccount:
-    """The account with its health. `trouble`: why its credentials or limits cannot be used."""
+    """The account with its health. `trouble`: why its credentials or limits cannot be used, if so."""
     state = state.at(now)
     health, why, until = _health(state, trouble, now)
     is_stopped = state.own_stop is not None
@@ -57,7 +57,7 @@ def listed(account: ClientAccount, state: CarrierState, trouble: str | None, now
 def _health(
     state: CarrierState, trouble: str | None, now: datetime
 ) -> tuple[AccountHealth, str | None, datetime | None]:
-    """The health of an account, the reason, and until when."""
+    """The health of an account, the reason, and the reason's end."""
     if stop := state.own_stop or (None if trouble else state.stopped):
         return AccountHealth.PAUSED, stop.why, stop.until
     if trouble:
@@ -75,7 +75,7 @@ def _health(
 def list_accounts(
     settings: Settings, database: Database, clock: Clock, accounts: Sequence[ClientAccount]
 ) -> list[ListedAccount]:
-    """These accounts with their health. No carrier is called. Raises DatabaseError."""
+    """List accounts with their health, without a call to a carrier. Raises DatabaseError."""
     if not accounts:  # before the first run, the tables may not exist
         return []
     now = clock.now()
@@ -89,14 +89,14 @@ def list_accounts(
 
 
 def _missing(settings: Settings) -> str | None:
-    """Why credentials can neither be sealed nor opened; None if nothing is missing."""
+    """Why credentials can be neither encrypted nor decrypted; None if they can."""
     if not is_installed():
         return f"the package {PACKAGE} is not installed ({INSTALL})"
     return None if settings.accounts_keys else f"{SETTING} is not set or contains no valid key"
 
 
 def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | None:
-    """Why the credentials or limits cannot be used; None: usable. `seals`: the keys, or why keys are not available."""
+    """Why the credentials or limits cannot be used; None if they can. `seals`: the keys, or why there are none."""
     spec = CATALOG.spec_of(account.carrier)
     if spec is None:
         return "its carrier is not supported"
@@ -118,7 +118,7 @@ def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | N
 def account_uses(
     settings: Settings, database: Database, clock: Clock, keys: Iterable[str]
 ) -> dict[str, list[Usage]]:
-    """The use of the limits for which calls were counted, by account key. Raises DatabaseError."""
+    """The usage of the limits with counted calls, by account key. Raises DatabaseError."""
     opened = open_accounts(settings, clock, random, database=database)
     opened_keys = [key for key in keys if key in opened]
     opened.open_all(opened_keys)

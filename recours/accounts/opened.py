@@ -1,4 +1,4 @@
-"""The accounts that a process uses, each opened on first use, and the queue of calls to them."""
+"""The accounts that a process uses, each opened on first use, and the queue that calls carriers with them."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from recours.carriers.http import HttpSession, Sender
 
 _SEALED = "the database"  # the source of credentials, for display
-# Makes an account from its key, limits, credentials and owner.
+# A function that makes an account from its key, limits, credentials and owner.
 Make = Callable[[str, tuple[Limit, ...], Credentials, str], Account]
 
 
 class OpenedAccounts(Mapping[str, Account]):
-    """Accounts by key; thread-safe. Iterating yields only default accounts, because a run needs few other accounts."""
+    """Accounts by key. Thread-safe. Iteration yields only default accounts, because a run needs few other accounts."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class OpenedAccounts(Mapping[str, Account]):
         store: ClientAccounts | None,
         make: Make,
     ) -> None:
-        """`store`: the clients' accounts; None: only default accounts."""
+        """`store`: the table of clients' accounts; None: default accounts only."""
         self._own_accounts = own_accounts
         self._settings = settings
         self._stored = store
@@ -62,7 +62,7 @@ class OpenedAccounts(Mapping[str, Account]):
             return self._opened[key][1]
 
     def __contains__(self, key: object) -> bool:
-        """Return whether this is the key of a known carrier's account, open or not."""
+        """Return whether the key names a supported carrier. The account may not be open yet."""
         try:
             return isinstance(key, str) and AccountKey.parse(key).carrier in self._own_accounts
         except ValueError:
@@ -75,7 +75,7 @@ class OpenedAccounts(Mapping[str, Account]):
         return len(self._own_accounts)
 
     def open_all(self, keys: Iterable[str]) -> None:
-        """Open the clients' accounts that are not open yet, with a few queries in total. Raises DatabaseError."""
+        """Open all of these accounts that are not open yet, with a few queries in total. Raises DatabaseError."""
         with self._lock:
             rows = {key: self._row(key) for key in keys if key not in self._opened}
             present = [row for row in rows.values() if row]
@@ -85,14 +85,14 @@ class OpenedAccounts(Mapping[str, Account]):
 
     @property
     def client_accounts(self) -> Mapping[Any, Mapping[str, int]]:
-        """The numbers of clients' accounts by client and carrier; cached until `refresh`. Raises DatabaseError."""
+        """The account numbers by client and carrier, cached until `refresh`. Raises DatabaseError."""
         with self._lock:
             if self._client_accounts is None:
                 self._client_accounts = self._stored.directory() if self._stored else {}
             return self._client_accounts
 
     def settle_moved(self, now: datetime) -> None:
-        """Stop all processes from using accounts whose clients' addresses changed. Raises DatabaseError."""
+        """Deactivate accounts whose clients' addresses changed, for all processes. Raises DatabaseError."""
         if self._stored:
             self._stored.settle_moved(now)
 
@@ -114,14 +114,14 @@ class OpenedAccounts(Mapping[str, Account]):
             return True
 
     def _row(self, key: str) -> ClientAccount | None:
-        """The account's row; None: the account was removed in the meantime."""
+        """The account's row, or None if the account was removed in the meantime."""
         if self._rows is None:
             self._rows = {row.id: row for row in self._stored.all()} if self._stored else {}
         row = self._rows.get(AccountKey.parse(key).account)
         return row if row and row.key == key else None
 
     def _open(self, key: str, row: ClientAccount | None, sealed: Mapping[int, str]) -> Account:
-        """Open an account. If that fails, the account is closed with the reason; other accounts are not affected."""
+        """Open an account. If this fails, return a closed account with the reason. Other accounts are not affected."""
         spec = self._own_accounts[carrier_of(key)].spec
         if row is None:
             closed = Credentials({}, {}, "the account was removed")
@@ -138,7 +138,7 @@ class OpenedAccounts(Mapping[str, Account]):
         return self._make(key, limits, credentials, row.client.display_name)
 
     def _credentials(self, row: ClientAccount, spec: CarrierSpec, sealed: str) -> Credentials:
-        """Open the sealed credentials. Raises SealError."""
+        """Decrypt the credentials. Raises SealError."""
         if row.is_moved:
             raise SealError(row.moved_text)
         seals = make_seals(self._settings)
@@ -153,7 +153,7 @@ class OpenedAccounts(Mapping[str, Account]):
 def make_catalog(
     settings: Settings, client_accounts: Mapping[Any, Mapping[str, int]] | None = None
 ) -> Catalog:
-    """Return the catalog for these settings. `client_accounts`: see `Catalog`."""
+    """Return the catalog with the configured accounts. `client_accounts`: see `Catalog`."""
     return CATALOG.with_accounts(settings.configured, client_accounts)
 
 
@@ -165,7 +165,7 @@ def make_queue(
     opened_accounts: Mapping[str, Account] | None = None,
     concurrency: int | None = None,
 ) -> APIRequestQueue:
-    """The queue for one run. `opened_accounts`: accounts shared between runs, with tokens and connections."""
+    """The queue for one run. `opened_accounts`: accounts that several runs share, with their tokens and connections."""
     return APIRequestQueue(
         open_accounts(settings, clock, jitter, database=database)
         if opened_accounts is None
@@ -186,11 +186,11 @@ def open_accounts(
     watched: "Callable[[Sender], Sender]" = lambda sender: sender,
     database: Database | None = None,
 ) -> OpenedAccounts:
-    """The default accounts, and clients' accounts in `database`. `watched` may wrap the sender of requests."""
+    """The default accounts, and the clients' accounts in `database`, if given. `watched` may wrap the HTTP sender."""
     redact = redactor(settings)
 
     def opener(spec: CarrierSpec) -> "Callable[[Reservation, Client], HttpSession]":
-        """A function that opens sessions. The first session loads the HTTP library, because many runs make no calls."""
+        """A function that opens sessions. Only the first session loads HTTP, because many runs make no calls."""
 
         @cache
         def http() -> "Sender":

@@ -1,6 +1,6 @@
 """The rules for clients' accounts: credentials, limits, import files, and the result of a test call.
 
-No message contains a credential, or a name that may be a credential by mistake.
+No message contains a credential, or a name that may be a credential entered by mistake.
 """
 
 import re
@@ -36,7 +36,7 @@ class AccountRefusedError(ClaimsRefusedError):
         return translate(language, REFUSED[self.why]).format(**self.facts)
 
 
-# Errors that only the operator can fix, not the person who enters an account.
+# Errors that the operator must fix, because the person who enters an account cannot.
 OF_INSTALLATION = frozenset({"no_key", "no_package"})
 
 REFUSED: dict[str, str] = {
@@ -71,7 +71,7 @@ REFUSED: dict[str, str] = {
 
 
 def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
-    """The only client with this address or id (`named`). Raises AccountRefusedError."""
+    """The client, if exactly one was found. `named`: the address or id that was entered. Raises AccountRefusedError."""
     name = clean(str(named).strip(), 100)
     if not clients:
         raise AccountRefusedError("no_client", client=name)
@@ -82,7 +82,7 @@ def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
 
 
 def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
-    """The carrier with this name, in a catalog without credentials. Raises AccountRefusedError."""
+    """The carrier with this name. `catalog`: without credentials. Raises AccountRefusedError."""
     key = catalog.resolve(name) if isinstance(name, str) else None
     if key:
         return catalog.specs[key]
@@ -130,7 +130,7 @@ def _names_of(spec: CarrierSpec) -> tuple[str, ...]:
 
 
 def _one_line(name: str, value: Any) -> str:
-    """Return the stripped text. Raises AccountRefusedError, also for numbers, whose leading zeros may be lost."""
+    """Return the stripped text. Raises AccountRefusedError, also for a number, which may have lost leading zeros."""
     text = value.strip() if isinstance(value, str) else ""
     if not 0 < len(text) <= _LONGEST or not (is_text(text) and is_one_line(text)):
         raise AccountRefusedError("not_text", name=name, longest=str(_LONGEST))
@@ -138,7 +138,7 @@ def _one_line(name: str, value: Any) -> str:
 
 
 def usable_limits(spec: CarrierSpec, content: object) -> dict[str, str]:
-    """Limits by kind of call ("": any kind), as in the QUOTA_ settings. Raises AccountRefusedError."""
+    """Validate limits by kind of call ("": any kind), in the format of QUOTA_ settings. Raises AccountRefusedError."""
     if not isinstance(content, Mapping):
         reason = 'they must be an object with kinds of calls as keys, such as {"": "100/day"}'
         raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
@@ -153,12 +153,12 @@ def usable_limits(spec: CarrierSpec, content: object) -> dict[str, str]:
 
 
 def limits_text(limits: Mapping[str, Any]) -> str:
-    """The limits in the form of the command line; the inverse of `limits_in`."""
+    """The limits in the format of the command line; the inverse of `limits_in`."""
     return " ".join(f"{name}={text}" if name else str(text) for name, text in limits.items())
 
 
 def limits_in(spec: CarrierSpec, texts: Iterable[str]) -> dict[str, str]:
-    """Parse limits in the form of the command line: `100/day`, `TRACKING=20/hour`. Raises AccountRefusedError."""
+    """Parse limits in the format of the command line: `100/day`, `TRACKING=20/hour`. Raises AccountRefusedError."""
     result: dict[str, str] = {}
     for text in texts:
         name, _, limits = text.rpartition("=")
@@ -186,7 +186,7 @@ class CheckVerdict(StrEnum):
     """The result of a test call with an account."""
 
     ACCEPTED = "accepted"
-    KNOWN = "known"  # accepted; the sample number is another customer's parcel
+    KNOWN = "known"  # accepted, but the sample number is another customer's parcel
     REJECTED = "rejected"
     DENIED = "denied"  # accepted, but a permission is missing
     NOT_TRIED = "not_tried"  # no call was made, or the call failed
@@ -199,11 +199,11 @@ class AccountCheck:
     verdict: CheckVerdict
     kind: ErrorKind | None = None
     error: str | None = None
-    explanation: SentenceParts | None = None  # the parts of the error, if it is a sentence of recours
+    explanation: SentenceParts | None = None  # set if the error is one of recours's sentences
 
     @property
     def is_accepted(self) -> bool | None:
-        """Whether the carrier accepted the credentials; None: unknown."""
+        """Return whether the carrier accepted the credentials, or None if this is unknown."""
         if self.verdict is CheckVerdict.NOT_TRIED:
             return None
         return self.verdict in (CheckVerdict.ACCEPTED, CheckVerdict.KNOWN)
@@ -227,7 +227,7 @@ WHOSE = (
 
 
 def checked_text(language: str, checked: AccountCheck, carrier: str, client: str, error: str) -> str:
-    """The result of a check as a sentence. `carrier`, `client`: display names; `client` "": the default account."""
+    """The result of a check as a sentence. `carrier`, `client`: display names; an empty client: the default account."""
     credentials, account = (translate(language, text).format(client=client) for text in WHOSE[bool(client)])
     return translate(language, CHECKED[checked.verdict]).format(
         carrier=carrier, credentials=credentials, account=account, error=error
@@ -265,11 +265,11 @@ CLIENT = "client"
 CARRIER = "carrier"
 LIMITS = "limits"
 _LIKE_LIMITS = re.compile(r"(?:[A-Za-z]{2,12}=)?\d{1,10}\s*/")
-_MAX_SHOWN = 100  # sentences about rows
+_MAX_SHOWN = 100  # wrong rows in the error message
 
 
 class FileRefusedError(ClaimsRefusedError):
-    """Nothing was imported. The message has a line for each wrong row, or one line about the file."""
+    """The file is invalid and nothing was imported. The message has one line per wrong row, or one about the file."""
 
 
 @dataclass
@@ -279,7 +279,7 @@ class AccountFile:
     catalog: Catalog  # without credentials
     client_named: Callable[[str], ServiceClient]  # raises AccountRefusedError
     has_account: Callable[[ServiceClient, CarrierSpec], bool]
-    # The place of each row by client and carrier.
+    # Where each client and carrier first occurred, such as "row 3 (line 4)".
     _places: dict[tuple[Any, str], str] = field(default_factory=dict)
 
     def read(self, content: bytes) -> list[NewAccount]:
@@ -336,7 +336,7 @@ def _limits(spec: CarrierSpec, cell: str) -> dict[str, str] | None:
 
 
 def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
-    """The rows of `_table`. Raises FileRefusedError if the content is not a CSV file of accounts."""
+    """Decode the file and return the rows of `_table`. Raises FileRefusedError if the content is not a CSV file."""
     if len(content) > LARGEST:
         raise FileRefusedError(f"The file is larger than {LARGEST // 1024 // 1024} MB; split it.")
     try:

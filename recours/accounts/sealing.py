@@ -1,7 +1,7 @@
-"""Sealing of clients' credentials in the database.
+"""Encryption ("sealing") of clients' credentials in the database.
 
-Fernet (AES-128 in CBC mode with an HMAC) also detects changed credentials. The package `cryptography` is an extra.
-Default accounts do not need the package, because it is loaded only when something is sealed or opened.
+Fernet (AES-128 in CBC mode with an HMAC) also detects changes to the encrypted text. The package `cryptography` is an
+extra. Default accounts do not need it, because the package is loaded only to encrypt or decrypt.
 """
 
 import json
@@ -20,11 +20,11 @@ INSTALL = "pip install 'cryptography>=44'"
 
 
 class SealError(RunError):
-    """Credentials cannot be sealed or opened. The message contains no sealed content."""
+    """Credentials cannot be encrypted or decrypted. The message contains nothing of them."""
 
 
 class Seals:
-    """Seals with the first key, and opens with any of the keys."""
+    """Encrypts with the first key, and decrypts with any of the keys."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         """`keys`: at least one."""
@@ -36,7 +36,7 @@ class Seals:
         return str(self._fernet.encrypt(content.encode()).decode())
 
     def open(self, text: str, owner: str = "") -> dict[str, str]:
-        """The values in a sealed text of this owner. Raises SealError."""
+        """Decrypt the values in a text of this owner. Raises SealError."""
         try:
             content: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode()))
         except _package().InvalidToken:
@@ -66,7 +66,7 @@ def is_installed() -> bool:
 
 
 def make_seals(settings: Settings) -> Seals | None:
-    """Seals with the keys in the settings; None if no key is set."""
+    """`Seals` with the keys in the settings, or None if no key is set."""
     return Seals(settings.accounts_keys) if settings.accounts_keys else None
 
 

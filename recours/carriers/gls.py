@@ -100,7 +100,7 @@ _TRACKING_STATUSES: dict[int, Meaning] = {
 # 490 is ShipIT's own status for requests that it understands but refuses (live). Its manual has 400 with these headers.
 _REFUSALS = frozenset({400, 490})
 
-# ShipIT's header `error`. INVALID_FIELD: live. WRONG_STATE: only in the public client's simulator, but with a live text.
+# ShipIT's header `error`. INVALID_FIELD: live. WRONG_STATE: only in that client's simulator, but its text is live.
 # INVALID_SHIPMENT_ID: from ShipIT's manual 5.0.11.
 _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")

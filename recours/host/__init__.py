@@ -1,1 +1,1 @@
-"""This machine: locations and permissions of files, the log, the terminal, and the installation."""
+"""The host machine: file locations and permissions, the log, the terminal, and the installation."""

@@ -1,8 +1,8 @@
 """File permissions and disk space.
 
-Files that recours creates contain clients' names, addresses and signatures, so only the user of the jobs may read them.
-A setting can name a group that may read the files too. Existing files keep their permissions. On Windows, files inherit
-the permissions of their folder, and nothing is changed.
+Files that recours creates contain clients' names, addresses and signatures, so only the user that runs the jobs may
+read them. A setting can name a group that may also read the files. Existing files keep their permissions. On Windows,
+files inherit the permissions of their folder, and recours changes nothing.
 """
 
 import errno
@@ -20,7 +20,7 @@ SETTING = "RECOURS_SHARED_GROUP"
 
 
 class Access(NamedTuple):
-    """Permissions of new files and folders: 0600 and 0700, or 0640 and 2750 with a group that may read."""
+    """Permissions of new files and folders: 0600 and 0700, or 0640 and 2750 if a group may read them."""
 
     group: str = ""
 
@@ -34,7 +34,7 @@ class Access(NamedTuple):
         self._share(folder, 0o2750)  # setgid: new entries inherit the group
 
     def opener(self, path: str, flags: int) -> int:
-        """Open a file for `open`; new files have these permissions from the start. Raises OSError."""
+        """An opener for `open`. New files never have wider permissions, not even briefly. Raises OSError."""
         if not flags & os.O_CREAT:
             return os.open(path, flags)
         try:
@@ -54,7 +54,7 @@ class Access(NamedTuple):
             pass
 
     def try_out(self, folder: Path) -> None:
-        """Check that files in this folder can be shared with the group. Raises OSError."""
+        """Check with a temporary file that files in this folder can be shared with the group. Raises OSError."""
         if self.group:
             with tempfile.NamedTemporaryFile(dir=folder) as trial:
                 self._share(Path(trial.name), 0o640)
@@ -81,7 +81,7 @@ PRIVATE = Access()
 
 
 def create_like(path: Path, model: Path) -> None:
-    """Create an empty file with the mode, group and owner of `model`, as far as allowed. Raises OSError."""
+    """Create an empty file with the mode, group and owner of `model`, as far as this user may. Raises OSError."""
     original = model.stat()
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     mode = stat.S_IMODE(original.st_mode)
@@ -89,20 +89,20 @@ def create_like(path: Path, model: Path) -> None:
         with suppress(OSError):
             os.chown(path, -1, original.st_gid)
             os.chown(path, original.st_uid, -1)
-        if path.stat().st_gid != original.st_gid:  # this group must not get the original group's access
+        if path.stat().st_gid != original.st_gid:  # another group must not get the original group's access
             mode &= ~stat.S_IRWXG
-    # On file systems without modes, all files have the same mode.
+    # On file systems without modes, all files have the same mode, and chmod may fail.
     if stat.S_IMODE(path.stat().st_mode) != mode:
         path.chmod(mode)
 
 
 def publish(part: Path, path: Path) -> bool:
-    """Move a complete file to `path`, and return False if `path` exists. Raises OSError."""
+    """Give a complete file its final path, or return False if that path exists. Raises OSError."""
     try:
         os.link(part, path)
     except FileExistsError:
         return False
-    except OSError:  # no hard links on this file system; another process may create the file in between
+    except OSError:  # this file system has no hard links, so another process may create `path` in between
         if path.exists():
             return False
         part.replace(path)
@@ -113,7 +113,7 @@ def publish(part: Path, path: Path) -> bool:
 
 
 def read_regular(path: Path, limit: int = -1) -> bytes:
-    """Read at most `limit` bytes. Raises OSError, also for a pipe, which could block forever."""
+    """Read at most `limit` bytes of a regular file. Raises OSError, also for a pipe, which could block forever."""
     no_waiting = getattr(os, "O_NONBLOCK", 0)  # Windows has no named pipes in its file system
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | no_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -122,7 +122,7 @@ def read_regular(path: Path, limit: int = -1) -> bytes:
 
 
 def open_to_all(place: Path, limit: int = 10_000) -> Path | None:
-    """The first non-empty world-readable file below `place`; None if the first `limit` entries contain no such file."""
+    """A non-empty world-readable file in `place`, or None if the first `limit` entries include no such file."""
     if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
         return None
     remaining = limit
@@ -138,7 +138,7 @@ def open_to_all(place: Path, limit: int = 10_000) -> Path | None:
 
 
 def entries_of(folder: Path) -> list[Path]:
-    """The entries of a folder; none if this user may not list it."""
+    """The entries of a folder, or an empty list if this user may not list the folder."""
     try:
         return list(folder.iterdir())
     except OSError:
@@ -146,7 +146,7 @@ def entries_of(folder: Path) -> list[Path]:
 
 
 def size_of(path: Path) -> int:
-    """The size in bytes; 0 if the file does not exist."""
+    """The size in bytes, or 0 if the file does not exist."""
     try:
         return path.stat().st_size
     except OSError:
@@ -164,7 +164,7 @@ def _others_may(path: Path, right: int) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Whether a file or folder exists. Raises OSError if this cannot be found out: Python 3.14's Path.exists() does not."""
+    """Return whether a path exists. Raises OSError if access is denied, unlike Path.exists() of Python 3.14."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -173,12 +173,12 @@ def exists(path: Path) -> bool:
 
 
 def mode_of(path: Path) -> int | None:
-    """The permission bits, as in stat(2); None on Windows, where the bits mean nothing. Raises OSError."""
+    """The permission bits as in stat(2), or None on Windows, where they have no meaning. Raises OSError."""
     return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
 
 
 def trouble_with(folder: Path, written_to: Iterable[Path] = ()) -> str | None:
-    """Why files in a folder cannot be written; None: writable. `written_to`: existing entries that runs write to."""
+    """Why files in a folder cannot be written; None if they can. `written_to`: entries that must be writable too."""
     try:
         if folder.is_dir():
             with tempfile.TemporaryFile(dir=folder) as file:
@@ -199,7 +199,7 @@ def trouble_with(folder: Path, written_to: Iterable[Path] = ()) -> str | None:
 
 
 def free_bytes(folder: Path) -> int | None:
-    """The free space on the folder's disk for this user; None if unknown."""
+    """The free space for this user on the disk of a folder, or None if unknown."""
     try:
         ancestor = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
         return shutil.disk_usage(ancestor).free
@@ -209,7 +209,7 @@ def free_bytes(folder: Path) -> int | None:
 
 # ---------------------------------------------------------------- other programs
 
-# Names of settings that contain secrets. PG… variables are kept, because PostgreSQL's programs need them.
+# Names of settings with secrets. PG… variables are not among them, because PostgreSQL's programs need them.
 _SECRET = re.compile(
     r"(?!PG).*_(PASSWORD|PASSWORD_HASH|SECRET|KEY|TOKEN|ACCOUNT|LOGIN|CLIENT_ID|USER|ENSEIGNE|"
     r"(ACCOUNT|CENTER|CUSTOMER)_NUMBER)|DATABASE_URL|RECOURS_PING_URL"
@@ -217,5 +217,5 @@ _SECRET = re.compile(
 
 
 def environment_of_others() -> dict[str, str]:
-    """The environment for programs that recours starts: this process's environment without secrets."""
+    """The environment of programs that recours starts: this process's environment without secrets."""
     return {name: value for name, value in os.environ.items() if not _SECRET.fullmatch(name)}

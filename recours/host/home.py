@@ -8,9 +8,9 @@ from recours.host.files import exists
 from recours.host.installation import is_checkout
 
 SETTING = "RECOURS_HOME"
-# The folder that contains the package: a checkout, or site-packages, which recours never writes to.
+# The folder that contains the package: a checkout, or site-packages. recours never writes to site-packages.
 CODE = Path(__file__).resolve().parents[2]
-# A file in homes that are not checkouts, so that commands recognize a home as the working directory.
+# A file in each home that is not a checkout. It tells commands that the working directory is a home.
 MARK = ".recours-home"
 _MARK_TEXT = "recours stores its files in this folder. Delete this file only together with them.\n"
 
@@ -20,13 +20,13 @@ class NoHomeError(Exception):
 
 
 def migrations() -> Path:
-    """The folder of Alembic's scripts: next to the package in a checkout, inside it in an installed copy."""
+    """The folder of Alembic's scripts: next to the package in a checkout, inside the package in an installed copy."""
     installed = CODE / "recours" / "_migrations"
     return installed if installed.is_dir() else CODE / "migrations"
 
 
 def find_home(environment: Mapping[str, str]) -> Path:
-    """RECOURS_HOME, or else the checkout, or else the working directory if it has MARK. Raises NoHomeError."""
+    """RECOURS_HOME, or else the checkout, or else the working directory if it contains MARK. Raises NoHomeError."""
     if named := environment.get(SETTING):
         home = Path(named).expanduser()
         if not home.is_absolute():
@@ -45,7 +45,7 @@ def find_home(environment: Mapping[str, str]) -> Path:
     if is_checkout():
         return CODE
     folder = Path.cwd()
-    with suppress(OSError):  # a folder that this user may not read is not this user's home
+    with suppress(OSError):  # a folder that this user may not read is not a home
         if (folder / MARK).is_file():
             return folder
     raise NoHomeError(
@@ -55,7 +55,7 @@ def find_home(environment: Mapping[str, str]) -> Path:
 
 
 def make_home(environment: Mapping[str, str]) -> Path:
-    """The home. If there is none, RECOURS_HOME or the working directory becomes the home. Raises NoHomeError."""
+    """Find the home, or else make RECOURS_HOME or the working directory the home. Raises NoHomeError."""
     try:
         return find_home(environment)
     except NoHomeError:

@@ -1,7 +1,7 @@
-"""How this copy of recours was installed, and which commands run or reinstall it.
+"""How this copy of recours was installed, and the commands to run or reinstall it.
 
-This module uses only the standard library and syntax of old Python versions, because `recours.launch` imports it before
-the Python version is checked.
+This module uses only the standard library and syntax that old Python versions support, because `recours.launch` imports
+it before the Python version is checked.
 """
 
 import os
@@ -12,7 +12,7 @@ from contextlib import suppress
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OLDEST = (3, 11)
 INSTALL = "-m pip install --require-hashes -r requirements.txt"
-# The subcommands of `recours`. A test compares this list with the command itself.
+# The subcommands of `recours`. A test compares this list with the CLI.
 COMMANDS = (
     "accounts", "attach", "backup", "carriers", "check", "correct", "dashboard", "demo", "detach", "dossier", "enroll", "erase", "exclude", "export", "fetch", "init-db", "mail", "pause",
     "plan", "prune", "reopen", "restore", "resume", "retry", "sandbox", "schedule", "status", "uninstall", "verify", "why",
@@ -22,7 +22,7 @@ _COMMAND = re.compile(r"(?<![\w./\\-])(?<!-m )recours (?=(?:%s)\b)" % "|".join(C
 
 
 def pasteable(hint: str) -> str:
-    """Replace commands such as `recours status` in a sentence with commands that work in this working directory."""
+    """Replace commands such as `recours status` in a text with commands that work in this working directory."""
     if not _COMMAND.search(hint):
         return hint
     typed = program()
@@ -30,12 +30,12 @@ def pasteable(hint: str) -> str:
 
 
 def readable(hint: str) -> str:
-    """Undo `pasteable`, for readers on another machine: remove this machine's path from commands."""
+    """Undo `pasteable` for readers on other machines: remove this machine's path from commands."""
     return hint.replace(program() + " ", "recours ")
 
 
 def program() -> str:
-    """The word that starts `recours` in this working directory: its name if it is on the PATH, or else its path."""
+    """The command that starts `recours` in this working directory: `recours` if it is on the PATH, or else its path."""
     import shutil
     import sysconfig
 
@@ -43,20 +43,20 @@ def program() -> str:
     executable = shutil.which("recours")
     if executable and os.path.realpath(executable) == os.path.realpath(script):
         return "recours"
-    if not os.path.exists(script):  # recours itself is not installed, only its dependencies
+    if not os.path.exists(script):  # only the dependencies of recours are installed
         return "%s -m recours" % _word(sys.executable)
     return _word(script)
 
 
 def _word(path: str) -> str:
-    """A program's path as the first word of a command line, relative to the working directory if possible."""
+    """A program's path, quoted for a command line and relative to the working directory if possible."""
     with suppress(OSError):  # the working directory may have been deleted
         path = path.removeprefix(os.getcwd() + os.sep)
     return quoted_word(path)
 
 
 def quoted_word(text: str) -> str:
-    """A text quoted as one word of a command line."""
+    """Quote a text as one word of a command line."""
     if os.name == "nt":
         from subprocess import list2cmdline
 
@@ -72,7 +72,7 @@ def own_python() -> str:
 
 
 def how_to_install_again() -> str:
-    """How to repair the packages, as the end of a sentence."""
+    """How to reinstall the packages, as the end of a sentence."""
     if is_checkout():
         return "in %s run '%s %s'" % (ROOT, own_python(), INSTALL)
     return "reinstall recours from the same source"

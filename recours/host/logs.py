@@ -1,4 +1,4 @@
-"""The log in the guide's format: a rotating file that several processes share, and stderr."""
+"""The log in the guide's format, written to stderr and to a rotating file that several processes share."""
 
 import logging
 import sys
@@ -19,22 +19,22 @@ from recours.core.text import clean
 from recours.host.files import PRIVATE, Access
 from recours.host.installation import pasteable
 
-FILES_KEPT = 10  # old log files
+FILES_KEPT = 10  # rotated log files
 RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
 _LONGEST_LINE = 4000
 _LOCK_WAIT_S = 5.0
-_LOCK_POLLS_S = 0.001, 0.005  # first and maximum interval
+_LOCK_POLLS_S = 0.001, 0.005  # first and longest interval between attempts to lock the file
 _PACKAGE = Path(__file__).parents[1]
 
 
 def local(at: datetime) -> datetime:
-    """The same time in this machine's zone."""
+    """Convert a time to this machine's zone."""
     return at.astimezone()
 
 
 class GuideFormatter(logging.Formatter):
-    """The guide's format. Every record is one line; only a traceback adds indented lines."""
+    """The guide's format. Each record is one line, followed by the indented lines of a traceback, if any."""
 
     def __init__(self, redact: Callable[[str], str], now: Callable[[], datetime]) -> None:
         super().__init__(_FORM)
@@ -42,7 +42,7 @@ class GuideFormatter(logging.Formatter):
         self._now = now
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's name)
-        """Local time of the injected clock."""
+        """The local time according to the injected clock."""
         del record, datefmt
         return f"{local(self._now()):%Y-%m-%d %H:%M:%S}"
 
@@ -51,7 +51,7 @@ class GuideFormatter(logging.Formatter):
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, followed by the traceback, if any."""
+        """The line and any traceback, without secrets."""
         first, *continuation = super().format(record).splitlines()
         return self._redact(
             "\n".join([first, *(f"    {clean(more, _LONGEST_LINE)}" for more in continuation)])
@@ -62,25 +62,25 @@ class _File(ConcurrentRotatingFileHandler):
     """A log file with a timeout for its lock. Write errors are stored in `failure`, not printed."""
 
     failure: BaseException | None = None
-    is_passed_over = False  # while another program holds the lock
+    is_passed_over = False  # whether lines are not written because another program has locked the file
     _is_reported = False
     _is_closed = False
 
     def __init__(
         self, *args: Any, aside: logging.Handler, has_all: bool, access: Access, **named: Any
     ) -> None:
-        """If another program locks the file, send a warning to `aside`, followed by all further lines unless `has_all`.
+        """While another program locks the file, `aside` gets a warning and, unless `has_all`, all lines.
 
         `access`: the permissions of the log file, also after rotation.
         """
         super().__init__(*args, **named)
-        self.maxLockAttempts = 1  # the library must not wait, because _lock_stream_lock waits
+        self.maxLockAttempts = 1  # _lock_stream_lock waits instead of the library
         self._aside = aside
         self._has_all = has_all
         self._access = access
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line unless another thread closed this file, which the library would reopen permanently."""
+        """Write the line unless another thread closed this file, because the library would reopen the file for good."""
         if not self._is_closed:
             super().emit(record)
 
@@ -94,12 +94,12 @@ class _File(ConcurrentRotatingFileHandler):
             self.release()
 
     def do_open(self, mode: str | None = None) -> Any:
-        """Override the library's method, which would create a world-readable file."""
+        """Open the file as the library does, but create it with our permissions, not world-readable."""
         self._access.create(Path(self.baseFilename))
         return super().do_open(mode)
 
     def _lock_stream_lock(self, stream_lock: Any) -> None:
-        """Override the library's method, which waits forever. Raises AlreadyLocked."""
+        """Lock with a timeout, because the library's method waits forever. Raises AlreadyLocked."""
         ends = time.monotonic() + (0 if self.is_passed_over else _LOCK_WAIT_S)
         pause, longest = _LOCK_POLLS_S
         while True:
@@ -140,7 +140,7 @@ class Log:
 
     @property
     def fault(self) -> str | None:
-        """An error sentence if lines were lost, else None."""
+        """An error message if lines were lost, else None."""
         if self.file.failure is None:
             return None
         reason = getattr(self.file.failure, "strerror", None) or self.file.failure
@@ -149,11 +149,11 @@ class Log:
         )
 
     def close(self) -> None:
-        """Remove the handlers."""
+        """Remove and close the handlers."""
         root = logging.getLogger()
         for handler in (self.file, self.console):
             root.removeHandler(handler)
-            with suppress(OSError):  # a full disk: `fault` reports the loss
+            with suppress(OSError):  # the disk may be full; `fault` reports lost lines
                 handler.close()
 
 
@@ -163,17 +163,17 @@ def run_log() -> logging.Logger:
 
 @dataclass(eq=False)
 class LogFile:
-    """The parameters of a log file. `redact` removes secrets as a last resort; `now` returns aware times."""
+    """The parameters of a log file. `redact` removes secrets logged by mistake; `now` returns aware times."""
 
     path: Path
-    max_bytes: int = 5 * 1024 * 1024  # rotated at this size
-    files: int = FILES_KEPT  # old files to keep
+    max_bytes: int = 5 * 1024 * 1024  # the size at which the file is rotated
+    files: int = FILES_KEPT  # rotated files to keep
     redact: Callable[[str], str] = str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     access: Access = PRIVATE
 
     def opened(self, aside: logging.Handler | None = None) -> _File:
-        """Open the file. `aside`: another handler for all lines; default: stderr, only while the file is locked.
+        """Open the file. `aside`: another handler for all lines. By default, stderr gets lines while the file is locked.
 
         Raises RunError.
         """
@@ -181,12 +181,12 @@ class LogFile:
         path = self.path
         try:
             self.access.make_folder(path.parent)
-            # The byte-order mark makes `type` on Windows display all characters.
+            # With a byte-order mark, the command `type` on Windows displays all characters correctly.
             encoding = "utf-8-sig" if sys.platform == "win32" else "utf-8"
             file = _File(str(path), "a", self.max_bytes, self.files, encoding=encoding,
                          aside=other, has_all=aside is not None, access=self.access)  # fmt: skip
             for log_path in files_of(path):
-                self.access.create(log_path)  # so that errors occur now, not at the first line
+                self.access.create(log_path)  # so that errors are raised now, not at the first line
         except OSError as error:
             named = next(
                 (f"{log_path.name}: " for log_path in files_of(path) if error.filename == str(log_path)), ""
@@ -207,7 +207,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def set_up(log: LogFile, *, verbose: bool = False, console: Any = None, quiet: bool = False) -> Log:
-    """Send log lines to the file and, unless `quiet`, to `console` (a text stream; default: stderr). Raises RunError."""
+    """Log to the file and, unless `quiet`, to `console` (a text stream; default: stderr). Raises RunError."""
     screen = logging.NullHandler() if quiet else logging.StreamHandler(console or sys.stderr)
     file = log.opened(screen)
     root = logging.getLogger()
@@ -220,7 +220,7 @@ def set_up(log: LogFile, *, verbose: bool = False, console: Any = None, quiet: b
 
 @contextmanager
 def file_of(logger_name: str, log: LogFile) -> Iterator[None]:
-    """Send the lines of one logger to its own file only. Raises RunError."""
+    """Write the lines of one logger to its own file and nowhere else. Raises RunError."""
     file = log.opened()
     logger = logging.getLogger(logger_name)
     logger.addHandler(file)
@@ -237,23 +237,23 @@ def file_of(logger_name: str, log: LogFile) -> Iterator[None]:
 
 @dataclass
 class _Shared:
-    """A log file that several callers in one process share."""
+    """A log file shared by several callers in one process."""
 
     file: _File
     level: int  # the logger's previous level
     users: int = 0
 
 
-# Open files of this process; global, like logging's handlers.
+# The open files of this process. They are global, like the handlers of `logging`.
 _shared: dict[Path, _Shared] = {}
 _sharing = threading.Lock()
 
 
 @contextmanager
 def lines_to(log: LogFile) -> Iterator[None]:
-    """Also write the lines of runs in this process to a file, for a program that embeds recours.
+    """Also write the log lines of runs in this process to a file. For programs that embed recours.
 
-    The program's own lines are not written, even if its logger has the same name. Thread-safe. Raises RunError.
+    The program's own log lines are not written, even if its logger has the same name. Thread-safe. Raises RunError.
     """
     logger = run_log()
     path = log.path

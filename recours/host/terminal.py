@@ -1,4 +1,4 @@
-"""Wrapping of lines to the width of the terminal, only between words."""
+"""Wraps lines between words, to the width of the terminal."""
 
 import re
 import shutil
@@ -8,27 +8,27 @@ from typing import TextIO
 from recours.host.installation import COMMANDS
 
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
-# Continuation lines are indented by the width of this match: an indentation, a mark, or a column before a gap.
+# Continuation lines are indented by the width of this match: an indentation, a mark, or the text before a column gap.
 _HEAD = re.compile(r"^\s*[!→-] |^\s+|\s{2,}")
-# A command to copy at the end of a line.
+# A `recours` command at the end of a line, for users to copy.
 _COMMAND = re.compile(rf"\S*\brecours (?:{'|'.join(COMMANDS)})\b[^.,;:()']*$")
-_WIDE = frozenset({"W", "F"})  # East Asian widths, also those of emoji
+_WIDE = frozenset({"W", "F"})  # East Asian width classes, which include emoji
 
 
 def width_of(stream: TextIO) -> int | None:
-    """The width of the terminal in characters; None if the stream is not a terminal."""
+    """The width of the terminal in columns, or None if the stream is not a terminal."""
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def display_width(text: str) -> int:
-    """The displayed width of a text, without its color codes."""
+    """The displayed width of a text in columns, without its color codes."""
     return sum(1 + (unicodedata.east_asian_width(char) in _WIDE) for char in _COLOR.sub("", text))
 
 
 def wrapped(line: str, width: int) -> str:
-    """Wrap a line to `width`. Longer words, such as paths, are not broken but moved to a line of their own.
+    """Wrap a line to `width`. Words longer than that, such as paths, are not broken but start a new line.
 
-    A command at the end is not broken either, if it fits on a line.
+    A command at the end of the line stays on one line if it fits.
     """
     if display_width(line) <= width:
         return line

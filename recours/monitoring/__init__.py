@@ -1,1 +1,1 @@
-"""Monitoring of runs: pings to a check, and a metrics file."""
+"""Monitoring of runs with pings to a check and a metrics file."""

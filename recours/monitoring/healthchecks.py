@@ -1,8 +1,8 @@
 """Pings to a healthchecks check when a run starts, succeeds or fails.
 
 In the pinging API (https://healthchecks.io/docs/http_api/), a POST to the check's URL reports success. A POST to
-`/start` or `/fail` below that URL reports a start or a failure. `rid`, a UUID, connects a start with its end. The body
-is a log.
+`/start` or `/fail` below that URL reports a start or a failure. The parameter `rid`, a UUID, links the end of a run to
+its start. The body is a log.
 """
 
 import logging
@@ -17,7 +17,7 @@ from recours.core.text import clean
 
 log = logging.getLogger("__main__")
 
-LONGEST_BODY = 10_000  # bytes; some versions store no more
+LONGEST_BODY = 10_000  # bytes; some versions of the server store no more
 _LONGEST_LINE = 1000
 _PATIENCE_S = 4.0
 _ATTEMPTS = 2
@@ -36,7 +36,7 @@ class Pings:
         sleep: Callable[[float], None] = time.sleep,
         patience_s: float = _PATIENCE_S,
     ) -> None:
-        """`url` may contain {worker}. `run_id`: 32 hex digits. `patience_s`: timeout for connecting and for the answer."""
+        """`url` may contain {worker}. `run_id`: 32 hex digits. `patience_s`: timeout to connect and to get the answer."""
         self._parts = urlsplit(url.replace("{worker}", worker))
         self._run_id = UUID(hex=run_id)
         self._redact = redact
@@ -74,17 +74,17 @@ class Pings:
         parts = self._parts
         query = "&".join(filter(None, (parts.query, f"rid={self._run_id}")))
         text = "\n".join(clean(self._redact(line), _LONGEST_LINE) for line in lines)
-        # Cut between characters, because the server does not store invalid UTF-8.
+        # Truncate between characters, because the server does not store invalid UTF-8.
         body = text.encode()[:LONGEST_BODY].decode(errors="ignore").encode()
         headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "recours"}
         return Request("POST", f"{parts.path.rstrip('/')}{action}?{query}", headers, body)
 
 
 def trouble_with(url: str, patience_s: float = _PATIENCE_S) -> str:
-    """Why the check's server cannot be reached, as the end of a sentence; "" if it can. No check is pinged."""
+    """Why the check's server cannot be reached, as the end of a sentence, or an empty text. Does not ping the check."""
     try:
         _server_of(urlsplit(url), patience_s).send(Request("GET", "/", {"User-Agent": "recours"}, b""))
-    except UnacceptableAnswerError:  # such as a redirect: the server answers
+    except UnacceptableAnswerError:  # the server answers, for example with a redirect
         return ""
     except HttpError as fault:
         return str(fault)
@@ -96,7 +96,7 @@ def _server_of(url: SplitResult, patience_s: float) -> Http:
 
 
 def _problem(answer: Response) -> str:
-    """The problem as a phrase that follows the host's name; "": none."""
+    """The problem as a phrase that follows the host's name, or an empty text if there is none."""
     if not 200 <= answer.status < 300:  # noqa: PLR2004 (success)
         return f"answered with status {answer.status}"
     text = answer.body[:100].decode(errors="replace").strip()

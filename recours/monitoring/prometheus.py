@@ -1,7 +1,7 @@
 """Metrics of both workers in Prometheus's text format, for node_exporter's textfile collector.
 
-The format: https://prometheus.io/docs/instrumenting/exposition_formats/. The collector may read files whose names end in
-`.prom` at any time, and refuses samples with timestamps.
+The format is described at https://prometheus.io/docs/instrumenting/exposition_formats/. The collector may read files
+whose names end in `.prom` at any time, and rejects samples with timestamps.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from recours.reporting.problems import OF_ACCOUNTS, ProblemKind, problems
 from recours.reporting.records import COUNTED_UP_TO
 from recours.reporting.system import Backlog, CarrierNow, Overview, Run
 
-# The metric's outcome labels, and the keys of a run's `--json` that count the claims.
+# The outcome labels of the metric `recours_run_claims`, with the keys of the counts in a run's `--json`.
 OUTCOMES = {
     "success": "success",
     "failed": "failed",
@@ -26,10 +26,10 @@ OUTCOMES = {
     "skipped_carrier": "skipped_carrier",
     "gave_up": "max_retries_reached",
 }
-# Reasons for not calling a carrier.
+# The reasons why a carrier is not called.
 CLOSED = ("rate_limit", "account", "paused", "unavailable")
 
-# All metrics are gauges, because the counts may decrease.
+# All metrics are gauges, because counts may decrease.
 MEANINGS = {
     "recours_run_last_start_timestamp_seconds": "Start of the worker's last run.",
     "recours_run_last_success_timestamp_seconds": "End of the worker's last run with exit status 0.",
@@ -53,7 +53,7 @@ MEANINGS = {
 }
 _IN_LABEL = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
-# A metric's name and its samples, each with labels and a value.
+# The name of a metric and its samples, each with its labels and value.
 Metric = tuple[str, Sequence[tuple[Mapping[str, str], float]]]
 
 
@@ -168,7 +168,7 @@ def exposition(metrics: Iterable[Metric]) -> str:
 
 
 def replace_file(path: Path, text: str, mark: str) -> None:
-    """Replace the file atomically. `mark`: a unique part of the temporary name, which the collector skips.
+    """Replace the file atomically. `mark`: a unique part of the temporary file's name, which the collector ignores.
 
     Raises OSError.
     """

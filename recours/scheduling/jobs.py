@@ -1,4 +1,4 @@
-"""The schedule of the workers on a machine, and changes to it."""
+"""The schedule of the workers on this machine, and changes to the schedule."""
 
 import posixpath
 import re
@@ -8,39 +8,39 @@ from dataclasses import dataclass, field
 from recours.core.errors import RunError
 from recours.runs.worker import WORKERS, PODFetchWorker, PODRetryScheduler
 
-# The subcommands that start the workers in an installed copy, which has no scripts.
+# The subcommands that start the workers. Installed copies use them, because they have no scripts.
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
 PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
 
 
 class ScheduleError(RunError):
-    """The schedule cannot be read or changed. The message says why and what to do; nothing was changed."""
+    """The schedule could not be read or changed. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """A worker to start regularly, with these options."""
+    """A worker that is started regularly with these options."""
 
-    worker: str  # its name, as in runs.worker.WORKERS
+    worker: str  # the worker's name in runs.worker.WORKERS
     options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """This installation and its home. A schedule entry belongs to it if it starts a worker in this home."""
+    """This installation and its home. Schedule entries that start a worker in this home belong to it."""
 
-    root: str  # the home; an absolute path, as written in new entries
-    home: str = "/"  # the user's home folder, to which paths are relative
-    # Resolves links, so that equal folders compare as equal.
+    root: str  # the home of recours: an absolute path, as written in new entries
+    home: str = "/"  # the user's home folder, where relative paths start
+    # Resolves symbolic links, so that two paths of one folder compare as equal.
     resolve: Callable[[str], str] = posixpath.normpath
-    code: str = ""  # the absolute path of the checkout with the scripts; "": the home itself
-    # The absolute command of `recours` in an installed copy; (): a checkout with scripts.
+    code: str = ""  # the absolute path of the checkout with the scripts; empty if it is the home itself
+    # The command of `recours` in an installed copy, with an absolute path; empty for a checkout with scripts.
     program: Sequence[str] = ()
-    python: str = ""  # the Python for the scripts if the checkout has no .venv; "": use the .venv
+    python: str = ""  # the Python for the scripts if the checkout has no .venv; empty if it has one
 
     @property
     def names_home(self) -> bool:
-        """Return whether an entry must set RECOURS_HOME, because its program would choose another home."""
+        """Return whether entries must set RECOURS_HOME, because otherwise their program would use another home."""
         return bool(self.program or self.code)
 
     def command_line(self, job: ScheduledJob, python: str) -> list[str]:
@@ -52,10 +52,10 @@ class Checkout:
     def worker_started_by(
         self, command: Sequence[str], folder: str, recours_home: str
     ) -> tuple[str, int] | None:
-        """The worker that a command starts in this home, and the position of the script (0 for `recours fetch`).
+        """The worker that a command starts in this home, and the position of its script (0 without a script).
 
         None if the command starts no worker, or a worker with another home. `folder`: the working directory.
-        `recours_home`: RECOURS_HOME in the command; "": not set, so a script uses the checkout that contains it.
+        `recours_home`: RECOURS_HOME in the command; if it is empty, a script uses its own checkout as home.
         """
         for position, word in enumerate(command):
             scripts, _, name = self.place(word, folder).rpartition("/")
@@ -76,7 +76,7 @@ class Checkout:
         return self.resolve(folder) == self.resolve(self.root)
 
     def place(self, path: str, folder: str = "") -> str:
-        """The absolute path. A relative path starts at `folder`, and a relative folder at the user's home folder."""
+        """Make a path absolute. Relative paths start at `folder`, and a relative `folder` at the user's home folder."""
         return posixpath.join(self.home, self._expanded(folder), self._expanded(path))
 
     def _expanded(self, path: str) -> str:
@@ -92,22 +92,22 @@ class Entry:
 
     workers: tuple[str, ...]
     text: str = ""
-    plain: bool = True  # starts one worker and runs nothing else
+    plain: bool = True  # whether the line starts one worker and runs nothing else
     number: int = 0  # line number, from 0
-    # Programs and scripts: absolute paths, or names that cron finds in its PATH.
+    # The programs and scripts in the line: absolute paths, or names that cron searches in its PATH.
     programs: tuple[str, ...] = ()
-    problem: str = ""  # why the line does not work
+    problem: str = ""  # why the line does not work, if so
 
     @property
     def remark(self) -> str:
-        """A note for the operator; "" if there is none."""
+        """A note for the operator, or an empty text."""
         return self.problem or ("" if self.plain else "this line also runs other commands")
 
 
 @dataclass(frozen=True)
 class ScheduleChange:
-    """A change of the schedule. Without steps, there is nothing to do."""
+    """A change to the schedule. Without steps, nothing needs to be changed."""
 
-    steps: Sequence[str] = ()  # a diff for display: `- ` removed lines, `+ ` added lines
+    steps: Sequence[str] = ()  # a diff for display: `- ` for removed lines, `+ ` for added lines
     remarks: Sequence[str] = ()
     carry_out: Callable[[], None] = field(default=lambda: None, compare=False)  # raises ScheduleError

@@ -1,1 +1,1 @@
-"""Settings and secrets, read from three places. All are validated together, with a sentence for each fault."""
+"""Settings and secrets from three sources, validated together, with a sentence for each error."""

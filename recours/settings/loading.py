@@ -39,9 +39,9 @@ from recours.settings.model import (
 from recours.settings.model import path as parse_path
 from recours.settings.sources import ENVIRONMENT, find
 
-# Settings that are only partly secret, or contain several secrets.
+# Secret settings of which only a part is secret, or which contain several secrets.
 _PARTLY_SECRET = {"DATABASE_URL", "RECOURS_PING_URL", "RECOURS_ACCOUNTS_KEY"}
-# A path segment of a check's URL with at least this length is the check's key.
+# In the path of a check's URL, a segment with at least this many characters is the check's key.
 _KEY_LENGTH = 16
 
 EMBEDDED = "data/recours.db"
@@ -50,7 +50,7 @@ EMBEDDED = "data/recours.db"
 def load(
     root: Path, environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
 ) -> Settings:
-    """Read and validate every setting. Raises SettingsError with all errors, which never contain a secret."""
+    """Read and validate every setting. Raises SettingsError with all errors, none of which contains a secret."""
     reading = _Reading(root, environment, catalog)
     settings = reading.settings(database_url)
     if reading.sources.faults:
@@ -59,7 +59,7 @@ def load(
 
 
 def home_of(environment: Mapping[str, str]) -> Path:
-    """The folder of this installation's files. Raises SettingsError."""
+    """This installation's home folder. Raises SettingsError."""
     try:
         return find_home(environment)
     except NoHomeError as error:
@@ -69,17 +69,17 @@ def home_of(environment: Mapping[str, str]) -> Path:
 def load_at_home(
     environment: Mapping[str, str], catalog: Catalog, *, database_url: str | None = None
 ) -> Settings:
-    """`load` with the files of this installation. Raises SettingsError."""
+    """Call `load` with the files in this installation's home folder. Raises SettingsError."""
     return load(home_of(environment), environment, catalog, database_url=database_url)
 
 
 def load_one(name: str, root: Path, environment: Mapping[str, str]) -> Any:
-    """The value of one setting, even if other settings are invalid; the default if the setting itself is invalid."""
+    """The value of one setting, or its default if the value is invalid. Other settings may be invalid."""
     return _Reading(root, environment, Catalog(())).value(SETTINGS[name])
 
 
 class _Reading:
-    """Parses settings. An invalid setting gets its default, so that one pass finds all errors."""
+    """Parses settings. An invalid setting is replaced with its default, so that one pass finds all errors."""
 
     def __init__(self, root: Path, environment: Mapping[str, str], catalog: Catalog) -> None:
         self.sources = find(root, environment)
@@ -113,7 +113,7 @@ class _Reading:
         )
 
     def _secrets(self, url: URL, ping_url: str) -> Iterator[str]:
-        """All values that must never be shown, including those that are set but not used."""
+        """All values that must never be shown, even if they are set but not used."""
         names = {name for spec in self.catalog.specs.values() for name in spec.credential_names}
         names |= {row.name for row in SETTINGS.values() if row.is_secret} - _PARTLY_SECRET
         for name in sorted(names):
@@ -126,7 +126,7 @@ class _Reading:
         yield from (str(url.query[name]) for name in SECRET_QUERY if name in url.query)
 
     def value(self, row: Setting) -> Any:
-        """The value that is set, or the default. A relative path starts at the installation's folder."""
+        """The configured value, or the default. Relative paths start at the home folder."""
         source = self.sources.get(row.name)
         value = row.parse(row.default)
         if source:
@@ -161,7 +161,7 @@ class _Reading:
                         self.sources.faults.append(f"{name} in {value.source} is not UTF-8 text.")
                 continue
             source = values[0].source
-            if name == HOME and source == ENVIRONMENT:  # read before the settings, to find the other sources
+            if name == HOME and source == ENVIRONMENT:  # read earlier, to find the other sources
                 continue
             remarks = self.sources.faults if name.startswith("QUOTA_") else self.warnings
             if name.startswith(("RECOURS_", "QUOTA_")):
@@ -177,7 +177,7 @@ class _Reading:
             )
 
     def _database(self, option: str | None) -> tuple[URL, bool]:
-        """The URL, and whether the database is the embedded one."""
+        """The URL of the database, and whether it is the embedded database."""
         if option is not None:
             return self._url("--database-url", option), False
         url = self.sources.get("DATABASE_URL")
@@ -243,7 +243,7 @@ class _Reading:
 
 
 def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
-    """The carrier's QUOTA_ settings by kind of call; None: calls of any kind."""
+    """The names of a carrier's QUOTA_ settings, with the kind of call that each limits; None: any kind."""
     return {
         f"QUOTA_{spec.prefix}" + (f"_{capability}" if capability else ""): capability
         for capability in spec.limitable
@@ -252,12 +252,12 @@ def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
 
 # ---------------------------------------------------------------- the URL of the database
 
-# user:password@, or ?password=. A password may contain any character except @.
+# Matches user:password@ and ?password=. A password may contain any character except @.
 _PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=[^&]")
 _MAX_PORT = 65535
 _WHOLE = re.compile(r"-?\d{1,9}")
 _NAME = re.compile(r"[A-Za-z_]{1,40}")
-# libpq's options with whole numbers. libpq would report other values as an error of the server.
+# libpq's options with whole numbers. libpq would report an invalid number like an error of the server.
 _NUMBERS = ("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
             "tcp_user_timeout", "sslcompression", "sslsni")  # fmt: skip
 
@@ -268,7 +268,7 @@ def has_password(url: str) -> bool:
 
 
 def _database_url(text: str) -> URL:
-    """Parse a database URL. Raises ValueError with the end of a sentence about the URL, without values from it."""
+    """Parse a database URL. Raises ValueError; its text completes a sentence and contains no value from the URL."""
     if not is_one_line(text):
         raise ValueError("contains a line break or another control character")
     if text.startswith("postgres://"):
@@ -308,7 +308,7 @@ def _check_options(url: URL) -> None:
             raise ValueError(f"has an option {name} that is not a whole number")
     try:
         from recours.database.postgres import option_names  # noqa: PLC0415 (needs the driver, which is an extra)
-    except ImportError:  # connecting reports the missing driver
+    except ImportError:  # the first connection reports the missing driver
         return
     keywords = option_names() if url.query else {*options}
     if unknown := [name for name in options if name not in keywords]:

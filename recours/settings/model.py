@@ -1,6 +1,6 @@
-"""Every setting: its name, its default, how it is parsed, and its description.
+"""All settings, each with its name, default, parser and description.
 
-A new setting needs only a row here. The carriers' settings are in their specs.
+To add a setting, add a row here. The carriers' settings are in their specs.
 """
 
 import base64
@@ -35,7 +35,7 @@ _KEY_BYTES = 32
 
 
 class SettingsError(Exception):
-    """The settings cannot be used."""
+    """The settings are invalid."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -104,12 +104,12 @@ def yes_or_no(text: str) -> bool:
 
 
 def then(parse: Callable[[str], Any], make: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """A parser that converts the result of another parser."""
+    """A parser that converts the result of `parse` with `make`."""
     return lambda text: make(parse(text))
 
 
 def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
-    """A parser for a whole number of hours in this range; 0 is parsed as None."""
+    """A parser for a whole number of hours in this range. 0 is parsed as None, which means never."""
     within = whole(low, high)
 
     def parse(text: str) -> timedelta | None:
@@ -122,7 +122,7 @@ def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
 
 
 def path(text: str) -> Path:
-    """Parse a path. The caller resolves a relative path from the installation's folder."""
+    """Parse a path. The caller resolves a relative path against the home folder."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -130,7 +130,7 @@ def path(text: str) -> Path:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine itself, without a DNS query."""
+    """Return whether a host is this machine, without a DNS query."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -151,7 +151,7 @@ def line(text: str) -> str:
 
 
 def matching(pattern: str, description: str) -> Callable[[str], str]:
-    """A parser for a text that matches the pattern, or an empty text. `description` completes "is not …"."""
+    """A parser for an empty text or a text that matches the pattern. `description` completes the error "is not …"."""
 
     def parse(text: str) -> str:
         if text and not re.fullmatch(pattern, text):
@@ -216,7 +216,7 @@ def web_page(text: str) -> str:
 
 
 def web_address(text: str, form: str) -> SplitResult:
-    """The parts of a URL that may be called. `form` is the form to show in an error."""
+    """Validate a URL that recours will call, and return its parts. `form`: the expected form, for errors."""
     try:
         parts = urlsplit(line(text))
         host = parts.hostname or ""
@@ -231,7 +231,7 @@ def web_address(text: str, form: str) -> SplitResult:
 
 
 def base_url(text: str) -> str:
-    """Parse a URL that consists of scheme, host and port."""
+    """Parse a URL that consists of scheme, host and optional port."""
     form = "https://host or https://host:port"
     parts = web_address(text, form)
     if parts.query or parts.fragment:
@@ -247,7 +247,7 @@ def _require_plain(url: str) -> None:
 
 
 def check_url(text: str) -> str:
-    """Parse the URL of a check, or an empty text. Its path may contain {worker}. Errors do not quote the secret URL."""
+    """Parse the URL of a check, or an empty text. The path may contain {worker}. Errors do not quote the secret URL."""
     if not text:
         return text
     if not web_address(text, "https://host/check").path.strip("/"):
@@ -259,7 +259,7 @@ def check_url(text: str) -> str:
 
 
 def authority_url(text: str) -> str:
-    """Parse the URL of a timestamping authority, or an empty text. Plain http is safe, because answers are signed."""
+    """Parse the URL of a timestamping authority, or an empty text. Plain HTTP is safe, because answers are signed."""
     if not text:
         return text
     web_address(re.sub(r"^http:", "https:", text), "http://host/path or https://host/path")
@@ -273,7 +273,7 @@ def split_keys(text: str) -> tuple[str, ...]:
 
 
 def sealing_keys(text: str) -> tuple[str, ...]:
-    """Parse comma-separated Fernet keys. The first key seals, and any key opens. Errors never quote a key."""
+    """Parse comma-separated Fernet keys. The first key encrypts, and any key decrypts. Errors never quote a key."""
     keys = split_keys(text)
     for number, key in enumerate(keys, 1):
         try:
@@ -298,10 +298,10 @@ def prom_file(text: str) -> Path | None:
 
 
 class Setting(NamedTuple):
-    """One row. `parse` converts a text to a value, or raises ValueError with a phrase that explains the error."""
+    """One setting. `parse` converts its text to a value, or raises ValueError with a phrase that explains the error."""
 
     name: str
-    default: str  # as text
+    default: str  # the text to parse if the setting is not set
     parse: Callable[[str], Any]
     meaning: str = ""
     is_secret: bool = False
@@ -319,7 +319,7 @@ def rows_of(model: type) -> dict[str, Setting]:
 
 # ---------------------------------------------------------------- settings that are not fields of the model
 
-# Settings by field of the policy.
+# The settings of the policy, by the name of its field.
 POLICY = {
     "waits": Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", waits, "hours to wait before retry 1, 2, 3, …; further retries repeat the last wait"),
     "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone of response deadlines and of times that people read"),
@@ -356,11 +356,11 @@ GENERAL = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A carrier's credentials: the first complete set in its spec, or else all set values. They are never shown."""
+    """A carrier's credentials: the first complete set, or else all values that are set. They are never shown."""
 
     values: Mapping[str, str] = field(repr=False)
     sources: Mapping[str, str]
-    missing: str  # the missing settings, for display; "": none
+    missing: str  # the missing settings, for display; empty if none are missing
     options: Mapping[str, str] = field(default_factory=dict)  # the carrier's other settings
 
     @property
@@ -369,13 +369,13 @@ class Credentials:
         return enumeration(dict.fromkeys(self.sources.values()) or ("nowhere",))
 
     def pairs(self) -> list[str]:
-        """Every pair of these secrets, joined like name and password in an Authorization header."""
+        """Every pair of these secrets, joined with a colon as in an Authorization header."""
         texts = list(self.values.values())
         return [f"{first}:{second}" for first in texts for second in texts if first != second]
 
 
 def credentials_of(spec: CarrierSpec, values: Mapping[str, Value], options: Mapping[str, str]) -> Credentials:
-    """The first complete set among `values`, or else all of `values`."""
+    """The first set of the spec that is complete in `values`, or else all of `values`."""
     complete = spec.complete_credentials(values.keys())
     chosen = {name: values[name] for name in complete or values}
     return Credentials(
@@ -392,12 +392,12 @@ class HttpLimits:
 
     connect_s: float = 10.0
     read_s: float = 30.0  # between two pieces of an answer
-    deadline_s: float = 60.0  # for the whole answer; shorter than a renewed lease
+    deadline_s: float = 60.0  # for the whole call; shorter than a renewed lease
 
 
 @dataclass(frozen=True)
 class MailSettings:
-    """How emails are written and sent. "": not set."""
+    """Settings for the contents and the delivery of emails. An empty text means not set."""
 
     # fmt: off
     host: str = _setting("SMTP_HOST", "", line, "the mail server; without it, emails wait")
@@ -419,10 +419,10 @@ class MailSettings:
 
 @dataclass(frozen=True)
 class MonitoringSettings:
-    """Monitoring of runs by other systems."""
+    """Settings for the monitoring of runs by other systems."""
 
     # fmt: off
-    # A secret: anyone who knows the URL can ping. "": no pings.
+    # Secret, because anyone who knows the URL can ping. Empty: no pings.
     ping_url: str = _setting("RECOURS_PING_URL", "", check_url, "the URL of a healthchecks check, pinged at the start and end of each run; {worker} is replaced by the worker's name", secret=True)
     metrics_file: Path | None = _setting("RECOURS_METRICS_FILE", "", prom_file, "a metrics file for node_exporter's textfile collector, rewritten by each run; the name must end in .prom")
     # fmt: on
@@ -436,7 +436,7 @@ class Settings:
     table_names: TableNames
     policy: Policy
     limits: Mapping[str, tuple[Limit, ...]]
-    credentials: Mapping[str, Credentials]  # of the default accounts, by carrier's key
+    credentials: Mapping[str, Credentials]  # of the default accounts, by carrier key
     base_urls: Mapping[str, str]
     mail: MailSettings
     watch: MonitoringSettings
@@ -452,7 +452,7 @@ class Settings:
     log_max_bytes: int = _setting("RECOURS_LOG_MAX_MB", "5", then(between(0.01, 1000), lambda number: int(number * 2**20)), "the size in MB at which a log file is rotated")
     tsa_url: str = _setting("RECOURS_TSA_URL", "", authority_url, "a timestamping authority (RFC 3161) that confirms each run's manifest of documents")
     tsa_certificate: Path | None = _setting("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a PEM file with the authority's root certificate, which 'recours verify' uses to verify the timestamps")
-    # The first key seals clients' credentials in the database; any key opens them.
+    # The first key encrypts clients' credentials in the database; any key decrypts them.
     accounts_keys: tuple[str, ...] = _setting("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that encrypts clients' credentials in the database; older keys follow, separated by commas", secret=True)
     dashboard_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the dashboard's password, as printed by 'recours dashboard --hash-password'", secret=True)
     dashboard_viewer_password: PasswordHash | None = _setting("RECOURS_DASHBOARD_VIEWER_PASSWORD_HASH", "", read_hash, "a second password with read-only access, printed by the same command", secret=True)
@@ -481,10 +481,10 @@ SETTINGS = {
 
 
 def redactor(settings: Settings) -> Redactor:
-    """A redactor of every secret in the settings, and of pairs of secrets as in an Authorization header."""
+    """A redactor for all secrets in the settings, including pairs of secrets as in an Authorization header."""
     pairs = [pair for credentials in settings.credentials.values() for pair in credentials.pairs()]
     return _redactor_of(frozenset([*settings.secrets, *pairs]))
 
 
-# Cached, because a run needs the redactor several times, and a long-lived worker for each slice of work.
+# Cached, because a run needs the redactor several times, and a long-lived worker needs it for each slice of work.
 _redactor_of = lru_cache(maxsize=4)(Redactor)

@@ -23,7 +23,7 @@ class Value:
 
 @dataclass
 class Sources:
-    """All values of each setting; the first value wins. Blank values count as not set."""
+    """All values of each setting. The first value wins, and blank values count as not set."""
 
     values: dict[str, list[Value]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -33,19 +33,19 @@ class Sources:
         return next(iter(self.values.get(name, ())), None)
 
     def differing(self, name: str) -> list[Value]:
-        """The values that differ from the value that wins."""
+        """The values of a setting that differ from the winning value."""
         first, *later = self.values.get(name, [None])
         return [other for other in later if first and other and other.text != first.text]
 
     def add(self, source: str, values: Mapping[str, str | None]) -> None:
-        """Add a source's values, with lower priority than those of earlier sources."""
+        """Add the values of a source. Values of earlier sources have priority."""
         for name, text in values.items():
             if text is not None and text.strip():
                 self.values.setdefault(name, []).append(Value(text.strip(), source))
 
 
 def find(root: Path, environment: Mapping[str, str]) -> Sources:
-    """Read every source. Unreadable sources are reported in `faults`, never raised."""
+    """Read every source. Raises nothing: `faults` contains the errors of unreadable sources."""
     sources = Sources()
     sources.add(ENVIRONMENT, environment)
     _add_dotenv(sources, root / ".env")
@@ -77,7 +77,7 @@ def _add_dotenv(sources: Sources, path: Path) -> None:
         sources.faults.append(f".env cannot be read: {error.strerror}.")
         return
     bad_lines = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]
-    # No interpolation: a password may contain "${".
+    # Interpolation is off, because a password may contain "${".
     values = dotenv_values(stream=StringIO(text), interpolate=False) if not bad_lines else {}
     sources.faults += [f".env, line {line}: not of the form NAME=value." for line in bad_lines]
     sources.add(".env", values)
@@ -116,7 +116,7 @@ def _read(path: Path) -> str:
 
 
 def flattened(content: Mapping[str, Any]) -> dict[str, str]:
-    """Flatten TOML: `[chronopost] account = 1` becomes CHRONOPOST_ACCOUNT. Flat keys keep their names; lists are ignored."""
+    """Flatten TOML: `[chronopost] account = 1` becomes CHRONOPOST_ACCOUNT. Lists and other types are ignored."""
     flat: dict[str, str] = {}
     for key, value in content.items():
         if isinstance(value, Mapping):
