@@ -3,9 +3,9 @@
 from recours.core.evidence import DocumentFlaw
 from recours.core.outcome import NotADocumentError, begins_as
 
-_SMALLEST = 64  # bytes; no document of any type is smaller
+_SMALLEST = 64  # bytes; a document of any type is larger
 
-# The last bytes of a complete image. A truncated image might show half a signature.
+# The last bytes of a complete image. A truncated image could show half a signature, so it is rejected.
 _ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9", "image/gif": b"\x00;"}
 
 SUFFIXES = {
@@ -19,7 +19,7 @@ SUFFIXES = {
 
 
 def kind_of(content: bytes, *, html: bool = False) -> str:
-    """Detect the type of a document from its bytes alone. `html`: a web page counts as a document.
+    """Detect the media type of a document from its bytes alone. `html`: a web page counts as a document.
 
     Raises NotADocumentError with a phrase that says why the bytes are not a document.
     """

@@ -47,7 +47,7 @@ def _write(store: DocumentStore, name: str, content: bytes) -> None:
 
 
 def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], None]) -> None:
-    """Timestamp the newest manifest if it has no timestamp. Its hash chain extends the timestamp to earlier manifests."""
+    """Timestamp the newest manifest if it has no timestamp. Its hash chain also covers all earlier manifests."""
     from recours.evidence import timestamps  # noqa: PLC0415 (imports the HTTP library)
 
     manifest = None

@@ -145,7 +145,7 @@ class Page:
         return False
 
     def _find_in_list(self) -> tuple[int | None, list[int]]:
-        """Return our row in a list of parcels, and the rows of other parcels. If there is no list, return None and []."""
+        """Return our row in a list of parcels, and the rows of other parcels. Without a list, return None and []."""
         rows = [row for row in self._all if len(self.rows[row]) > 1 and not self._is_field(row)]
         for row in filter(self._own_rows.__contains__, rows):
             for cell in self.rows[row]:

@@ -448,7 +448,7 @@ class Images:
         self._pixels = 0
 
     def appearance_of(self, image: Any, page: Any) -> Appearance | None:
-        """Examine an image. None: the images are too many or too large. An image that is undecodable counts as empty."""
+        """Examine an image. None: the images are too many or too large. An undecodable image counts as empty."""
         from recours.evidence import picture  # noqa: PLC0415 (only for the first picture)
 
         width = ctypes.c_uint()

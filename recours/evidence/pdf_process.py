@@ -1,8 +1,8 @@
 """Sends PDFs to a child process; see `recours.evidence.pdf_child`.
 
-The process starts with the first document and serves all threads in turn. A file that twice makes the process crash, or
-exceed its memory or time limit, counts as unreadable. If the process cannot be started or is killed from outside,
-recours or the machine is at fault.
+The process is started for the first document and serves the threads one after another. A file counts as unreadable if
+it crashes the process twice, or twice exceeds the limits of memory or time. If the process cannot be started or is
+killed from outside, the file is not at fault.
 """
 
 import atexit
@@ -28,12 +28,12 @@ from recours.evidence.reading import UNREADABLE, Cell, Reading
 T = TypeVar("T")
 
 _MOST_ATTEMPTS = 2
-_LONGEST_S = 6.5  # per attempt, including the start of the process
+_LONGEST_S = 6.5  # for one attempt, including the start of the process
 _LARGEST = {Task.COUNT: 1_000, Task.READ: 4_000_000, Task.DRAW: 20_000_000}  # maximum bytes of an answer
-_ENDING_S = 1.0  # between the end of the process's output and its exit
-# Required for starting a process on Windows, and for some Pythons to find their libraries.
+_ENDING_S = 1.0  # how long the process may take to exit after the end of its output
+# Environment variables without which Windows starts no process, and some Pythons do not find their libraries.
 _NEEDED = ("SYSTEMROOT", "LD_LIBRARY_PATH")
-_FROM_OUTSIDE = (-1, -2, -9, -15)  # SIGHUP, SIGINT, SIGKILL or SIGTERM: not a crash
+_FROM_OUTSIDE = (-1, -2, -9, -15)  # killed by SIGHUP, SIGINT, SIGKILL or SIGTERM; not a crash
 _LONGEST_REASON = 60
 _TOO_LITTLE = (errno.ENOMEM, errno.EAGAIN)
 
@@ -43,7 +43,7 @@ class NotDrawnError(Exception):
 
 
 class _CrashError(Exception):
-    """Raised if the process crashed on the file, or was killed because of the file."""
+    """Raised if the file crashed the process, made it exceed its time limit, or led to an invalid answer."""
 
 
 def count_pages(content: bytes) -> int:
@@ -75,7 +75,7 @@ def draw_page(content: bytes, number: int) -> bytes:
 
 
 class PdfProcess:
-    """The child process. It is started for the first question, and again after a file has crashed it."""
+    """The child process. It is started for the first task, and again after a file has crashed it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -87,8 +87,8 @@ class PdfProcess:
     ) -> T:
         """Return the parsed answer, or `otherwise` if the file exceeds the limits or crashes the process.
 
-        Raises NotADocumentError if the document does not open, ImportError if the process or its packages cannot be
-        loaded, and MemoryError if there is too little memory to load them or the process is killed from outside.
+        Raises NotADocumentError if the document does not open, and ImportError if the process or its packages cannot be
+        loaded. Raises MemoryError if memory is too short to load them, or if the process is killed from outside.
         """
         fault = None
         with self._lock:
@@ -122,10 +122,10 @@ class PdfProcess:
                 if status in _FROM_OUTSIDE and not (has_expired.is_set() and self._is_ready):
                     raise MemoryError("the process that reads PDFs was killed from outside") from error
                 raise _CrashError from error
-            except (ValueError, TypeError, RecursionError) as error:  # its output is not a valid answer
+            except (ValueError, TypeError, RecursionError) as error:  # the answer is invalid
                 self.end()
                 raise _CrashError from error
-            except BaseException:  # for example in the middle of an answer
+            except BaseException:  # the rest of an answer may still be in the pipe
                 self.end()
                 raise
         if result is Result.EMPTY:
@@ -135,7 +135,7 @@ class PdfProcess:
 
     @contextmanager
     def _time_limit(self, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
-        """Kill the process if the block takes too long, and set the event."""
+        """Kill the process and set the event if the context takes too long."""
         has_expired = threading.Event()
 
         def expire() -> None:
@@ -152,15 +152,15 @@ class PdfProcess:
         finally:
             timer.cancel()
             timer.join()
-            if has_expired.is_set():  # perhaps after the answer had arrived
+            if has_expired.is_set():  # the answer may have arrived just before
                 self.end()
 
     def _running(self) -> subprocess.Popen[bytes]:
-        # In a forked child, our process does not appear to be running.
+        # After a fork, the forked process starts its own child, because `poll` reports that this one has ended.
         if self._process and self._process.poll() is None:
             return self._process
         self.end()
-        # The command contains no external input. `-I` excludes modules of the user and of the current folder.
+        # The command contains no external input. `-I` excludes the user's modules and those in the current folder.
         folders = [str(Path(folder).absolute()) for folder in sys.path]
         try:
             self._process = subprocess.Popen(  # noqa: S603
@@ -194,13 +194,13 @@ class PdfProcess:
             return
         process.kill()
         for pipe in filter(None, (process.stdin, process.stdout)):
-            with suppress(OSError):  # it did not read the whole question
+            with suppress(OSError):  # the process may not have read the whole request
                 pipe.close()
         process.wait()
 
 
 def _status_of(process: subprocess.Popen[bytes]) -> int | None:
-    """Return the exit status, or None if only the output ended."""
+    """Return the exit status, or None if the process closed its output but has not exited."""
     try:
         return process.wait(_ENDING_S)
     except subprocess.TimeoutExpired:
@@ -216,7 +216,7 @@ def _talk(process: subprocess.Popen[bytes], task: Task, content: bytes, page: in
 
 
 def _receive(process: subprocess.Popen[bytes], largest: int) -> tuple[Result, bytes]:
-    """Read a response. Raises EOFError if the process ended, ValueError if it is invalid or exceeds `largest` bytes."""
+    """Read a response. Raises EOFError if the process ends, or ValueError if the response is invalid or too large."""
     responses = cast("BinaryIO", process.stdout)
     header = responses.read(RESPONSE.size)
     if len(header) < RESPONSE.size:
@@ -235,7 +235,7 @@ atexit.register(_process.end)
 
 
 def media_type_of(content: bytes, *, html: bool = False) -> str:
-    """Return the media type of a document. PDFs are opened to check them. Raises NotADocumentError."""
+    """Return the media type of a document. A PDF must also open. Raises NotADocumentError."""
     kind = kind_of(content, html=html)
     if kind == "application/pdf":
         count_pages(content)

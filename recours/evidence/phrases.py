@@ -1,7 +1,7 @@
-"""Phrases in documents about a delivery: tables in the languages of the carriers' countries.
+"""Tables of phrases in documents about a delivery, in the languages of the carriers' countries.
 
-The phrases are matched against folded text: no accents, no capitals, single spaces. Phrases such as `( ...)?` are
-regular expressions.
+The phrases are matched against folded text, which has no accents or capitals, and single spaces. Phrases such as
+`( ...)?` are regular expressions.
 """
 
 import re
@@ -19,8 +19,8 @@ def _whole(**languages: str) -> re.Pattern[str]:
 
 # ---------------------------------------------------------------- deliveries
 
-# Only participles, because "delivery" and "livraison" are on every page of a carrier. "Collected" alone may mean
-# collected from the sender.
+# Only participles, because nouns such as "delivery" and "livraison" are on every page of a carrier. "Collected" alone
+# may mean that the parcel was collected from its sender.
 _HANDED_OVER = _any(
     fr="(livre|(?<!de )(?<!la )(?<!en )remis(?!e?s? en (?!mains? ))|distribue|delivre|(?<!avis )(?<!passage )depose(?!e?s? (au|en|dans|a) (un |le |la |l')?(point|relais|bureau|agence|consigne))|laisse|receptionne)e?s?",
     en="delivered(?! (duty|at place))|handed over|handed(?= to)",
@@ -30,7 +30,7 @@ _HANDED_OVER = _any(
     nl="bezorgd|afgeleverd|geleverd|overhandigd|uitgereikt|afgegeven|achtergelaten|(neer)?gelegd|brievenbus gestopt",
 )
 _CARRIER = rf"(the |our |le |notre |un |den |dem |unseren?m? |el |un |il |l'|de |onze )?(driver|carrier|courier|chauffeur|transporteur|coursier|livreur|fahrer|zusteller|kurier|conductor|transportista|repartidor|mensajero|autista|corriere|vettore|bezorger|vervoerder|koerier|{carrier_names.ANY_NAME}|(local )?(postal|post) \w+|operator\w*|operador\w*|agente?|airline|partenaire|partner)( local\w*)?"
-# What the recipient did, or anyone who takes the parcel from its sender except the carrier.
+# Verbs for taking a parcel. The recipient does this, or anyone except the carrier who takes it from its sender.
 _COLLECTED = _any(
     fr="(retire|recupere)e?s?",
     en="collected|picked up|taken",
@@ -47,7 +47,7 @@ _RECEIVED = _any(
     it="(ricevut|accettat|firmat)[oaie]",
     nl="ontvangen|aangenomen|getekend|in ontvangst genomen",
 )
-# "The delivery was made": a noun with a verb that makes it a statement.
+# A noun with a verb that makes it a statement: "the delivery was made".
 _DONE = _any(
     fr="(livraison|remise|distribution|retrait) (a (bien )?ete )?(effectuee?|realisee?|faite)",
     en="delivery (was |has been )?(made|completed|effected)",
@@ -93,8 +93,8 @@ _RECEIPT = r"(confirm|conferm|certif|attest|bestatig|bevestig|recon)\w* (\w+ ){0
 DELIVERED = re.compile(
     rf"\b(?:{_HANDED_OVER}|{_SIGNED_FOR}|{_DONE}|{_RECEIVED_WELL}|{_CERTIFIED}|(?:{_COLLECTED}|{_RECEIVED}) (?:{_BY})(?! {_CARRIER}\b)|(?P<collected>{_COLLECTED})|(?P<received>{_RECEIVED}|{_RECEIPT}))(?!\w)"
 )
-# Phrases that mean a delivery only beside a parcel's number, a day and a person. Otherwise they may be about a depot or
-# a message.
+# Phrases that mean a delivery only together with the parcel's number, a date and a person. Without these, the phrases
+# may be about a depot or a message.
 _DELIVERY_NOUN = "livraison|remise|distribution|retrait|delivery|collection|zustellung|auslieferung|ubergabe|ablieferung|aushandigung|abholung|entrega|recogida|consegna|recapito|ritiro|bezorging|aflevering|levering|overdracht|afgifte"
 _DONE_WITH = "enregistr\\w*|constatee?|effectuee?|realisee?|achevee?|terminee?|situe|record(s|ed)|register(s|ed)|logged|completed|made|took place|shows?|finished|verzeichnet|erfasst?|registrier\\w+|protokolliert|vermerkt|dokumentiert|erfolgte?|vollzogen|abgeschlossen|registr(a|o|ada|ado|ata|ato|eerd|eerde)|efectu(o|ada)|realiz(o|ada)|complet(o|ada|ata)|consta|situa|produjo|effettuat[oa]|avvenut[oa]|eseguit[oa]|colloca|geregistreerd|vastgelegd|voltooid|afgerond|plaatsgevonden|genoteerd"
 _ARRIVED = _any(
@@ -115,7 +115,7 @@ OF_MESSAGES = re.compile(
 COLLECTED = re.compile(
     f"{_COLLECTED}|has recogido|herausgegeben|ausgegeben|emportee?s?|se llevo|took|uitgegeven|consegnat[oa]"
 )
-# A depot or another facility of a carrier, where parcels arrive on their way.
+# A depot or another facility of a carrier that parcels pass through.
 _AT = r"(?:reached|left|atteint|erreicht|verlassen|bereikt|alcanzo|raggiunto|notre|our|unser\w*|nuestr\w+|nostr\w+|onze|par|by|von|durch|por|da|dal|dalla|door|at|in|into|to|from|im|ins|am|an|beim?|au|aux|a|dans|du|de|en|al|alla|all'|dal|nel|nell'|nella|presso|bij|op|naar|van|sur|auf|on|su|sul|sulla|onto)(?: (?!\d)[\w']+){0,2}?"
 FACILITY = re.compile(
     rf"\b{_AT} ?\b(?:depot|hub|inleverpunt|annahmestelle|drop-?off|agence|centre|center|centro|terminal|\w*sorting|tri|plateforme|facility|filiale|niederlassung|\w*zentrum|zustellbasis|delegacion|sorteercentrum|gare|station|sede|customs|douane\w*|zoll\w*|aduana\w*|dogana|airport|aeroport|flughafen)\b"
@@ -127,7 +127,7 @@ STATUS = re.compile(
     rf"(?:(colis|envoi|parcel|package|shipment|sendung|paket|envio|paquete|collo|pakket|zending) )?(?:{_HANDED_OVER})"
 )
 _STATUS_LABEL = r"(?:[a-z]+ )?(?:statut|etat|status|estado|stato|evenement|event|ereignis|evento)\w*(?: (?:actuel|actual|attuale))? ?:? ?"
-# What makes a participle a statement: a verb before it, or its position at the start of the sentence.
+# Verbs that make a following participle a statement. At the start of a sentence, a participle needs no verb.
 HAPPENED = _whole(
     fr="a|ai|j'ai|avons|avoir|ont|ete|est|sont",
     en="was|were|been|is|are|have|having|had|successfully|it",
@@ -140,7 +140,7 @@ BEGINS = re.compile(
     rf"\W*(?:{_STATUS_LABEL}(?:[a-z]+ ){{0,5}}|(?!(?:les|los|las|gli|i|alle|all|le \w+[ie]) )(?:[a-z]+ ){{0,2}}(?:\d+ )?)$"
 )
 _PARCELS = "(colis|parcels|packages|shipments|items|pieces|paketen?|sendungen|bultos|paquetes|envios|colli|pacchi|pakketten|zendingen)"
-# Words that make a statement a plan, if they precede its participle in the clause.
+# Words that make a statement a plan if they precede its participle in the clause.
 NOT_YET = _whole(
     fr="rendez-vous|rdv|soi(en)?t|sera|seront|serait|peu(t|vent) etre|pourra\\w*|puiss\\w+|devr\\w+|bientot|va etre|vont etre|prevue?s?|devrait|doit|pour etre|avant d'etre|estimee?s?|pour (voir|consulter)|souhaitee?|planifiee?|programmee?|repute",
     en="to (see|view)|will|would|shall|should|could|cannot|can be|may be|to be|being|expected|scheduled|estimated|planned|booked|requested(?=\\)| ?$)|must|soon|appointment",
@@ -158,7 +158,7 @@ CONDITION = _whole(
     it="affinche|perche|quando|non appena|una volta|se (il|la|non|lo|avete|si)|qualora|in caso|prima (di|che)|finche|fino alla",
     nl="zodat|opdat|zodra|wanneer|voordat|totdat|tot het|indien|als (het|de|u|je|er)",
 )
-# Words, anywhere in the sentence, that make a statement someone else's claim, a mistake, or about only some parcels.
+# Words that, anywhere in the sentence, make a statement someone else's claim, a mistake or a partial delivery.
 _YOUR = r"(l[ea]s?|votre|vos|your|the|that|ihr\w*|de[rmn]|die|das|l[ao]s?|el|sus?|vs|vostr[oiae]|il|uw|je|jullie|de|het|vuestr[oa]s?|tua?)"
 _SITE = r"(\w*site|siti?o|\w*seite|web|pagina|\w*suivi|\w*tracking|app|chat\w*|bot|sms|hotline|portal\w*|sendungs\w+|anzeige|status|statut|systeme?|seguimiento|tracciatura|tracciamento|sistema|estado|stato|track|systeem|declarations?|notification|mail)"
 DOUBT = _whole(
@@ -177,7 +177,7 @@ DOUBT = _whole(
     deemed="deemed|considered|regarded|treated as|repute\\w*|presume\\w*|geldt|gelden|gilt|se considera\\w*|si considera|considere\\w*",
     somebody="(la |une? |the |any |a |der |die |einer? |una? |de |een )?(person(ne|a)?|persoon|individual) (qui|who|that|die|que|che)|(date|jour|moment|tijdstip|datum|zeitpunkt|tag|fecha|hora|momento|data|ora|time) (a laquelle|ou|on which|at which|when|waarop|an dem|zu dem|zu welchem|en (la )?que|in cui)|celui qui|whoever|anyone|chi (ha|riceve|ritira)|quien",
 )
-# Words that negate a statement or make it an attempt, before the participle in its clause, or after it in some
+# Words that negate a statement or make it an attempt. They precede the participle in its clause, or follow it in some
 # languages.
 _NOT = _any(
     fr="pas|non|ni|ne|n'|jamais|aucune?|rien|n'ont|tent(e|ons|ative)|impossible|echec|sans (avoir|etre)",
@@ -199,22 +199,22 @@ OF_A_RULE = _whole(
     it="ogni giorno|al giorno|quando|o no|restano|rimangono|possono|in giacenza|a (sua )?disposizione|in attesa|(ti|la|vi) (aspetta|attende)",
     nl="elke dag|per dag|zodra|wanneer|of niet|blijven|kunnen|klaar|wacht|nooit",
 )
-# Words about a parcel that starts its journey or is returned: whom it was taken from or handed to.
+# Words about a parcel that is taken from its sender, returned to its sender or handed to a carrier.
 OF_ITS_SENDER = re.compile(
     rf"\b(?:(a|chez|de|par) l'expediteur|du remettant|(to|back to|from|at) (the |its |your |original )*(sender|shipper|consignor)|(an|bei|von|vom|beim) (den |dem |der )?(absender|versender|einsender|handler)\w*|you, the sender|(votre|le colis) retour|(your |the )?return(ed)? (parcel|shipment|package|item)|(ihre?|die) (retoure|rucksendung)|retouren?paket|su devolucion|(il|suo) reso|(uw|je) retour|retourpakket|(abgegeben|afgegeven|deposee?|dropped( off)?|handed in|depositad[oa]|depositat[oa]|ingeleverd|eingeliefert) (durch|von|door|par|by|por|da)(?! {_CARRIER})|einlieferer\w*|inleveraar|deposant|(chez|from|with|bei|beim|von|presso|al|dal|del|bij|van|to|au|du|en el|en|from the|to the|le) (\w+ ){0, 2}(fournisseur|vendeur|venditore|fornitore|verkaufer|lieferanten|vendedor|proveedor|seller|merchant|supplier|verkoper|leverancier|webshop)|notre entrepot|our warehouse|aan ons|to us|(al|a su|del|de su|por el) remitente|(al|dal|del|presso il) mittente|(aan|bij|van|door) (de )?afzender"
     rf"|(remise?s? a|au|to|to the|an|an den|dem|der|al|all'|aan|aan de|aan den) ?{_CARRIER})(?!\w)"
 )
-# Words before a participle that mean that the parcel was taken from its sender.
+# Words before a participle that mean that the carrier took the parcel from its sender.
 BY_US = re.compile(
     r"\b(?:nous (?:l')?avons|nous a|we(?: have)?|wir haben|uns|hemos|nos l[oa]|abbiamo|ci ha|wij? hebben)\b[^,;:.|]{0,60}$"
 )
-# A statement about every parcel in a list.
+# Words of a statement about every parcel in a list.
 OF_ALL = re.compile(
     r"\b(?:all|both|every|each|tous|toutes|chaque|alle|beide|jede[rs]?|todos|todas|cada|tutti|tutte|ogni|elke|iedere|(?:les|die|the|los|las|i|le|de) (?:\d+|deux|trois|quatre|two|three|four|zwei|drei|vier|dos|tres|cuatro|due|tre|quattro|twee|drie)|(?P<count>\d+) (?:\w+ ){0,3}(?:sur|of|von|de|su|van) (?P=count))\b"
 )
-# The person who signs or takes the parcel, after a participle: "was collected on Friday, 11 September by Nguyen".
+# After a participle, the person who signs or takes the parcel: "was collected on Friday, 11 September by Nguyen".
 BY_SOMEBODY = re.compile(rf"[^;|]{{0,60}}?\b(?:{_BY})(?! {_CARRIER}\b)(?! (?:post|bar|car|camion)\b) \w")
-# Statements by the recipient or the sender: "I have not received".
+# Statements by the recipient or the sender, such as "I have not received".
 _RECEIVE = r"(vue?|gesehen|vist[oa]|gezien|signe|signed|unterschrieben|firmad[oa]|firmat[oa]|getekend|re(cu|cev)\w*|receiv\w*|got|seen|arrived|erhal?t\w*|erhielt\w*|empfang\w*|bekommen|angekommen|erreicht|recib\w+|llego|llegad[oa]|ricev\w+|arrivat[oa]|ontvang\w*|gekregen|aangekomen)"
 NOT_RECEIVED = re.compile(
     rf"\b(?:{_NOT}|no he|no hemos|non|sin haber)\b(?! \w+ (?:retour|return|reserv))[^,;:.]{{0,50}}?\b{_RECEIVE}\b(?! (?:any |no |more |further |keine |de )*(?:\w*message|e?-?mail|notification|nachricht|correo|messagg|bericht|invoice|rechnung|facture|reply|answer|antwort|reponse|respuesta|risposta|antwoord))|\b{_RECEIVE}\b[^,;:.]{{0,20}}\b(?:nicht|niet|never)\b|\bnon[- ]?(?:reception|receipt|ontvangst)\b"
@@ -241,11 +241,11 @@ OBJECTION = _whole(
 TO_FILL_IN = re.compile(
     r"\b(?:a (remplir|completer)|to be (completed|filled)|please (complete|fill)|auszufullen|ausfullen|(a|debe) (rellenar|cumplimentar)\w*|da compilare|in te vullen|invullen)(?!\w)"
 )
-# The document or the number on it is an example.
+# Words that mark the document, or the number on it, as an example.
 EXAMPLE = re.compile(
     r"(?<![.@\w])(?:specimen|mock-?up|dummy|fictitious|fictif|fictive|fiktiv\w*|ficticio|fittizio|fictief|(?:samples?|examples?|exemples?|beispiele?|ejemplos|esempi|voorbeelden|muster|ejemplo|esempio|voorbeeld|model)(?! \w+ x)\b(?= ?(?:[-–:|]|$|of |for |d'|de |di |van |einer? |un |document|\w*number|tracking|trackingnum|numero|nummer|\w*sendung|colis|parcel|\w*dokument|preuve|proof|only|illustration))|musterdokument|mustermann|testdokument|test document|documento de prueba|not a (?:real|valid) \w+|ohne (?:rechtliche )?gultigkeit|sans valeur(?! contractuelle)|sin validez|senza valore|not valid)\b"
 )
-# Where an undelivered parcel is.
+# Phrases that say where an undelivered parcel is.
 _ON_ITS_WAY = _any(
     fr="en cours|en livraison|en transit|pris(e)? en charge|en attente|en preparation|avis(?! de (reception|livraison))|vous attend|a retirer|retour(nee?)?|prochaine etape|etapes?",
     en="in transit|out for delivery|on its way|on the way|label created|awaiting|ready for (collection|pick-?up)|held until|picked up|shipped|return(ed|ing)?|delivery attempt|exception|a (card|notice)|card left",
@@ -255,7 +255,7 @@ _ON_ITS_WAY = _any(
     nl="onderweg|in bezorging|ligt klaar|retour|wacht op|in behandeling|aangemeld|gesorteerd|een (bericht|briefje)|kaartje|(?<!deze )kaart",
 )  # fmt: skip
 ON_ITS_WAY = re.compile(rf"\b(?:{_ON_ITS_WAY})(?!\w)")
-# Texts in a row of a list, other than objections, about an undelivered parcel.
+# Texts, other than objections, that mark a row of a list as an undelivered parcel's.
 UNDELIVERED = re.compile(
     rf"\b(?:{_ON_ITS_WAY}|absente?|ausente|assente|not (?:in|home)|no answer|niet thuis|nicht angetroffen|abwesend|closed|ferme|chiuso|cerrado|gesloten|geschlossen|(?:not|non|nicht|niet|no) \w+)(?!\w)"
 )
@@ -285,8 +285,8 @@ OF_A_SIGNATURE = re.compile(
 _NONE = r"not|no|cannot|could not|unable|pas|plus|aucune?|impossible|non|nicht|kein\w*|niet|geen|sin|ningun\w*|nessun\w*|impossibile"
 _THERE = r"available|found|retrieved|displayed|exists?|on file|disponible|trouve\w*|enregistree?|existe\w*|verfugbar|gefunden|vorhanden|abrufbar|encontrad[oa]|disponibile|trovat[oa]|esiste|beschikbaar|gevonden|vastgelegd|aanwezig"
 _WITHIN = r"(?:(?!signatur|unterschrift|firma|handtekening)[^.;!?|]){0,80}?"
-# "This document is not available in English" does not count. Valid letters also say that the signature is not
-# available, if none was required.
+# "This document is not available in English" does not count. An unavailable signature does not count either, because
+# valid letters mention it if no signature was required.
 NOT_THERE = re.compile(
     rf"\b(?:{_PROOF})\b{_WITHIN}\b(?:unavailable|indisponible|introuvable|(?:{_NONE})\b{_WITHIN}\b(?:{_THERE})|(?:{_THERE})\b{_WITHIN}\b(?:nicht|niet|pas|non))(?!\w)(?! (?:in|en|auf) \w)"
     rf"|\b(?:no|aucune?|kein\w*|ningun\w*|nessun\w*|geen) (?:{_PROOF})\b{_WITHIN}\b(?:{_THERE})(?!\w)"
@@ -314,7 +314,7 @@ NO_SIGNATURE = re.compile(
 
 # ---------------------------------------------------------------- other documents
 
-# Groups of words in the titles of other documents. A proof may also answer a claim or an order.
+# Groups of words in the titles of documents that are not proofs. A proof may also answer a claim or an order.
 _LIST = r"(feuille|bordereau|bon|liste|lists?|sheet|note|notes?|slip|manifest\w*|lista|hoja|relacion|distinta|lijst|receipt|recu|recepisse|preuve|proof|certificate|certificat|attestation|justificatif|resguardo|albaran|bolla|bolletta|justificante|comprobante|recibo|prova|ricevuta|bewijs|ordre|orden|order|ordine|request|demande|solicitud|richiesta|confirmation|confirmacion|conferma|advice|avis|aviso|avviso)"
 _START = r"(chargement|depot|enlevement|ramassage|collecte|prise en charge|expedition|envois?|commande|colisage|preparation|remise (au|a la|aux) (transporteur|poste|chauffeur)|retour|refus|loading|hand-?over|collection|pick-?up|dispatch|packing|posting|mailing|shipping|shipment|deposit|drop-?off|order|return|recogida|carga|contenido|envio|expedicion|imposicion|admision|deposito|pedido|compra|devolucion|carico|ritiro|spedizione|accettazione|invio|ordine|presa in carico|reso|export\w*|esportazione|ausfuhr)"
 OTHER_PAPER = re.compile(
@@ -334,13 +334,13 @@ OTHER_PAPER = re.compile(
         )
     )
 )
-# A title or a status that says that only part of the shipment was delivered.
+# Titles and statuses that say that only part of the shipment was delivered.
 PART = re.compile(
     rf"\b(?:(?:{_DELIVERY_NOUN}) (?:partiel\w*|parcial\w*|parzial\w*)|(?:partial|partielle|teil|deel|gedeeltelijke) ?(?:{_DELIVERY_NOUN})|(?:partiellement|partially|part|partly|teilweise|parcialmente|parzialmente|deels|gedeeltelijk) (?:{_HANDED_OVER}))(?!\w)"
 )
-# Lines that are not titles: a field, a sentence, a footer, or a line of a sentence.
+# Lines that are not titles: fields, sentences, footers, and lines within a sentence.
 NO_TITLE = re.compile(r": \S|[.:]$|\|| - .* - |,(?: \w+){3}")
-# Words that name a proof, or an answer to another document. A title with such a word does not name another document.
+# Words that name a proof or an answer. A title with such a word is not the title of another type of document.
 _DELIVERY = r"(?:livraison|remise(?! (?:au|a la) (?:transporteur|poste))|distribution|reception|delivery|receipt|zustell\w*|ablief\w*|ausliefer\w*|empfang\w*|liefer\w*|entrega|recepcion|consegna|recapito|ricevimento|bezorg\w*|aflever\w*|ontvangst\w*)"
 _PAPER = r"(?:declaration|declaracion|dichiarazione|verklaring|erklarung|preuves?|justificatif|attestation|confirmation|recu|recepisse|bordereau|bon|bulletin|avis|proof|receipt|notification|notice|advice|note|certificate|letter|details|nachweis|beleg|bestatigung|comprobante|justificante|prueba|acuse|albaran|certificado|recibo|aviso|constancia|prova|ricevuta|attestato|conferma|bolla|avviso|certificazione|bewijs|bevestiging|bon|bericht)"
 PROOF_TITLE = re.compile(
@@ -349,5 +349,5 @@ PROOF_TITLE = re.compile(
 ANSWER = re.compile(
     r"\b(?:reponse|suite a|cloture|re ?:|reply|response|answer|outcome|result|resolved|closed|(?:claim|complaint|case|dossier|reclamation|reklamation|reclamacion|reclamo|klacht|beschwerde)\b.*(?:declined|rejected|dismissed|rejetee?|refusee?|abgelehnt|zuruckgewiesen|desestimad[oa]|rechazad[oa]|respint[oa]|rifiutat[oa]|afgewezen)|antwort|ruckmeldung|ergebnis|abschluss|beendet|abgeschlossen|terminee?|finalizad[oa]|conclus[oa]|respuesta|contestacion|resultado|cierre|cerrad[oa]|risposta|riscontro|esito|chiusura|antwoord|reactie|uitkomst|uitslag|afgerond|votre|your|ihre?n?|su|vostr[oa]|uw|annahme ?:)\b"
 )
-# A title that says what a page is. If the picture on the page is not read, the title is all that is known.
+# The title of a page with a picture. As pictures are not read, only the title shows what the page is.
 TITLE = re.compile(rf"\b(?:{_PROOF})\b")

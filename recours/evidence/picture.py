@@ -1,7 +1,7 @@
 """Classifies pictures by their appearance. Imported together with Pillow when the first picture is examined.
 
-No rule reads the text of a picture, so its appearance counts: a signature, a photograph or a page of print. Pictures
-drawn for web pages (logos, icons, empty forms) look different. Each limit is defined in this module with its unit.
+The text of a picture is not read. A picture is classified as a signature, a photograph, a page of print or none of
+these, such as the logos, icons and empty forms of web pages. This module defines each limit with its unit.
 """
 
 import io
@@ -15,73 +15,73 @@ from PIL import Image, ImageChops, ImageFilter, ImageSequence, ImageStat
 
 from recours.evidence.reading import UNREADABLE, Appearance, Reading
 
-MOST_PIXELS = 40_000_000  # for all images of a document
+MOST_PIXELS = 40_000_000  # in all images of a document together
 
 _LARGEST_DECODED = (2000, 2000)
-_SMALLEST = 12  # pixels of the longer side; nothing can be seen in a smaller picture
+_SMALLEST = 12  # pixels on the longer side; a smaller picture shows nothing
 _WHITE = 255
 
 # ---------------------------------------------------------------- a photograph
-# A photograph has many gray levels, and no few of them cover most of its pixels. A drawing has one level per color.
+# A photograph has many gray levels, and a few levels never cover most pixels. A drawing has one level per color.
 _FEWEST_LEVELS = 4
 _MOST_IN_LEVELS = 0.8
-_BRIGHTEST = 225  # the mean gray level; a brighter picture is paper
-# A photograph has objects that remain visible when it is reduced and thin lines are smoothed away. This share of its
-# pixels differs from the surrounding area by this many levels, or by more in brighter pictures. In a gradient, few do.
-_SMALL = 32  # pixels of the longer side
-_SMOOTHED = 7  # pixels of a square's side
-_AROUND = 2  # pixels on each side
+_BRIGHTEST = 225  # mean gray level; a brighter picture is paper
+# A photograph has objects that remain visible after the picture is reduced and thin lines are smoothed away: more than
+# _STANDS_OUT of its pixels differ clearly from the surrounding area. In a gradient, few pixels do.
+_SMALL = 32  # pixels on the longer side of the reduced picture
+_SMOOTHED = 7  # pixels per side of the squares that are smoothed
+_AROUND = 2  # pixels in each direction that count as the surrounding area
 _STANDS_OUT = 0.03
-_DIFFERENT = 2
-_PER_BRIGHTNESS = 1 / 32
-# Or a photograph has grain in only some places. Noise and paper have the same grain everywhere: across this many
-# squares along the shorter side, brightness and grain vary by less than this share of the grain.
+_DIFFERENT = 2  # minimum difference in gray levels, in a dark picture
+_PER_BRIGHTNESS = 1 / 32  # added to the minimum difference for each level of the mean brightness
+# Other photographs have grain in only some places. Noise and paper have the same grain everywhere. Their brightness and
+# grain vary by less than _ALIKE (a share of the grain) between squares, of which _SQUARES fit into the shorter side.
 _GRAIN = 4  # gray levels
 _SQUARES = 12
-_SMALLEST_SQUARE = 6  # pixels
+_SMALLEST_SQUARE = 6  # pixels per side
 _ALIKE = 0.33
-_LARGE = 200  # pixels of the shorter side
-_BLOCK = 3  # pixels per side that count as one in a large picture
+_LARGE = 200  # pixels on the shorter side
+_BLOCK = 3  # in a large picture, this many pixels per side count as one
 
 # ---------------------------------------------------------------- ink on paper
-_DRAWN = 480  # pixels of the longer side when the picture is searched for ink
-_DARK = 110  # the median level; below it, the ink is light and the paper dark
+_DRAWN = 480  # pixels on the longer side when the picture is searched for ink
+_DARK = 110  # if the median level is lower, the ink is light and the paper dark
 _PAPER = 4  # pixels per side that count as one when only the paper is examined
-# Sizes per side. No line is this thick; thicker areas belong to the paper, including its edges.
+# Pixels per side. Lines of ink are thinner than this. Thicker areas, and their edges, belong to the paper.
 _CLOSED = 5
 _OPENED = 7
 _MARK = 24  # gray levels between ink and paper
 _RULE = 1 / 14  # of the longer side; a straight line this long is not part of a signature or a letter
 _SHORTEST_RULE = 30  # pixels
-_MOST_RUNS = 15_000  # of pixels in a row; a picture with more is just noise
+_MOST_RUNS = 15_000  # horizontal runs of pixels; a picture with more is just noise
 # The lines of a signature are large and thin. Letters are about seven times as high as their lines are thick.
 _LARGE_MARK = 1 / 24  # of the longer side
-_LOWEST_MARK = 5  # pixels of the shorter side
-_THIN = (7, 20)  # times the line thickness: the shorter side, and both sides together
-_THICKEST = 1 / 70, 3.2  # of the longer side, or pixels; an icon's lines are thicker
-_STRAIGHT = 1.05  # times width and height: the length of a line without turns
-# Together, the lines are at least about half as long as the perimeter of their box. Unlike in a QR code, most of the
-# box is empty.
-_LENGTH = 0.9  # times width and height
-_SHORTEST = 1 / 4  # of the picture's longer side
-_FULL = 0.32
+_LOWEST_MARK = 5  # pixels on the mark's shorter side
+_THIN = (7, 20)  # minimum shorter side, and sum of both sides, as multiples of the line thickness
+_THICKEST = 1 / 70, 3.2  # of the longer side, or pixels; the lines of icons are thicker
+_STRAIGHT = 1.05  # a line without turns is shorter than this multiple of width plus height
+# Together, the lines are at least about half as long as the perimeter of their box. Most of the box is empty, unlike in
+# a QR code.
+_LENGTH = 0.9  # minimum length, as a multiple of width plus height
+_SHORTEST = 1 / 4  # minimum length, as a share of the picture's longer side
+_FULL = 0.32  # maximum share of the box that is ink
 _FULL_OF_FINE_LINES = 0.42
-_FINE = 2.2  # pixels; thinner lines look thicker than they are
-# Print consists of many small marks in rows, more than an empty form has. A caption is a single row.
-_TALLEST_GLYPH = 1 / 20  # of the height, plus 4 pixels
-_WIDEST_WORD = 1 / 4  # of the width
+_FINE = 2.2  # pixels; lines thinner than this appear thicker than they are
+# Print consists of small marks in rows. An empty form has fewer marks, and a caption has a single row.
+_TALLEST_GLYPH = 1 / 20  # of the picture's height, plus 4 pixels
+_WIDEST_WORD = 1 / 4  # of the picture's width
 _FEWEST_LETTERS = 40
 _FEWEST_ROWS = 4
-_FEWEST_LINES = 1.8  # times the width of the page
+_FEWEST_LINES = 1.8  # all glyphs side by side, as a multiple of the picture's width
 _NEXT_ROW = 3  # pixels
 _SHORTEST_GLYPH = 2  # pixels
-_SOLID = 0.9  # of its box
+_SOLID = 0.9  # a mark that fills more of its box is not a glyph
 
 _RUN = re.compile(rb"\xff+")
 
 
 def read_picture(content: bytes) -> Reading:
-    """Decode all frames of a picture and examine them. Raises any exception of Pillow for a damaged picture."""
+    """Decode and examine all frames of a picture. Pillow may raise any exception for a damaged picture."""
     with warnings.catch_warnings(action="ignore"):
         with Image.open(io.BytesIO(content)) as image:
             image.verify()  # verifies the checksums of a PNG
@@ -104,7 +104,7 @@ def read_picture(content: bytes) -> Reading:
 
 
 def appearance_of(image: Any) -> Appearance:
-    """Classify one picture by its appearance."""
+    """Classify a single picture."""
     if max(image.size) < _SMALLEST:
         return Appearance()
     gray = _on_paper(image)
@@ -119,8 +119,8 @@ def appearance_of(image: Any) -> Appearance:
 
 
 def _on_paper(image: Any) -> Any:
-    """Return the picture in gray levels, on white paper where it is transparent."""
-    if image.mode.startswith(("I", "F")):  # more levels than fit into a byte
+    """Return the picture in gray levels, with white paper where the picture is transparent."""
+    if image.mode.startswith(("I", "F")):  # a mode with more levels than a byte can store
         lowest, highest = image.getextrema()
         step = _WHITE / ((highest - lowest) or 1)
         return image.convert("F").point(lambda level: level * step - lowest * step).convert("L")
@@ -158,7 +158,7 @@ def _has_patches_of_grain(gray: Any) -> bool:
 
 
 def _is_noise(gray: Any) -> bool:
-    """Return whether the picture has the same random dots everywhere."""
+    """Return whether the picture consists of similar random dots everywhere."""
     if min(gray.size) >= _LARGE:
         gray = gray.reduce(_BLOCK)
     side = max(_SMALLEST_SQUARE, min(gray.size) // _SQUARES)
@@ -169,7 +169,7 @@ def _is_noise(gray: Any) -> bool:
 
 
 def _squares(gray: Any, side: int) -> tuple[Any, Any]:
-    """Return the mean level of each square of a picture, and how far its pixels deviate from it."""
+    """Return the mean level of each square of a picture, and the mean deviation of its pixels from that level."""
     whole = gray.crop((0, 0, max(side, gray.width // side * side), max(side, gray.height // side * side)))
     brightness = whole.reduce(side)
     differences = ImageChops.difference(whole, brightness.resize(whole.size, Image.Resampling.NEAREST))
@@ -182,7 +182,7 @@ def _mean(gray: Any) -> float:
 
 # ---------------------------------------------------------------- ink on paper
 
-Run = tuple[int, int, int]  # the row, the start and the end
+Run = tuple[int, int, int]  # the row, the start and the end of connected pixels
 
 
 class _Mark:
@@ -199,7 +199,7 @@ class _Mark:
         self.area = sum(end - start for _, start, end in runs)
 
     def length(self) -> int:
-        """Return the length of the mark's lines, counted as their crossings with rows and columns of pixels."""
+        """Return the length of the mark's lines: how often they cross a row or a column of pixels."""
         left, top, _, _ = self.box
         width, height = self.size
         columns = [bytearray(height) for _ in range(width)]
@@ -210,14 +210,14 @@ class _Mark:
 
 
 def _signature_and_print(gray: Any) -> tuple[bool, bool]:
-    """Return whether the ink is a signature, and whether it is print."""
+    """Return whether the ink is a signature, and whether the ink is print."""
     ink = _without_rules(_ink(gray))
     marks = _marks(ink)
     return _is_signature(ink, marks), _is_print(ink, marks)
 
 
 def _ink(gray: Any) -> Any:
-    """Return the ink in white on black."""
+    """Return a picture with the ink in white, on black."""
     small = gray.reduce(math.ceil(max(gray.size) / _DRAWN))
     if ImageStat.Stat(small).median[0] < _DARK:
         small = ImageChops.invert(small)
@@ -231,7 +231,7 @@ def _without_rules(ink: Any) -> Any:
     least = max(_SHORTEST_RULE, int(max(ink.size) * _RULE))
     rule = re.compile(rb"\xff{%d,}" % least)
     for _ in ("across", "down"):
-        rows = ink.crop((0, 0, ink.width + 1, ink.height))  # ends each run with its row
+        rows = ink.crop((0, 0, ink.width + 1, ink.height))  # so that no run continues in the next row
         pixels = rule.sub(lambda line: bytes(len(line[0])), rows.tobytes())
         rows = Image.frombytes("L", rows.size, pixels)
         ink = rows.crop((0, 0, *ink.size)).transpose(Image.Transpose.TRANSPOSE)
@@ -239,7 +239,7 @@ def _without_rules(ink: Any) -> Any:
 
 
 def _marks(ink: Any) -> list[_Mark]:
-    """Return the marks of a picture: its connected areas of ink. A picture with too many, such as noise, has none."""
+    """Return the marks (connected areas of ink) of a picture. If there are too many, as in noise, return none."""
     pixels = ink.tobytes()
     runs: list[Run] = []
     parents: list[int] = []  # union-find: for each run, another run of the same mark

@@ -1,14 +1,14 @@
-"""The content that could be read from a document of any type: rows of text and traces of ink."""
+"""The content that was read from a document of any type: rows of text, and what else is drawn."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
-MOST_TEXT = 100_000  # characters; a proof is a page or two
+MOST_TEXT = 100_000  # characters; a proof has one or two pages
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A text with its own position in a row. `at`: its left edge, in points."""
+    """A text with its own position in a row. `at`: the left edge in points."""
 
     text: str
     at: float
@@ -19,17 +19,17 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True)
 class Reading:
-    """The content that was read. `rows`: from top to bottom, or None if the document cannot be decoded completely."""
+    """The content of a document. `rows`: from top to bottom; None if the document cannot be decoded completely."""
 
     rows: tuple[Row, ...] | None = ()
-    has_ink: bool = False  # something other than text is drawn on it
+    has_ink: bool = False  # something other than text is drawn
     has_picture: bool = (
         False  # a signature, a photograph or a page of print, which may show more than the text
     )
-    is_print: bool = False  # its pictures show only print
-    has_handwriting: bool = False  # it contains lines that go back and forth like a signature
-    has_signature_image: bool = False  # it contains a picture of a signature
-    asks_for_password: bool = False  # a web page with a field for a password
+    is_print: bool = False  # the pictures show only print
+    has_handwriting: bool = False  # some drawn lines go back and forth like a signature
+    has_signature_image: bool = False  # one of the pictures shows a signature
+    asks_for_password: bool = False  # the document is a web page with a password field
 
     @cached_property
     def text(self) -> str | None:
@@ -40,9 +40,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Appearance:
-    """The appearance of a picture, whose text is not read."""
+    """What a picture looks like. Its text is not read."""
 
-    has_ink: bool = False  # it is not all one color
+    has_ink: bool = False  # the picture has more than one color
     is_photograph: bool = False
     has_signature: bool = False
     has_print: bool = False

@@ -1,4 +1,4 @@
-"""The rows of a document as a person reads them. Sentences, dates and cells that span several lines are joined."""
+"""Turns the rows of a document into rows as a person reads them, by joining sentences, dates and cells across lines."""
 
 import re
 import unicodedata
@@ -8,16 +8,16 @@ from recours.evidence.dates import begins_with_date, has_date, read_time
 from recours.evidence.labels import labels_in
 from recours.evidence.reading import Cell, Row
 
-_LONG_LINE = 40  # characters of a line that may continue
+_LONG_LINE = 40  # characters; a line this long may continue on the next line
 _FEWEST_SEPARATED = 3
-_FEWEST_BLANKS = 5  # in a cell of prose
+_FEWEST_BLANKS = 5  # minimum number of spaces in prose
 _SEPARATOR = re.compile(r" [·•|] |;(?=\S)")
-# The end of a line whose sentence continues with a date or a number on the next line.
+# The end of a line whose sentence continues on the next line, with a date or a number.
 _CONTINUES = re.compile(
     r"(?<!\d )\b(?:le|on|am|el|il|op|den|om|um|at|ore|las|colis|envoi|parcel|shipment|item|pakets?|sendung|paquete|envio|pacco|spedizione|invio|pakket|zending)\s*$"
 )
 _NUMBER = re.compile(r"\S*\d")
-# At least three quoted words, which are someone else's. Fewer may be a name in quotes.
+# A quotation of at least three words repeats someone else's statement. A shorter quotation may be a name.
 _QUOTED = re.compile(r"[\"„“”«»][^\"„“”«»]{3,}?[\s ][^\"„“”«»]*?[\s ][^\"„“”«»]*[\"“”«»]")
 _LINE_TO_FILL = re.compile(r"(?:[._…] ?){4,}")
 _UNDERSCORE = re.compile(r"(?<=[a-z])_(?=[a-z])")
@@ -25,19 +25,19 @@ _TICK = re.compile(r"[●✔✓☑☒✅✗]")
 _UNTICKED = re.compile(r"(?:[○◯☐□▢❏]|\[ ?\](?=\s))[^○◯☐□▢❏●✔✓☑☒✅\[]*")
 _IDENTIFIER = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
 _CAPITAL_WITHIN = re.compile(r"(?<=[a-z])(?=[A-Z])")
-ASKEW = 15  # points between the left edges of a heading and of the text below it
+ASKEW = 15  # maximum points between the left edges of a heading and of the text below
 
 
 def fold(text: str) -> str:
-    """Return the text in lower case without accents. Its length is the same, so that positions are the same in both."""
+    """Return the text in lower case without accents. The length is the same, so positions are valid in both texts."""
     return text.lower() if text.isascii() else text.translate(_PLAIN)
 
 
-_MOST_LETTERS = 5_000  # kept in memory; untrusted text may contain any letter
+_MOST_LETTERS = 5_000  # maximum kept in memory, because untrusted text may contain any letter
 
 
 class _PlainLetters(dict[int, str]):
-    """The plain forms, by code point, of the letters that have occurred."""
+    """The plain forms of the letters found so far, by code point."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -52,8 +52,8 @@ _PLAIN = _PlainLetters()
 
 
 def _visible(cell: Cell) -> Cell:
-    """Return the cell without quotations and unticked boxes, and with the words of an identifier separated."""
-    if cell.text.startswith(">"):  # an email that is being answered
+    """Return the cell without quotations and unticked boxes. An identifier is split into its words."""
+    if cell.text.startswith(">"):  # a quoted line of an email
         return Cell("", cell.at)
     text = _TICK.sub("", _UNTICKED.sub("", _QUOTED.sub(" ", cell.text)))
     text = _UNDERSCORE.sub(" ", _LINE_TO_FILL.sub("____", text))
@@ -63,7 +63,7 @@ def _visible(cell: Cell) -> Cell:
 
 
 def _split_cells(row: Row) -> Row:
-    """Return the cells of a line with separators: "1234 · DELIVERED · 5 Oct 2026"."""
+    """Split a line with separators into cells, such as "1234 · DELIVERED · 5 Oct 2026"."""
     parts = _SEPARATOR.split(row[0].text) if len(row) == 1 else []
     if len(parts) < _FEWEST_SEPARATED:
         return row
@@ -71,7 +71,7 @@ def _split_cells(row: Row) -> Row:
 
 
 def unwrap(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows, each joined with the rows that continue its sentence, its date or its table cells."""
+    """Join each row with the following rows that continue its sentence, date or table cells."""
     whole: list[Row] = []
     for row in map(_split_cells, rows):
         cells = [cell for cell in row if cell.text.strip()]
@@ -82,7 +82,7 @@ def unwrap(rows: Sequence[Row]) -> list[Row]:
                 above[at or 0] = _join(above[at or 0], cell)
             whole[-1] = tuple(above)
         elif len(above) <= 2 and len(cells) == 2 and continued[1] is not None and is_prose(above[-1].text):  # noqa: PLR2004
-            # A column of prose beside fields.
+            # A column of prose beside a column of fields
             whole[-1:] = [
                 *((cell,) for cell in above[:-1]),
                 tuple(cells[:1]),
@@ -99,7 +99,7 @@ def _join(cell: Cell, behind: Cell) -> Cell:
 
 
 def _continued_cell(above: list[Cell], cell: Cell, *, is_first: bool) -> int | None:
-    """Return which cell of the row above this cell continues, by index, or None."""
+    """Return the index of the cell in the row above that this cell continues, or None."""
     if not above:
         return None
     nearest = min(range(len(above)), key=lambda at: abs(above[at].at - cell.at))

@@ -1,7 +1,7 @@
-"""Finds the sentences of a text that say that a parcel was delivered, or that it was not.
+"""Finds the sentences in a text that say whether a parcel was delivered.
 
-A sentence is read clause by clause. Words before a participle, up to a comma, may deny it ("could not be"), plan it ("will be")
-or doubt it ("according to your site"). A clause that begins with "that" is read together with the previous one.
+Sentences are read clause by clause. Words before a participle, up to a comma, may deny a delivery ("could not be"),
+plan it ("will be") or doubt it ("according to your site"). A clause that begins with "that" belongs to the previous one.
 """
 
 import re
@@ -13,10 +13,10 @@ from itertools import islice
 from recours.evidence import numbers, phrases
 from recours.evidence.dates import MONTH, has_date
 
-_LONGEST = 500  # characters of a sentence
+_LONGEST = 500  # characters in a sentence
 _MOST_PARTICIPLES = 5  # examined in a sentence
 _LONG_SENTENCE = 8  # spaces
-_FEWEST_BLANKS = 3  # in a sentence; shorter texts are a status or an event
+_FEWEST_BLANKS = 3  # spaces in a sentence; a shorter text is a status or an event
 # A period after a title, an initial or the day of a date does not end a sentence.
 _END = re.compile(
     r"(?<!\b[a-z])(?<!\b(?:mr|ms|dr|st|sr|hr|fr|mw|nr|no|av|bd|pl|rd|ca|ra))(?<!\b(?:mme|mrs|sig|sra|dhr|num|pol|str))(?<!\b(?:mlle|mevr|avda))"
@@ -27,7 +27,7 @@ _END = re.compile(
 
 @dataclass(frozen=True)
 class Statement:
-    """The positions at which a statement of delivery, and the participle in it, start and end."""
+    """The positions where a statement of delivery and its participle start and end."""
 
     start: int
     end: int
@@ -35,13 +35,13 @@ class Statement:
     participle_end: int
 
 
-# A person's name, recognized by its capitals.
+# A person's name, recognized by its title or capitals.
 _PERSON = re.compile(
     r"\b(?:(?:Mr?|Mrs|Ms|Hr|Fr|Sra?|D|Dña|Sig|Sig\.ra|Dhr|Mevr|Mw)\. ?|(?:Mr|Mrs|Ms|Mme|Mlle|Herrn?|Frau|Don|Doña|Dña) |[A-ZÀ-Þ]\. ?)[A-ZÀ-Þ]"
     r"|\b[A-ZÀ-Þ][a-zß-ÿ'’]+ (?:[a-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ][a-zß-ÿ'’]{2,}|\b[A-ZÀ-Þ'’]{2,} (?:[A-Za-zß-ÿ]{1,3} ){0,2}[A-ZÀ-Þ'’]{2,}"
 )
 _NEXT = 30  # characters after a participle
-_NEAR = 100  # characters after a sentence that may contain its day or its person
+_NEAR = 100  # characters after a sentence that may contain the date or the person
 
 
 def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
@@ -53,7 +53,7 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
             sentence, number, text[start : end + _NEAR], nearby
         )
         if participle and folded[end - 1] != "?":
-            # After the participle, another parcel or another attempt may be announced.
+            # The text after the participle may announce another parcel or another attempt.
             other = phrases.NOT_YET.search(folded, start + participle.end(), end)
             yield Statement(
                 start, other.start() if other else end, start + participle.start(), start + participle.end()
@@ -61,15 +61,15 @@ def statements(text: str, folded: str, number: str = "") -> Iterator[Statement]:
 
 
 class Weight(IntEnum):
-    """How long an objection to a statement remains in effect."""
+    """Which later statement outweighs an objection."""
 
-    REPORTED = 1  # until a delivery is reported
-    CLAIMED = 2  # until a sentence reports a delivery
-    RETURNED = 3  # forever
+    REPORTED = 1  # any later report of a delivery
+    CLAIMED = 2  # a later sentence that reports a delivery
+    RETURNED = 3  # nothing
 
 
 def objections(folded: str) -> Iterator[tuple[int, Weight]]:
-    """Yield the positions where sentences say that the parcel did not arrive, with the weight of each."""
+    """Yield the positions and weights of objections, which say that the parcel did not arrive."""
     for start, end in _sentences(folded):
         sentence = folded[start:end]
         if (
@@ -121,9 +121,9 @@ def find_delivery(sentence: str, number: str = "") -> re.Match[str] | None:
 
 
 def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Match[str] | None:
-    """Find the participle in a sentence that says that a person took our parcel, and not a depot or a message.
+    """Find the participle in a sentence that says that a person took our parcel. Depots and messages do not count.
 
-    `text` and `folded` continue after the sentence, because the day and the person may be there.
+    `text` and `folded` continue after the end of the sentence, because the date and the person may follow there.
     """
     is_of_ours = number and has_date(folded) and numbers.shows(sentence.upper(), number.upper())
     if not is_of_ours or not (
@@ -154,11 +154,11 @@ def _find_receipt(sentence: str, number: str, text: str, folded: str) -> re.Matc
 
 
 def _is_by_recipient(sentence: str, participle: re.Match[str]) -> bool:
-    """Return whether "collected" or "received" is about the recipient. In "we received your claim", it is not."""
+    """Return whether the recipient "collected" or "received" something, unlike in "we received your claim"."""
     head = sentence[: participle.start()]
     tail = sentence[participle.end() :]
     is_signed = phrases.SIGNED.match(participle[0]) is not None
-    # Letters end like this: "Signed: J. Smith".
+    # Letters end with their author, such as "Signed: J. Smith".
     if is_signed and (not head.strip() or tail.lstrip().startswith(":")):
         return False
     if phrases.BY_US.search(head) or phrases.NOT_YET.search(tail) or phrases.BY_CARRIER.search(tail[:_NEXT]):

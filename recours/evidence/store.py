@@ -1,10 +1,10 @@
-"""The folder of documents. A file is written completely or not at all, as `CARRIER/ab/cd/NAME`, and never replaced.
+"""The folder of documents. A file `CARRIER/ab/cd/NAME` is written completely or not at all, and is never replaced.
 
-A note (`.parts/NAME.jsonl`) lists the documents stored for a claim that are not in the database yet. The note is
-written before the documents, so that the next run finds those of a run that died, with their signatory and time, and
-does not request them again. A note has one line per answer, which lists all its pieces. If all pieces exist, no call is
-needed. The note is deleted once its data is in the database. A document is stored before it is appraised, because the
-appraisal is slow and the carrier's call has been paid for.
+A note (`.parts/NAME.jsonl`) lists documents of a claim that are stored but not in the database yet. It is written
+before the documents. If the run dies, the next run finds the documents there, with their signatory and time, and does
+not request them again. Each line of a note lists all pieces of one answer. If all pieces exist, no call is needed. The
+note is deleted once its data is in the database. A document is stored before it is appraised, because the appraisal is
+slow and the carrier's call has been paid for.
 """
 
 import hashlib
@@ -38,27 +38,27 @@ from recours.core.outcome import (
 from recours.evidence.kinds import SUFFIXES, kind_of
 from recours.host.files import PRIVATE, Access, exists, read_regular
 
-PARTS = ".parts"  # the folder for partly written files and for notes
+PARTS = ".parts"  # the folder for partially written files and notes
 REFUSED = "refused"  # the folder for documents that prove nothing
 _SUFFIXES = SUFFIXES | {MEDIA_TYPE: ".record", "application/octet-stream": ".bin"}
 _NOTE = ".jsonl"
 _NOTE_FIELDS = ("sha256", "size", "media_type", "source", "kind", "refused")
 _DAY_S = 24 * 3600
-_NOTES_KEPT_S = 90 * _DAY_S  # by then a run has fetched the claim again, or no run ever will
+_NOTES_KEPT_S = 90 * _DAY_S  # by then, a run has used the note, or no run ever will
 _DIGEST_LENGTH = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class DocumentStore:
     def __init__(self, folder: Path, access: Access = PRIVATE) -> None:
-        """`folder` is absolute and is created when first needed. `access`: who may read the stored files."""
+        """`folder`: an absolute path; created when first needed. `access`: who may read the stored files."""
         self.folder = folder
         self._access = access
         self._parts = folder / PARTS
-        self._new_folders: set[Path] = set()  # folders whose names may not survive a power failure yet
+        self._new_folders: set[Path] = set()  # folders that might not survive a power failure yet
 
     def prepare(self) -> None:
-        """Check that documents can be stored, and delete old partial files. Raises RunError."""
+        """Check that documents can be stored, and delete old notes and partial files. Raises RunError."""
         try:
             self._access.make_folder(self.folder)
             self._access.try_out(self.folder)
@@ -66,8 +66,8 @@ class DocumentStore:
                 trial.write(b"\x00" * 64 * 1024)
                 trial.flush()
                 os.fsync(trial.fileno())
-            # Partly written files of runs that died; no run takes a day.
-            with suppress(FileNotFoundError):  # another run may clean up too
+            # A partial file older than a day belongs to a run that died, because no run takes a day.
+            with suppress(FileNotFoundError):  # another run may delete the same files
                 for part in self._parts.glob("*"):
                     limit_s = _NOTES_KEPT_S if part.suffix == _NOTE else _DAY_S
                     if time.time() - part.stat().st_mtime > limit_s:
@@ -76,9 +76,9 @@ class DocumentStore:
             raise self._storage_error(error) from error
 
     def store(self, label: Label, retrieved: Retrieved) -> list[StoredDocument]:
-        """Store all pieces of a carrier's answer. Their names survive a power failure after `make_durable`. Raises RunError.
+        """Store all pieces of a carrier's answer. Raises RunError. Call `make_durable` afterwards.
 
-        Pieces that prove nothing are returned with the reason, and are stored in a separate folder.
+        Pieces that prove nothing are stored in a separate folder, and returned with the reason.
         """
         pieces: dict[str, Piece] = {}
         for piece in retrieved.pieces:
@@ -97,12 +97,12 @@ class DocumentStore:
                 result = _appraise(label, document, content)
                 result = replace(result, refused=None) if retrieved.is_accepted else result
                 refused_path = self._place(label, document.sha256, document.media_type, refused=True)
-                # A record may refer to a document that already existed and was accepted under earlier rules.
+                # Move only new documents. A row may refer to an older file that was accepted under earlier rules.
                 if result.refused and not document.refused and document.path in new:
                     self._make_folder(refused_path.parent)
                     Path(document.path).replace(refused_path)
                     result = replace(result, path=str(refused_path))
-                elif not result.refused:  # the document may have been refused under earlier rules
+                elif not result.refused:  # earlier rules may have refused the document
                     refused_path.unlink(missing_ok=True)
                 documents.append(result)
         except OSError as error:
@@ -110,7 +110,7 @@ class DocumentStore:
         return documents
 
     def refuse(self, path: Path) -> Path:
-        """Copy a proof to the refused documents, and return the copy's path, or the proof's path if copying fails."""
+        """Copy a proof to the refused documents. Return the path of the copy, or of the proof if copying fails."""
         refused_path = self.folder / REFUSED / path.relative_to(self.folder)
         try:
             self.write(refused_path, read_regular(path), durable=True)
@@ -120,7 +120,7 @@ class DocumentStore:
         return refused_path
 
     def _with_path(self, label: Label, piece: Piece, sha256: str, retrieved: Retrieved) -> StoredDocument:
-        """Return a piece with the name to store it under. Anything that is not a document is refused immediately."""
+        """Return a piece with the path for storing it. A piece that must be a document and is none is refused."""
         media_type = MEDIA_TYPE
         refused = None
         if piece.kind is not EvidenceKind.RECORD:
@@ -136,13 +136,13 @@ class DocumentStore:
         )
 
     def _place(self, label: Label, sha256: str, media_type: str, *, refused: bool) -> Path:
-        """Return the path, in folders by digest, because a single folder is full at about three million files."""
+        """Return a document's path, in folders by digest. A single folder is full at about three million files."""
         folder = self.folder / REFUSED if refused else self.folder
         name = f"{_stem(label)}_{sha256[:16]}{_SUFFIXES[media_type]}"
         return folder / label.carrier / sha256[:2] / sha256[2:4] / name
 
     def make_durable(self, documents: Iterable[StoredDocument]) -> None:
-        """Make the names of these documents durable, including those of new folders. Raises RunError."""
+        """Make the names of these documents and of their new folders survive a power failure. Raises RunError."""
         try:
             for folder in {Path(document.path).parent for document in documents}:
                 sync_folder(folder)
@@ -153,7 +153,7 @@ class DocumentStore:
             raise self._storage_error(error) from error
 
     def _note(self, label: Label, delivery: Delivery, answer: Iterable[StoredDocument]) -> None:
-        """Write a note of an answer, without paths because the folder may be moved."""
+        """Add an answer to its note. The note contains no paths, because the folder may be moved."""
         pieces = [{name: getattr(document, name) for name in _NOTE_FIELDS} for document in answer]
         facts = {"owner": _owner(label), "delivery": delivery.as_json(), "pieces": pieces}
         line = json.dumps(facts).encode()
@@ -163,7 +163,7 @@ class DocumentStore:
             self.write(path, b"\n".join((*present, line)), durable=False)
 
     def find(self, label: Label) -> RecoveredEvidence:
-        """Find and reappraise the complete documents that runs stored for this claim and number before they died."""
+        """Find and reappraise complete documents that runs stored for this claim and number before the runs died."""
         documents: dict[str, StoredDocument] = {}
         complete: list[str] = []
         for line in _lines(self._parts / f"{_stem(label)}{_NOTE}"):
@@ -180,21 +180,21 @@ class DocumentStore:
         )
 
     def _reappraise(self, label: Label, document: StoredDocument) -> StoredDocument | None:
-        """Appraise a document again; None if it is missing or incomplete. A hollow document may not be moved yet."""
+        """Appraise a document again; None if it is missing or incomplete. Hollow documents may be in either folder."""
         for refused in (False, True):
             path = self._place(label, document.sha256, document.media_type, refused=refused)
             try:
                 content = read_regular(path, document.size + 1)
-            except OSError:  # then the carrier is called again
+            except OSError:  # if both fail, the carrier is called again
                 continue
             if hashlib.sha256(content).hexdigest() == document.sha256:
                 return _appraise(label, replace(document, path=str(path)), content)
         return None
 
     def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
-        """Delete the notes of these documents. All documents in the notes are now recorded in the database."""
+        """Delete the notes of these documents, because the database now contains all documents in the notes."""
         for path in {_note_of(self.folder, Path(document.path)) for document in documents}:
-            with suppress(OSError):  # the note is no longer read, and is deleted later because of its age
+            with suppress(OSError):  # an old note does no harm, and `prepare` deletes it later
                 path.unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
@@ -205,14 +205,14 @@ class DocumentStore:
     def write(self, path: Path, content: bytes, *, durable: bool) -> None:
         """Write a file completely or not at all. Names contain a digest, so an existing file is identical.
 
-        `durable`: its content survives a power failure too, which takes a few milliseconds. Notes need not be durable,
-        because they serve the next run after a run has died.
+        `durable`: make the content survive a power failure too, which takes a few milliseconds. Notes are not durable,
+        because they are needed only if a run dies.
         """
         self._make_folder(self._parts)
         self._make_folder(path.parent)
         part = self._parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}.part"
         try:
-            # Unbuffered, which avoids two more system calls (isatty and lseek).
+            # Unbuffered, because buffering would add two system calls (isatty and lseek).
             with open(part, "wb", buffering=0, opener=self._access.opener) as file:
                 remaining = memoryview(content)
                 while remaining:
@@ -232,7 +232,7 @@ class DocumentStore:
 
 
 def _appraise(label: Label, document: StoredDocument, content: bytes) -> StoredDocument:
-    """Add the findings to a document, and the reason if it proves nothing."""
+    """Add the findings to a document, and the reason if the document proves nothing."""
     if document.kind is EvidenceKind.RECORD:
         return replace(document, findings=record_findings(document.delivery))
     if document.refused:
@@ -248,7 +248,7 @@ def _appraise(label: Label, document: StoredDocument, content: bytes) -> StoredD
 
 
 def _stem(label: Label) -> str:
-    """Return the start of our file names: letters, digits, - and _ of a reference, made unique by the claim's ID."""
+    """Return the start of a claim's file names: the reference, the claim's unique ID and the number, made safe."""
     reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
     number = _UNSAFE.sub("-", label.number)[:40]
     return f"{reference}_{_safe_id(label.claim_id)}_{number}"
@@ -259,12 +259,12 @@ def _safe_id(claim_id: Any) -> str:
 
 
 def _note_of(folder: Path, document: Path) -> Path:
-    """Return the note of a document's claim, by the part of the document's name before the digest."""
+    """Return the note of a document's claim. The document's name begins with the note's name."""
     return folder / PARTS / f"{document.name.rpartition('_')[0]}{_NOTE}"
 
 
 def _lines(note: Path) -> list[bytes]:
-    """Return the lines of a note, one per answer; empty if the note is missing or unreadable."""
+    """Return the lines of a note, one per answer. A missing or unreadable note has no lines."""
     try:
         return read_regular(note).splitlines()
     except OSError:
@@ -272,12 +272,12 @@ def _lines(note: Path) -> list[bytes]:
 
 
 def _owner(label: Label) -> list[str]:
-    """Return the values that identify the claim of an answer, because file names alone are not unique."""
+    """Return values that identify the claim of an answer. The file name alone may belong to several claims."""
     return [label.carrier, str(label.claim_id), label.reference, label.number, label.client]
 
 
 def _answer(line: bytes, label: Label) -> list[StoredDocument]:
-    """Return the pieces of an answer, without paths; none if the line is truncated or for another claim or number."""
+    """Return the pieces of an answer, without paths. A truncated line, or one for another claim or number, has none."""
     facts = _facts(line)
     if facts is None or facts["owner"] != _owner(label):
         return []
@@ -287,7 +287,7 @@ def _answer(line: bytes, label: Label) -> list[StoredDocument]:
 
 
 def _facts(line: bytes) -> dict[str, Any] | None:
-    """Return a parsed line of a note, or None if a power failure truncated it."""
+    """Return the parsed line of a note, or None if a power failure truncated the line."""
     try:
         facts: dict[str, Any] = json.loads(line)
     except ValueError:
@@ -296,7 +296,7 @@ def _facts(line: bytes) -> dict[str, Any] | None:
 
 
 def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
-    """Delete a claim's documents that have no row because their run died. Yield each remaining file with the reason."""
+    """Delete a claim's documents that have no row, because a run died. Yield each remaining file with the reason."""
     for note in (folder / PARTS).glob(f"*_{_safe_id(claim_id)}_*{_NOTE}"):
         answers = [facts for line in _lines(note) if (facts := _facts(line))]
         of_claim = [facts for facts in answers if facts["owner"][1] == str(claim_id)]
@@ -312,7 +312,7 @@ def erase_unrecorded(folder: Path, claim_id: Any) -> Iterator[tuple[str, str]]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new names in a folder durable. Windows neither supports nor needs this."""
+    """Make new names in a folder survive a power failure. Windows neither supports nor needs this."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -323,19 +323,19 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_inside(folder: Path, path: str) -> bool:
-    """Return whether a path from a row leads into the folder of documents after following links.
+    """Return whether a path from a row is inside the folder of documents, after following links.
 
-    Other software can write rows. A file outside the folder is neither read, copied nor deleted.
+    Other software can write rows, so recours does not read, copy or delete a file outside the folder.
     """
     try:
         place = Path(path)
         return place.is_absolute() and place.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a loop of links, or a NUL in the path
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a null character in the path
         return False
 
 
 def stored_files(folder: Path) -> Iterator[Path]:
-    """Yield all files kept as evidence, except unrecorded files, which are listed in notes."""
+    """Yield all files of evidence, except files in notes, which are not in the database yet."""
     for place in folder.rglob("*"):
         top = place.relative_to(folder).parts[0]
         if top in (PARTS, MANIFESTS) or (place.is_dir() and not place.is_symlink()):
@@ -346,19 +346,19 @@ def stored_files(folder: Path) -> Iterator[Path]:
 
 
 def erase(folder: Path, path: str, sha256: str) -> str | None:
-    """Delete a document and its note, and return a phrase that says why this failed, if it did.
+    """Delete a document and its note. If this fails, return a phrase that says why.
 
-    A missing document counts as deleted. The document is deleted first: the note is useless without it, and a prune
-    that dies in between is repeated.
+    A missing document counts as deleted. The document is deleted before the note. If a prune dies in between, the next
+    prune deletes the note.
     """
     if not is_inside(folder, path):
         return f"it is outside {folder}"
     place = Path(path)
-    # Regardless of the row, only a file that recours named is deleted: its path and its name contain the digest.
+    # Whatever the row says, delete only a file that recours has named. Its path and name contain the digest.
     is_ours = place.parent.parts[-2:] == (sha256[:2], sha256[2:4]) and f"_{sha256[:16]}." in place.name
     if len(sha256) != _DIGEST_LENGTH or not is_ours:
         return "its name is not in recours's format"
-    if not place.parent.is_dir():  # perhaps a share that is not mounted now and will be again
+    if not place.parent.is_dir():  # the folder may be a share that is currently not mounted
         return f"the folder {place.parent} does not exist"
     note = _note_of(folder, place)
     is_named = sha256.encode() in b"".join(_lines(note))

@@ -1,7 +1,7 @@
 """Requests and verifies timestamps of manifests from a third party (RFC 3161).
 
 The authority's answer is stored beside the manifest as `NAME.tsr`, in the format that `openssl ts -verify` reads. The
-text of a RunError is a phrase that says why a timestamp proves nothing.
+message of a RunError is a phrase that says why a timestamp is missing or proves nothing.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from recours.host.files import read_regular
 
 _PATIENCE_S = 20.0
 _OK = 200
-_LARGEST = 10_000_000  # bytes of a certificate file
+_LARGEST = 10_000_000  # maximum bytes of a certificate file
 
 
 def request_token(url: str, content: bytes, patience_s: float = _PATIENCE_S) -> bytes:
-    """Return the authority's token for this content. Raises RunError."""
+    """Request a timestamp of this content, and return the authority's token. Raises RunError."""
     client = _client()
     query = client.TimestampRequestBuilder(content, client.HashAlgorithm.SHA256).build()
     parts = urlsplit(url)
@@ -42,9 +42,9 @@ def request_token(url: str, content: bytes, patience_s: float = _PATIENCE_S) -> 
 
 
 def verify_token(token: bytes, content: bytes, roots: Sequence[Any]) -> datetime:
-    """Return the time at which the authority stamped this content, by its clock. Raises RunError.
+    """Return when the authority stamped this content, by the authority's clock. Raises RunError.
 
-    `roots`: root certificates that the signature must chain to. Empty: the signature is not verified.
+    `roots`: root certificates that the signature must chain to; empty: do not verify the signature.
     """
     response = _decode(token)
     if response.tst_info.message_imprint.message != hashlib.sha256(content).digest():
@@ -65,14 +65,14 @@ def verify_token(token: bytes, content: bytes, roots: Sequence[Any]) -> datetime
 def _decode(token: bytes) -> Any:
     try:
         response = _client().decode_timestamp_response(token)
-        _ = response.tst_info  # parsed only on access
+        _ = response.tst_info  # accessing it parses it
     except (ValueError, OverflowError) as error:
         raise RunError(f"the answer is not a valid timestamp ({clean(str(error), 120)})") from error
     return response
 
 
 def read_roots(path: Path | None) -> Sequence[Any]:
-    """Return the certificates in a PEM file, or none if no file is set. Raises RunError if none is readable."""
+    """Return the certificates in a PEM file, or none without a file. Raises RunError if the file has none."""
     if path is None:
         return ()
     _client()

@@ -1,4 +1,4 @@
-"""The checks of `recours verify`: verifies manifests and the files that they list, and appraises proofs again."""
+"""The checks of `recours verify`: verifies manifests and the files that they list, and reappraises proofs."""
 
 import errno
 import hashlib
@@ -32,10 +32,10 @@ _RESTORE = "Restore it from a backup, and find out who can write to the folder."
 
 @dataclass
 class Verification:
-    """Verifies all manifests, and the files of these claims, or of all claims if `claim_ids` is empty.
+    """Verifies all manifests, and the files of the claims `claim_ids` (empty: all claims).
 
-    `report` is called with each problem: what is wrong and what to do. `roots`: root certificates of the trusted
-    timestamp authorities; empty: signatures of timestamps are not verified.
+    `report`: called for each problem, with a text that says what is wrong and what to do. `roots`: root certificates of
+    trusted timestamp authorities; empty: do not verify the signatures of timestamps.
     """
 
     custody: DatabaseCustody
@@ -45,8 +45,8 @@ class Verification:
     files: int = 0
     pending: int = 0  # files that the next manifest will list
     last: Manifest | None = None
-    stamp: tuple[Manifest, datetime] | None = None  # the newest valid timestamp: its manifest and time
-    _lines_without_row: dict[str, str] = field(default_factory=dict)  # lines without a row, by SHA-256
+    stamp: tuple[Manifest, datetime] | None = None  # manifest and time of the newest valid timestamp
+    _lines_without_row: dict[str, str] = field(default_factory=dict)  # by SHA-256
 
     def run(self) -> None:
         """Run all checks. Raises DatabaseError."""
@@ -76,7 +76,7 @@ class Verification:
                 )
 
     def _lines(self, manifest: Manifest, previous: Manifest) -> set[str] | None:
-        """Verify the previous timestamp, and return the other lines of a manifest. None: the manifest was changed."""
+        """Verify a manifest and the previous timestamp. Return the manifest's other lines; None if it was changed."""
         number = manifest.number
         content = self._verify_file(manifest.name, manifest.sha256, f"Manifest {number}")
         lines = None if content is None else set(content.decode("utf-8", "replace").split("\n"))
@@ -111,9 +111,9 @@ class Verification:
             return None
 
     def _verify_rows(self, manifest: int | None, lines: set[str] | None) -> None:
-        """Verify the rows of a manifest against its lines. None: rows in no manifest, or a manifest that was changed.
+        """Compare the rows of a manifest (None: rows in no manifest) with its lines (None: it was changed).
 
-        A later manifest lists a file again if it was erased or moved, or if its row was changed by recours.
+        A later manifest lists a file again if recours has erased or moved the file, or changed its row.
         """
         of_rows: set[str] = set()
         for row in self.custody.rows(manifest, self.claim_ids):
@@ -136,7 +136,7 @@ class Verification:
         self._lines_without_row |= {digest_of(line): line for line in named - of_rows}
 
     def _verify_file(self, name: str, sha256: str, label: str) -> bytes | None:
-        """Return the content of a file that has this SHA-256. Otherwise, report the problem and return None."""
+        """Return the content of a file if it has this SHA-256. Otherwise, report the problem and return None."""
         try:
             content = read_stored(self.custody.folder, name)
         except (FileNotFoundError, NotADirectoryError):
@@ -155,7 +155,7 @@ class Verification:
 
 
 def read_stored(folder: Path, name: str) -> bytes:
-    """Read a file of the folder. `name`: as in the database. Raises OSError."""
+    """Read a file in the folder of documents. `name`: as stored in the database. Raises OSError."""
     place = folder / name
     if not is_inside(folder, str(place)):
         raise OSError(errno.EINVAL, f"it is outside {folder}")
@@ -165,9 +165,9 @@ def read_stored(folder: Path, name: str) -> bytes:
 
 
 def reappraise(custody: DatabaseCustody, claim_ids: Collection[Any] = ()) -> Iterator[str | None]:
-    """Yield, for each accepted proof of these claims (empty: all), why it would be refused today, or None.
+    """Appraise each accepted proof of these claims (empty: all) again. Raises DatabaseError.
 
-    Raises DatabaseError.
+    Yields, for each proof, a sentence that says why it would be refused today, or None if it is still accepted.
     """
     for reference, path, media_type, carrier, number, kind in custody.proofs(claim_ids):
         try:

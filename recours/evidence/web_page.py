@@ -1,7 +1,7 @@
-"""Reads the text that a person would see on a web page, in one pass and without a browser.
+"""Reads the visible text of a web page, in one pass and without a browser.
 
-Text is skipped if an attribute, the page's own style sheet or a color like the background's hides it. External style
-sheets are not loaded. Sibling and attribute selectors are not supported.
+Text is skipped if an attribute, the page's own style sheet, or a color close to the background's hides the text.
+External style sheets are not loaded. Sibling and attribute selectors are not supported.
 """
 
 import html as markup
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from recours.evidence.reading import MOST_TEXT, Cell, Reading, Row
 
 _MOST_HTML = 1_000_000
-_HEAD = 2000  # bytes of a page that may declare its encoding
-_DEEPEST = 500  # nested elements; deeper text is not read
-_MOST_RULES = 200  # for one name, from the page's own style sheets
-_MOST_COMPARISONS = 2_000_000  # between the names in rules and those of the enclosing elements
+_HEAD = 2000  # bytes at the start of a page that may declare its encoding
+_DEEPEST = 500  # maximum nesting of elements; text in deeper elements is not read
+_MOST_RULES = 200  # style rules for one name
+_MOST_COMPARISONS = 2_000_000  # comparisons of style rules with enclosing elements
 
-# The text of these elements ends only at their end tag. The head is excluded: carriers' pages do not close it, and a
-# browser ends it at the body.
+# The text of these elements ends only at their end tag. The head is not included, because carriers' pages do not close
+# it, and browsers end it at the body.
 _RAW = re.compile(r"<(script|style|title|template|noscript|iframe)(?=[\s/>])")
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})")
-# Tags that start or end a row of text, and tags that start or end a cell. Other tags are inline.
+# Tags that separate rows of text, and tags that separate cells. Other tags are inline.
 _ROWS = frozenset(
     {
         "address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dl", "dt", "div", "fieldset", "footer",
@@ -29,24 +29,24 @@ _ROWS = frozenset(
     }
 )  # fmt: skip
 _CELLS = frozenset({"td", "th", "dd"})
-_OPEN_ENDED = _CELLS | {"dt"}  # the next one or the end of the row ends these
-_IMPLIED = _OPEN_ENDED | {"li", "p", "tr", "option"}  # the next element with the same name also ends these
+_OPEN_ENDED = _CELLS | {"dt"}  # only their start tags separate texts
+_IMPLIED = _OPEN_ENDED | {"li", "p", "tr", "option"}  # the next element with the same name ends these
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 )
-# Navigation and buttons say nothing about a parcel: "Proof of delivery", "Claims", "Reject cookies".
+# Navigation and buttons ("Proof of delivery", "Claims", "Reject cookies") say nothing about a parcel.
 _CONTROLS = frozenset({"nav", "button"})
-# A row that consists only of links is a menu, unless it contains a number.
+# Marks links in the text. A row that consists only of links is a menu, unless it contains a digit.
 _LINK = "\x0e"
 _LINK_ENDS = "\x0f"
 _LINKED = re.compile(f"{_LINK}[^{_LINK_ENDS}]*{_LINK_ENDS}")
 _ALNUM = re.compile(r"[^\W_]")
-_COLUMN = 100.0  # distance between columns
+_COLUMN = 100.0  # assumed distance between columns, in points
 _PASSWORD = re.compile(r"<input\b[^<>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
-# A picture counts only if it is embedded in the page.
+# Only a picture that is embedded in the page counts.
 _PICTURE = re.compile(r"<img\b[^<>]{0,200}\bsrc\s*=\s*[\"']?data:image/", re.IGNORECASE)
 _SIGNATURE = re.compile(r"sign(?:ature|é)|unterschrift|firma|handtekening", re.IGNORECASE)
-_AROUND = 300  # characters before a picture that may describe it
+_AROUND = 300  # characters before a picture that may describe the picture
 
 _ATTRIBUTE = re.compile(r"([a-z-]{2,20})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
 _STYLE_SHEET = re.compile(r"<style\b[^<>]*>(.*?)(?:</style|\Z)", re.DOTALL)
@@ -60,7 +60,7 @@ _SELECTOR = re.compile(r"(?:[a-z][a-z0-9]*|\*)?(?:[.#][\w-]+)*")
 _PART = re.compile(r"[.#]?[\w-]+")
 _ZERO = r"[-+]?0*\.?0*(?:px|em|rem|pt|%)?"
 _FAR_AWAY = r"-\d{3,}[^;]*"
-# Declarations of an element, sorted, that hide its text.
+# Style declarations that hide an element's text. The declarations are sorted by name.
 _HIDDEN = re.compile(
     rf";(?:display:none|visibility:(?:hidden|collapse)|(?:opacity|font-size):(?:{_ZERO}|0?\.0\d*)"
     rf"|(?:text-indent|left|top|right|bottom):{_FAR_AWAY}|clip-path:(?:inset\((?:100|5\d)%|circle\(0)[^;]*|clip:rect\((?:0|1px)[^;]*"
@@ -80,7 +80,7 @@ Names = frozenset[str]  # the name, classes and ID of an element: "div", ".late"
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    order: tuple[int, int]  # its number of names, and its position; the last rule wins
+    order: tuple[int, int]  # number of names, and position; the rule that sorts last wins
     names: Names
     ancestors: list[Names]
     style: Style
@@ -91,9 +91,9 @@ class _Element:
     name: str
     is_hidden: bool
     ink: Color = (0, 0, 0)
-    paper: Color | None = (255, 255, 255)  # None: unknown, for example a picture
+    paper: Color | None = (255, 255, 255)  # color of the background; None: unknown, such as a picture
     names: Names = frozenset()
-    is_closed: bool = False  # a details element, which shows only its summary
+    is_closed: bool = False  # a closed details element shows only its summary
     is_linked: bool = False
 
 
@@ -112,9 +112,9 @@ def _declarations(text: str) -> Style:
 
 
 def _rules(folded: str) -> dict[str, list[_Rule]]:
-    """Return the page's style rules by the longest name in their selector: an element name, a class or an ID.
+    """Return the page's style rules by the longest name (of an element, a class or an ID) in their selector.
 
-    Raises ValueError if there are more rules for one name than are examined.
+    Raises ValueError if there are too many rules for one name.
     """
     sheets = " ".join(_NOT_ON_SCREEN.sub(" ", sheet) for sheet in _STYLE_SHEET.findall(folded))
     rules: dict[str, list[_Rule]] = {}
@@ -140,9 +140,9 @@ def _hides_text(style: Style) -> bool:
 
 
 def read_web_page(content: bytes) -> Reading:
-    """Read a web page. Raises ValueError for a page with too many style rules."""
+    """Read a web page. Raises ValueError if the page has too many style rules."""
     page = content[:_MOST_HTML].decode("utf-8", "replace")
-    if "\ufffd" in page and b"utf-8" not in content[:_HEAD].lower():  # like browsers
+    if "\ufffd" in page and b"utf-8" not in content[:_HEAD].lower():  # browsers do the same
         page = content[:_MOST_HTML].decode("cp1252", "replace")
     pictures = [page[max(0, match.start() - _AROUND) : match.end()] for match in _PICTURE.finditer(page)]
     return Reading(
@@ -167,15 +167,15 @@ def _rows(page: str) -> list[Row]:
 
 
 def _visible(page: str) -> str:
-    """Return the text between the tags, with line breaks between rows and tabs between cells.
+    """Return the visible text, with line breaks between rows and tabs between cells.
 
-    It takes one pass: each step moves forward, or stops if a tag has no end.
+    The page is read in one pass. Each step moves forward, or reading stops if a tag has no end.
     """
     page = page.translate(
         {ord("\n"): " ", ord("\r"): " ", ord("\t"): " ", ord(_LINK): None, ord(_LINK_ENDS): None}
     )
     folded = page.lower()
-    if len(folded) != len(page):  # a capital letter with two lower-case letters
+    if len(folded) != len(page):  # some capital letters become two characters in lower case
         folded = page
     parts = list[str]()
     at = 0
@@ -200,7 +200,7 @@ def _visible(page: str) -> str:
 
 
 class _Elements:
-    """The elements that enclose the current position in the page."""
+    """The open elements at the current position in the page."""
 
     def __init__(self, folded: str) -> None:
         self._rules = _rules(folded)
@@ -216,7 +216,7 @@ class _Elements:
         return self._open[-1].is_linked
 
     def process_tag(self, name: str, attributes: str, *, is_end: bool) -> str:
-        """Process a tag, and return its replacement in the text: a line break, a tab or a space."""
+        """Process a tag, and return the line break, tab or space that replaces the tag in the text."""
         if is_end:
             places = (place for place in range(len(self._open) - 1, 0, -1) if self._open[place].name == name)
             del self._open[next(places, len(self._open)) :]
