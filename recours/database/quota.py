@@ -150,7 +150,7 @@ class QuotaTables:
                 self._reserved[reserved] -= units
 
     def settle(self) -> bool:
-        """Return unsent units to the quota. The result is whether there were any. Raises DatabaseError."""
+        """Give unsent units back to the quota, and return whether there were any. Raises DatabaseError."""
         with self._guard:
             unsent = sorted(self._unsent.items(), key=lambda entry: (entry[0].limit.key, entry[0].start))
             self._unsent.clear()
@@ -164,7 +164,7 @@ class QuotaTables:
         return bool(unsent)
 
     def leave(self) -> None:
-        """Return all unused units of this run to the quota. Raises DatabaseError."""
+        """Give all unused units of this run back to the quota. Raises DatabaseError."""
         with self._guard:
             self._unsent.update(+self._reserved)  # only positive counts
             self._reserved.clear()

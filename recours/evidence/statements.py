@@ -1,7 +1,7 @@
 """Finds the sentences in a text that say whether a parcel was delivered.
 
 Sentences are read clause by clause. Words before a participle, up to a comma, may deny a delivery ("could not be"),
-plan it ("will be") or doubt it ("according to your site"). A clause that begins with "that" belongs to the previous one.
+plan it ("will be") or doubt it ("according to your site"). A clause that begins with "that" extends the previous one.
 """
 
 import re

@@ -354,7 +354,7 @@ def erase(folder: Path, path: str, sha256: str) -> str | None:
     if not is_inside(folder, path):
         return f"it is outside {folder}"
     place = Path(path)
-    # Whatever the row says, delete only a file that recours has named. Its path and name contain the digest.
+    # Regardless of the row, delete only a file that recours has named. Its path and name contain the digest.
     is_ours = place.parent.parts[-2:] == (sha256[:2], sha256[2:4]) and f"_{sha256[:16]}." in place.name
     if len(sha256) != _DIGEST_LENGTH or not is_ours:
         return "its name is not in recours's format"

@@ -395,7 +395,7 @@ class FleetWorker:
             return True
 
     def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
-        """Register the end of a slice, and return the account's waiting lanes. For fairness, this lane is last."""
+        """Register the end of a slice, and return the account's waiting lanes, the other worker's first to be fair."""
         with self._guard:
             self._slices[lane.carrier] -= 1
             waiting = {other for other in self._waiting if other.carrier == lane.carrier}
@@ -412,7 +412,7 @@ class FleetWorker:
         )
 
     def _apply_refusal(self, worker: Worker, lane: WorkerLane) -> None:
-        """If the account refused calls, close it until the refusal ends, but no longer than between scheduled runs.
+        """If the account refused calls, close it until the refusal ends, but at most for the time between two runs.
 
         Within a run, a few failures close an account. Without this method, each slice would count failures from zero
         and use up attempts of many claims. Each process closes accounts only for itself.
@@ -454,13 +454,13 @@ class FleetWorker:
         self._faults[name, kind.name] = fault
 
     def _fault_of(self, kind: type[Worker]) -> str | None:
-        """Why jobs of this worker are failing; None: none is failing."""
+        """Why jobs of this worker are failing; None: all jobs succeed."""
         faults = (fault for (_, worker), fault in tuple(self._faults.items()) if worker == kind.name)
         return self.queue_fault or self._silence or next(faults, None)
 
     @property
     def fault(self) -> str | None:
-        """Why some jobs are failing; None: none is failing."""
+        """Why some jobs are failing; None: all jobs succeed."""
         return next(filter(None, map(self._fault_of, WORKERS.values())), None)
 
     @contextmanager

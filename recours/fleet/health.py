@@ -3,8 +3,8 @@
 `/health`: the process works and its database responds. `/ready`: the process accepts jobs, and a process of the fleet
 looks for due claims. `/metrics`: this process's own counts and the text of RECOURS_METRICS_FILE, for Prometheus.
 
-Every user of the machine can send requests. The endpoints share a few database connections with the process's jobs,
-which frequent, slow or simultaneous requests must not delay.
+Every user of the machine can send requests. Frequent, slow or simultaneous requests must not delay the process's jobs,
+which share a few database connections with the endpoints.
 """
 
 import json

@@ -66,7 +66,7 @@ class Process:
     _end: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, port: int) -> None:
-        """Work until the worker is stopped. `port`: of the endpoints; 0: none. Raises RunError if it cannot start."""
+        """Work until the worker is stopped. `port`: for /health; 0: disabled. Raises RunError if work cannot begin."""
         health = HealthServer(self.fleet_worker, port, lambda: self.is_ready) if port else None
         threads = [
             threading.Thread(target=self._every, args=(_RECORD_EVERY_S, self._keep_record), daemon=True)
@@ -141,7 +141,7 @@ class Process:
         self._has_logged_ready = is_ready and is_stable
 
     def _report_alive(self) -> None:
-        """Report to systemd, unless the loop that processes jobs has stalled. Without reports, systemd restarts us."""
+        """Report to systemd's watchdog, unless job processing has stalled. The watchdog then restarts the process."""
         if monotonic() - self._alive_at < _STALLED_S:
             systemd_notify("WATCHDOG=1")
 

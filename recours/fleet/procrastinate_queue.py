@@ -51,8 +51,8 @@ class ProcrastinateQueue:
     def run(self, jobs: "FleetWorker", slots: int, ready: NoteReady) -> None:
         """Process jobs, up to `slots` slices at once, until `jobs.stopped`. Then finish the jobs in progress.
 
-        The event loop is not the default of Windows, because psycopg does not support that one. Raises QueueError if
-        the database becomes unavailable. The caller then calls this method again.
+        Does not use the default event loop of Windows, because psycopg does not support it. Raises QueueError if the
+        database becomes unavailable. The caller then calls this method again.
         """
         for name in ("procrastinate", "psycopg.pool", "asyncio"):  # recours logs their faults itself
             logging.getLogger(name).setLevel(logging.CRITICAL)
