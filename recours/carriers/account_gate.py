@@ -359,7 +359,7 @@ class AccountGate:
     # ---------------------------------------------------------------- the reasons
 
     def _stopped(self, key: str, state: CarrierState) -> Refusal | None:
-        """The refusal if a person paused the account. No operator email is sent, because that person knows."""
+        """The refusal if a person paused the account. It sends no operator email, because a person already knows."""
         stop = state.stopped or state.own_stop
         if stop is None:
             return None

@@ -68,7 +68,7 @@ AMAZON_CODES = answers.status_table(
         ParcelStatus.CANCELLED: "PickupCancelled",
         ParcelStatus.AT_A_POINT: "AvailableForPickup AwaitingCustomerPickup",
         ParcelStatus.GOING_BACK: "ReturnInitiated",  # Return label has been generated
-        # Announced or picked up. After a delivery, this is another parcel with the same number.
+        # Announced or picked up. After a delivery, these codes belong to another parcel with the same number.
         ParcelStatus.ACCEPTED: "ReadyForReceive PickupDone PackageReceivedByCarrier",
         ParcelStatus.UNCLEAR: "Lost Rejected Undeliverable",
         ParcelStatus.ON_ITS_WAY: """
@@ -80,8 +80,8 @@ AMAZON_CODES = answers.status_table(
 # Events after which the recipient gets the parcel only if another event of the forward leg reports a delivery.
 _TURNING = frozenset({"Rejected", "Undeliverable"})
 
-# errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken: recorded; the others: from
-# the model.
+# errors[].code. InvalidInput, QuotaExceeded, InternalFailure and MissingAuthenticationToken were recorded. The other
+# codes are from the model.
 CODES: dict[str, Meaning] = {
     "InvalidRequest": Sentence.REQUEST_REJECTED,
     "InvalidInput": Sentence.REQUEST_REJECTED,
@@ -94,8 +94,8 @@ CODES: dict[str, Meaning] = {
     "InternalFailure": Sentence.CARRIER_ERROR,
     "ServiceUnavailable": Sentence.CARRIER_ERROR,
 }
-# Matched against the text of an error in lower case, preceded by its status and code. Recorded: "The access token you
-# provided is revoked, malformed or invalid", "Application do not have access to some or all requested resource",
+# Patterns for the status, the code and the text of an error, joined in lower case. Recorded texts: "The access token
+# you provided is revoked, malformed or invalid", "Application do not have access to some or all requested resource",
 # "TrackingId not found."
 _TEXTS: tuple[tuple[str, Meaning], ...] = (
     (r"unauthorized .*\b(?:access|security) token\b|401 unauthorized", Sentence.CREDENTIALS_REJECTED),

@@ -93,7 +93,7 @@ def unknown_code(name: str, answer: Response, code: str | None, carrier_text: st
 def report_code(
     failure: Failure, name: str, answer: Response, code: str | None, carrier_text: str | None = None
 ) -> Failure:
-    """Add a report of an unknown code to a failure whose meaning is clear without the code."""
+    """Report an unknown code along with a failure whose meaning is clear without the code."""
     return replace(failure, unknown=unknown_code(name, answer, code, carrier_text).unknown)
 
 

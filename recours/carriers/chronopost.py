@@ -57,8 +57,8 @@ CODES = answers.status_table(
         ParcelStatus.DESTROYED: "DR",
         # "Déposé" or "Pris en charge".
         ParcelStatus.ACCEPTED: "DB DV DY PC PE",
-        # The other codes in both documents, including exceptions. The codes in the last line are from two public
-        # clients only.
+        # The other codes in both documents, including exceptions. The codes in the last line are only in two public
+        # clients.
         ParcelStatus.ON_ITS_WAY: """
             B MD IP RB P DC SC EC TS TI TO TP AT SD
             ED TA LR J X CL N NA CO RC PA AV IV IN NL PR DO DF EJ
@@ -132,12 +132,12 @@ class Chronopost(Client):
 
 
 def tracking_request(number: str) -> Request:
-    """A call of `trackSkybillV2`, which needs no credentials. CXF requires the elements in the order of the schema."""
+    """A `trackSkybillV2` call, which needs no credentials. CXF requires elements in the order of the schema."""
     return _request("trackSkybillV2", [("language", _LANGUAGE), ("skybillNumber", number)])
 
 
 def pod_request(number: str, account: str, password: str, *, pdf: bool = True) -> Request:
-    """A call of `searchPOD` for a PDF or for an image of the signature."""
+    """A `searchPOD` call for a PDF, or else for an image of the signature."""
     fields = [
         ("accountNumber", account),
         ("password", password),
@@ -157,7 +157,7 @@ def _request(operation: str, fields: list[tuple[str, str]]) -> Request:
 
 
 def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the parcel was delivered to its recipient."""
+    """The delivery to the recipient, or a failure that says where the parcel is."""
     result = _result(answer, "trackSkybillV2")
     if isinstance(result, Failure):
         return result
@@ -234,7 +234,7 @@ def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
 
 
 def _result(answer: Response, operation: str) -> Any | Failure:
-    """The `return` element of an answer without an error."""
+    """The `return` element of an answer without an error, or a failure."""
 
     def read_fault(fault: Any) -> Failure:
         key = Sentence.REQUEST_REJECTED if soap.blames_request(fault) else Sentence.CARRIER_ERROR

@@ -1,4 +1,4 @@
-"""Base classes of the carrier clients: track the parcel first, then request the document."""
+"""Base classes of the carrier clients, which track a parcel first and then request its document."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

@@ -68,7 +68,7 @@ CODES = answers.status_table(
         ParcelStatus.PROHIBITED: "DOUPRO RSTPRO",
         # "Pris en charge par La Poste"; PCHCFM is from the older table.
         ParcelStatus.ACCEPTED: "AECCOU AECPRE ECHCLI PCHCEI PCHCFM",
-        # On its way, held, or waiting to be collected: not delivered yet.
+        # On its way, held, or awaiting collection, but not delivered yet.
         ParcelStatus.ON_ITS_WAY: """
             AACALI AARAVI AARBPR AARBRX AARCFM AARDES AARDOU AARDVY AAREXP AARIMP AARJPO AARREL AARREX
             AARRLX AARRTG AARTER AARTRA ACKNAD AEC AEC128 AECCFM AECEXC AECEXP AECIMP AECIND AECMAN

@@ -49,7 +49,7 @@ _FREIGHT = "freight"  # a value of `service`
 STATUSES = answers.status_table(
     {
         ParcelStatus.DELIVERED: DELIVERED,
-        ParcelStatus.ACCEPTED: "pre-transit",  # announced; after a delivery, another parcel with the same number
+        ParcelStatus.ACCEPTED: "pre-transit",  # announced; after a delivery, for another parcel
         ParcelStatus.ON_ITS_WAY: "transit",
         ParcelStatus.UNCLEAR: "failure unknown",
     }
@@ -130,9 +130,9 @@ def _numbers(body: Any) -> tuple[str, ...]:
 
 
 def _scan(event: Any) -> Scan:
-    """An event or the current status. The times have no offset; they are assumed to be French local time (inferred).
+    """An event or the current status. Its time has no offset and is assumed to be French local time (inferred).
 
-    A returned parcel has the same codes as any other parcel; only its label shows the return.
+    Only labels show that a parcel is returned, because its codes are the same as for any other parcel.
     """
     label = json_api.first_text(event, "description", "status")
     at = answers.parse_time(json_api.text(event, "timestamp"), PARIS)

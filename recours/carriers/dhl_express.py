@@ -30,7 +30,7 @@ from recours.core.text import clean
 # statuses of a whole shipment and have never been seen as event codes.
 DHL_EXPRESS_CODES = answers.status_table(
     {
-        ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; other labels use it for details of the delivery
+        ParcelStatus.DELIVERED: "101 OK DD",  # DD: Delivered damaged; some labels of DD are details of a delivery
         ParcelStatus.RETURNED: "RT",  # Returned to consignor
         ParcelStatus.DESTROYED: "DS",  # Destroyed / disposal
         ParcelStatus.AT_A_POINT: "CC",  # Awaiting cnee collection

@@ -115,7 +115,7 @@ class DhlParcelDe(Client):
 
 
 def request(operation: str, numbers: Sequence[str], settings: Mapping[str, str]) -> Request:
-    """The request for an operation on these numbers. Its query contains the second pair of credentials."""
+    """The request for an operation on these numbers. The query contains the user and password."""
     key, secret, user, password = (settings[name] for name in SPEC.credentials[0])
     login = {"appname": user, "password": password, "language-code": "en"}
     attributes = login | {"request": operation, "piece-code": ";".join(numbers)}
@@ -211,7 +211,7 @@ def _scan(event: Any, *, is_delivered: bool) -> Scan:
 
 
 def parse_signature(answer: Response, number: str, delivery: Delivery) -> Outcome:
-    """The image, encoded in hexadecimal digits, or why it is missing."""
+    """The image of the signature (hexadecimal in the answer), or why it is missing."""
     root = _root(answer, SIGNATURE_ERRORS, _GOOD)
     if isinstance(root, Failure):
         return root

@@ -47,7 +47,7 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class HttpError(Exception):
-    """A call that returned nothing to parse. The message completes a sentence that starts with the carrier's name."""
+    """A call that returned nothing to parse. Its message completes a sentence that starts with the carrier's name."""
 
     key: Sentence
 
@@ -252,7 +252,7 @@ class _TimedResponse(http.client.HTTPResponse):
         super().__init__(timed, *args, **named)
 
     def begin(self) -> None:
-        """Read the head of the answer after any interim answers. http.client itself skips only status 100."""
+        """Read the status and headers after all interim answers. http.client itself skips only those with 100."""
         super().begin()
         while 100 < self.status < 200:  # noqa: PLR2004 (early hints and other interim answers)
             unread: Any = None

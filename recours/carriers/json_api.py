@@ -69,7 +69,7 @@ def items(tree: Any, *path: str | int) -> list[Any]:
 
 
 def text(tree: Any, *path: str | int) -> str | None:
-    """The stripped text at the end of the path (numbers as text), or None."""
+    """The stripped text or number at the end of the path, as text, or None."""
     value = at(tree, *path)
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
@@ -104,8 +104,8 @@ class ProblemJson(NamedTuple):
 def problem_of(answer: Response) -> ProblemJson:
     """Read an error. The result is empty if the answer is not an error in this format.
 
-    Two fields are ignored: `instance`, because it repeats the request and so contains every field name, and `status`
-    (a text at MyDHL, a number at Unified), because it repeats the HTTP status.
+    Two fields are ignored: `instance` repeats the request, including all field names, and `status` (a text at MyDHL, a
+    number at Unified) repeats the HTTP status.
     """
     problem = tree(answer.body)
     details = at(problem, "additionalDetails")

@@ -1,4 +1,4 @@
-"""La Poste, "Suivi v2": the status of all parcels of the group, in JSON over HTTP, without documents or signatories.
+"""La Poste, "Suivi v2": the status of all parcels of the group, without documents or signatories. JSON over HTTP.
 
 Sources: three public clients, and a study of the gateway from September 2026. Nothing was tested against the live
 service.

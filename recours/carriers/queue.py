@@ -63,10 +63,10 @@ class _Fetch:
 
     key: str
     reservation: Reservation
-    delivery: Delivery | None = None  # known from another account's answer
-    calls: int = 0  # sent
+    delivery: Delivery | None = None  # known from an answer to another account
+    calls: int = 0  # calls sent
     unsent: int = 0
-    accepted: bool = False  # an answer other than a refusal showed that our account is accepted
+    accepted: bool = False  # whether an answer that is not a refusal showed that our account is accepted
 
     def count(self, session: "HttpSession", *, accepted: bool = False) -> None:
         self.calls += session.calls
@@ -82,7 +82,7 @@ class _Answer(NamedTuple):
     retry_at: datetime | None = None  # when the account or the carrier may be called again
     accepted: frozenset[Capability] = frozenset()  # our account's rights, as shown by the answers
     last: Capability = Capability.TRACKING  # the right that the last call used
-    # False: another fetch's answer closed the account while the call waited to send our credentials.
+    # Whether our credentials were sent. Another fetch may close the account while the call waits.
     presented: bool = True
 
     @property
@@ -198,12 +198,12 @@ class Bundle:
 
     @property
     def failure(self) -> Failure | None:
-        """Why the call about all numbers failed. None if it succeeded or an internal error ended it."""
+        """Why the call about all numbers failed, or None if it succeeded or had an internal error or a refusal."""
         return self._failed.get(self.numbers)
 
     @property
     def bad_numbers(self) -> set[str]:
-        """The numbers that make shared calls fail, either alone or only together with a second number."""
+        """The numbers that make shared calls fail, either individually or in combination with a second number."""
         if self.outage or not self._failed:
             return set()
         groups = [set(numbers) for numbers in self._failed]
@@ -548,7 +548,7 @@ class APIRequestQueue(AccountGate):
     def _ask_default_account(
         self, key: str, parcel: ParcelQuery, denied: CarrierAnswer, may_continue: MayContinue
     ) -> CarrierAnswer:
-        """Use the default account for a parcel that a client's account was denied, if calls are left without waiting.
+        """Use the default account for a parcel that a client's account was denied, if its quota has calls left.
 
         If no call is left, or the carrier asks us to wait, no attempt is used. The claim is fetched with the default
         account from now on. The denial remains if the default account must not be used or is denied the parcel too.

@@ -171,7 +171,7 @@ class QuotaReservation:
     _may_continue: Callable[[], bool] = lambda: True  # whether calls may still wait
     _slots: Sequence[threading.Semaphore] = ()  # acquired in this order for each call, and released after it
     _has_called: bool = False
-    _last: list[Reserved] = field(default_factory=list)  # units that the last call uses
+    _last: list[Reserved] = field(default_factory=list)  # units used by the last call
     _is_calling: bool = False
 
     def consume(self, capability: Capability) -> None:

@@ -93,7 +93,7 @@ UPS_CODES = answers.status_table(
         ParcelStatus.UNCLEAR: """
             000 059 068 069 088 094 114 117 127 128 129 130 133 140 142 148 155 156 163
         """,
-        # More scans follow: attempts, refusals and requests, including requests to return the parcel (033, 118, 119).
+        # More scans follow these: attempts, refusals and requests, also to return the parcel (033, 118, 119).
         ParcelStatus.ON_ITS_WAY: """
             003 005 006 010 012 013 014 016 018 019 020 021 022 023 024 025 027 028 029 030 032 033 037 039
             041 042 043 044 045 046 047 048 049 050 051 052 053 054 055 056 057 058 060 061 062 063 064 065 066
@@ -236,7 +236,7 @@ def _codes(status: Any) -> list[str]:
 
 
 def _meaning(status: Any) -> ParcelStatus | None:
-    """The meaning of the status's codes, or of its type if the codes do not say where the parcel is."""
+    """The meaning of a status by its codes, or by its type if the codes do not say where the parcel is."""
     by_code = answers.status_of(_codes(status), STATUS_CODES)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code
@@ -319,7 +319,7 @@ def _zones() -> dict[str, ZoneInfo]:
 
 
 def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:
-    """The local day, and the time if it is known."""
+    """The local day of delivery and the exact time, each None if unknown."""
     end = json_api.at(package, "deliveryTime")
     hour = json_api.text(end, "endTime") if json_api.text(end, "type") == "DEL" else None
     dates = [date for date in json_api.items(package, "deliveryDate") if json_api.text(date, "type") == "DEL"]

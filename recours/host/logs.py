@@ -173,7 +173,7 @@ class LogFile:
     access: Access = PRIVATE
 
     def opened(self, aside: logging.Handler | None = None) -> _File:
-        """Open the file. `aside`: another handler for all lines. By default, stderr gets lines while the file is locked.
+        """Open the file. `aside`: another handler for all lines; by default, stderr while the file is locked.
 
         Raises RunError.
         """

@@ -36,7 +36,7 @@ class Pings:
         sleep: Callable[[float], None] = time.sleep,
         patience_s: float = _PATIENCE_S,
     ) -> None:
-        """`url` may contain {worker}. `run_id`: 32 hex digits. `patience_s`: timeout to connect and to get the answer."""
+        """`url` may contain {worker}. `run_id`: 32 hex digits. `patience_s`: timeout of a connection and an answer."""
         self._parts = urlsplit(url.replace("{worker}", worker))
         self._run_id = UUID(hex=run_id)
         self._redact = redact

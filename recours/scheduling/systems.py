@@ -58,7 +58,7 @@ def run(command: Sequence[str], content: bytes = b"") -> Done:
     return Done(process.returncode, process.stdout, process.stderr.decode(errors="replace"))
 
 
-# The first lines of a script by an installer: the interpreter, or sh and a line for sh if the interpreter's path is long.
+# The first lines that installers write: the interpreter, or sh and a line for sh if the interpreter's path is too long.
 _INTERPRETER = re.compile(rb'#!(?:/bin/sh\n\'{3}exec\' "?(/[^"\n]+?)"? "\$0"|(/\S+))')
 _LONGEST_INTERPRETER = 5000
 
@@ -318,7 +318,7 @@ class Crontab:
         )
 
     def _read_exactly(self) -> str:
-        """Read the crontab. Raises ScheduleError if it may have carriage returns; Debian's `crontab -l` escapes them."""
+        """Read the crontab. Raises ScheduleError if it may have carriage returns, because Debian's output escapes them."""
         text = self._read()
         if "\\r" in text:
             raise ScheduleError(

@@ -148,7 +148,7 @@ class _Reading:
     # ---------------------------------------------------------------- groups of settings
 
     def _check_names(self) -> None:
-        """Report unknown names, because a misspelled quota would not be applied."""
+        """Report unknown names. Otherwise, a misspelled quota would be ignored silently."""
         names = {*SETTINGS}
         for spec in self.catalog.specs.values():
             names |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}

@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, `.env`, `.streamlit/secrets.toml`, in that order."""
+"""The sources of settings: the environment, `.env` and `.streamlit/secrets.toml`, in that order."""
 
 import errno
 from collections.abc import Mapping
