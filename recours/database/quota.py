@@ -138,7 +138,7 @@ class QuotaTables:
         return use.exhausted(request.headroom, units)
 
     def use(self, reserved: Reserved, units: int = 1) -> None:
-        """Register that reserved units of a long window are about to be sent. Negative `units`: they were not sent."""
+        """Register that reserved units of a long window are about to be sent. Negative `units` undo this."""
         with self._guard:
             self._reserved[reserved] -= units
 

@@ -59,7 +59,7 @@ class _Case:
 
     @property
     def states_delivery(self) -> bool:
-        """Whether the document states that something was delivered. A date alone is no such statement."""
+        """Whether the document states that something was delivered. A date alone does not count."""
         return self.facts.states_delivery or (
             self.facts.delivered is not None and not self.facts.is_dated_by_noun
         )

@@ -221,7 +221,7 @@ class Sheet:
         return self._drawing.without_texts([text.box for text in self.texts])
 
     def _is_readable(self, text: DrawnText) -> bool:
-        """Return whether the page has contrast where the text is: the text's own, or that of the scan under it."""
+        """Return whether a person can see the text, either the text itself or the letters of a scan under it."""
         return text.size >= _SMALLEST_LETTERS and self._drawing.has_contrast(text.box)
 
     def _add_objects(
@@ -360,7 +360,7 @@ class Drawing:
         )
 
     def without_texts(self, texts: list[Box]) -> Any:
-        """Return the page with its texts painted over. More is covered, because scanned letters may be larger."""
+        """Return the page with its texts painted over, with a margin because scanned letters may be larger."""
         from PIL import Image  # noqa: PLC0415 (only for the first picture)
 
         size = (self._width, self._height)

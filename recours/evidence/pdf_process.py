@@ -88,7 +88,7 @@ class PdfProcess:
         """Return the parsed answer, or `otherwise` if the file exceeds the limits or crashes the process.
 
         Raises NotADocumentError if the document does not open, and ImportError if the process or its packages cannot be
-        loaded. Raises MemoryError if memory is too short to load them, or if the process is killed from outside.
+        loaded. Raises MemoryError if there is too little memory to load them, or the process is killed from outside.
         """
         fault = None
         with self._lock:

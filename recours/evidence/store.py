@@ -120,7 +120,7 @@ class DocumentStore:
         return refused_path
 
     def _with_path(self, label: Label, piece: Piece, sha256: str, retrieved: Retrieved) -> StoredDocument:
-        """Return a piece with the path for storing it. A piece that must be a document and is none is refused."""
+        """Return a piece with its path. Pieces other than records are refused immediately unless they are documents."""
         media_type = MEDIA_TYPE
         refused = None
         if piece.kind is not EvidenceKind.RECORD:
@@ -180,7 +180,7 @@ class DocumentStore:
         )
 
     def _reappraise(self, label: Label, document: StoredDocument) -> StoredDocument | None:
-        """Appraise a document again; None if it is missing or incomplete. Hollow documents may be in either folder."""
+        """Appraise a document again; None if it is missing or incomplete. Its run may have died before moving it."""
         for refused in (False, True):
             path = self._place(label, document.sha256, document.media_type, refused=refused)
             try:

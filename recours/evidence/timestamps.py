@@ -72,7 +72,7 @@ def _decode(token: bytes) -> Any:
 
 
 def read_roots(path: Path | None) -> Sequence[Any]:
-    """Return the certificates in a PEM file, or none without a file. Raises RunError if the file has none."""
+    """Return the certificates in a PEM file; none if `path` is None. Raises RunError if the file is unreadable."""
     if path is None:
         return ()
     _client()

@@ -280,8 +280,8 @@ class FleetWorker:
     def fetch_now(self, reference: str, asked_at: float | None, requeue: Requeue) -> None:
         """Fetch one claim before all others. If the claim is not fetched, log the reason.
 
-        A new claim gets its first attempt. Any other claim is fetched only if a person requested this at `asked_at` and
-        no attempt has begun since, because the job may be late or a duplicate.
+        A new claim gets its first attempt. Any other claim is fetched only if a person requested a fetch at `asked_at`
+        and no attempt has begun since, because the job may be late or a duplicate.
         """
         if not can_be_reference(reference):
             run_log().warning("Ignored a job without a claim")
@@ -395,7 +395,7 @@ class FleetWorker:
             return True
 
     def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
-        """Register the end of a slice, and return the account's waiting lanes, the other worker's first to be fair."""
+        """Register the end of a slice, and return the account's waiting lanes, the other worker's first for fairness."""
         with self._guard:
             self._slices[lane.carrier] -= 1
             waiting = {other for other in self._waiting if other.carrier == lane.carrier}
@@ -487,7 +487,7 @@ class FleetWorker:
             self._done[name] += 1
 
     def _kept(self, record: RunRecord) -> Worker | None:
-        """A worker that an earlier job used, if it knows the clients' current accounts."""
+        """A worker from an earlier job that knows the clients' current accounts; None: create a new worker."""
         while (
             worker := record.take()
         ) and worker.catalog.client_accounts is not self._accounts.client_accounts:
@@ -547,7 +547,7 @@ class FleetWorker:
 
     @property
     def is_silent(self) -> bool:
-        """Return whether no process of the fleet looks for due claims any more, although the database responds."""
+        """Return whether the fleet no longer looks for due claims, although the database responds."""
         return self._silence is not None
 
     def _find_silence(self) -> str | None:

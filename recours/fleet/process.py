@@ -1,4 +1,4 @@
-"""The process of `recours worker`, from its start to SIGTERM. If the database becomes unavailable, it tries again."""
+"""The process of `recours worker`, from its start to SIGTERM. If the database is unavailable, it waits and retries."""
 
 import os
 import socket
