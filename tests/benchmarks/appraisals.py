@@ -1,4 +1,4 @@
-"""The cost of appraising a PDF: all CPU time, including that of the PDF process."""
+"""The cost of appraising a PDF: the CPU time, including the PDF process."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ def rows() -> Iterator[Row]:
 
 
 def _corpus() -> list[str]:
-    """The PDFs of the first corpus, one line of JSON each."""
+    """The PDFs of the first corpus, as one line of JSON each."""
     pdfs = [document for document in first.documents() if document.media_type == "application/pdf"]
     return [
         json.dumps((base64.b64encode(pdf.content).decode(), pdf.carrier, pdf.number, pdf.kind))

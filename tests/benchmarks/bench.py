@@ -1,4 +1,4 @@
-"""`make bench`: speed, as ratios within one run where possible, because machines differ and are never idle.
+"""`make bench`: measure speed. Most results are ratios within one run, because machines differ in speed and load.
 
 The exit status is 1 if a bound is exceeded.
 """
@@ -55,7 +55,7 @@ CLAIMS = 300
 
 
 def throughput() -> Iterator[Row]:
-    """Whole runs against the minimum time of their calls: delivered claims, and a typical run with claims in transit."""
+    """The time of whole runs, relative to that of their calls alone: delivered claims, and claims in transit."""
     for at_once, bound in ((8, 1.15), (4, 1.3)):
         ideal = CLAIMS * CALLS_A_CLAIM * LATENCY_S / at_once
         options = ("--batch-size", str(CLAIMS), "--concurrency", str(at_once))
@@ -66,7 +66,7 @@ def throughput() -> Iterator[Row]:
 
 
 def _seconds_of_run(scenario: Scenario, claims: int, latency_s: float, at_once: int, *options: str) -> float:
-    """The seconds in the run's report, without the start of Python."""
+    """The duration in the run's report in seconds, without the start of Python."""
     folder = new_folder()
     new_database(folder, claims)
     with carrier(claims, latency_s, scenario) as (address, _):
@@ -87,7 +87,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]+")
 
 @contextmanager
 def sandbox_process() -> Iterator[str]:
-    """The simulated carriers in a separate process, so that their work is not counted as ours; yields its address."""
+    """Yield the address of the simulated carriers in a separate process, so that their CPU time is not counted."""
     command = [sys.executable, "-u", "-m", "recours", "sandbox", "--port", "0", "--mail-port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -99,10 +99,9 @@ def sandbox_process() -> Iterator[str]:
 
 
 def cpu_a_call() -> Iterator[Row]:
-    """Our CPU time per call: quota, request, HTTP, parsing; the median over fetches and carriers.
+    """The CPU time of recours per call for quota, request, HTTP and parsing: the median over fetches and carriers.
 
-    In addition, the time of a whole run per call, which includes leasing, deciding, recording and storing the
-    document.
+    Also the CPU time of a whole run per call, which includes leasing, deciding, recording and storing the document.
     """
     calls, runs = [], []
     with tempfile.TemporaryDirectory() as name, sandbox_process() as address:
@@ -126,7 +125,7 @@ def cpu_a_call() -> Iterator[Row]:
 
 
 def _cpu_of_fetches(app: App, example: Sandbox, key: str) -> float:
-    """Milliseconds per call, the median of a hundred fetches."""
+    """CPU milliseconds per call, the median of a hundred fetches."""
     queue = make_queue(app.settings, app.database, SystemClock(), lambda: 0.0)
     needed, spent = CATALOG.specs[key].calls_for(None), []
     for n in range(CLAIMS_A_CARRIER):
@@ -138,7 +137,7 @@ def _cpu_of_fetches(app: App, example: Sandbox, key: str) -> float:
 
 
 def _cpu_of_run(app: App) -> float:
-    """Milliseconds of the whole process per call in a run over a hundred claims."""
+    """CPU milliseconds of the whole process per call, in a run over a hundred claims."""
     worker = make_worker(PODRetryScheduler, app, Options(batch_size=CLAIMS_A_CARRIER))
     started = time.process_time()
     report = worker.run()
@@ -155,16 +154,16 @@ MEGABYTE = 1_000_000
 
 
 class LargeDocument(SimulatedSession):
-    """A simulated carrier with a document answer of one megabyte; `has_grown`: whether the answer had base64 text."""
+    """A simulated carrier with a document answer of 1 MB. `has_grown`: whether the answer had base64 to enlarge."""
 
     def __init__(self, carrier: str, scenario: Scenario) -> None:
-        """Start without a call."""
+        """Create the session before its first call."""
         super().__init__(carrier, scenario)
         self.has_grown = False
         self._answers: dict[tuple[str, bytes | None], Response] = {}
 
     def call(self, what: Capability, request: Request) -> Response:
-        """Its answer with the longest base64 text enlarged; built once, so that only reading is measured."""
+        """The answer with its longest base64 text enlarged. Built only once, so that only parsing is measured."""
         question = request.path, request.body
         if question not in self._answers:
             answer = super().call(what, request)
@@ -179,19 +178,19 @@ _LARGE_TEXT = base64.b64encode(b"%PDF-1.4\n" + bytes(range(256)) * (MEGABYTE * 3
 
 
 def parse_of_a_megabyte() -> Iterator[Row]:
-    """A fetch that reads a document answer of 1 MB with all its parsing; nothing is sent."""
+    """The time of a fetch that parses a document answer of 1 MB, without any network traffic."""
     fetches = {}
     for key, spec in CATALOG.specs.items():
         line, client = LargeDocument(key, Scenario.DELIVERED), client_of(key)
         outcome = client.fetch(spec.sample_number, None, line)
         if not (isinstance(outcome, Retrieved) and line.has_grown):
-            continue  # no document, or raw bytes without parsing
+            continue  # the carrier has no documents, or sends raw bytes that need no parsing
         fetches[key] = partial(client.fetch, spec.sample_number, None, line)
     slowest = max(least_in_turns(fetches, 21).values())
     yield Row("parse of a 1 MB document answer, ms, the slowest", 1000 * slowest, 15.0)
 
 
-# ---------------------------------------------------------------- mails
+# ---------------------------------------------------------------- emails
 
 _MAILED = """
 import os, sys, time, uuid
@@ -213,7 +212,7 @@ print(spent, peak)
 
 
 def mails() -> Iterator[Row]:
-    """Rendering and sending an email to each of a thousand and ten thousand clients: our CPU time and peak memory."""
+    """The CPU time and peak memory to render and send an email to each of a thousand or ten thousand clients."""
     peaks: dict[int, float] = {}
     for count in (1_000, 10_000):
         with tempfile.TemporaryDirectory() as name, MailSandbox(Path(name, "mails")) as post:

@@ -1,19 +1,19 @@
-"""`make bench-yield`: how many of the obtainable proofs the workers obtain before the deadlines.
+"""`make bench-yield`: measure how many of the obtainable proofs the workers obtain before the deadlines.
 
 The workers run over generated populations of four weeks (`population`), in five regimes and with several seeds. Two
-references have the same claims and quotas: the guide's table in order of arrival, and an oracle that knows when each
-proof appears. The difference between the two, summed over the seeds, is the gap; the result is the part of the gap
-that the workers close. These runs have a database, carriers and a clock in memory. For one seed of each regime, three
-weeks are repeated with real processes, SQLite, HTTP and the simulated carriers, one call at a time: the calls and
-proofs of each claim must be identical.
+references get the same claims and quotas: the guide's table in order of arrival, and an oracle that knows when each
+proof appears. The gap is the difference between their proofs, summed over the seeds. The result is the share of it that
+the workers close. These runs have a database, carriers and a clock in memory. For one seed of each regime, three weeks
+are repeated with real processes, SQLite, HTTP and the simulated carriers, one call at a time. The calls and proofs of
+each claim must be identical.
 
-Three more questions have their own worlds, each with a bound:
-- archive: claims filed weeks after the delivery, whose proofs are retrieved from an archive at the first request;
-- evenings: a carrier that fails from 18 to 20 h, when last attempts may be due;
+Three special worlds have their own bounds:
+- archive: claims are filed weeks after the delivery, and carriers retrieve the proofs from an archive when requested;
+- evenings: a carrier fails from 18:00 to 20:00, when last attempts may be due;
 - first calls: how long new claims wait for their first call if calls are scarce, and the cost of limiting this wait.
 
 Prints tables and writes the results to tests/benchmarks/yield.json. The exit status is 1 if a bound is missed, or
-cannot be measured because this version lacks the setting.
+cannot be measured because this version does not have the setting.
 """
 
 import argparse
@@ -53,13 +53,13 @@ from tests.benchmarks.runs_in_processes import RunsInProcesses
 SEEDS = 3
 FIGURES = Path(__file__).with_name("yield.json")
 _DAYS_IN_PROCESSES = 21
-_LEAST_SHARE = 0.8  # relative to a client's share under the oracle
-_MOST_CALLS_A_POD = 3.5  # in the scarce regime, with all options
+_LEAST_SHARE = 0.8  # minimum share of a client's proofs, relative to its share under the oracle
+_MOST_CALLS_A_POD = 3.5  # maximum in the scarce regime with all options
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration of the workers. `least`: the minimum part of the gap to close, by regime."""
+    """A configuration of the workers. `least`: the minimum share of the gap that it must close, by regime."""
 
     name: str
     settings: Mapping[str, str]
@@ -86,10 +86,10 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Yield:
-    """The result of one strategy on one population. Only claims with a deadline count, except for calls."""
+    """The result of one strategy on one population. `in_time`, `amount` and `by_client` need a deadline."""
 
     in_time: int
-    amount: float  # euros of the claims counted in `in_time`
+    amount: float  # amount in euros of the claims counted in `in_time`
     by_client: Counter[int]
     calls: int
     wasted: int
@@ -111,13 +111,13 @@ def measured(population: Population, harvest: Harvest) -> Yield:
 
 
 def never_called(cases: Iterable[Case], harvest: Harvest) -> list[Case]:
-    """The claims that could have been called for and were not."""
+    """The claims that never got a call although their number is valid."""
     return [case for case in cases if case.can_be_called and case.id not in harvest.first_calls]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One seed of a regime: both references, and each variant by name."""
+    """The results for one seed of a regime: both references, and each variant by name."""
 
     regime: str
     guide: Yield
@@ -144,18 +144,18 @@ def compare(regime: Regime, seed: int, variants: Sequence[Variant]) -> Compariso
 
 @dataclass(frozen=True)
 class Summary:
-    """A variant in a regime, over all seeds."""
+    """The results of a variant in a regime, summed over all seeds."""
 
-    guide: int  # proofs in time
+    guide: int  # the guide's proofs in time
     found: int
     oracle: int
-    closed: float  # the part of the gap
-    below_guide: list[int]  # the seeds
+    closed: float  # share of the gap
+    below_guide: list[int]  # seeds with fewer proofs than the guide
     calls_a_pod: float
-    wasted: float  # the part of the calls
-    amount: float  # of what the oracle secured, in euros
+    wasted: float  # share of the calls
+    amount: float  # amount in euros, relative to the oracle's
     never_called: int
-    least_share: float  # of a client, relative to its share under the oracle
+    least_share: float  # lowest share of a client's proofs, relative to its share under the oracle
 
 
 def summarize(of_seeds: Sequence[Comparison], name: str) -> Summary:
@@ -182,13 +182,13 @@ def summarize(of_seeds: Sequence[Comparison], name: str) -> Summary:
 
 
 def _least_share(found: Iterable[Yield], oracles: Iterable[Yield]) -> float:
-    """The smallest share of a client in all proofs, divided by its share under the oracle."""
+    """The lowest ratio between a client's share of all proofs and its share under the oracle."""
     mine, best = (sum((one.by_client for one in ways), Counter[int]()) for ways in (found, oracles))
     return min(mine[client] / mine.total() * best.total() / best[client] for client in best)
 
 
 def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
-    """The missed bounds as sentences."""
+    """A sentence for each missed bound."""
     least = variant.least.get(regime)
     found = []
     if least is not None and summary.closed < least:
@@ -208,9 +208,10 @@ def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
 
 
 def differing(regime: Regime, variant: Variant, days: int = _DAYS_IN_PROCESSES) -> list[str]:
-    """References of the first seed's claims whose result differs between real processes and memory.
+    """References of the first seed's claims whose results differ between real processes and memory.
 
-    One call at a time: otherwise the order of answers decides which claims get the last calls of a day.
+    The runs make one call at a time, because otherwise the order of answers decides which claims get a day's last
+    calls.
     """
     population = replace(populate(regime, 0), ends=START + timedelta(days=days))
     in_memory = RunsInMemory(population, settings_of(variant.settings)).run()
@@ -223,12 +224,12 @@ def differing(regime: Regime, variant: Variant, days: int = _DAYS_IN_PROCESSES) 
     ]
 
 
-# ---------------------------------------------------------------- worlds with a bound of their own
+# ---------------------------------------------------------------- worlds with their own bounds
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A strategy's result in a world. `figures`: the measurements; `text`: the same and the bound, as a sentence."""
+    """A strategy's result in a world. `figures`: the measurements. `text`: a sentence with them and the bound."""
 
     name: str
     is_met: bool
@@ -237,7 +238,7 @@ class Answer:
 
 
 def archive(seed: int) -> dict[str, tuple[int, int]]:
-    """Proofs in time for each variant and for the guide's table."""
+    """The numbers of proofs in time of each variant and of the guide."""
     compared = compare(ARCHIVE, seed, VARIANTS)
     return {name: (found.in_time, compared.guide.in_time) for name, found in compared.variants.items()}
 
@@ -251,13 +252,13 @@ def judge_archive(of_seeds: Sequence[Mapping[str, tuple[int, int]]]) -> list[Ans
     return answers
 
 
-# As the manual recommends; each last attempt is due when the carrier begins to fail.
+# The values that the manual recommends. With each of them, last attempts are due when the carrier begins to fail.
 _EVENING_HOURS = ("24", "30")
 _LEAST_IN_EVENINGS = 0.95
 
 
 def evenings(seed: int) -> dict[str, tuple[int, int]]:
-    """Proofs in time with last attempts this many hours before the deadline, with and without failing evenings."""
+    """The numbers of proofs in time for each time of last attempts, with and without failing evenings."""
     whole = replace(populate(_named("medium"), seed), outages=())
     failing = whole.failing_each_evening(next(iter(QUOTAS)))
     found = {}
@@ -286,7 +287,7 @@ _LEAST_WITH_CAP = 0.97
 
 @dataclass(frozen=True)
 class FirstCalls:
-    """The wait of new claims for their first call, in hours, and the proofs in time with and without the cap."""
+    """The hours that new claims wait for their first call, and the proofs in time with and without the cap."""
 
     waited: Sequence[float]
     in_time: int
@@ -294,7 +295,7 @@ class FirstCalls:
 
 
 def first_calls(seed: int) -> dict[str, FirstCalls]:
-    """Two worlds: scarce calls with the settings that the manual recommends, and many previously failed claims."""
+    """The results with scarce calls and the recommended settings, and with many previously failed claims."""
     found = {}
     for regime, variant in ((_named("scarce"), VARIANTS[-1]), (MANY_FAILED, VARIANTS[0])):
         population, settings = populate(regime, seed), settings_of(variant.settings)
@@ -368,7 +369,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the results; 1 if a bound is missed."""
+    """Print the results. Return 1 if a bound is missed."""
     options, started = _parsed(arguments), time.monotonic()
     is_all = not (options.regime or options.world)
     regimes = [one for one in REGIMES if is_all or one.name in (options.regime or ())]
@@ -406,7 +407,7 @@ def _compare_all(
     variants: Sequence[Variant],
     missed: list[str],
 ) -> dict[str, dict[str, Any]]:
-    """Print and return the results by regime and variant; add missed bounds."""
+    """Print and return the results by regime and variant. Append missed bounds to `missed`."""
     pairs = list(product(regimes, range(seeds)))
     done = pool.map(compare, *zip(*pairs, strict=True), [variants] * len(pairs))
     print(_HEAD)
@@ -424,7 +425,7 @@ def _compare_all(
 def _ask_worlds(
     pool: ProcessPoolExecutor, worlds: Sequence[str], seeds: int, missed: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """Print and return the results of these worlds; add missed bounds."""
+    """Print and return the results of these worlds. Append missed bounds to `missed`."""
     done = {name: [pool.submit(WORLDS[name][0], seed) for seed in range(seeds)] for name in worlds}
     figures: dict[str, dict[str, Any]] = {}
     for name, of_seeds in done.items():

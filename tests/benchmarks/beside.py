@@ -1,4 +1,4 @@
-"""The cost of recours for the service as claims grow: the service's writes, an idle run, the adoption."""
+"""The cost of recours with a growing number of claims: the service's writes, an idle run, and the adoption."""
 
 import sqlite3
 import sys
@@ -35,11 +35,11 @@ from tests.benchmarks.rows import Row, least_in_turns
 from tests.long_form import IS_LONG
 
 MANY = 1_000_000 if IS_LONG else 100_000  # claims
-# Rows per transaction of the service: a server's CPU time has a resolution of hundredths of a second.
+# Rows per transaction of the service: many, because a server's CPU time is measured in hundredths of a second.
 _AT_ONCE = 50_000
 # One of a hundred claims is open.
 _STAGES = ("waiting", *["given_up"] * 30, *["success"] * 69)
-# Of the columns that recours may add, those that no service has on its own.
+# The columns that only recours adds; a service may already have the other POD columns.
 _GUIDES = ("pod_retry_count", "pod_last_retry_at")
 _SERVICE_BOUNDS = {"SQLite": 1.25, "PostgreSQL": 1.15}
 _IDLE_BOUNDS_MS = {"SQLite": 150.0, "PostgreSQL": 200.0}
@@ -48,7 +48,7 @@ Execute = Callable[[str, Sequence[tuple[Any, ...]]], None]
 
 
 def old_claims(claims: int) -> Iterator[KeptClaim]:
-    """A service's claims of a thousand days: one of a hundred waits for its next retry, others were given up."""
+    """A service's claims of a thousand days. One in a hundred waits for its next retry; the others are closed."""
     later = (NOW + timedelta(days=1)).strftime(STAMP)
     for n in range(claims):
         stage = _STAGES[n % len(_STAGES)]
@@ -57,15 +57,15 @@ def old_claims(claims: int) -> Iterator[KeptClaim]:
         yield KeptClaim(stage, later, next_at=next_at, written_at=written_at)
 
 
-# ---------------------------------------------------------------- the service's own writing
+# ---------------------------------------------------------------- the service's own writes
 
 
 def service() -> Iterator[Row]:
-    """The service's inserts and updates of a number, alternating with a table without recours.
+    """The cost of the service's inserts and updates of numbers, relative to a table without recours.
 
-    Without recours there is neither our index nor the guide's two columns; the service has the other POD columns. All
-    inserted claims are pending, so each row is in our index. CPU time counts, including the server's, because other
-    load hardly affects it.
+    A table without recours has neither our index nor the guide's two columns, but it has the other POD columns. All
+    inserted claims are pending, so each row is in our index. The cost is the CPU time, including the server's, because
+    other load hardly affects it. Measurements alternate.
     """
     with kinds() as new:
         for kind, new_url in new.items():
@@ -85,7 +85,7 @@ def service() -> Iterator[Row]:
 
 
 def _writing(url: URL) -> dict[str, Callable[[], None]]:
-    """A transaction of each kind."""
+    """A function for each kind of transaction."""
     columns = "claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number, pod_fetch_status"
     insert = f"INSERT INTO claims ({columns}) VALUES (?, 'o', 'Chronopost', 'lost', 10, ?, 'pending')"
     rounds = count()
@@ -105,7 +105,7 @@ def _writing(url: URL) -> dict[str, Callable[[], None]]:
 
 
 def _transactions(url: URL) -> Execute:
-    """A function that runs a statement with many parameter rows in a transaction, like the service's own driver."""
+    """A function that runs a statement with many parameter rows in a transaction, with the service's driver."""
     if url.get_backend_name() == "sqlite":
         file = sqlite3.connect(str(url.database))
 
@@ -127,9 +127,9 @@ def _transactions(url: URL) -> Execute:
 
 
 def idle() -> Iterator[Row]:
-    """A whole run with a sweep of 50,000 claims, compared with a run on a database without claims.
+    """The CPU time of a whole run with a sweep of 50,000 claims, in addition to a run without any claims.
 
-    CPU time counts, including the server's.
+    Includes the CPU time of the server.
     """
     sizes = (100_000, MANY) if MANY > 100_000 else (MANY,)
     with kinds(durable=True) as new:
@@ -160,7 +160,7 @@ def _repaired(url: URL) -> float:
 
 
 def adoption() -> Iterator[Row]:
-    """The first run on a database whose failed claims have all retries used by other software."""
+    """The first run on a database with failed claims whose retries were all used by other software."""
     with kinds(durable=True) as new:
         for kind, new_url in new.items():
             url = new_url()

@@ -1,6 +1,6 @@
-"""`make bench BASE=<commit>`: this version against another, alternating within one run.
+"""`make bench BASE=<commit>`: compare this version with another in alternating runs.
 
-Both run their real scripts as processes, with their own code and schema and the same simulated carrier.
+Each version runs its real scripts as processes, with its own code and schema. Both use the same simulated carrier.
 """
 
 import json
@@ -29,7 +29,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Load:
-    """Due Chronopost claims with two calls each; each worker makes eight calls at once."""
+    """Due Chronopost claims that need two calls each. Each worker makes eight calls at once."""
 
     claims: int
     latency_s: float
@@ -37,7 +37,7 @@ class Load:
     on_postgresql: bool = False
 
 
-# The minimum speed of this version, relative to the other.
+# The loads, with the minimum speed of this version relative to the other version.
 LOADS = {
     "50 ms a call": (Load(300, 0.05), 1.3),
     "200 ms a call": (Load(120, 0.2), 1.0),
@@ -49,7 +49,7 @@ LOADS = {
 
 @dataclass
 class Version:
-    """A checkout, and for each run over a load its seconds and its CPU seconds including the start of Python."""
+    """A checkout, with the seconds and CPU seconds of each run by load. CPU includes the start of Python."""
 
     root: Path
     folder: Path
@@ -100,7 +100,7 @@ class Version:
     def _start(self, settings: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
         usual = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.root), "RECOURS_HOME": str(self.folder)}
         command = [sys.executable, *arguments]
-        # Into a file: nobody reads the output of several processes, and a full pipe would block them.
+        # Into a file, because a full pipe would block processes whose output nobody reads.
         with (self.folder / "errors").open("ab") as errors:
             return subprocess.Popen(
                 command, cwd=self.root, env=usual | settings, stdout=subprocess.PIPE, stderr=errors
@@ -121,7 +121,7 @@ def rows(commit: str) -> Iterator[Row]:
         here = Version(ROOT, Path(name, "here"), server)
         for version in (base, here):
             version.folder.mkdir()
-            version.run(Load(1, 0.0))  # compiles the bytecode
+            version.run(Load(1, 0.0))  # so that the bytecode is compiled
         for words, (load, least) in LOADS.items():
             for _ in range(ROUNDS):
                 base.run(load)

@@ -1,6 +1,6 @@
 """The database cost of one claim, from its first assessment to its recorded proof, and of a carrier's quota row.
 
-The claims have two calls each, and one run of eight threads records them. The carrier answers at once.
+The claims need two calls each. One run with eight threads processes them, and the carrier answers immediately.
 """
 
 import multiprocessing
@@ -33,7 +33,7 @@ from tests.postgres import running
 
 _CLAIMS = 2_000
 _SECONDS = 5.0
-# Tables, and their bytes with all indexes.
+# The size of each table in bytes, including all indexes.
 _TABLES = """
     SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables
     WHERE relname = 'claims' OR relname LIKE 'recours%' ORDER BY relname
@@ -51,7 +51,7 @@ _COUNTERS = """
 
 
 def of_a_claim() -> Iterator[Row]:
-    """Bytes of each table on both databases; on PostgreSQL also transactions, write-ahead log and updates."""
+    """The bytes of each table on both databases. On PostgreSQL also transactions, write-ahead log and updates."""
     yield from _on_sqlite()
     yield from _on_postgres()
 
@@ -74,7 +74,7 @@ def _on_postgres() -> Iterator[Row]:
         with psycopg.connect(plain(url), autocommit=True) as connection:
             before = connection.execute(_COUNTERS).fetchone()
             yield Row("PostgreSQL: CPU of the run, ms a claim", _run(url, new_folder()))
-            time.sleep(1.5)  # the server's statistics are a second late
+            time.sleep(1.5)  # the server updates its statistics after a second
             after = connection.execute(_COUNTERS).fetchone()
             assert before
             assert after
@@ -92,7 +92,7 @@ def _on_postgres() -> Iterator[Row]:
 
 
 def _run(database: URL, folder: Path) -> float:
-    """CPU milliseconds of the process per claim, including its start."""
+    """CPU milliseconds of the process per claim, including the start of Python."""
     add_failed(database, numbers(_CLAIMS))
     address = database.render_as_string(hide_password=False)
     with carrier(_CLAIMS, 0.0) as (url, _):
@@ -105,7 +105,7 @@ def _run(database: URL, folder: Path) -> float:
 
 
 def _table(kind: str, table: str, rows: int, size: int) -> Iterator[Row]:
-    """The table, without tables whose size does not depend on the number of claims."""
+    """The size of a table per claim, if it depends on the number of claims."""
     if rows * 10 >= _CLAIMS:
         yield Row(f"{kind}: {table}: rows a claim", rows / _CLAIMS)
         yield Row("  bytes a row, with indexes", size / rows)
@@ -115,7 +115,7 @@ def _table(kind: str, table: str, rows: int, size: int) -> Iterator[Row]:
 
 
 def of_quota() -> Iterator[Row]:
-    """Units that processes reserve one by one, all in the same row."""
+    """The cost of reserving units one by one from several processes, all in the same row."""
     with running(durable=True) as server:
         for processes in (1, 2, 4):
             url = new_postgres(server).render_as_string(hide_password=False)

@@ -1,6 +1,6 @@
-"""100,000 documents of one carrier: the time for the last ones, against the first ones of another carrier.
+"""The time to store the last of 100,000 documents, relative to the first documents of another store.
 
-They are tracking records, which are not appraised: only the store and the disk are measured.
+The documents are tracking records, which are not appraised, so only the store and the disk are measured.
 """
 
 import os
@@ -19,12 +19,12 @@ from tests.benchmarks.rows import Row
 from tests.long_form import IS_LONG
 
 _COUNT = 1_000_000 if IS_LONG else 100_000
-_PORTION = 2_000  # timed documents
+_PORTION = 2_000  # number of timed documents
 _CONTENT = b"proof of delivery " * 1_000
 
 
 def rows() -> Iterator[Row]:
-    """Medians of the last documents and of the first of a new store, alternating for equal disk load."""
+    """The median times of the last documents and of a new store's first documents, alternating for equal disk load."""
     folder = new_folder()
     full, new = DocumentStore(folder / "full"), DocumentStore(folder / "new")
     with patch("os.fsync"):
@@ -47,7 +47,7 @@ def rows() -> Iterator[Row]:
 
 
 def _seconds(store: DocumentStore, n: int) -> float:
-    """The seconds of the steps that a run does for one claim."""
+    """The seconds that the steps of a run for one claim take."""
     label = Label("chronopost", n, f"CLM-{n:07d}", f"XY{n:09d}FR")
     content = b"%d " % n + _CONTENT
     retrieved = Retrieved.single(content, Delivery(signatory="DUPONT"), "tracking", kind=EvidenceKind.RECORD)

@@ -1,4 +1,4 @@
-"""Shared setup of benchmarks: a simulated carrier, a run, databases with claims."""
+"""Shared setup of the benchmarks: a simulated carrier, a run, databases with claims."""
 
 import json
 import os
@@ -35,7 +35,7 @@ CALLS_A_CLAIM = 2
 
 
 def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[str, str]:
-    """The environment of a scheduler's process; bytecode is compiled, as for a user."""
+    """The environment of a scheduler's process. Python may store bytecode, as in an installation."""
     inherited = {
         name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
     }
@@ -51,7 +51,7 @@ def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[s
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
-    """The seconds that a process takes from start to end."""
+    """Run a process, and return the seconds from its start to its end."""
     started = time.perf_counter()
     subprocess.run(command, env=environment, check=True, capture_output=True)
     return time.perf_counter() - started
@@ -86,7 +86,7 @@ with Sandbox(now=lambda: datetime.now(UTC), latency=float(sys.argv[2])) as box:
 def carrier(
     claims: int, latency_s: float, scenario: Scenario = Scenario.DELIVERED
 ) -> Iterator[tuple[str, Callable[[], list[float]]]]:
-    """A simulated carrier: its address, and a function that ends it and returns the time of each call in seconds."""
+    """Yield a simulated carrier's address, and a function that ends it and returns the time of each call in seconds."""
     command = [sys.executable, "-c", _CARRIER, str(claims), str(latency_s), scenario]
     with subprocess.Popen(
         command,
@@ -112,7 +112,7 @@ def carrier(
 
 
 def scheduler(settings: dict[str, str], claims: int, threads: int) -> tuple[float, dict[str, Any]]:
-    """A whole run over this many claims: its seconds and its report."""
+    """Run the scheduler over this many claims, and return the seconds and the report."""
     batch = ["--batch-size", str(claims), "--concurrency", str(threads), "--json"]
     started = time.perf_counter()
     run = subprocess.run(
@@ -126,7 +126,7 @@ def scheduler(settings: dict[str, str], claims: int, threads: int) -> tuple[floa
 
 
 def cpu_of_children() -> float:
-    """CPU seconds of the ended child processes of this process."""
+    """CPU seconds of this process's children that have ended."""
     times = os.times()
     return times.children_user + times.children_system
 
@@ -136,7 +136,7 @@ def cpu_of_all() -> float:
     times: dict[int, float] = {}
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has just ended; its times are in its parent
+        with suppress(OSError):  # the process has just ended, and its parent has its times
             facts = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
             pid = int(path.parent.name)
             parents[pid], times[pid] = int(facts[1]), sum(map(int, facts[11:15]))
@@ -150,7 +150,7 @@ def cpu_of_all() -> float:
 
 @cache
 def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """Deleted at exit: ext4 creates files slowly for about five minutes after thousands were deleted."""
+    """A folder that is deleted only at exit, because ext4 is slow for minutes after thousands of files are deleted."""
     return tempfile.TemporaryDirectory(prefix="recours-bench-")
 
 
@@ -190,7 +190,7 @@ def plain(url: URL) -> str:
 
 
 def insert(url: URL, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Add rows. On PostgreSQL also do what autovacuum would do some time later."""
+    """Add rows. On PostgreSQL also vacuum and analyze the table, as autovacuum would do later."""
     names = ", ".join(columns)
     if url.get_backend_name() == "sqlite":
         with closing(sqlite3.connect(str(url.database))) as file:
@@ -230,7 +230,7 @@ def numbers(claims: int) -> Iterator[str]:
 
 
 def new_database(folder: Path, claims: int) -> Path:
-    """A file `bench.db` with this many due claims."""
+    """Create the database file `bench.db` with this many due claims."""
     path = folder / "bench.db"
     path.unlink(missing_ok=True)
     create_file(path)
@@ -256,9 +256,9 @@ _OWN = (
 
 @dataclass(frozen=True)
 class KeptClaim:
-    """A claim with recours's row of it, which is absent for a finished claim. Times are texts."""
+    """A claim and recours's row for it, which does not exist for a finished claim. Times are strings."""
 
-    stage: str  # "success": it is finished
+    stage: str  # "success" for a finished claim
     rank_at: str
     is_deadline: bool = False
     deadline: str | None = None
@@ -294,7 +294,7 @@ class KeptClaim:
 
 
 def add_kept(url: URL, claims: Callable[[], Iterator[KeptClaim]]) -> URL:
-    """Add claims that recours adopted long ago to an empty database; returns the same address."""
+    """Add claims that recours adopted long ago to an empty database. Return `url`."""
     insert(url, "claims", _SERVICE, (claim.service_row(n) for n, claim in enumerate(claims())))
     own = (claim.own_row(n) for n, claim in enumerate(claims()))
     insert(url, "recours_claims", _OWN, filter(None, own))
@@ -311,12 +311,12 @@ def execute(url: URL, *statements: str) -> None:
 
 
 def add_large(url: URL, claims: int, stages: Sequence[str] = STAGES) -> URL:
-    """Add claims with recours's rows; returns the same address."""
+    """Add claims with recours's rows. Return `url`."""
     return add_kept(url, partial(_large, claims, stages))
 
 
 def _large(claims: int, stages: Sequence[str]) -> Iterator[KeptClaim]:
-    """Nine of ten finished, given up or waiting; one of ten due, half of them with a deadline. Or in these stages."""
+    """Claims in these stages. By default one of ten is due, half of them with a deadline; the others are not open."""
     for n in range(claims):
         stage = stages[n % len(stages)]
         later = (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(STAMP)

@@ -1,6 +1,6 @@
 """The throughput and latency of a fleet: `python -m tests.benchmarks.growth fleet defer`.
 
-Whole processes on a PostgreSQL that waits for the disk, with the real `recours worker`.
+The processes are real `recours worker` programs on a PostgreSQL server that waits for the disk.
 """
 
 import os
@@ -36,14 +36,14 @@ from tests.processes_of_fleet import (
 LATENCY_S = 0.2
 CLAIMS = 400
 ROUNDS = 5 if IS_LONG else 2
-COUNTS = (1, 2, 4)  # of workers
+COUNTS = (1, 2, 4)  # numbers of workers
 
 
 # ---------------------------------------------------------------- throughput
 
 
 def throughput() -> Iterator[Row]:
-    """Claims per second of one, two and four workers, from the first recorded attempt to the last; alternating."""
+    """Claims per second of one, two and four workers in alternating rounds, from the first attempt to the last."""
     rates: dict[int, list[float]] = {count: [] for count in COUNTS}
     with running(durable=True) as server:
         for turn in range(ROUNDS):
@@ -64,7 +64,7 @@ def _rate(server: Server, name: str, count: int) -> float:
             ends = time.monotonic() + 300
             while _succeeded(database) < CLAIMS:
                 assert time.monotonic() < ends, "the workers do not get on"
-                time.sleep(0.5)  # polling takes time from the processes
+                time.sleep(0.5)  # poll rarely, because polling takes CPU time from the workers
         assert len(box.calls) == 2 * CLAIMS
         return (CLAIMS - 1) / _span(database)
 
@@ -95,14 +95,14 @@ def _place(server: Server, name: str) -> Iterator[tuple[Database, Sandbox, dict[
         Sandbox() as box,
     ):
         complete(database)
-        # Outside of tests the simulated carrier has its own password.
+        # Outside the tests, the simulated carrier has another password.
         more = {"RECOURS_HOME": folder, **box.environment("chronopost")}
         variables = environment(url.render_as_string(hide_password=False), box, Path(folder), **more)
         recours(variables, "init-db", "--fleet")
         yield database, box, variables
 
 
-# ---------------------------------------------------------------- how soon
+# ---------------------------------------------------------------- latency
 
 
 def latencies(variables: dict[str, str], database: Database, box: Sandbox, count: int) -> list[float]:

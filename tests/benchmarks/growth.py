@@ -1,7 +1,7 @@
-"""`make bench-growth`: how costs grow with threads, machines, claims, documents, and the size of the database.
+"""`make bench-growth`: measure how costs grow with threads, machines, claims, documents and the database's size.
 
-Bounded results are ratios within one run where possible, because machines differ and are never idle. The exit status
-is 1 if a bound is exceeded. RECOURS_LONG=1: up to the largest sizes.
+Results with a bound are ratios within one run if possible, because machines differ in speed and load. The exit status
+is 1 if a bound is exceeded. RECOURS_LONG=1 adds the largest sizes.
 """
 
 import json
@@ -48,7 +48,7 @@ MANY = 1_000_000 if IS_LONG else 200_000  # claims
 
 
 def threads() -> Iterator[Row]:
-    """A process of 32 threads, including its start and the first call alone, at a latency of 100 ms."""
+    """The time of a process with 32 threads at a latency of 100 ms, including its start and a first call alone."""
     claims, count = 3_200, 32
     ideal_s = claims * CALLS_A_CLAIM * LATENCY_S / count
     ratio = statistics.median(_seconds_of_run(claims, count) / ideal_s for _ in range(ROUNDS))
@@ -72,9 +72,9 @@ _A_SECOND = 10  # calls that the carrier allows
 
 
 def one_waiter() -> Iterator[Row]:
-    """96 threads of one process at ten calls a second. All transactions of the run are counted.
+    """The transactions and the used quota of a process with 96 threads and ten calls a second.
 
-    A call sent at the end of a window may arrive in the next one: the maximum per second is the database's count.
+    The maximum per second is the database's count, because a call sent at the end of a window may arrive in the next.
     """
     claims = 600 if IS_LONG else 150
     with kinds(durable=True) as new:
@@ -98,9 +98,9 @@ def _waited(database: URL, claims: int, threads: int) -> dict[str, float]:
         )
         settings = replace(
             load(folder, variables, CATALOG), carrier_concurrency=threads
-        )  # more than one run may have
+        )  # more threads than the setting allows
         opened = open_database(settings)
-        transactions: list[object] = []  # each has its own connection
+        transactions: list[object] = []  # one for each connection checked out
         event.listen(opened.database.engine, "checkout", lambda *_: transactions.append(1))
         options = Options(batch_size=claims, concurrency=threads)
         report = make_worker(PODRetryScheduler, opened, options).run()
@@ -121,7 +121,7 @@ def _waited(database: URL, claims: int, threads: int) -> dict[str, float]:
 
 
 def sizes() -> Iterator[Row]:
-    """The due query for growing numbers of claims."""
+    """The time of the due query for growing numbers of claims."""
     with kinds() as new:
         for kind, new_url in new.items():
             largest = 10 * MANY if kind == "SQLite" else MANY
@@ -136,11 +136,11 @@ def sizes() -> Iterator[Row]:
                     yield Row(f"{kind}: {words}, {largest:,} claims / 10,000", large / small, 2.0)
 
 
-# ---------------------------------------------------------------- looking
+# ---------------------------------------------------------------- reads
 
 
 def status() -> Iterator[Row]:
-    """The queries of `recours status` and the dashboard: many claims and attempts, against ten thousand of each."""
+    """The queries of `recours status` and the dashboard: many claims and attempts, relative to ten thousand of each."""
     with kinds() as new:
         for kind, new_url in new.items():
             few, many = (add_history(add_large(new_url(), count), count) for count in (10_000, MANY))
@@ -156,7 +156,7 @@ def status() -> Iterator[Row]:
 
 
 def search() -> Iterator[Row]:
-    """A page of the list of claims, for each search and order, among many claims: its time grows with them."""
+    """The time of a page of the claims list, for each search and order, among many claims."""
     with kinds() as new:
         for kind, new_url in new.items():
             url = new_url()
@@ -169,7 +169,7 @@ def search() -> Iterator[Row]:
 
 
 def memory() -> Iterator[Row]:
-    """Peak memory of a run over thousands of claims, against one over 100."""
+    """The peak memory of a run over thousands of claims, relative to a run over 100."""
     peaks = {}
     many = 10_000 if IS_LONG else 3_000
     for claims in (100, many):

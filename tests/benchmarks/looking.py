@@ -1,4 +1,4 @@
-"""The read cost of runs, `recours status` and the dashboard as claims grow: a part of `make bench-growth`."""
+"""The cost of reads by runs, `recours status` and the dashboard with many claims: a part of `make bench-growth`."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ _OUTCOMES = (
 
 
 def _attempts(count: int) -> Iterator[tuple[Any, ...]]:
-    """Attempts spread evenly over the last year, of all carriers and five retries."""
+    """Attempts of all carriers and of five retries, spread evenly over the last year."""
     step, keys = timedelta(days=365) / count, sorted(CATALOG.specs)
     for n in range(count):
         outcome, kind = _OUTCOMES[n % 5]
@@ -60,7 +60,7 @@ def _runs(hours: int) -> Iterator[tuple[Any, ...]]:
 
 
 def add_history(url: URL, count: int) -> URL:
-    """Add this many attempts, and the runs of a year; returns the same address."""
+    """Add this many attempts, and the runs of a year. Return `url`."""
     insert(url, "recours_attempts", _ATTEMPT, _attempts(count))
     insert(url, "recours_runs", _RUN, _runs(8760))
     return url
@@ -68,9 +68,9 @@ def add_history(url: URL, count: int) -> URL:
 
 @contextmanager
 def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
-    """The due query, and all reads of a run except the intake's, for a batch of 30 claims.
+    """The due query, and all reads of a run for a batch of 30 claims, without the intake.
 
-    The intake compares all open claims with the service's: the part *idle* measures it.
+    The part *idle* measures the intake, which compares all open claims with the service's rows.
     """
     with closing(Database(url)) as database:
         claims = ClaimRepository(database, CATALOG, "bench", "bench")
@@ -106,6 +106,6 @@ def status_of(url: URL) -> Iterator[Callable[[], object]]:
 
 
 def status_command(file: URL) -> None:
-    """`recours status`, from start to end."""
+    """Run the command `recours status`."""
     settings = environment(Path(str(file.database)).parent, PYTHONPATH=str(ROOT))
     timed([sys.executable, "-m", "recours", "status"], settings)

@@ -1,7 +1,7 @@
-"""The cost of a claim by its steps: lease, reserve, call, store, record; and of the start and end of a run.
+"""The cost of each step of a claim (lease, reserve, call, store, record), and of the start and end of a run.
 
-Counts are exact: SQL statements (except those that begin, end or set up a transaction), writing transactions, those
-that wait for the disk, files that do, and bytes written by this process. CPU times are those of its own threads.
+These counts are exact: SQL statements (except those that begin, end or set up a transaction), write transactions, syncs
+of transactions and files to disk, and bytes written by this process. CPU times are those of the process's threads.
 """
 
 import os
@@ -47,7 +47,7 @@ from tests.benchmarks.fixtures import (
 )
 from tests.benchmarks.rows import Row
 
-# The steps of a claim, outermost first: work of a nested step counts for the inner one.
+# The steps of a claim, outermost first. If steps are nested, the cost counts for the inner step.
 _PARTS = {
     (Engine, "run"): "threads",
     (Leasing, "next"): "lease",
@@ -67,7 +67,7 @@ _FEW = 20
 _SERVER = "SELECT xact_commit, pg_current_wal_lsn() - '0/0'::pg_lsn FROM pg_stat_database WHERE datname = current_database()"
 
 
-Counts = defaultdict[str, float]  # by part
+Counts = defaultdict[str, float]  # a count for each part
 
 
 def _counts() -> Counts:
@@ -88,7 +88,7 @@ class Costs:
 
     @property
     def part(self) -> str:
-        """The part of this thread."""
+        """The part that this thread is in."""
         stack = self._stack()
         return str(stack[-1]) if stack else "begin and end"
 
@@ -105,7 +105,7 @@ class Costs:
         return stack
 
     def settle(self) -> None:
-        """Add this thread's costs since the last call to its current part."""
+        """Add the thread's costs since the previous call of this method to its current part."""
         self._stack()
         cpu_s, written = self._here.seen
         self.add(self.cpu_s, time.thread_time() - cpu_s)
@@ -124,14 +124,14 @@ class Costs:
 
 
 def _written() -> int:
-    """Bytes that this thread has written to files, cached or not. Linux only."""
+    """The bytes that this thread has written to files, including writes to the cache. Linux only."""
     with open("/proc/thread-self/io", "rb", buffering=0) as file:  # noqa: PTH123 (a Path would cost more than the read)
         return int(file.read().split(b"wchar:")[1].split(None, 1)[0])
 
 
 @contextmanager
 def _watched(costs: Costs) -> Iterator[None]:
-    """Count the operations during the block."""
+    """Count the costs of recours in the block."""
     with contextmanager(_all_patched)(costs):
         costs.settle()
         yield
@@ -170,7 +170,7 @@ def _as_part(function: Callable[..., Any], part: str, costs: Costs) -> Callable[
 
 
 def _counted(costs: Costs) -> Callable[..., Any]:
-    """A writing transaction; on a server each waits for the disk."""
+    """Count write transactions. On a server, each transaction waits for the disk."""
     write = Database.write
 
     @contextmanager
@@ -185,7 +185,7 @@ def _counted(costs: Costs) -> Callable[..., Any]:
 
 
 def _costs(url: URL, count: int, at_once: int, address: str) -> tuple[Costs, float]:
-    """The costs of a run over this many Chronopost claims, and CPU milliseconds per claim with child processes."""
+    """The costs of a run over this many Chronopost claims, and CPU milliseconds per claim, with child processes."""
     add_failed(url, numbers(count))
     folder, costs = new_folder(), Costs()
     database_url = url.render_as_string(hide_password=False)
@@ -212,7 +212,7 @@ def _costs(url: URL, count: int, at_once: int, address: str) -> tuple[Costs, flo
 
 
 def _server(url: URL) -> tuple[int, int]:
-    """Committed transactions and bytes of the write-ahead log so far; the statistics are a second late."""
+    """Committed transactions and bytes of the write-ahead log so far. Waits, because statistics are a second late."""
     time.sleep(1.5)
     with psycopg.connect(plain(url), autocommit=True) as connection:
         commits, written = connection.execute(_SERVER).fetchone() or (0, 0)
@@ -228,7 +228,7 @@ BOUNDS = {
 
 
 def rows() -> Iterator[Row]:
-    """Delivered claims and those in transit, one by one and eight at once, on both databases."""
+    """The costs of claims delivered or in transit, one by one and eight at once, on both databases."""
     with kinds(durable=True) as databases:
         for scenario, words in ((Scenario.DELIVERED, "delivered"), (Scenario.IN_TRANSIT, "in transit")):
             for count, at_once in ((40, 1), (300, 8)):
@@ -271,7 +271,7 @@ def _rows_of(words: str, url: URL, count: int, at_once: int, address: str) -> It
 
 
 def cpu_of_a_claim(rounds: int = 3) -> Iterator[Row]:
-    """CPU of one more delivered claim in a separate run with its child processes; nothing else is counted."""
+    """The CPU time of one more delivered claim and its child processes, in a separate run without other counts."""
     with kinds(durable=True) as databases, carrier(_MANY, 0.0) as (address, _):
         for kind, new in databases.items():
             pairs = [

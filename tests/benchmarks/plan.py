@@ -1,4 +1,4 @@
-"""What `recours plan --hours 48` needs over a hundred thousand ready claims: a whole process, its start included."""
+"""The cost of `recours plan --hours 48` with a hundred thousand ready claims, including the start of the process."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ _CARRIERS = {"Chronopost": "XY{:09d}FR", "UPS": "1Z{:016d}", "FedEx": "{:012d}",
 
 
 def _claims(count: int) -> Iterator[tuple[Any, ...]]:
-    """Failed and new claims of four carriers, of the last thirty days; two of three have a deadline."""
+    """Failed and new claims of four carriers, created in the last thirty days. Two of three have a deadline."""
     chance, carriers = Random(1), list(_CARRIERS.items())
     for n in range(count):
         carrier, form = carriers[n % len(carriers)]
@@ -34,7 +34,7 @@ def _claims(count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def rows() -> Iterator[Row]:
-    """Seconds of the processor, and the most memory."""
+    """The CPU seconds and the peak memory."""
     url = new_sqlite()
     insert(url, "claims", _COLUMNS, _claims(_COUNT))
     box = Sandbox(now=lambda: datetime.now(UTC), port=9)

@@ -1,6 +1,6 @@
 """Generated claims of a service over four weeks with their carriers' future answers, for `bench_yield`.
 
-Nothing here was measured at a real service, and no number was chosen for its result. A seed always yields the same
+No number here was measured at a real service, or chosen to get a certain result. A seed always yields the same
 population.
 """
 
@@ -20,9 +20,9 @@ START = datetime(2026, 3, 2, tzinfo=ZONE).astimezone(
     UTC
 )  # a Monday; summer time begins within the four weeks
 ARRIVAL_DAYS = 28
-END = START + timedelta(days=61)  # every deadline has passed
+END = START + timedelta(days=61)  # after every deadline
 
-# Calls a day, and how many of three claims are the carrier's: claims and calls are proportional.
+# Calls a day, and the number of claims out of three that are the carrier's. Claims and calls are proportional.
 QUOTAS = {"chronopost": 100, "dhl_express": 50}
 _NAMES = {"chronopost": "Chronopost", "dhl_express": "DHL Express"}
 _SHARES = {"chronopost": 2, "dhl_express": 1}
@@ -56,7 +56,7 @@ MANY_FAILED = Regime("many failed", 25, failed=1500)
 
 @dataclass(frozen=True)
 class Outage:
-    """A carrier answers each call with an error of its own."""
+    """A time in which a carrier answers each call with its own error."""
 
     carrier: str
     begins: datetime
@@ -68,18 +68,18 @@ class Case:
     """A claim and the future of its parcel. Datetimes are aware UTC."""
 
     id: int
-    carrier: str  # its key
+    carrier: str  # the carrier's key
     number: str
     client: int
-    amount: float  # euros
+    amount: float  # in euros
     created_at: datetime
     deadline: date | None
-    delivered_at: datetime | None  # None: never
-    proof_at: datetime | None  # at the earliest; None: never
-    # The carrier's answer at any time: to tracking, or if delivered instead of the document.
+    delivered_at: datetime | None  # None if it is never delivered
+    proof_at: datetime | None  # the earliest time of the proof; None if there is never a proof
+    # The carrier's permanent answer: to the document call if the parcel is delivered, or else to tracking.
     hopeless: ErrorKind | None = None
-    has_failed: bool = False  # before the first run
-    archived: timedelta | None = None  # the proof exists this long after its first call
+    has_failed: bool = False  # whether a fetch failed before the first run
+    archived: timedelta | None = None  # time from the first request until the archive provides the proof
 
     @property
     def reference(self) -> str:
@@ -91,22 +91,22 @@ class Case:
 
     @property
     def can_be_called(self) -> bool:
-        """Whether its number is valid at the carrier; otherwise no call is made."""
+        """Whether the number is valid at the carrier. No call is made for an invalid number."""
         return self.hopeless is not ErrorKind.INVALID_TRACKING
 
     @property
     def ends(self) -> datetime | None:
-        """The end of its deadline."""
+        """The time at which the deadline passes."""
         return deadline_end(self.deadline, ZONE) if self.deadline else None
 
     def tracked(self, at: datetime) -> ErrorKind | None:
-        """The result of tracking; None: delivered."""
+        """The failure of tracking, or None if the parcel is delivered."""
         if self.delivered_at is None:
             return self.hopeless or ErrorKind.NOT_DELIVERED_YET
         return None if self.delivered_at <= at else ErrorKind.NOT_DELIVERED_YET
 
     def proved(self, at: datetime, first_request: datetime) -> ErrorKind | None:
-        """The result of a document call, if the first one was made then; None: the document."""
+        """The failure of a document call, or None for a document. `first_request`: the time of the first such call."""
         if self.hopeless:
             return self.hopeless
         proof_at = self.proof_at if self.archived is None else first_request + self.archived
@@ -128,7 +128,7 @@ class Population:
         return any(one.carrier == carrier and one.begins <= at < one.ends for one in self.outages)
 
     def failing_each_evening(self, carrier: str) -> "Population":
-        """The same, except that this carrier fails from 18 to 20 h, and no carrier at other times."""
+        """The same population, in which the only outages are this carrier's, from 18:00 to 20:00 each day."""
         days = [START + timedelta(days=day) for day in range((self.ends - START).days + 1)]
         evenings = [
             datetime.combine(day.astimezone(ZONE).date(), time(18), ZONE).astimezone(UTC) for day in days
@@ -136,7 +136,7 @@ class Population:
         return replace(self, outages=[Outage(carrier, at, at + timedelta(hours=2)) for at in evenings])
 
     def up_from(self, carrier: str, at: datetime) -> datetime:
-        """The first time from `at` on when the carrier works."""
+        """The first time from `at` on at which the carrier is available."""
         for one in sorted(self.outages, key=lambda outage: outage.begins):
             if one.carrier == carrier and one.begins <= at < one.ends:
                 at = one.ends
@@ -176,7 +176,7 @@ def _poisson(mean: float, chance: Random) -> int:
 
 
 def _outages(carrier: str, chance: Random) -> list[Outage]:
-    """About one in two weeks, of two to twelve hours."""
+    """Outages of two to twelve hours, about one in two weeks."""
     found, at = [], START
     while (at := at + timedelta(days=chance.expovariate(1 / 14))) < END:
         found.append(Outage(carrier, at, at + timedelta(hours=chance.uniform(2, 12))))
@@ -185,8 +185,8 @@ def _outages(carrier: str, chance: Random) -> list[Outage]:
 
 # ---------------------------------------------------------------- one claim
 
-_CLIENTS = range(1, 9)  # the first has most claims, the eighth an eighth of them
-# Outcomes that never yield a proof, in percent of all claims.
+_CLIENTS = range(1, 9)  # the first has the most claims, and the eighth has an eighth of that number
+# Results without a proof, with their percentage of all claims.
 _HOPELESS = {
     ErrorKind.NOT_FOUND: 7,
     ErrorKind.POD_NEVER_AVAILABLE: 5,
@@ -194,7 +194,7 @@ _HOPELESS = {
     ErrorKind.RETURNED_TO_SENDER: 2,
     ErrorKind.INVALID_TRACKING: 2,
 }
-# Carriers that report a parcel sent without a signature; at others its proof is never available.
+# Carriers that report that a parcel has no signature. At other carriers, its proof is always "not available yet".
 _SAYING_NEVER = frozenset({"chronopost"})
 # Days from creation to deadline, and the percentage of claims with this deadline; the others have none.
 _DEADLINES = {(2, 4): 7, (5, 9): 23, (10, 16): 34, (17, 30): 21}
@@ -229,7 +229,7 @@ def _case(serial: int, created_at: datetime, chance: Random) -> Case:
 
 
 def _of_old(case: Case, chance: Random) -> Case:
-    """The same claim, filed 15 to 40 days after the delivery; its proof appears some time after the first request."""
+    """The same claim, filed 15 to 40 days after the delivery. Its proof appears some time after the first request."""
     if case.hopeless not in (None, ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.POD_NOT_AVAILABLE_YET):
         return case
     delivered_at = case.created_at - timedelta(days=chance.uniform(15, 40))
@@ -252,14 +252,14 @@ def _random_key(percentages: dict[_T, int], chance: Random) -> _T | None:
 
 
 def _delivered_at(created_at: datetime, chance: Random) -> datetime:
-    """Two of three parcels have arrived when their claim is filed, the others arrive within days."""
+    """The time of delivery. Two of three parcels arrive before their claim is filed, and the others within days."""
     if chance.random() < 2 / 3:
         return created_at - timedelta(days=min(chance.expovariate(1 / 3), 10))
     return created_at + timedelta(days=min(chance.expovariate(1 / 4), 20))
 
 
 def _proof_delay(chance: Random) -> timedelta:
-    """From the delivery to its proof: most are available on the same day, some are scanned days later."""
+    """The time from delivery to proof. Most proofs are available on the same day, and some are scanned days later."""
     kind = chance.random()
     if kind < 0.65:
         return timedelta(hours=chance.uniform(0, 12))

@@ -19,11 +19,9 @@ HALF_HOUR = timedelta(minutes=30)
 class Harvest:
     """The proofs and calls of a strategy for a population."""
 
-    fetched: dict[int, datetime] = field(
-        default_factory=dict
-    )  # when each proof was obtained, by the claim's id
-    first_calls: dict[int, datetime] = field(default_factory=dict)  # time of the first call for each
-    calls_of: Counter[int] = field(default_factory=Counter)  # by the claim's id
+    fetched: dict[int, datetime] = field(default_factory=dict)  # the time of each proof by claim id
+    first_calls: dict[int, datetime] = field(default_factory=dict)  # time of the first call by claim id
+    calls_of: Counter[int] = field(default_factory=Counter)  # number of calls by claim id
 
     def note(self, claim_id: int, at: datetime, calls: int, *, proof: bool) -> None:
         """Record an attempt at a claim."""
@@ -43,7 +41,7 @@ class Harvest:
         return sum(calls for claim_id, calls in self.calls_of.items() if claim_id not in self.fetched)
 
     def in_time(self, population: Population) -> list[Case]:
-        """The claims whose proof was obtained before their deadline; claims without a deadline are not counted."""
+        """The claims whose proof was obtained before their deadline, without claims that have no deadline."""
         return [
             case
             for case in population.cases
@@ -52,7 +50,7 @@ class Harvest:
 
 
 def run_times(population: Population) -> Iterator[tuple[datetime, bool]]:
-    """The start times of runs: the fetch worker's every half hour, and whether the scheduler's follows."""
+    """The start times of the fetch worker every half hour, and whether a run of the scheduler follows."""
     at = START
     while at <= population.ends:
         yield at, at.minute == 0
@@ -75,10 +73,10 @@ _PERSISTENT = frozenset(
 
 
 class Guide:
-    """Both workers to the letter of the guide: four retries after 1, 6, 24 and 72 hours, in order of arrival.
+    """Both workers exactly as the guide describes them: four retries after 1, 6, 24 and 72 hours, in order of arrival.
 
-    Like recours, it does not track a delivered parcel again, makes no call for an invalid number, and defers a claim
-    while its carrier's daily quota is exhausted.
+    As in recours, a delivered parcel is not tracked again, an invalid number causes no call, and a claim is deferred
+    while the daily quota of its carrier is exhausted.
     """
 
     def __init__(self, population: Population) -> None:
@@ -86,10 +84,10 @@ class Guide:
         self._arriving = list(reversed(population.cases))
         self._pending: list[Case] = []
         self._waiting: list[tuple[datetime, int, Case]] = []
-        self._due: list[tuple[int, Case]] = []  # by their arrival
+        self._due: list[tuple[int, Case]] = []  # in order of arrival
         self._retries: Counter[int] = Counter()
         self._delivered: set[int] = set()
-        self._first_request: dict[int, datetime] = {}  # for its document
+        self._first_request: dict[int, datetime] = {}  # time of the first document call by claim id
         self._used: Counter[tuple[str, date]] = Counter()
         self._harvest = Harvest()
 
@@ -135,7 +133,7 @@ class Guide:
         return self._used[case.carrier, day_of(at)] + calls <= QUOTAS[case.carrier]
 
     def _ask(self, case: Case, at: datetime) -> ErrorKind | None:
-        """The carrier's answer; None: the document."""
+        """The failure of a fetch, or None for a document."""
         if not case.can_be_called:
             return ErrorKind.INVALID_TRACKING
         if case.id not in self._delivered:
@@ -148,7 +146,7 @@ class Guide:
         return kind
 
     def _call(self, case: Case, at: datetime) -> ErrorKind | None:
-        """Make a call; the carrier's own error during an outage."""
+        """Make a call. Return the carrier's own error during an outage, or else None."""
         self._used[case.carrier, day_of(at)] += 1
         self._harvest.note(case.id, at, 1, proof=False)
         return ErrorKind.SERVER_ERROR if self._population.is_down(case.carrier, at) else None
@@ -156,15 +154,15 @@ class Guide:
 
 # ---------------------------------------------------------------- the oracle
 
-_Proof = tuple[date, int, datetime]  # the deadline, the claim, and when its proof is available
+_Proof = tuple[date, int, datetime]  # the deadline, the claim's id, and when its proof is available
 
 
 def oracle(population: Population) -> Harvest:
     """The maximum number of proofs before their deadlines that the quotas allow.
 
-    It requests a document once, when available, with a single call, and none that would be late or has no deadline.
-    Each day the nearest deadline is first: if all jobs cost the same and can be done on any day of an interval, no
-    other order completes more of them (Glover, 1967).
+    It requests each document with a single call once it is available, unless it would be late or the claim has no
+    deadline. Each day, claims with the nearest deadline are first. If all jobs cost the same and can be done on any day
+    of an interval, no other order completes more jobs (Glover, 1967).
     """
     harvest = Harvest()
     for carrier, quota in QUOTAS.items():

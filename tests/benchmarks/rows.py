@@ -1,4 +1,4 @@
-"""The output of every benchmark: rows with a value and its bound, and the load of the machine."""
+"""The output of the benchmarks: rows with a value and its bound, and the load of the machine."""
 
 import os
 import platform
@@ -15,10 +15,10 @@ _Key = TypeVar("_Key")
 
 @dataclass(frozen=True)
 class Row:
-    """A value with its maximum or minimum; None: no bound."""
+    """A value with its maximum or minimum. A bound of None means that there is no bound."""
 
     words: str
-    value: float | None  # None: not measurable here
+    value: float | None  # None if this machine cannot measure it
     bound: float | None = None
     at_least: bool = False
 
@@ -40,7 +40,7 @@ Part = Callable[[], Iterator[Row]]
 
 
 def measure(parts: Mapping[str, Part], names: list[str]) -> int:
-    """Print the rows of these parts, or of all; the exit status: 1 if a bound is exceeded."""
+    """Print the rows of these parts, or of all parts. Return the exit status, 1 if a bound is exceeded."""
     if unknown := [name for name in names if name not in parts]:
         print(f"No part {', '.join(unknown)}. There are: {', '.join(parts)}.")
         return 2
@@ -64,7 +64,7 @@ def conditions() -> str:
 
 
 def fsync_ms(folder: Path) -> float:
-    """Milliseconds to sync 8 KB to disk: the median of twenty."""
+    """Milliseconds to sync 8 KB to disk, the median of twenty measurements."""
     durations = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(20):
@@ -79,7 +79,7 @@ def fsync_ms(folder: Path) -> float:
 def least_in_turns(
     works: Mapping[_Key, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[_Key, float]:
-    """Seconds of each: the minimum of alternating rounds, because other load can only add to them."""
+    """The minimum seconds of each function in alternating rounds. Other load can only increase the time."""
     durations: dict[_Key, list[float]] = {key: [] for key in works}
     for _ in range(rounds):
         for key, work in works.items():

@@ -1,4 +1,4 @@
-"""The real workers over a population, with a database, carriers and a clock in memory, for `bench_yield`."""
+"""Runs the real workers over a population, with a database, carriers and a clock in memory, for `bench_yield`."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ _ANY = Request("GET", "/")
 
 
 def environment(box: Sandbox, changed: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a service with accounts at the population's carriers, and with these changes."""
+    """The environment of a service with accounts at the population's carriers, with these changes."""
     quotas = {
         f"QUOTA_{CATALOG.specs[key].prefix}": f"{quota}/day@Europe/Paris" for key, quota in QUOTAS.items()
     }
@@ -50,13 +50,13 @@ def environment(box: Sandbox, changed: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings_of(changed: Mapping[str, str]) -> Settings:
-    """The same settings, as a run reads them."""
+    """The settings that a run reads from `environment`."""
     with TemporaryDirectory(prefix="recours-yield-") as folder:
         return load(Path(folder), environment(Sandbox(port=9), changed), CATALOG)
 
 
 def missing_settings(names: Mapping[str, str]) -> list[str]:
-    """The settings that this version does not have and therefore ignores."""
+    """The settings that this version does not have and would ignore."""
     found = []
     for name in names:
         with suppress(SettingsError):
@@ -66,7 +66,7 @@ def missing_settings(names: Mapping[str, str]) -> list[str]:
 
 
 class RunsInMemory:
-    """Runs on cron's schedule, one call at a time and reproducible. Runs without work are left out."""
+    """Reproducible runs on cron's schedule, with one call at a time. Runs without work are skipped."""
 
     def __init__(self, population: Population, settings: Settings) -> None:
         self._population = population
@@ -82,7 +82,7 @@ class RunsInMemory:
         self.harvest = Harvest()
 
     def run(self) -> Harvest:
-        """Run over the database of this process, which contains nothing else."""
+        """Run over the population in this process's database, which is emptied before."""
         database = memory_database()
         database.empty()
         self._table = ServiceTable(database, self._catalog)
@@ -130,7 +130,7 @@ class RunsInMemory:
 
 @dataclass(eq=False)
 class Journal(RunJournal):
-    """The last start of each worker; its runs are not recorded."""
+    """Keeps the last start of each worker, and records no runs."""
 
     starts: dict[str, datetime] = field(default_factory=dict)
 
@@ -150,7 +150,7 @@ class Journal(RunJournal):
 
 
 class NotedClaims(ClaimRepository):
-    """Claims whose attempts are collected."""
+    """Claims that add their attempts to a harvest."""
 
     harvest: Harvest
 
@@ -193,7 +193,7 @@ def _account(account: Account, population: Population, clock: SimulatedClock) ->
 def _client(account: Account, population: Population, *, tracking_shows_account: bool) -> Client:
     """A carrier's client that knows the future of each parcel."""
     by_number = {case.number: case for case in population.cases}
-    first_request: dict[str, datetime] = {}  # for the document
+    first_request: dict[str, datetime] = {}  # time of the first document call by number
     shows_account = tracking_shows_account
 
     class Knowing(Client):

@@ -1,7 +1,7 @@
 """The same runs with real processes, an SQLite file, HTTP and the simulated carriers, for `bench_yield`.
 
-Only time is simulated: a process gets its clock, and each run takes no time. Runs without work are left out. As a
-module of the fork server (`run`) this is the code of such a process.
+Only time is simulated. Each process gets a clock, and runs take no time. Runs without work are skipped. `run` is the
+job for the fork server.
 """
 
 import os
@@ -34,7 +34,7 @@ _SCENARIOS = {
     ErrorKind.RETURNED_TO_SENDER: Scenario.RETURNED_TO_SENDER,
     ErrorKind.SERVER_ERROR: Scenario.SYSTEM_ERROR,
 }
-# Claims that a run would find: new, ready and due ones, and those that no run has assessed yet.
+# Queries for claims that a run would find: new, ready or due claims, and claims that no run has assessed yet.
 _NEW = "SELECT 1 FROM claims WHERE pod_fetch_status = 'pending' LIMIT 1"
 _DUE = """
     SELECT 1 FROM claims LEFT JOIN recours_claims ours ON ours.claim_id = claims.id
@@ -43,7 +43,7 @@ _DUE = """
 
 
 def run(job: dict[str, Any]) -> int:
-    """One run of a worker at a given time; returns its exit status."""
+    """One run of a worker at a given time. Returns the exit status."""
     os.environ.clear()
     os.environ.update(job["environment"])
     clock = SimulatedClock(datetime.fromisoformat(job["at"]))
@@ -52,7 +52,7 @@ def run(job: dict[str, Any]) -> int:
 
 
 class Parcels(dict[str, Parcel]):
-    """The simulated carriers' knowledge of each parcel at the time of a call."""
+    """The scripts of the simulated parcels at the time of a call."""
 
     def __init__(self, population: Population, clock: SimulatedClock) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Parcels(dict[str, Parcel]):
         return self._script(case, _SCENARIOS[kind], at)
 
     def _script(self, case: Case, scenario: Scenario, at: datetime) -> Parcel:
-        """The same object each time: with another one, a carrier would forget its earlier answers about the parcel."""
+        """The same object each time, because with a new object the sandbox would start the parcel over."""
         if (case.number, scenario) not in self._scripts:
             since = (case.delivered_at or at) - at
             self._scripts[case.number, scenario] = Parcel((scenario,), delivered_after=since)
@@ -78,7 +78,7 @@ class Parcels(dict[str, Parcel]):
 
 
 class RunsInProcesses:
-    """Each run that cron would start, one after another."""
+    """The runs that cron would start, one after another."""
 
     def __init__(self, population: Population, changed: Mapping[str, str], concurrency: int = 8) -> None:
         self._arguments = ["--concurrency", str(concurrency)]
@@ -121,7 +121,7 @@ class RunsInProcesses:
                 self._start(PODRetryScheduler.name, service, forks)
 
     def _start(self, worker: str, service: Service, forks: Forks) -> None:
-        """One complete run; nothing else happens at the same time."""
+        """One complete run, while nothing else happens."""
         output = service.folder / "output"
         job = {
             "worker": worker,
@@ -154,7 +154,7 @@ class RunsInProcesses:
 
 
 def _harvest(service: Service) -> Harvest:
-    """The recorded attempts. The service's ids are those of the population, because it has no other claims."""
+    """The recorded attempts. Claims have the ids of the population, because the service has no other claims."""
     harvest = Harvest()
     rows = service.sql("SELECT claim_id, started_at, calls, outcome FROM recours_attempts ORDER BY id")
     for claim_id, started_at, calls, outcome in rows:

@@ -1,4 +1,4 @@
-"""The cost of a page of the list of claims, searched, filtered and sorted: a part of `make bench-growth`."""
+"""The cost of a page of the claims list, searched, filtered and sorted: a part of `make bench-growth`."""
 
 import statistics
 import time
@@ -12,7 +12,7 @@ from recours.database.engine import Database
 from recours.reporting.reader import DatabaseRecords
 from recours.reporting.records import ClaimFilter, ProblemClaims, Sort
 
-BOUND_S = 1.0  # for a million claims
+BOUND_S = 1.0  # with a million claims
 _PAGE = 50
 
 _NUMBERS = {
@@ -23,8 +23,8 @@ _DAYS = {
     "sqlite": "date('2026-06-01', '-' || (n * 7919 % 300) || ' days')",
     "postgresql": "date '2026-06-01' - CAST(n * 7919 % 300 AS integer)",
 }
-# As wide as a service's rows: a kilobyte each. One in a hundred belongs to client 7. recours fetched
-# one in five long ago and has no row of it any more.
+# Rows as wide as a service's: a kilobyte each. One in a hundred belongs to client 7. One in five was fetched
+# long ago, and recours no longer has a row for it.
 _FILL = """
 {numbers} INSERT INTO claims (claim_reference, order_id, tracking_number, customer_name, description, client_id, carrier,
     dispute_type, amount_requested, response_deadline, created_at, pod_fetch_status)
@@ -88,7 +88,7 @@ def fill(url: URL, claims: int) -> None:
 
 
 def pages(url: URL, rounds: int = 3) -> dict[str, dict[str, float]]:
-    """Median seconds of a page with its count, and this process's CPU part: on SQLite all of it."""
+    """The median seconds of a page with its count, and this process's CPU seconds, with queries only on SQLite."""
     questions = {
         f"{name}, by {by}": (wanted, by, 0)
         for name, wanted in _SEARCHED.items()
@@ -103,7 +103,7 @@ def pages(url: URL, rounds: int = 3) -> dict[str, dict[str, float]]:
             for round_ in range(rounds + 1):
                 wall_start, cpu_start = time.perf_counter(), time.process_time()
                 records.page(wanted, _PAGE, skip=max(page - 1, 0) * _PAGE, sort=by, descending=page > 1)
-                if round_:  # the first one warms up
+                if round_:  # the first round is a warm-up
                     took.append(time.perf_counter() - wall_start)
                     computed.append(time.process_time() - cpu_start)
             found[name] = {"seconds": statistics.median(took), "computed": statistics.median(computed)}

@@ -1,4 +1,4 @@
-"""The cost of a run that finds nothing to do among forty claims: both workers, both databases."""
+"""The cost of a run without any due claim among forty, for both workers on both databases."""
 
 import platform
 import resource
@@ -18,11 +18,11 @@ CLAIMS = 40
 ROUNDS = 15
 SCRIPTS = [ROOT / "scripts" / f"{name}.py" for name in ("pod_fetch_worker", "pod_retry_scheduler")]
 _ORM = [sys.executable, "-c", "import sqlalchemy.orm"]
-# PostgreSQL's driver and connection have no bound.
+# PostgreSQL has no bound, because of the cost of its driver and connection.
 _BOUNDS = {"SQLite": 1.15}
 _MEMORY_MB = {"SQLite": 50}
 
-# Prints the statements of a script, and its peak memory on Linux (KB).
+# Prints the number of statements of a script, and its peak memory in KB (Linux only).
 _WATCHED = """
 import runpy, sys
 from sqlalchemy import Engine, event
@@ -38,7 +38,7 @@ finally:
 
 
 def rows() -> Iterator[Row]:
-    """CPU time relative to importing SQLAlchemy's ORM (measured alternately), statements and memory."""
+    """The CPU time relative to the import of SQLAlchemy's ORM, measured alternately; statements and memory."""
     with kinds() as new:
         for kind, new_url in new.items():
             url = add_kept(new_url(), partial(old_claims, CLAIMS))
@@ -56,9 +56,9 @@ def rows() -> Iterator[Row]:
 
 
 def _ratio(script: Path, settings: Mapping[str, str]) -> float:
-    """The ratio of the medians, because other load rarely affects both equally."""
+    """The ratio of the median CPU times. Medians, because other load rarely affects both equally."""
     run = [sys.executable, str(script)]
-    _cpu_of(run, settings)  # takes the claims in, and compiles the bytecode
+    _cpu_of(run, settings)  # the first run does the intake and compiles the bytecode
     pairs = [(_cpu_of(run, settings), _cpu_of(_ORM, settings)) for _ in range(ROUNDS)]
     ours, orm = (statistics.median(column) for column in zip(*pairs, strict=True))
     return float(ours / orm)
@@ -71,7 +71,7 @@ def _cpu_of(command: list[str], settings: Mapping[str, str]) -> float:
 
 
 def _cpu_of_children() -> float:
-    """Seconds; those of `os.times` are hundredths."""
+    """CPU seconds. Not from `os.times`, which only counts hundredths."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return float(usage.ru_utime + usage.ru_stime)
 
