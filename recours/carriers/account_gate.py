@@ -41,7 +41,7 @@ from recours.core.text import Minute
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
-# A run reserves the next attempt with a refused account for this time. If it dies, another run makes the attempt later.
+# How long a run reserves the next attempt with a refused account. If it dies, another run makes the attempt later.
 _ATTEMPT_TIME = timedelta(minutes=10)
 
 
@@ -422,7 +422,7 @@ class AccountGate:
 
 
 class NotPresentedError(CallError):
-    """No call was made, because another fetch closed the account, or the account for documents (`of_document`)."""
+    """No call was made, because another fetch closed the account, or stopped its document calls (`of_document`)."""
 
     def __init__(self, refusal: Refusal, *, of_document: bool = False) -> None:
         failure = Failure(refusal.kind, refusal.reason, None, refusal.until, claim_only=of_document)

@@ -144,7 +144,7 @@ class OneCallClient(Client):
 
 
 class StatusClient(Client):
-    """A carrier that issues no documents. `track` makes the only call; its failure contains any delivery."""
+    """A carrier that issues no documents. `track` makes the only call and returns a failure, with any delivery."""
 
     @staticmethod
     @abstractmethod

@@ -157,5 +157,5 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
     if token is None or not token.isascii() or not token.isprintable() or " " in token:
         raise CallError(unreadable(name, answer))
     life = json_api.text(tree, "expires_in") or ""
-    is_number = life.isascii() and life.isdigit() and len(life) < 10  # noqa: PLR2004 (more digits are no lifetime)
+    is_number = life.isascii() and life.isdigit() and len(life) < 10  # noqa: PLR2004 (more digits cannot be a lifetime)
     return token, min(timedelta(seconds=int(life) if is_number else _USUAL_LIFE_S), _LONGEST_LIFE)

@@ -320,7 +320,7 @@ class APIRequestQueue(AccountGate):
         return reservations
 
     def _refuse_at_limit(self, key: str, short: Exhausted, calls: CallBudget, urgent: CallBudget) -> Refusal:
-        """The refusal of a fetch. It is only temporary if units that this run has reserved would be enough."""
+        """The refusal of a fetch. It is temporary if this run's own reserved units would be enough, once returned."""
         limit = short.limit
         needed = limit.units(calls)
         now = self._clock.now()
@@ -332,7 +332,7 @@ class APIRequestQueue(AccountGate):
         return self._limit_reached(key, limit, short.resets_at, passing=short.at_best >= needed)
 
     def leave(self) -> None:
-        """End the run: return its reserved units, and its reserved attempts with refused accounts if not made."""
+        """Return the run's reserved units, and leave its unused attempts with refused accounts to the next run."""
         self.refusals.leave()
         self._quota.leave()
         self._quota.forget_short_windows(self._clock.now())
@@ -346,7 +346,7 @@ class APIRequestQueue(AccountGate):
         parcels: Sequence[ParcelQuery],
         may_continue: MayContinue = lambda: True,
     ) -> Generator[CarrierAnswer, None, None]:
-        """Fetch several claims, at most as many as the carrier tracks with one call. Each claim has its reservation.
+        """Fetch several claims, one reservation each, and at most as many as the carrier can track with one call.
 
         Yields one answer per claim, in order, as soon as it is known. Each reservation is released after its claim's
         answer, and all of them when the iterator is closed. If the carrier asks us to wait or rejects our account, no

@@ -144,7 +144,7 @@ class Account:
         return self.presents(Capability.TRACKING)
 
     def right(self, capability: Capability | None) -> Capability:
-        """The right that a call needs: TRACKING or POD. Only TRACKING exists if tracking sends no credentials."""
+        """The right that a call needs: TRACKING or POD, but always TRACKING if tracking calls send no credentials."""
         has_one = capability is Capability.POD and not self.has_document_right
         return Capability.TRACKING if has_one or capability is None else capability
 

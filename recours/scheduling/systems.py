@@ -318,7 +318,7 @@ class Crontab:
         )
 
     def _read_exactly(self) -> str:
-        """Read the crontab. Raises ScheduleError if it may have carriage returns, because Debian's output escapes them."""
+        """Read the crontab. Raises ScheduleError if it may have carriage returns, which Debian prints as escapes."""
         text = self._read()
         if "\\r" in text:
             raise ScheduleError(
