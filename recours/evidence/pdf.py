@@ -176,7 +176,7 @@ def _cells(row: list[DrawnText]) -> Row:
 
 
 class Sheet:
-    """The content of one page: its text, and what else is drawn."""
+    """The content of one page: its text and other drawings."""
 
     def __init__(self, page: Any, images: "Images") -> None:
         """Examine the whole page. Raises PdfiumError, TooMuchError, MemoryError."""

@@ -1,6 +1,6 @@
 """Tables of phrases in documents about a delivery, in the languages of the carriers' countries.
 
-The phrases are matched against folded text, which has no accents or capitals, and single spaces. Phrases such as
+The phrases are matched against folded text, which has single spaces, no accents and no capitals. Phrases such as
 `( ...)?` are regular expressions.
 """
 

@@ -76,7 +76,7 @@ class Verification:
                 )
 
     def _lines(self, manifest: Manifest, previous: Manifest) -> set[str] | None:
-        """Verify a manifest and the previous timestamp. Return the manifest's other lines, or None if the manifest changed."""
+        """Verify a manifest and the previous timestamp. Return its other lines, or None if the manifest was changed."""
         number = manifest.number
         content = self._verify_file(manifest.name, manifest.sha256, f"Manifest {number}")
         lines = None if content is None else set(content.decode("utf-8", "replace").split("\n"))

@@ -104,7 +104,7 @@ class RunRecord:
             self._free += [worker] if usable else []
 
     def report(self, monotonic: float, exit_status: int = 0) -> Report:
-        """The report so far."""
+        """The report of the hour so far."""
         with self._guard:
             total = sum(self._deferred.values(), Counter(self._total))
         stats = Stats(**total)
@@ -395,7 +395,7 @@ class FleetWorker:
             return True
 
     def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
-        """Register the end of a slice, and return the account's waiting lanes, the other worker's first for fairness."""
+        """Register the end of a slice. Return the account's waiting lanes, the other worker's first for fairness."""
         with self._guard:
             self._slices[lane.carrier] -= 1
             waiting = {other for other in self._waiting if other.carrier == lane.carrier}
