@@ -210,8 +210,7 @@ def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
 def differing(regime: Regime, variant: Variant, days: int = _DAYS_IN_PROCESSES) -> list[str]:
     """References of the first seed's claims whose results differ between real processes and memory.
 
-    The runs make one call at a time, because otherwise the order of answers decides which claims get a day's last
-    calls.
+    With several calls at a time, the order of answers would decide which claims get a day's last calls.
     """
     population = replace(populate(regime, 0), ends=START + timedelta(days=days))
     in_memory = RunsInMemory(population, settings_of(variant.settings)).run()

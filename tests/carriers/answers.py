@@ -1,8 +1,8 @@
-"""The simulated carriers' answers, as in their documents: one file per carrier in `simulated/`, by scenario.
+"""The simulated carriers' answers, stored in `simulated/` with one file per carrier, by scenario.
 
-A file contains all answers for the delivered parcel, and only the last answer in other scenarios. An answer that equals
-another scenario's answer is stored as that scenario's name. After a change of a simulator, `python -m
-tests.carriers.answers NAME` writes its answers; review the difference.
+A file contains all answers for the delivered parcel, and only the last answer for other scenarios. An answer that
+equals another scenario's answer is stored as that scenario's name. After changing a simulator, write its answers with
+`python -m tests.carriers.answers NAME`, and review the difference.
 """
 
 import json
@@ -23,7 +23,7 @@ SCENARIOS = (
     *(S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID, S.ACCOUNT_DENIED, S.AUTH_REFUSED),
     *(S.FAULT_CLIENT, S.FAULT_SERVER, S.SYSTEM_ERROR),
 )
-_DOCUMENT = re.compile(r"[A-Za-z0-9+/=]{60,}|sandbox-\w+-\d+")  # or a token
+_DOCUMENT = re.compile(r"[A-Za-z0-9+/=]{60,}|sandbox-\w+-\d+")  # a document or a token
 
 
 def file_of(carrier: str) -> Path:
@@ -44,7 +44,7 @@ def answered(carrier: str) -> dict[str, Any]:
 
 
 def _told(answer: Response) -> list[Any]:
-    """An answer's status, headers and content, with dots in place of documents and tokens."""
+    """The status, headers and content of an answer, with dots in place of documents and tokens."""
     headers = {name: value for name, value in answer.headers.items() if name != "Content-Type"}
     if answer.body.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         return [answer.status, headers, "a document"]

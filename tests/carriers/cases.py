@@ -1,4 +1,4 @@
-"""The peculiarities of each carrier: the table that the suites of all carriers read."""
+"""How each carrier differs from the others: a table for the tests that run with every carrier."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,35 +13,35 @@ from tests.fakes.simulated import GIF_TYPE, NO_DOCUMENT, PDF_TYPE, PNG_TYPE
 S, K = Scenario, ErrorKind
 _LETTER, _SIGNATURE, _PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO
 
-# The kind of a failure, the type of a document, or NO_DOCUMENT.
-Results = Mapping[Any, ErrorKind | str]  # by scenarios and attacks
+# Expected results: a kind of failure, a document type, or NO_DOCUMENT.
+Results = Mapping[Any, ErrorKind | str]  # by scenario or attack
 
 
 @dataclass(frozen=True)
 class Cases:
     """One carrier's row.
 
-    `calls`: the calls of a fetch with a document, by the simulated carrier's names.
+    `calls`: the calls of a fetch that gets a document, with the simulated carrier's names for them.
     """
 
     calls: tuple[str, ...]
     tells_signatory: bool = True
-    unnamed_in: frozenset[AnyStep] = frozenset()  # the delivery has no signatory
+    unnamed_in: frozenset[AnyStep] = frozenset()  # scenarios in which the delivery has no signatory
     not_ours: ErrorKind = K.ACCESS_DENIED  # the result for another customer's parcel
-    # The results of scenarios that differ from most carriers.
+    # Results that differ from those of most carriers.
     otherwise: Results = field(default_factory=dict)
-    # The same for a parcel whose delivery is known, if the carrier does not track it again.
+    # Results that differ if the delivery is known and the parcel is therefore not tracked again.
     known_otherwise: Results = field(default_factory=dict)
-    # The result of the second answer in the attack WRONG_TYPE, without and with a known delivery.
+    # The results of the second answer of the attack WRONG_TYPE, without and with a known delivery.
     wrong_type: tuple[ErrorKind, ErrorKind] = (K.BAD_RESPONSE, K.BAD_RESPONSE)
     calls_in: Mapping[Any, tuple[str, ...]] = field(default_factory=dict)  # scenarios with other calls
-    unknown_in: frozenset[AnyStep] = frozenset()  # an unknown code may be reported
+    unknown_in: frozenset[AnyStep] = frozenset()  # scenarios in which an unknown code may be reported
     document: str = PDF_TYPE
-    pieces: tuple[EvidenceKind, ...] = (_LETTER,)  # of the fullest answer
+    pieces: tuple[EvidenceKind, ...] = (_LETTER,)  # pieces of evidence in the most complete answer
     place: str | None = "LILLE"
     label: str | None = "Colis livré"
-    statuses: int = 1  # number of statuses that IN_TRANSIT shows, one after the other
-    returns: int = 1  # number of ways in which RETURNED_TO_SENDER is shown
+    statuses: int = 1  # number of different statuses in IN_TRANSIT
+    returns: int = 1  # number of different answers in RETURNED_TO_SENDER
     limit_words: str = "Too many requests"
 
     @property
@@ -51,11 +51,11 @@ class Cases:
 
     @property
     def until_tracked(self) -> tuple[str, ...]:
-        """The calls needed to locate a parcel."""
+        """The calls up to and including the tracking call."""
         return self.calls[: 2 if self.has_tokens else 1]
 
 
-# The document call does not depend on the status of the parcel, which only tracking reveals.
+# The results of document calls alone. Only tracking reveals the status of the parcel.
 _DOCUMENTS_ALONE: Results = {S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET, S.RETURNED_TO_SENDER: PDF_TYPE}
 _UNKNOWN_TOO: Results = {**_DOCUMENTS_ALONE, S.UNKNOWN: K.POD_NOT_AVAILABLE_YET}
 _AGAIN = ("trackSkybillV2", "searchPOD", "searchPOD")
@@ -67,10 +67,10 @@ CASES: dict[str, Cases] = {
             **dict.fromkeys((S.POD_NEVER, S.POD_NONE), K.POD_NEVER_AVAILABLE),
             S.EMPTY_POD: K.BAD_RESPONSE,
             S.POD_IMAGE_ONLY: PNG_TYPE,
-            S.ACCOUNT_DENIED: K.AUTH_FAILED,  # the field that marks a missing right is unknown
+            S.ACCOUNT_DENIED: K.AUTH_FAILED,  # it is not known how the carrier reports a missing right
         },
         known_otherwise=_UNKNOWN_TOO,
-        # An image is requested if there is no PDF.
+        # If there is no PDF, an image is requested.
         calls_in=dict.fromkeys(
             (S.POD_UNSAID, S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.POD_IMAGE_ONLY), _AGAIN
         ),
@@ -82,7 +82,7 @@ CASES: dict[str, Cases] = {
         ("timelineCompany", "documents", "document"),
         tells_signatory=False,
         otherwise={
-            S.BAD_BASE64: NO_DOCUMENT,  # bytes have no encoding
+            S.BAD_BASE64: NO_DOCUMENT,  # documents are sent as bytes, without an encoding
             S.EMPTY_POD: K.BAD_RESPONSE,
             S.POD_NEVER: K.POD_NEVER_AVAILABLE,  # the timeline names the product
         },
@@ -103,7 +103,7 @@ CASES: dict[str, Cases] = {
     "laposte": Cases(
         ("idships",),
         tells_signatory=False,
-        not_ours=K.POD_NEVER_AVAILABLE,  # it gives every account the same data
+        not_ours=K.POD_NEVER_AVAILABLE,  # every account gets the same data
         unknown_in=frozenset({S.FAULT_CLIENT, Attack.WRONG_TYPE}),
         pieces=(),
         place=None,
@@ -112,7 +112,7 @@ CASES: dict[str, Cases] = {
     ),
     "ups": Cases(
         ("token", "details"),
-        not_ours=K.POD_NOT_AVAILABLE_YET,  # same answer for a late proof (UPS-API, issue 57)
+        not_ours=K.POD_NOT_AVAILABLE_YET,  # the answer is the same as for a late proof (UPS-API, issue 57)
         document="text/html",
         pieces=(_LETTER, _SIGNATURE, _PHOTO),
         place="LILLE, FRONT DOOR",
@@ -133,7 +133,7 @@ CASES: dict[str, Cases] = {
     ),
     "dhl": Cases(
         ("shipments", "webPOD"),
-        not_ours=K.POD_NOT_AVAILABLE_YET,  # the service knows no owners
+        not_ours=K.POD_NOT_AVAILABLE_YET,  # parcels have no owners in this service
         # Any other content of a link is not a document yet.
         otherwise=dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT), K.POD_NOT_AVAILABLE_YET),
         calls_in={
@@ -159,7 +159,7 @@ CASES: dict[str, Cases] = {
     ),
     "fedex": Cases(
         ("token", "trackingnumbers", "trackingdocuments"),
-        not_ours=K.POD_NOT_AVAILABLE_YET,  # same answer for a late proof
+        not_ours=K.POD_NOT_AVAILABLE_YET,  # the answer is the same as for a late proof
         known_otherwise=_UNKNOWN_TOO,
         unknown_in=frozenset({S.FAULT_CLIENT}),
         pieces=(_LETTER, _LETTER),
@@ -178,7 +178,7 @@ CASES: dict[str, Cases] = {
         ("token", "trackids", "parceldetails", "parcelpod"),
         not_ours=K.ACCOUNT_DENIED,  # other answers reveal whether a refused document call concerns the account
         otherwise={
-            S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET,  # "its history is closed"
+            S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET,  # the answer only says that the history is closed
             S.ACCOUNT_DENIED: K.AUTH_FAILED,
         },
         known_otherwise={**_DOCUMENTS_ALONE, S.EMPTY: K.NOT_FOUND},
@@ -206,13 +206,13 @@ CASES: dict[str, Cases] = {
             # Any other content of a link is not a document yet.
             **dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT), K.POD_NOT_AVAILABLE_YET),
             **dict.fromkeys((S.POD_NEVER, S.POD_NONE), K.POD_NEVER_AVAILABLE),
-            S.PARTLY_HOLLOW: PNG_TYPE,  # the signature, which is before the photo
+            S.PARTLY_HOLLOW: PNG_TYPE,  # the signature, which precedes the photo
             S.FULL_EVIDENCE: PNG_TYPE,
         },
         calls_in={
             **dict.fromkeys((S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID), ("token", "tracking")),
             **dict.fromkeys((S.FULL_EVIDENCE, S.PARTLY_HOLLOW), ("token", "tracking", "image", "image")),
-            # A 403 may mean that the token has expired.
+            # Repeated with a new token, because a 403 may mean that the token has expired.
             S.ACCOUNT_DENIED: ("token", "tracking") * 2,
         },
         unnamed_in=frozenset({S.POD_LATE, S.POD_UNSAID}),  # the name is part of the proof

@@ -111,7 +111,7 @@ def test_requests_match_the_documentation() -> None:
         "x-amzn-shipping-business-id": "AmazonShipping_FR",
         "x-amz-access-token": "tok",
     }
-    # The link is followed without our token.
+    # The request to the link does not contain our token.
     assert (image.method, image.origin, image.path) == ("GET", BUCKET, "/a/b.jpg?X-Amz-Signature=7")
     assert dict(image.headers) == {"Accept": "application/pdf, image/*"}
 
@@ -172,7 +172,7 @@ def test_the_table_has_the_codes_of_the_model() -> None:
 
 
 def test_an_answer_without_a_payload_is_read_too() -> None:
-    """As in the model's own example."""
+    """The example in the model has no payload."""
     outcome, _ = fetch(response(payload(an_event(), proof=PROOF)), PHOTO)
     assert outcome == GOT
 
@@ -200,10 +200,10 @@ WAY_BACK = [
         ([*WAY_BACK, an_event(leg="RETURNS")], K.RETURNED_TO_SENDER),
         ([an_event(leg="RETURNS")], K.RETURNED_TO_SENDER),
         ([an_event("Rejected", "2026-10-03T08:00:00Z", None), an_event(leg=None)], K.RETURNED_TO_SENDER),
-        # The recipient accepted the parcel nevertheless, because the forward leg was delivered.
+        # The recipient accepted the parcel later, because the forward leg was delivered.
         ([an_event("Rejected", "2026-10-03T08:00:00Z"), an_event()], K.POD_NOT_AVAILABLE_YET),
         ([an_event(), an_event("ReturnInitiated", "2026-10-06T08:00:00Z", "RETURNS")], K.NOT_DELIVERED_YET),
-        # Another parcel with this number.
+        # A later event belongs to another parcel with this number.
         ([an_event(), an_event("PickupDone", "2026-10-06T08:00:00Z")], K.NOT_DELIVERED_YET),
     ],
 )
@@ -294,7 +294,7 @@ def test_images_are_fetched_from_hosts_of_amazon(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        # Anyone may own these hosts, which may have private addresses.
+        # Anyone can own such a host, and its address may be private.
         "ec2-198-51-100-7.eu-west-1.compute.amazonaws.com",
         "internal-a-1.eu-west-1.elb.amazonaws.com",
         "a.execute-api.eu-west-1.amazonaws.com",
@@ -382,11 +382,11 @@ TABLE = Table(
     answers=(DELIVERED, PHOTO),
     known=KNOWN,
     proof=GOT,
-    # From issues and a public client's tests.
+    # Numbers from issues and from a public client's tests.
     numbers="UK2978244305 IT3286399173 FR1234567890 ES0000000000",
     no_numbers="FR123456789 FR12345678901 DE1234567890 TBA123456789012 1Z999AA10123456784",
     errors=[ERRORS],
-    # Any other content of a link is not a document yet; an error without a code is not from the service.
+    # Other content of a link means "no document yet". An error without a code is not the service's.
     of_no_answer=lambda place, _, meaning: K.POD_NOT_AVAILABLE_YET if place else meaning,
     accepted=[
         ((DELIVERED, PHOTO), True),

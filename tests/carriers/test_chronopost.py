@@ -136,11 +136,11 @@ def test_credentials_are_escaped() -> None:
 # ---------------------------------------------------------------- answers of the tracking
 
 OTHER_CODES = [
-    *("B", "MD", "IP", "RB", "P"),  # near
+    *("B", "MD", "IP", "RB", "P"),  # close to a delivery
     *("DC", "DB", "DV", "DY", "PC", "PE", "SC", "EC", "TS", "TI", "TO", "TP", "AT", "SD", "ED"),
     *("TA", "LR", "J", "X", "CL"),
     *("N", "NA", "CO", "RC", "PA", "AV", "IV", "IN", "NL", "PR", "DO", "DF", "EJ"),  # exceptions
-    *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),  # only from two public clients
+    *("AB", "T", "TT", "EI", "A2", "IS", "IA", "EA", "SJ", "SK", "SM", "O"),  # only in two public clients
 ]
 
 # ---------------------------------------------------------------- returned, destroyed and canceled parcels
@@ -186,7 +186,7 @@ def test_a_destroyed_or_canceled_parcel_is_never_delivered() -> None:
     assert cancelled.message == (
         "Chronopost says that the shipment was canceled, so it will never be delivered (Un événement)"
     )
-    # A parcel that continues afterwards was not canceled for good.
+    # A parcel with later events was not canceled permanently.
     assert failure_of(with_events(an_event("AN", EARLY), an_event("TA"))).kind is K.NOT_DELIVERED_YET
     delivered = with_events(an_event("D", more=signed_by("DUPONT")), an_event("DR", EVENING))
     assert failure_of(delivered).kind is K.POD_NEVER_AVAILABLE
@@ -208,18 +208,18 @@ LATER, LATEST = "2026-10-05T18:00:00+02:00", "2026-10-06T07:00:00+02:00"
 @pytest.mark.parametrize(
     ("events", "delivery"),
     [
-        # Later paperwork events change neither the time nor the name.
+        # Later paperwork events do not change the time or the name.
         ([an_event("D", more=signed_by("DUPONT")), an_event("U", LATER)], KNOWN),
         ([an_event("D", more=signed_by("DUPONT")), an_event("Y", LATER), an_event("VC", LATEST)], KNOWN),
-        # The name is from the last event with a name, the time from the handover.
+        # The name is from the last event that has a name, and the time is from the handover.
         ([an_event("D"), an_event("U", LATER, signed_by("DUPONT"))], KNOWN),
         (
             [an_event("D", more=signed_by("DUPONT")), an_event("U", LATER, signed_by("MARTIN"))],
             Delivery(AT, "MARTIN"),
         ),
-        # The second handover counts, although it has no name.
+        # The second handover counts, even though it has no name.
         ([an_event("D1", "2026-10-05T09:00:00+02:00", signed_by("DUPONT")), an_event("D")], KNOWN),
-        # Without any other source, paperwork events count.
+        # Paperwork events count if there is no other source.
         ([an_event("U", more=signed_by("DUPONT"))], KNOWN),
         ([an_event("VC", "2026-10-05T09:00:00+02:00"), an_event("Y")], Delivery(AT, None)),
     ],
@@ -236,7 +236,7 @@ TIMES: list[Any] = [
     ("2026-10-05T10:31:00.123+02:00", AT.replace(microsecond=123000)),
     ("2026-10-05T08:31:00Z", AT),
     ("2026-10-05T06:31:00-02:00", AT),
-    ("2026-10-05T10:31:00", AT),  # without an offset: French
+    ("2026-10-05T10:31:00", AT),  # a time without an offset is French
     ("", None),
     ("hier", None),
     ("9999-12-31T23:59:59-14:00", None),
@@ -270,7 +270,7 @@ SIGNATORIES: list[Any] = [
         (signed_by("3", "Étage") + signed_by("DUPONT"), "the label 'Étage' beside a delivery"),
         (signed_by("3", ""), "the label '' beside a delivery"),
         (signed_by("3", "D&#10;forged" + "x" * 500), r"the label 'D\x0aforged"),
-        (signed_by("", "Étage"), None),  # without a value it has no meaning
+        (signed_by("", "Étage"), None),  # a label without a value is ignored
         (signed_by("X", "Lieu") + signed_by("DUPONT"), None),
         (signed_by("DUPONT", "Consignee's name"), None),
     ],
@@ -364,7 +364,7 @@ BODIES: dict[str, Row] = {
 # ---------------------------------------------------------------- answers with the document
 
 NEVER, NOT_YET, BAD = (K.POD_NEVER_AVAILABLE, K.POD_NOT_AVAILABLE_YET, K.BAD_RESPONSE)
-# An answer without a PDF, its meaning, and whether an image is requested then.
+# An answer without a PDF, its meaning, and whether the client then requests an image.
 WITHOUT_POD = {
     "1": ("<podPresente>false</podPresente><statusCode>1</statusCode>", NEVER, False),
     "2": ("<podPresente>false</podPresente><statusCode>2</statusCode>", NEVER, False),
@@ -410,7 +410,7 @@ def test_an_invalid_image_changes_nothing() -> None:
     for second in (text, proved(error(1, "System Error")), fault("soap:Client"), response("<html/>", 404)):
         failure = failure_of(proved("<podPresente>false</podPresente>"), second, known=KNOWN)
         assert (failure.kind, failure.delivery) == (NOT_YET, KNOWN)
-    # A first answer that is not a document is not hidden by a second one.
+    # If the content of the first answer is not a document, the second answer does not hide it.
     outcome, _ = fetch(text, proved(""), known=KNOWN)
     assert outcome == Retrieved.single(b"Indisponible", KNOWN, "chronopost searchPOD")
 
@@ -497,7 +497,7 @@ TABLE = Table(
     ),
     errors=[errors_in(tracked), errors_in(proved)],
     make_answer=response,
-    accepted=[(with_events(IN_TRANSIT), False)],  # the tracking uses no account
+    accepted=[(with_events(IN_TRANSIT), False)],  # tracking uses no account
     accepted_known=[
         (WITH_POD, True),
         (proved("<podPresente>false</podPresente><statusCode>1</statusCode>"), True),

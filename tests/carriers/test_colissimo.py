@@ -214,7 +214,7 @@ def test_the_tables_have_these_codes() -> None:
     assert set(DOCUMENT_CODES) == {"001", "002", "003", "004", "005"}
 
 
-# At least one code for each kind of label. A person read the labels.
+# At least one code for each kind of label, classified by a person who read the label.
 DECIDED = {
     "COMCFM": P.ON_ITS_WAY,  # announced
     "PCHCFM": P.ACCEPTED,  # "pris en charge par La Poste" in the older table
@@ -237,7 +237,7 @@ DECIDED = {
     "SOLDDR": P.SEIZED,  # "saisi par les autorités douanières, il ne sera pas livré"
     "SCCDES": P.UNCLEAR,  # "avec un nouveau numéro"
     "SOLVOL": P.UNCLEAR,  # "a subi un incident"
-    "LIVRDV": P.UNCLEAR,  # "livré", but the module does not count it as a delivery
+    "LIVRDV": P.UNCLEAR,  # "livré", but the carrier's module does not count it as a delivery
     "IGNORE": P.UNCLEAR,  # without a label
 }
 
@@ -264,7 +264,7 @@ def test_an_inactive_last_step_does_not_mean_delivered(status: str) -> None:
 
 @pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["in transit", "arrived"])
 def test_a_parcel_on_its_way_back_may_still_be_redirected(steps: Sequence[Any]) -> None:
-    """The steps do not matter: a completed last step would belong to the return."""
+    """The steps are ignored, because a completed last step would belong to the return."""
     before = an_event("AARCFM", "2026-10-01T00:00:00.000")
     for code in of_status(P.GOING_BACK):
         with row(code):
@@ -335,7 +335,7 @@ def test_the_number_in_an_answer_may_be_missing_or_in_lower_case() -> None:
 
 
 def test_a_document_of_another_parcel_is_not_requested() -> None:
-    """Nothing in an image would reveal the mistake later."""
+    """The mistake could not be detected later, because an image does not name the parcel."""
     other = an_entry("SIGNATURE", cab="6A00000000025")
     assert failure_of(DELIVERED, listed(other)).kind is K.BAD_RESPONSE
     outcome, session = fetch(DELIVERED, listed(other, an_entry("PHOTO")), DOCUMENT)
@@ -350,7 +350,7 @@ def test_a_document_of_another_parcel_is_not_requested() -> None:
         ("2026-01-05T10:08:43.000", datetime(2026, 1, 5, 9, 8, 43, tzinfo=UTC)),
         ("2026-10-05T10:08:43.000+0200", AT),
         ("2026-10-05T08:08:43Z", AT),
-        ("2026-10-25T02:30:00.000", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # an hour that exists twice
+        ("2026-10-25T02:30:00.000", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # this hour occurs twice
         ("9999-12-31T23:59:59-14:00", None),
         ("0001-01-01T00:00:00.000", None),
         ("hier", None),
@@ -384,7 +384,7 @@ def test_a_time_missing_in_the_tracking_is_from_the_document() -> None:
 def test_the_consignee_of_the_label_is_not_a_signatory() -> None:
     assert b"MARTIN" in DELIVERED.body
     assert parse_tracking(DELIVERED) == Delivery(AT, None)
-    # An identifier known from elsewhere is kept.
+    # A signatory that is already known is kept.
     outcome, _ = fetch(LISTED, DOCUMENT, known=Delivery(None, "DUPONT"))
     assert outcome == Retrieved.single(PDF, Delivery(AT, "DUPONT"), SOURCE)
 
@@ -397,7 +397,7 @@ TIMELINE_ROWS: list[tuple[Any, ErrorKind]] = [
     ("202", K.ACCOUNT_DENIED),
     ("201", K.AUTH_FAILED),
     ("1000", K.SERVER_ERROR),
-    (105, K.NOT_FOUND),  # a number instead of a text
+    (105, K.NOT_FOUND),  # a number instead of a string
     ("77", K.BAD_RESPONSE),
 ]
 
@@ -483,7 +483,7 @@ CODES_OF_NO_TABLE: list[Any] = [
     (refused("777", "KO"), K.BAD_RESPONSE, "777"),
     (refused("777", "KO", status=500), K.SERVER_ERROR, "777"),
     (refused("999", "KO", 145, status=401), K.AUTH_FAILED, "999 / 145"),
-    # Something other than the number makes the body invalid: this is our mistake.
+    # The body is invalid for another reason than the number, which is our mistake.
     (refused("005", "BODY INVALID", 151, status=400), K.BAD_RESPONSE, "005 / 151"),
     (refused("001", "CAB NOT FOUND", 154), K.NOT_FOUND, "001 / 154"),
     (refused(7, "KO", status=200), K.BAD_RESPONSE, "7"),
@@ -554,7 +554,7 @@ def test_an_invalid_list_cannot_be_read(documents: Any) -> None:
         ([an_entry("LABEL"), an_entry("PICTURE")], "uuid-PICTURE"),
         ([an_entry(path=None, uuid=None), an_entry("PHOTO")], "uuid-PHOTO"),
         ([an_entry(uuid="1", eventDate=EARLY), an_entry(uuid="2"), an_entry(uuid="3", eventDate=None)], "2"),
-        # A better type precedes a later document.
+        # The type of a document is more important than its date.
         ([an_entry("PHOTO", eventDate="2026-10-09T10:00:00.000+0200"), an_entry()], "uuid-SIGNATURE"),
     ],
 )
@@ -700,7 +700,7 @@ TABLE = Table(
     accepted=ACCEPTED,
     accepted_known=[
         ([LISTED, DOCUMENT], True),
-        ([LISTED, raw("", 500)], True),  # the list had one
+        ([LISTED, raw("", 500)], True),  # the list contained a proof
         ([refused("003")], True),
         ([refused("999", "KO", 144)], True),
         ([refused("004")], False),

@@ -72,7 +72,7 @@ def test_requests_match_the_documentation() -> None:
     assert (tracking.method, tracking.body, tracking.origin) == ("GET", None, "")
     assert tracking.path == f"/track/shipments?trackingNumber={NUMBER}&language=fr&requesterCountryCode=FR"
     assert dict(tracking.headers) == {"DHL-API-Key": "k3y", "Accept": "application/json"}
-    # The link is followed without our key.
+    # The request to the link does not contain our key.
     assert (document.method, document.body) == ("GET", None)
     assert (document.origin, document.path) == ("https://webpod.dhl.com", "/webPOD/DHLePODRequest?id=7&x=y")
     assert dict(document.headers) == {"Accept": "application/pdf, image/*"}
@@ -100,7 +100,7 @@ def test_a_delivered_return_is_returned_to_the_sender() -> None:
 
 
 def events_of(*events: tuple[str, str, str]) -> list[dict[str, Any]]:
-    """Events with codes, days of October and texts; the service lists the newest first."""
+    """Events with these codes, days of October and texts, in the order of the service: newest first."""
     return [
         {"statusCode": code, "timestamp": f"2026-10-{day}T09:00:00", "description": words}
         for code, day, words in reversed(events)
@@ -122,7 +122,7 @@ def test_a_delivery_to_the_shipper_is_returned_to_the_sender() -> None:
 
 
 def test_a_freight_shipment_is_recognized_by_its_piece() -> None:
-    """An answer of September 2026: the piece has leading zeros, the shipment its own number."""
+    """From an answer of September 2026: the piece has leading zeros, and the shipment has another number."""
     asked = "473325380028549070"
     shipment = a_shipment("transit", number="JKG-HI-0001643") | {"service": "freight"}
     pieces = {"details": {"pieceIds": ["00473325380028549070"]}}
@@ -384,7 +384,7 @@ TABLE = Table(
     no_numbers=f"1234567 {'A' * 41} JJD-0001",
     good_check_digits=[NUMBER, "12345678", "1234567891", "A" * 40, SPEC.sample_number],
     errors=[ERRORS],
-    # Any other content of a link is not a document yet.
+    # Other content of a link means "no document yet".
     of_no_answer=lambda place, _, meaning: K.POD_NOT_AVAILABLE_YET if place else meaning,
     limited=[LIMITED],
     accepted=[

@@ -78,7 +78,7 @@ def a_document(content: Any, **more: Any) -> dict[str, Any]:
 
 
 def problem(status: int, title: Any = "Bad request", detail: Any = None, **more: Any) -> Response:
-    """The instance repeats the request, as in real answers."""
+    """An error whose instance repeats the request, as in real answers."""
     told = {
         "instance": f"/expressapi/shipments/{NUMBER}/proof-of-delivery?shipperAccountNumber=123456789",
         "title": title,
@@ -241,7 +241,7 @@ def test_a_piece_at_the_simulated_carrier() -> None:
 
 def test_the_latest_event_counts_regardless_of_the_order() -> None:
     earlier = an_event("ZZ", hour="06:00:00")
-    later = an_event("WC", hour="05:30:00", offset="+01:00")  # the latest, although its digits are smaller
+    later = an_event("WC", hour="05:30:00", offset="+01:00")  # the latest, despite the earlier hour
     for events in ([earlier, later], [later, earlier]):
         assert failure_of(tracked(*events)).unknown is None
     for events in (
@@ -257,10 +257,10 @@ TIMES: list[Any] = [
     ("2026-10-05", "04:31:00", "-04:00", AT),
     ("2026-10-05", "08:31:00", "Z", AT),
     ("2026-10-05", "10:31", "+02:00", AT),
-    ("2026-10-05", "10:31:00", None, AT),  # French local time, of summer
+    ("2026-10-05", "10:31:00", None, AT),  # French local time in summer
     ("2026-10-05", "10:31:00", "", AT),
     ("2026-10-05", "10:31:00", "GMT+2", AT),
-    ("2026-01-05", "10:31:00", None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),  # and of winter
+    ("2026-01-05", "10:31:00", None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),  # French local time in winter
     ("2026-10-05", None, None, datetime(2026, 10, 4, 22, tzinfo=UTC)),
     ("", "10:31:00", "+02:00", None),
     (None, None, None, None),
@@ -376,7 +376,7 @@ BY_STATUS: dict[str, Row] = {
     "its own in XML": (raw("<shipments/>"), K.BAD_RESPONSE),
 }
 ERRORS = {**{f"names {name}": row for name, row in BY_TEXT.items()}, **BY_STATUS}
-# In the document call, only other parcels show whether the account may get proofs at all.
+# Errors of the document call. Only other parcels show whether the account may get proofs at all.
 NAMES_ACCOUNT: dict[str, Row] = {
     name: (row[0], K.ACCOUNT_DENIED) for name, row in ERRORS.items() if row[1] is K.ACCESS_DENIED
 }
@@ -505,7 +505,7 @@ TABLE = Table(
     ],
     limited=[raw("Too many requests", 429), problem(429)],
     accepted=[
-        ([DELIVERED, problem(500)], True),  # the tracking uses it too
+        ([DELIVERED, problem(500)], True),  # tracking uses the account too
         ([tracked(IN_TRANSIT)], True),
         ([problem(404)], True),
         ([problem(400, detail="shipmentTrackingNumber")], True),

@@ -189,8 +189,8 @@ def test_only_claims_that_name_this_carrier_have_its_key() -> None:
 DELIVERIES = "ACCDM ACCPK ACCPT AGENT DIDLV FAMLY NGHBR OTHER PCKAD PKBOX POBOX SECPL SERPT SPOUS WINPL"
 OTHER_EVENTS: list[tuple[str, str, str, ErrorKind]] = [
     ("ZU", "DLVRD", "ACCSI", K.NOT_DELIVERED_YET),  # incomplete
-    ("ZU", "DLVRD", "HNDTC", K.NOT_DELIVERED_YET),  # to another carrier
-    ("ZU", "DLVRD", "CUSTM", K.NOT_DELIVERED_YET),  # to the customs
+    ("ZU", "DLVRD", "HNDTC", K.NOT_DELIVERED_YET),  # handed to another carrier
+    ("ZU", "DLVRD", "CUSTM", K.NOT_DELIVERED_YET),  # handed to customs
     ("ZU", "MVARR", "NRQRD", K.NOT_DELIVERED_YET),  # a vehicle arrived
     ("ZU", "DSPSD", "NTCLM", K.POD_NEVER_AVAILABLE),  # "delivered", and destroyed
     ("BV", "DSPSD", "DMGPC", K.POD_NEVER_AVAILABLE),
@@ -319,7 +319,7 @@ def test_all_signatures_are_kept() -> None:
         (
             signed(GIF.hex(), event_date="05.10.2024"),
             K.BAD_RESPONSE,
-        ),  # of an earlier parcel with the same number
+        ),  # events of an earlier parcel with the same number
         (DELIVERED, K.POD_NOT_AVAILABLE_YET),
     ],
 )

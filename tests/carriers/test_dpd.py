@@ -32,7 +32,7 @@ SETTINGS = {
     "DPD_CUSTOMER_NUMBER": "12345",
     "DPD_DELIVERED_CODES": "40,400",
 }
-BMP = b"BM" + b"z" * 200  # not the form of a proof
+BMP = b"BM" + b"z" * 200  # not a document type that a proof may have
 POD_SOURCE = "dpd GetShipmentTraceSingle POD"
 
 
@@ -204,7 +204,7 @@ TIMES: list[Any] = [
     ("2026-10-05", "10:31:00", AT),
     ("2026-10-05T00:00:00", "10:31:00.123", AT),
     ("05.01.2026", "10:31:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
-    # The day of the trace if its time is unreadable, or else of the delivery: midnight in France.
+    # Without a readable time, midnight in France on the day of the trace, or else of the delivery.
     ("05.10.2026", "", datetime(2026, 10, 4, 22, tzinfo=UTC)),
     ("", "", datetime(2026, 10, 6, 22, tzinfo=UTC)),
     ("hier", "10:31:00", datetime(2026, 10, 6, 22, tzinfo=UTC)),
@@ -230,7 +230,7 @@ def test_the_time_of_the_latest_delivery_counts_regardless_of_the_order() -> Non
         ("<IsRetour>false</IsRetour><RetourType>Refus</RetourType>", True),
         ("<IsRetour>false</IsRetour>", False),
         ("<IsRetour>false</IsRetour><RetourType>None</RetourType>", False),
-        # A return label is enclosed with the parcel.
+        # "Prepared" only means that the parcel contains a return label.
         ("<IsRetour>false</IsRetour><RetourType>Prepared</RetourType>", False),
     ],
 )
@@ -410,11 +410,11 @@ def test_delivered_without_a_usable_image_is_not_a_proof_yet(images: str) -> Non
 @pytest.mark.parametrize(
     ("number", "sent"),
     [
-        ("09980000020033F", "09980000020033"),  # with a check character
+        ("09980000020033F", "09980000020033"),  # the last character is a check character
         ("008182709980000020033350276C", "09980000020033"),  # a label's barcode
-        ("25012345678901234", "12345678901234"),  # after the country number
+        ("25012345678901234", "12345678901234"),  # 250 is the country number
         ("12345678901234", "12345678901234"),
-        ("250123456789012", "25012345678901"),  # here 250 is the beginning of the number
+        ("250123456789012", "25012345678901"),  # 250 is part of the number
         ("25012345678901", "25012345678901"),
     ],
 )

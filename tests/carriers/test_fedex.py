@@ -57,7 +57,7 @@ def a_scan(code: str = "DL", date: str = "2026-10-05T10:31:00+02:00") -> dict[st
 
 
 def a_result(**changed: Any) -> dict[str, Any]:
-    """The result in the carrier's sample; a None part is omitted."""
+    """The result in the carrier's sample, with these changes. Parts with the value None are omitted."""
     result: dict[str, Any] = {
         "trackingNumberInfo": INFO,
         "latestStatusDetail": a_status(),
@@ -84,7 +84,7 @@ def listed(*pairs: tuple[Any, Any]) -> Response:
 
 
 def answered(**changed: Any) -> Response:
-    """The answer with one result that differs from the sample in these parts."""
+    """An answer with one result: the carrier's sample with these changes."""
     return tracked(a_result(**changed))
 
 
@@ -272,7 +272,7 @@ def test_the_answers_that_ask_us_to_wait(what: Capability) -> None:
     [
         (datetime(2026, 10, 6, tzinfo=UTC), datetime(2026, 10, 7, tzinfo=UTC)),
         (datetime(2026, 12, 31, 23, 59, 59, 7, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
-        # In any zone: 00:30 on the 7th in France is the 6th in Greenwich.
+        # Days in either time zone: 00:30 on the 7th in France is the 6th in UTC.
         (
             datetime(2026, 10, 7, 0, 30, tzinfo=timezone(timedelta(hours=2))),
             datetime(2026, 10, 7, tzinfo=UTC),
@@ -340,7 +340,7 @@ def test_429_asks_us_to_wait() -> None:
                 fetch(*before, answer)
             failure = failed.value.failure
             assert (failure.kind, failure.retry_at) == (K.RATE_LIMITED, until)
-        # The session raises an error before the client gets such an answer.
+        # A real session raises an error before the client gets such an answer.
         outcome = tracking_of(answer)
         assert isinstance(outcome, Failure)
         assert outcome.kind is K.RATE_LIMITED
@@ -451,7 +451,7 @@ def test_without_a_status_the_latest_scan_counts() -> None:
 
 @pytest.mark.parametrize("name", ["derivedStatusCode", "eventType"])
 def test_either_code_of_a_scan_counts(name: str) -> None:
-    scan = {"date": "2026-10-05T10:31:00", name: "DL"}  # without an offset: French
+    scan = {"date": "2026-10-05T10:31:00", name: "DL"}  # a time without an offset is French
     for status in (None, {"derivedCode": "DL"}):
         result = a_result(latestStatusDetail=status, dateAndTimes=[], scanEvents=[scan])
         assert fetch(tracked(result), WITH_POD)[0] == GOT
@@ -549,7 +549,7 @@ def test_a_number_is_found_in_another_case_and_without_its_zeros() -> None:
         THIRD: True,
         "000123456789": False,
     }
-    # If two numbers are equal without leading zeros, it is unknown which one is meant.
+    # These numbers are equal without leading zeros, so an answer may be about either.
     numbers = ["000123456789", "000000123456789"]
     assert kinds_of(listed((123456789, ON_ITS_WAY)), numbers) is K.BAD_RESPONSE
     assert kinds_of(listed(("000123456789", ON_ITS_WAY)), numbers) == {"000123456789": K.NOT_DELIVERED_YET}
@@ -624,7 +624,7 @@ def test_results_of_other_numbers_are_ignored() -> None:
     tag = "DT123456789012"
     two = [{"trackingNumber": tag.lower(), "trackResults": [a_result()]}, *others]
     assert isinstance(tracking_of(response({"output": {"completeTrackResults": two}}), tag), Delivery)
-    # A single result with another number counts only if the carrier names ours too, as with a door tag.
+    # A single result with another number counts only if it also contains ours, as with a door tag.
     for values, is_ours in (
         ({"values": [NUMBER]}, True),
         ({"value": NUMBER}, True),
@@ -634,7 +634,7 @@ def test_results_of_other_numbers_are_ignored() -> None:
         named = a_result(additionalTrackingInfo={"packageIdentifiers": [identifier]})
         told = tracking_of(tracked(named, number="999999999999"))
         assert isinstance(told, Delivery) is is_ours
-    # Lists of one may have no list.
+    # A single item may have no list around it.
     single = response({"output": {"completeTrackResults": {"trackResults": a_result()}}})
     assert fetch(single, WITH_POD)[0] == GOT
 
@@ -652,8 +652,8 @@ TIMES: list[Any] = [
     ("2026-10-05T08:31:00Z", AT),
     ("2026-10-05T03:31:00-05:00", AT),
     ("2026-01-05T10:31:00+01:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
-    ("2026-10-05T10:31:00", AT),  # without an offset: French
-    # Unreadable: the delivery scan has it.
+    ("2026-10-05T10:31:00", AT),  # a time without an offset is French
+    # If the time is unreadable, the time of the delivery scan counts.
     ("", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
     ("hier", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
     (7, datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),

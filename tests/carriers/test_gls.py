@@ -118,7 +118,7 @@ def fetch(
     number: str = NUMBER,
     settings: Mapping[str, str] = SETTINGS,
 ) -> tuple[Outcome, FakeSession]:
-    """Fetch with a token at once: the answers belong to the other calls."""
+    """Fetch with a token. `answers`: the answers to the calls after the token call."""
     return fetched(Gls(settings), number, [a_token(), *answers], known)
 
 
@@ -248,7 +248,7 @@ def test_a_canceled_shipment_will_never_be_delivered() -> None:
 
 def test_the_latest_event_says_where_the_parcel_is_regardless_of_the_order() -> None:
     early = an_event(at="2026-10-05T06:00:00+0200", label="early")
-    late = an_event(at="2026-10-05T05:30:00+0100", label="late")  # although its digits are smaller
+    late = an_event(at="2026-10-05T05:30:00+0100", label="late")  # later, despite its earlier local time
     for events in ([early, late], [late, early]):
         assert "(late)" in failure_of(tracked(a_parcel("INTRANSIT", *events))).message
 
@@ -261,7 +261,7 @@ def test_the_requested_parcel_counts_among_several() -> None:
 
 
 def dated(status: str, at: str, unitno: str, *words: str) -> dict[str, Any]:
-    """A parcel of the Track ID with its own number."""
+    """A parcel of the Track ID with this number."""
     events = [an_event(at=at, label=label) for label in words]
     return a_parcel(status, *events, at=at, requested=TRACK_ID, unitno=unitno)
 
@@ -401,7 +401,7 @@ TRACKING: dict[str, Row] = {
 # ---------------------------------------------------------------- the signatory
 SIGNATORIES: list[Any] = [
     ("\ud800\u202e", r"\ud800\u202e"),
-    ("iVBORw0KGgo" * 50, None),  # a picture, not a name
+    ("iVBORw0KGgo" * 50, None),  # an image instead of a name
     (["DUPONT"], None),
     (None, None),
 ]
@@ -522,7 +522,7 @@ def test_the_text_of_a_refusal_is_in_its_headers() -> None:
 
 
 def of_no_answer(place: int, name: str, meaning: ErrorKind) -> ErrorKind | None:
-    if place == 1:  # for the signatory: there may still be a proof
+    if place == 1:  # this call is only for the signatory, and the proof may still exist
         return None
     is_nothing = place == 2 and name in ("empty", "blank", "an empty object")
     return K.NOT_FOUND if is_nothing else meaning

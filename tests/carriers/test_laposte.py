@@ -128,7 +128,7 @@ def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
     asked, _ = fetch(DELIVERED)
     assert isinstance(asked, Failure)
     assert outcome == asked
-    # Facts known from elsewhere are kept.
+    # Facts that are already known are kept.
     signed = Delivery(None, "DUPONT")
     outcome, _ = fetch(known=signed)
     assert outcome == Failure.of(Sentence.PROOFS_ELSEWHERE, "La Poste", None, 200, delivery=signed)
@@ -141,7 +141,7 @@ def test_a_parcel_known_to_be_delivered_costs_no_call() -> None:
     [
         ("2026-10-05T11:20:00+02:00", AT, "2026-10-05"),
         ("2026-10-05T09:20:00Z", AT, "2026-10-05"),
-        ("2026-10-05T11:20:00", AT, "2026-10-05"),  # without an offset: French
+        ("2026-10-05T11:20:00", AT, "2026-10-05"),  # a time without an offset is French
         ("2026-10-05T23:30:00Z", datetime(2026, 10, 5, 23, 30, tzinfo=UTC), "2026-10-06"),  # the French day
         ("9999-12-31T23:30:00Z", datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "9999-12-31"),
         ("9999-12-31T23:59:59-14:00", None, None),
@@ -185,7 +185,7 @@ def test_a_parcel_on_its_way_back_may_still_be_redirected() -> None:
 
 @pytest.mark.parametrize("back", ["DI2", "RE1"])
 def test_a_return_takes_precedence_over_an_earlier_or_later_delivery(back: str) -> None:
-    # Sorted as texts, the times would have another order.
+    # As strings, these times would sort in another order.
     early, late = "2026-10-05T10:20:00+02:00", "2026-10-05T09:20:00+00:00"
     for turn in (1, -1):
         for first, second in ((back, "DI1"), ("DI1", back)):
@@ -293,7 +293,7 @@ ROWS: dict[str, Row] = {
     "503": (raw("", 503), K.SERVER_ERROR),
     "504": (functional(504, "Service indisponible"), K.SERVER_ERROR),
     "504 with another code": (functional(404, "Ressource non trouvée", 504), K.SERVER_ERROR),
-    # The gateway's own answer: it does not concern the number.
+    # The gateway's own answer does not concern the number.
     "400 of the gateway": (gateway(400, "BAD_REQUEST"), K.BAD_RESPONSE, "BAD_REQUEST (HTTP 400: Words)"),
     "404 of the gateway": (gateway(404, "NOT_FOUND"), K.BAD_RESPONSE, "NOT_FOUND (HTTP 404: Words)"),
     "404, a page": (raw("<html/>", 404), K.BAD_RESPONSE),
@@ -314,7 +314,7 @@ ACCEPTED: list[Any] = [
     (functional(404, "Ressource non trouvée"), True),
     (functional(400, BAD_NUMBER), True),
     (raw("", 401), False),
-    (raw("", 403), False),  # the key has no right to this at all
+    (raw("", 403), False),  # the key has no permission for this service
     (raw("", 500), False),
     (raw("<html/>"), False),
 ]
@@ -530,7 +530,7 @@ TABLE = Table(
     ),
     whole=[tracked(IN_TRANSIT), functional(404, "Ressource non trouvée"), TOO_MANY],
     nobody=(functional(404, "Ressource non trouvée"), K.NOT_FOUND),
-    # `isFinal` does not matter.
+    # `isFinal` is ignored.
     status=lambda code: tracked(an_event("DR1", "2026-10-01T00:00:00+02:00", "Ancien"), an_event(code)),
     not_delivered=ON_THE_WAY.split(),
     strange=["XX9", "di1", "7"],

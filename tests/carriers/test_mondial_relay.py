@@ -309,7 +309,7 @@ def test_credentials_are_not_shown_by_an_error_about_the_sample_number() -> None
             [REGISTERED, an_event("Retour à l'expéditeur", "03/10/26"), an_event("Colis livré")],
             K.RETURNED_TO_SENDER,
         ),
-        # The number belonged to another parcel before.
+        # Earlier events belong to another parcel with this number.
         (
             [
                 an_event("Retour à l'expéditeur", "01/02/24"),

@@ -22,7 +22,7 @@ def test_published_numbers_are_valid(carrier: str, source: str, numbers: str) ->
 
 
 def test_check_digits_fit_the_numbers_that_were_published_as_good() -> None:
-    """Numbers of test systems ignore check digits."""
+    """Numbers from other sources may be those of test systems, which ignore check digits."""
     for carrier, source, numbers in PUBLISHED:
         if source.startswith("jkeen"):
             spec = CATALOG.specs[carrier]

@@ -1,7 +1,7 @@
 """Recorded answers have the same meaning as when they were recorded, or the meaning that a person wrote down.
 
-The recordings (`*.json`) are from the simulators, because no live carrier has been tried yet. The answers of others
-(`*.toml`) were recorded or documented by public clients and by the carriers, with our own values.
+The recordings (`*.json`) are from the simulators, because no live carrier has been used yet. The published answers
+(`*.toml`) were recorded or documented by public clients and carriers. Their values were replaced by ours.
 """
 
 import tomllib
@@ -56,7 +56,7 @@ def _call(text: str, status: int = 200) -> dict[str, Any]:
 
 
 def _recording(carrier: str, told: dict[str, Any], case: dict[str, Any]) -> Recording:
-    """The case as a recording: the token, its answers, and then the proof, if it is requested."""
+    """The case as a recording with the token, the case's answers, and the proof if the client requests it."""
     answers, proof = case["answers"], told.get("proof", [])
     if around := told.get("around"):
         first = answers[0] if answers[0].startswith(("<html", "<soap")) else around.format(answers[0])

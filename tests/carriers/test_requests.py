@@ -1,4 +1,4 @@
-"""The schemas of requests in `tests/schemas` cover all calls, and each rejects deviating requests.
+"""The schemas of requests in `tests/schemas` cover all calls, and each schema rejects invalid requests.
 
 `tests/schemas/plugin.py` checks in every test that each request conforms to its schema.
 """
@@ -26,7 +26,7 @@ from tests.schemas.specification import FOLDER, Operation, Sent, app, faults_of,
 
 NAMES = [f"{one.carrier} {one.name}" for one in app()]
 
-# Settings and a number with which the client sends other parts than for the sandbox's example.
+# Settings and a number for which requests have other parts than for the sandbox's example.
 OTHERWISE = {
     "dhl_express": ({}, "JJD0123456789"),
     "colissimo": ({"COLISSIMO_LOGIN": "", "COLISSIMO_API_KEY": "10000001-123456"}, "6A00000000017"),
@@ -36,7 +36,7 @@ OTHERWISE = {
 
 @cache
 def real(carrier: str) -> tuple[Sent, ...]:
-    """The client's requests for a delivered parcel, also with the settings in OTHERWISE."""
+    """The client's requests for a delivered parcel, including those with the settings in OTHERWISE."""
     number = quiet_sandbox().example(carrier, "99", 1)
     sessions = [SandboxSession(client_of(carrier), number)]
     if carrier in OTHERWISE:
@@ -114,7 +114,7 @@ def with_attributes(sent: Sent, attributes: dict[str, str]) -> Sent:
 
 
 def mutilated(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """Yield the request without each of its required parts, with the part's name."""
+    """Yield copies of the request that each lack a required part, with the part's name."""
     for name in required(operation.headers):
         yield name, replace(sent, headers=without_name(dict(sent.headers), name))
     for name in required(operation.query):
@@ -136,7 +136,7 @@ def mutilated(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
 def required_members(
     schema: Any, tree: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:
-    """The paths of the members that a schema requires, also in one of several alternatives."""
+    """The paths of the members that a schema requires, including those required by only one alternative."""
     if isinstance(tree, list):
         yield from required_members(schema["items"], tree[0], (*path, 0))
     elif isinstance(tree, dict):
@@ -157,7 +157,7 @@ def without_member(tree: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def without_elements(operation: Operation, body: bytes) -> Iterator[tuple[str, bytes]]:
-    """The envelope without one of its parts, or without one element that the XSD requires."""
+    """Yield copies of the envelope that each lack a part or an element that the XSD requires."""
     schema = XMLSchema(FOLDER / f"{operation.carrier}.xsd")
     for part in fromstring(body):
         yield local(part.tag), without_element(body, part.tag)
@@ -185,7 +185,7 @@ def without_element(body: bytes, tag: str) -> bytes:
 
 
 def parent_of(root: Element, tag: str) -> Element:
-    """No two elements of a request have the same name."""
+    """The parent of the element with this name, which is unique in a request."""
     return next(one for one in root.iter() if one.find(tag) is not None)
 
 
@@ -209,7 +209,7 @@ def test_a_request_without_a_required_part_is_rejected(name: str) -> None:
 
 
 def added(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """Yield the request with a part that is in no specification, with the part's name."""
+    """Yield copies of the request that each have a part outside the specification, with the part's name."""
     yield "x-new", replace(sent, headers={**sent.headers, "X-New": "1"})
     if isinstance(operation.query, dict):
         yield "x_new", with_query(sent, query_of(sent) | {"x_new": "1"})
@@ -256,7 +256,7 @@ def test_elements_out_of_order_are_rejected(name: str) -> None:
 
 
 def changed(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """Yield the request with each of its parts in a wrong format, with the part's name."""
+    """Yield copies of the request that each have a part in a wrong format, with the part's name."""
     yield "method", replace(sent, method="POST" if sent.method == "GET" else "GET")
     for name in sent.headers:
         yield name, replace(sent, headers={**sent.headers, name: "?"})
@@ -273,7 +273,7 @@ def changed(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
 
 
 def changed_values(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
-    """Parameters of the query, attributes of its XML, and form fields."""
+    """Yield copies with a changed parameter of the query, attribute of its XML, or form field."""
     for name in query_of(sent):
         yield name, with_query(sent, query_of(sent) | {name: "?"})
     for name in operation.xml or ():
@@ -285,7 +285,7 @@ def changed_values(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent
 
 
 def changed_members(tree: Any) -> Iterator[tuple[str | int, Any]]:
-    """Yield the tree with each of its values replaced, with the name of the value."""
+    """Yield copies of the tree that each have a replaced value, with the name of the value."""
     for name, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
         odd: Any
         for odd in ("?", 7, {}):
@@ -301,7 +301,7 @@ def replaced_member(tree: Any, name: Any, value: Any) -> Any:
 
 
 def changed_elements(body: bytes) -> Iterator[tuple[str, Element]]:
-    """Yield the envelope with an element that is reversed, renamed or has another namespace, child or text."""
+    """Yield copies of the envelope with an element reversed, renamed, or with another namespace, child or text."""
     for place, original in enumerate(fromstring(body).iter()):
         parts, tag = list(original), original.tag
         changes: list[tuple[str, list[Element], str | None]] = [

@@ -1,4 +1,4 @@
-"""Parsing any JSON answer takes a small part of a call's time, and no more memory than the answer's size."""
+"""Parsing a JSON answer takes a small part of a call's time, and no more memory than the size of the answer."""
 
 import json
 import time

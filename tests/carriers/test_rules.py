@@ -1,4 +1,4 @@
-"""Rules for the clients of all carriers. The answers are in the `TABLE` of each carrier's own tests."""
+"""Rules for the clients of all carriers. The answers are in the `TABLE` of each carrier's test file."""
 
 import json
 from dataclasses import replace
@@ -98,13 +98,13 @@ def test_the_status_and_the_document_can_be_fetched_separately(table: Table) -> 
     assert tracked == (table.at[1] if len(table.at) > 1 else table.known)
     session = FakeSession([*session.answers, *answers_if_known(table)], client, session.requests)
     assert client.fetch_proof(table.number, table.known, session) == table.proof
-    if client.tracking_shows_account:  # otherwise `nobody` answers the document call
+    if client.tracking_shows_account:  # otherwise `nobody` is the answer to the document call
         session = FakeSession([*session.answers, table.nobody[0]], client, session.requests)
         assert as_failure(client.track(table.number, session)).kind is table.nobody[1]
 
 
 def answers_if_known(table: Table) -> tuple[Response, ...]:
-    """The answers to the remaining calls."""
+    """The answers to the calls that remain if the delivery is known."""
     if table.spec.tracks_always:
         return table.answers
     return tuple(one for one, known in zip(table.answers, table.at, strict=True) if known == table.known)
@@ -206,7 +206,7 @@ def assert_error(table: Table, place: int, error: Row) -> None:
 def test_invalid_answers(table: Table) -> None:
     for place, usual in enumerate(table.answers):
         bad = no_answers(table.make_answer)
-        if begins_as(usual.body) is None:  # the appraisal decides whether a document is cut off
+        if begins_as(usual.body) is None:  # otherwise the appraisal decides whether it is truncated
             bad["half"] = table.make_answer(usual.body[: len(usual.body) // 2], 200), K.BAD_RESPONSE
         if is_xml(usual):
             bad |= no_envelopes(usual.body)
@@ -314,7 +314,7 @@ def test_the_signatory(table: Table) -> None:
 def test_base64_is_read_strictly(table: Table, encoded: str) -> None:
     assert table.encoded
     if encoded.startswith("\ud800") and is_xml(table.answers[0]):
-        return  # XML cannot contain it
+        return  # XML cannot contain this character
     failure = as_failure(table.outcome_of(*table.answers[:-1], table.encoded(encoded)))
     assert (failure.kind, failure.http_status, failure.delivery) == (K.BAD_RESPONSE, 200, table.known)
     assert failure.message == f"{table.spec.name} sent a proof that is not valid base64"
@@ -351,7 +351,7 @@ of_carriers_with_tokens = of_carriers("token")
 
 
 def tokens_shown(table: Table, session: FakeSession) -> list[str]:
-    """The token of each call, except token calls; "" if a call has none."""
+    """The token in each call except token calls, or "" if a call has none."""
     service = table.make().token_service
     assert service
     requests = [request for what, request in session.requests if what is not Capability.TOKEN]
@@ -428,7 +428,7 @@ def test_no_text_of_an_answer_can_forge_a_line(table: Table) -> None:
 
 
 def spoilable(table: Table) -> list[tuple[tuple[Response, ...], Response]]:
-    """Answers to damage, and the answers before them."""
+    """The answers that tests damage, each with the answers that precede it."""
     calls = [(table.answers[:place], answer) for place, answer in enumerate(table.answers)]
     return [*calls, *(((), answer) for answer in table.whole)]
 

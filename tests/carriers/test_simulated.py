@@ -1,6 +1,6 @@
-"""Every carrier's client with its simulated carrier: the result and the calls of each scenario.
+"""Tests the result and the calls of each scenario, for every carrier's client with the simulated carrier.
 
-Every carrier in the registry is included automatically. Its peculiarities are in `tests/carriers/cases.py`.
+Every carrier in the registry is included automatically. Differences are in `tests/carriers/cases.py`.
 """
 
 import json
@@ -53,7 +53,7 @@ def a_session(carrier: str, *steps: AnyStep, retry_after: str | None = "120") ->
 
 
 def expected(carrier: str, scenario: AnyStep, turn: int = 0) -> ErrorKind | str:
-    """The result of the first (`turn` 0) or second fetch (1) of a parcel in the scenario."""
+    """The expected result of the first (`turn` 0) or second (`turn` 1) fetch of a parcel in the scenario."""
     cases = CASES[carrier]
     if scenario is S.NOT_OURS:
         return cases.not_ours
@@ -92,7 +92,7 @@ def test_outcomes_of_each_scenario(carrier: str) -> None:
 
 def assert_outcomes(carrier: str, scenario: AnyStep) -> None:
     cases, session = CASES[carrier], a_session(carrier, scenario)
-    for turn in range(2):  # some simulators show a state in two ways
+    for turn in range(2):  # some simulators alternate between two answers
         outcome = session.fetch()
         assert result(outcome) == expected(carrier, scenario, turn)
         if isinstance(outcome, Failure):
@@ -112,14 +112,14 @@ def assert_outcomes(carrier: str, scenario: AnyStep) -> None:
             calls = calls_in(carrier, scenario, is_delivered=delivery is not None)
             assert session.operations == list(calls)
             again = tuple(call for call in calls if call != "token")
-            if calls.count("token") > 1:  # the new one is valid
+            if calls.count("token") > 1:  # the new token is valid
                 again = tuple(dict.fromkeys(again))
         else:
             assert session.operations == [*calls, *again]
 
 
 def calls_in(carrier: str, scenario: AnyStep, *, is_delivered: bool) -> tuple[str, ...]:
-    """Exactly the calls needed; a refused token is renewed once."""
+    """The calls that a fetch needs and no others. A refused token is renewed once."""
     cases = CASES[carrier]
     if scenario in cases.calls_in:
         return cases.calls_in[scenario]
@@ -147,7 +147,7 @@ def assert_outcomes_of_known(carrier: str, scenario: AnyStep) -> None:
         else:
             assert outcome.delivery == known
     asked = {*session.operations} - {"token"}
-    # ShipIT of GLS may refuse a token that tracking accepts; then tracking is called.
+    # ShipIT of GLS may refuse a token that tracking accepts. The client then calls tracking to find out.
     is_refused = scenario in (S.ACCOUNT_DENIED, S.AUTH_REFUSED)
     assert asked <= {*CASES[carrier].calls} - {*CASES[carrier].until_tracked} or is_refused
 
@@ -221,7 +221,7 @@ def test_wrong_credentials_are_refused_at_once(carrier: str) -> None:
         assert (session.operations, session.accepted) == ([*calls], False)
 
 
-# Chronopost has no such answer. At GLS, only the tracking call shows what the refusal means.
+# Chronopost has no such answer. At GLS, only the tracking call shows the meaning of the refusal.
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in ("chronopost", "gls")])
 def test_a_denial_of_our_account_is_not_an_answer_about_the_parcel(carrier: str) -> None:
     message = as_failure(a_session(carrier, S.ACCOUNT_DENIED).fetch()).message
@@ -236,7 +236,7 @@ def test_a_hostile_answer_repeats_secrets_for_the_queue_to_hide(carrier: str) ->
     assert secret, message
     sent = session.requests[-1][1]
     is_sent = secret[1] in f"{sent.path} {dict(sent.headers)} {sent.body!r}"
-    assert is_sent or (carrier, secret[1]) == ("dhl_express", PASSWORD)  # which encodes it
+    assert is_sent or (carrier, secret[1]) == ("dhl_express", PASSWORD)  # sent in an encoded form
 
 
 @of_every_carrier

@@ -1,4 +1,4 @@
-"""Parsing any XML answer takes limited memory, in proportion to its size, and no longer than a call may take."""
+"""Parsing an XML answer takes memory in proportion to its size, and no longer than a call may take."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ MOST_TIMES, MOST_S = 10, 20.0
 
 
 def filled(before: str, piece: str, after: str) -> bytes:
-    """An answer of the maximum size that a call accepts, made of one repeated piece."""
+    """An answer of the maximum size that a call accepts, filled with a repeated piece."""
     times = (SIZE - len(before.encode()) - len(after.encode())) // len(piece.encode())
     return b"".join((before.encode(), piece.encode() * times, after.encode()))
 
@@ -66,7 +66,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     ),
 }
 
-# Prints seconds, and the memory for parsing in addition to the answer itself.
+# Prints the seconds and the memory that parsing takes, without the memory of the answer itself.
 _MEASURED = """
 import re, sys, time
 from recours.carriers import soap

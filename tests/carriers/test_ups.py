@@ -56,7 +56,7 @@ def an_activity(
 
 
 def a_package(**changed: Any) -> dict[str, Any]:
-    """The package in the carrier's sample; a None part is omitted."""
+    """The package in the carrier's sample, with these changes. Parts with the value None are omitted."""
     package: dict[str, Any] = {
         "trackingNumber": NUMBER,
         "currentStatus": a_status(),
@@ -85,7 +85,7 @@ def reply(*packages: Any, **more: Any) -> Response:
 
 
 def answered(**changed: Any) -> Response:
-    """The answer about one package that differs from the sample in these parts."""
+    """An answer about one package: the carrier's sample with these changes."""
     return reply(a_package(**changed))
 
 
@@ -302,8 +302,8 @@ UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
     "status",
     [
         *(a_status(), a_status("D", None), a_status("I", "011"), a_status(None, "011")),
-        *(a_status("D", "026"), a_status("I", "026")),  # by the local post office
-        *(a_status("D", "999"), a_status("D", "000")),  # a code without a meaning: by the type
+        *(a_status("D", "026"), a_status("I", "026")),  # delivered by the local post office
+        *(a_status("D", "999"), a_status("D", "000")),  # the code has no meaning, so the type decides
     ],
 )
 def test_delivered_statuses(status: dict[str, Any]) -> None:
@@ -451,7 +451,7 @@ def test_the_only_package_counts_without_a_number() -> None:
 
 
 def test_an_alternate_number_belongs_to_the_package() -> None:
-    """The carrier's Tracking.yaml: a number of the postal service, or another number of UPS."""
+    """According to Tracking.yaml, it is a number of the postal service or another number of UPS."""
     others = [{"number": "92419900000033499522966220", "type": "USPS_PIC"}, {"number": NUMBER.lower()}]
     package = a_package(trackingNumber="1Z0000000000000018", alternateTrackingNumber=others)
     assert fetch(reply(package))[0] == GOT
@@ -521,13 +521,13 @@ def test_the_time_of_the_activity_is_in_utc(day: str, hour: object, at: datetime
 @pytest.mark.parametrize("hour", ["08:31:00", "8:31:0"])
 @pytest.mark.parametrize("day", ["20261005", "2026-10-05"])
 def test_the_utc_time_has_colons_in_real_answers(day: str, hour: str) -> None:
-    """Answers quoted in UPS-API/api-documentation, issues 38, 99 and 187. The local time differs here."""
+    """See the answers in UPS-API/api-documentation, issues 38, 99 and 187. Here the local time differs."""
     activity = an_activity(day=day, hour=hour) | {"time": "200000"}
     assert fetch(answered(activity=[activity]))[0] == GOT
 
 
 def local_only(country: str | None, **more: Any) -> dict[str, Any]:
-    """An activity as in UPS-API/api-documentation, issue 38: without the Greenwich time."""
+    """An activity without UTC times, as in UPS-API/api-documentation, issue 38."""
     activity = an_activity() | {"location": {"address": {"city": "DUNLAP", "countryCode": country}}}
     return {name: value for name, value in activity.items() if not name.startswith("gmt")} | more
 
@@ -558,7 +558,7 @@ def test_without_a_time_zone_only_the_day_is_kept(country: str | None) -> None:
 
 
 def test_the_country_of_the_activity_takes_precedence_over_the_address() -> None:
-    """A parcel may be handed over in another country than its destination."""
+    """A parcel may be handed over in a country other than its destination."""
     to = [{"type": "DESTINATION", "address": {"countryCode": "FR"}}]
     for country, delivery in (
         ("US", Delivery(day=date(2026, 10, 5))),
@@ -600,7 +600,7 @@ DAY = date(2026, 10, 5)
          Delivery(datetime(2026, 1, 5, 8, 31, tzinfo=UTC))),
         ([{"type": "SDD", "date": "20261001"}, {"type": "DEL", "date": "20261005"}, {"type": "RDD", "date": "20261009"}],
          {"type": "DEL", "endTime": "103100"}, Delivery(AT)),
-        # Without a time, if none is the delivery's.
+        # The delivery has no time if the only time is not that of the delivery.
         ([{"type": "DEL", "date": "20261005"}], {"type": "EOD", "endTime": "103100"}, Delivery(day=DAY)),
         ([{"type": "DEL", "date": "20261005"}], {"type": "DEL", "endTime": "256100"}, Delivery(day=DAY)),
         ([{"type": "DEL", "date": "20261005"}], None, Delivery(day=DAY)),
@@ -634,10 +634,10 @@ def test_the_time_is_that_of_the_handover() -> None:
     before = an_activity("I", "OT", "021", hour="50000")
     for activities in ([after, at_agent, an_activity(), before], [before, an_activity(), at_agent, after]):
         assert fetch(answered(activity=activities))[0] == GOT
-    # By its type alone, or its status alone.
+    # The type alone or the status alone shows the delivery.
     for handed_over in (an_activity("D", "XX", "000"), an_activity("U", "XX", "011")):
         assert fetch(answered(activity=[after, handed_over, before]))[0] == GOT
-    # The later of two deliveries; with an unknown type and status, by the code of the activity.
+    # The later of two deliveries counts. If its type and status are unknown, the code of the activity decides.
     earlier = an_activity(hour="70000")
     for code in ("FS", "KB", "F4"):
         later = an_activity("U", code, "000")
@@ -682,7 +682,7 @@ def test_a_signature_may_be_a_gif(version: bytes) -> None:
     gif = version + b"\x00" * 200 + b";"
     outcome = fetch(answered(deliveryInformation=information(pod=None, signature={"image": b64(gif)})))[0]
     assert outcome == Retrieved((replace(SIGNATURE, content=gif),), KNOWN)
-    # An invalid proof does not hide it.
+    # An invalid proof does not hide the signature.
     broken = {"pod": {"content": b64(b"indisponible" * 20)}, "signature": {"image": b64(gif)}}
     outcome = fetch(answered(deliveryInformation=information(**broken)))[0]
     assert isinstance(outcome, Retrieved)
@@ -740,7 +740,7 @@ TABLE = Table(
         "1Z5R8939035756712 1Z5R893903575671271 1Z5R8939035756712A 2Z5R89390357567127 B1234567890 "
         f"A123456789 12345678 1234567890 {'1' * 19} 1Z5R8939/357567127"
     ),
-    # Only the form 1Z has a check digit.
+    # Only numbers that begin with 1Z have a check digit.
     good_check_digits=[NUMBER, SPEC.sample_number, "A1234567890", "123456789", "1" * 18, "1" * 22, "1" * 26],
     bad_check_digits=[f"{NUMBER[:-1]}{digit}" for digit in "012345689"],
     errors=[NORMALISED | ERRORS | _STRANGE],
@@ -748,7 +748,7 @@ TABLE = Table(
     accepted=[
         (DELIVERED, True),
         (WITHOUT_PROOF, True),
-        (reply(OTHER), False),  # about another parcel
+        (reply(OTHER), False),  # the answer is about another parcel
         (answered(currentStatus=a_status("I", "005")), True),
         (TW0001, True),
         (error(403, None, "Blocked Merchant"), False),
