@@ -49,7 +49,7 @@ _LANGUAGE = "fr_FR"
 # LIVREO, and the meaning of CHGCFM are from an older table with labels in a public client (AnyBlok).
 CODES = answers.status_table(
     {
-        # "Livré": delivered to a person at the recipient's address or named in the order. LIVBPO: in the PO box.
+        # "Livré": delivered to a person at the recipient's address or named in the order. LIVBPO: their PO box.
         ParcelStatus.DELIVERED: "LIVACC LIVBAL LIVBPO LIVCFM LIVCGA LIVDIV LIVGAR LIVRCA LIVRCC LIVRTI LIVVOI",
         # Back at its sender, or sent back under another number and without further events (SCCEXP). The label of LIVVPC
         # says "delivered", but the carrier's Magento module treats it as a delivery to the mail-order sender.

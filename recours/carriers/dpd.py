@@ -25,8 +25,8 @@ from recours.core.text import plain
 
 _DIGITS = 14  # of the number in a request
 
-# The number alone or with the prefix 250 for France (one shop module); with a check character; or in the label's
-# barcode, between the destination (7 characters) and the service, the country (6 in total) and the check character.
+# The formats: the number alone, or with the prefix 250 for France (one shop module); with a check character; or the
+# label's barcode: destination (7 characters), number, service and country (6 characters together), check character.
 _FORMS = re.compile(r"(?:250)?([0-9]{14})|([0-9]{14})[0-9A-Z]|[0-9A-Z]{7}([0-9]{14})[0-9]{6}[0-9A-Z]")
 
 
