@@ -243,7 +243,7 @@ class ClaimMaintenance:
     ) -> Iterator[tuple[Claim, Decision]]:
         """Use up due retries of claims that need correction, without any call, and write their events.
 
-        `carriers`: all if empty. If `pass_retry` returns None, shelve the claim. `write_owed` updates the service's row.
+        `carriers`: all if empty. If `pass_retry` returns None, shelve the claim. `ClaimIntake.write_owed` updates rows.
         """
         is_due = is_at_stage(Stage.SETTLED), _c.next_at <= due_until, self._serves(carriers)
         query = self._keys(now, *is_due).order_by(_c.next_at).limit(CHUNK)

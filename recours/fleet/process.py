@@ -141,7 +141,7 @@ class Process:
         self._has_logged_ready = is_ready and is_stable
 
     def _report_alive(self) -> None:
-        """Report to the watchdog of systemd. If job processing has stalled, send nothing, so that systemd restarts it."""
+        """Report to systemd's watchdog. If job processing has stalled, send nothing, so that systemd restarts it."""
         if monotonic() - self._alive_at < _STALLED_S:
             systemd_notify("WATCHDOG=1")
 
