@@ -27,7 +27,7 @@ _WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
 
 
 def _check_digit_fits(number: str) -> bool:
-    """Check the last of 12 digits (weights 3 1 7, mod 11, mod 10) or 15 digits (weights 3 and 1 from the right, mod 10).
+    """Check the last of 12 digits (weights 3 1 7, mod 11, mod 10) or 15 (weights 3 and 1 from the right, mod 10).
 
     Numbers in other formats pass. Source: the public project `jkeen/tracking_number_data`.
     """
