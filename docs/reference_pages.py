@@ -82,7 +82,7 @@ def pages() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write the pages; with `--check`, exit with an error if a page in the folder is out of date."""
+    """Write the pages. With `--check`, exit with an error if a page in the folder is out of date."""
     generated = {FOLDER / f"{name}.md": text for name, text in pages().items()}
     if "--check" in sys.argv:
         present = {path: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}

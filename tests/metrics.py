@@ -309,7 +309,7 @@ def _insert(folder: str, reference: str, carrier: str, number: str, status: str,
 
 
 def _size(traced: Iterable[tuple[str, int]]) -> tuple[int, int, int]:
-    """The size of the functions that start at these lines; a nested function is part of the outer one."""
+    """The size of the functions that start at these lines. A nested function is part of the outer function."""
     begun = {(Path(file), line) for file, line in traced}
     lines = functions = 0
     files = {file for file, _ in begun}

@@ -57,7 +57,7 @@ class Program:
 
     @property
     def log(self) -> str:
-        """Its log so far."""
+        """The log so far."""
         file = self._log.fileno()
         # Not `read`, because the writing process shares the file's position.
         return os.pread(file, os.fstat(file).st_size, 0).decode()

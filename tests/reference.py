@@ -36,7 +36,7 @@ def credentials_of(spec: CarrierSpec) -> str:
 
 
 def completed_example(text: str, catalog: Catalog) -> str:
-    """`.env.example` with a section for each carrier."""
+    """The text of `.env.example` with a section for each carrier."""
     before, mark, after = text.partition(_AFTER_THE_CARRIERS)
     missing = [spec for spec in catalog.specs.values() if f"#{spec.base_url_setting}=" not in before]
     return before + "".join(map(_section, missing)) + mark + after
@@ -51,7 +51,7 @@ def _section(spec: CarrierSpec) -> str:
 
 
 def completed_page(text: str, catalog: Catalog) -> str:
-    """docs/carriers.md with the rows of each carrier and of its options."""
+    """The text of docs/carriers.md with rows for each carrier and its options."""
     lines = text.splitlines()
     for spec in catalog.specs.values():
         _add(

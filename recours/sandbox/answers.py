@@ -140,7 +140,7 @@ class TracksSeveral(SimulatedCarrier):
     items_path: ClassVar[tuple[str, ...]]  # path to the list of parcels in a good answer
 
     def items_of(self, answer: Answer) -> list[Any] | None:
-        """The items of an answer about one parcel, for `joined`; None if the answer concerns the whole call."""
+        """The items of an answer about one parcel, for `joined`, or None if the answer concerns the whole call."""
         items = part_of(answer, *self.items_path)
         return items if isinstance(items, list) else None
 

@@ -43,7 +43,7 @@ _ON_THE_WAY = (
 _SENT_BACK = ("R", "Colis en retour expéditeur", timedelta(hours=2))
 _DELIVERED = ("D", "Livré", timedelta())
 
-# statusCode of an answer without a POD. [D24, D18] None: the answer has no such field.
+# statusCode of an answer without a POD [D24, D18]. None means that the answer does not have this field.
 _STATUS_WITHOUT_POD = {
     Scenario.POD_NEVER: 1,
     Scenario.POD_NONE: 2,

@@ -129,7 +129,7 @@ def _instance(request: HttpRequest) -> str:
 
 
 def waybill_of(piece: str) -> str:
-    """The waybill of a piece: nine of its digits, and the check digit."""
+    """The waybill of a piece, which consists of nine digits of the piece and a check digit."""
     first = "".join(re.findall("[0-9]", piece))[:9]
     return f"{first}{int(first) % 7}"
 
@@ -148,7 +148,7 @@ def _read_path(request: HttpRequest) -> tuple[str, str, dict[str, str]]:
 
 
 def _checked(request: HttpRequest, operation: str, wrong: list[str]) -> dict[str, str]:
-    """The parameters. Raises BadRequestError for invalid ones, including those already in `wrong`."""
+    """The parameters. Raises BadRequestError for invalid parameters, including those already in `wrong`."""
     values, strange = json_api.parameters(request, _PARAMETERS[operation])
     wrong = wrong + strange
     if wrong:

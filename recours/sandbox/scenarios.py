@@ -134,7 +134,7 @@ def scenario_table() -> list[tuple[str, str]]:
 
 
 def _story(steps: tuple[Scenario, ...]) -> str:
-    """A description such as `attempts 1 to 2: on its way; from attempt 3: delivered`."""
+    """A description of a script, such as `attempts 1 to 2: on its way; from attempt 3: delivered`."""
     if len(steps) == 1:
         return steps[0].story
     parts = []

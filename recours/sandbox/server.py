@@ -219,7 +219,7 @@ class Sandbox:
             return carrier.token(question, token, _TOKEN_LIFE_S)
 
     def _account(self, carrier: SimulatedCarrier, question: Question) -> str | None:
-        """The account of a question; empty if the call needs no credentials, None if the credentials are wrong."""
+        """The account of a question. Empty if the call needs no credentials, None if the credentials are wrong."""
         if question.bearer:
             token = self.tokens.get(question.bearer)
             if token is None or token.carrier != carrier.key or token.until <= self._now():

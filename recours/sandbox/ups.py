@@ -115,7 +115,7 @@ class Ups(GivesTokens):
         return f"1Z{characters}{-sum(value * (1 + place % 2) for place, value in enumerate(values)) % 10}"
 
     def digits_of(self, number: str) -> str:
-        """The two digits after 1Z; in numbers with another format, the first two."""
+        """The two digits after 1Z, or the first two in numbers with another format."""
         return number[2:4] if _NUMBER.fullmatch(number) else super().digits_of(number)
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:

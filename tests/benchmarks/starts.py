@@ -38,7 +38,7 @@ finally:
 
 
 def rows() -> Iterator[Row]:
-    """The CPU time relative to the import of SQLAlchemy's ORM, measured alternately; statements and memory."""
+    """The statements, the memory, and the CPU time relative to an import of SQLAlchemy's ORM, measured alternately."""
     with kinds() as new:
         for kind, new_url in new.items():
             url = add_kept(new_url(), partial(old_claims, CLAIMS))

@@ -238,7 +238,7 @@ DECIDED = {
     "SCCDES": P.UNCLEAR,  # "avec un nouveau numéro"
     "SOLVOL": P.UNCLEAR,  # "a subi un incident"
     "LIVRDV": P.UNCLEAR,  # "livré", but the carrier's module does not count it as a delivery
-    "IGNORE": P.UNCLEAR,  # without a label
+    "IGNORE": P.UNCLEAR,  # a code without a label
 }
 
 

@@ -60,7 +60,7 @@ class Crowd:
             self._running[self.world.fork(job, output)] = output
 
     def kill_one(self, luck: random.Random) -> bool:
-        """Kill a run; return False if it had just ended."""
+        """Kill a run. Return False if the run had just ended."""
         self._gather()
         if not self._running:
             return False

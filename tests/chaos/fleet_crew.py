@@ -54,7 +54,7 @@ class Member:
         return self.program.process.poll() is not None
 
     def kill(self) -> bool:
-        """Kill the process; return False if it had just ended."""
+        """Kill the process. Return False if it had just ended."""
         self.program.kill()
         was_killed = self.program.process.returncode < 0
         self.killed_at = datetime.now(UTC) if was_killed else None
@@ -130,7 +130,7 @@ class Crew(Scene):
             self._not_before[member.name] = time.monotonic() + _BETWEEN_RUNS_S
 
     def kill_one(self, luck: random.Random) -> bool:
-        """Kill a member and replace it; return False if it had just ended."""
+        """Kill a member and replace it. Return False if the member had just ended."""
         member = luck.choice(self.at_work)
         was_killed = member.kill()
         self._note_end(member)
@@ -185,7 +185,7 @@ class Crew(Scene):
     def unrecorded(self) -> Iterator[tuple[str, Member, Member | None]]:
         """Each number with a member whose calls are not recorded, and the member whose calls are recorded, if any.
 
-        Checks that a kill happened between the call and the record of its answer.
+        Checks that the member was killed between its call and the record of the answer.
         """
         attempts = self.attempts()
         last_attempts = {claim["tracking_number"]: attempts[claim["id"]][-1] for claim in self.claims()}

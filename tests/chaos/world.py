@@ -180,7 +180,7 @@ class World(Scene):
     # ---------------------------------------------------------------- claims
 
     def add(self, steps: Iterable[Sequence[Scenario]]) -> None:
-        """Add failed claims whose first retry is due at START; each parcel follows its scenario."""
+        """Add failed claims whose first retry is due at START. Each parcel has the scenarios of one of the `steps`."""
         with self.database.write() as connection:
             for n, script in enumerate(steps):
                 row = claim_row(n)

@@ -145,7 +145,7 @@ def damaged(*wholes: Response) -> Iterator[Response]:
 
 
 def replaced(whole: Response, odd: Any) -> Iterator[Response]:
-    """One copy of the JSON answer for each part of its tree, with that part replaced by the odd value."""
+    """Copies of the JSON answer in which one part of the tree is replaced by the odd value, for each part."""
     for tree in _replaced(json.loads(whole.body), odd):
         yield replace(whole, body=json.dumps(tree).encode())
 

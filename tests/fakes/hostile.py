@@ -43,7 +43,7 @@ class Attack(StrEnum):
     DRIP_HEADERS = auto()  # headers and body, one byte at a time
     OVERSIZED = auto()  # a good answer followed by 30 MB of white space
     GZIP_BOMB = auto()  # a small answer that unpacks to 100 MB
-    REDIRECT = auto()  # to another host
+    REDIRECT = auto()  # a redirect to another host
     INVALID_UTF8 = auto()  # Latin-1, which old services declare as UTF-8
     WRONG_TYPE = auto()  # alternates: another structure, or the right structure with values of other types
     DTD_BOMB = auto()  # grows to gigabytes when parsed (billion laughs), or is nested too deeply

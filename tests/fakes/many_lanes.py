@@ -70,7 +70,7 @@ class Slice:
         self.leasing.open(source.ready(self.clock.now(), self.limits.batch_size))
 
     def next(self) -> list[Claim]:
-        """Lease the next bundles; return their claims."""
+        """Lease the next bundles, and return their claims."""
         bundles = self.leasing.next()
         self.under_way += bundles
         return [leased.claim for bundle in bundles for leased in bundle]

@@ -28,7 +28,7 @@ _SHOW_OUR_ACCOUNT = (
 
 @dataclass
 class FakeReservation:
-    """Units reserved for one fetch; unused ones are returned."""
+    """Units reserved for one fetch. Unused units are returned."""
 
     queue: "FakeQueue"
     carrier: str

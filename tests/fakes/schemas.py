@@ -204,7 +204,7 @@ class Application:
     database: Database
 
     def create(self) -> None:
-        """Create its tables in an empty database."""
+        """Create the application's tables in an empty database."""
         for statement in self.kind.statements(is_sqlite=self.database.is_sqlite):
             self._execute(statement)
 
@@ -263,7 +263,7 @@ class Application:
             return dict(zip(names, values.one(), strict=True))
 
     def columns(self, connection: Connection) -> dict[str, str]:
-        """The current columns of its table, with their types."""
+        """The current columns of the application's table, with their types."""
         table = self.kind.table.strip('"')
         return {column["name"]: str(column["type"]) for column in inspect(connection).get_columns(table)}
 

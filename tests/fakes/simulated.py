@@ -182,7 +182,7 @@ class SandboxSession(FakeSession):
         return [call.operation for call in self.box.calls]
 
     def fetch(self, known: Delivery | None = None) -> Outcome:
-        """The client's outcome; a failed call is an outcome here."""
+        """The client's outcome, which may also be a failed call."""
         try:
             return self.asking.fetch(self.number, known, self)
         except CallError as failed:
