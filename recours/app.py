@@ -193,7 +193,7 @@ class App:
 
     @property
     def due_until(self) -> datetime:
-        """The time up to which retries are due."""
+        """Retries scheduled up to this time are due."""
         return self.settings.policy.due_until(self.clock.now())
 
     @property

@@ -118,7 +118,7 @@ def _trouble(account: ClientAccount, sealed: str, seals: Seals | str) -> str | N
 def account_uses(
     settings: Settings, database: Database, clock: Clock, keys: Iterable[str]
 ) -> dict[str, list[Usage]]:
-    """The usage of the limits with counted calls, by account key. Raises DatabaseError."""
+    """The usage of each limit that has counted calls, by account key. Raises DatabaseError."""
     opened = open_accounts(settings, clock, random, database=database)
     opened_keys = [key for key in keys if key in opened]
     opened.open_all(opened_keys)

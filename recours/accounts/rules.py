@@ -82,7 +82,7 @@ def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
 
 
 def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
-    """The carrier with this name. `catalog`: without credentials. Raises AccountRefusedError."""
+    """The carrier with this name. The catalog needs no credentials. Raises AccountRefusedError."""
     key = catalog.resolve(name) if isinstance(name, str) else None
     if key:
         return catalog.specs[key]

@@ -702,7 +702,7 @@ class Actions:
                 yield claim, fault or self._why_not_done(claim, now).sentence(self.language)
 
     def _why_not_done(self, claim: Claim, now: datetime) -> ClaimRefusal:
-        """Return why a claim no longer allows the action that it allowed when it was read."""
+        """Return why an action failed that was possible when the claim was read: a lease or another change."""
         why = Unfit.LEASED if self.app.claims.is_leased(claim, now) else "changed"
         return ClaimRefusal(why, claim.reference, facts={"what": claim.reference})
 

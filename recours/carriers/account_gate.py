@@ -152,7 +152,7 @@ class Refusals:
     def note_accepted(self, key: str, accepted: Collection[Capability], *, proven: bool) -> None:
         """Record that calls with our credentials were accepted. `proven`: the account may use the service.
 
-        Lifts the refusal, unless the refusal denied a right that this answer does not prove.
+        Lifts an earlier refusal. A refusal that denied a right is lifted only if `proven`.
         """
         with self._lock:
             self._accepted.setdefault(key, set()).update(accepted)

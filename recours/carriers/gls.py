@@ -227,7 +227,7 @@ def _scan(event: Any) -> Scan:
 
 
 def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
-    """The parcels of one Track ID. If another parcel is still on its way, the newest parcel counts as part-delivered.
+    """The parcels of one Track ID. If another one is still on its way, only the newest, part-delivered.
 
     One public client's tests have a Track ID with two parcels. Parcels from an earlier use of the number are ignored.
     """

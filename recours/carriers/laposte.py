@@ -155,7 +155,7 @@ def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failur
 
 
 def _shipment(item: Any) -> Shipment:
-    """A parcel. `isParcelBack` shows a return, whose events may only say "delivered" (hedii/colissimo-api)."""
+    """A parcel. `isParcelBack` marks a return. Its events sometimes say only "delivered" (hedii/colissimo-api)."""
     body = json_api.at(item, "shipment")
     entry = answers.parse_time(json_api.text(body, "entryDate"), PARIS)
     accepted = [Scan(status=ParcelStatus.ACCEPTED, at=entry)] if entry else []

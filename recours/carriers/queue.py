@@ -687,7 +687,7 @@ class APIRequestQueue(AccountGate):
 
 
 def _failure(error: CallError, session: "HttpSession") -> Failure:
-    """The failure of a call. A failed token call of another fetch counts as this session's last call."""
+    """The failure of a call. If another fetch's token call failed, it becomes the session's last call."""
     if isinstance(error, NoTokenError):
         session.last = Capability.TOKEN
     return error.failure

@@ -236,7 +236,7 @@ def _codes(status: Any) -> list[str]:
 
 
 def _meaning(status: Any) -> ParcelStatus | None:
-    """The meaning of a status by its codes, or by its type if the codes do not say where the parcel is."""
+    """What a status means, by its codes, or by its type if the codes do not show where the parcel is."""
     by_code = answers.status_of(_codes(status), STATUS_CODES)
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code

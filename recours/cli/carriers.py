@@ -1,4 +1,4 @@
-"""`recours carriers`: shows and tests each carrier's account, quotas and state. `recours pause` and `resume`."""
+"""`recours carriers`: shows and tests each carrier's account, quotas, state; `recours pause` and `recours resume`."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

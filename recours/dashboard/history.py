@@ -72,7 +72,7 @@ class History:
         return sorted(entries, key=lambda entry: entry.at)[::-1]
 
     def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
-        """The entry of an attempt. `by`: the person who attached the document."""
+        """The history entry for an attempt. `by`: the person who attached the document, if any."""
         texts = self.texts
         lines = []
         title = texts.label(OUTCOMES, attempt.outcome)

@@ -86,7 +86,7 @@ class ClientAccounts:
         return self.database.border
 
     def all(self, clients: Collection[Any] = (), of_carriers: Collection[str] = ()) -> list[ClientAccount]:
-        """Accounts that were not removed, sorted by client and carrier. Empty: accounts of all clients or carriers."""
+        """Accounts that were not removed, sorted by client and carrier. Empty arguments select all of them."""
         conditions: list[ColumnElement[bool]] = [_a.removed_at.is_(None)]
         if clients:
             conditions.append(_a.client_id.in_(clients))

@@ -1,4 +1,4 @@
-"""The differences between SQLite and PostgreSQL, and functions for SQLite files. PostgreSQL's driver: `postgres`."""
+"""What differs between SQLite and PostgreSQL, and functions for SQLite files. `postgres` has PostgreSQL's driver."""
 
 import json
 import re

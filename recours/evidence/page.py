@@ -326,7 +326,7 @@ class Page:
         return [(row, 0)] if is_behind_value else places  # some tables have labels on the right
 
     def _is_left_blank(self, row: int, place: int, number: int) -> bool:
-        """Return whether a label has no value. "Delivered" alone is a status, unless dots or "N/A" follow."""
+        """Return whether a label has no value. "Delivered" is a status, not a label, unless dots or "N/A" follow."""
         if self._values_of(row, place, number):
             return False
         cell = self.rows[row][place]

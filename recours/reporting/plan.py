@@ -589,7 +589,7 @@ class Preview:
 
 
 def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Preview:
-    """The preview of a run for requested claims, which ignores their backoff but calls no closed account."""
+    """Preview a run for requested claims. The run ignores their backoff, and skips claims of closed accounts."""
     result = Preview()
     for claim in claims:
         if claim.account_key in closed and claim.number is not None:  # without a number, no call is needed

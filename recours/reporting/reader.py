@@ -204,7 +204,7 @@ class DatabaseRecords:
         return with_clients
 
     def _listed(self, source: FromClause | None = None) -> Select[Any]:
-        """Select the columns of listed claims. `source`: the joined tables; None: all claims of the service."""
+        """Select the columns of listed claims. `source`: the tables to select from; by default, claims."""
         border = self.database.border
         names = {
             "dispute": "dispute_type",

@@ -239,7 +239,7 @@ _STOPPED = "stopped"
 
 
 def next_tick(at: datetime) -> datetime:
-    """The next full minute (or `at` itself), when long-lived workers look for due claims."""
+    """The next full minute (or `at` itself), when long-lived workers check for due claims."""
     return at + (datetime.min.replace(tzinfo=UTC) - at) % TICK
 
 

@@ -100,7 +100,7 @@ _IS_OUTAGE = _a.error_kind.in_(sorted(OUTAGE_KINDS))
 
 
 class Mark(NamedTuple):
-    """The progress of the intake of claims."""
+    """How far recours has assessed new claims."""
 
     key: Any  # the highest assessed key; None: keys are not numbers, or there was no claim
     is_swept: bool  # whether the sweep has completed once

@@ -55,7 +55,7 @@ def may_share(state: State) -> bool:
 
 
 def thread_count(at_once: int) -> int:
-    """Return the number of threads, one per bundle. It exceeds `at_once`, because not every thread is in a call."""
+    """Return the number of threads, one per bundle: more than calls at once, as some threads are between calls."""
     return at_once + at_once // 2
 
 

@@ -76,8 +76,8 @@ class ParcelQuery(NamedTuple):
 class CarrierAnswer:
     """A carrier's answer about one claim.
 
-    In a bundle, shared calls are counted with the first claim that needed them. If a claim had no call of its own, its
-    outcome comes from a shared call and does not count again toward an outage. `outcome.connected` refers to that call.
+    In a bundle, shared calls are counted with the first claim that needed them. If a claim had no call of its own,
+    `outcome` is the outcome of the shared call, which counts toward an outage only once.
     """
 
     outcome: Outcome

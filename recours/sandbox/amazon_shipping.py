@@ -184,7 +184,7 @@ def _event(code: str, leg: str, _status: str, when: datetime) -> dict[str, Any]:
 
 
 def _proof(number: str, state: ParcelState) -> dict[str, Any] | None:
-    """The proof, with null in place of missing fields."""
+    """The proof of delivery, if there is one yet. Missing fields are null."""
     if state.scenario is Scenario.POD_LATE:
         return None
     proof: dict[str, Any] = dict.fromkeys(_PROOF)

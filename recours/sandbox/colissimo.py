@@ -6,9 +6,9 @@ module.
 
 Inferred, without a source: The timeline answers a wrong password with code 201 and an internal error with code 1000.
 Errors 002 and 003 of document calls have HTTP status 404, error 004 has 401, and a server failure has 500. Times
-without an offset are French. The order of events is a guess. An invalid request with a valid number gets HTTP 400, in
-another observed error format. Unknown fields are refused. A list without a proof may be empty (POD_UNSAID) or contain
-only other documents (POD_NEVER). The timeline names the product of a parcel without a signature (POD_NEVER: DOM).
+without an offset are French. The order of events is a guess. An invalid request with a valid number gets HTTP 400, with
+an error in the other observed format. Unknown fields are refused. A list without a proof may be empty (POD_UNSAID) or
+contain only other documents (POD_NEVER). In POD_NEVER, the timeline names DOM, a product without a signature.
 
 The timeline requires the account, so AUTH_REFUSED and NOT_OURS occur there. Only the document contains a signature.
 Documents are sent as bytes, so BAD_BASE64 sends a damaged base64 text instead.

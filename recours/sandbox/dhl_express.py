@@ -206,7 +206,7 @@ def _event(code: str, label: str, when: datetime) -> dict[str, object]:
 
 
 def _pod(question: Question, state: ParcelState) -> Answer:
-    """The proof, or an error if the paying account's number is wrong or missing."""
+    """The proof, or an error, for example if the paying account's number is wrong or missing."""
     instance = question.details["instance"]
     if state.scenario is Scenario.NOT_OURS:
         return _problem(instance, 400, "Bad request", "The account number was not found or is invalid")
