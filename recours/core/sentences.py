@@ -102,7 +102,7 @@ class Sentence(StrEnum):
     PROOF_LINK_EMPTY = ("proof_link_empty", _K.POD_NOT_AVAILABLE_YET,
         N_("The parcel was delivered, but {carrier}'s link to the proof returned no document"))
     PROOF_IMAGELESS = ("proof_imageless", _K.POD_NEVER_AVAILABLE,
-        N_("The parcel was delivered, but {carrier} has no image of the delivery; its tracking record is kept"))
+        N_("The parcel was delivered, but {carrier} has no image of the delivery; recours keeps the tracking record"))
     PROOF_UNSIGNED = ("proof_unsigned", _K.POD_NEVER_AVAILABLE,
         N_("{carrier} has no proof of delivery for this parcel because it was sent without signature"))
     PROOF_NEVER = ("proof_never", _K.POD_NEVER_AVAILABLE,
@@ -120,7 +120,7 @@ class Sentence(StrEnum):
     CREDENTIALS_REJECTED = ("credentials_rejected", _K.AUTH_FAILED,
         N_("{carrier} rejects our credentials"))
     CREDENTIALS_UNCHECKED = ("credentials_unchecked", _K.AUTH_FAILED,
-        N_("{carrier} has not confirmed that it accepts our account again"))
+        N_("{carrier} rejected our account earlier, and has not accepted it since"))
     SERVICE_DENIED = ("service_denied", _K.ACCOUNT_DENIED,
         N_("{carrier} does not let our account use this service"))
     ADDRESS_DENIED = ("address_denied", _K.ACCOUNT_DENIED,
@@ -182,7 +182,9 @@ _S = Sentence
 # Variants, for a client's account, of sentences about our account.
 _OF_CLIENTS: dict[Sentence, str] = {
     _S.CREDENTIALS_REJECTED: N_("{carrier} rejects the credentials of {client}"),
-    _S.CREDENTIALS_UNCHECKED: N_("{carrier} has not confirmed that it accepts the account of {client} again"),
+    _S.CREDENTIALS_UNCHECKED: N_(
+        "{carrier} rejected the account of {client} earlier, and has not accepted it since"
+    ),
     _S.SERVICE_DENIED: N_("{carrier} does not let the account of {client} use this service"),
     _S.DOCUMENTS_DENIED: N_("{carrier} lets the account of {client} track parcels but not fetch documents"),
     _S.PARCELS_DENIED: N_(

@@ -116,9 +116,7 @@ def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Che
     text = f"missing: {', '.join(missing)}"
     remedy = granting(sql)
     if optional:
-        return remark(
-            RIGHTS, f"{text}; fetching works, but emails are not sent, or not copied to notifications", remedy
-        )
+        return remark(RIGHTS, f"{text}; PODs are fetched, but emails are not sent, or not recorded", remedy)
     return fault(RIGHTS, f"{text}; every run fails until these rights are granted", remedy)
 
 

@@ -46,7 +46,7 @@ def kind_name(texts: Localized, kind: str) -> str:
 # When the carrier deletes a parcel's data: in the future, in the past.
 EVIDENCE = (
     N_("{carrier} deletes this parcel's data on {day} at the latest. No proof can be fetched after that."),
-    N_("{carrier} has probably deleted this parcel's data, which it kept until {day} at the latest."),
+    N_("{carrier} has probably deleted this parcel's data: the last possible day was {day}."),
 )
 
 

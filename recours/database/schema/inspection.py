@@ -141,5 +141,6 @@ def require_version(database: Database, schema: Schema) -> None:
     if schema.version not in (None, *REVISIONS):
         raise SchemaError(
             f"The database {database.safe_url} has the schema {clean(schema.version, 40)} of another version of recours; "
-            f"this version supports only schemas up to {HEAD}. Install the newer version again, or restore a backup made before the upgrade."
+            f"this version knows the schemas up to {HEAD}. Install the version that upgraded the database, or restore a "
+            "backup made before the upgrade."
         )

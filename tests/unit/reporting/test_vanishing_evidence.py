@@ -27,7 +27,7 @@ CREATED = datetime(2026, 1, 20, 9, 0, tzinfo=UTC)  # 120 days before 20 May
 LATER = date(2026, 6, 1)
 ENDS = "UPS deletes this parcel's data on 20 May 2026 at the latest. No proof can be fetched after that."
 LAST = "Claims that can still be won are attempted before this claim."
-IS_OVER = "UPS has probably deleted this parcel's data, which it kept until 20 May 2026 at the latest."
+IS_OVER = "UPS has probably deleted this parcel's data: the last possible day was 20 May 2026."
 STOPPED = Refusal(Blocked.CARRIER, "paused by a person", None)
 
 
