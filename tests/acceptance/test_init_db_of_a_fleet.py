@@ -57,5 +57,7 @@ def test_tables_of_an_older_version_need_the_queues_own_migrations(owner: URL) -
     execute(owner, "DROP FUNCTION procrastinate_fetch_job_v2")
     refused = init_db(owner)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "of another version of Procrastinate; missing: procrastinate_fetch_job_v2. " in refused.stderr
+    assert (
+        "belong to another version of Procrastinate (missing: procrastinate_fetch_job_v2). " in refused.stderr
+    )
     assert "https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html" in refused.stderr

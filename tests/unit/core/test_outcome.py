@@ -104,7 +104,7 @@ def test_an_inconclusive_check_keeps_the_refusal() -> None:
     assert outcome.explanation == SentenceParts(
         Sentence.CREDENTIALS_UNCHECKED, "Chronopost", "", "a@b.example"
     )
-    assert outcome.message.endswith(f"again: {down.message}")
+    assert outcome.message.endswith(f"since: {down.message}")
 
 
 @pytest.mark.parametrize("kind", ErrorKind)
