@@ -26,7 +26,7 @@ NEEDED = (
     ("requests", (2, 32, 2)),
     ("tenacity", (9, 0)),
     ("python-dotenv", (1, 1)),
-    ("click", (8, 2)),
+    ("click", (8, 5)),
     ("aiosmtplib", (5, 1)),
     ("alembic", (1, 16)),
     ("defusedxml", (0, 7, 1)),

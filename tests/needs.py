@@ -20,4 +20,4 @@ def missing(what: str) -> NoReturn:
     """
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    pytest.skip(f"this machine cannot run it: {what}")  # on contributors' machines; CI fails above
+    pytest.skip(f"this machine cannot run it: {what}")  # because contributors may lack root or servers

@@ -220,7 +220,7 @@ def verbose_option(command: _Command) -> _Command:
     return click.option("-v", "--verbose", is_flag=True, help=text)(command)
 
 
-class CarrierName(click.ParamType):  # type: ignore[type-arg]  # not generic at run time before click 8.5
+class CarrierName(click.ParamType[Any]):
     """Accepts any of a carrier's names, unchanged. Tab completes the keys, which contain no spaces."""
 
     name = "carrier"

@@ -79,9 +79,9 @@ def language_of(request: Request, default: str) -> str:
 def preferred_language(accepted: str, default: str) -> str:
     """The available language that an Accept-Language header prefers; `default` if it accepts none."""
     qualities: dict[str, float] = {}
-    for wanted in map(_ACCEPTED_LANGUAGE.fullmatch, accepted.split(",")):
-        if wanted:
-            qualities.setdefault(wanted[1].lower(), float(wanted[2] or 1))
+    for entry in map(_ACCEPTED_LANGUAGE.fullmatch, accepted.split(",")):
+        if entry:
+            qualities.setdefault(entry[1].lower(), float(entry[2] or 1))
     # With equal quality, the first language wins.
     in_order = [name for name, quality in qualities.items() if quality]
     languages = [name for name in (*in_order, default, *LANGUAGES) if name in LANGUAGES]

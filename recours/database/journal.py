@@ -234,8 +234,8 @@ class ActionLog:
         of_one = (select(c.id).where(c.subject == subject).order_by(c.id.desc()) for subject in subjects)
         latest_ids = union_all(*(select(query.limit(limit).subquery()) for query in of_one))
         query = select(c.at, c.what, c.subject, c.by, c.details)
-        found: dict[str, list[PastAction]] = {subject: [] for subject in subjects}
+        by_subject: dict[str, list[PastAction]] = {subject: [] for subject in subjects}
         for row in self.database.all(query.where(c.id.in_(latest_ids)).order_by(c.id.desc())):
             action = PastAction(row.at, clean(row.what, 40), row.subject, clean(row.by, 100), row.details)
-            found[row.subject].append(action)
-        return found
+            by_subject[row.subject].append(action)
+        return by_subject
